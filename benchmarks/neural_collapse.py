@@ -50,11 +50,7 @@ WORKLOADS = {
 PEERS = ["NumPy, seed by seed", "PyTorch, seed by seed", "NumPy, all seeds"]
 OURS = ["ours", "ours, class means"]
 OPTIMA = ["L-BFGS, best of 8", "convex program", "closed form"]
-TABLES = [
-    ("ensemble", PEERS + OURS, 3),
-    ("paper size", PEERS[:2] + OURS, 3),
-    ("optimum", OPTIMA, 5),
-]
+TABLES = [("ensemble", PEERS + OURS, 3), ("paper size", PEERS[:2] + OURS, 3), ("optimum", OPTIMA, 5)]
 QUICK = [("quick ensemble", PEERS + OURS, 1), ("optimum", OPTIMA[1:], 2)]
 
 

@@ -26,11 +26,7 @@ AT_LEAST = 0.5  # seconds for which a fast contender repeats its task
 CHUNK = 4000
 
 OURS = "0/1, HiGHS"
-PROGRAMS = {
-    OURS: "margin_free",
-    "big-M, HiGHS": "big_m",
-    "published, HiGHS": "published",
-}
+PROGRAMS = {OURS: "margin_free", "big-M, HiGHS": "big_m", "published, HiGHS": "published"}
 PER_SAMPLE, POOL, COVERAGE = "published, HiGHS, per sample", "elastic-net pool, 1100 models", "0/1, HiGHS, by covering"
 TASKS = {
     "baseline": [*PROGRAMS, PER_SAMPLE],

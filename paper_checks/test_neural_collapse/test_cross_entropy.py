@@ -155,12 +155,7 @@ def decide_gain(trial, n_classes, depth, per_class, decay):
     return frame, pairs, error
 
 
-@claim(
-    PAIRS,
-    kind="optimality",
-    cases=[(6, 2), (4, 3)],
-    as_printed=DEEP,
-)
+@claim(PAIRS, kind="optimality", cases=[(6, 2), (4, 3)], as_printed=DEEP)
 def test_ce_deep_global(trial, n_classes: Classes, depth: Depth, per_class: PerClass = 4, decay: Small = 1e-3):
     """CE from depth two on: antipodal pairs of classes beat the simplex frame, (K, M) = (6, 2) and (4, 3)."""
     simplex, value = stationary_values(n_classes, depth, per_class, decay)

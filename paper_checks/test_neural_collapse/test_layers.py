@@ -146,9 +146,5 @@ def test_sv_formula(trial, class_sizes: Sizes, depth: Depth, strength: Strength 
     balance = (n_samples * np.prod(decays)) ** (1 / depth) * np.sort(optimum.roots)[::-1]
     without = {"Lambda^(1/M) x_k": np.tile(balance / n_samples ** (1 / depth), (depth + 1, 1))}
     trial.value(
-        measured,
-        np.tile(balance, (depth + 1, 1)),
-        error=gram_error(problem, end),
-        margin=GRAM_MARGIN,
-        controls=without,
+        measured, np.tile(balance, (depth + 1, 1)), error=gram_error(problem, end), margin=GRAM_MARGIN, controls=without
     )

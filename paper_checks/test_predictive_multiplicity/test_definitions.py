@@ -99,10 +99,7 @@ def test_bound__tight(trial, copies: Copies):
         [*found, found[0] / table.n],
         [*bounds, 0.5],
         ops=0,
-        controls={
-            "2 R + epsilon - 1/n": [*(bounds - 1), 0.5 - 1 / table.n],
-            "R + epsilon": [*(bounds - copies), 0.25],
-        },
+        controls={"2 R + epsilon - 1/n": [*(bounds - 1), 0.5 - 1 / table.n], "R + epsilon": [*(bounds - copies), 0.25]},
     )
 
 

@@ -125,11 +125,7 @@ def test_sim_evr__scatter(trial, n_points: WalkPoints, dim: WalkDimension):
     tier="full",
     cases=[(20, 200), (50, 1000)],
 )
-def test_eig_bias_three_quarters(
-    trial,
-    n_points: BiasedPoints,
-    dim: Dimension,
-):
+def test_eig_bias_three_quarters(trial, n_points: BiasedPoints, dim: Dimension):
     """Eigenvalue k has relative bias b_k / d, b_k = (3/2) x_k / (1 + x_k), x_k = cos(pi k / T): 3/4 for every k."""
     population = observed.population_spectrum(n_points)
     variances = predicted.eigenvalues(n_points)
@@ -232,10 +228,7 @@ def test_sim_evr__second_order(
         expected,
         order=1,
         margin=0.001 * np.abs(expected),
-        controls={
-            "another sign": -expected,
-            "ratios as eigenvalues": np.concatenate([bias, scatter, bias, rotation]),
-        },
+        controls={"another sign": -expected, "ratios as eigenvalues": np.concatenate([bias, scatter, bias, rotation])},
     )
 
 

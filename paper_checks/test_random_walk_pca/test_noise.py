@@ -326,10 +326,7 @@ def test_jl_projection__bias(
         law=Bounded(0, 1),
         slack=second_order,
         margin=0.3 * bias + second_order,
-        controls={
-            "min(d, m)": mean_ratio(n_points, min(dim, target)),
-            "d + m": mean_ratio(n_points, dim + target),
-        },
+        controls={"min(d, m)": mean_ratio(n_points, min(dim, target)), "d + m": mean_ratio(n_points, dim + target)},
         first=8192,
         most=400_000,
     )

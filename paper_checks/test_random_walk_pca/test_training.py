@@ -17,13 +17,7 @@ from theory_on_trial.laws import Asymptotic
 MODELS = {
     "linear": {"learning_rate": 0.02, "batch": 32},
     "one hidden layer": {"hidden": (64,), "loss": "cross_entropy", "learning_rate": 0.1, "batch": 64},
-    "noisy momentum": {
-        "hidden": (64,),
-        "loss": "cross_entropy",
-        "learning_rate": 0.02,
-        "momentum": 0.9,
-        "batch": 8,
-    },
+    "noisy momentum": {"hidden": (64,), "loss": "cross_entropy", "learning_rate": 0.02, "momentum": 0.9, "batch": 8},
 }
 """Networks for scikit-learn's digits, in place of CIFAR-10 and ImageNet, and how they are trained."""
 

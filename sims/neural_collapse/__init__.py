@@ -5,6 +5,7 @@ column of features per sample or in the exact class-mean reduction. `train` is t
 the collapse metrics on the way; `gradient_flow` and `ramp` are its continuous and its slowly driven relatives;
 `minimise`, `optima`, `best_of` and `best_configuration` look for minima; `nuclear_norm_optimum` and `dual_value`
 certify them at depth 1. Two neighbours: supervised contrastive features, and unit vectors at maximal angles.
+What names no source is derived here.
 """
 
 from sims.neural_collapse.angles import Spread, spread_vectors

@@ -39,7 +39,7 @@ def nuclear_norm_optimum(
 
     At depth 1 and width at least K this is the global minimum of the objective: for a given product the least decay of
     its factors is that multiple of the nuclear norm. Solved by an interior-point method (Clarabel), to about 1e-8 in
-    the value. Raises ValueError for no class, and RuntimeError where the solver fails. Source: derived here.
+    the value. Raises ValueError for no class, and RuntimeError where the solver fails.
     """
     import cvxpy
 

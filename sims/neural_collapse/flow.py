@@ -98,7 +98,6 @@ def ramp(
         noise: standard deviation of the perturbation.
 
     Raises ValueError for a start that does not fit the problem. A rate that is too large ends in NaN.
-    Source: derived here.
     """
     require_fit("start", start, problem)
 

@@ -7,7 +7,7 @@ route, and `uncertified_errors`, `one_sided_discrepancy` and `root_bound` show w
 
 Where the points are in general position (`gaussian_set`) `enumerate_paths` meets every linear dichotomy instead; pools
 (`elastic_net_pool`, `pool_multiplicity`) are what people look at otherwise. Three neighbours: actionable recourse,
-scoring systems, and fair decisions by bias scores.
+scoring systems, and fair decisions by bias scores. What names no source is derived here.
 """
 
 from sims.predictive_multiplicity.ambiguity import AmbiguityPath, Coverage, ambiguity_by_coverage, ambiguity_path
@@ -27,18 +27,8 @@ from sims.predictive_multiplicity.enumeration import Paths, dichotomies, enumera
 from sims.predictive_multiplicity.exact_solver import Solution
 from sims.predictive_multiplicity.flips import FlipErrors, flip_errors
 from sims.predictive_multiplicity.pitfalls import Uncertified, one_sided_discrepancy, root_bound, uncertified_errors
-from sims.predictive_multiplicity.pools import (
-    PoolMultiplicity,
-    elastic_net_pool,
-    pool_dichotomies,
-    pool_multiplicity,
-)
-from sims.predictive_multiplicity.recourse import (
-    Recourse,
-    cheapest_recourse,
-    continuous_recourse,
-    percentile_costs,
-)
+from sims.predictive_multiplicity.pools import PoolMultiplicity, elastic_net_pool, pool_dichotomies, pool_multiplicity
+from sims.predictive_multiplicity.recourse import Recourse, cheapest_recourse, continuous_recourse, percentile_costs
 from sims.predictive_multiplicity.scoring_system import (
     ScoringProblem,
     ScoringSystem,

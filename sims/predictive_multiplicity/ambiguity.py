@@ -24,10 +24,7 @@ class AmbiguityPath(NamedTuple):
 
 @guarded(double=False)
 def ambiguity_path(
-    table: AnyTable,
-    baseline: Baseline,
-    flips: Annotated[FlipErrors, MAY_BE_EMPTY],
-    tolerances: Tolerances,
+    table: AnyTable, baseline: Baseline, flips: Annotated[FlipErrors, MAY_BE_EMPTY], tolerances: Tolerances
 ) -> AmbiguityPath:
     """The weight of the rows k whose flip error is E_k <= E(h_0) + e, e = floor(ε n + 1e-9), for each ε.
 
@@ -66,17 +63,13 @@ class Coverage(NamedTuple):
 
 @guarded(double=False)
 def ambiguity_by_coverage(
-    table: AnyTable,
-    baseline: Baseline,
-    tolerance: Share,
-    *,
-    time_limit: TimeLimit = None,
+    table: AnyTable, baseline: Baseline, tolerance: Share, *, time_limit: TimeLimit = None
 ) -> Coverage:
     """Ambiguity at one tolerance ε: take the competitor that flips most of what is not covered yet, until none does.
 
     An optimum of 0 proves that the covered rows are all ambiguous ones; where a program ran out of time (`time_limit`
     seconds each) before finding a row, the bound is the whole sample.
-    Errors as `discrepancy_path`. Source: derived here.
+    Errors as `discrepancy_path`.
     """
     dichotomy = dichotomy_of(table, baseline)
     admitted = tolerance_of(table, tolerance)

@@ -21,11 +21,7 @@ _SAME_ERRORS = 1e-5  # relative, for weights that are not whole
 
 @guarded(double=False)
 def minimise_errors(
-    table: AnyTable,
-    *,
-    formulation: Formulation = "margin_free",
-    margin: Margin = 1e-4,
-    time_limit: TimeLimit = None,
+    table: AnyTable, *, formulation: Formulation = "margin_free", margin: Margin = 1e-4, time_limit: TimeLimit = None
 ) -> Solution:
     """A linear classifier with the least number of errors, E_0 = min_b E(b): the baseline h_0.
 
@@ -57,11 +53,7 @@ class NearOptimal(NamedTuple):
 
 @guarded(double=False)
 def co_optimal(
-    table: AnyTable,
-    extra_errors: NonNegative = 0.0,
-    *,
-    most: Count = 1000,
-    time_limit: TimeLimit = None,
+    table: AnyTable, extra_errors: NonNegative = 0.0, *, most: Count = 1000, time_limit: TimeLimit = None
 ) -> NearOptimal:
     """All linear dichotomies with at most E_0 + `extra_errors` errors: at 0, all that may serve as the baseline.
 
@@ -69,7 +61,7 @@ def co_optimal(
     to nine decimals), then b. The first is the baseline to take where one has to be chosen: discrepancy and ambiguity
     depend on the choice. `most` ends the search once so many are known, `time_limit` after so many seconds. For weights
     that are not whole, errors that differ by less than a relative 1e-5 count as equal.
-    Errors as `minimise_errors`. Source: derived here.
+    Errors as `minimise_errors`.
     """
     task, deadline, gordan = least_errors(table), Deadline(time_limit), GordanProgram(table)
     engine, pool = MarginFree(table, gordan), Incumbents(table)

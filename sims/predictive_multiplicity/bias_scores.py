@@ -55,7 +55,7 @@ def measure_rule(joint: Joint, acceptance: Chances) -> MeasuredRule:
 def flip_effects(joint: Joint) -> MeasuredRule:
     """What flipping the accurate rule at one atom alone takes off accuracy and gaps, for every atom: leading axis x.
 
-    The price and the effects behind the bias score, found by flipping. Source: derived here.
+    The price and the effects behind the bias score, found by flipping.
     """
     base = accurate_rule(joint)
     alone = _measure_many(joint, jnp.abs(base - jnp.eye(len(base), dtype=base.dtype)))
@@ -87,11 +87,7 @@ def flip_by_score(joint: Joint, scores: Scores, tolerance: NonNegative) -> Float
 
 @guarded(double=False)
 def fair_rule(
-    joint: Joint,
-    tolerance: NonNegative,
-    criterion: Criterion = "parity",
-    *,
-    deterministic: bool = False,
+    joint: Joint, tolerance: NonNegative, criterion: Criterion = "parity", *, deterministic: bool = False
 ) -> Float[np.ndarray, "atoms"]:
     """The most accurate rule whose gap (of both labels, for "odds") is at most `tolerance`, by a linear program.
 

@@ -33,7 +33,7 @@ class Weights(NamedTuple):
 def exact_signs(table: AnyTable, weights: Float[np.ndarray, "dims"]) -> Int[np.ndarray, "rows"]:
     """The sign of <w, (1, u)> of every row, in {-1, 0, 1}, in exact rational arithmetic: floats are rationals.
 
-    There is one weight for the constant, the first, and one for each feature. Source: derived here.
+    There is one weight for the constant, the first, and one for each feature.
     """
     n_dims = table.rows.shape[1] + 1
     require(len(weights) == n_dims, f"weights must be {n_dims}, intercept first, got {len(weights)}")

@@ -3,7 +3,7 @@
 A circuit is a set C of rows u with signs s and weights λ > 0 such that Σ λ_u s_u (1, u) = 0. No hyperplane has the rows
 of sign + on one side and those of sign - on the other (Gordan), nor the reverse, so that every linear dichotomy b has
 1 <= Σ_{u in C} [b_u = s_u] <= |C| - 1. With n₋ negative signs that is 1 - n₋ <= Σ s_u b_u <= |C| - 1 - n₋. The shortest
-circuits of lattice data are parallelograms, u1 + u2 = u3 + u4, and midpoints, u1 + u2 = 2 u3. Derived here.
+circuits of lattice data are parallelograms, u1 + u2 = u3 + u4, and midpoints, u1 + u2 = 2 u3.
 """
 
 from typing import Any, NamedTuple
@@ -101,11 +101,7 @@ class Parallelograms:
         middle = b[self.first[self.middles]]
         # of each midpoint u1 + u2 = 2 u3: b_3 <= b_1 + b_2 <= b_3 + 1
         excess = np.concatenate(
-            [
-                highest - lowest - 1,
-                highest[self.bucket_of_middle] - middle - 1,
-                middle - lowest[self.bucket_of_middle],
-            ]
+            [highest - lowest - 1, highest[self.bucket_of_middle] - middle - 1, middle - lowest[self.bucket_of_middle]]
         )
         worst = np.argsort(-excess, kind="stable")[:most]
         return [self._row(int(which), values) for which in worst[excess[worst] > _VIOLATION]]

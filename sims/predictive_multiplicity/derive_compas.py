@@ -32,11 +32,7 @@ def derive_compas(folder: str | Path, destination: str | Path) -> None:
             raise ValueError(f"{folder} must hold two files on the same people, the features differ")
         rarer = np.flatnonzero(labels == 1)
         drawn = np.random.default_rng(1337).choice(rarer, len(labels) - 2 * len(rarer))
-        for what, chosen in (
-            ("positives", rarer),
-            ("negatives", np.flatnonzero(labels == -1)),
-            ("drawn", drawn),
-        ):
+        for what, chosen in (("positives", rarer), ("negatives", np.flatnonzero(labels == -1)), ("drawn", drawn)):
             header.append(f"{target}:{what}")
             counts.append(np.bincount(row_of_person.reshape(-1)[chosen], minlength=len(rows)))
     with Path(destination).open("w", newline="") as file:

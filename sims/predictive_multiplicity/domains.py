@@ -87,8 +87,7 @@ def _is_world(joint: np.ndarray) -> bool:
 
 
 Joint = Annotated[
-    Float[AnyArray, "atoms 2 2"],
-    Holds("world", "be non-negative, sum to 1 and have both groups", _is_world),
+    Float[AnyArray, "atoms 2 2"], Holds("world", "be non-negative, sum to 1 and have both groups", _is_world)
 ]
 """P(X = x, A = a, Y = y): atoms x, groups a, labels y."""
 Chances = Annotated[Float[AnyArray, "atoms"], UNIT_INTERVAL]

@@ -104,12 +104,7 @@ class ExactSolver:
 
 
 def certified(
-    table: Table,
-    task: Task,
-    dichotomy: Int[np.ndarray, "rows"],
-    weights: Weights,
-    bound: float,
-    certificate: str,
+    table: Table, task: Task, dichotomy: Int[np.ndarray, "rows"], weights: Weights, bound: float, certificate: str
 ) -> Solution:
     """A dichotomy and its weights as an answer to a task, recounted. Raises RuntimeError if the recount differs."""
     recount = (exact_signs(table, weights.weights) + 1) // 2

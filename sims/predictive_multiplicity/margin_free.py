@@ -41,7 +41,7 @@ class MarginFree:
     on, by pseudo-costs, best bound first. No weights, norm or margin enter; the proof covers all linear classifiers
     unless a circuit could not be made rational, which happens with features that are no small integers only: then it
     covers those of margin >= `margin`. At margin 0 such circuits are left out, and the bound stays where one would be
-    needed: every bound then covers all linear classifiers. Derived here.
+    needed: every bound then covers all linear classifiers.
     """
 
     def __init__(self, table: Table, gordan: GordanProgram, margin: float = 1e-4):

@@ -45,7 +45,6 @@ def uncertified_errors(
 
     A γ at or below the tolerance lets w = 0 pass; a γ above the margin of the best dichotomy loses it; so does M_u =
     reach (γ + |u|_∞) with reach < 1. Where the program is infeasible `reported` is infinite.
-    Source: derived here.
     """
     formulation, task, design = BigM(table, margin, reach), least_errors(table), raw_design(table)
     program, constant = formulation.program(task)
@@ -61,11 +60,7 @@ def uncertified_errors(
 
 @guarded(double=False)
 def one_sided_discrepancy(
-    table: AnyTable,
-    baseline: Baseline,
-    tolerance: Share,
-    *,
-    margin: Margin = 1e-4,
+    table: AnyTable, baseline: Baseline, tolerance: Share, *, margin: Margin = 1e-4
 ) -> Uncertified:
     """The discrepancy that the published program reports with M a >= γ + h_0 <w, u> alone: never too small.
 
@@ -93,7 +88,7 @@ def one_sided_discrepancy(
 def root_bound(table: AnyTable, margin: Margin = 1e-4, *, conflict_rows: bool = True) -> float:
     """The bound on the least errors from the linear relaxation of the published formulation.
 
-    Without the rows z_p + z_p' = 1 for the two labels of one row it is next to nothing. Source: derived here.
+    Without the rows z_p + z_p' = 1 for the two labels of one row it is next to nothing.
     """
     program, constant = Published(table, margin, conflict_rows=conflict_rows).program(least_errors(table))
     outcome = solve(program._replace(integral=np.zeros_like(program.integral)), limits=Limits(feasibility=1e-9))

@@ -13,15 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int, Real
 
-from sims.predictive_multiplicity.domains import (
-    Costs,
-    FeatureWeights,
-    Menus,
-    Norm,
-    Objective,
-    Percentile,
-    TieBreaker,
-)
+from sims.predictive_multiplicity.domains import Costs, FeatureWeights, Menus, Norm, Objective, Percentile, TieBreaker
 from sims.predictive_multiplicity.highs import solve
 from sims.predictive_multiplicity.mip import Program
 from theory_on_trial.contract import Count, guarded, require

@@ -5,7 +5,8 @@ noise -> trajectory -> variance ratios: `noise`, `trajectory` and `variance_rati
 `trajectory_gram`, `variance_ratios_of_gram`: flat memory), on a few columns that are exact in law
 (`equivalent_gaussian_noise`), in the basis of the population covariance (`eigenbasis_sample`), and on unit impulses
 (`population_spectrum`: no randomness). The rest: components and overlaps, steps, random projection, trained networks,
-and three neighbours: plain PCA of a cloud of points, robust PCA, PCA with a generator.
+and three neighbours: plain PCA of a cloud of points, robust PCA, PCA with a generator. What names no source is derived
+here.
 """
 
 from sims.random_walk_pca.eigenbasis import EigenbasisSample, eigenbasis_sample

@@ -101,10 +101,10 @@ def leading_variance_ratios(trajectory: Points, count: Components) -> LeadingRat
 def leading_variance_ratios_of_gram(gram: VariedGram, count: Components) -> LeadingRatios:
     """The `count` largest ρ̂_k from the Gram matrix X Xᵀ of the trajectory (not yet centred), by block power iteration.
 
-    Each of three rounds multiplies a block of count + 8 vectors three times by the matrix. On spectra that fall like a walk's,
-    k^-2, a round gains several digits; on flat ones (an Ornstein-Uhlenbeck process that reverts at once) it gains next
-    to nothing, which the returned error shows: use `variance_ratios_of_gram` there.
-    Raises ValueError for a count above T-1. Derived here.
+    Each of three rounds multiplies a block of count + 8 vectors three times by the matrix. On spectra that fall like a
+    walk's, k^-2, a round gains several digits; on flat ones (an Ornstein-Uhlenbeck process that reverts at once) almost
+    none, which the returned error shows: use `variance_ratios_of_gram` there.
+    Raises ValueError for a count above T-1.
     """
     require_components(count, gram.shape[0] - 1)
     return _as_ratios(*_leading_of_gram(gram, count))

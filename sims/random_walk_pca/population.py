@@ -72,7 +72,7 @@ def expected_squared_norms(n_points: NumberOfPoints, **process: Unpack[Process])
 
     `process` takes the parameters of `trajectory` except the drift, whose squared response is to be added. Each of the
     six second moments of (v_t, x_t, y_t) is a recursion on itself and earlier ones. Raises ValueError where they
-    overflow. Derived here.
+    overflow.
     """
     require_room("n_points", 16 * n_points)
     noise_scale, momentum, persistence, kept = _recursion(n_points, **process)
@@ -95,7 +95,7 @@ def leading_population_spectrum(
     Each product with K runs the recursion once backwards (its transpose) and once forwards: O(T). The total variance
     tr K = Σ_t E|x_t|² - T E|x̄|² takes one more run of each.
     `process` takes the parameters of `trajectory` except the drift.
-    Raises ValueError for a count above n_points - 2 and for a decay that leaves only the first step. Derived here.
+    Raises ValueError for a count above n_points - 2 and for a decay that leaves only the first step.
     """
     require_room("n_points and count", n_points * max(2 * count + 1, 20))
     require(count <= n_points - 2, f"count must be at most n_points - 2 = {n_points - 2}, got {count}")

@@ -37,7 +37,7 @@ def step_gram(gram: Gram) -> Float[Array, "steps steps"]:
 def effective_dimension(step_gram: Annotated[Gram, SCATTERED]) -> Float[Array, ""]:
     """d_eff = (mean_s |ξ_s|²)² / mean_{s≠t} ⟨ξ_s, ξ_t⟩², which estimates (tr Σ)² / tr Σ² of independent steps.
 
-    Steps all at right angles to each other have no estimate (an infinite one) and are refused. Derived here.
+    Steps all at right angles to each other have no estimate (an infinite one) and are refused.
     """
     steps = step_gram.shape[0]
     between = jnp.sum(jnp.tril(step_gram, -1) ** 2) * 2 / (steps * (steps - 1))
@@ -59,7 +59,7 @@ def shuffle_steps(key: Key[Array, ""], gram: Gram) -> Float[Array, "points point
     """The Gram matrix of a trajectory that takes the same steps in random order, from the same start.
 
     Whatever order in time the steps had is gone: what is left is a walk with a straight drift. The first row is the
-    start, set to the origin. Derived here.
+    start, set to the origin.
     """
     walked = trajectory_gram(shuffle_points(key, step_gram(gram)))
     return jnp.pad(walked, ((1, 0), (1, 0)))

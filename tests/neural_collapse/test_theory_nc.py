@@ -131,43 +131,6 @@ def test_explicit_parameters_attain_it_with_zero_gradient(sizes, decays, feature
 ROUNDING = 1024 * UNIT_ROUNDOFF
 
 
-def away_from_ties(optimum):
-    threshold = predicted.global_threshold(optimum.weight_decays.size)
-    return bool(np.all(np.abs(optimum.betas / threshold - 1) > 1e-3)) and not optimum.cut_is_tied
-
-
-@general
-@given(class_sizes, layers, decay, st.booleans(), seeds)
-def test_the_order_of_classes_and_of_decays_does_not_matter(sizes, decays, feature_decay, bias, seed):
-    assume(not bias or len(sizes) > 1)
-    rng = np.random.default_rng(seed)
-    optimum = predicted.mse_optimum(sizes, decays, feature_decay, bias=bias)
-    assume(away_from_ties(optimum))
-    order = rng.permutation(len(sizes))
-    permuted = predicted.mse_optimum([sizes[k] for k in order], decays, feature_decay, bias=bias)
-    assert permuted.value == pytest.approx(optimum.value, abs=ROUNDING)
-    for name in ("logits", "product_gram", "classifier_gram", "feature_gram"):
-        expected = getattr(optimum, name)[np.ix_(order, order)]
-        np.testing.assert_allclose(getattr(permuted, name), expected, atol=16 * ROUNDING * (1 + np.abs(expected).max()))
-    *mixed, last = rng.permutation([*decays, feature_decay])
-    swapped = predicted.mse_optimum(sizes, mixed, float(last), bias=bias)
-    assert swapped.value == pytest.approx(optimum.value, abs=ROUNDING)
-    np.testing.assert_allclose(swapped.logits, optimum.logits, atol=16 * ROUNDING)
-
-
-@general
-@given(class_sizes, layers, decay, st.booleans(), st.integers(2, 50))
-def test_more_samples_and_weaker_decay_cancel(sizes, decays, feature_decay, bias, factor):
-    assume(not bias or len(sizes) > 1)
-    optimum = predicted.mse_optimum(sizes, decays, feature_decay, bias=bias)
-    weaker = factor ** (-1 / (len(decays) + 1))
-    scaled = predicted.mse_optimum(
-        [factor * n for n in sizes], [d * weaker for d in decays], feature_decay * weaker, bias=bias
-    )
-    assert scaled.value == pytest.approx(optimum.value, abs=ROUNDING)
-    np.testing.assert_allclose(scaled.betas, optimum.betas, rtol=64 * ROUNDING)
-
-
 @general
 @given(class_sizes, decay, decay)
 def test_depth_one_is_a_soft_threshold(sizes, weight_decay, feature_decay):

@@ -391,11 +391,7 @@ def held_out(features, labels=Y):
         ),
         (lambda: solve(X, Y, baseline=LogisticRegression().fit(X, POINTS % 3)), ValueError, r"got the shape \(40, 3\)"),
         (lambda: held_out(X[:, 0]), ValueError, "X must be a table with the columns a, b and at least one row"),
-        (
-            lambda: held_out(FRAME[["b", "a"]]),
-            ValueError,
-            "X must be a table with the columns a, b",
-        ),
+        (lambda: held_out(FRAME[["b", "a"]]), ValueError, "X must be a table with the columns a, b"),
         (lambda: held_out(FRAME.replace(2.0, np.inf)), ValueError, "X must be finite, got inf"),
         (lambda: held_out(FRAME, Y[1:]), ValueError, "y must be 40 labels, one per row of X, got 39"),
         (lambda: held_out([["a", "b"]], [1]), TypeError, "X must hold numbers only"),

@@ -4,15 +4,7 @@ import functools
 
 import numpy as np
 import pytest
-from cells_by_hand import (
-    GRID,
-    cells_of_lattice,
-    cells_of_plane,
-    cells_of_table,
-    disagreement_of,
-    errors_of,
-    margins_of,
-)
+from cells_by_hand import GRID, cells_of_lattice, cells_of_plane, cells_of_table, disagreement_of, errors_of, margins_of
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp

@@ -67,25 +67,6 @@ def points_of(positives, negatives):
     return rows, labels
 
 
-@general
-@given(tables(), st.integers(2, 4), st.randoms(use_true_random=False))
-def test_scaling_splitting_and_relabelling_change_nothing(table, factor, random):
-    rows, positives, negatives = table
-    cells = predicted.linear_dichotomies(rows)
-    baseline = cells[random.randrange(len(cells))]
-    for path in (predicted.discrepancy_path_of, predicted.ambiguity_path_of):
-        found = path(cells, baseline, positives, negatives)
-        assert np.array_equal(path(cells, baseline, factor * positives, factor * negatives)[::factor], factor * found)
-        assert np.array_equal(path(1 - cells, 1 - baseline, negatives, positives), found)
-        order = random.sample(range(len(rows)), len(rows))
-        permuted = (cells[:, order], baseline[order], positives[order], negatives[order])
-        assert np.array_equal(path(*permuted), found)
-        twice = np.tile(rows, (2, 1))
-        first = np.array([random.randint(0, count) for count in positives])
-        split = (np.append(first, positives - first), np.append(negatives, 0 * negatives))
-        assert np.array_equal(path(predicted.linear_dichotomies(twice), np.tile(baseline, 2), *split), found)
-
-
 def test_small_integer_types_and_booleans_do_not_overflow():
     positives, negatives = np.array([200, 100], dtype=np.uint8), np.array([100, 200], dtype=np.uint8)
     cells, baseline = np.array([[True, True], [False, True]]), np.array([True, False])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import sims.random_walk_pca as observed
-from sims.wishart import bartlett_factor, chi_square
+from sims.wishart import chi_square
 from theory_on_trial.base.mapping import map_cells
 
 ULP = 2.0**-53
@@ -199,21 +199,6 @@ def test_chi_square_has_its_law():
         assert max(np.max(steps[1:] - cdf), np.max(cdf - steps[:-1])) < band
         wrong = stats.chi2.cdf(column, degrees + max(0.1, 0.1 * degrees))
         assert max(np.max(steps[1:] - wrong), np.max(wrong - steps[:-1])) > band
-
-
-@pytest.mark.parametrize(("n_rows", "dim"), [(1, 1), (4, 4), (7, 1000)])
-def test_bartlett_factor_has_wishart_moments(n_rows, dim):
-    factors = np.asarray(sample(lambda key: bartlett_factor(key, n_rows, dim), seed=10, n=6000))
-    np.testing.assert_array_equal(factors, np.tril(factors))
-    wishart = factors @ factors.transpose(0, 2, 1)
-    deviation = np.sqrt(dim * (1 + np.eye(n_rows)) / len(wishart))
-    assert np.all(np.abs(wishart.mean(axis=0) - dim * np.eye(n_rows)) <= SIGMAS * deviation)
-    below = np.tril_indices(n_rows, -1)
-    entries = factors[:, below[0], below[1]]
-    # Every normal below the diagonal is used once: no two are equal, and none are correlated.
-    assert len(np.unique(entries[0])) == len(below[0])
-    correlation = np.cov(entries, rowvar=False) - np.eye(len(below[0]))
-    assert np.all(np.abs(correlation) <= SIGMAS * np.sqrt(2 / len(factors)) + 1 / len(factors))
 
 
 @settings(max_examples=15, deadline=None)

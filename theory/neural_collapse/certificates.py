@@ -1,4 +1,4 @@
-"""Proofs of global optimality at depth one: dual bounds and the operator norm of the loss gradient. Derived here.
+"""Proofs of global optimality at depth one: dual bounds and the operator norm of the loss gradient.
 
 At depth one and width of at least min(K, N) the decays are sqrt(lambda_W lambda_H) times the nuclear norm of the logits
 Z, a convex problem; every matrix of operator norm up to that root bounds the objective from below. Losses are means

@@ -1,4 +1,4 @@
-"""How fast training approaches collapse: heavy-ball rates and the decay of the imbalance between layers. Derived here.
+"""How fast training approaches collapse: heavy-ball rates and the decay of the imbalance between layers.
 
 A rate r means that a quantity falls as exp(-r t) in t steps. The last phase of training has Hessian eigenvalues that
 are multiples of the decay lambda, if all decays are equal, whatever the depth, the width and the data.

@@ -1,4 +1,4 @@
-"""Where descent may end instead: the local minima of deep heads, and the Hessian at a minimum. Derived here.
+"""Where descent may end instead: the local minima of deep heads, and the Hessian at a minimum.
 
 From depth two on, zero is a strict local minimum at every decay, and so is every partial collapse that keeps the
 largest classes; Dang et al. 2023 (arXiv 2301.00437) describe the global minimisers only. Square loss, no bias.

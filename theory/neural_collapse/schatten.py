@@ -18,9 +18,7 @@ def log_decay_product(weight_decays: Float[np.ndarray, " depth"], feature_decay:
 
 
 def factor_balance(
-    singular_values: Float[np.ndarray, " directions"],
-    weight_decays: Float[np.ndarray, " depth"],
-    feature_decay: float,
+    singular_values: Float[np.ndarray, " directions"], weight_decays: Float[np.ndarray, " depth"], feature_decay: float
 ) -> Float[np.ndarray, " directions"]:
     """tau_i = (Lambda sigma_i^2)^(1/L), the value that lambda_m times a factor's squared singular value has in all.
 

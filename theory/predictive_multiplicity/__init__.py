@@ -1,7 +1,7 @@
 """Predictive multiplicity: the exact theory.
 
 Marx, Calmon & Ustun 2020, "Predictive Multiplicity in Classification", arXiv 1909.06677, and its neighbours in integer
-programming. Each import below is one concept in one file.
+programming. Each import below is one concept in one file. A law that names no source is derived here.
 """
 
 from theory.predictive_multiplicity.bias_scoring import (
@@ -51,10 +51,7 @@ from theory.predictive_multiplicity.definitions import (
     pair_diameter_of,
     tolerance_count,
 )
-from theory.predictive_multiplicity.margins import (
-    big_m,
-    largest_margin,
-)
+from theory.predictive_multiplicity.margins import big_m, largest_margin
 from theory.predictive_multiplicity.recourse import (
     cheapest_largest_cost,
     cheapest_total_cost,

@@ -94,7 +94,7 @@ def optimal_parity_flips(joint: Grouped, tolerance: NonNegative) -> Atoms:
     """The kappa of least accuracy loss with |parity_gap| <= `tolerance`: a threshold of the score on the gap's side.
 
     A fractional knapsack: the atoms whose flip narrows the gap in falling order of score, the last one in part, until
-    the gap is the tolerance. It always exists. Source: derived here.
+    the gap is the tolerance. It always exists.
     """
     gap = parity_gap(joint, accurate_rule(joint).astype(np.float64))
     helps = np.sign(gap) * parity_influences(joint)
@@ -147,7 +147,6 @@ def odds_dual_value(joint: GroupedAndLabelled, tolerance: NonNegative, multiplie
     """Accuracy that any flips with both |odds_gaps| <= `tolerance` must lose, proved by any real multipliers z.
 
     z . gap - tolerance |z|_1 - sum_x max(z . P f - P eta, 0); equal to the loss of `optimal_odds_flips` at its own z.
-    Source: derived here.
     """
     gaps = odds_gaps(joint, accurate_rule(joint).astype(np.float64))
     influences, losses = odds_influences(joint), flip_losses(joint)

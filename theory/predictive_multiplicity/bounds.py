@@ -28,10 +28,7 @@ def discrepancy_bound(baseline_error: UnitInterval, epsilon: UnitInterval) -> fl
 
 @guarded
 def pair_diameter_bound(baseline_error: UnitInterval, epsilon: UnitInterval) -> float:
-    """Two competitors differ on at most 2 (R(h_0) + epsilon) of the points, twice epsilon where h_0 has it once.
-
-    Source: derived here.
-    """
+    """Two competitors differ on at most 2 (R(h_0) + epsilon) of the points, twice epsilon where h_0 has it once."""
     return float(2 * (baseline_error + epsilon))
 
 
@@ -40,7 +37,7 @@ def knapsack_bound(baseline: Dichotomy, positives: Counts, negatives: Counts, to
     """Bound on n delta_epsilon: the fractional knapsack max sum t_u a_u over a in [0, 1]^m with sum g_u a_u <= e.
 
     All rows of flip cost g_u <= 0 are taken, then rows in the order of g_u / t_u, the last one in part. It is at most
-    n (2 R(h_0) + epsilon), the count of Proposition 1. Source: derived here.
+    n (2 R(h_0) + epsilon), the count of Proposition 1.
     """
     costs = flip_costs(baseline, positives, negatives)
     weights = positives + negatives
@@ -60,7 +57,7 @@ def knapsack_bound(baseline: Dichotomy, positives: Counts, negatives: Counts, to
 def flip_error_bounds(baseline: Dichotomy, positives: Counts, negatives: Counts) -> Int[np.ndarray, " rows"]:
     """Fewest errors of any classifier at all that assigns row u otherwise than h_0: what E_u cannot fall below.
 
-    It errs on the baseline's side at u and on the minority of every other row. Source: derived here.
+    It errs on the baseline's side at u and on the minority of every other row.
     """
     flipped = np.where(baseline == 1, positives, negatives)
     return irreducible_errors(positives, negatives) - np.minimum(positives, negatives) + flipped
@@ -68,17 +65,14 @@ def flip_error_bounds(baseline: Dichotomy, positives: Counts, negatives: Counts)
 
 @guarded
 def ambiguity_bound(baseline: Dichotomy, positives: Counts, negatives: Counts, tolerance: Natural) -> int:
-    """Bound on n alpha_epsilon: the points of rows whose `flip_error_bounds` are within the tolerance.
-
-    Source: derived here.
-    """
+    """Bound on n alpha_epsilon: the points of rows whose `flip_error_bounds` are within the tolerance."""
     within = flip_error_bounds(baseline, positives, negatives) <= errors(baseline, positives, negatives) + tolerance
     return int((positives + negatives)[within].sum())
 
 
 @guarded
 def irreducible_errors(positives: Counts, negatives: Counts) -> int:
-    """sum_u min(n+_u, n-_u), the errors that no classifier of the features can avoid. Source: derived here."""
+    """sum_u min(n+_u, n-_u), the errors that no classifier of the features can avoid."""
     return int(np.minimum(positives, negatives).sum())
 
 
@@ -87,7 +81,6 @@ def saturation_tolerance(baseline_errors: Natural, n: Count) -> int:
     """Least e at which delta = alpha = 1 is certain where -h_0 is in the class: max(n - 2 E(h_0), 0).
 
     Below it delta = 1 is impossible for any class, since only -h_0 differs on all n points.
-    Source: derived here.
     """
     require(baseline_errors <= n, f"baseline_errors must be at most n = {n}, got {baseline_errors}")
     return max(n - 2 * baseline_errors, 0)
@@ -98,7 +91,7 @@ def separable_bound(positives: Counts, negatives: Counts, tolerance: Natural) ->
     """Bound on n delta_epsilon for a baseline without errors: the most points up to e that whole rows add up to.
 
     Every disagreement is then an error, so delta_epsilon <= epsilon; ambiguity has no such bound. Where a row
-    has both labels, no baseline is without errors and there is no bound. Source: derived here.
+    has both labels, no baseline is without errors and there is no bound.
     """
     mixed = bool(np.any((positives > 0) & (negatives > 0)))
     require(not mixed, "positives and negatives must have one label only at every row, got a row with both")
@@ -111,10 +104,7 @@ def separable_bound(positives: Counts, negatives: Counts, tolerance: Natural) ->
 
 @guarded
 def parity_defect(competitor_errors: Natural, baseline_errors: Natural, disagreement: Natural) -> int:
-    """(disagreement - (E(h) - E(h_0))) mod 2, zero for every classifier: it is 2 w, w the repaired mistakes.
-
-    Source: derived here.
-    """
+    """(disagreement - (E(h) - E(h_0))) mod 2, zero for every classifier: it is 2 w, w the repaired mistakes."""
     return (disagreement - competitor_errors + baseline_errors) % 2
 
 
@@ -122,7 +112,7 @@ def parity_defect(competitor_errors: Natural, baseline_errors: Natural, disagree
 def disagreement_range(competitor_errors: Natural, baseline_errors: Natural, n: Count) -> tuple[int, int]:
     """Least and most points on which classifiers of these errors can differ.
 
-    |E(h) - E(h_0)| and min(E(h) + E(h_0), 2 n - E(h) - E(h_0)), in that order. Source: derived here.
+    |E(h) - E(h_0)| and min(E(h) + E(h_0), 2 n - E(h) - E(h_0)), in that order.
     """
     most = max(competitor_errors, baseline_errors)
     require(most <= n, f"competitor_errors and baseline_errors must be at most n = {n}, got {most}")

@@ -39,7 +39,7 @@ def disagreement(dichotomy: Dichotomy, other: Dichotomy, weights: Counts) -> int
 def flip_costs(baseline: Dichotomy, positives: Counts, negatives: Counts) -> Int[np.ndarray, " rows"]:
     """g_u = t_u - 2 m_u, the errors that flipping row u adds, with m_u the points of u the baseline gets wrong.
 
-    E(b) - E(b^0) = sum of g_u over the flipped rows, so g lies in [-t, t]. Source: derived here.
+    E(b) - E(b^0) = sum of g_u over the flipped rows, so g lies in [-t, t].
     """
     return np.where(baseline == 1, positives - negatives, negatives - positives)
 
@@ -120,7 +120,7 @@ def flip_errors_of(
 ) -> Int[np.ndarray, " rows"]:
     """E_u, the fewest errors of a listed dichotomy that assigns row u otherwise than h_0; n + 1 where none does.
 
-    Ambiguity is their distribution function: n alpha_epsilon = sum_u t_u 1[E_u <= E(b^0) + e]. Source: derived here.
+    Ambiguity is their distribution function: n alpha_epsilon = sum_u t_u 1[E_u <= E(b^0) + e].
 
     >>> flip_errors_of([[0, 0], [0, 1], [1, 0], [1, 1]], [1, 1], positives=[3, 2], negatives=[0, 1])
     array([4, 2])
@@ -165,10 +165,7 @@ def ambiguity_path_of(
 def pair_diameter_of(
     dichotomies: Dichotomies, baseline: Dichotomy, positives: Counts, negatives: Counts, tolerance: Natural
 ) -> int:
-    """The most points on which two competing classifiers differ from each other; h_0 is one of them.
-
-    Source: derived here.
-    """
+    """The most points on which two competing classifiers differ from each other; h_0 is one of them."""
     members = level_set(dichotomies, baseline, positives, negatives, tolerance)
     signs = 2 * np.vstack([members, baseline]) - 1
     weights = positives + negatives

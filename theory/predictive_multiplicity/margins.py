@@ -15,7 +15,7 @@ from theory_on_trial.contract import NonNegative, guarded, require
 def big_m(rows: Points, margin: NonNegative) -> Float[np.ndarray, " rows"]:
     """Smallest M_u = gamma + max(1, |u|_inf) for which -<w, (1, u)> >= gamma - M_u binds no w with |w|_1 <= 1.
 
-    Of the program of Marx, Calmon & Ustun 2020, gamma = `margin`. Source: derived here.
+    Of the program of Marx, Calmon & Ustun 2020, gamma = `margin`.
 
     >>> big_m([[-3, 2], [0, 0]], margin=0.5)
     array([3.5, 1.5])
@@ -30,7 +30,6 @@ def largest_margin(dichotomy: Dichotomy, rows: Points) -> tuple[float, Float[np.
 
     It depends on the scale of the features and can grow with columns that others imply: |w|_1 is then less. Solved in
     floats (HiGHS): a value within 1e-7 max |u| of zero decides nothing, `linear_dichotomies` does.
-    Source: derived here.
     """
     from scipy.optimize import linprog
 

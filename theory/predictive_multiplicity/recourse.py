@@ -19,16 +19,13 @@ from theory_on_trial.contract import NON_NEGATIVE, guarded, require
 
 @guarded
 def recourse_exists(score: float, weights: Weights, actions: Menus) -> bool:
-    """Tell whether some choice of actions is granted: s + sum_j max_k w_j a_jk >= 0. Source: derived here."""
+    """Tell whether some choice of actions is granted: s + sum_j max_k w_j a_jk >= 0."""
     return _granted(score, _gains(weights, actions))
 
 
 @guarded
 def cheapest_largest_cost(score: float, weights: Weights, actions: Menus, costs: Costs) -> float:
-    """Least possible largest cost of one feature: min {tau : s + sum_j max_{k : c_jk <= tau} w_j a_jk >= 0}.
-
-    Source: derived here.
-    """
+    """Least possible largest cost of one feature: min {tau : s + sum_j max_{k : c_jk <= tau} w_j a_jk >= 0}."""
     gains = _gains(weights, actions)
     _require_prices(actions, costs)
     for threshold in np.unique(np.concatenate([[0.0], *costs])):
@@ -42,7 +39,6 @@ def cheapest_total_cost(score: float, weights: Weights, actions: Menus, costs: C
     """Least total cost of a granted choice: a multiple-choice knapsack, feature by feature over undominated choices.
 
     A choice is dominated if another costs no more and raises the score no less; at worst all choices are kept.
-    Source: derived here.
     """
     gains = _gains(weights, actions)
     _require_prices(actions, costs)
@@ -87,7 +83,7 @@ def safe_tie_breaker(costs: Costs) -> float:
     """Largest epsilon for which min (max_j c_j + epsilon sum_j c_j) still has the least largest cost.
 
     The smallest difference of two unequal costs, of the same or of different features, over sum_j max_k c_jk; the
-    smallest difference within one menu is not enough. Infinite where all costs are zero. Derived here.
+    smallest difference within one menu is not enough. Infinite where all costs are zero.
     """
     distinct = np.unique(np.concatenate([[0.0], *costs]))
     if len(distinct) == 1:

@@ -101,7 +101,7 @@ def scoring_big_m(
     """Smallest M_i = epsilon - min over the box of y_i <lambda, x_i> that lets any lambda err at point i.
 
     The row is y_i <lambda, x_i> >= epsilon - M_i z_i, epsilon = `margin`; on a box that is not symmetric the maximum
-    in place of minus the minimum forbids coefficients that are allowed. Source: derived here.
+    in place of minus the minimum forbids coefficients that are allowed.
     """
     _require_box(lower, upper)
     signed = labels[:, np.newaxis] * features
@@ -134,7 +134,6 @@ def tie_breaking_penalty(n: Count, sparsity_penalty: Penalty, bounds: Bounds) ->
     """With any smaller C_1 the optimum minimises #errors + N C_0 l0, and the l1 norm only breaks ties.
 
     It is the smallest positive |a + N C_0 b| over integers |a| <= N, |b| <= P, over N sum_j Lambda_j.
-    Source: derived here.
     """
     step = n * Fraction(sparsity_penalty)
     gaps = [abs(step * b - min(math.floor(step * b) + above, n)) for b in range(len(bounds) + 1) for above in (0, 1)]
@@ -171,7 +170,7 @@ def box_count(bound: Count, n_coefficients: Count) -> int:
 def coprime_count(bound: Sieve, n_coefficients: Count) -> int:
     """How many of them have greatest common divisor 1: enough for every classifier but the one of zero scores.
 
-    By inclusion and exclusion of the multiples of every d <= Lambda, largest first. Source: derived here.
+    By inclusion and exclusion of the multiples of every d <= Lambda, largest first.
     """
     counts: dict[int, int] = {}
     for divisor in range(bound, 0, -1):

@@ -1,7 +1,8 @@
 """PCA of high-dimensional random walks: the exact theory.
 
 Antognini & Sohl-Dickstein 2018, "PCA of high dimensional random walks with comparison to neural network training",
-arXiv 1806.08805, and its neighbours. Each import below is one concept in one file.
+arXiv 1806.08805, and its neighbours. Each import below is one concept in one file. A law
+that names no source is derived here.
 """
 
 from theory.random_walk_pca.averages import (
@@ -14,19 +15,9 @@ from theory.random_walk_pca.decaying_noise import (
     decaying_noise_explained_variance_ratio,
     decaying_noise_modes,
 )
-from theory.random_walk_pca.deterministic_equivalent import (
-    companion_stieltjes,
-    laplacian_resolvent_trace,
-)
-from theory.random_walk_pca.drift import (
-    drift_coefficients,
-    drift_eigenvalues,
-    drift_explained_variance_ratio,
-)
-from theory.random_walk_pca.effective_dimension import (
-    combined_dimension,
-    effective_dimension,
-)
+from theory.random_walk_pca.deterministic_equivalent import companion_stieltjes, laplacian_resolvent_trace
+from theory.random_walk_pca.drift import drift_coefficients, drift_eigenvalues, drift_explained_variance_ratio
+from theory.random_walk_pca.effective_dimension import combined_dimension, effective_dimension
 from theory.random_walk_pca.finite_dimension import (
     eigenvalue_bias,
     eigenvalue_bias_second_order,
@@ -37,12 +28,8 @@ from theory.random_walk_pca.finite_dimension import (
     overlap_deficit,
     overlap_deficit_second_order,
 )
-from theory.random_walk_pca.generative_pca import (
-    spiked_direction_error,
-)
-from theory.random_walk_pca.heavy_tails import (
-    tail_shortfall,
-)
+from theory.random_walk_pca.generative_pca import spiked_direction_error
+from theory.random_walk_pca.heavy_tails import tail_shortfall
 from theory.random_walk_pca.modes import (
     chebyshev_scores,
     cosine_content,
@@ -60,10 +47,7 @@ from theory.random_walk_pca.momentum import (
     momentum_explained_variance_ratio_rate,
     momentum_impulse_response,
 )
-from theory.random_walk_pca.neighbours import (
-    circulant_eigenvalues,
-    uncentred_explained_variance_ratio_limit,
-)
+from theory.random_walk_pca.neighbours import circulant_eigenvalues, uncentred_explained_variance_ratio_limit
 from theory.random_walk_pca.ornstein_uhlenbeck import (
     ornstein_uhlenbeck_circulant_eigenvalues,
     ornstein_uhlenbeck_eigenvalues,
@@ -76,19 +60,9 @@ from theory.random_walk_pca.ornstein_uhlenbeck_limit import (
     crossover_total_variance,
     crossover_wavenumbers,
 )
-from theory.random_walk_pca.pca_tutorial import (
-    least_reconstruction_error,
-    principal_axes,
-    reconstruction_error,
-)
-from theory.random_walk_pca.processes import (
-    toeplitz_covariance,
-    toeplitz_eigenvalues,
-    toeplitz_total_variance,
-)
-from theory.random_walk_pca.robust_pca import (
-    outlier_flip_threshold,
-)
+from theory.random_walk_pca.pca_tutorial import least_reconstruction_error, principal_axes, reconstruction_error
+from theory.random_walk_pca.processes import toeplitz_covariance, toeplitz_eigenvalues, toeplitz_total_variance
+from theory.random_walk_pca.robust_pca import outlier_flip_threshold
 from theory.random_walk_pca.spectrum import (
     eigenvalues,
     explained_variance_ratio,
@@ -99,10 +73,7 @@ from theory.random_walk_pca.spectrum import (
     squared_eigenvalue_sum,
     total_variance,
 )
-from theory.random_walk_pca.trace_law import (
-    trace_cdf,
-    trace_laplace,
-)
+from theory.random_walk_pca.trace_law import trace_cdf, trace_laplace
 from theory.random_walk_pca.trapping import (
     escape_probability_bound,
     mean_squared_norm,
@@ -110,7 +81,4 @@ from theory.random_walk_pca.trapping import (
     stationary_correlation,
     trapping_radius,
 )
-from theory.random_walk_pca.walk_finite_dimension import (
-    eigenvalue_bias_coefficient,
-    kurtosis_factor_ratio,
-)
+from theory.random_walk_pca.walk_finite_dimension import eigenvalue_bias_coefficient, kurtosis_factor_ratio

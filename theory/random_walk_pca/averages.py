@@ -22,7 +22,7 @@ def exponential_average_impulse_response(
     """Response of y_t = beta y_{t-1} + (1 - beta) x_t, y_0 = 0, to the steps of the walk x: 1 - beta^m.
 
     It is (1 - beta) times that of a walk of momentum gamma = beta = `decay`, so the two share all explained variance
-    ratios and modes. Source: derived here.
+    ratios and modes.
 
     >>> exponential_average_impulse_response(4, 0.5)
     array([0.5   , 0.75  , 0.875 , 0.9375])
@@ -35,7 +35,6 @@ def running_mean_wavenumbers(n_components: Components) -> Float[np.ndarray, " co
     """Roots z_k of the law of the running mean (1/t) sum_{s <= t} x_s of a walk, just above (k + 1/2) pi.
 
     Positive roots of (J0 - I0)(-Y1 - (2/pi) K1) + (J1 + I1)(Y0 + (2/pi) K0) = 0, all Bessel functions at z.
-    Source: derived here.
     """
     from scipy.special import ive, jv, kv, yv
 
@@ -52,6 +51,6 @@ def running_mean_wavenumbers(n_components: Components) -> Float[np.ndarray, " co
 def running_mean_explained_variance_ratio(n_components: Components) -> Float[np.ndarray, " components"]:
     """Limits rho_k = 432 / z_k^4 of the explained variance ratios of the running mean: .8357, .1126, .0294, ...
 
-    In units of T^2 times the step variance the eigenvalues tend to 16 / z_k^4, which sum to 1/27. Source: derived here.
+    In units of T^2 times the step variance the eigenvalues tend to 16 / z_k^4, which sum to 1/27.
     """
     return 432 / running_mean_wavenumbers(n_components) ** 4

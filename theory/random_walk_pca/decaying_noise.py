@@ -43,8 +43,6 @@ def decaying_noise_explained_variance_ratio(
 ) -> Float[np.ndarray, " components"]:
     """Limits rho_k = 4 (nu + 1) / j_{nu,k}^2 of the explained variance ratios; decay lowers the first one.
 
-    Source: derived here.
-
     >>> decaying_noise_explained_variance_ratio(0.5, 3).round(4)
     array([0.5851, 0.1563, 0.0712])
     """
@@ -61,7 +59,7 @@ def decaying_noise_modes(
     """Scores on (0, 1] of unit square mean, proportional to d/dt [sqrt(t) J_nu(j t^b)] with b = 1 / (2 nu).
 
     Evaluated as sqrt(2b) t^(b - 1/2) J_{nu-1}(j t^b) / |J_{nu-1}(j)|. `ValueError` also for a time so small that t^b
-    is below 1e-200. Source: derived here.
+    is below 1e-200.
     """
     from scipy.special import jv
 

@@ -17,7 +17,7 @@ from theory_on_trial.contract import Interval, NonNegative, guarded
 def laplacian_resolvent_trace(shift: NonNegative, n_points: Points) -> float:
     """sum_{k=1}^{T-1} 1 / (theta_k + m) = (T coth(T phi) - coth phi) / (2 sinh phi), cosh phi = 1 + m/2, m = `shift`.
 
-    Evaluated without cancellation down to m = 0, where it is (T^2 - 1) / 6. Source: derived here.
+    Evaluated without cancellation down to m = 0, where it is (T^2 - 1) / 6.
     """
     angle = 2 * np.arcsinh(np.sqrt(shift) / 2)
     numerator = n_points**2 * _langevin_slope(n_points * angle) - _langevin_slope(angle)

@@ -21,7 +21,7 @@ from theory_on_trial.contract import NonNegative, guarded
 def drift_coefficients(n_points: Points) -> Float[np.ndarray, " components"]:
     """Coefficients of the centred time tau in the cosines, up to sign: r_k = sqrt(2/T) cot(pi k/2T) / (2 sin(pi k/2T)).
 
-    That is for odd k; they are zero for even k. Their squares sum to T (T^2 - 1) / 12. Source: derived here.
+    That is for odd k; they are zero for even k. Their squares sum to T (T^2 - 1) / 12.
     """
     index = np.arange(1, n_points)
     cosine = np.sin(np.pi * (n_points - index) / (2 * n_points))
@@ -31,7 +31,7 @@ def drift_coefficients(n_points: Points) -> Float[np.ndarray, " components"]:
 @guarded
 def drift_eigenvalues(n_points: Points, drift_ratio: NonNegative) -> Float[np.ndarray, " components"]:
     """Population eigenvalues by mode: 1 / theta_k for even k, and for odd k the root above 1 / theta_k of
-    (|mu|^2 / tr Sigma) sum_{j odd} r_j^2 / (lambda - 1 / theta_j) = 1. Source: derived here.
+    (|mu|^2 / tr Sigma) sum_{j odd} r_j^2 / (lambda - 1 / theta_j) = 1.
 
     >>> drift_eigenvalues(4, 0.5).round(3)
     array([4.203, 0.5  , 0.297])
@@ -51,9 +51,6 @@ def drift_eigenvalues(n_points: Points, drift_ratio: NonNegative) -> Float[np.nd
 
 @guarded
 def drift_explained_variance_ratio(n_points: Points, drift_ratio: NonNegative) -> Float[np.ndarray, " components"]:
-    """Population explained variance ratios by mode; the total variance is (T^2 - 1)/6 + drift_ratio T (T^2 - 1)/12.
-
-    Source: derived here.
-    """
+    """Population explained variance ratios by mode; the total variance is (T^2 - 1)/6 + drift_ratio T (T^2 - 1)/12."""
     drift_variance = drift_ratio * n_points * (n_points**2 - 1) / 12
     return drift_eigenvalues(n_points, drift_ratio) / (total_variance(n_points) + drift_variance)

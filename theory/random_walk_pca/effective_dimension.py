@@ -15,7 +15,7 @@ def effective_dimension(noise_spectrum: NoiseSpectrum) -> float:
     """Effective dimension (tr Sigma)^2 / tr(Sigma^2) of noise with covariance eigenvalues `noise_spectrum`, in [1, d].
 
     The population spectrum is reached as this, not the rank, tends to infinity; it replaces d in every first-order law.
-    Source: derived here.
+
 
     >>> effective_dimension([2, 1, 1])
     2.6666666666666665
@@ -29,7 +29,7 @@ def combined_dimension(*dimensions: Dimension) -> float:
     """Harmonic combination 1 / (1/d_1 + 1/d_2 + ...) of the noise's effective dimension and of projection dimensions.
 
     To first order a Gaussian random projection to m dimensions acts on all laws of the walk as 1/d -> 1/d + 1/m.
-    `ValueError` if no dimension is given. Source: derived here.
+    `ValueError` if no dimension is given.
     """
     require(len(dimensions) > 0, "dimensions must hold at least one value, got none")
     return float(1 / sum(1 / dimension for dimension in dimensions))

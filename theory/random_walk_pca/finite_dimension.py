@@ -36,10 +36,7 @@ def eigenvalue_bias(
 def eigenvalue_bias_second_order(
     eigenvalues: Spectrum, dim: Dimension, n_components: Components
 ) -> Float[np.ndarray, " components"]:
-    """Next term of the relative bias, (1/d^2) sum_{j != k} lambda_k lambda_j^2 / (lambda_k - lambda_j)^3.
-
-    Source: derived here.
-    """
+    """Next term of the relative bias, (1/d^2) sum_{j != k} lambda_k lambda_j^2 / (lambda_k - lambda_j)^3."""
     ratio, gain = _relative_gaps(eigenvalues, n_components)
     return np.sum(ratio**2 * gain**3, axis=1) / dim**2
 
@@ -62,7 +59,7 @@ def mean_explained_variance_ratio(
 ) -> Float[np.ndarray, " components"]:
     """First-order mean of the sample ratios, rho_k (1 + (b_k - 2 rho_k + 2q) / d), with q = sum rho_j^2.
 
-    Here b_k / d is `eigenvalue_bias`. Warns below 30 dimensions. Source: derived here.
+    Here b_k / d is `eigenvalue_bias`. Warns below 30 dimensions.
 
     >>> mean_explained_variance_ratio([4, 2, 1], 100, 2).round(4)
     array([0.5774, 0.2837])
@@ -78,10 +75,7 @@ def mean_explained_variance_ratio(
 def explained_variance_ratio_second_order(
     eigenvalues: Spectrum, dim: Dimension, n_components: Components
 ) -> Float[np.ndarray, " components"]:
-    """Term of order 1/d^2 that `mean_explained_variance_ratio` leaves out, signed and in units of the ratio itself.
-
-    Source: derived here.
-    """
+    """Term of order 1/d^2 that `mean_explained_variance_ratio` leaves out, signed and in units of the ratio itself."""
     bias = dim * eigenvalue_bias(eigenvalues, dim, n_components)
     eigenvalue_term = dim**2 * eigenvalue_bias_second_order(eigenvalues, dim, n_components)
     ratios = eigenvalues / eigenvalues.sum()
@@ -96,7 +90,7 @@ def explained_variance_ratio_second_order(
 def explained_variance_ratio_std(eigenvalues: Spectrum, dim: Dimension) -> Float[np.ndarray, " spectrum"]:
     """First-order standard deviations sqrt((2/d) rho_k^2 (1 - 2 rho_k + q)) of all sample ratios, q = sum rho_j^2.
 
-    Warns below 30 dimensions. Source: derived here.
+    Warns below 30 dimensions.
     """
     _warn_below_thirty(dim)
     ratios = eigenvalues / eigenvalues.sum()
@@ -113,7 +107,6 @@ def overlap_deficit(
 
     It is (1/d) sum_{j != k} lambda_j lambda_k / (lambda_j - lambda_k)^2. For the walk this is the expected deficit of
     the cosine content; components beyond sqrt(d) are no longer cosines there, and asking for them warns.
-    Source: derived here.
     """
     if n_components > np.sqrt(dim):
         warnings.warn(

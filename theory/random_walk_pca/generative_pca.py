@@ -14,6 +14,6 @@ def spiked_direction_error(subspace_dim: Count, n_samples: Count, spike: Positiv
     """Root mean square of |v_hat - v| after projection on a known subspace of `subspace_dim` dimensions that holds v.
 
     It is sqrt((1 + beta)(k - 1) / (beta^2 m)), beta = `spike`, to leading order in k / m; zero at k = 1. With k = d the
-    same law holds for PCA without a generator, as long as d << m. Source: derived here.
+    same law holds for PCA without a generator, as long as d << m.
     """
     return float(np.sqrt((1 + spike) * (subspace_dim - 1) / (spike**2 * n_samples)))

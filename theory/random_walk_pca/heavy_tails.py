@@ -3,7 +3,7 @@
 To first order in 1 / d only the fourth moment of the steps enters. The next order is 1 / d where there is a sixth
 moment. Student's t with 4 < nu < 6 degrees of freedom has none: single coordinates as large as sqrt(d) are rare, but
 each of them moves the ratio by a finite amount, which the linear response overestimates from five points on and
-underestimates at three. Derived here.
+underestimates at three.
 """
 
 from typing import Annotated

@@ -61,17 +61,13 @@ def chebyshev_scores(
 
     `first_score` is p_1 / b_1; column k - 1 of the result is p_k / b_k, up to one sign per component. The second score
     is a parabola in the first, the third a cubic, and PC j against PC k a Lissajous curve of frequency ratio j : k.
-    Source: derived here.
     """
     return np.cos(np.outer(np.arccos(first_score), np.arange(1, n_components + 1)))
 
 
 @guarded
 def squared_distances(n_points: Points) -> Float[np.ndarray, "points points"]:
-    """Squared distances |x_s - x_t|^2 = |s - t| of the infinite-dimensional walk, which the scores reproduce exactly.
-
-    Source: derived here.
-    """
+    """Squared distances |x_s - x_t|^2 = |s - t| of the infinite-dimensional walk; the scores reproduce them exactly."""
     time = np.arange(1.0, n_points + 1)
     return np.abs(np.subtract.outer(time, time))
 

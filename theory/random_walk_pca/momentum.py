@@ -18,7 +18,7 @@ from theory_on_trial.contract import guarded
 def momentum_impulse_response(n_points: Points, momentum: Momentum) -> Float[np.ndarray, " points"]:
     """Response h_m = (1 - gamma^m) / (1 - gamma) of the position, m = 1, ..., T, and h_m = m at gamma = 1.
 
-    Pass it to `toeplitz_covariance` or `toeplitz_total_variance` for the exact population law. Source: derived here.
+    Pass it to `toeplitz_covariance` or `toeplitz_total_variance` for the exact population law.
     """
     return np.cumsum(momentum ** np.arange(n_points))
 
@@ -53,7 +53,7 @@ def momentum_explained_variance_ratio_rate(
 ) -> Float[np.ndarray, " components"]:
     """First correction to the limit at fixed gamma < 1: rho_k = 6 / (pi k)^2 (1 + 6 gamma / ((1 - gamma^2) T)).
 
-    At gamma = 1 the ratios tend to those of the integrated walk. Source: derived here.
+    At gamma = 1 the ratios tend to those of the integrated walk.
     """
     correction = 6 * momentum / ((1 - momentum**2) * n_points)
     return explained_variance_ratio_limit(n_components) * (1 + correction)
@@ -63,7 +63,7 @@ def momentum_explained_variance_ratio_rate(
 def momentum_crossover_index(n_points: Points, momentum: MomentumBelowOne) -> float:
     """Component T (1 - gamma) / (pi sqrt(gamma)) below which lambda_k falls as k^-2 and beyond which as k^-4.
 
-    Infinite at gamma = 0. Source: derived here.
+    Infinite at gamma = 0.
     """
     return float(n_points * (1 - momentum) / (np.pi * np.sqrt(momentum))) if momentum > 0 else np.inf
 
@@ -72,7 +72,7 @@ def momentum_crossover_index(n_points: Points, momentum: MomentumBelowOne) -> fl
 def integrated_walk_wavenumbers(n_components: Components) -> Float[np.ndarray, " components"]:
     """Positive roots mu_k of tan mu + tanh mu = 0, just above (k - 1/4) pi: the gamma -> 1 limit of the spectrum.
 
-    The eigenvalues tend to T^4 / mu_k^4 and sum to T^4 / 30. Source: derived here.
+    The eigenvalues tend to T^4 / mu_k^4 and sum to T^4 / 30.
     """
     roots = (np.arange(1, n_components + 1) - 0.25) * np.pi
     for _ in range(4):  # Newton; the first guess is off by exp(-2 mu), which four squarings bring below an ulp
@@ -84,8 +84,5 @@ def integrated_walk_wavenumbers(n_components: Components) -> Float[np.ndarray, "
 
 @guarded
 def integrated_walk_explained_variance_ratio(n_components: Components) -> Float[np.ndarray, " components"]:
-    """Ratios rho_k = 30 / mu_k^4 of the integrated walk as T grows: 0.9589 in the first component, not one.
-
-    Source: derived here.
-    """
+    """Ratios rho_k = 30 / mu_k^4 of the integrated walk as T grows: 0.9589 in the first component, not one."""
     return 30 / integrated_walk_wavenumbers(n_components) ** 4

@@ -16,7 +16,7 @@ from theory_on_trial.contract import guarded
 def uncentred_explained_variance_ratio_limit(n_components: Components) -> Float[np.ndarray, " components"]:
     """Limit 8 / (pi^2 (2k - 1)^2) of the ratios without centring: 81 % in the first component, 90 % in two.
 
-    From the eigenvalues 1 / (4 sin^2(pi (2k - 1) / (2 (2T + 1)))) over their sum T (T + 1) / 2. Source: derived here.
+    From the eigenvalues 1 / (4 sin^2(pi (2k - 1) / (2 (2T + 1)))) over their sum T (T + 1) / 2.
     """
     return 8 / (np.pi * (2 * np.arange(1, n_components + 1) - 1)) ** 2
 

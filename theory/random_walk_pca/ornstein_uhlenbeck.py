@@ -31,8 +31,6 @@ def ornstein_uhlenbeck_impulse_response(n_points: Points, rate: Rate) -> Float[n
 def ornstein_uhlenbeck_eigenvalues(n_points: Points, rate: Rate) -> Float[np.ndarray, " components"]:
     """All T - 1 exact PCA eigenvalues of the process started at x_0 = 0. All are one at alpha = 1.
 
-    Source: derived here.
-
     >>> ornstein_uhlenbeck_eigenvalues(4, 0.5).round(4)
     array([1.2042, 0.7353, 0.4941])
     """
@@ -46,7 +44,7 @@ def ornstein_uhlenbeck_modes(
     """Leading exact eigenvectors of the process started at x_0 = 0, orthonormal columns with a positive first entry.
 
     Proportional to alpha^2 - mu cos(omega t) + mu (num / den) sin(omega t) with mu = alpha^2 + a theta(omega) and num
-    and den as in `_boundary_terms`. `ValueError` at alpha = 1 or for `n_components` above T - 1. Source: derived here.
+    and den as in `_boundary_terms`. `ValueError` at alpha = 1 or for `n_components` above T - 1.
     """
     require(n_components < n_points, f"n_components must be at most n_points - 1 = {n_points - 1}, got {n_components}")
     require(rate != 1, "rate must not be 1 here: all eigenvalues coincide and the eigenvectors are not defined")

@@ -19,7 +19,7 @@ def crossover_wavenumbers(crossover: NonNegative, n_components: Components) -> F
 
     [c^2 - (c^2 + y^2) sin(y) / y] (y cos y + c sin y) + (c^2 + y^2)(c cos y - c - y sin y)(1 - cos y) / y = 0,
     with one root between each two neighbouring roots of y cos y + c sin y = 0 (the process without centring).
-    As c grows they tend to (k + 1) pi for odd k and to the roots of tan(y/2) = y/2 for even k. Source: derived here.
+    As c grows they tend to (k + 1) pi for odd k and to the roots of tan(y/2) = y/2 for even k.
     """
 
     def uncentred(y: Float[np.ndarray, " roots"]) -> Float[np.ndarray, " roots"]:
@@ -38,7 +38,7 @@ def crossover_wavenumbers(crossover: NonNegative, n_components: Components) -> F
 
 @guarded
 def crossover_eigenvalues(crossover: NonNegative, n_components: Components) -> Float[np.ndarray, " components"]:
-    """Limits of lambda_k / T^2 at alpha T = c: 1 / (c^2 + y_k^2). Source: derived here."""
+    """Limits of lambda_k / T^2 at alpha T = c: 1 / (c^2 + y_k^2)."""
     return 1 / (crossover**2 + crossover_wavenumbers(crossover, n_components) ** 2)
 
 
@@ -47,7 +47,6 @@ def crossover_total_variance(crossover: NonNegative) -> float:
     """Limit of tr K / T^2, in (0, 1/6] and 1/6 at c = 0.
 
     It is (1/2c) [1 - (1 - e^-2c) / (2c)] - (1/c^2) [1 - 2 (1 - e^-c) / c + (1 - e^-2c) / (2c)].
-    Source: derived here.
     """
     c = crossover
     if c < 1:
@@ -64,8 +63,5 @@ def crossover_total_variance(crossover: NonNegative) -> float:
 def crossover_explained_variance_ratio(
     crossover: NonNegative, n_components: Components
 ) -> Float[np.ndarray, " components"]:
-    """Limits of rho_k at alpha T = c, from 6 / (pi k)^2 at c = 0 to about 2 / c each for c >> 1.
-
-    Source: derived here.
-    """
+    """Limits of rho_k at alpha T = c, from 6 / (pi k)^2 at c = 0 to about 2 / c each for c >> 1."""
     return crossover_eigenvalues(crossover, n_components) / crossover_total_variance(crossover)

@@ -47,7 +47,7 @@ def toeplitz_eigenvalues(impulse_response: Response) -> Float[np.ndarray, " comp
 def toeplitz_total_variance(impulse_response: Response) -> float:
     """Total variance tr K = sum_m (T - m + 1) h_m^2 - (1/T) sum_m H_m^2, where H_m = h_1 + ... + h_m.
 
-    `ValueError` as for `toeplitz_covariance`. Source: derived here.
+    `ValueError` as for `toeplitz_covariance`.
     """
     require(len(impulse_response) >= 2, _POINTS)
     n_points = impulse_response.size

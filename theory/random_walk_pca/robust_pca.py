@@ -13,6 +13,5 @@ def outlier_flip_threshold(fraction: Fraction, spike: Positive) -> float:
     """Squared outlier length (1 - epsilon) beta / epsilon at which the top eigenvector flips from v to w.
 
     Beyond it the top direction has 1 / (1 + beta) of the largest clean variance. `fraction` is epsilon, `spike` beta.
-    Source: derived here.
     """
     return (1 - fraction) * spike / fraction

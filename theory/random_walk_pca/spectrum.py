@@ -68,7 +68,7 @@ def explained_variance_ratio_limit(n_components: Components) -> Float[np.ndarray
 def limit_relative_error(n_points: Points, n_components: Components) -> Float[np.ndarray, " components"]:
     """Leading term (1 + pi^2 k^2 / 12) / T^2 of rho_k(T) / (6 / pi^2 k^2) - 1; what is left out is O(k^4 / T^4).
 
-    `ValueError` if `n_components` is above T - 1. Source: derived here.
+    `ValueError` if `n_components` is above T - 1.
     """
     require(n_components < n_points, f"n_components must be at most n_points - 1 = {n_points - 1}, got {n_components}")
     index = np.arange(1, n_components + 1)
@@ -77,26 +77,17 @@ def limit_relative_error(n_points: Points, n_components: Components) -> Float[np
 
 @guarded
 def total_variance(n_points: Points) -> float:
-    """Total variance of the centred walk, sum of lambda_k = (T^2 - 1) / 6, correctly rounded.
-
-    Source: derived here.
-    """
+    """Total variance of the centred walk, sum of lambda_k = (T^2 - 1) / 6, correctly rounded."""
     return (n_points**2 - 1) / 6
 
 
 @guarded
 def squared_eigenvalue_sum(n_points: Points) -> float:
-    """Sum of lambda_k^2 = (T^2 - 1)(2 T^2 + 7) / 180, correctly rounded.
-
-    Source: derived here.
-    """
+    """Sum of lambda_k^2 = (T^2 - 1)(2 T^2 + 7) / 180, correctly rounded."""
     return (n_points**2 - 1) * (2 * n_points**2 + 7) / 180
 
 
 @guarded
 def participation_ratio(n_points: Points) -> float:
-    """Effective number of components (sum lambda)^2 / sum lambda^2 = 5 (T^2 - 1) / (2 T^2 + 7), in [1, 5/2).
-
-    Source: derived here.
-    """
+    """Effective number of components (sum lambda)^2 / sum lambda^2 = 5 (T^2 - 1) / (2 T^2 + 7), in [1, 5/2)."""
     return 5 * (n_points**2 - 1) / (2 * n_points**2 + 7)

@@ -19,7 +19,6 @@ def trace_laplace(argument: NonNegative, n_points: Points, dim: Dimension) -> fl
     """E exp(-s d Tr G) = (T / U_{T-1}(1 + s))^(d/2) of the walk, for s = `argument`; in (0, 1].
 
     d Tr G is the centred sum of squares of a d-dimensional walk whose steps have unit variance in every coordinate.
-    Source: derived here.
     """
     angle = 2 * np.arcsinh(np.sqrt(argument / 2))
     return float(np.exp(-dim / 2 * (_log_sinhc(n_points * angle) - _log_sinhc(angle))))
@@ -34,7 +33,7 @@ def trace_cdf(
     The absolute error is rounding alone, about 1e-17 (10 + n d) for n eigenvalues. Computed as the inverse Laplace
     transform of prod_k (1 + 2 s lambda_k)^(-d/2) / s, by the trapezoidal rule on a hyperbola through the saddle point
     that bends away from the branch points on the negative axis; the integrand is analytic in a strip about it, so the
-    rule converges exponentially (Imhof 1961 integrates along the imaginary axis instead). Source: derived here.
+    rule converges exponentially (Imhof 1961 integrates along the imaginary axis instead).
     """
     weights = 2 * eigenvalues[eigenvalues > 0] / eigenvalues.max()
     probability = np.zeros(total.shape)

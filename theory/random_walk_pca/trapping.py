@@ -24,10 +24,7 @@ def trapping_radius(rate: StationaryRate) -> float:
 def mean_squared_norm(
     steps: Annotated[Int[np.ndarray, " steps"], NON_NEGATIVE], rate: Rate
 ) -> Float[np.ndarray, " steps"]:
-    """E |x_t|^2 = (1 - a^(2t)) / (1 - a^2) after t steps from zero, a = 1 - alpha; t itself at alpha = 0.
-
-    Source: derived here.
-    """
+    """E |x_t|^2 = (1 - a^(2t)) / (1 - a^2) after t steps from zero, a = 1 - alpha; t itself at alpha = 0."""
     if rate == 0:
         return steps.astype(float)
     contraction = (1 - rate) ** 2
@@ -38,19 +35,13 @@ def mean_squared_norm(
 
 @guarded
 def squared_norm_relative_std(dim: Dimension) -> float:
-    """Relative standard deviation sqrt(2 / d) of |x_t|^2, at every t, for Gaussian steps of effective dimension d.
-
-    Source: derived here.
-    """
+    """Relative standard deviation sqrt(2 / d) of |x_t|^2, at every t, for Gaussian steps of effective dimension d."""
     return float(np.sqrt(2 / dim))
 
 
 @guarded
 def stationary_correlation(lag: Int[np.ndarray, " lags"], rate: StationaryRate) -> Float[np.ndarray, " lags"]:
-    """E[x_s . x_t] / r_c^2 = a^|s - t| of the trapped process: later positions become orthogonal to earlier ones.
-
-    Source: derived here.
-    """
+    """E[x_s . x_t] / r_c^2 = a^|s - t| of the trapped process: later positions become orthogonal to earlier ones."""
     return (1 - rate) ** np.abs(lag)
 
 
@@ -59,6 +50,5 @@ def escape_probability_bound(squared_fraction: Fraction, dim: Dimension) -> floa
     """Chernoff bound on P(|x_t|^2 < f r_c^2) of the trapped process, exp(-(d/2)(f - 1 - log f)).
 
     For isotropic Gaussian steps in d = `dim` dimensions; f = `squared_fraction`. At f = 1/4 it is exp(-.318 d).
-    Source: derived here.
     """
     return float(np.exp(-dim / 2 * (squared_fraction - 1 - np.log(squared_fraction))))

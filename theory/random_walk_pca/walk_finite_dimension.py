@@ -19,7 +19,7 @@ from theory_on_trial.contract import Interval, guarded
 def eigenvalue_bias_coefficient(n_points: Points) -> Float[np.ndarray, " components"]:
     """Lawley's sum b_k = (3/2) x_k / (1 + x_k) of the walk: E[l_k] / lambda_k = 1 + b_k / d + O(k^2 / d^2).
 
-    It tends to 3/4 for every fixed k as T grows, and sum lambda_k b_k = 0. Source: derived here.
+    It tends to 3/4 for every fixed k as T grows, and sum lambda_k b_k = 0.
     """
     # (1 + x_k) / 2 = cos^2(pi k / 2T), without cancellation near k = T.
     half_angle_cosine = np.sin(np.pi * np.arange(n_points - 1, 0, -1) / (2 * n_points))
@@ -36,7 +36,7 @@ def kurtosis_factor_ratio(
     1 + kurtosis / T at k = T/2, whose sine mode w_k lives on every second step. What all components share of it,
     kurtosis / (2T), cancels in the ratio; what is left is the part of k itself and of its mirror T - k. At T = 2 there
     is one ratio, which is one, and the factor is one. Needs isotropic steps whose independent coordinates have this
-    excess kurtosis. Source: derived here.
+    excess kurtosis.
     """
     if n_points == 2:
         return np.ones(1)
