@@ -196,12 +196,6 @@ def test_directions_are_singular_vectors_and_their_error_what_they_miss():
     assert float(jax.jit(observed.head_error)(found.target, directions)) == pytest.approx(missed, rel=1e-9)
 
 
-def test_samples_have_the_covariance_of_their_world():
-    samples = np.column_stack(observed.draw(np.random.default_rng(0), WORLD, 200_000))
-    np.testing.assert_allclose(np.cov(samples.T), WORLD.covariance, atol=0.06)
-    assert observed.gaussian_world(0.0, 4, 3, 4).first.shape == (4, 4)
-
-
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [

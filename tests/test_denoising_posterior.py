@@ -22,7 +22,6 @@ from theory_on_trial.testing.suite import check_readable
 LINE = np.ones(1)
 MEANS, DEVIATIONS, WEIGHTS = np.array([-1.5, 0.4, 2.0]), np.array([0.3, 0.6, 0.2]), np.array([0.5, 0.3, 0.2])
 MIXTURE = observed.Mixture(WEIGHTS, MEANS[:, None], DEVIATIONS[:, None, None] ** 2)
-POINTS = observed.Mixture(np.array([0.5, 0.5]), np.array([[-1.0], [1.0]]), np.zeros((2, 1, 1)))
 
 
 def spatial(seed=0, dim=6):
@@ -55,19 +54,6 @@ def traced(sigma):
     return mean
 
 
-def test_moments_of_three_bumps_have_the_numbers_of_another_program():
-    derivatives, _ = observed.line_derivatives(MIXTURE, np.array([0.1]), LINE, 0.8, 5)
-    known = [0.8177520567071781, -0.0798523246031255, 1.676212271494503, 0.25458813403705, 4.729217239727647]
-    for found in (
-        predicted.central_moments(derivatives, 0.8),
-        predicted.moments_of_cumulants(predicted.cumulants(derivatives, 0.8)),
-        observed.line_moments(MIXTURE, np.array([0.1]), LINE, 0.8, 6),
-    ):
-        assert found == pytest.approx(known, rel=1e-12)
-    mean = observed.posterior_mean(MIXTURE, np.array([0.1]), 0.8)
-    assert mean[0] == pytest.approx(-0.0396553927922970, rel=1e-12)
-
-
 @pytest.mark.parametrize("y", [-2.0, 0.1, 1.7])
 def test_sums_over_components_are_integrals_over_the_posterior(y):
     def density(x):
@@ -83,22 +69,6 @@ def test_sums_over_components_are_integrals_over_the_posterior(y):
     assert observed.posterior_mean(MIXTURE, at, 0.8)[0] == pytest.approx(mean, rel=1e-9)
     for k, moment in enumerate(observed.line_moments(MIXTURE, at, LINE, 0.8, 5), start=2):
         assert moment == pytest.approx(integral(lambda x, k=k: (x - mean) ** k) / mass, abs=1e-9)
-
-
-@given(st.lists(st.floats(-2, 2), min_size=1, max_size=5), st.floats(0.2, 3))
-def test_recursion_and_cumulants_give_the_same_moments(derivatives, sigma):
-    first = np.array([abs(derivatives[0]) + 0.1, *derivatives[1:]])
-    recursion = predicted.central_moments(first, sigma)
-    cumulants = predicted.moments_of_cumulants(predicted.cumulants(first, sigma))
-    assert recursion == pytest.approx(cumulants, rel=1e-9, abs=1e-9 * np.abs(cumulants).max())
-
-
-@given(st.floats(0.01, 100), st.floats(0.3, 3))
-def test_moments_have_units(unit, sigma):
-    derivatives = np.array([0.6, -0.2, 0.3, 0.1])
-    moments = predicted.central_moments(derivatives, sigma)
-    scaled = predicted.central_moments(derivatives * unit ** (-np.arange(4.0)), unit * sigma)
-    assert scaled == pytest.approx(moments * unit ** np.arange(2.0, 6.0), rel=1e-9)
 
 
 @given(st.floats(0.01, 10), st.floats(0.1, 10))
@@ -152,29 +122,6 @@ def test_a_region_has_the_components_of_its_submatrix_given_all_of_y():
     assert covariance == pytest.approx(observed.posterior_covariance(WORLD, Y, 0.7), abs=1e-12)
 
 
-def test_without_determinants_a_mixture_has_another_mean():
-    covariances = np.array([[[1.0, 0], [0, 2]], [[2, 1], [1, 1]]])
-    world = observed.Mixture(np.array([0.5, 0.5]), np.array([[1.0, 2], [8, 10]]), covariances)
-    y = np.array([3.5, 6.35])
-    assert observed.posterior_mean(world, y, 2.0) == pytest.approx([3.4142, 5.6555], abs=5e-5)
-    biased = world._replace(weights=np.sqrt([30, 29]) / np.sqrt([30, 29]).sum())
-    assert observed.posterior_mean(biased, y, 2.0) == pytest.approx([3.3953, 5.6337], abs=5e-5)
-    assert predicted.tweedie_mean(y, np.array([1.0, -1.0]), 2.0) == pytest.approx([7.5, 2.35])
-
-
-def test_the_residual_lacks_the_error():
-    y, weights = observed.marginal_nodes(POINTS, 0.5)
-    mean = observed.posterior_mean(POINTS, y[:, None], 0.5)[:, 0]
-    assert weights.sum() == pytest.approx(1, rel=1e-12)
-    assert mean == pytest.approx(np.tanh(4 * y), abs=1e-12)
-    residual = float(weights @ (y - mean) ** 2)
-    assert residual == pytest.approx(0.1814026, abs=5e-8)
-    trace = 0.0685974 / 0.25
-    assert predicted.residual_variance(0.5, trace, 1) == pytest.approx(residual, abs=2e-7)
-    assert predicted.noise_variance(residual, trace, 1) == pytest.approx(0.25, abs=2e-7)
-    assert predicted.residual_of_denoiser(0.5, 0.0685974, trace, 1) == pytest.approx(residual, abs=2e-7)
-
-
 def test_clipping_is_no_gaussian_noise():
     world = observed.Mixture(np.array([0.8, 0.2]), np.array([[0.0], [1.0]]), np.zeros((2, 1, 1)))
     x, y = observed.sample_pairs(np.random.default_rng(0), world, 0.5, 400_000)
@@ -197,27 +144,6 @@ def test_pairs_are_of_the_mixture_and_the_noise(law, kurtosis):
     if law == "normal":
         residual = np.mean((y - observed.posterior_mean(WORLD, y, 0.7)) ** 2)
         assert residual == pytest.approx(0.2174, abs=0.001)
-
-
-def test_subspace_iteration_shrinks_by_the_gap():
-    eigenvalues = np.array([4, 3, 1, 0.5, 0.25, 0.125, 0.06, 0.03])
-    r = np.random.default_rng(0)
-    factors = []
-    for _ in range(5):
-        tangents = observed.subspace_tangents(np.diag(eigenvalues), r.normal(size=(8, 2)), 20)
-        sines = tangents / np.sqrt(1 + tangents**2)
-        factors.append((sines[20] / sines[10]) ** 0.1)
-    assert np.median(factors) == pytest.approx(1 / 3, rel=0.01)
-    assert predicted.contraction(eigenvalues[::-1], 2) == pytest.approx(1 / 3)
-
-
-def test_third_differences_err_as_taylor_says():
-    """Of a normal prior, whose mean is linear, they are exact; rounding has its units."""
-    world = observed.Mixture(np.ones(1), np.zeros((1, 1)), np.ones((1, 1, 1)))
-    for stencil in ("central", "one-sided"):
-        found = observed.difference_fourth_moment(world, np.array([0.3]), 1.0, 0.05, stencil)
-        assert found == pytest.approx(0.75, abs=1e-11)
-    assert predicted.rounding_error(2.0, -3.0, 0.1) == pytest.approx(8 * 2.0**-52 * 3 * 64 / 0.001)
 
 
 @pytest.mark.parametrize(

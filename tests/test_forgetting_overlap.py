@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.linalg import subspace_angles
 
@@ -34,16 +34,6 @@ def update(features, residual, ridge):
 
 
 # ----------------------------------------------------------------------------------------------- theory by other routes
-
-
-def test_numbers_that_were_found_twice():
-    """Cosines, mean and variance of one instance, which another program had given."""
-    first, second, _ = tasks(3)
-    known = [1, 0.967831, 0.631888, 0.395590, 0.078935]
-    assert predicted.cosines(first, second) == pytest.approx(known, abs=5e-7)
-    assert np.sort(np.cos(subspace_angles(first.T, second.T)))[::-1] == pytest.approx(known, abs=5e-7)
-    law = predicted.random_forgetting(first, second, 0.5)
-    assert (law.mean, law.variance) == pytest.approx((4.663384, 26.443241), abs=5e-7)
 
 
 @given(st.integers(0, 10**6), sizes, sizes, sizes, ridges)
@@ -148,14 +138,6 @@ def test_random_residuals_have_the_moments_of_a_quadratic_form():
     )
 
 
-@given(st.floats(0, math.pi / 2))
-def test_forgetting_by_a_common_teacher_is_an_inverted_u(angle):
-    mirrored = predicted.teacher_forgetting(math.pi / 2 - angle)
-    assert predicted.teacher_forgetting(angle) == pytest.approx(mirrored, abs=1e-15)
-    assert predicted.teacher_forgetting(angle) <= predicted.teacher_forgetting(math.pi / 4) == pytest.approx(0.25)
-    assert predicted.independent_forgetting(angle) == pytest.approx((1 + math.cos(2 * angle)) / 2, abs=1e-15)
-
-
 @given(st.integers(0, 10**6), st.integers(0, 5), ridges)
 def test_a_memory_bounds_what_it_leaves(seed, memory, ridge):
     first, second, residual = tasks(seed)
@@ -177,28 +159,7 @@ def test_a_task_within_the_memory_is_not_learned_and_nothing_explodes():
     assert predicted.random_forgetting(first, inside, 0.0, 5).mean == 0
 
 
-def test_forgetting_often_rises_with_the_memory():
-    rising = 0
-    for seed in range(100):
-        first, second, residual = tasks(seed, 5, 4)
-        deltas = [predicted.forgetting(first, second, residual, 0.0, k) for k in range(6)]
-        rising += bool(np.any(np.diff(deltas) > 1e-12))
-    assert 0.4 < rising / 100 < 0.7
-
-
 # ---------------------------------------------------------------------------------------------------------- simulators
-
-
-@settings(deadline=None)
-@given(st.integers(0, 10**6), sizes, sizes, ridges)
-def test_refits_and_descents_end_where_the_gradient_is_zero(seed, n_t, dim, ridge):
-    _, second, targets = tasks(seed, 1, n_t, dim)
-    start = np.random.default_rng(seed).normal(size=dim)
-    fitted = start + update(second, targets - second @ start, ridge)
-    assert observed.refit(second, targets, start, ridge) == pytest.approx(fitted, rel=1e-7, abs=1e-9)
-    assert observed.descend(second, targets, start, ridge) == pytest.approx(fitted, rel=1e-7, abs=1e-9)
-    many = observed.refit(second, np.stack([targets, 0 * targets]), np.stack([start, start]), ridge)
-    assert many[0] == pytest.approx(fitted, rel=1e-7, abs=1e-9)
 
 
 def test_descents_without_ridge_or_off_a_memory():
@@ -229,23 +190,6 @@ def test_directions_and_subspaces():
         observed.principal_directions(rows, 7)
     with pytest.raises(ValueError, match="dim must be at least twice the rank, got 5 and 3"):
         observed.tilted_subspaces(np.random.default_rng(0), 3, 5, 0.4)
-
-
-def test_a_wide_net_forgets_what_its_first_gradients_say():
-    generator, key = np.random.default_rng(11), jax.random.key(0)
-    points = generator.normal(size=(2, 3, 6))
-    points /= np.linalg.norm(points, axis=2, keepdims=True)
-    labels, every = 0.5 * generator.normal(size=(2, 3)), points.reshape(6, 6)
-    features = np.asarray(observed.lazy_features(key, every, 512))
-    before = np.linalg.pinv(features[:3]) @ labels[0]
-    said = predicted.forgetting(features[:3], features[3:], labels[1] - features[3:] @ before, 0.5)
-    found = float(observed.lazy_forgetting(key, points, labels, 0.5, 512))
-    assert found == pytest.approx(said, rel=0.1)
-    units = np.asarray(jax.random.normal(key, (512, 7)))  # kernels summed over units by hand
-    hidden = np.tanh(every @ units[:, :6].T)
-    slopes = (1 - hidden**2) * units[:, 6]
-    kernel = (hidden @ hidden.T + slopes @ slopes.T * (every @ every.T)) / 512
-    assert features @ features.T == pytest.approx(kernel, rel=1e-9)
 
 
 # ------------------------------------------------------------------------------------------------------------- own data

@@ -5,8 +5,6 @@ import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy.stats import binom, ks_2samp
 
 from own_data import infinite_width as tool
@@ -21,7 +19,6 @@ POINTS = np.random.default_rng(0).standard_normal((4, 3))
 VALUES = 0.5 + np.sin(POINTS[:, :1])
 LADDER = [128, 256, 512, 1024]
 NTK = np.array([0.0, 0.5]), np.zeros(2), 0.0
-NAMES = [("NTK", 1), ("NTK", 2), ("mean field", 1), ("muP", 1), ("muP", 4), ("standard", 1), ("standard", 2)]
 
 
 def rng(seed=0):
@@ -84,16 +81,6 @@ def test_bias_and_variance_are_those_of_finite_differences():
     assert found.bias == pytest.approx(bias, abs=1e-6)
 
 
-def test_late_movement_begins_with_the_start_of_the_readout():
-    units, chances = predicted.normal_units(1, 8)
-    assert chances @ units[:, 0] ** 6 == pytest.approx(15, rel=1e-13)
-    x, y = np.array([[1.0], [0.6]]), np.array([0.5, -0.4])
-    law, d = predicted.late_movement(units, chances, x, y, 1), 1 - np.tanh(units @ x.T) ** 2
-    assert law[:3] == (0, 0, 0)
-    moved = d * ((d * y / 2) @ x @ x.T)
-    assert law.start == pytest.approx(chances @ np.mean(moved**2, axis=1), rel=1e-14)
-
-
 def test_kernel_descent_in_the_limit_is_least_squares_step_by_step():
     slope, kernel = 0.0, 2 * X[:, None] * X
     there = np.zeros(8)
@@ -103,39 +90,10 @@ def test_kernel_descent_in_the_limit_is_least_squares_step_by_step():
         slope += 1
 
 
-@settings(deadline=None)
-@given(st.floats(0.01, 0.2), st.lists(st.floats(-1, 1, width=16), min_size=1, max_size=6), st.floats(-2, 2, width=16))
-def test_the_limit_turns_with_its_targets(rate, x, slope):
-    x = np.array(x)
-    found = predicted.limit_outputs(x, slope * x, rate)
-    assert predicted.limit_outputs(x, -slope * x, rate) == pytest.approx(-found, abs=1e-12)
-    assert predicted.limit_outputs(-x, -slope * x, rate) == pytest.approx(-found, abs=1e-12)
-    assert not predicted.limit_outputs(x, 0 * x, rate).any()
-
-
-@pytest.mark.parametrize(("name", "hidden"), NAMES)
-def test_named_scalings_are_stable_and_learn(name, hidden):
-    scaling = predicted.named_scaling(name, hidden)
-    r = {"NTK": 0.5, "mean field": 0, "muP": 0, "standard": 1.5 if hidden == 1 else 0.5}[name]
-    assert float(predicted.feature_exponent(*scaling)) == pytest.approx(r, abs=1e-12)
-    assert predicted.stability(*scaling).all()
-    assert predicted.is_nontrivial(*scaling)
-
-
 def test_mean_field_is_mup_with_one_hidden_layer():
     moved = predicted.shifted(predicted.named_scaling("mean field"), -0.5)
     mup = predicted.named_scaling("muP")
     assert (moved.a.tolist(), moved.b.tolist(), moved.c) == (mup.a.tolist(), mup.b.tolist(), mup.c)
-
-
-@settings(deadline=None)
-@given(st.lists(st.floats(-2, 2), min_size=2, max_size=5), st.data(), st.floats(-2, 2), st.floats(-3, 3))
-def test_what_a_scaling_does_is_that_of_its_shifts(a, data, c, theta):
-    b = data.draw(st.lists(st.floats(-2, 2), min_size=len(a), max_size=len(a)))
-    scaling = predicted.Scaling(np.array(a), np.array(b), c)
-    for exponent in (predicted.feature_exponent, predicted.first_step_exponent):
-        assert exponent(*predicted.shifted(scaling, theta)) == pytest.approx(exponent(*scaling), abs=1e-12)
-    assert predicted.feature_exponent(*scaling) <= predicted.first_step_exponent(*scaling) + 1e-12
 
 
 @pytest.mark.parametrize("name", ["NTK", "muP", "standard"])
@@ -146,38 +104,12 @@ def test_networks_of_a_name_move_as_their_exponent_says(name):
     assert np.diff(logs)[0] / np.log(8) == pytest.approx(slope, abs=0.05)
 
 
-def test_the_least_over_layers_decides():
-    a, b = np.array([-0.5, 0.5, 1.0]), np.array([0.5, 0.0, 0.0])
-    assert float(predicted.feature_exponent(a, b, 0.0)) == 0
-    assert float(predicted.feature_exponent(np.array([0.0, 0.5, 1.0]), b, 0.0)) == 1
-
-
 @pytest.mark.parametrize(("change", "broken"), [((0, 0.1), 0), ((1, 0.1), 1), ((2, -0.6), 2), ((2, 0.6), None)])
 def test_each_condition_is_named(change, broken):
     a, b, c = predicted.named_scaling("NTK", 2)
     b[change[0]] += change[1]
     holds = predicted.stability(a, b, c)
     assert (None if holds.all() else int(np.argmin(holds))) == broken
-
-
-def test_the_counts_of_the_grid():
-    axis = np.arange(-4, 7) / 4
-    for hidden, stable, learning in ((1, 407, 45), (2, 3468, 774)):
-        *a, b, c = (one.ravel() for one in np.meshgrid(*[axis] * (hidden + 3), indexing="ij"))
-        every = np.stack(a, 1), np.stack([-a[0], *(0.5 - one for one in a[1:-1]), b], 1), c
-        holds = predicted.stability(*every).all(axis=1) & predicted.is_nontrivial(*every)
-        moving = holds & (predicted.feature_exponent(*every) == 0)
-        assert (holds.sum(), moving.sum()) == (stable, learning)
-        assert predicted.output_exponent(*every[:2])[moving].max() == -0.5
-
-
-@settings(deadline=None)
-@given(st.integers(1, 30), st.integers(1, 6))
-def test_few_units_have_the_same_products(units, ends):
-    omega = rng(units).standard_normal((units, ends))
-    start = predicted.small_start(omega)
-    assert start.T @ start == pytest.approx(omega.T @ omega / units, abs=1e-12)
-    assert len(start) <= ends
 
 
 # ------------------------------------------------------------------------------------------------------- simulators
@@ -419,7 +351,6 @@ NETWORK = observed.draw_network(rng(), 2, 3, *NTK, inputs=3)
 BATCH = {"network": NETWORK, "x": POINTS}
 STEPS = {"network": NETWORK, "x": POINTS[:, None], "y": VALUES[:, None]}
 DRAWN = {"rng": rng(), "nets": 2, "width": 3}
-ANSWER = tool.width_exponent(LADDER, movements(NTK, 1, 4))
 
 test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answers = promises(
     [predicted, observed, tool],

@@ -7,15 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.integrate import quad
 from scipy.stats import binom, chi
 
 from own_data import low_dim_diffusion as tool
 from sims import low_dim_diffusion as observed
 from theory import low_dim_diffusion as predicted
 from theory_on_trial.testing.promises import Case, promises
-
-LEVELS = st.floats(0.05, 20)
 
 
 def basis(generator, ambient, dim):
@@ -39,39 +36,6 @@ TWELVE = np.concatenate([np.outer(SIX, lines(30)), np.outer(OTHERS, lines(-30))]
 # ----------------------------------------------------------------------------------------------- theory by other routes
 
 
-def test_one_latent_has_the_posterior_of_a_ratio_of_integrals():
-    """E[x0 | x_t] of lines, by adaptive quadrature of Bayes' rule."""
-    x, bases, weights = mixture(dims=(1, 1), points=1)
-    weights = weights / weights.sum()
-    signal, noise = 1.3, 0.8
-
-    def joint(a, k):
-        return weights[k] * math.exp(-(a**2) / 2 - np.sum((x[0] - signal * a * bases[k][:, 0]) ** 2) / 2 / noise**2)
-
-    total = sum(quad(joint, -9, 9, (k,))[0] for k in range(2))
-    mean = sum(quad(lambda a, k: a * joint(a, k), -9, 9, (k,))[0] * bases[k][:, 0] for k in range(2)) / total
-    square = sum(quad(lambda a, k: a * a * joint(a, k), -9, 9, (k,))[0] for k in range(2)) / total
-    given = x, bases, weights, signal, noise
-    assert predicted.posterior_mean(*given)[0] == pytest.approx(mean, rel=1e-8)
-    assert predicted.posterior_variance(*given)[0] == pytest.approx(square - mean @ mean, rel=1e-8)
-
-
-@settings(max_examples=10, deadline=None)
-@given(LEVELS, LEVELS, st.integers(0, 99))
-def test_the_variance_is_the_divergence_and_turns_and_scales_change_nothing(signal, noise, seed):
-    x, bases, weights = mixture(seed)
-    x *= np.hypot(signal, noise)
-    given = bases, weights, signal, noise
-    mean, variance = predicted.posterior_mean(x, *given), predicted.posterior_variance(x, *given)
-    step = 1e-5 * noise
-    ahead, behind = ([predicted.posterior_mean(x + h * e, *given) for e in np.eye(6)] for h in (step, -step))
-    divergence = np.einsum("ipi->p", np.subtract(ahead, behind)) / (2 * step)
-    assert variance == pytest.approx(noise**2 / signal * divergence, rel=1e-4, abs=1e-6 * (noise / signal) ** 2)
-    turn = basis(np.random.default_rng(seed), 6, 6)
-    both = predicted.posterior_mean(3 * x @ turn.T, [turn @ one for one in bases], weights, 3 * signal, 3 * noise)
-    assert both == pytest.approx(mean @ turn.T, rel=1e-9, abs=1e-9)
-
-
 def test_vanishing_and_huge_noise_leave_the_nearest_subspace_and_the_prior():
     x, bases, weights = mixture()
     nearest = bases[int(np.argmax([np.linalg.norm(x[0] @ one) for one in bases]))]
@@ -81,21 +45,6 @@ def test_vanishing_and_huge_noise_leave_the_nearest_subspace_and_the_prior():
     assert on_it == pytest.approx(np.full(5, 1e-16 * nearest.shape[1]), rel=1e-9)
     blind = predicted.posterior_variance(x, bases, weights, 1.0, 1e9)
     assert blind == pytest.approx(np.full(5, weights @ [1, 2, 2]), rel=1e-6)
-
-
-def test_the_implicit_loss_is_the_denoising_loss():
-    x, bases, weights = mixture(points=4, ambient=2, dims=(1, 1))
-    weights = weights / weights.sum()
-    nodes = observed.gauss_hermite(2, 60)
-    for noise in (0.8, 2.0):
-        implicit = predicted.implicit_loss(x, bases, weights, 1.5, noise, *nodes)
-        assert observed.denoising_loss(x, bases, weights, 1.5, noise, *nodes) == pytest.approx(implicit, rel=1e-4)
-
-
-@pytest.mark.parametrize(("noise", "loss"), [(0.2, 0.0866), (0.5, 0.5626), (1.0, 1.3819), (2.0, 1.8388)])
-def test_verified_least_losses(noise, loss):
-    assert predicted.mmse(2, 3, 1.0, noise) == pytest.approx(loss, rel=2e-3)
-    assert predicted.genie_loss(2, 1.0, noise) == pytest.approx(2 * noise**2 / (1 + noise**2), rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -124,31 +73,6 @@ def test_the_least_loss_lies_between_genie_and_prior_and_grows_with_the_subspace
     assert predicted.mmse(dim, subspaces, 7.0, 7 * noise) == pytest.approx(losses[1], rel=1e-9)
 
 
-def test_clustering_is_pca_with_one_subspace_and_its_least_loss_the_singular_values():
-    x, bases, _ = mixture(dims=(2,), points=9)
-    best = np.linalg.svd(x)[2][:2].T
-    for noise in (0.1, 3.0):
-        least = predicted.least_loss(x, 2, 1.0, [noise], [1.0])
-        assert predicted.clustering_loss(x, [best], 1.0, noise) == pytest.approx(least, rel=1e-12)
-        assert predicted.clustering_loss(x, bases, 1.0, noise) > least
-    gain = 0.25 * 3 / (1 + 1) ** 2 * 4  # B at s = gamma = 1 is 3 / 4
-    squares = np.sum(x**2) - np.sum(np.linalg.svd(x)[1][:2] ** 2) * gain
-    assert predicted.least_loss(x, 2, 1.0, [1.0], [1.0]) == pytest.approx(squares / 9 + 2 / 4, rel=1e-12)
-
-
-@pytest.mark.parametrize(("samples", "mean"), [(1, 7.368), (3, 4.941), (5, 1.8667)])
-def test_verified_completions(samples, mean):
-    assert predicted.random_completion(20, 6, samples) == pytest.approx(mean, rel=1e-4)
-    assert predicted.random_completion(20, 6, 6) == 0
-    assert predicted.worst_completion(20, 6, samples) == 2 * (6 - samples)
-    assert predicted.worst_completion(20, 6, 6) == 0
-
-
-def test_verified_laws_of_noise_and_tails():
-    assert predicted.noise_law(40, np.ones(6), 30, 0.05) / 0.05**2 == pytest.approx(17.74, abs=5e-3)
-    assert predicted.noise_law(20, [4.0, 2.0, 1.0, 0.5], 16, 0.02) / 0.02**2 == pytest.approx(10.909, abs=1e-3)
-
-
 @pytest.mark.parametrize(("dim", "samples"), [(1, 2), (2, 2), (2, 3), (2, 6)])
 def test_the_tail_of_the_trace_is_that_of_draws(dim, samples):
     found = observed.inverse_traces(np.random.default_rng(1), 40_000, dim, samples)
@@ -157,27 +81,7 @@ def test_the_tail_of_the_trace_is_that_of_draws(dim, samples):
         assert np.mean(found > threshold) == pytest.approx(chance, abs=5 * math.sqrt(chance * (1 - chance) / 40_000))
 
 
-def test_partitions_are_counted_by_recursion():
-    """The first sample of a group takes d - 1 of all others."""
-
-    def ways(dim, groups):
-        return 1 if groups == 0 else math.comb(dim * groups - 1, dim - 1) * ways(dim, groups - 1)
-
-    for dim, groups in ((2, 2), (3, 2), (2, 3), (4, 3), (1, 5)):
-        assert predicted.perfect_partitions(dim, dim, groups) == ways(dim, groups)
-        assert predicted.perfect_partitions(dim, dim + 1, groups) == 1
-
-
 # ----------------------------------------------------------------------------------------------------------- simulators
-
-
-def test_verified_minima_on_twelve_points():
-    found, loss = observed.best_angles(TWELVE, (30.0, -30.0), 1.0, 40)
-    assert found == pytest.approx([28.009, -29.311], abs=2e-3)
-    assert loss == pytest.approx(0.7710757, abs=2e-7)
-    at_lines = [lines(30).T, lines(-30).T], [0.5, 0.5], 1.0, 1.0, *observed.gauss_hermite(2, 60)
-    assert observed.denoising_loss(TWELVE, *at_lines) == pytest.approx(0.7715659, abs=2e-7)
-    assert observed.fitting_partitions(TWELVE, 1, 2) == (1, 2048)
 
 
 def test_nodes_have_the_moments_of_a_normal_vector():
@@ -185,18 +89,6 @@ def test_nodes_have_the_moments_of_a_normal_vector():
         assert weights.sum() == pytest.approx(1)
         assert weights @ nodes == pytest.approx(np.zeros(3), abs=1e-12)
         assert np.einsum("q,qi,qj->ij", weights, nodes, nodes) == pytest.approx(np.eye(3), abs=1e-12)
-
-
-def test_sampled_losses_are_those_of_nodes():
-    """On a line in the plane, over Gaussian amplitudes."""
-    bases = [lines(0).T, lines(90).T]
-    sampled = observed.sampled_losses(np.random.default_rng(0), 40_000, bases, 1.0, 0.7, ("soft", "clean", "noisy"))
-    amplitudes, weights = observed.gauss_hermite(1, 30)
-    points = np.concatenate([amplitudes * lines(0), amplitudes * lines(90)])
-    for column, rule in enumerate(("soft", "clean", "noisy")):
-        given = bases, [0.5, 0.5], 1.0, 0.7, *observed.gauss_hermite(2, 30), rule, np.tile(weights / 2, 2)
-        error = 6 * sampled[:, column].std() / 200
-        assert sampled[:, column].mean() == pytest.approx(observed.denoising_loss(points, *given), abs=error)
 
 
 def test_lloyd_recovers_what_is_unique():

@@ -128,24 +128,6 @@ def test_moments_are_those_of_drawn_labels():
         sampled_levels(Trial("", 0), 1, 100, 0.5, 1.0)
 
 
-def test_the_first_world_has_its_known_numbers():
-    probabilities, predictions, means, basis, h = world_of(0)
-    residuals = means - predictions
-    steps = 0.0
-    for value in np.unique(predictions):
-        at = predictions == value
-        mass = probabilities[at].sum()
-        steps += mass * predicted.step_gain(probabilities[at] / mass, residuals[at], h[at])
-    assert steps == pytest.approx(0.016316979, abs=1e-9)
-    regret = predicted.swap_regret(probabilities, predictions, residuals, basis)
-    assert regret == pytest.approx(0.152594068338, abs=1e-12)
-    for alpha, rounds, k2 in ((0.1, 1, 0.01745), (0.03, 3, 0.00185), (0.01, 3, 1.9e-6), (0.001, 3, 2.4e-8)):
-        rule = predicted.grid(alpha, 1.0), predicted.tolerance(alpha, 1.0)
-        run = observed.lsboost(probabilities, means, basis, *rule)
-        assert run.rounds == rounds
-        assert observed.worst_error(probabilities, run.returned, means, basis) == pytest.approx(k2, rel=0.02)
-
-
 def test_delayed_rows_stay_at_a_half_for_two_rounds():
     bins, gamma = 60, 0.2
     rows = observed.delayed_rows(3000, bins, gamma / bins)
@@ -162,19 +144,6 @@ def test_peeled_sets_go_one_by_one():
     run = observed.lsboost(world.probabilities, world.means, observed.affine(world.features), 40, 0.01)
     assert [int(np.sum(model == 0.5)) for model in run.models] == [24, 20, 16, 12, 8, 4, 0, 0]
     assert -np.diff(run.errors) == pytest.approx([(1 - 2e-4) / 24] * 6 + [0], abs=1e-12)
-
-
-def test_the_released_error_leaves_out_the_largest_level():
-    labels = np.repeat([0.0, 1.0], [3, 7])
-    assert observed.released_error(np.full(10, 0.5), labels) == 0
-    k2 = predicted.calibration_error(np.full(10, 0.1), np.full(10, 0.5), labels - 0.5, np.ones(10))
-    assert k2 == pytest.approx(0.04)
-    predictions, labels = np.repeat([0.2, 0.9], 5), np.array([0, 0, 0, 0, 1, 0, 0, 1, 1, 1])
-    assert observed.released_error(predictions, labels) == pytest.approx(0, abs=1e-30)
-    k2 = predicted.calibration_error(np.full(10, 0.1), predictions, labels - predictions, np.ones(10))
-    assert k2 == pytest.approx(0.045)
-    distinct = np.linspace(0.1, 0.9, 10)
-    assert observed.released_error(distinct, labels) == pytest.approx(np.mean((labels - distinct)[:-1] ** 2) * 0.9)
 
 
 def test_the_worst_error_is_that_of_the_vertices():

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
-from scipy.stats import binom, ks_2samp, special_ortho_group
+from scipy.stats import binom, special_ortho_group
 
 from own_data import representation_game as tool
 from sims import representation_game as observed
@@ -83,25 +83,6 @@ def test_mean_regrets_are_means_over_tasks():
     assert observed.mean_regret(WORLD.covariance, seen, WORLD.prior) == pytest.approx(regrets.mean(), abs=error)
 
 
-@pytest.mark.parametrize(
-    ("spectrum", "kept", "value", "count", "pure"),
-    [
-        ([3, 2, 1, 0.5, 0.1], 2, 6 / 11, 3, 1),
-        ([1, 1, 1, 1], 1, 0.75, 4, 1),
-        ([10, 1, 0.9, 0.8, 0.7, 0.01], 1, 10 / 11, 2, 1),
-        ([5, 4, 3, 2, 1], 3, 120 / 137, 5, 2),
-        ([1, 0.5, 0.3, 0.1], 2, 3 / 19, 3, 0.3),
-        (STEEP, 2, 1.24970414201, 4, 2.2),
-        (SPECTRUM, 2, 0.26892533377, 3, 0.38021015923),
-    ],
-)
-def test_worked_values(spectrum, kept, value, count, pure):
-    spectrum = np.array(spectrum, float)
-    assert predicted.mixed_value(spectrum, kept) == pytest.approx(value, rel=1e-10)
-    assert predicted.hedged(spectrum, kept) == count
-    assert predicted.pure_value(spectrum, kept) == pytest.approx(pure, rel=1e-10)
-
-
 @pytest.mark.parametrize(("dim", "kept"), [(4, 1), (4, 2), (6, 4), (7, 3), (9, 6)])
 def test_equal_tasks_need_sets_of_a_cycle(dim, kept):
     """Running sums kept i / dim have dim / gcd different fractional parts."""
@@ -132,27 +113,6 @@ def test_the_value_scales_with_the_spectrum_and_hedging_never_hurts_in_the_worst
         assert value <= predicted.mixed_value(spectrum, kept - 1) * (1 + 1e-12)
 
 
-@settings(deadline=None)
-@given(st.integers(0, 2**32), st.integers(2, 7), st.data())
-def test_regrets_do_not_depend_on_coordinates(seed, dim, data):
-    kept = data.draw(st.integers(1, dim - 1))
-    sigma, prior = observed.drawn_world(seed, dim)
-    generator = np.random.default_rng(seed)
-    seen, task = generator.standard_normal((dim, kept)), generator.standard_normal(dim)
-    mixed = generator.standard_normal((kept, kept)) + 3 * np.eye(kept)
-    turn = special_ortho_group.rvs(dim, random_state=1)
-    regret = predicted.regret(sigma, seen, task)
-    same = {"rel": 1e-6, "abs": 1e-9 * float(task @ sigma @ task)}
-    assert predicted.regret(sigma, seen @ mixed, task) == pytest.approx(regret, **same)
-    assert predicted.regret(turn @ sigma @ turn.T, turn @ seen, turn @ task) == pytest.approx(regret, **same)
-    swapped = predicted.task_spectrum(prior, sigma)
-    assert swapped == pytest.approx(predicted.task_spectrum(sigma, prior), rel=1e-9)
-    assert swapped == pytest.approx(np.sort(np.linalg.eigvals(sigma @ prior).real)[::-1], rel=1e-8)
-    tasks = predicted.task_directions(sigma, prior)
-    assert tasks.T @ np.linalg.solve(prior, tasks) == pytest.approx(np.eye(dim), abs=1e-9)
-    assert tasks.T @ sigma @ tasks == pytest.approx(np.diag(swapped), abs=1e-9 * swapped[0])
-
-
 @pytest.mark.parametrize("dim", [2, 3, 6])
 def test_eigenvalues_that_lie_far_apart(dim):
     spectrum = np.array([1e50, 1.0, 1e-50, 0, 0, 0])[:dim]
@@ -161,42 +121,6 @@ def test_eigenvalues_that_lie_far_apart(dim):
 
 
 # ----------------------------------------------------------------------------------------------------------- simulators
-
-
-def test_least_squares_is_that_of_rows():
-    generator = np.random.default_rng(3)
-    sigma, seen, task = WORLD.covariance[:3, :3], generator.standard_normal((3, 2)), generator.standard_normal(3)
-    x = generator.standard_normal((3000, 20, 3)) @ root(sigma).T
-    y = x @ task + 0.5 * generator.standard_normal((3000, 20))
-    by_rows = []
-    for features, response in zip(x, y, strict=True):
-        of_both = (np.linalg.lstsq(one, response, rcond=None)[1][0] for one in (features @ seen, features))
-        by_rows.append(np.subtract(*(squares / (20 - k) for squares, k in zip(of_both, (2, 3), strict=True))))
-    found = observed.least_squares_regret(generator, sigma, seen, task, 0.5, 20, 3000)
-    assert ks_2samp(found, by_rows).pvalue > 1e-6
-    error = 6 * np.std(by_rows) / math.sqrt(3000)
-    assert np.mean(by_rows) == pytest.approx(predicted.regret(sigma, seen, task), abs=error)
-
-
-def test_an_estimated_representation_is_that_of_rows():
-    generator, by_rows = np.random.default_rng(4), []
-    for _ in range(1500):
-        x = rows_of(generator, WORLD.covariance, 30)
-        best = predicted.pure_representation(x.T @ x / 30, WORLD.prior, 2)
-        by_rows.append(float(observed.worst_regret(*WORLD, best)) - SPECTRUM[2])
-    found = observed.estimated_excess(generator, *WORLD, 2, 30, 1500).excess
-    assert ks_2samp(found, by_rows).pvalue > 1e-6
-    assert found.min() >= 0
-
-
-def test_the_worst_case_attains_the_worst_regret():
-    seen = np.random.default_rng(5).standard_normal((6, 2))
-    task = observed.worst_case(*WORLD, seen)
-    assert task @ np.linalg.solve(WORLD.prior, task) == pytest.approx(1)
-    worst = float(observed.worst_regret(*WORLD, seen))
-    assert predicted.regret(WORLD.covariance, seen, task) == pytest.approx(worst, rel=1e-12)
-    alone = observed.worst_expected_regret(*WORLD, seen[None], [1.0])
-    assert alone == pytest.approx(worst, rel=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """Tests of the ridge ensembles: limits, second routes, simulators by hand, the tool on data it fits and does not."""
 
 import jax
-import jax.numpy as jnp
 import mpmath
 import numpy as np
 import pytest
@@ -135,17 +134,6 @@ def test_the_union_law_is_that_of_the_authors_code_at_two_members(aspect, furthe
     assert predicted.union_gcv(LAW, *setting, 2) == pytest.approx(union_gcv_of_two(*setting), rel=1e-9)
 
 
-def test_cross_validation_of_many_members_is_their_risk():
-    setting = (0.1, 0.5, 1.25)
-    for members in (1, 2, 8):
-        assert members * predicted.gcv_bias(LAW, *setting, members) == pytest.approx(0.31328, abs=5e-6)
-    assert predicted.gcv_bias(LAW, *setting, 10**9) < 1e-9
-    risk = predicted.ensemble_risk(LAW, *setting, 10**9)
-    assert predicted.union_gcv(LAW, *setting, 10**9) == pytest.approx(risk, rel=1e-8)
-    excess = predicted.union_gcv(LAW, *setting, 2) - predicted.ensemble_risk(LAW, *setting, 2)
-    assert excess == pytest.approx(0.2029, abs=5e-5)
-
-
 @pytest.mark.parametrize(
     ("name", "given", "sentence"),
     [
@@ -177,11 +165,6 @@ def test_few_points_are_seen_by_one_member_only(share, members):
     squares = (d**2 + new) * one + new * (2 * d + members - 2) * full  # of M times the bag's residual
     found = predicted.union_gcv(LAW, 0.1, share * 1e6, 1e6, members)
     assert found == pytest.approx(squares / (new + d) ** 2, rel=20 * members * share + 1e-12)
-
-
-def test_one_member_diverges_at_the_threshold_and_the_full_ensemble_does_not():
-    assert predicted.member_risk(LAW, 0.0, 1.0) == np.inf
-    assert predicted.full_ensemble_risk(LAW, 0.0, 0.5, 1.0) == pytest.approx(0.5)
 
 
 # ---------------------------------------------------------------------------------------------------------- simulators
@@ -245,11 +228,6 @@ def test_judges_of_a_bag_by_hand():
     share = w * (1 - w) * (1 - d.mean()) ** 2 / (1 - w + w * d.mean()) ** 2
     corrected = two / (1 - freedom.mean() / n) ** 2 - share * one / 2
     assert float(observed.corrected_gcv(form, 2)) == pytest.approx(corrected)
-
-
-def test_the_mean_of_a_bag_is_affine_in_its_size():
-    products = jnp.array([[2.0, 0.5], [0.5, 4.0]])
-    assert [float(observed.bag_mean(products, m)) for m in (1, 2)] == pytest.approx([3, 1.75])
 
 
 def rows_and_subsets(rng, variances, members):

@@ -35,24 +35,6 @@ def test_no_strength_exceeds_what_the_population_asks_for(rho, batch):
         assert np.all(strengths < rho + (form == "library"))
 
 
-@given(correlations, st.integers(2, 1000))
-def test_shrunk_strengths_are_stationary_or_vanish_where_the_threshold_says(rho, batch):
-    x, m = predicted.shrunk_strengths(rho, batch), batch - 1
-    X, Y = x.sum(), np.sum(rho * x)
-    expected = np.maximum(rho - (X + rho * Y) / (2 * m), 0) / (1 + (1 + rho**2) / (2 * m))
-    assert x == pytest.approx(expected, abs=1e-9)
-    if 2 * m > Y:
-        assert np.all((x > 1e-9) <= (rho > X / (2 * m - Y) - 1e-9))
-
-
-@given(correlations)
-def test_the_smallest_batch_keeps_all_and_the_next_smaller_does_not(rho):
-    batch = predicted.batch_that_keeps(rho)
-    assert predicted.shrunk_strengths(rho, batch).min() > 0
-    if batch > 2:
-        assert predicted.shrunk_strengths(rho, batch - 1).min() < 1e-12
-
-
 def test_of_small_batches_in_the_librarys_form_the_difference_of_the_views_is_a_local_minimum():
     for rho, is_one in ((0.1, True), (0.12, False)):
         assert is_one == (rho * (8 + rho**2) < (1 - rho) * (1 - rho**2))
@@ -69,32 +51,10 @@ def test_large_batches_do_not_shrink():
     assert predicted.shrunk_strengths(RHO, 2**29, "library") == pytest.approx(1 + RHO, rel=1e-6)
 
 
-def test_the_minimum_is_that_of_the_minimising_gram_also_of_pls_and_pca():
-    rng = np.random.default_rng(1)
-    cross, root = rng.normal(size=(4, 3)), rng.normal(size=(5, 5))
-    pls = observed.pencil_of_views(np.eye(4), np.eye(3), cross)
-    pca = root @ root.T, np.eye(5)
-    for (A, B), squares in ((pls, np.linalg.svd(cross)[1] ** 2), (pca, np.linalg.eigvalsh(pca[0])[::-1] ** 2)):
-        least = predicted.least_loss(predicted.generalised_eigenvalues(A, B), 2)
-        assert least == pytest.approx(-squares[:2].sum())
-        gram = predicted.minimising_gram(A, B, 2)
-        found = observed.minimise(A, B, rng.normal(size=(2, len(A), 2)))
-        for W in found.weights:  # W itself is free up to a rotation
-            assert pytest.approx(gram, abs=1e-7) == W @ W.T
-        assert observed.ey_loss(A, B, predicted.critical_point(A, B, (0, 1), 2)) == pytest.approx(least)
-
-
 def test_without_a_positive_eigenvalue_nothing_is_best():
     assert predicted.least_loss(np.array([-1.0, 0.0]), 2) == 0
     assert predicted.columns_used(np.array([-1.0, 0.0]), 2) == 0
     assert not predicted.minimising_gram(-np.eye(2), np.eye(2), 1).any()
-
-
-def test_eigenvalues_of_views_are_those_of_the_problem():
-    for form in ("off-diagonal", "library"):
-        A, B = observed.pencil_of_views(np.eye(3), np.eye(4), np.eye(3, 4) * RHO[:, None], form)
-        found = predicted.eigenvalues_of_views(RHO, form, unmatched=1)
-        assert predicted.generalised_eigenvalues(A, B) == pytest.approx(found, abs=1e-12)
 
 
 def test_the_flow_ends_at_the_minimum_and_at_zero_eigenvalues_decays_like_a_power():
@@ -157,15 +117,6 @@ def test_two_batches_are_the_mean_of_all_pairs_and_one_is_that_of_their_squares(
     apart = np.mean([V[i] * V[j] for i in range(3) for j in range(3) if i != j])
     found = observed.batch_penalties(jax.random.key(0), RHO[:1], heads, 4, 3, "normal")
     assert np.asarray(found) == pytest.approx([apart, np.var(V, ddof=1)], rel=1e-5)
-
-
-def test_the_expected_loss_of_huge_batches_is_the_loss():
-    rng = np.random.default_rng(3)
-    W = rng.normal(size=(2, 3, 2))
-    for form in ("off-diagonal", "library"):
-        A, B = observed.pencil_of_views(np.eye(3), np.eye(3), np.diag(RHO), form)
-        loss = observed.ey_loss(A, B, np.concatenate(W) / np.sqrt(2 if form == "library" else 1))
-        assert float(observed.expected_batch_loss(W, RHO, 10**8, form)) == pytest.approx(loss, rel=1e-5)
 
 
 @pytest.mark.parametrize(("rows", "weights"), [(200, np.ones(3)), (1000, BEST), (1000, np.array([1, 0.7, 0.5]))])

@@ -4,7 +4,6 @@ from sims.contrastive_theory.draws import (
     gaussian_log_ratios,
     sample_block_loss,
     sample_contrastive_loss,
-    sample_gaussian_gap,
 )
 from sims.contrastive_theory.infonce import best_critic, infonce
 from sims.contrastive_theory.worlds import block_loss, contrastive_loss, pair_loss
@@ -18,5 +17,4 @@ __all__ = [
     "pair_loss",
     "sample_block_loss",
     "sample_contrastive_loss",
-    "sample_gaussian_gap",
 ]

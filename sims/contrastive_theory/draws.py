@@ -46,17 +46,6 @@ def sample_contrastive_loss(
 
 
 @guarded(double=False)
-def sample_gaussian_gap(
-    key: Key[Array, ""], correlation: Annotated[ScalarLike, Interval(-1, 1, "()")], candidates: Some
-) -> Float[Array, ""]:
-    """One draw of what InfoNCE lacks for a normal pair: log of the mean of r(x, y_j), the first y_j going with x.
-
-    Its expectation is I - I_K(log r), as that of log r(x, y_1) is I.
-    """
-    return jax.nn.logsumexp(gaussian_log_ratios(key, correlation, candidates)) - jnp.log(candidates)
-
-
-@guarded(double=False)
 def gaussian_log_ratios(
     key: Key[Array, ""], correlation: Annotated[ScalarLike, Interval(-1, 1, "()")], candidates: Some
 ) -> Float[Array, "candidates"]:

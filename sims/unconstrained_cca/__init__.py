@@ -10,7 +10,7 @@ from sims.unconstrained_cca.batches import (
     two_batch_loss,
 )
 from sims.unconstrained_cca.descent import strengths_after_descent
-from sims.unconstrained_cca.expected_loss import expected_batch_loss, minimise_expected
+from sims.unconstrained_cca.expected_loss import minimise_expected
 from sims.unconstrained_cca.pencil import (
     Minima,
     curvatures,

@@ -3,25 +3,11 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
-from jaxtyping import Float
 
-from sims.unconstrained_cca.domains import Batch, Correlations, Form, Heads
+from sims.unconstrained_cca.domains import Batch, Correlations, Form
 from sims.unconstrained_cca.pencil import Minima, best_of
 from theory_on_trial.base.precision import require_float64
 from theory_on_trial.contract import Size, guarded
-
-
-@guarded(double=False)
-def expected_batch_loss(
-    weights: Heads, correlations: Correlations, batch: Batch, form: Form = "off-diagonal"
-) -> Float[Array, ""]:
-    """E of the loss with one batch of normal, white pairs in both factors of the penalty.
-
-    From the fourth moments of centred sample covariances, entry by entry (Isserlis 1918): E[S_ij S_kl] is
-    s_ij s_kl + (s_ik s_jl + s_il s_jk) / m, s the covariance of all 2 K embeddings.
-    """
-    return _expected(jnp.asarray(weights), jnp.asarray(correlations), batch - 1, form)
 
 
 def _expected(W, rho, m, form):  # type: ignore[no-untyped-def]
