@@ -1,6 +1,6 @@
 """Training deep linear heads from many seeds, and the value of their optimum, side by side with what users would run.
 
-`python -m benchmarks.neural_collapse [--quick | --device SEEDS]`
+`python -m benchmarks.neural_collapse [--quick]`
 
 Heavy-ball descent on the square loss with free features, as in the released code of Dang et al. 2023: a loop over
 seeds in NumPy and in PyTorch, all seeds at once in NumPy, and ours, with a column of features per sample or per class.
@@ -9,13 +9,11 @@ steps only: they are extrapolated, and marked by ~. Processes, turns and seconds
 `audits.side_by_side`.
 """
 
-import argparse
 import statistics
-import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from audits.side_by_side import Response, compare, serve, timed
+from audits.side_by_side import Response, command, compare, timed
 
 Run = Callable[[int], float]  # seed -> the figure that says what was computed
 
@@ -133,7 +131,7 @@ def torch_trainer(workload: Workload, seeds: int, steps: int) -> Run:
     return run
 
 
-def our_trainer(workload: Workload, seeds: int, steps: int, *, reduced: bool, group: int = GROUP) -> Run:
+def our_trainer(workload: Workload, seeds: int, steps: int, *, reduced: bool) -> Run:
     import jax
     import numpy as np
 
@@ -163,7 +161,7 @@ def our_trainer(workload: Workload, seeds: int, steps: int, *, reduced: bool, gr
 
     def run(seed):
         keys = jax.random.split(jax.random.key(seed), seeds)
-        found = [np.asarray(values(keys[first : first + group])) for first in range(0, seeds, group)]
+        found = [np.asarray(values(keys[first : first + GROUP])) for first in range(0, seeds, GROUP)]
         return float(np.mean(np.abs(np.concatenate(found) - optimum) < 1e-6))
 
     return run
@@ -249,38 +247,5 @@ def run(quick: bool) -> None:
         )
 
 
-def train_on_device(seeds: int) -> None:
-    """Train that many seeds of the ensemble at once on JAX's default device, and print seconds of the clock."""
-    import jax
-
-    jax.config.update("jax_enable_x64", True)
-    print(f"\n### {seeds} seeds at once on {jax.devices()[0].device_kind}\n")
-    print("| contender | seconds | first run | share at the optimum |\n|---|---|---|---|")
-    workload = WORKLOADS["ensemble"]
-    for name in OURS:
-        run = our_trainer(workload, seeds, workload.steps, reduced=name == "ours, class means", group=seeds)
-        ends = [time.perf_counter()]
-        for seed in range(2):
-            share = run(seed)
-            ends.append(time.perf_counter())
-        first, second = ends[1] - ends[0], ends[2] - ends[1]
-        print(f"| {name} | {second:.3g} | +{max(0.0, first - second):.2f} | {share:.3g} |", flush=True)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="two small tables, about half a minute")
-    parser.add_argument("--device", type=int, metavar="SEEDS", help="only ours, that many seeds at once, on any device")
-    parser.add_argument("--serve", nargs=2, metavar=("KIND", "NAME"), help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.serve:
-        serve(answer_seed(*arguments.serve))
-        return
-    if arguments.device:
-        train_on_device(arguments.device)
-        return
-    run(arguments.quick)
-
-
 if __name__ == "__main__":
-    main()
+    command(__doc__, run, answer_seed)

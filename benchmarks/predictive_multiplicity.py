@@ -1,6 +1,6 @@
 """Proven optimality on COMPAS, and enumeration in low dimension: `python -m benchmarks.predictive_multiplicity`.
 
-`--quick` takes about half a minute; `--race` adds COMPAS with race, which takes many minutes.
+`--quick` takes about half a minute.
 
 On COMPAS (arrest) the 0/1 formulation stands beside big-M and the published one, by the same solver, on 137 distinct
 rows or on 6172 samples, and beside the elastic-net pool, which proves nothing. Slow contenders get some of the rows
@@ -11,14 +11,13 @@ program search as long as each other, around the same rule. What the first run t
 compilation) has its own column. Processes, turns and seconds are those of `audits.side_by_side`.
 """
 
-import argparse
 import time
 import warnings
 from collections.abc import Callable
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import Any
 
-from audits.side_by_side import Response, compare, serve, timed
+from audits.side_by_side import Response, command, compare, timed
 
 MODULE = "benchmarks.predictive_multiplicity"
 TOLERANCES = (0.0, 0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05)
@@ -45,27 +44,22 @@ TOOL, PENALISED, PUBLISHED = "multiplicity", "penalised fits on re-weighted samp
 POOLS = [(100, 2), (500, 5), (1000, 10), (2000, 20), (5000, 40)]  # n, d
 
 
-class Settings(NamedTuple):
-    """What a run may cost: seconds for each program, rows of the slow contenders' flips, and whether race is there."""
+def compas_task(task: str, name: str, limit: float, n_rows: int) -> Callable[[], tuple[str, float]]:
+    """A function that solves, and returns the result and the share of the task that it has done; 0 if it failed to.
 
-    limit: float
-    n_rows: int
-    race: bool = False
-
-
-def compas_task(task: str, name: str, settings: Settings) -> Callable[[], tuple[str, float]]:
-    """A function that solves, and returns the result and the share of the task that it has done; 0 if it failed to."""
+    A program has `limit` seconds; slow contenders find the flips of `n_rows` rows.
+    """
     import numpy as np
 
     from sims import predictive_multiplicity as observed
 
-    table = observed.compas(race=settings.race)
+    table = observed.compas()
     formulation = PROGRAMS.get(name, PROGRAMS["published, HiGHS" if name == PER_SAMPLE else OURS])
-    options: dict[str, Any] = {"formulation": formulation, "time_limit": settings.limit}
+    options: dict[str, Any] = {"formulation": formulation, "time_limit": limit}
     h_0 = observed.co_optimal(table).solutions[0]
     rows = np.arange(len(table.rows))
     slow = formulation != "margin_free"
-    some = rows[:: len(rows) // settings.n_rows] if slow else rows
+    some = rows[:: len(rows) // n_rows] if slow else rows
 
     def bracket(value: float, bound: float, share: float = 1.0) -> tuple[str, float]:
         return (f"{value:g}", share) if value == bound else (f"{min(value, bound):g} to {max(value, bound):g}", 0.0)
@@ -92,7 +86,7 @@ def compas_task(task: str, name: str, settings: Settings) -> Callable[[], tuple[
 
     def ambiguity():
         if name == COVERAGE:
-            found = observed.ambiguity_by_coverage(table, h_0, 0.01, time_limit=settings.limit)
+            found = observed.ambiguity_by_coverage(table, h_0, 0.01, time_limit=limit)
             return bracket(found.ambiguous, found.bound)
         path = observed.ambiguity_path(table, h_0, observed.flip_errors(table, h_0, **options), [0.01])
         return bracket(path.ambiguous[0], path.bounds[0])
@@ -116,9 +110,9 @@ def _per_sample(table):
     return Table(table.rows[rows], positives, 1 - positives, table.columns, table.dropped, np.arange(len(rows)))
 
 
-def answer_task(task: str, name: str, settings: Settings) -> Callable[[int], Response]:
-    run = compas_task(task, name, settings)
-    fast = name == OURS and not settings.race
+def answer_task(task: str, name: str, limit: float, n_rows: int) -> Callable[[int], Response]:
+    run = compas_task(task, name, limit, n_rows)
+    fast = name == OURS
 
     def answer(round_: int) -> Response:
         if round_ == 0 and not fast:  # nothing is compiled, and the time would double
@@ -134,12 +128,12 @@ def answer_task(task: str, name: str, settings: Settings) -> Callable[[int], Res
     return answer
 
 
-def compare_task(task: str, names: list[str], settings: Settings, rounds: int) -> None:
+def compare_task(task: str, names: list[str], limit: float, n_rows: int) -> None:
     compare(
         MODULE,
-        f"COMPAS arrest{' with race' if settings.race else ''}: {task}",
-        {name: ("task", task, name, *settings) for name in names},
-        rounds,
+        f"COMPAS arrest: {task}",
+        {name: ("task", task, name, limit, n_rows) for name in names},
+        1,
         ours=[OURS],
         figure="result",
         figure_of=lambda name, answers: answers[-1]["result"],
@@ -342,40 +336,20 @@ def run(quick: bool) -> None:
     if quick:
         compare_pools(*POOLS[0], 2.0, 1)
         for task in ("baseline", "flips"):
-            compare_task(task, [OURS, "big-M, HiGHS"], Settings(10.0, 4), 1)
+            compare_task(task, [OURS, "big-M, HiGHS"], 10.0, 4)
         compare_set(100, 2, 3.0, 1)
         return
     for task, names in TASKS.items():
-        compare_task(task, names, Settings(120.0, 6), 1)
+        compare_task(task, names, 120.0, 6)
     for n, d in SETS:
         compare_set(n, d, 20.0, 3)
     for n, d in POOLS:
         compare_pools(n, d, 10.0, 1)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="fewer contenders and rows, about half a minute")
-    parser.add_argument("--race", action="store_true", help="COMPAS with race only")
-    parser.add_argument("--serve", nargs="+", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.serve:
-        kind, *rest = arguments.serve
-        if kind == "pool":
-            name, n, d, limit = rest
-            serve(answer_pool(name, int(n), int(d), float(limit)))
-        elif kind == "task":
-            task, name, limit, n_rows, race = rest
-            serve(answer_task(task, name, Settings(float(limit), int(n_rows), race == "True")))
-        else:
-            name, n, d, limit = rest
-            serve(answer_set(name, int(n), int(d), float(limit)))
-    elif arguments.race:
-        for task in ("baseline", "flips", "discrepancy, nine tolerances"):
-            compare_task(task, [OURS], Settings(3600.0, 1, race=True), 1)
-    else:
-        run(arguments.quick)
+def answer_seed(kind: str, *workload: Any) -> Callable[[int], Response]:
+    return {"task": answer_task, "set": answer_set, "pool": answer_pool}[kind](*workload)
 
 
 if __name__ == "__main__":
-    main()
+    command(__doc__, run, answer_seed)
