@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
-from jaxtyping import Float, Key, ScalarLike
+from jaxtyping import Float, Key
 
-from sims.neural_collapse.domains import MOST_NUMBERS, ModestRate, Momentum, Steps
+from sims.neural_collapse.domains import MOST_NUMBERS
 from theory_on_trial.contract import LONGEST, Interval, guarded, require
 
 
@@ -26,30 +26,15 @@ def spread_vectors(
     dim: Annotated[int, Interval(1, LONGEST)],
     *,
     absolute: bool,
-    sharpness: Annotated[ScalarLike, Interval(1, closed="()", why="it rises from 1")] = 2e5,
-    levels: Annotated[int, Interval(2, 10**4, why="a first and a last sharpness")] = 18,
-    steps: Steps = 400,
-    learning_rate: ModestRate = 0.5,
-    momentum: Momentum = 0.9,
 ) -> Spread:
     """Spread random unit vectors by descent on a soft maximum of the cosines that grows sharper; map it over seeds.
 
     The soft maximum is log Σ_{i<j} exp(s cos_ij) / s, or with 2 cosh(s cos_ij) for absolute cosines; it exceeds the
-    maximum by at most log(number of terms) / s. The sharpness s rises from 1 to its final value in equal ratios; at
-    each level heavy-ball steps of η / s are taken, and vectors scaled back to length 1.
+    maximum by at most log(number of terms) / s. The sharpness s rises from 1 to 2e5 in 18 equal ratios; at each level
+    400 heavy-ball steps of 1 / (2 s) are taken, and vectors scaled back to length 1. `absolute` takes opposite vectors
+    to be as close as equal ones (lines instead of vectors).
 
-    Args:
-        key: of the start.
-        n_vectors: K.
-        dim: d.
-        absolute: whether opposite vectors are as close as equal ones (lines instead of vectors).
-        sharpness: the last s.
-        levels: of sharpness.
-        steps: at each level.
-        learning_rate: η.
-        momentum: μ.
-
-    Raises ValueError for more than 2²⁸ coordinates. A sharpness beyond what numbers hold ends in NaN.
+    Raises ValueError for more than 2²⁸ coordinates.
     Source: the maximal angles of Liu et al. 2023 (cosines) and of Shen et al. 2023 (absolute cosines); the descent:
     derived here.
     """
@@ -68,14 +53,14 @@ def spread_vectors(
             vectors, velocity = state
             slope = jax.grad(soft_maximum)(vectors, sharp)
             tangent = slope - vectors * jnp.sum(vectors * slope, axis=0)
-            velocity = momentum * velocity + tangent
-            moved = vectors - learning_rate / sharp * velocity
+            velocity = 0.9 * velocity + tangent
+            moved = vectors - 0.5 / sharp * velocity
             return moved / jnp.linalg.norm(moved, axis=0), velocity
 
-        return lax.fori_loop(0, steps, step, (vectors, jnp.zeros_like(vectors)))[0], None
+        return lax.fori_loop(0, 400, step, (vectors, jnp.zeros_like(vectors)))[0], None
 
     start = jax.random.normal(key, (dim, n_vectors))
-    sharpnesses = jnp.asarray(sharpness) ** jnp.linspace(0, 1, levels)
+    sharpnesses = jnp.asarray(2e5) ** jnp.linspace(0, 1, 18)
     vectors, _ = lax.scan(level, start / jnp.linalg.norm(start, axis=0), sharpnesses)
     found = cosines(vectors)
     return Spread(vectors, jnp.max(jnp.abs(found) if absolute else found))

@@ -6,16 +6,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
-from jaxtyping import Bool, Float, Key, ScalarLike
+from jaxtyping import Bool, Float, Key
 
-from sims.neural_collapse.domains import MOST_NUMBERS, ModestRate, Steps
+from sims.neural_collapse.domains import MOST_NUMBERS, Steps
 from theory_on_trial.base.arrays import AnyArray
-from theory_on_trial.contract import LARGEST, LONGEST, SMALLEST, USABLE_SCALE, Interval, guarded, require
+from theory_on_trial.contract import LONGEST, USABLE_SCALE, Interval, guarded, require
 
 Batches = tuple[tuple[int, ...], ...]
 """The samples of each batch, by index; a sample may be in many."""
-Temperature = Annotated[ScalarLike, Interval(SMALLEST, LARGEST)]
-"""t, by which inner products are divided."""
 
 
 class ContrastiveRun(NamedTuple):
@@ -31,28 +29,22 @@ def supervised_contrastive_loss(
     labels: tuple[int, ...],
     *,
     batches: Batches | None = None,
-    temperature: Temperature = 1.0,
 ) -> Float[Array, ""]:
     """The supervised contrastive loss, summed over anchors and over a fixed set of batches (all samples by default).
 
     An anchor i of a batch with p > 0 other samples j of its class contributes
-    (1/p) Σ_j log Σ_{l≠i} exp((h_i·h_l - h_i·h_j)/t), sums over the batch; one without positives contributes 0.
-
-    Args:
-        features: H, one column per sample.
-        labels: the class of each column.
-        batches: the samples of each batch.
-        temperature: t.
+    (1/p) Σ_j log Σ_{l≠i} exp(h_i·h_l - h_i·h_j), sums over the batch; one without positives contributes 0. Features are
+    the columns of H.
 
     Raises ValueError for labels that do not fit the features, and for a batch that is empty, repeats a sample or names
-    one that is not there. In float32 the loss overflows where squared features over t exceed 3e38.
+    one that is not there. In float32 the loss overflows where squared features exceed 3e38.
     Source: Kini et al. 2024; singletons: derived here.
     """
     n_samples = features.shape[1]
     require(len(labels) == n_samples, f"labels must be {n_samples}, one per column of features, got {len(labels)}")
     members = _membership(batches, len(labels))
     positives = np.equal.outer(labels, labels) & ~np.eye(len(labels), dtype=bool)
-    similarities = jnp.asarray(features).T @ features / temperature
+    similarities = jnp.asarray(features).T @ features
 
     def batch_loss(member):
         pairs = jnp.outer(member, member)
@@ -76,24 +68,13 @@ def minimise_contrastive(
     *,
     nonnegative: bool,
     batches: Batches | None = None,
-    temperature: Temperature = 1.0,
-    learning_rate: ModestRate = 0.1,
     steps: Steps = 3000,
 ) -> ContrastiveRun:
     """Projected gradient descent on the supervised contrastive loss from random unit features; map it over seeds.
 
-    After each step negative entries are set to 0 if `nonnegative`, and columns scaled to length 1; a column that would
-    vanish stays where it was.
-
-    Args:
-        key: of the start.
-        labels: the class of each sample.
-        dim: d; with non-negativity, some more than the number of classes avoids poor local minima.
-        nonnegative: features behind a ReLU, or free.
-        batches: as in `supervised_contrastive_loss`.
-        temperature: t.
-        learning_rate: η.
-        steps: to take.
+    After each step of rate 0.1 negative entries are set to 0 if `nonnegative` (features behind a ReLU), and columns
+    scaled to length 1; a column that would vanish stays where it was. With non-negativity some more dimensions than
+    classes avoid poor local minima.
 
     Raises ValueError for no label, bad batches, and more than 2²⁸ coordinates. Source: Kini et al. 2024.
     """
@@ -101,10 +82,10 @@ def minimise_contrastive(
     require(dim * len(labels) <= MOST_NUMBERS, f"dim must leave at most 2^28 coordinates, got {dim} of each label")
 
     def loss(features):
-        return supervised_contrastive_loss(features, labels, batches=batches, temperature=temperature)
+        return supervised_contrastive_loss(features, labels, batches=batches)
 
     def step(_, features):
-        moved = features - learning_rate * jax.grad(loss)(features)
+        moved = features - 0.1 * jax.grad(loss)(features)
         moved = jnp.maximum(moved, 0) if nonnegative else moved
         lengths = jnp.linalg.norm(moved, axis=0)
         return jnp.where(lengths > 0, moved / jnp.where(lengths > 0, lengths, 1), features)

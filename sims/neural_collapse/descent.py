@@ -45,21 +45,10 @@ def train(
 ) -> TrainingRun:
     """Train one head from a random start and record its metrics every `every` steps.
 
-    One seed; map it over keys, and over decays by building the problem inside the mapped function. A rate that is too
-    large ends in NaN.
-
-    Args:
-        key: of the start.
-        problem: the objective.
-        widths: d_1..d_M, inputs of each layer.
-        learning_rate: η.
-        momentum: μ.
-        steps: to take, a multiple of `every`.
-        every: steps between two records.
-        weight_std: of the start, as in `initial_head`.
-        feature_std: of the start, as in `initial_head`.
-        reduced: class-mean reduction (K columns) instead of one column per sample.
-        targets: frames for the metrics, by default those of equal classes (`balanced_targets`).
+    One seed; map it over keys, and over decays by building the problem inside the mapped function. The start is that of
+    `initial_head`, with one column of features per class if `reduced` (the class-mean reduction), else per sample. The
+    frames of the metrics are those of equal classes by default (`balanced_targets`). A rate that is too large ends in
+    NaN.
 
     Raises ValueError for steps that are no multiple of `every`, and for widths whose number is not the depth of the
     problem or that make more than 2²⁸ numbers.

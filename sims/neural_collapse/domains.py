@@ -20,8 +20,6 @@ Deviation = Annotated[ScalarLike, NON_NEGATIVE]
 """A standard deviation of random numbers."""
 Rate = Annotated[ScalarLike, POSITIVE]
 """η, the learning rate."""
-ModestRate = Annotated[ScalarLike, Interval(0, LARGEST, "(]")]
-"""η where lengths of steps are squared."""
 Momentum = Annotated[ScalarLike, Interval(0, 1, "[)")]
 """μ of heavy-ball descent."""
 Steps = Annotated[int, Interval(1, 10**7, why="a compiled loop cannot be interrupted")]

@@ -85,17 +85,9 @@ def ramp(
     """Change all decays of weights and features level by level, descending at each from where the last one ended.
 
     Raised and lowered again, the decay draws a hysteresis loop. At the start of each level every number of the head
-    is perturbed, so that it does not stay on a point that has become unstable, and the velocity is set to zero.
-
-    Args:
-        key: of the perturbations.
-        start: the head before the first level.
-        problem: its weight and feature decays are multiplied by the factors; a decay of the bias is not.
-        factors: one per level, in the order in which they are visited.
-        steps: of heavy-ball descent at each level.
-        learning_rate: η.
-        momentum: μ.
-        noise: standard deviation of the perturbation.
+    is perturbed (`noise`), so that it does not stay on a point that has become unstable, and the velocity is set to
+    zero; then `steps` heavy-ball steps are taken. The decays of weights and features are multiplied by the factors, one
+    per level in the order in which they are visited; a decay of the bias is not.
 
     Raises ValueError for a start that does not fit the problem. A rate that is too large ends in NaN.
     """

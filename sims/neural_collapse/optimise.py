@@ -86,19 +86,9 @@ def optima(
 
 
 @guarded(double=False)
-def best_of(
-    problem: Problem,
-    key: Key[jax.Array, ""],
-    starts: Starts,
-    *,
-    widths: Widths,
-    weight_std: Deviation = 1.0,
-    feature_std: Deviation = 1.0,
-    reduced: bool = True,
-) -> Optimum:
-    """The lowest of `optima` (same arguments), polished by Newton steps: the putative global minimum."""
-    ends = optima(problem, key, starts, widths=widths, weight_std=weight_std, feature_std=feature_std, reduced=reduced)
-    return minimise(problem, min(ends, key=lambda end: end.value).head)
+def best_of(problem: Problem, key: Key[jax.Array, ""], starts: Starts, *, widths: Widths) -> Optimum:
+    """The lowest of `optima`, polished by Newton steps: the putative global minimum."""
+    return minimise(problem, min(optima(problem, key, starts, widths=widths), key=lambda end: end.value).head)
 
 
 @guarded(double=False)

@@ -41,16 +41,8 @@ def initial_head(
 ) -> Head:
     """Independent normal weights and features, mean 0, and a zero bias: one random start.
 
-    The mean of n_k normal columns times √n_k is again one normal column of the same variance, so that `n_columns` = K
-    is the same law in the class-mean reduction as `n_columns` = N without it.
-
-    Args:
-        key: of the draw.
-        widths: d_1..d_M, inputs of the M linear layers.
-        n_classes: K, outputs of the last layer.
-        n_columns: N, or K in the class-mean reduction.
-        weight_std: standard deviation of every weight.
-        feature_std: of every feature.
+    The layers have d_1..d_M = `widths` inputs. The mean of n_k normal columns times √n_k is again one normal column of
+    the same variance: `n_columns` = K is the same law in the class-mean reduction as `n_columns` = N without it.
 
     Raises ValueError for no layer, or more than 2²⁸ numbers in all.
     Source: the initialisation of the code released with Dang et al. 2023 (both deviations 0.1).

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 from jaxtyping import Float, Key
 
-from sims.neural_collapse.domains import Deviation, Starts, Widths
+from sims.neural_collapse.domains import Starts, Widths
 from sims.neural_collapse.metrics import class_means
 from sims.neural_collapse.objectives import Problem
 from sims.neural_collapse.optimise import Optimum, optima
@@ -32,21 +32,13 @@ class Configuration(NamedTuple):
 
 
 @guarded(double=False)
-def best_configuration(
-    problem: Problem,
-    key: Key[jax.Array, ""],
-    starts: Starts,
-    *,
-    widths: Widths,
-    weight_std: Deviation = 0.5,
-    feature_std: Deviation = 0.5,
-) -> Configuration:
-    """Minimise the full problem, one column per sample, from many random starts and look at the lowest end.
+def best_configuration(problem: Problem, key: Key[jax.Array, ""], starts: Starts, *, widths: Widths) -> Configuration:
+    """Minimise the full problem, one column per sample, from many starts of deviation 1/2 and look at the lowest end.
 
     Raises as `optima`. Source: derived here; that low-rank configurations beat the ETF under cross entropy at depth
     2 and more agrees with Garrod & Keating 2025.
     """
-    ends = optima(problem, key, starts, widths=widths, weight_std=weight_std, feature_std=feature_std, reduced=False)
+    ends = optima(problem, key, starts, widths=widths, weight_std=0.5, feature_std=0.5, reduced=False)
     best = min(ends, key=lambda end: end.value)
     outputs = np.linalg.multi_dot([np.asarray(factor) for factor in (*best.head.weights[::-1], best.head.features)])
     singular_values = np.linalg.svd(outputs, compute_uv=False)

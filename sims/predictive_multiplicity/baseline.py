@@ -25,16 +25,9 @@ def minimise_errors(
 ) -> Solution:
     """A linear classifier with the least number of errors, E_0 = min_b E(b): the baseline h_0.
 
-    On the time limit the answer holds valid bounds, bound <= E_0 <= value. Where several dichotomies are optimal any of
-    them is returned: see `co_optimal`.
-
-    Args:
-        table: the sample.
-        formulation: the program that is solved.
-        margin: γ of the two formulations that have one, and of circuits that could not be made rational.
-        time_limit: seconds.
-
-    Raises RuntimeError for an answer that does not recount.
+    On the time limit (in seconds) the answer holds valid bounds, bound <= E_0 <= value. Where several dichotomies are
+    optimal any of them is returned: see `co_optimal`. `margin` is the γ of the two formulations that have one, and of
+    circuits that could not be made rational. Raises RuntimeError for an answer that does not recount.
     Source: Marx, Calmon & Ustun 2020; the margin-free formulation is derived here.
     """
     exact_solver = ExactSolver(table, formulation=formulation, margin=margin)

@@ -45,12 +45,9 @@ def enumerate_paths(
 ) -> Paths:
     """The exact discrepancy and ambiguity at every error tolerance, by meeting every linear dichotomy once.
 
-    Args:
-        points: x_u, distinct and in general position: no d + 1 of them on one hyperplane. Best roughly centred.
-        positives: n⁺_u, samples labelled +1 at each point.
-        negatives: n⁻_u, samples labelled -1 at each point, at most 10⁷ of both in all.
-        baseline: b⁰_u, 1 where the baseline predicts +1, else 0, linear or not; None takes a dichotomy with the fewest
-            errors, the first met where several tie (`cells` tells how many do).
+    The points are distinct and in general position, no d + 1 of them on one hyperplane, best roughly centred; n⁺_u and
+    n⁻_u are at most 10⁷ in all. The baseline b⁰ may be linear or not; None takes a dichotomy with the fewest errors,
+    the first met where several tie (`cells` tells how many do).
 
     The cost is about C(n-1, d) n sign tests. Signs are those of the given numbers, certain in spite of rounding.
     Not to be traced: the refusals need values.

@@ -36,22 +36,10 @@ def flip_errors(
 ) -> FlipErrors:
     """E_k = min E(b) over linear dichotomies with b_k != h_0(k), for the given rows (all if not given).
 
-    One relaxation is kept for all rows. The baseline may be any linear dichotomy.
-
-    Args:
-        table: the sample.
-        baseline: h_0, a solution or b.
-        rows: indices of rows of the table.
-        formulation: as `minimise_errors`.
-        margin: as `minimise_errors`.
-        time_limit: seconds for each row; bounds and errors then differ where it was too short.
-        workers: processes that share the rows, each with its own relaxation; started afresh, so that a script needs
-            the usual `if __name__ == "__main__"`.
-
-    Raises:
-        ValueError: for a baseline that is not linear.
-        RuntimeError: as `minimise_errors`.
-
+    One relaxation is kept for all rows. The baseline may be any linear dichotomy, as a solution or as b; the options
+    are those of `minimise_errors`. `time_limit` is for each row: bounds and errors differ where it was too short.
+    `workers` are processes that share the rows, started afresh, so that a script needs the usual
+    `if __name__ == "__main__"`. Raises ValueError for a baseline that is not linear, RuntimeError as `minimise_errors`.
     Source: the flip problem of Marx, Calmon & Ustun 2020.
 
     >>> from sims.predictive_multiplicity import aggregate

@@ -71,16 +71,15 @@ def elastic_net_pool(
 def pool_dichotomies(
     features: Features,
     coefficients: Annotated[Float[np.ndarray, "models coefficients"], MAY_BE_EMPTY],
-    threshold: float = 0.0,
 ) -> Int[np.ndarray, "models rows"]:
-    """1 where a model's score β·(1, x) exceeds the threshold, else 0, at each row.
+    """1 where a model's score β·(1, x) exceeds 0, else 0, at each row.
 
     The released code takes the thresholds 0, 0.5 and 1, each a pool of its own.
-    Source: the code of Marx et al. 2020 (arXiv 1909.06677).
+    Source: Marx et al. 2020 (arXiv 1909.06677).
     """
     n_features, given = features.shape[1], coefficients.shape[1]
     require(given == n_features + 1, f"coefficients must be one more than the {n_features} features, got {given}")
-    return (coefficients[:, :1] + coefficients[:, 1:] @ features.T > threshold).astype(int)
+    return (coefficients[:, :1] + coefficients[:, 1:] @ features.T > 0).astype(int)
 
 
 @guarded(double=False)

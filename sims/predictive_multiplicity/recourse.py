@@ -1,6 +1,6 @@
 """Actionable recourse by integer programming: the cheapest change of features that turns a linear classifier's refusal.
 
-A person has the score s = <w, x> + b below the wanted one and may choose one entry of a menu of actions for every
+A person has the score s = <w, x> + b < 0 and may choose one entry of a menu of actions for every
 feature. Menus are sequences of arrays, one per feature: `actions[j]` holds the a_jk, `costs[j]` the c_jk; every menu
 offers a = 0 at no cost, and an immutable feature offers nothing else. An infinite cost forbids an action. Scores are
 float64 sums over the features in order, so grids of integers are exact, and a solver's answer is recounted that way.
@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float, Int, Real
 from sims.predictive_multiplicity.domains import Costs, FeatureWeights, Menus, Norm, Objective, Percentile, TieBreaker
 from sims.predictive_multiplicity.highs import solve
 from sims.predictive_multiplicity.mip import Program
-from theory_on_trial.contract import Count, guarded, require
+from theory_on_trial.contract import guarded, require
 
 _NORMS = (1.001, 1000)  # where the nearest fraction with a denominator of at most 1024 is near enough
 
@@ -39,7 +39,6 @@ class _Problem:
     costs: Float[np.ndarray, "entries"]
     owner: Int[np.ndarray, "entries"]
     idle: Bool[np.ndarray, "entries"]
-    max_items: int
 
     @property
     def chooses(self) -> Float[np.ndarray, "features entries"]:
@@ -54,28 +53,17 @@ def cheapest_recourse(
     costs: Costs,
     *,
     objective: Objective = "total",
-    max_items: Count | None = None,
-    wanted: float = 0.0,
     tie_breaker: TieBreaker | None = None,
 ) -> Recourse | None:
-    """The cheapest choice of 1 to `max_items` actions that reaches the wanted score, or None where none does.
+    """The cheapest choice of actions that brings a score s < 0 to 0 or above, or None where none does.
 
-    Args:
-        score: s, below `wanted`.
-        weights: w_j.
-        actions: a_jk, what may be added to feature j.
-        costs: c_jk >= 0.
-        objective: "total" minimises Σ_j c_j; "largest" minimises max_j c_j, and among those the total.
-        max_items: features that may change; all where None.
-        wanted: the score to reach; reaching it exactly is enough.
-        tie_breaker: with "largest", solve min max_j c_j + ε Σ_j c_j instead, ε = `tie_breaker`, as the released code
-            does; None solves the two stages one after the other, which needs no ε.
-
-    Costs are compared to about 1e-6 of the largest finite one.
+    The objective "total" minimises Σ_j c_j; "largest" minimises max_j c_j and, among those, the total: one after the
+    other, or, with ε = `tie_breaker`, max_j c_j + ε Σ_j c_j as the released code does. Costs are compared to about 1e-6
+    of the largest finite one.
     Raises ValueError for menus without free inaction and a score that needs no change.
     Source: the integer program of Ustun et al. 2019 (arXiv 1809.06514), as in its code; the recount: derived here.
     """
-    problem = _problem(score, weights, actions, costs, max_items, wanted)
+    problem = _problem(score, weights, actions, costs)
     choice = _cheapest(problem, objective, tie_breaker)
     return None if choice is None else _recourse(choice, actions, costs)
 
@@ -164,7 +152,7 @@ def _solve(problem, allowed, cuts, largest_price, total_price):
         (np.column_stack([chooses, np.zeros(n_features)]), 1.0, 1.0),
         (np.column_stack([-chooses * costs, np.ones(n_features)]), 0.0, np.inf),
         (np.append(problem.gains / scale, 0.0)[None], problem.missing / scale, np.inf),
-        (np.append(~problem.idle, 0.0)[None], 1.0, problem.max_items),
+        (np.append(~problem.idle, 0.0)[None], 1.0, n_features),
         *((np.append(row, 0.0)[None], right, np.inf) for row, right in cuts),
     ]
     rows, least, most = zip(*blocks, strict=True)
@@ -191,8 +179,8 @@ def _recourse(choice, actions, costs):
     return Recourse(entries, action, sum(paid), max(paid))
 
 
-def _problem(score, weights, actions, costs, max_items, wanted):
-    require(score < wanted, f"score must be below the wanted {wanted}, got {score}: there is nothing to change")
+def _problem(score, weights, actions, costs):
+    require(score < 0, f"score must be below 0, got {score}: there is nothing to change")
     n_features, given = len(weights), (len(actions), len(costs))
     require(
         given == (n_features, n_features), f"actions and costs must hold a menu for each of {n_features}, got {given}"
@@ -206,11 +194,10 @@ def _problem(score, weights, actions, costs, max_items, wanted):
     entries = np.concatenate(actions).astype(float)
     prices = np.concatenate(costs).astype(float)
     return _Problem(
-        missing=float(wanted - score),
+        missing=-score,
         gains=weights[owner] * entries,
         # The solver's tolerances are absolute; a power of two changes no digit.
         costs=np.ldexp(prices, -np.frexp(prices[np.isfinite(prices)].max())[1]),
         owner=owner,
         idle=entries == 0,
-        max_items=max_items or len(weights),
     )

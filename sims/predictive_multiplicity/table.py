@@ -98,19 +98,13 @@ def aggregate(
     """Merge equal feature rows and drop columns that depend linearly on the constant and the columns before them.
 
     Neither step changes the error rate, the discrepancy or the ambiguity of linear classifiers. A column counts as
-    dependent if the others explain it to a relative 1e-9.
+    dependent if the others explain it to a relative 1e-9. X is an array or a data frame, [n, d], without a column for
+    the intercept; its `columns` are named as in the data frame, or x1, x2, ..., if no names are given. Each sample
+    counts once without weights; these sum to at most 2^53 and, if some are not whole, to at least 0.01 (answers are
+    compared to an absolute 2e-6).
 
-    Args:
-        X: features, [n, d], an array or a data frame, without a column for the intercept.
-        y: labels, [n].
-        sample_weight: how often each sample counts, [n]; once each if not given. In all at most 2^53 and, if some
-            weight is not whole, at least 0.01 (answers are compared to an absolute 2e-6).
-        columns: names of the features; those of the data frame, or x1, x2, ..., if not given.
-
-    Raises:
-        TypeError: for features that are no numbers.
-        ValueError: for an X that is no table with rows, or not finite (the entry is named), lengths that do not match,
-            other sums of weights, and names that are not one for each feature.
+    Raises TypeError for features that are no numbers; ValueError for an X that is no table with rows, or not finite
+    (the entry is named), lengths that do not match, other sums of weights, and names that are not one for each feature.
 
     >>> table = aggregate([[0, 1], [1, 0], [0, 1]], y=[1, -1, -1])
     >>> table.columns, table.rows.tolist(), table.positives.tolist(), table.negatives.tolist()

@@ -56,18 +56,8 @@ def train(
     """Train a ReLU network by SGD with heavy-ball momentum and record its parameters after every step.
 
     Batches are drawn with replacement; weights start as N(0, 1/fan-in), biases at 0; the loss is the mean over the
-    batch of half the squared error, or of the cross entropy of a softmax.
-
-    Args:
-        key: of the start and the batches.
-        inputs: the training set, one example per row.
-        targets: what to predict, one-hot for the cross entropy.
-        hidden: widths of the hidden layers; none is a linear model.
-        loss: squared or cross_entropy.
-        n_steps: T, steps taken and recorded.
-        batch: examples per step.
-        learning_rate: η, what the gradient is multiplied by.
-        momentum: what is kept of the last step.
+    batch of half the squared error, or of the cross entropy of a softmax, whose targets are one-hot. Without a hidden
+    layer the model is linear.
 
     Infinite or NaN where the rate is so large that the run diverges. Raises ValueError for more parameters than memory
     can hold, and for targets that are not one-hot with the cross entropy.

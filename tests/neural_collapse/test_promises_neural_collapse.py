@@ -228,7 +228,7 @@ SIMULATORS = {
     "optima": Case(ANY_STARTS),
     "product": Case({"weights": (GRAM, START.features)}),
     "ramp": Case(FROM | {"factors": np.array([1.0, 2.0]), "steps": 2}, infinite=RATE),
-    "spread_vectors": Case({"n_vectors": 3, "dim": 2, "levels": 2, "steps": 2}, infinite="of a huge sharpness"),
+    "spread_vectors": Case({"n_vectors": 3, "dim": 2}),
     "supervised_contrastive_loss": Case({"features": GRAM, "labels": (0, 0, 1), "batches": ((0, 1), (0, 2))}),
     "train": Case(
         {"key": KEY, "problem": RUN_OF, "widths": (3,), "targets": None, **BRIEF}, infinite=f"{RATE}, metrics of zeros"

@@ -207,7 +207,7 @@ def recourse(**changed):
         (lambda: observed.elastic_net_pool(EIGHT, np.zeros(8), np.zeros(8)), "positives and negatives must not be all"),
         (lambda: observed.elastic_net_pool(EIGHT, np.ones(8), np.ones(8)), "must depend on some feature or differ in"),
         (lambda: observed.pool_dichotomies(EIGHT, np.ones((3, 4))), "one more than the 2 features, got 4"),
-        (lambda: recourse(score=0.0), "score must be below the wanted 0.0, got 0.0"),
+        (lambda: recourse(score=0.0), "score must be below 0, got 0.0"),
         (lambda: recourse(actions=MENU * 2), r"actions and costs must hold a menu for each of 1, got \(2, 1\)"),
         (lambda: recourse(costs=ZERO), "costs must be one for each action, got 1 for 2 in menu 0"),
         (lambda: recourse(actions=[MENU[0] + 1]), "actions must offer 0 at cost 0 in each menu, menu 0 does not"),

@@ -104,16 +104,9 @@ def nc_metrics(
 ) -> CollapseMetrics:
     """NC1, NC2 and NC3 of a head W_1, ..., W_M (the last with a row per class) and the features entering it.
 
-    Args:
-        weights: W_1, ..., W_M.
-        features: H, a column per sample.
-        labels: their classes 0, ..., K - 1, each present.
-        targets: from `frame_targets` or `optimum_targets`.
-        centred: whether the global mean of the features is subtracted from the class means, the convention for heads
-            with a bias that is not decayed.
-        rcond: as for `within_class_collapse`.
-
-    `ValueError` if shapes do not fit or a class has no sample.
+    A column of the features is a sample, whose class is in 0, ..., K - 1, each present. With `centred` the global mean
+    of the features is subtracted from the class means, the convention for heads with a bias that is not decayed;
+    `rcond` is that of `within_class_collapse`. `ValueError` if shapes do not fit or a class has no sample.
 
     >>> frame = frame_targets(np.eye(2), depth=1)
     >>> nc_metrics([np.eye(2)], np.eye(2), [0, 1], frame).duality

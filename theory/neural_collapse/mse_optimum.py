@@ -78,15 +78,9 @@ def mse_optimum(
 ) -> MseOptimum:
     """The global minimum for class sizes n_k and decays lambda_W1, ..., lambda_WM and lambda_H.
 
-    At a tie of a direction with zero, zero is returned.
-
-    Args:
-        class_sizes: n_1, ..., n_K.
-        weight_decays: lambda_W1, ..., lambda_WM.
-        feature_decay: lambda_H.
-        widths: d_1, ..., d_M, by default K each; only the min(K, d_1, ..., d_M) strongest directions can survive.
-        bias: whether the last layer has a bias.
-        bias_decay: lambda_b of that bias.
+    `widths` are d_1, ..., d_M, by default K each: only the min(K, d_1, ..., d_M) strongest directions can survive.
+    `bias_decay` is the lambda_b of the last layer's bias, if there is one. At a tie of a direction with zero, zero is
+    returned.
 
     `ValueError` for a bias with a single class, for a decayed bias with unequal class sizes, which has no closed form,
     and for decays so small that beta underflows.

@@ -61,18 +61,10 @@ def brute_force_optimum(
     *,
     intercept: bool = False,
 ) -> ScoringOptimum:
-    """The optimum over all lambda with lower <= lambda <= upper, by trying each; C_0 and C_1 are the penalties.
+    """The optimum over all lambda with lower <= lambda <= upper, by trying each, up to 2^29 vectors.
 
-    Source: the problem of arXiv 1502.04269, as recalled.
-
-    Args:
-        features: x_i; scores of integers below 2^53 are exact.
-        labels: y_i.
-        lower: the least coefficients; the box may hold up to 2^29 vectors.
-        upper: the largest coefficients.
-        sparsity_penalty: C_0.
-        size_penalty: C_1.
-        intercept: whether the first coefficient is free of both penalties.
+    C_0 is the sparsity penalty, C_1 the size penalty; an `intercept`, the first coefficient, is free of both. Scores of
+    integers below 2^53 are exact. Source: the problem of arXiv 1502.04269, as recalled.
     """
     _require_box(lower, upper)
     n_vectors = math.prod((upper - lower + 1).tolist())
