@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from jaxtyping import ScalarLike
 
-from theory_on_trial.contract import LARGEST, LONGEST, MOST, NON_NEGATIVE, POSITIVE, Interval, require
+from theory_on_trial.contract import LONGEST, MOST, NON_NEGATIVE, POSITIVE, Interval, require
 
 MOST_NUMBERS = 2**28  # held at once
 
