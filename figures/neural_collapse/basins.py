@@ -47,15 +47,15 @@ def phases(
     """
     drawn, (left, middle, right) = plt.subplots(1, 3, figsize=(10, 3.4), gridspec_kw={"width_ratios": (1.25, 1, 1)})
     _phase_diagram(left, max(depths), max(strengths))
-    fixed: dict[str, Any] = {"class_sizes": (per_class,) * n_classes, "width": width, "steps": steps, "runs": runs}
+    fixed: dict[str, Any] = {"class_sizes": (per_class,) * n_classes, "width": width, "steps": steps}
     for depth, colour in zip(depths, COLOURS, strict=False):
         style = {"linestyle": "-", "linewidth": 0.5, "label": f"M = {depth}"}
-        reached = _reached(depth, strengths, start_std, **fixed)
+        reached = _reached(depth, strengths, start_std, runs, fixed)
         shares = share_points(middle, strengths, reached, colour, **style)
         discs = {"vmin": 0, "vmax": 1, "cmap": "cividis", "edgecolors": "white", "linewidths": 0.7, "zorder": 3}
         drawn_discs = left.scatter([depth] * len(strengths), strengths, c=shares, s=30, **discs)
         middle.axvline(predicted.global_threshold(depth), color=colour, linestyle=":", linewidth=0.8)
-        from_starts = _reached(depth, [compared_strength], list(start_stds), **fixed)
+        from_starts = _reached(depth, [compared_strength], list(start_stds), runs, fixed)
         share_points(right, start_stds, from_starts, colour, **style)
     drawn.colorbar(drawn_discs, ax=left, label="share of runs")
     middle.set(xlabel="strength of weight decay  β", title=f"start N(0, {start_std:g}²)")
@@ -90,20 +90,13 @@ def _decay_of(beta: float, class_sizes: tuple[int, ...], depth: int) -> float:
 
 
 def _reached(
-    depth: int,
-    strengths: Sequence[float],
-    start_std: float | list[float],
-    *,
-    class_sizes: tuple[int, ...],
-    width: int,
-    steps: int,
-    runs: int,
+    depth: int, strengths: Sequence[float], start_std: float | list[float], runs: int, static: dict[str, Any]
 ) -> Bool[np.ndarray, "cells runs"]:
     """Whether each run ends at the global minimum, for several strengths or several starts."""
-    decays = [_decay_of(beta, class_sizes, depth) for beta in strengths]
-    static = {"class_sizes": class_sizes, "depth": depth, "width": width, "steps": steps}
-    data = replicates(final_objective, runs, static, {"start_std": start_std, "decay": decays})
-    optima = [predicted.mse_optimum(class_sizes, [decay] * depth, decay).value for decay in decays]
+    sizes = static["class_sizes"]
+    decays = [_decay_of(beta, sizes, depth) for beta in strengths]
+    data = replicates(final_objective, runs, static | {"depth": depth}, {"start_std": start_std, "decay": decays})
+    optima = [predicted.mse_optimum(sizes, [decay] * depth, decay).value for decay in decays]
     above = data["final_objective"].transpose(..., "decay", "seed").values - np.array(optima)[:, None]
     return above.reshape(-1, runs) < _REACHED
 

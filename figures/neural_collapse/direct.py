@@ -66,9 +66,11 @@ def direct_balanced(
     drawn, axes = plt.subplots(2, 4, figsize=(10, 5), sharex=True, sharey="row")
     frames = predicted.orthogonal_frame(n_classes), predicted.simplex_etf(n_classes)
     other = predicted.frame_distance(*frames)
+    settings: dict[str, Any] = {"class_sizes": (per_class,) * n_classes, "width": width, "decay": decay}
+    settings |= {"steps": steps, "every": every}
     for row, bias in zip(axes, (False, True), strict=True):
-        settings = (width, decay, steps, every, runs)
-        _trajectories(dict(zip(shown, row, strict=True)), (per_class,) * n_classes, bias, depths, *settings)
+        settings["bias"] = bias
+        _trajectories(dict(zip(shown, row, strict=True)), depths, runs, settings)
         row[1].axhline(other, color="0.4", linestyle=":")
         row[0].set_ylabel("simplex frame, bias" if bias else "orthogonal frame, no bias")
     _finish(drawn, axes, shown)
@@ -97,7 +99,8 @@ def direct_imbalanced(
     """
     drawn, axes = plt.subplots(2, 3, figsize=(8.6, 5.2), sharex=True, sharey=True)
     panels = dict(zip(_NAMES, axes.flat, strict=True))
-    _trajectories(panels, tuple(class_sizes), False, depths, width, decay, steps, every, runs)
+    settings: dict[str, Any] = {"class_sizes": tuple(class_sizes), "width": width, "decay": decay, "bias": False}
+    _trajectories(panels, depths, runs, settings | {"steps": steps, "every": every})
     equal = predicted.orthogonal_frame(len(class_sizes))
     for depth, colour in zip(depths, COLOURS, strict=False):
         optimum = predicted.mse_optimum(class_sizes, [decay] * depth, decay)
@@ -109,24 +112,12 @@ def direct_imbalanced(
     return drawn
 
 
-def _trajectories(
-    panels: dict[str, Axes],
-    class_sizes: tuple[int, ...],
-    bias: bool,
-    depths: Sequence[int],
-    width: int,
-    decay: float,
-    steps: int,
-    every: int,
-    runs: int,
-) -> None:
-    times = np.arange(every, steps + 1, every)
+def _trajectories(panels: dict[str, Axes], depths: Sequence[int], runs: int, settings: dict[str, Any]) -> None:
+    times = np.arange(settings["every"], settings["steps"] + 1, settings["every"])
+    start = {"learning_rate": LEARNING_RATE, "start_std": START}
     for depth, colour in zip(depths, COLOURS, strict=False):
-        static: dict[str, Any] = {"class_sizes": class_sizes, "depth": depth, "width": width, "decay": decay}
-        static |= {"bias": bias, "steps": steps, "every": every, "reduced": False}
-        start = {"learning_rate": LEARNING_RATE, "start_std": START}
-        data = replicates(direct_experiment, runs, static, start)
-        rates = _last_phase(decay, idle_mean=bias and depth == 1)
+        data = replicates(direct_experiment, runs, settings | {"depth": depth, "reduced": False}, start)
+        rates = _last_phase(settings["decay"], idle_mean=settings["bias"] and depth == 1)
         for name, axes in panels.items():
             falling_points(axes, times, data[name].values, colour, rates[name], label=f"M = {depth}")
 

@@ -55,9 +55,13 @@ def minorities(
     and intervals are new.
     """
     sizes = tuple(class_sizes)
+    fixed: dict[str, Any] = {"class_sizes": sizes, "width": width, "bias": False, "reduced": True}
+    fixed |= {"steps": steps, "every": every}
     drawn, axes = plt.subplots(2, 4, figsize=(10.5, 5.2))
     for depth, colour in zip(depths, COLOURS, strict=False):
-        data = _simulated(sizes, depth, decay, width, learning_rate, [START], steps, every, runs).isel(start_std=0)
+        static = fixed | {"depth": depth, "decay": decay}
+        swept = {"learning_rate": learning_rate, "start_std": [START]}
+        data = replicates(direct_experiment, runs, static, swept).isel(start_std=0)
         rate = predicted.nc2_rate(decay, learning_rate, MOMENTUM)
         _convergence(axes[0, 0], data, colour, steps, every, rate, label=f"M = {depth}")
         _geometry(axes[0, 1:], data, sizes, colour)
@@ -65,7 +69,9 @@ def minorities(
     rest = sum(sizes) - critical_size
     for depth, colour in zip(strong_depths, (COLOURS[0], COLOURS[2]), strict=False):
         strong = predicted.largest_common_decay((critical_size, rest), depth)
-        both = _simulated(sizes, depth, strong, width, LEARNING_RATE, [START, strong_start], steps, every, runs)
+        static = fixed | {"depth": depth, "decay": strong}
+        swept = {"learning_rate": LEARNING_RATE, "start_std": [START, strong_start]}
+        both = replicates(direct_experiment, runs, static, swept)
         for start, face in ((START, "white"), (strong_start, colour)):
             data = both.sel(start_std=start)
             name = f"M = {depth}, start {start:g}"
@@ -86,22 +92,6 @@ def minorities(
     for panel, letter in zip(axes.flat, "abcdefgh", strict=True):
         label(panel, letter, x=-0.1)
     return drawn
-
-
-def _simulated(
-    class_sizes: tuple[int, ...],
-    depth: int,
-    decay: float,
-    width: int,
-    learning_rate: float,
-    start_stds: list[float],
-    steps: int,
-    every: int,
-    runs: int,
-) -> Any:
-    static: dict[str, Any] = {"class_sizes": class_sizes, "depth": depth, "width": width, "decay": decay}
-    static |= {"bias": False, "steps": steps, "every": every, "reduced": True}
-    return replicates(direct_experiment, runs, static, {"learning_rate": learning_rate, "start_std": start_stds})
 
 
 def _convergence(

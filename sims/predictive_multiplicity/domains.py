@@ -42,25 +42,25 @@ Target = Literal["arrest", "violent"]
 Formulation = Literal["margin_free", "big_m", "published"]
 """The integer program: over dichotomies alone, with weights, or as released."""
 Margin = Annotated[float, Interval(1e-6, 1, "[)", why="solvers meet a row to a tenth of the least")]
-"""gamma, where a formulation has a margin."""
+"""γ, where a formulation has a margin."""
 TimeLimit = Annotated[float, Interval(0, closed="(]"), MAY_BE_INFINITE] | None
 """Seconds; none for as long as it takes."""
 Share = Annotated[float, UNIT_INTERVAL]
-"""epsilon, a tolerance of the error rate."""
+"""ε, a tolerance of the error rate."""
 Tolerances = Annotated[Sequence[float] | Float[np.ndarray, "tolerances"], UNIT_INTERVAL, MAY_BE_EMPTY]
-"""epsilon, tolerances of the error rate."""
+"""ε, tolerances of the error rate."""
 Workers = Annotated[int, Interval(1, 1024, why="each is a process")]
 
 # Points in general position, and pools of fitted models.
 Points = Real[AnyArray, "rows dim"]
 """x_u, a point per row."""
 Counts = Annotated[Int[AnyArray, "rows"], NON_NEGATIVE]
-"""n+ or n-, how many samples of a label each point has."""
+"""n⁺ or n⁻, how many samples of a label each point has."""
 Weights = Annotated[Real[np.ndarray, "rows"], NON_NEGATIVE]
-"""n+ or n-, the weight of a label at each row."""
+"""n⁺ or n⁻, the weight of a label at each row."""
 Features = Real[np.ndarray, "rows dim"]
 Mixings = Annotated[Sequence[float] | Float[np.ndarray, "mixings"], UNIT_INTERVAL]
-"""mu, from a quadratic penalty at 0 to an absolute one at 1."""
+"""μ, from a quadratic penalty at 0 to an absolute one at 1."""
 Noise = Annotated[ScalarLike, UNIT_INTERVAL]
 """The chance of a wrong label."""
 
@@ -74,7 +74,7 @@ FeatureWeights = Real[np.ndarray, "features"]
 Norm = Annotated[float, Interval(1), MAY_BE_INFINITE]
 """p of an l_p norm."""
 TieBreaker = Annotated[float, Interval(0, 1e6, why="the largest cost is lost beside the total")]
-"""epsilon, the price of the total cost where the largest is minimised."""
+"""ε, the price of the total cost where the largest is minimised."""
 Objective = Literal["total", "largest"]
 """Which cost is least."""
 Percentile = Literal["shift", "log"]
