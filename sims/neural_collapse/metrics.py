@@ -111,11 +111,6 @@ def collapse(head: Head, problem: Problem, targets: Targets) -> Collapse:
     With a bias the class means are taken about the mean of all samples. Raises ValueError where the targets do not fit
     K and M, or the head does not fit the problem. NaN where products of layers are so large that their squares
     overflow. Source: the released code of Dang et al. 2023.
-
-    >>> problem = Problem((1, 1), (0.1,), 0.1)
-    >>> head = Head((jnp.eye(2),), jnp.eye(2), jnp.zeros(2))
-    >>> print(collapse(head, problem, balanced_targets(2, 1, bias=False)).alignment)
-    0.0
     """
     shape = (problem.depth, problem.n_classes, problem.n_classes)
     shapes = [getattr(part, "shape", None) for part in targets]

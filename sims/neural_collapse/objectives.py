@@ -92,10 +92,6 @@ def objective(head: Head, problem: Problem) -> Float[Array, ""]:
 
     Where the problem has no bias, that of `head` is ignored. Raises ValueError for layers that do not chain, where
     their number is not that of the decays, that of the outputs not K, or that of the columns neither N nor K.
-
-    >>> head = Head((jnp.eye(2),), jnp.eye(2), jnp.zeros(2))
-    >>> print(round(float(objective(head, Problem((1, 1), (0.1,), 0.2))), 4))
-    0.3
     """
     require_fit("head", head, problem)
     classes, sample_weights = problem.columns(head.features.shape[1])

@@ -22,10 +22,6 @@ class Cut(NamedTuple):
     """A row low <= Σ_{u in members} s_u b_u <= high of a 0/1 program over dichotomies b.
 
     That of a circuit forbids what no linear classifier does; of a square, that opposite corners agree alone.
-
-    >>> corner = Cut(members=(0, 3, 1, 2), signs=(1, 1, -1, -1), low=-1.0, high=1.0)
-    >>> corner.violation(np.array([1.0, 0.0, 0.0, 1.0]))
-    1.0
     """
 
     members: tuple[int, ...]

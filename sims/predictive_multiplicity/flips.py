@@ -41,11 +41,6 @@ def flip_errors(
     `workers` are processes that share the rows, started afresh, so that a script needs the usual
     `if __name__ == "__main__"`. Raises ValueError for a baseline that is not linear, RuntimeError as `minimise_errors`.
     Source: the flip problem of Marx, Calmon & Ustun 2020.
-
-    >>> from sims.predictive_multiplicity import aggregate
-    >>> corners = aggregate([[0, 0], [0, 1], [1, 0], [1, 1]], [-1, 1, 1, -1], sample_weight=[4, 1, 1, 1])
-    >>> flip_errors(corners, np.array([0, 1, 1, 1])).errors.tolist()
-    [4, 1, 1, 1]
     """
     rows = np.arange(len(table.rows)) if rows is None else rows
     largest, last = rows.max(initial=0), len(table.rows) - 1

@@ -29,10 +29,6 @@ class Table:
     row_of_sample : which row each of the n samples has, [n].
 
     `aggregate` makes it from samples.
-
-    >>> table = aggregate([[0, 0], [0, 1], [1, 0], [1, 1]], [-1, 1, 1, -1], sample_weight=[25, 25, 25, 25])
-    >>> table.n, table.errors(np.array([0, 1, 1, 1]))
-    (100, 25)
     """
 
     rows: Float[np.ndarray, "rows features"]

@@ -33,9 +33,6 @@ def noise(
 
     Raises ValueError for another number of scales than coordinates.
     Source: the noise of Antognini & Sohl-Dickstein 2018; the laws beside the Gaussian one: derived here.
-
-    >>> noise(jax.random.key(0), 4, 3).shape
-    (4, 3)
     """
     require_room("n_points and dim", n_points * dim)
     return _unit_noise(key, (n_points, dim), law, dtype) * _relative_scales(dim, scales).astype(dtype)

@@ -24,9 +24,6 @@ def critical_class_size(n_samples: Count, weight_decays: WeightDecays, feature_d
 
     It depends on the other classes through the number N of all samples, `n_samples`, alone; infinite where decays are
     too large for floating-point numbers.
-
-    >>> round(critical_class_size(400, [5e-4] * 3, 5e-4), 4)
-    0.6631
     """
     decays = np.asarray(weight_decays)
     return float(direction_betas(np.ones(1), n_samples, decays, feature_decay)[0] / global_threshold(decays.size))
@@ -37,9 +34,6 @@ def largest_common_decay(class_sizes: ClassSizes, depth: Depth) -> float:
     """Decay lambda, the same for all weights and features, below which the bias-free minimum keeps every class alive.
 
     lambda^(M+1) = (n_min beta_gl / (M N))^M / N.
-
-    >>> round(largest_common_decay([200, 100, 50, 50], 3), 4)
-    0.0128
     """
     sizes = np.asarray(class_sizes)
     n_samples = int(sizes.sum())

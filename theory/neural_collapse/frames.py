@@ -15,22 +15,13 @@ from theory_on_trial.contract import NON_NEGATIVE, guarded, require
 
 @guarded
 def simplex_etf(n_classes: SeveralClasses) -> Float[np.ndarray, "classes classes"]:
-    """Gram matrix (I - 1 1^T / K) / sqrt(K - 1) of the simplex equiangular tight frame.
-
-    >>> simplex_etf(2)
-    array([[ 0.5, -0.5],
-           [-0.5,  0.5]])
-    """
+    """Gram matrix (I - 1 1^T / K) / sqrt(K - 1) of the simplex equiangular tight frame."""
     return (np.eye(n_classes) - 1 / n_classes) / np.sqrt(n_classes - 1)
 
 
 @guarded
 def orthogonal_frame(n_classes: Classes) -> Float[np.ndarray, "classes classes"]:
-    """Gram matrix I / sqrt(K) of K orthogonal vectors of equal length.
-
-    >>> orthogonal_frame(4).diagonal()
-    array([0.5, 0.5, 0.5, 0.5])
-    """
+    """Gram matrix I / sqrt(K) of K orthogonal vectors of equal length."""
     return np.eye(n_classes) / np.sqrt(n_classes)
 
 
@@ -38,11 +29,7 @@ def orthogonal_frame(n_classes: Classes) -> Float[np.ndarray, "classes classes"]
 def general_orthogonal_frame(
     lengths: Annotated[Float[np.ndarray, " classes"], NON_NEGATIVE],
 ) -> Float[np.ndarray, "classes classes"]:
-    """Gram matrix diag(a_k^2) / |a^2| of orthogonal vectors of lengths a_k. `ValueError` if all are zero.
-
-    >>> general_orthogonal_frame([2.0, 1.0]).diagonal().round(4)
-    array([0.9701, 0.2425])
-    """
+    """Gram matrix diag(a_k^2) / |a^2| of orthogonal vectors of lengths a_k. `ValueError` if all are zero."""
     require(np.any(lengths > 0), f"lengths must not all be zero, got {lengths}")
     squares = (lengths / lengths.max()) ** 2
     return np.diag(squares / np.linalg.norm(squares))

@@ -21,9 +21,6 @@ def mse_objective(
 
     `weights` are W_1, ..., W_M, the last with one row per class; `features` H has one column per sample, `labels` its
     class in 0, ..., K - 1. `ValueError` if shapes do not fit or a label is out of range.
-
-    >>> round(mse_objective([np.eye(2)], np.eye(2), [0, 1], [0.1], 0.2), 4)
-    0.3
     """
     require_chain(weights, features)
     n_classes, depth = weights[-1].shape[0], len(weights)

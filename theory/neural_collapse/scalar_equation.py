@@ -48,9 +48,6 @@ def global_root(beta: Strength, depth: Depth) -> Float[np.ndarray, "*directions"
     """Global minimiser x of the scalar objective: the largest root below `global_threshold`, zero from there on.
 
     Exactly at the threshold both are minimisers, and zero is returned.
-
-    >>> global_root([0.25, 0.6], 2).round(4)
-    array([1.6085, 0.    ])
     """
     strength = np.asarray(beta)
     alive = strength < global_threshold(depth)
@@ -67,11 +64,7 @@ def shrinkage(root: Root, depth: Depth) -> Float[np.ndarray, "*directions"]:
 
 @guarded
 def scalar_objective(x: Root, beta: Strength, depth: Depth) -> Float[np.ndarray, "*directions"]:
-    """1 / (1 + x^M) + beta x for x >= 0, one at x = 0; the loss and the decays of a direction in units of n / (2 N).
-
-    >>> scalar_objective([0.0, 1.0, 2.0], 0.25, 2)
-    array([1.  , 0.75, 0.7 ])
-    """
+    """1 / (1 + x^M) + beta x for x >= 0, one at x = 0; the loss and the decays of a direction in units of n / (2 N)."""
     from scipy.special import expit
 
     decay = np.multiply(beta, x, out=np.zeros(np.broadcast(beta, x).shape), where=np.asarray(x) > 0)

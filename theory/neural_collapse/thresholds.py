@@ -16,9 +16,6 @@ def global_threshold(depth: Depth) -> float:
     """beta_gl = (M - 1)^((M - 1)/M) / M: below it the non-zero solution is the global one; at it, zero ties.
 
     One at depth M = 1 (where 0^0 = 1), 1/2 at M = 2, and tending to one from there as M grows.
-
-    >>> [round(global_threshold(depth), 4) for depth in (1, 2, 3)]
-    [1.0, 0.5, 0.5291]
     """
     from scipy.special import xlogy
 
@@ -30,9 +27,6 @@ def existence_threshold(depth: Depth) -> float:
     """beta_ex = (M + 1)^2 / (4 M) ((M - 1)/(M + 1))^((M - 1)/M): beyond it zero is the only stationary point.
 
     One at depth M = 1, above `global_threshold` at every larger depth, and growing as M / 4.
-
-    >>> [round(existence_threshold(depth), 4) for depth in (1, 2, 3)]
-    [1.0, 0.6495, 0.8399]
     """
     from scipy.special import xlog1py
 

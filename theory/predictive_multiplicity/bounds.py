@@ -19,9 +19,6 @@ def discrepancy_bound(baseline_error: UnitInterval, epsilon: UnitInterval) -> fl
     """Proposition 1, as recalled: delta_epsilon(h_0) <= 2 R(h_0) + epsilon, for any h_0, optimal or not.
 
     Equality iff a competitor repairs all of h_0's mistakes and makes exactly E(h_0) + e new ones.
-
-    >>> discrepancy_bound(baseline_error=0.25, epsilon=0.0)
-    0.5
     """
     return float(2 * baseline_error + epsilon)
 

@@ -18,11 +18,7 @@ _INTEGER = 1e-9  # epsilon n this close below an integer is that integer
 
 @guarded
 def errors(dichotomy: Dichotomy, positives: Counts, negatives: Counts) -> int:
-    """E(b) = sum_u n-_u b_u + n+_u (1 - b_u), the number of misclassified points. Source: arXiv 1909.06677.
-
-    >>> errors([1, 1, 0], positives=[3, 1, 2], negatives=[1, 2, 0])
-    5
-    """
+    """E(b) = sum_u n-_u b_u + n+_u (1 - b_u), the number of misclassified points. Source: arXiv 1909.06677."""
     return int(np.where(dichotomy == 1, negatives, positives).sum())
 
 

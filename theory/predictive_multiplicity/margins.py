@@ -16,9 +16,6 @@ def big_m(rows: Points, margin: NonNegative) -> Float[np.ndarray, " rows"]:
     """Smallest M_u = gamma + max(1, |u|_inf) for which -<w, (1, u)> >= gamma - M_u binds no w with |w|_1 <= 1.
 
     Of the program of Marx, Calmon & Ustun 2020, gamma = `margin`.
-
-    >>> big_m([[-3, 2], [0, 0]], margin=0.5)
-    array([3.5, 1.5])
     """
     require(len(rows), f"rows must hold at least one point, got an array of shape {rows.shape}")
     return margin + np.abs(rows.astype(np.float64)).max(axis=1, initial=1)

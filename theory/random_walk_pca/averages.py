@@ -23,9 +23,6 @@ def exponential_average_impulse_response(
 
     It is (1 - beta) times that of a walk of momentum gamma = beta = `decay`, so the two share all explained variance
     ratios and modes.
-
-    >>> exponential_average_impulse_response(4, 0.5)
-    array([0.5   , 0.75  , 0.875 , 0.9375])
     """
     return (1 - decay) * momentum_impulse_response(n_points, decay)
 

@@ -41,11 +41,7 @@ def bessel_zeros(
 def decaying_noise_explained_variance_ratio(
     exponent: Exponent, n_components: Components
 ) -> Float[np.ndarray, " components"]:
-    """Limits rho_k = 4 (nu + 1) / j_{nu,k}^2 of the explained variance ratios; decay lowers the first one.
-
-    >>> decaying_noise_explained_variance_ratio(0.5, 3).round(4)
-    array([0.5851, 0.1563, 0.0712])
-    """
+    """Limits rho_k = 4 (nu + 1) / j_{nu,k}^2 of the explained variance ratios; decay lowers the first one."""
     order = _order(exponent)
     return 4 * (order + 1) / bessel_zeros(order, n_components) ** 2
 

@@ -15,10 +15,6 @@ def effective_dimension(noise_spectrum: NoiseSpectrum) -> float:
     """Effective dimension (tr Sigma)^2 / tr(Sigma^2) of noise with covariance eigenvalues `noise_spectrum`, in [1, d].
 
     The population spectrum is reached as this, not the rank, tends to infinity; it replaces d in every first-order law.
-
-
-    >>> effective_dimension([2, 1, 1])
-    2.6666666666666665
     """
     relative = noise_spectrum / noise_spectrum.max()
     return float(relative.sum() ** 2 / np.sum(relative**2))

@@ -60,9 +60,6 @@ def mean_explained_variance_ratio(
     """First-order mean of the sample ratios, rho_k (1 + (b_k - 2 rho_k + 2q) / d), with q = sum rho_j^2.
 
     Here b_k / d is `eigenvalue_bias`. Warns below 30 dimensions.
-
-    >>> mean_explained_variance_ratio([4, 2, 1], 100, 2).round(4)
-    array([0.5774, 0.2837])
     """
     _warn_below_thirty(dim)
     bias = eigenvalue_bias(eigenvalues, dim, n_components)

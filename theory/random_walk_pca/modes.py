@@ -21,12 +21,6 @@ def cosine_modes(n_points: Points, n_components: Components) -> Float[np.ndarray
     """Exact eigenvectors u_k(t) = sqrt(2/T) cos(pi k (t - 1/2) / T) of the centred walk (DCT-II), orthonormal columns.
 
     `ValueError` if `n_components` is above T - 1. Source: arXiv 1806.08805; exactness derived here.
-
-    >>> cosine_modes(4, 2).round(3)
-    array([[ 0.653,  0.5  ],
-           [ 0.271, -0.5  ],
-           [-0.271, -0.5  ],
-           [-0.653,  0.5  ]])
     """
     _require_components(n_components, n_points)
     phase = np.pi * (np.arange(1, n_points + 1) - 0.5) / n_points

@@ -28,9 +28,6 @@ def momentum_explained_variance_ratio(n_points: Points, momentum: Momentum) -> F
     """Exact population ratios rho_k, k = 1, ..., T - 1, from the numerical spectrum of the exact covariance.
 
     Source: arXiv 1806.08805, here at finite T.
-
-    >>> momentum_explained_variance_ratio(300, 0.9)[:3].round(3)
-    array([0.662, 0.161, 0.068])
     """
     response = momentum_impulse_response(n_points, momentum)
     return toeplitz_eigenvalues(response) / toeplitz_total_variance(response)

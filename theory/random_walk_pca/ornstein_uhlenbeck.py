@@ -29,11 +29,7 @@ def ornstein_uhlenbeck_impulse_response(n_points: Points, rate: Rate) -> Float[n
 
 @guarded
 def ornstein_uhlenbeck_eigenvalues(n_points: Points, rate: Rate) -> Float[np.ndarray, " components"]:
-    """All T - 1 exact PCA eigenvalues of the process started at x_0 = 0. All are one at alpha = 1.
-
-    >>> ornstein_uhlenbeck_eigenvalues(4, 0.5).round(4)
-    array([1.2042, 0.7353, 0.4941])
-    """
+    """All T - 1 exact PCA eigenvalues of the process started at x_0 = 0. All are one at alpha = 1."""
     return _decreasing(_eigenvalue(_centred_frequencies(n_points, rate), rate))
 
 

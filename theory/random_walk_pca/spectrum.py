@@ -22,9 +22,6 @@ def laplacian_eigenvalues(n_points: Points) -> Float[np.ndarray, " components"]:
     """Non-zero eigenvalues theta_k = 4 sin^2(pi k / 2T) of the path graph, k = 1, ..., T - 1, increasing in (0, 4).
 
     Source: derived here (classical: Neumann Laplacian).
-
-    >>> laplacian_eigenvalues(4).round(4)
-    array([0.5858, 2.    , 3.4142])
     """
     index = np.arange(1, n_points)
     return 4 * np.sin(np.pi * index / (2 * n_points)) ** 2
@@ -36,9 +33,6 @@ def eigenvalues(n_points: Points) -> Float[np.ndarray, " components"]:
 
     The constant vector carries the remaining eigenvalue, zero. In units of the step variance; divide by T - 1 for the
     convention of scikit-learn. Source: arXiv 1806.08805; exactness derived here.
-
-    >>> eigenvalues(4).round(4)
-    array([1.7071, 0.5   , 0.2929])
     """
     return 1 / laplacian_eigenvalues(n_points)
 
