@@ -9,9 +9,7 @@ Training: the same decoder (pre-LN, un-normalised residual, exact GeLU) with the
 Adam and schedule, against a loop of PyTorch on the CPU. The loss is the mean over the last tenth of the steps, then
 over all rounds.
 
-Each contender runs in a process of its own that is bound to one core; the contenders take turns, round by round, so
-that all see the same machine. Seconds are those of the processor, because other programs on the machine would lengthen
-those of the clock; what the first run takes beyond a later one (compilation) has its own column.
+Processes, turns and seconds are those of `audits.side_by_side`.
 """
 
 import statistics

@@ -6,9 +6,7 @@ mixtures as rows, each unordered pair once. Gradient descent stops where its wei
 which it is told, or after 10 000 steps, so that its seconds may be too few. Ours fits 1000 seeds, the others 20 or
 fewer; their time for the whole grid is extrapolated and marked by ~.
 
-Each contender runs in a process of its own that is bound to one core; the contenders take turns, round by round, so
-that all see the same machine. Seconds are those of the processor, because other programs on the machine would lengthen
-those of the clock; what the first run takes beyond a later one (compilation) has its own column.
+Processes, turns and seconds are those of `audits.side_by_side`.
 """
 
 from collections.abc import Callable
