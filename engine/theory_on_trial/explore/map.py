@@ -25,6 +25,8 @@ CELLS = 30
 """How many cells a range has if nobody says."""
 DECADES = 30.0
 """A range whose ends are this far apart is divided logarithmically."""
+HERE = 2.0
+"""How many seconds of trials a map runs before it starts processes."""
 OUTCOMES = ("VERIFIED", "INCONCLUSIVE", "REFUTED", "exception", "late", "outside")
 
 
@@ -107,7 +109,7 @@ def map_of(
     every = [{**fixed, **dict(zip(grid, values, strict=True))} for values in itertools.product(*grid.values())]
     shape = [len(values) for values in grid.values()]
     with (
-        Runs(subject, workers=workers, beyond=outside, executor=executor) as runs,
+        Runs(subject, workers=workers, beyond=outside, executor=executor, here=HERE) as runs,
         progress_bar(progress, subject.id, "cell", len(every), 0) as advance,
     ):
         done = []

@@ -36,15 +36,25 @@ class Runs:
         workers: processes; with one, or for a claim of no file, trials run in this process. All cores by default.
         beyond: whether numbers outside the annotations are admitted.
         executor: anything with `submit` in place of processes of this machine.
+        here: how many seconds of trials are run in this process before others are started, which takes longer than a
+            thousand cheap trials.
 
     Raises `ValueError` for a claim whose settings pytest gives.
     """
 
-    def __init__(self, subject: Claim, *, workers: int | None = None, beyond: bool = False, executor: Any = None):
+    def __init__(
+        self,
+        subject: Claim,
+        *,
+        workers: int | None = None,
+        beyond: bool = False,
+        executor: Any = None,
+        here: float = 0.0,
+    ):
         if lacking := [name for name, value in subject.settings.items() if value is inspect.Parameter.empty]:
             raise ValueError(f"{subject.id} cannot be tried elsewhere: pytest gives {', '.join(lacking)}")
         self.subject, self.beyond = subject, beyond
-        self.executor = executor
+        self.executor, self._here = executor, here
         self._pool: ProcessPoolExecutor | None = None
         self.workers = workers or os.cpu_count() or 1
         self._ahead = 2 * self.workers if executor is None else 256  # trials that are handed out at a time
@@ -72,12 +82,14 @@ class Runs:
             yield self._ended(*waiting.popleft())
 
     def _begun(self, settings: dict[str, Any], seed: int) -> Any:
-        if self.executor is None and self._path is not None and self.workers > 1:
+        if self.executor is None and self._here <= 0 and self._path is not None and self.workers > 1:
             self._others = set(multiprocessing.active_children())
             context = multiprocessing.get_context("spawn")
             self._pool = self.executor = ProcessPoolExecutor(self.workers, mp_context=context, initializer=begin)
         if self.executor is None:
-            return attempt(self.subject, settings, seed, beyond=self.beyond)
+            done = attempt(self.subject, settings, seed, beyond=self.beyond)
+            self._here -= done.seconds
+            return done
         return self.executor.submit(_attempted, self.subject.id, settings, seed, self.beyond)
 
     def _ended(self, settings: dict[str, Any], seed: int, result: Any) -> Attempt:
