@@ -11,7 +11,7 @@ from functools import cache
 from audits.side_by_side import Response, command, compare, timed
 
 CLAIM = "mixup.scale_limit"
-ROUNDS = 3
+ROUNDS = 1
 
 
 @cache
