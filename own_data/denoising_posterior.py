@@ -6,7 +6,7 @@ arXiv 2309.13598). That it is one, of the noise that it is told of, shows in wha
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -23,14 +23,18 @@ Denoiser = Callable[[Any], Any]
 Vector = Float[np.ndarray, " dim"]
 
 _COVERED = 0.9  # of the posterior, at least, whatever its shape
-_STEP = 0.02  # of sigma, for differences
+_STEPS = 0.02 * 2.0 ** np.arange(6)  # of sigma, for differences along one direction
+_STEP, _STEP_SINGLE = 0.02, 0.1  # of sigma, and its double, for products of J
 _PROBES = 32  # directions in which J is looked at; up to so many coordinates it is known
-_ROUNDS, _SETTLED = 60, 1e-3  # of subspace iteration, and the residual that is small enough, of the largest eigenvalue
+_ROUNDS, _SETTLED = 10, 1e-3  # restarts of Lanczos, and the residual that is small enough, of the largest eigenvalue
 _ASYMMETRIC, _IMPRECISE = 0.1, 0.1
 _SATURATED = 0.8  # of d, above which tr J leaves too little of y - mu_1 to tell the noise by
-_SURELY, _RARE = 4.0, 3e-5  # standard errors, and the chance of more
+_SURELY = 4.0  # standard errors
+_LEVEL = 0.99  # of the noise that the residual allows
+_VAGUE = 1.5  # times the noise as told: an interval that reaches further checks little
 _PAIRS = 50
 _ROUNDED = f"the denoiser does not react to steps of {_STEP} sigma, or jumps: rounded outputs have no derivatives"
+_UNTOLD = "the denoiser keeps nearly all of y, so that the noise level cannot be checked"
 _CLIPPED = 0.02  # of the entries, equal to the least or the largest one
 
 
@@ -41,8 +45,8 @@ class Component(NamedTuple):
         eigenvalue: v'Jv, the variance in units of sigma^2.
         residual: |Jv - v'Jv v|, an error bound of the eigenvalue if J is symmetric.
         deviation: standard deviation of v'x given y.
-        skewness: mu_3 / mu_2^(3/2); NaN where the order is 2.
-        excess_kurtosis: mu_4 / mu_2^2 - 3; NaN where the order is below 4.
+        skewness: mu_3 / mu_2^(3/2); NaN where the order is 2, or differences leave it off by more than 0.1.
+        excess_kurtosis: mu_4 / mu_2^2 - 3; NaN likewise, and where the order is 3.
         interval: v'mu_1, with an interval that holds v'x with a chance of 90 % at least, by Chebyshev's inequality.
         share: of the variance of all coordinates looked at.
         direction: v, of the shape of y, 0 outside the mask.
@@ -65,16 +69,20 @@ class PosteriorUncertainty(Answer):
     Attributes:
         components: the main directions of uncertainty, the largest variance first; none where the tool cannot judge.
         sigma: of the noise, as told.
-        sigma_seen: what |y - mu_1|^2 / (d - tr J) says of it; None where tr J is above 0.8 d.
+        sigma_seen: what |y - mu_1|^2 / (d - tr J) says of it, with an interval at 99 %; None where tr J is above 0.8 d.
         trace: tr J, of all coordinates; from 33 on it is estimated.
         asymmetry: |J - J'| / |J|, Frobenius norms; of a posterior mean it is 0.
-        derivative_error: of the derivatives, relative, where differences took them; 0 where they are exact.
+        derivative_error: of the moments reported, relative; 0 where derivatives are exact in double precision.
         z_scores: of the mean squared and cubed errors of clean pairs, against the moments predicted; None without.
     """
 
+    asked: ClassVar[str] = "how is x distributed about denoise(y), if y is x and normal noise?"
+    rests_on: ClassVar[str] = "the denoiser being the mean of x given y, for the noise as told"
+    unseen: ClassVar[str] = "a symmetric denoiser that is no posterior mean (clean pairs would show it)"
+
     components: tuple[Component, ...]
     sigma: float
-    sigma_seen: float | None
+    sigma_seen: Estimate | None
     trace: float
     asymmetry: float
     derivative_error: float
@@ -82,7 +90,7 @@ class PosteriorUncertainty(Answer):
 
     def lines(self) -> list[str]:
         """Return the main directions, the noise, and how well the denoiser passes for a posterior mean."""
-        seen = "unseen" if self.sigma_seen is None else f"{self.sigma_seen:.4g} by the residual"
+        seen = "unseen" if self.sigma_seen is None else f"{self.sigma_seen} by the residual, at {_LEVEL:.0%}"
         said = [f"noise {self.sigma:.4g} as told, {seen}; asymmetry of J {self.asymmetry:.2g}"]
         for one in self.components[:4]:
             shape = ""
@@ -93,7 +101,7 @@ class PosteriorUncertainty(Answer):
             share = f" ({one.share:.0%} of the variance)" if np.isfinite(one.share) else ""
             said.append(f"standard deviation {one.deviation:.4g}{share}{shape}")
         if self.derivative_error:
-            said.append(f"derivatives by differences, to {self.derivative_error:.1g} of each")
+            said.append(f"derivatives by differences or in single precision, moments to {self.derivative_error:.1g}")
         if self.z_scores is not None:
             said.append("clean pairs: squared errors z = {:.2g}, cubed ones z = {:.2g}".format(*self.z_scores))
         return said
@@ -126,8 +134,9 @@ def posterior_uncertainty(
     """Tell how x is distributed about denoise(y), for y = x + sigma n with n normal, by derivatives of the denoiser.
 
     Args:
-        denoise: takes and returns an array of the shape of y; if JAX can trace it, derivatives are exact, if not, they
-            are differences of 0.02 sigma against 0.04 sigma.
+        denoise: takes and returns an array of the shape of y; if JAX can trace it, derivatives are exact (jax.jit it
+            once, and later calls compile nothing), if not, they are differences, of the steps from 0.02 to 0.64 sigma
+            that agree best: large ones where it computes in single precision, as networks in PyTorch do.
         y: what was observed.
         sigma: of the noise, in the unit of y.
         n_components: how many main directions of uncertainty.
@@ -137,13 +146,12 @@ def posterior_uncertainty(
         clean: n pairs (x, y) of the same noise, each array with n along the first axis, to check the moments against.
 
     No moments are reported where J is asymmetric by more than 0.1, an eigenvalue is negative beyond its error, moments
-    are those of no law, differences disagree by more than 10 %, or a denoiser in NumPy does not react to steps of 0.02
-    sigma or jumps. From 33 coordinates on only the n_components + 4 eigenvalues that lead in size are seen: negative
-    ones may lie beyond. Raises ValueError for an output of another shape or not finite, a mask of another shape or of
-    nothing, fewer than 50 pairs, and an order above 2 in float32.
+    are those of no law, variances by differences disagree by more than 10 %, or a denoiser in NumPy does not react to
+    small steps or jumps. From 33 coordinates on only the n_components + 4 eigenvalues that lead in size are seen, by
+    Lanczos' method (`scipy.sparse.linalg.eigsh`): negative ones may lie beyond. Raises ValueError for an output of
+    another shape or not finite, a mask of another shape or of nothing, and fewer than 50 pairs.
     """
     line = _Line(denoise, y, sigma)
-    require(order == 2 or line.double, "order must be 2 where the denoiser computes in float32 (jax_enable_x64 is off)")
     dim = y.size
     kept = np.ones(dim, bool) if mask is None else mask.ravel()
     require(kept.size == dim and (mask is None or mask.shape == y.shape), f"mask must have the shape {y.shape} of y")
@@ -154,14 +162,14 @@ def posterior_uncertainty(
     products, imprecision = line.products(probes)
     trace, region, size, asymmetry = _looked_at(probes, products, kept, known)
     if known:
-        values, vectors = _rotated(products[np.ix_(kept, kept)], np.eye(int(kept.sum())))
+        values, vectors = _falling(products[np.ix_(kept, kept)])
         directions, residuals = _embedded(vectors, kept), np.zeros(len(values))
     else:
-        values, directions, residuals = _iterated(line, kept, n_components, generator)
+        values, directions, residuals = _leading(line, kept, n_components, generator)
     rounding = (1e-9 if line.double else 1e-3) + imprecision
     negative = values + residuals < -rounding * np.abs(values).max(initial=1e-300)
     residual = float(np.sum((y.ravel() - line.mean) ** 2))
-    seen = None if trace > _SATURATED * dim else float(np.sqrt(predicted.noise_variance(residual, trace, dim)))
+    seen = None if trace > _SATURATED * dim else _noise(residual, trace, size, dim)
     components, worst, impossible = [], imprecision, False
     chosen = np.argsort(-values, kind="stable")[:n_components]
     for k in chosen:
@@ -169,44 +177,50 @@ def posterior_uncertainty(
         components.append(component)
         worst, impossible = max(worst, error), impossible or not possible
     missing = _ROUNDED if line.rounded else _missing(asymmetry, bool(negative.any()), impossible, worst)
-    scores, doubts = None, _doubts(y, sigma, seen, trace, size, residuals[chosen], values)
+    scores, doubts = None, _doubts(y, sigma, seen, residuals[chosen], values)
     if clean is not None and not missing:
         scores, more = _calibrated(denoise, *clean, y, kept, sigma, generator, line.double)
         doubts += more
     told: dict[str, Any] = {"components": () if missing else tuple(components), "doubts": () if missing else doubts}
     told |= {"sigma": sigma, "sigma_seen": seen, "trace": trace, "asymmetry": asymmetry, "z_scores": scores}
-    error = 0.0 if line.exact else worst
-    return PosteriorUncertainty(**told, derivative_error=error, missing=missing)
+    return PosteriorUncertainty(**told, derivative_error=worst, missing=missing, level=_COVERED)
 
 
 class _Line:
     """Derivatives of a denoiser at one y: exact ones if JAX can trace it, or differences."""
 
-    def __init__(self, denoise: Denoiser, y: np.ndarray, sigma: float):
+    def __init__(self, denoise: Denoiser, y: np.ndarray, sigma: float, *, often: bool = False):
         import jax
         import jax.numpy as jnp
 
         def copying(at: Any) -> np.ndarray:  # it may work in place, or return one array again and again
             with np.errstate(all="ignore"):  # what is not finite is refused
-                return np.array(denoise(np.array(at)))
+                found = denoise(np.array(at))
+            return np.array(found.detach().cpu() if hasattr(found, "detach") else found)
 
-        self.y, self.step, self.rounded = y, _STEP * sigma, False
+        self.y, self.sigma, self.rounded = y, sigma, False
         try:
             self.exact = jax.eval_shape(denoise, jnp.asarray(y)).shape is not None
         except Exception:  # whatever keeps JAX from tracing it, NumPy may run it
             self.exact = False
         self.denoise = denoise if self.exact else copying
-        self._forward = jax.jit(denoise) if self.exact else copying
+        # Compiling takes longer than one answer, and what the denoiser closes over may change before the next.
+        compiled = jax.jit if often else lambda function: function
+        self._forward = compiled(denoise) if self.exact else copying
         values = np.asarray(self._forward(jnp.asarray(y) if self.exact else y))
         require(values.shape == y.shape, f"denoise must return the shape {y.shape} of y, got {values.shape}")
         require(values.dtype.kind in "fiu" and np.isfinite(values).all(), "denoise must return finite numbers")
-        self.double = values.dtype.itemsize >= 8
         self.mean = values.ravel().astype(float)
-        enough = self.exact or self.step > 1e-9 * float(np.abs(y).max(initial=0))
+        self.double = values.dtype.itemsize >= 8
+        if self.double and not self.exact and values.dtype.kind == "f":  # it may have been made double at the end
+            with np.errstate(over="ignore", under="ignore"):
+                self.double = not np.array_equal(values, values.astype(np.float32))
+        self.step = (_STEP if self.double else _STEP_SINGLE) * sigma
+        enough = self.exact or self.step > (1e-9 if self.double else 1e-5) * float(np.abs(y).max(initial=0))
         require(enough, "sigma must be larger beside y where differences are taken: JAX cannot trace the denoiser")
         if self.exact:
-            self._push = jax.jit(lambda at, v: jax.jvp(denoise, (at,), (v,))[1])
-            self._along = jax.jit(self._derivatives)
+            self._push = jax.linearize(denoise, jnp.asarray(y))[1]
+            self._along = compiled(self._derivatives)
 
     def value(self, at: np.ndarray) -> np.ndarray:
         """What the denoiser makes of another y."""
@@ -223,9 +237,9 @@ class _Line:
             functions.append(jax.jacfwd(functions[-1]))
         return jnp.stack([one(jnp.zeros((), at.dtype)) for one in functions[1:]])
 
-    def _values(self, v: np.ndarray, multiples: tuple[float, ...], at: np.ndarray) -> np.ndarray:
-        """The denoiser at so many steps along v, a row each."""
-        steps = [at + self.step * k * v.reshape(at.shape) for k in multiples]
+    def _values(self, v: np.ndarray, multiples: Any, at: np.ndarray) -> np.ndarray:
+        """The denoiser at these multiples of v from `at`, a row each."""
+        steps = [at + k * v.reshape(at.shape) for k in multiples]
         return _finite([np.asarray(self.denoise(one), float).ravel() for one in steps])
 
     def products(self, vectors: np.ndarray) -> tuple[np.ndarray, float]:
@@ -234,11 +248,12 @@ class _Line:
             import jax.numpy as jnp
 
             at = jnp.asarray(self.y)
-            columns = [self._push(at, jnp.asarray(v.reshape(self.y.shape), at.dtype)) for v in vectors.T]
+            columns = [self._push(jnp.asarray(v.reshape(self.y.shape), at.dtype)) for v in vectors.T]
             return _finite([np.asarray(column, float).ravel() for column in columns]).T, 0.0
         # Steps are of one length, whatever that of a vector is.
         lengths = np.linalg.norm(vectors, axis=0)
-        found = np.array([self._values(v, (1, -1, 2, -2), self.y) for v in (vectors / lengths).T])
+        steps = self.step * np.array([1, -1, 2, -2])
+        found = np.array([self._values(v, steps, self.y) for v in (vectors / lengths).T])
         near, far = (found[:, 0] - found[:, 1]) / 2, (found[:, 2] - found[:, 3]) / 4
         size, apart, least = np.linalg.norm(near), np.linalg.norm(far - near), 1e-12 * np.abs(found).max()
         error = min(1.0, float(apart / max(size, least))) if max(size, apart) > least else 0.0
@@ -254,14 +269,28 @@ class _Line:
             import jax.numpy as jnp
 
             place = jnp.asarray(at)
-            found = self._along(place, jnp.asarray(v.reshape(at.shape), place.dtype))
-            return _finite(found), np.zeros(3)
-        values = self._values(v, (-4, -2, -1, 0, 1, 2, 4), at) @ v
-        d, c, b, middle, bb, cc, dd = values
-        h = self.step
-        near = np.array([(bb - b) / 2 / h, (bb - 2 * middle + b) / h**2, (cc - 2 * bb + 2 * b - c) / 2 / h**3])
-        far = np.array([(cc - c) / 4 / h, (cc - 2 * middle + c) / 4 / h**2, (dd - 2 * cc + 2 * c - d) / 16 / h**3])
-        return (4 * near - far) / 3, np.abs(near - far)
+            way = jnp.asarray(v.reshape(at.shape), place.dtype)
+            found = _finite(self._along(place, way))
+            if self.double:
+                return found, np.zeros(3)
+            shorter = _finite(self._along(place, 0.7 * way)) / 0.7 ** np.arange(2, 5)  # its rounding is another
+            return found, np.abs(found - shorter)
+        h = self.sigma * _STEPS
+        middle, *around = self._values(v, [0.0, *h, *-h], at) @ v
+        plus, minus = np.reshape(around, (2, len(h)))
+        odd, even = (plus - minus) / 2, (plus + minus) / 2 - middle
+        differences = (odd / h, 2 * even / h**2, (odd[1:] - 2 * odd[:-1]) / h[:-1] ** 3)
+        found, errors = np.transpose([_agreed(one) for one in differences])
+        return found, errors
+
+
+def _agreed(differences: np.ndarray) -> tuple[float, float]:
+    """Of differences by steps that double, without their errors of second order, the one nearest to both neighbours."""
+    extrapolated = (4 * differences[:-1] - differences[1:]) / 3
+    apart = np.abs(np.diff(extrapolated))
+    worse = np.maximum(apart[:-1], apart[1:])
+    best = int(worse.argmin())
+    return float(extrapolated[best + 1]), float(worse[best])
 
 
 def _finite(values: Any) -> np.ndarray:
@@ -284,11 +313,11 @@ def _looked_at(probes: np.ndarray, products: np.ndarray, kept: np.ndarray, known
     return float(diagonal.sum() / count), float(diagonal[kept].sum() / count), float(size), asymmetry
 
 
-def _rotated(matrix: np.ndarray, basis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Eigenvalues of the symmetric part, falling in size, and its eigenvectors in this basis."""
+def _falling(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues of the symmetric part, falling in size, and its eigenvectors."""
     values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
     falling = np.argsort(-np.abs(values), kind="stable")
-    return values[falling], basis @ vectors[:, falling]
+    return values[falling], vectors[:, falling]
 
 
 def _embedded(vectors: np.ndarray, kept: np.ndarray) -> np.ndarray:
@@ -297,23 +326,35 @@ def _embedded(vectors: np.ndarray, kept: np.ndarray) -> np.ndarray:
     return whole
 
 
-def _iterated(
+def _leading(
     line: _Line, kept: np.ndarray, wanted: int, generator: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Eigenvalues of J on the region that lead in size, directions and residuals, by subspace iteration.
+    """Eigenvalues of J on the region that lead in size, directions and residuals, by Lanczos' method.
 
-    The first `wanted` are settled; a few more show negative ones among them.
+    A few more than are wanted show negative ones among them; those that have not settled have large residuals.
     """
-    block = min(int(kept.sum()), wanted + 4)
-    basis = np.linalg.qr(generator.normal(size=(int(kept.sum()), block)))[0]
-    for _ in range(_ROUNDS):
-        product = line.products(_embedded(basis, kept))[0][kept]
-        values, vectors = _rotated(basis.T @ product, basis)
-        residuals = np.linalg.norm(product @ (basis.T @ vectors) - vectors * values, axis=0)
-        if residuals[:wanted].max() <= _SETTLED * np.abs(values).max(initial=1e-300):
-            break
-        basis = np.linalg.qr(product)[0]
-    return values, _embedded(vectors, kept), residuals
+    from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+
+    def product(vectors: np.ndarray) -> np.ndarray:
+        return line.products(_embedded(np.reshape(vectors, (size, -1)), kept))[0][kept]
+
+    size = int(kept.sum())
+    count = min(size, wanted + 4)
+    if 2 * count >= size:
+        basis = np.eye(size)
+    else:
+        operator = LinearOperator((size, size), matvec=product, dtype=float)
+        start = generator.normal(size=size)
+        more = min(size, max(3 * count, 24))
+        try:
+            basis = eigsh(operator, count, v0=start, ncv=more, maxiter=_ROUNDS, tol=_SETTLED)[1]
+        except ArpackNoConvergence as stopped:
+            drawn = generator.normal(size=(size, count - stopped.eigenvectors.shape[1]))
+            basis = np.linalg.qr(np.hstack([stopped.eigenvectors, drawn]))[0]
+    moved = product(basis)
+    values, vectors = _falling(basis.T @ moved)
+    residuals = np.linalg.norm(moved @ vectors - basis @ vectors * values, axis=0)
+    return values, _embedded(basis @ vectors, kept), residuals
 
 
 def _component(
@@ -326,13 +367,15 @@ def _component(
     deviation = float(np.sqrt(max(variance, 0.0)))
     skewness = kurtosis = np.nan
     half, error, possible = deviation / np.sqrt(1 - _COVERED), 0.0, True
+    errors = errors[: order - 1] * sigma ** np.arange(2.0, 2 * order - 1, 2)
     if deviation > 1e-6 * sigma:
-        parts = errors[: order - 1] * sigma ** np.arange(2.0, 2 * order - 1, 2)
-        error = float((parts / deviation ** np.arange(2.0, order + 1)).max())
-        skewness = float(moments[1] / deviation**3) if order > 2 else np.nan
-    if deviation > 1e-6 * sigma and order > 3:
-        kurtosis = float(moments[2] / deviation**4 - 3)
-        possible = kurtosis + 2 >= skewness**2 - 1e-6 - 10 * error
+        parts = errors / deviation ** np.arange(2.0, order + 1)
+        told = parts <= _IMPRECISE
+        error = float(max(parts[0], parts[told].max(initial=0.0)))
+        skewness = float(moments[1] / deviation**3) if order > 2 and told[1] else np.nan
+        kurtosis = float(moments[2] / deviation**4 - 3) if order > 3 and told[2] else np.nan
+    if np.isfinite(kurtosis):
+        possible = np.isnan(skewness) or kurtosis + 2 >= skewness**2 - 1e-6 - 10 * error
         half = min(half, float(max(moments[2], 0.0) / (1 - _COVERED)) ** 0.25) if possible else half
     share = variance / (sigma**2 * region) if region > 0 else np.nan
     interval = Estimate(value, value - half, value + half)
@@ -352,24 +395,36 @@ def _missing(asymmetry: float, negative: bool, impossible: bool, imprecision: fl
     return f"skewness and kurtosis are those of no law: {never}" if impossible else ""
 
 
-def _doubts(
-    y: np.ndarray, sigma: float, seen: float | None, trace: float, size: float, residuals: np.ndarray,
-    values: np.ndarray,
-) -> tuple[Doubt, ...]:  # fmt: skip
-    """What speaks against the noise as told, against its law, and against the directions found."""
+def _noise(residual: float, trace: float, size: float, dim: int) -> Estimate:
+    """What the residual says of sigma, `size` being |J|^2.
+
+    Of a linear denoiser |y - mu_1|^2 has the mean sigma^2 tr(I - J), and about so many degrees of freedom.
+    """
     from scipy.stats import chi2
 
+    value = float(np.sqrt(predicted.noise_variance(residual, trace, dim)))
+    freedom = (dim - trace) ** 2 / max(dim - 2 * trace + size, 1e-300)
+    low, high = (value * float(np.sqrt(freedom / chi2(freedom).ppf(q))) for q in ((1 + _LEVEL) / 2, (1 - _LEVEL) / 2))
+    return Estimate(value, low, high)
+
+
+def _doubts(
+    y: np.ndarray, sigma: float, seen: Estimate | None, residuals: np.ndarray, values: np.ndarray
+) -> tuple[Doubt, ...]:
+    """What speaks against the noise as told, against its law, and against the directions found."""
     found = []
-    # Of a linear denoiser |y - mu_1|^2 has the mean sigma^2 tr(I - J), and about so many degrees of freedom.
-    freedom = (y.size - trace) ** 2 / max(y.size - 2 * trace + size, 1e-300)
-    if (
-        seen is not None
-        and min(chi2(freedom).cdf(ratio := freedom * seen**2 / sigma**2), chi2(freedom).sf(ratio)) < _RARE
-    ):
-        reason = f"the residual speaks for a noise of {seen:.3g}, not {sigma:.3g}"
-        found.append(Doubt(reason, float(abs(seen**2 / sigma**2 - 1)), "of each variance"))
     if seen is None:
-        found.append(Doubt("the denoiser keeps nearly all of y, so that the noise level cannot be checked", np.inf, ""))
+        found.append(Doubt(_UNTOLD, np.inf, ""))
+    elif not seen.low <= sigma <= seen.high:
+        reason = f"the residual speaks for a noise of {seen.value:.3g}, not {sigma:.3g}"
+        found.append(Doubt(reason, float(abs(seen.value**2 / sigma**2 - 1)), "of each variance"))
+    elif sigma > _VAGUE * seen.low or seen.high > _VAGUE * sigma:
+        reason = (
+            f"{y.size} coordinates check the noise little: it may be anything from {seen.low:.3g} to {seen.high:.3g}"
+        )
+        found.append(
+            Doubt(reason, float(max(1 - seen.low**2 / sigma**2, seen.high**2 / sigma**2 - 1)), "of each variance")
+        )
     edge = max(np.mean(y == y.min()), np.mean(y == y.max()))
     if y.size >= 2 / _CLIPPED and edge > _CLIPPED:
         found.append(Doubt(f"{edge:.0%} of y lies on one value, as after clipping: not Gaussian noise", np.inf, ""))
@@ -387,7 +442,7 @@ def _calibrated(
     """z-scores of squared and cubed errors along random directions of clean pairs, with what they say against them."""
     require(x.shape == noisy.shape and x.shape[1:] == y.shape, "clean must be two arrays of pairs, each like y")
     require(len(x) >= _PAIRS, f"clean must hold at least {_PAIRS} pairs, got {len(x)}")
-    line, off = _Line(denoise, noisy[0], sigma), []
+    line, off = _Line(denoise, noisy[0], sigma, often=True), []
     for signal, observed in zip(x, noisy, strict=True):
         v = np.where(kept, generator.normal(size=kept.size), 0.0)
         v /= np.linalg.norm(v)

@@ -5,23 +5,24 @@ residuals alone. Nothing is said about inputs of the first task that are not han
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float
 
 from theory.forgetting_overlap import memory_bound
-from theory.forgetting_overlap.domains import FirstFeatures, Memory, Residual, Ridge, SecondFeatures
+from theory.forgetting_overlap.domains import FirstFeatures, Memory, Residual, Ridge, SecondFeatures, Weights
 from theory.forgetting_overlap.overlap import Parts, parts_of, ridge_filter, without
-from theory_on_trial.contract import USABLE_SCALE, NonNegative, guarded, require
+from theory_on_trial.contract import NonNegative, guarded, require
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.estimate import Estimate
 
-Weights = Annotated[Float[np.ndarray, " parameters"], USABLE_SCALE]
-
 _ZERO, _SURE = 1e-13, 1e-9  # of the largest singular value: rounding up to here, real from there on
 _SINGLE = 1e-6  # what features in single precision do not resolve
-_LAZY = 0.1  # of the weights; a longer update leaves the regime in which gradients stand still
+_STILL, _LAZY = (
+    0.0025,
+    0.1,
+)  # of the weights; a longer update moves gradients; leaves the regime in which they hardly move
 _DRAWS = 4000
 
 
@@ -44,6 +45,12 @@ class Forgetting(Answer):
         memory: how many directions are kept.
         notes: what is special about these tasks.
     """
+
+    asked: ClassVar[str] = "how far does training on T move the outputs on the inputs of S?"
+    rests_on: ClassVar[str] = (
+        "T trained to the end, by least squares with this ridge; weights that move little, if a net's"
+    )
+    unseen: ClassVar[str] = "inputs of S that were not handed in"
 
     forgetting: float
     per_sample: Float[np.ndarray, " first"]
@@ -90,6 +97,10 @@ class MemoryNeeded(Answer):
         learnable: share of the squared residual that T can still fit with `memory` directions kept.
     """
 
+    asked: ClassVar[str] = "how many directions of S must T not use?"
+    rests_on: ClassVar[str] = "a model that is linear in its weights, or a wide net"
+    unseen: ClassVar[str] = "inputs of S that were not handed in"
+
     memory: int
     budget: float
     tried: tuple[int, ...]
@@ -124,7 +135,7 @@ def predicted_forgetting(
     *,
     ridge: Ridge,
     memory: Memory = 0,
-    weights: Weights | None = None,
+    weights: Weights | None,
 ) -> Forgetting:
     """Predict how far training a task T moves the outputs of a model on the inputs of an earlier task S.
 
@@ -138,13 +149,15 @@ def predicted_forgetting(
         residual_t: labels of T less the model's outputs before T is trained: not the labels themselves.
         ridge: lambda; what multiplies the squared distance where nothing is halved or averaged.
         memory: how many leading right singular vectors of `features_s` T may not use (gradients projected off them).
-        weights: of a net after S, to which the length of the update is compared; a doubt says where that is a tenth.
+        weights: of a net after S: a doubt says by how much its gradients, and so the forgetting, change by then;
+            by an unknown size from a tenth of their length on. None for a model that is linear in its weights, of which
+            every update is exact.
 
     Raises ValueError for features of different width, another number of residuals than rows, a negative ridge, numbers
     that are not finite, and where the ridge does not decide the rank: a singular value of `features_t` (off the memory)
     from 1e-13 to 1e-9 of the largest. Source: `theory.forgetting_overlap.forgetting`.
 
-    >>> found = predicted_forgetting([[2.0, 0.0]], [[0.6, 0.8]], [1.0], ridge=1.0)
+    >>> found = predicted_forgetting([[2.0, 0.0]], [[0.6, 0.8]], [1.0], ridge=1.0, weights=None)
     >>> round(found.forgetting, 4), round(found.learnable, 4)
     (0.36, 1.0)
     """
@@ -162,23 +175,27 @@ def predicted_forgetting(
     bound = memory_bound(features_s, kept) * update**2 if kept else (largest_s * (overlap * seen + rest)) ** 2
     learnable = _learnable(shown, residual_t)
     usual = float(np.linalg.norm(residual_t)) / max(largest_t, 1e-300)
+    forgetting, usual_forgetting = float(drifts @ drifts), _random(first, second, ridge, residual_t, kept)
     said = {
         "residual zero: task T is already solved": solved,
         "zero overlap: nothing is forgotten": overlap < 1e-12 and rest <= 1e-12 * seen,
         "projection would also forbid learning T": bool(kept) and not solved and learnable < 1e-12,
     }
     return Forgetting(
-        forgetting=float(drifts @ drifts),
+        forgetting=forgetting,
         per_sample=first.left @ drifts,
         cos_angles=angles,
         by_direction=drifts**2,
-        expected_if_random=_random(first, second, ridge, residual_t, kept),
+        expected_if_random=usual_forgetting,
         bound=float(bound),
         learnable=learnable,
         update=update,
         memory=kept,
         notes=tuple(sentence for sentence, holds in said.items() if holds),
-        doubts=(*_unresolved(first, change, resolved, kept, usual), *_far(update, weights)),
+        doubts=(
+            *_unresolved(first, change, resolved, kept, usual),
+            *_far(update, weights, forgetting, usual_forgetting.value),
+        ),
     )
 
 
@@ -298,9 +315,18 @@ def _unresolved(
     return (Doubt(reason, rest / whole, "of the update"),) if rest > max(seen, usual) else ()
 
 
-def _far(update: float, weights: Weights | None) -> tuple[Doubt, ...]:
-    if weights is None or update <= _LAZY * float(np.linalg.norm(weights)):
+def _far(update: float, weights: Weights | None, forgetting: float, usual: float) -> tuple[Doubt, ...]:
+    """A doubt of a net's forgetting, which is squared in gradients of S and, by the update, in gradients of T.
+
+    Gradients change by about the share of their length that the weights move; where S happens to be hit little, what it
+    would `usual`ly be hit counts.
+    """
+    if weights is None or update <= _STILL * (length := float(np.linalg.norm(weights))):
         return ()
-    moved = f"{update / np.linalg.norm(weights):.0%} of its length" if np.any(weights) else "all of its length"
-    reason = f"training T moves the weight vector by {moved}: the gradients of a net would not stand still"
-    return (Doubt(reason, float("inf"), "of the forgetting"),)
+    if update > _LAZY * length:
+        moved = f"{update / length:.0%} of its length" if length else "all of its length"
+        reason = f"training T moves the weight vector by {moved}: the gradients of a net would not stand still"
+        return (Doubt(reason, float("inf"), "of the forgetting"),)
+    share = update / length
+    reason = f"training T moves the weight vector by {share:.1%} of its length, and the gradients of a net with it"
+    return (Doubt(reason, 4 * share * max(1.0, usual / max(forgetting, 1e-300)), "of the forgetting"),)

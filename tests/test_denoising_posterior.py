@@ -214,7 +214,7 @@ def test_many_coordinates_are_looked_at_by_products_alone():
     assert found.trace == pytest.approx(np.trace(matrix), rel=0.1)
     assert (found.asymmetry, found.doubts) == (pytest.approx(0, abs=1e-9), ())
     assert all(one.residual < 1e-2 for one in found.components)
-    assert found.sigma_seen == pytest.approx(0.5, rel=0.25)
+    assert found.sigma_seen.value == pytest.approx(0.5, rel=0.25)
     crooked = matrix + 0.2 * np.triu(np.random.default_rng(1).normal(size=(120, 120)), 1)
     odd = np.linalg.norm(crooked - crooked.T) / np.linalg.norm(crooked)
     refused = tool.posterior_uncertainty(lambda z: crooked @ z, y, 0.5)
@@ -233,20 +233,72 @@ def test_intervals_hold_what_they_say():
     assert held >= binom(runs, 0.9).ppf(1e-4)
 
 
-def test_the_noise_is_rarely_doubted_where_it_is_so_and_surely_where_it_is_not():
-    variances = np.geomspace(1, 1e-4, 32)
-    doubted = {0.5: 0, 0.2: 0, 1.5: 0}
-    for seed in range(20):
-        r = np.random.default_rng(seed)
-        y = np.sqrt(variances) * r.normal(size=32) + 0.5 * r.normal(size=32)
-        for told in doubted:
-            keep = variances / (variances + told**2)
-            found = tool.posterior_uncertainty(
-                lambda z, keep=keep: keep * np.asarray(z), y, told, order=2, n_components=1
-            )
-            doubted[told] += any("the residual speaks for" in one.reason for one in found.doubts)
-    assert doubted[0.5] == 0
-    assert min(doubted[0.2], doubted[1.5]) >= 18
+def told_noise(prior, told, seed):
+    """What the tool says of one y whose noise is 0.7, of a denoiser for 0.7, told another level."""
+    r = np.random.default_rng(seed)
+    x, keep = prior
+    x = x(r)
+    y = x + 0.7 * r.normal(size=x.size)
+    return tool.posterior_uncertainty(lambda z: np.asarray(keep(z)), y, told, order=2, n_components=1)
+
+
+SPECTRUM = np.geomspace(1, 1e-4, 32)
+PRIORS = {
+    "normal": (
+        lambda r: np.sqrt(SPECTRUM) * r.normal(size=32),
+        lambda z: SPECTRUM / (SPECTRUM + 0.49) * np.asarray(z),
+    ),
+    "signs": (lambda r: r.choice([-1.0, 1.0], size=32), lambda z: np.tanh(np.asarray(z) / 0.49)),
+    "three": (lambda r: 1.5 * r.choice([-1.0, 1.0], size=3), lambda z: 1.5 * np.tanh(1.5 * np.asarray(z) / 0.49)),
+}
+
+
+@pytest.mark.parametrize("prior", PRIORS)
+def test_the_noise_is_rarely_doubted_where_it_is_so_and_always_where_it_is_not(prior):
+    """At 0.7 the interval misses the truth once in a hundred; told 1.0, deviations are 43 % too large."""
+    fitting = [told_noise(PRIORS[prior], 0.7, seed) for seed in range(60)]
+    missed = [not one.sigma_seen.low <= 0.7 <= one.sigma_seen.high for one in fitting if one.sigma_seen]
+    assert sum(missed) <= binom(60, 0.01).ppf(1 - 1e-4)
+    for one in (told_noise(PRIORS[prior], 1.0, seed) for seed in range(40)):
+        assert any("residual speaks for" in doubt.reason or "the noise" in doubt.reason for doubt in one.doubts)
+        assert not one.answerable or max(doubt.size for doubt in one.doubts) > 0.4
+
+
+def net32(dim, sigma):
+    """The posterior mean of signs in a random frame, in single precision throughout, as PyTorch's networks."""
+    frame = np.linalg.qr(np.random.default_rng(0).normal(size=(dim, dim)))[0].astype(np.float32)
+
+    def denoise(z):
+        inner = np.tanh(frame.T @ np.asarray(z).astype(np.float32) / np.float32(sigma**2))
+        return frame @ inner
+
+    return denoise, frame
+
+
+@pytest.mark.parametrize("dim", [6, 200])
+def test_a_denoiser_in_single_precision_has_its_four_moments(dim):
+    """Of x = +-1 they are known: with t = tanh(z / sigma^2) 1 - t^2, -2t(1 - t^2) and (1 - t^2)(1 + 3t^2)."""
+    sigma, r = 0.5, np.random.default_rng(1)
+    denoise, frame = net32(dim, sigma)
+    z = r.choice([-1.0, 1.0], size=dim) * r.uniform(0.2, 1.5, dim)
+    z[0], z[1:] = 0.05, np.sign(z[1:]) * np.maximum(np.abs(z[1:]), 0.3)
+    found = tool.posterior_uncertainty(denoise, frame.astype(float) @ z, sigma, n_components=1)
+    one, t = found.components[0], np.tanh(z[0] / sigma**2)
+    assert found.derivative_error < 0.1
+    assert one.deviation == pytest.approx(np.sqrt(1 - t**2), rel=0.01)
+    assert one.skewness == pytest.approx(-2 * t / np.sqrt(1 - t**2), abs=0.05)
+    assert one.excess_kurtosis == pytest.approx((1 + 3 * t**2) / (1 - t**2) - 3, abs=0.15)
+
+
+def test_a_denoiser_that_has_changed_is_not_remembered():
+    held = {"keep": 0.5}
+
+    def denoise(z):
+        return held["keep"] * z
+
+    first = tool.posterior_uncertainty(denoise, Y, 0.7).components[0].deviation
+    held["keep"] = 0.25
+    assert tool.posterior_uncertainty(denoise, Y, 0.7).components[0].deviation == pytest.approx(first / np.sqrt(2))
 
 
 @pytest.mark.parametrize(
@@ -265,7 +317,7 @@ def test_no_moments_are_reported_of_what_is_no_posterior_mean(denoise, sentence)
     found = tool.posterior_uncertainty(denoise, np.array([0.52, 0.49, 0.55, 0.53]), 0.5)
     assert sentence in found.missing
     assert (found.components, found.answerable) == ((), False)
-    assert found.summary().startswith("cannot judge: ")
+    assert "cannot judge: " in found.summary()
 
 
 def test_negative_eigenvalues_that_do_not_lead_are_seen():
@@ -335,7 +387,6 @@ def test_what_is_clipped_or_kept_is_doubted():
         ({"denoise": lambda z: z / 0 * 0}, "denoise must return finite numbers"),
         ({"denoise": lambda z: np.sqrt(np.asarray(z) - 1)}, "denoise must return finite numbers near y"),
         ({"denoise": lambda z: jnp.sqrt(z - 1)}, "denoise must return finite numbers near y"),
-        ({"denoise": lambda z: z.astype(np.float32)}, "order must be 2 where the denoiser computes in float32"),
         ({"denoise": lambda z: np.tanh(np.asarray(z)), "sigma": 1e-9}, "sigma must be larger beside y"),
         ({"mask": np.array([False, False])}, "mask must select at least one coordinate"),
         ({"mask": np.array([True])}, "mask must have the shape"),
@@ -352,7 +403,7 @@ def test_what_cannot_be_judged_is_refused(given, sentence):
 def test_an_answer_says_what_it_found_and_draws_it():
     found = tool.posterior_uncertainty(traced(0.7), Y, 0.7)
     said = found.summary().splitlines()
-    assert said[1].startswith("standard deviation 0.9191 (39% of the variance), skewness 0.0434")
+    assert said[2].startswith("standard deviation 0.9191 (39% of the variance), skewness 0.0434")
     assert check_readable(found)["components"][0]["deviation"] == pytest.approx(0.9191, abs=1e-4)
     assert check_readable(tool.posterior_uncertainty(lambda z: jnp.roll(z, 1), Y, 0.7))["components"] == []
     axes = found.plot()

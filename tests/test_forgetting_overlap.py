@@ -198,7 +198,7 @@ def test_directions_and_subspaces():
 @pytest.mark.parametrize(("n_s", "n_t", "dim", "ridge", "memory"), [(20, 8, 40, 0.5, 3), (9, 30, 12, 2.0, 0)])
 def test_the_tool_says_what_a_refit_finds(n_s, n_t, dim, ridge, memory):
     first, second, residual = tasks(12, n_s, n_t, dim)
-    said = tool.predicted_forgetting(first, second, residual, ridge=ridge, memory=memory)
+    said = tool.predicted_forgetting(first, second, residual, ridge=ridge, memory=memory, weights=None)
     right = np.linalg.svd(first)[2][:memory]
     projected = second - second @ right.T @ right
     change = update(projected, residual, ridge)
@@ -216,7 +216,7 @@ def test_the_tool_says_what_a_refit_finds(n_s, n_t, dim, ridge, memory):
 @pytest.mark.parametrize(("n_s", "n_t", "dim", "ridge"), [(5, 6, 10, 0.5), (4, 30, 12, 1.0), (8, 3, 40, 0.0)])
 def test_the_interval_of_random_residuals_holds_what_it_says(n_s, n_t, dim, ridge):
     first, second, residual = tasks(13, n_s, n_t, dim)
-    mean, low, high = tool.predicted_forgetting(first, second, residual, ridge=ridge).expected_if_random
+    mean, low, high = tool.predicted_forgetting(first, second, residual, ridge=ridge, weights=None).expected_if_random
     others = np.random.default_rng(14).normal(size=(20_000, n_t))
     others *= np.linalg.norm(residual) / np.linalg.norm(others, axis=1, keepdims=True)
     solve = np.linalg.pinv(np.vstack([second, np.sqrt(ridge) * np.eye(dim)]))[:, :n_t]
@@ -245,13 +245,13 @@ def test_the_memory_needed_is_that_of_a_full_scan():
 
 def test_what_is_special_is_said():
     first, second, residual = tasks(15)
-    solved = tool.predicted_forgetting(first, second, 0 * residual, ridge=0.5)
+    solved = tool.predicted_forgetting(first, second, 0 * residual, ridge=0.5, weights=None)
     assert (solved.forgetting, solved.notes) == (0, ("residual zero: task T is already solved",))
-    apart = tool.predicted_forgetting(np.eye(2, 5), np.eye(2, 5, 2), [1.0, 2.0], ridge=0.0)
+    apart = tool.predicted_forgetting(np.eye(2, 5), np.eye(2, 5, 2), [1.0, 2.0], ridge=0.0, weights=None)
     assert (apart.forgetting, apart.notes) == (0, ("zero overlap: nothing is forgotten",))
     inside = np.random.default_rng(16).normal(size=(4, 5)) @ first
     for ridge in (0.0, 0.5):
-        barred = tool.predicted_forgetting(first, inside, np.ones(4), ridge=ridge, memory=9)
+        barred = tool.predicted_forgetting(first, inside, np.ones(4), ridge=ridge, memory=9, weights=None)
         assert (barred.forgetting, barred.learnable, barred.memory) == (0, 0, 5)
         assert barred.notes == ("projection would also forbid learning T",)
     little = tool.memory_needed(first, inside, np.ones(4), ridge=0.5, budget=0.0)
@@ -268,11 +268,11 @@ def test_rounding_to_single_precision_is_nothing_to_learn(ridge):
     generator = np.random.default_rng(0)
     first = generator.normal(size=(5, 30))
     data = single_precision(first), single_precision(generator.normal(size=(4, 5)) @ first), np.ones(4)
-    barred = tool.predicted_forgetting(*data, ridge=ridge, memory=5)
+    barred = tool.predicted_forgetting(*data, ridge=ridge, memory=5, weights=None)
     assert (barred.forgetting, barred.learnable, barred.bound, barred.expected_if_random[0]) == (0, 0, 0, 0)
     assert barred.notes == ("projection would also forbid learning T",)
     assert ("off up to 1 of the update" in barred.summary()) == (ridge < 0.5)
-    less = tool.predicted_forgetting(*data, ridge=ridge, memory=3)
+    less = tool.predicted_forgetting(*data, ridge=ridge, memory=3, weights=None)
     assert less.forgetting <= less.bound
     needed = tool.memory_needed(*data, ridge=ridge, budget=1e-12)
     assert (needed.memory, needed.learnable) == (5, 0)
@@ -286,7 +286,7 @@ def test_a_memory_that_rounding_decides_is_doubted():
     assert "single precision does not show" in needed.summary()
     assert not tool.memory_needed(*data, ridge=0.01, budget=1e3).doubts
     only = single_precision(np.vstack([second[:1], second[:1] / 3]))
-    said = tool.predicted_forgetting(first, only, np.ones(2), ridge=0.0)
+    said = tool.predicted_forgetting(first, only, np.ones(2), ridge=0.0, weights=None)
     assert len(said.cos_angles) == 1  # of the row they share, and not of how it was rounded
     assert said.cos_angles == pytest.approx(predicted.cosines(first, second[:1]), abs=1e-6)
     assert said.forgetting <= said.bound
@@ -299,11 +299,13 @@ def test_where_nothing_is_forgotten_no_rounding_is_doubted():
     first = generator.normal(size=(5, 8)) @ basis[:8]
     second = generator.normal(size=(12, 6)) @ generator.normal(size=(6, 20)) @ basis[10:30]
     for memory, ridge in itertools.product((0, 2), (0.0, 0.1)):
-        apart = tool.predicted_forgetting(first, second, np.ones(12), ridge=ridge, memory=memory)
+        apart = tool.predicted_forgetting(first, second, np.ones(12), ridge=ridge, memory=memory, weights=None)
         assert apart.forgetting < 1e-27
         assert (apart.notes, apart.doubts) == (("zero overlap: nothing is forgotten",), ())
     # A direction of T that meets S, though so short that single precision would not show it.
-    meeting = tool.predicted_forgetting(np.eye(1, 3), np.diag([1e-8, 1.0, 0.0])[:2], np.ones(2), ridge=0.0)
+    meeting = tool.predicted_forgetting(
+        np.eye(1, 3), np.diag([1e-8, 1.0, 0.0])[:2], np.ones(2), ridge=0.0, weights=None
+    )
     assert (meeting.notes, meeting.forgetting) == ((), pytest.approx(1e16))
     assert meeting.forgetting <= meeting.bound * (1 + 1e-12)
     assert meeting.doubts[0].size == pytest.approx(1)
@@ -323,15 +325,27 @@ def test_data_that_do_not_fit_are_doubted():
     assert abs(found / narrow.forgetting - 1) > 0.2
     assert "the gradients of a net would not stand still" in narrow.summary()
     assert "all of its length" in str(
-        tool.predicted_forgetting(features[:4], features[4:], residual, ridge=0.1, weights=[0.0])
+        tool.predicted_forgetting(features[:4], features[4:], residual, ridge=0.1, weights=np.zeros(features.shape[1]))
     )
+    sizes = []
+    for seed in range(6):  # wide enough for a forecast: the doubt covers what it is off
+        points, labels = generator.normal(size=(2, 4, 3)), generator.normal(size=(2, 4))
+        key = jax.random.key(seed)
+        features = np.asarray(observed.lazy_features(key, points.reshape(8, 3), 256))
+        residual = labels[1] - features[4:] @ np.linalg.pinv(features[:4]) @ labels[0]
+        weights = np.asarray(jax.random.normal(key, (256, 4))).ravel().repeat(2)
+        wide = tool.predicted_forgetting(features[:4], features[4:], residual, ridge=0.1, weights=weights)
+        found = float(observed.lazy_forgetting(key, points, labels, 0.1, 256))
+        assert abs(found / wide.forgetting - 1) <= sum(doubt.size for doubt in wide.doubts)
+        sizes.append(sum(doubt.size for doubt in wide.doubts))
+    assert np.median(sizes) < 0.5
     first, second, residual = tasks(18)
     rows = np.vstack([second, second[0] + second[1]]).astype(np.float32).astype(float) * (1 + 1e-8 * first[0])
-    single = tool.predicted_forgetting(first, rows, np.append(residual, 1.0), ridge=0.0)
+    single = tool.predicted_forgetting(first, rows, np.append(residual, 1.0), ridge=0.0, weights=None)
     assert "single precision does not show" in single.summary()
     assert single.doubts[0].size > 0.5
-    assert not tool.predicted_forgetting(first, rows, np.append(residual, 1.0), ridge=0.01).doubts
-    far = tool.predicted_forgetting(first, second, 100 * residual, ridge=0.5, weights=np.ones(50))
+    assert not tool.predicted_forgetting(first, rows, np.append(residual, 1.0), ridge=0.01, weights=None).doubts
+    far = tool.predicted_forgetting(first, second, 100 * residual, ridge=0.5, weights=np.ones(10))
     assert far.doubts[0].size == math.inf
 
 
@@ -349,14 +363,21 @@ def test_data_that_do_not_fit_are_doubted():
 def test_what_cannot_be_judged_is_refused(given, sentence):
     first, second, residual = tasks(19)
     arguments = {"features_s": first, "features_t": second, "residual_t": residual, "ridge": 0.5} | given
-    for call, more in ((tool.predicted_forgetting, {}), (tool.memory_needed, {"budget": 1.0})):
+    for call, more in ((tool.predicted_forgetting, {"weights": None}), (tool.memory_needed, {"budget": 1.0})):
         with pytest.raises(ValueError, match=sentence):
             call(**arguments, **more)
 
 
+def test_weights_of_another_length_are_refused():
+    with pytest.raises(ValueError, match="weights must have one entry for each of the 10 dim, got 3"):
+        tool.predicted_forgetting(*tasks(19), ridge=0.5, weights=[1.0, 2.0, 3.0])
+    with pytest.raises(TypeError, match="weights"):
+        tool.predicted_forgetting(*tasks(19), ridge=0.5)
+
+
 def test_plots_show_each_direction_and_the_budget():
     first, second, residual = tasks(20)
-    axes = tool.predicted_forgetting(first, second, residual, ridge=0.5, memory=2).plot()
+    axes = tool.predicted_forgetting(first, second, residual, ridge=0.5, memory=2, weights=None).plot()
     heights = [bar.get_height() for bar in axes.patches]
     assert heights == pytest.approx(predicted.by_direction(first, second, residual, 0.5, 2))
     assert tool.memory_needed(first, second, residual, ridge=0.5, budget=1.0).plot(axes) is axes
