@@ -436,9 +436,23 @@ class SupDistance:
         n = len(x)
         steps = np.arange(n + 1) / n
         at, before = np.asarray(self.cdf(x), float), np.asarray(self.cdf(np.nextafter(x, -np.inf)), float)
+        _check_cdf(self.cdf, x, at)
         distance = np.max(np.maximum(steps[1:] - at, before - steps[:-1]))
         band = np.sqrt(np.log(2 / error) / (2 * n))
         return Enclosure(distance, np.maximum(distance - band, 0.0), distance + band, error, "finite-n", n)
+
+
+def _check_cdf(cdf: Callable[[np.ndarray], np.ndarray], x: np.ndarray, values: np.ndarray) -> None:
+    """Raise `ValueError` unless `values`, of the sorted numbers x, grow from 0 to 1 and depend on one number each."""
+    if values.shape != x.shape or not (np.all(values >= -1e-9) and np.all(values <= 1 + 1e-9)):
+        raise ValueError("a cdf gives each number one in [0, 1]")
+    if np.any(np.diff(values) < -1e-9):
+        raise ValueError("a cdf does not fall")
+    some = slice(len(x) // 3, None, max(len(x) // 8, 1))
+    # One number after the other in decreasing order: ranks and standardised numbers are others then.
+    alone = np.array([np.ravel(cdf(np.array([one])))[0] for one in x[some]])
+    if not np.allclose(alone, values[some], rtol=1e-6, atol=1e-9):
+        raise ValueError("the cdf of a number depends on the other numbers that it is given: it is fitted to them")
 
 
 @dataclass(frozen=True)

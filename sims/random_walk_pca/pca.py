@@ -6,6 +6,7 @@ from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jaxtyping import Float
 
@@ -132,7 +133,7 @@ def _leading_of_gram(gram, count):
 
 def _leading(multiply, rows, total_variance, count):
     side = rows.shape[0]
-    start = jax.random.normal(jax.random.key(0), (side, min(count + 8, side)), rows.dtype)
+    start = jnp.asarray(np.random.default_rng(0).standard_normal((side, min(count + 8, side))), rows.dtype)
     return block_power(multiply, start, total_variance, count, 3)
 
 

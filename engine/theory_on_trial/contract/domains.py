@@ -46,6 +46,12 @@ class Interval:
             said = "be finite"
         return f"{said} ({self.why})" if self.why else said
 
+    def broken_by(self, values: Any) -> str:
+        """What a number beyond it must do: of a limit that `must` leaves unsaid, the one that it breaks."""
+        if self.high in (MOST, LONGEST) and np.any(np.asarray(values > self.high)):
+            return f"be at most {_power(self.high)}"
+        return self.must
+
     @property
     def ends(self) -> tuple[float, float]:
         """Both ends."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from theory_on_trial.contract.arguments import Argument
 from theory_on_trial.contract.axes import fits, named_axes
-from theory_on_trial.contract.sentences import in_words
+from theory_on_trial.contract.sentences import Refusal, in_words
 
 F = TypeVar("F", bound=Callable[..., Any])
 _inside: ContextVar[bool] = ContextVar("inside", default=False)  # whether the caller is guarded itself
@@ -76,7 +76,7 @@ def guarded(function: Any = None, *, double: bool = True) -> Any:
         except _unanswerable() as error:
             known = [*(given | named).items(), *((several.name, value) for value in rest if several)]
             shown = ", ".join(f"{name} = {in_words(value)}" for name, value in known if name != "self")
-            raise ValueError(
+            raise Refusal(
                 f"floating-point numbers and memory must be able to hold what follows from {shown}: "
                 f"{str(error).splitlines()[0] if str(error) else type(error).__name__}"
             ) from error
@@ -129,6 +129,6 @@ def _check_axes(given: list[tuple[str, Argument, Any]]) -> None:
                     sizes[token] = np.broadcast_shapes(sizes.get(token, ()), size)
                 except ValueError:
                     before = sizes[token]
-                    raise ValueError(f"{name} must broadcast with arguments of shape {before}, got {size}") from None
+                    raise Refusal(f"{name} must broadcast with arguments of shape {before}, got {size}") from None
             elif size != sizes.setdefault(token, size):
-                raise ValueError(f"{name} must have one entry for each of the {sizes[token]} {token}, got {size}")
+                raise Refusal(f"{name} must have one entry for each of the {sizes[token]} {token}, got {size}")

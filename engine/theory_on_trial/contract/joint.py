@@ -5,11 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from theory_on_trial.contract.sentences import Refusal
+
 
 def require(condition: Any, sentence: str) -> None:
-    """Raise `ValueError` with this sentence unless a joint condition of several arguments holds; traced ones pass."""
+    """Raise `Refusal` with this sentence unless a joint condition of several arguments holds; traced ones pass."""
     if not is_traced(condition) and not np.all(condition):
-        raise ValueError(sentence)
+        raise Refusal(sentence)
 
 
 def require_room(names: str, numbers: int) -> None:

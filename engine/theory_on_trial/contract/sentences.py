@@ -6,6 +6,10 @@ from typing import Any
 import numpy as np
 
 
+class Refusal(ValueError):
+    """An argument outside the domain that a function declares: one sentence."""
+
+
 def first_refused(leaf: Any, allowed: Any) -> Any:
     """Return the first entry that is not allowed."""
     return np.asarray(leaf)[~np.asarray(allowed)].flat[0]

@@ -13,11 +13,11 @@ import numpy as np
 from theory_on_trial.contract.conversions import dtype_kind
 from theory_on_trial.contract.domains import ANY_NUMBER, MAY_BE_EMPTY, MAY_BE_INFINITE, Holds, Interval, Is, Marker
 from theory_on_trial.contract.joint import is_traced
-from theory_on_trial.contract.sentences import among, excerpt, first_refused, in_words
+from theory_on_trial.contract.sentences import Refusal, among, excerpt, first_refused, in_words
 
 
 def check(name: str, value: Any, markers: tuple[Marker, ...]) -> None:
-    """Raise ValueError unless a value is finite, not empty, and what its markers say."""
+    """Raise Refusal unless a value is finite, not empty, and what its markers say."""
     for marker in markers:
         if isinstance(marker, Is) and not marker.check(value):
             raise TypeError(f"{name} must {marker.must}, got {in_words(value)}")
@@ -25,17 +25,17 @@ def check(name: str, value: Any, markers: tuple[Marker, ...]) -> None:
         if MAY_BE_INFINITE in markers and value == value:
             pass
         elif isinstance(value, float) and not math.isfinite(value) and ANY_NUMBER not in markers:
-            raise ValueError(f"{name} must {_must(markers)}, got {value}")
+            raise Refusal(f"{name} must {_must(markers)}, got {value}")
         for marker in markers:
             unknown = value != value and ANY_NUMBER in markers
             if isinstance(marker, Interval) and not (unknown or marker.admits(value)):
-                raise ValueError(f"{name} must {marker.must}, got {in_words(value)}")
+                raise Refusal(f"{name} must {marker.broken_by(value)}, got {in_words(value)}")
         return
     for leaf in _numbers(value):
         if is_traced(leaf):
             continue
         if not leaf.size and MAY_BE_EMPTY not in markers:
-            raise ValueError(f"{name} must not be empty, got an array of shape {tuple(leaf.shape)}")
+            raise Refusal(f"{name} must not be empty, got an array of shape {tuple(leaf.shape)}")
         library, context = _reader_of(leaf)
         with context:
             leaf = np.asarray(leaf) if library is np else leaf
@@ -43,12 +43,13 @@ def check(name: str, value: Any, markers: tuple[Marker, ...]) -> None:
             if ANY_NUMBER not in markers:
                 allowed = ~library.isnan(leaf) if MAY_BE_INFINITE in markers else library.isfinite(leaf)
             if not bool(allowed.all()):
-                raise ValueError(f"{name} must be finite, got {first_refused(leaf, allowed)}{among(leaf)}")
+                raise Refusal(f"{name} must be finite, got {first_refused(leaf, allowed)}{among(leaf)}")
             for marker in markers:
                 if isinstance(marker, Interval) and not bool((inside := marker.admits(leaf)).all()):
-                    raise ValueError(f"{name} must {marker.must}, got {first_refused(leaf, inside)}{among(leaf)}")
+                    broken = marker.broken_by(first := first_refused(leaf, inside))
+                    raise Refusal(f"{name} must {broken}, got {first}{among(leaf)}")
                 if isinstance(marker, Holds) and leaf.size and not _holds(marker, np.asarray(leaf)):
-                    raise ValueError(f"{name} must {marker.must}, got {excerpt(leaf)}")
+                    raise Refusal(f"{name} must {marker.must}, got {excerpt(leaf)}")
 
 
 def _holds(marker: Holds, values: np.ndarray) -> bool:

@@ -8,6 +8,7 @@ knows its *resolution*: the smallest error of the prediction that the same inter
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +18,12 @@ from theory_on_trial.laws import Enclosure
 
 Outcome = Literal["VERIFIED", "REFUTED", "INCONCLUSIVE"]
 Side = Literal["two", "at most", "at least"]
+
+
+_PRINTED = 10
+"""Papers print no more decimals; a number of more was computed."""
+MOST_ERROR = 0.05
+"""The largest chance of a miss of an interval that decides anything."""
 
 
 class ControlTooClose(ValueError):
@@ -205,8 +212,22 @@ def judge(
     shapes = np.shape(interval.estimate), np.shape(prediction.value)
     if np.broadcast_shapes(*shapes) not in shapes:
         raise ValueError(f"the measurement has shape {shapes[0]}, the prediction {shapes[1]}: a row beside a column")
-    if not 0 <= interval.error < 1:
-        raise ValueError(f"an interval misses with a chance in [0, 1), got {interval.error}")
+    shape = max(shapes, key=len)
+    for name, wrong in {**controls, "as printed": 0.0 if printed is None else printed}.items():
+        if np.broadcast_shapes(np.shape(wrong), shape) != shape:
+            raise ValueError(
+                f"the control {name!r} has shape {np.shape(wrong)}, what is judged {shape}: give one number, or one for "
+                "each coordinate"
+            )
+    if digits := _rounded_to(printed, prediction.value):
+        raise ValueError(
+            f"what is printed, {printed}, is the prediction, rounded to the {digits} digits of its decimals"
+        )
+    if not 0 <= interval.error <= MOST_ERROR:
+        raise ValueError(
+            f"an interval that misses with a chance of {interval.error:.2g} decides nothing: at most {MOST_ERROR:g}, all "
+            "sizes and coordinates together"
+        )
     exact = (
         interval.error == 0 and not np.any(np.asarray(interval.low) != interval.high) and not np.any(prediction.margin)
     )
@@ -235,8 +256,20 @@ def judge(
     )
 
 
+def _rounded_to(printed: Any, value: Any) -> int:
+    """To how many decimals a printed number rounds the prediction; 0 if it does not, or is whole."""
+    if np.size(printed) != 1 or not isinstance(printed, float) or np.size(value) != 1 or printed == round(printed):
+        return 0
+    decimals = -int(Decimal(repr(float(printed))).as_tuple().exponent)
+    value = float(np.ravel(value)[0])
+    return decimals if decimals <= _PRINTED and value != printed and round(value, decimals) == printed else 0
+
+
 def outside(interval: Enclosure, prediction: Prediction) -> np.ndarray:
     """Tell on which coordinates an interval is disjoint from a prediction and its slack."""
     value, slack = np.asarray(prediction.value), np.asarray(prediction.slack)
-    above, below = interval.low > value + slack, interval.high < value - slack
+    if not np.any(slack):  # nothing is added to whole numbers, which float64 would round
+        above, below = interval.low > value, interval.high < value
+    else:
+        above, below = interval.low > value + slack, interval.high < value - slack
     return np.asarray({"two": above | below, "at most": above, "at least": below}[prediction.side])

@@ -78,7 +78,7 @@ def identity(
         return judge(
             Enclosure(value, value, value, 0.0, "exact", value.size), prediction, controls, printed, tightness=0.0
         )
-    value, reference = np.asarray(value, float), np.asarray(reference, float)
+    value, reference = as_numbers("value", value).astype(float), np.asarray(reference, float)
     largest = float(np.max(np.abs(check_finite("prediction", reference))))
     scale = (largest or 1.0) if scale is None else scale
     bound = np.broadcast_to(c * ops * UNIT_ROUNDOFF * np.asarray(scale, float), np.broadcast(value, reference).shape)
@@ -86,12 +86,7 @@ def identity(
         raise ValueError("the value of an identity must be finite")
     if not (ops > 0 and np.all(bound > 0)):
         raise ValueError(f"an identity needs ops > 0 and scale > 0 (or ops=0: exact), got ops={ops}, scale={scale}")
-    unit = largest or float(np.max(scale))
-    if np.max(bound) > 1e-4 * unit:
-        raise ValueError(
-            f"an error of {np.max(bound):.2g} beside values up to {unit:.2g} is no rounding: "
-            f"ops={ops} or scale={np.max(scale):.2g} is too large for an identity"
-        )
+    _check_rounding(bound, largest or float(np.max(scale)), ops, scale)
     for name, wrong in controls.items():
         if not np.any(np.abs(np.asarray(wrong, float) - reference) >= 10 * bound):
             raise ControlTooClose(
@@ -102,6 +97,15 @@ def identity(
     tightness = float(np.max(np.abs(value - reference) / bound))
     prediction = Prediction(reference, 2 * bound, scale=scale)
     return judge(interval, prediction, controls, printed, tightness=tightness)
+
+
+def _check_rounding(rounding: np.ndarray, unit: float, ops: float, scale: Any) -> None:
+    """Raise ValueError for an error bound that no rounding reaches beside values of the size `unit`."""
+    if np.max(rounding) > 1e-4 * unit:
+        raise ValueError(
+            f"an error of {np.max(rounding):.2g} beside values up to {unit:.2g} is no rounding: "
+            f"ops={ops} or scale={np.max(scale):.2g} is too large"
+        )
 
 
 def _check_whole(what: str, given: Any) -> None:
@@ -156,9 +160,17 @@ def bound(
             f"a bound on draws says how many of its {n} instances are independent, no other does: got "
             f"found_by={found_by!r}, independent={independent}"
         )
+    largest = max(float(np.max(np.abs(side))) for side in (lhs, rhs))
+    _check_rounding(rounding, largest or float(np.max(size)), ops, size)
     frozen = not (np.ptp(lhs) or np.ptp(rhs)) and not np.all(lhs == np.round(lhs))  # counts may well be alike
     if (independent or 1) >= _MANY and frozen:
         raise ValueError(f"all {n} instances of a bound are equal: they are not {independent} independent draws")
+    if (independent or 1) >= _MANY and not np.all(lhs == np.round(lhs)):
+        distinct = len(np.unique(lhs + 1j * rhs))
+        if 10 * distinct < (independent or 1):
+            raise ValueError(
+                f"{n} instances of a bound of which only {distinct} differ: say independent={distinct}, or draw more"
+            )
     for name, wrong in controls.items():
         if not np.any(np.asarray(wrong, float) < rhs):
             raise ControlTooClose(
@@ -359,9 +371,15 @@ def runs(outcomes: Any, controls: Mapping[str, Any], *, alpha: float) -> Finding
         raise ValueError(f"the level of a few runs must lie in (0, .1], got alpha={alpha}")
 
     def interval(signs: Any) -> Enclosure:
-        events = (np.asarray(signs, float) > 0).astype(float)
+        signs = check_finite("outcome of a run", signs).astype(float)
+        events = (signs > 0).astype(float)
         if events.ndim != 1 or events.size == 0:
             raise ValueError(f"runs needs one outcome per run, shape (runs,) with runs >= 1, got {events.shape}")
+        periods = [k for k in range(1, len(signs)) if len(signs) % k == 0 and len(signs) >= 4]
+        if np.any(signs != np.round(signs)) and any(
+            np.array_equal(np.resize(signs[:k], len(signs)), signs) for k in periods
+        ):
+            raise ValueError("outcomes of runs that repeat are copies: one number for each run of its own")
         # A hair above alpha: at alpha = 2^(1-S) itself the interval of S equal signs would only touch 1/2.
         found = Bernoulli().interval([events], alpha * (1 + 1e-12), np.asarray(0.0))
         return found._replace(guarantee=f"exact, {len(events)} runs")
@@ -384,6 +402,10 @@ def _proportional(ones: Any, others: Any) -> bool:
     if np.array_equal(ones, -others):
         return True
     largest = np.argmax(np.abs(others))
+    if any(np.array_equal(np.sort(ones), np.sort(sign * others)) for sign in (1, -1)) and np.any(
+        others != np.round(others)
+    ):
+        return True
     products = ones * others[largest], others * ones[largest]
     return len(ones) > 1 and np.ptp(np.abs(others)) > 0 and np.allclose(*products, rtol=1e-12, atol=0)
 

@@ -22,6 +22,10 @@ Sampler = Callable[[int], np.ndarray]
 
 _MANY = 64
 """So many equal samples are no chance."""
+_OTHERS, _CALLS = 11, 16
+"""How many other streams are compared with the first call, and in how many calls a look is drawn."""
+_COPIES = 48
+"""So many numbers in two calls, and hardly any twice in one, are no chance."""
 _FAR = 7.0
 """So many standard deviations are no chance: 3e-11 for each lag and look."""
 _WIDE_WITHOUT_SPREAD = (Bounded, SubGaussian, Symmetric)
@@ -55,7 +59,7 @@ def of_keys(measure: Measure, key: Any, batch: int, vectorised: bool, what: str)
     # Traced once for the checks and for the program, in which it stands as if it had been written there.
     one = jax.jit(lambda key: measure(key), inline=True)
     try:
-        check_measurement(one, key, what)
+        calls_back = check_measurement(one, key, what)
     except (TypeError, jax.errors.JAXTypeError) as error:
         raise ValueError(
             f"{what} cannot be traced by JAX: a measure is a function of JAX's key made of jax.numpy alone; for NumPy, "
@@ -67,6 +71,8 @@ def of_keys(measure: Measure, key: Any, batch: int, vectorised: bool, what: str)
     def draw(key: Any, start: Any) -> Any:
         return map_cells(lambda i: one(jax.random.fold_in(key, i)), start + jnp.arange(batch), mode=mode)
 
+    if calls_back and not np.array_equal(*(np.asarray(draw(key, 0)) for _ in range(2))):
+        raise ValueError(f"{what} gives other numbers for the same keys: what it calls back draws by itself")
     drawn = 0
 
     def sampler(m: int) -> np.ndarray:
@@ -81,21 +87,21 @@ def of_keys(measure: Measure, key: Any, batch: int, vectorised: bool, what: str)
 def of_generator(draws: Draws, stream: Callable[[str], np.random.Generator], what: str) -> Sampler:
     """Return a function that draws the next m samples with one generator of NumPy, `stream("")`.
 
-    Raises `ValueError` in the first look if the generator was not used, or if the samples of other streams
-    (`stream(name)`) are the same; in any look once the samples resemble the ones before them.
+    A look is drawn in up to sixteen calls, so that what the samples of a call share is seen. Raises `ValueError` at the
+    first call if the generator was not used, or if the samples of other streams (`stream(name)`) are the same; at any
+    call once its samples resemble the ones before them, or each other.
     """
     generator = stream("")
-    looks, independence = 0, _Independence(what)
+    independence = _Independence(what)
 
-    def sampler(m: int) -> np.ndarray:
-        nonlocal looks
+    def call(m: int) -> np.ndarray:
         before = generator.bit_generator.state
         samples = numbers(draws(generator, m), m, what)
         if _same(before, generator.bit_generator.state):
             raise ValueError(f"{what} does not draw from the generator that it is given: its samples are none")
-        # Rare events may coincide in two streams, but not in six.
-        if looks == 0:
-            others = (numbers(draws(stream(f"/other {k}"), m), m, what) for k in range(5))
+        if not independence.calls:
+            others = [numbers(draws(stream(f"/other {k}"), m), m, what) for k in range(_OTHERS)]
+            # Rare events may coincide in two streams, but not in so many.
             if np.any(samples != samples[0]):
                 if all(np.array_equal(samples, other) for other in others):
                     raise ValueError(
@@ -103,7 +109,14 @@ def of_generator(draws: Draws, stream: Callable[[str], np.random.Generator], wha
                     )
             elif any(np.all(other == other[0]) and np.any(other[0] != samples[0]) for other in others):
                 raise ValueError(f"{what} gives {m} equal samples, and other ones each time: they are one sample")
-        looks += 1
+            for other in others:
+                independence.compare(other)
+        independence.compare(samples)
+        return samples
+
+    def sampler(m: int) -> np.ndarray:
+        most = max(_MANY, -(-m // _CALLS))
+        samples = np.concatenate([call(min(most, m - drawn)) for drawn in range(0, m, most)])
         independence.ask(samples)
         return samples
 
@@ -113,14 +126,19 @@ def of_generator(draws: Draws, stream: Callable[[str], np.random.Generator], wha
 class _Independence:
     """Asks whether samples that were drawn one after the other go together: an interval counts them as independent.
 
-    For each lag of 1, 2, 4, …, the products of ranks (less their mean) at that distance, added up over all looks and
-    divided by the root of their squares' sum, which holds for rare events and heavy tails too. Of independent samples
-    it exceeds z with a chance of about exp(-z^2 / 2). Samples that repel each other make an interval too wide only.
+    Within a call: for each lag of 1, 2, 4, …, the products of ranks (less their mean) at that distance, added up over
+    all looks and divided by the root of their squares' sum, which holds for rare events and heavy tails too. Of
+    independent samples it exceeds z with a chance of about exp(-z^2 / 2). Lag 0 is the same place in the call before.
+    Between calls: `compare`. Samples that repel each other make an interval too wide only.
     """
 
     def __init__(self, what: str):
         self.what = what
         self.sums: dict[int, tuple[Any, Any]] = {}
+        self.before = np.empty((0, 1))
+        self.first: Any = None  # the samples of the first call, sorted along the first axis: they give the scores
+        self.calls: list[tuple[int, np.ndarray, np.ndarray]] = []  # how many samples, sums of scores and their squares
+        self.seen, self.ties = np.empty(0), 0  # the numbers of all calls, how many were twice in one
 
     def ask(self, samples: np.ndarray) -> None:
         """Take the samples of a look; raises `ValueError` if there is a lag at which they go together."""
@@ -128,12 +146,76 @@ class _Independence:
 
         apart = stats.rankdata(samples, axis=0) - (len(samples) + 1) / 2
         for lag in (2**k for k in range((len(apart) // 2).bit_length())):
-            products = apart[lag:] * apart[:-lag]
-            total, squares = self.sums.get(lag, (0.0, 0.0))
-            total, squares = total + products.sum(axis=0), squares + np.square(products).sum(axis=0)
-            self.sums[lag] = total, squares
-            if np.any(total > _FAR * np.sqrt(squares)):
-                raise ValueError(f"{self.what}: its samples go together at a lag of {lag}, they are not independent")
+            self._together(lag, apart[lag:], apart[:-lag])
+
+    def _together(self, lag: int, ones: np.ndarray, others: np.ndarray) -> None:
+        """Raise `ValueError` if scores go together that lie apart by a lag, or by a call where that is 0."""
+        products = ones * others
+        total, squares = self.sums.get(lag, (0.0, 0.0))
+        total, squares = total + products.sum(axis=0), squares + np.square(products).sum(axis=0)
+        self.sums[lag] = total, squares
+        if np.any(total > _FAR * np.sqrt(squares)):
+            where = f"at a lag of {lag}" if lag else "with those of the call before"
+            raise ValueError(f"{self.what}: its samples go together {where}, they are not independent")
+
+    def compare(self, samples: np.ndarray) -> None:
+        """Take the samples of a call, of whichever stream; raises `ValueError` if the calls share something.
+
+        Each sample is scored by its rank in the first call, so that heavy tails do no harm. Of independent samples the
+        calls' mean scores, each z standard deviations off, give a sum of z^2 over G calls with
+        E exp(t sum / 2) <= (1 - t)^(-(G - 1) / 2), since a score is sub-Gaussian; asked at 1e-9, shared among the
+        coordinates. Of pairs of equal numbers half or more would lie within the call or among those before it; where
+        48 join the two and hardly any does not, they are copies.
+        """
+        rows = samples.reshape(len(samples), -1)
+        if self.first is not None and rows.shape[1] != self.first.shape[1]:
+            raise ValueError(f"{self.what} has {self.first.shape[1]} coordinates first and {rows.shape[1]} later")
+        self._refuse_copies(rows)
+        if self.first is None:
+            self.first = np.sort(rows, axis=0)
+            self.ends, self.atom = (np.ones(rows.shape[1]), np.zeros(rows.shape[1])), np.zeros(rows.shape[1])
+        self.atom += np.sum(rows == self.first[len(self.first) // 2], axis=0)
+        scores = np.empty(rows.shape)
+        for one, column, known in zip(scores.T, rows.T, self.first.T, strict=True):
+            one[:] = np.searchsorted(known, column, "left") + np.searchsorted(known, column, "right")
+        scores /= 2 * len(self.first)
+        apart = scores - scores.mean(axis=0)
+        least = min(len(apart), len(self.before))
+        self._together(0, apart[:least], self.before[:least])
+        self.before = apart
+        self.calls.append((len(rows), scores.sum(axis=0), np.square(scores).sum(axis=0)))
+        many, sums, squares = (np.array(each) for each in zip(*self.calls, strict=True))
+        n, mean, freedom = many.sum(), sums.sum(axis=0) / many.sum(), len(many) - 1
+        self.ends = np.minimum(self.ends[0], scores.min(axis=0)), np.maximum(self.ends[1], scores.max(axis=0))
+        # Without an atom of half the chance the variance itself serves.
+        spread = np.where(self.atom <= n / 2, squares.sum(axis=0) / n - mean**2, _proxy(mean, *self.ends))
+        between = np.sum((sums - many[:, None] * mean) ** 2 / many[:, None], axis=0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.nan_to_num(between / spread / max(freedom, 1), nan=0.0)
+            evidence = freedom / 2 * (ratio - 1 - np.log(np.maximum(ratio, 1)))
+        if np.max(np.where(ratio > 1, evidence, 0)) > np.log(1e9 * ratio.size):
+            raise ValueError(
+                f"{self.what}: the samples of one call share something, their means differ from call to call by more "
+                "than independent ones do; where a call fits one model, say, that is one draw: fit one for each sample"
+            )
+
+    def _refuse_copies(self, rows: np.ndarray) -> None:
+        """Raise `ValueError` for calls that hold the same numbers."""
+        marks = np.sum(rows * np.sqrt(1.0 + np.arange(rows.shape[1])), axis=1)
+        new, counts = np.unique(marks, return_counts=True)
+        again = int(np.sum(np.isin(new, self.seen, assume_unique=True)))
+        self.ties += int(np.sum(counts > 1))
+        if again >= _COPIES and self.ties < again / 8:
+            raise ValueError(f"{self.what} gives {again} samples of an earlier call again: they are copies")
+        self.ties += again
+        self.seen = np.union1d(self.seen, new)
+
+
+def _proxy(mean: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """The variance of which a number between two others, with this mean, is sub-Gaussian (Kearns and Saul 1998)."""
+    share = np.clip((mean - low) / np.maximum(high - low, 1e-300), 1e-12, 1 - 1e-12)
+    share = np.where(np.abs(share - 0.5) < 1e-6, 0.5 - 1e-6, share)
+    return np.asarray((high - low) ** 2 * (1 - 2 * share) / (2 * np.log((1 - share) / share)))
 
 
 def varied(sampler: Sampler, law: Law, predicted: Any, what: str) -> Sampler:
@@ -163,6 +245,8 @@ def varied(sampler: Sampler, law: Law, predicted: Any, what: str) -> Sampler:
 
 def numbers(samples: Any, m: int, what: str = "the measurement") -> np.ndarray:
     """Return `m` samples as float64; raise `ValueError` for anything but finite real numbers, or another many."""
+    if np.ma.is_masked(samples):
+        raise ValueError(f"samples must not have masked entries: leave those samples out ({what})")
     array = np.asarray(samples)
     if array.dtype.kind not in "biuf":
         raise ValueError(f"samples must be real numbers, got {array.dtype} ({what})")

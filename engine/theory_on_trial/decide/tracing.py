@@ -17,12 +17,12 @@ _PUT_TOGETHER = ("concatenate", "stack")
 _AS_IT_IS = ("broadcast_in_dim", "convert_element_type", "copy", "expand_dims", "reshape", "squeeze", "transpose")
 
 
-def check_measurement(measure: Any, key: Any, what: str) -> None:
+def check_measurement(measure: Any, key: Any, what: str) -> bool:
     """Trace a jitted measurement twice or more, without running it; `what` names it in a refusal.
 
     Raises `ValueError` unless it is one array of real numbers, all of which depend on the key, and the constants in the
     program are the same each time. A small program is traced four times: a coin that NumPy throws while it is traced
-    falls alike half of the time.
+    falls alike half of the time. Returns whether the program calls back to Python, which may draw numbers of its own.
     """
     before = _global_states()
     traced = measure.trace(key)
@@ -48,6 +48,11 @@ def check_measurement(measure: Any, key: Any, what: str) -> None:
     # The trace does not depend on the device, but under another one JAX does not take it from its caches, where a
     # jitted function within the measurement keeps what NumPy drew the first time.
     device = None if jax.config.jax_default_device is not None else jax.local_devices()[0]  # type: ignore[attr-defined]
+    if any(one.primitive.name == "random_seed" and isinstance(one.invars[0], Literal) for one in steps(traced.jaxpr)):
+        raise ValueError(
+            f"{what} makes a key of its own inside: draw with the key that it is given, and what is the same for all "
+            "samples (a design, a start) before, outside"
+        )
     constants = list(_constants(traced.jaxpr))
     for _ in range(3 if len(constants) < _SMALL else 1):
         with jax.default_device(device):
@@ -58,6 +63,15 @@ def check_measurement(measure: Any, key: Any, what: str) -> None:
             f"{what} holds other constants when it is traced again: NumPy, say, drew them once for all samples; draw "
             "with the key (or give sampler=)"
         )
+    return any("callback" in one.primitive.name for one in steps(traced.jaxpr))
+
+
+def steps(program: ClosedJaxpr | Jaxpr) -> Iterator[Any]:
+    """Yield the steps of a traced program, those of the programs within it too."""
+    for equation in (program.jaxpr if isinstance(program, ClosedJaxpr) else program).eqns:
+        yield equation
+        for inner in jaxprs_in_params(equation.params):
+            yield from steps(inner)
 
 
 def _global_states() -> tuple[Any, str, bytes]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from theory_on_trial.decide.decision import Control, Finding, Outcome, Prediction, check_controls, judge
+from theory_on_trial.decide.decision import MOST_ERROR, Control, Finding, Outcome, Prediction, check_controls, judge
 from theory_on_trial.decide.resolution import UNKNOWN, Resolution
 from theory_on_trial.laws import Enclosure, Law
 
@@ -52,7 +52,23 @@ def limit(
         interval = _richardson(_enclosed(values), sizes, tuple(np.atleast_1d(np.asarray(order, float))))
     else:
         raise ValueError("a limit needs either the remainder of the last size or the order of convergence")
-    return judge(interval, prediction, controls, printed)
+    found = judge(interval, prediction, controls, printed)
+    return replace(found, note=_wanting(interval, prediction)) if found.outcome == "INCONCLUSIVE" else found
+
+
+def _wanting(interval: Enclosure, prediction: Prediction) -> str:
+    """Say which coordinate an interval from growing sizes leaves open, and what would decide."""
+    parts = np.broadcast_arrays(interval.low, interval.high, np.subtract(prediction.margin, prediction.slack))
+    low, high, room = (np.asarray(part, float) for part in parts)
+    inside = (low > prediction.value - prediction.margin) & (high < prediction.value + prediction.margin)
+    at = np.unravel_index(int(np.argmax(np.where(inside, 0.0, (high - low) / room))), room.shape)
+    where = f" of coordinate [{', '.join(map(str, at))}]" if at else ""
+    if not np.isfinite(high[at] - low[at]):
+        return (
+            f"the interval{where} is unbounded: the differences have not settled into the order that is given; more or "
+            "larger sizes would decide, or their rounding is too large, or the order is another"
+        )
+    return f"the interval{where} is {high[at] - low[at]:.2g} wide and margin - slack {room[at]:.2g}: larger sizes would decide"
 
 
 def is_random(values: Any) -> bool:
@@ -198,6 +214,8 @@ def growth(
     boxes themselves rest on.
     """
     n, low, high = _boxes(n, low, high)
+    if not 0 <= error <= MOST_ERROR:
+        raise ValueError(f"boxes that miss with a chance of {error:g} decide nothing: at most {MOST_ERROR:g} in all")
     if not slack_log >= 0:
         raise ValueError(f"slack_log must not be negative, got {slack_log}")
     wide_low, wide_high = low * np.exp(-slack_log), high * np.exp(slack_log)

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from theory_on_trial.trial.domain import admitted
+from theory_on_trial.contract.sentences import Refusal
+from theory_on_trial.trial.domain import OutsideDomain, admitted
 
 
 class _ByCase:
@@ -38,17 +39,33 @@ def over_cases(function: Callable[..., None], cases: Iterable[Any] | None) -> Ca
     def check(trial: Any, **given: Any) -> None:
         settings = [defaults | case | given for case in bound or [{}]]
         distinct = list({repr(one): one for one in settings}.values()) if given else settings  # which makes two one
-        for one in [admitted(function, one) for one in distinct]:
+        labels = [", ".join(f"{name}={_plain(one[name])!r}" for name in varied) for one in distinct]
+        admissible = [_in_case(label, admitted, function, one) for label, one in zip(labels, distinct, strict=True)]
+        for label, one in zip(labels, admissible, strict=True):
             trial.settings.append(one)
-            label = ", ".join(f"{name}={_plain(one[name])!r}" for name in varied)
             with trial.case(label):
-                function(trial, **one)
+                try:
+                    _in_case(label, function, trial, **one)
+                except Refusal as error:
+                    if not given:  # the claim's own settings hold, or it is wrong
+                        raise
+                    raise OutsideDomain(str(error)) from error
 
     seen = [p if p.name not in varied else p.replace(default=BY_CASE, kind=p.KEYWORD_ONLY) for p in parameters]
     signature = inspect.Signature(sorted(seen, key=lambda p: p.kind))
     check.__signature__ = signature  # type: ignore[attr-defined]
     check.first_case = bound[0] if bound else {}  # type: ignore[attr-defined]
     return check
+
+
+def _in_case(label: str, function: Callable[..., Any], *given: Any, **named: Any) -> Any:
+    """Call a function; a refusal says in which case of the claim."""
+    try:
+        return function(*given, **named)
+    except ValueError as error:
+        if label and len(error.args) == 1 and not str(error).startswith(label):
+            error.args = (f"{label}: {error}",)
+        raise
 
 
 def _plain(value: Any) -> Any:

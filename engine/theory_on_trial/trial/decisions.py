@@ -71,17 +71,19 @@ class Trial:
 
     def require(self, condition: Any, sentence: str) -> None:
         """Raise `OutsideDomain` with the sentence unless the settings owe each other what the condition says."""
+        if np.size(condition) == 0:
+            raise ValueError("require() is given no condition at all")
         if not np.all(condition):
             raise OutsideDomain(sentence)
 
     @contextmanager
     def case(self, label: str) -> Iterator[None]:
         """Make the decisions of one case of the claim, on random streams of its own."""
-        self._case = label
+        outer, self._case = self._case, ": ".join(filter(None, [self._case, label]))
         try:
             yield
         finally:
-            self._case = ""
+            self._case = outer
 
     # ---------------------------------------------------------------------------------------- deterministic decisions
 
@@ -189,7 +191,8 @@ class Trial:
         controls = controls or {}
         prediction = _prediction(predict, margin, slack, "two", scale)
         found = trends.limit(values, sizes, prediction, controls, remainder=remainder, order=order, printed=as_printed)
-        self._record("limit", replace(found, note=_ONE_INSTANCE * same_instance))
+        note = "; ".join(filter(None, [_ONE_INSTANCE * same_instance, found.note]))
+        self._record("limit", replace(found, note=note))
 
     @_remembered
     def order(
@@ -416,9 +419,11 @@ class Trial:
 
     def _check_exact(self, values: Any, same_instance: bool) -> None:
         """Raise `ValueError` for numbers that may be Monte-Carlo averages, which no limit may take for exact."""
-        if self._drawn and not (same_instance or trends.is_random(values)):
+        proved = not trends.is_random(values) or not all(value.error for value in values)
+        if self._drawn and proved and not same_instance:
             raise ValueError(
-                "numbers of a claim that draws at random are not exact: give an Interval for each size, or say "
+                "numbers of a claim that draws at random are not exact: give an Enclosure with its chance of error for "
+                "each size, or say "
                 "same_instance=True where the same random instance is used at every size and the rest is exact"
             )
 

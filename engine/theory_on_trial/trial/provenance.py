@@ -3,6 +3,12 @@
 from dataclasses import dataclass
 from typing import Literal
 
+
+def in_words(text: str) -> bool:
+    """Whether a text has a letter or a digit: what is to be said is not said by a full stop."""
+    return any(character.isalnum() for character in text)
+
+
 Provenance = Literal["paper", "abstract", "code", "ours"]
 
 
@@ -21,7 +27,7 @@ class Source:
     says: str = ""
 
     def __post_init__(self) -> None:
-        if not self.where.strip():
+        if not in_words(self.where):
             raise ValueError(f"{self.provenance}(...) must say where the statement stands, or how it follows")
 
     def __str__(self) -> str:
@@ -41,6 +47,8 @@ def abstract(says: str) -> Source:
 
 def code(repository: str, path: str, commit: str, *, says: str = "") -> Source:
     """Name a file of released code, `code("owner/name", "src/loss.py", "1a2b3c4")`; `says` is what it computes."""
+    if not all(map(in_words, (repository, path, commit))):
+        raise ValueError('code("owner/name", "src/loss.py", "1a2b3c4") names repository, path and commit')
     return Source("code", f"{repository}, {path}, at {commit}", says)
 
 

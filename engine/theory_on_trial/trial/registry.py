@@ -25,7 +25,7 @@ from theory_on_trial.repository.outline import claim_name, normal
 from theory_on_trial.trial.cases import over_cases
 from theory_on_trial.trial.decisions import Trial
 from theory_on_trial.trial.domain import OutsideDomain
-from theory_on_trial.trial.provenance import Source
+from theory_on_trial.trial.provenance import Source, in_words
 
 Kind = Literal["identity", "bound", "rate", "limit", "distribution", "optimality", "empirical"]
 Tier = Literal["fast", "full", "paper"]
@@ -287,11 +287,15 @@ def claim(
     if not isinstance(source, Source):
         raise ValueError(f"the source of a claim is paper(...), abstract(...), code(...) or ours(...), got {source!r}")
     if as_printed is not None and not (
-        isinstance(as_printed, Source) and as_printed.says and as_printed.provenance != "ours"
+        isinstance(as_printed, Source) and in_words(as_printed.says) and as_printed.provenance != "ours"
     ):
         raise ValueError(
             "as_printed says what is printed and where: paper(where, says=...), abstract(...) or code(..., says=...)"
         )
+
+    for name, why in {"coarse": coarse, "loose": loose}.items():
+        if why and len(why.split()) < 2:
+            raise ValueError(f"{name}= says in words why, got {why!r}")
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         if hasattr(function, "hypothesis"):

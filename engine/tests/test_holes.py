@@ -1,0 +1,243 @@
+"""What was once VERIFIED, or REFUTED, and could have been known to be no evidence: each gets one sentence."""
+
+from collections import Counter
+from fractions import Fraction
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+
+from theory_on_trial import claim, code, ours, paper
+from theory_on_trial.laws import Asymptotic, Bernoulli, Enclosure, Normal
+from theory_on_trial.trial.decisions import Trial
+
+CHANCES = [0.3, 0.7]
+
+
+def one_model(share):
+    """Normal samples that share a number in each call, which is `share` of their variance."""
+    return lambda g, n: np.sqrt(share) * g.normal() + np.sqrt(1 - share) * g.normal(size=n)
+
+
+def accuracy(g, n):
+    return g.random(n) < 0.8 + 0.1 * np.clip(g.normal(), -2, 2)
+
+
+def permuted(g, n):
+    return g.permutation(np.random.default_rng(3).normal(size=n))
+
+
+class Repeating:
+    """Draws 64 samples once for each generator and gives them again at each call, in the same order or another."""
+
+    def __init__(self, law, ordered):
+        self.law, self.ordered, self.known = law, ordered, {}
+
+    def __call__(self, g, n):
+        again = self.known.setdefault(id(g), self.law(g, 64))
+        g.random()
+        return np.resize(again if self.ordered else g.permutation(again), n)
+
+
+def coin(g, n):
+    return g.random(n) < 0.5
+
+
+def normal(g, n):
+    return g.normal(size=n)
+
+
+@pytest.mark.parametrize(
+    ("draws", "law", "predict", "sentence"),
+    [
+        (one_model(0.3), Asymptotic(), 0.0, "share something"),
+        (one_model(0.3), Asymptotic(), 0.3, "share something"),
+        (accuracy, Bernoulli(), 0.8, "share something"),
+        (permuted, Asymptotic(), 0.0, "samples of an earlier call again: they are copies"),
+        (lambda g, n: np.append(permuted(g, n - 1), g.normal()), Asymptotic(), 0.0, "they are copies"),
+        (Repeating(normal, ordered=True), Asymptotic(), 0.0, "they are copies|go together"),
+        (Repeating(normal, ordered=False), Asymptotic(), 0.0, "they are copies"),
+        (Repeating(coin, ordered=True), Bernoulli(), 0.5, "go together with those of the call before"),
+        (lambda g, n: np.ma.masked_less(g.normal(size=n), 0), Normal(), 0.0, "masked entries"),
+    ],
+)
+def test_samples_that_share_something_are_refused(draws, law, predict, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        Trial("toy.shared").mean(
+            sampler=draws, predict=predict, law=law, margin=0.02, controls={"wrong": predict + 0.4}, most=20_000
+        )
+
+
+@pytest.mark.parametrize("share", [0.1, 0.01])
+def test_a_model_for_each_call_leaves_few_wrong_verdicts(share):
+    """Of 60 seeds each, for a prediction that is true and one that is false; 52 and more were wrong once."""
+    found = Counter()
+    for seed in range(60):
+        for predict, wrong in ((0.0, "REFUTED"), (0.06, "VERIFIED")):
+            trial = Trial("toy.shared", seed)
+            try:
+                trial.mean(
+                    sampler=one_model(share), predict=predict, law=Asymptotic(), margin=0.05, controls={"w": 0.4}
+                )
+            except ValueError:
+                found["refused"] += 1
+            else:
+                found["wrong"] += trial.findings[0].outcome == wrong
+    assert found["wrong"] <= 4
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [
+        lambda key: 1e-3 * jax.random.normal(key) + jax.random.normal(jax.random.key(3)),
+        jax.jit(lambda key: 1e-3 * jax.random.normal(key) + jax.jit(jax.random.normal)(jax.random.PRNGKey(3))),
+        lambda key: (
+            1e-3 * jax.random.normal(key)
+            + jax.pure_callback(lambda _: np.float32(RNG.normal()), jax.ShapeDtypeStruct((), jnp.float32), key[None])
+        ),
+    ],
+)
+def test_numbers_beside_a_little_of_the_key_are_refused(measure):
+    with pytest.raises(ValueError, match="makes a key of its own inside|other numbers for the same keys"):
+        Trial("toy.key").mean(measure, 0.0, law=Asymptotic(), margin=0.1, controls={"w": 1.0})
+
+
+RNG = np.random.default_rng()
+
+
+def ranks(x):
+    return stats.rankdata(x) / len(x)
+
+
+def standardised(x):
+    return stats.norm.cdf((x - np.mean(x)) / max(np.std(x), 1e-9))
+
+
+@pytest.mark.parametrize(
+    ("cdf", "sentence"),
+    [
+        (ranks, "depends on the other numbers"),
+        (standardised, "depends on the other numbers"),
+        (lambda x: 2 * stats.norm.cdf(x), r"in \[0, 1\]"),
+        (lambda x: stats.norm.sf(x), "does not fall"),
+    ],
+)
+def test_a_cdf_looks_at_one_number(cdf, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        Trial("toy.law").distribution(
+            lambda key: 5 + 3 * jax.random.normal(key), cdf, margin=0.1, controls={"wrong": stats.norm.cdf}
+        )
+
+
+ROW, COLUMN = np.array([1.0, 2.0]), np.array([[1.0], [2.0]])
+
+
+@pytest.mark.parametrize(
+    ("decide", "sentence"),
+    [
+        (lambda t: t.bound(5.35, 1.0, found_by="all", ops=1e15, controls={"w": 0.5}), "is no rounding"),
+        (lambda t: t.bound(5.35, 1.0, found_by="all", ops=1, scale=1e16, controls={"w": 0.5}), "is no rounding"),
+        (
+            lambda t: t.growth([1, 2, 4], [1, 2, 4], [1, 2, 4], "n", error=0.9, slack_log=0, controls=["n^2"]),
+            "miss with a chance of 0.9 decide nothing",
+        ),
+        (
+            lambda t: t.limit(
+                [Enclosure(np.ones(()), np.ones(()), np.ones(()), 0.45, "finite-n", 9)] * 2,
+                [1, 2],
+                1.0,
+                remainder=0.1,
+                margin=0.2,
+                controls={"w": 2.0},
+            ),
+            "misses with a chance of 0.45 decides nothing",
+        ),
+        (
+            lambda t: (
+                t.generator(),
+                t.limit(
+                    [Enclosure(np.ones(()), np.ones(()), np.ones(()), 0.0, "exact", 9)] * 2,
+                    [1, 2],
+                    1.0,
+                    remainder=0.1,
+                    margin=0.2,
+                    controls={"w": 2.0},
+                ),
+            ),
+            "draws at random are not exact",
+        ),
+        (lambda t: t.value(ROW, ROW, margin=0.1, error=0.0, controls={"w": 2 * COLUMN}), "one for each coordinate"),
+        (
+            lambda t: t.identity(ROW, ROW, ops=2, controls={"w": np.full((1000, 2), 3.0)}),
+            "one for each coordinate",
+        ),
+        (lambda t: t.runs([1.0, 2.5, 1, 1, 1], alpha=0.1, controls={"w": [np.nan] * 5}), "finite real numbers"),
+        (lambda t: t.runs([1.0, np.inf, 1, 1, 1], alpha=0.1, controls={"w": [-1.0] * 5}), "finite real numbers"),
+        (lambda t: t.runs([0.31] * 5, alpha=0.1, controls={"w": [-1.0] * 5}), "are copies"),
+        (lambda t: t.runs([0.3, 0.2] * 3, alpha=0.1, controls={"w": [-1.0] * 6}), "are copies"),
+        (
+            lambda t: t.runs([0.3, 0.2, 0.1, 0.4, 0.5], alpha=0.1, controls={"w": [-0.5, -0.4, -0.3, -0.2, -0.1]}),
+            "comes from no other runs",
+        ),
+        (
+            lambda t: t.bound(
+                np.resize(CHANCES, 100_000), 1.0, found_by="draws", independent=100_000, ops=1, controls={"w": 0.5}
+            ),
+            "of which only 2 differ: say independent=2",
+        ),
+        (
+            lambda t: t.identity(np.ma.array([1.0, 9.0], mask=[0, 1]), [1.0, 2.0], ops=2, controls={"w": [2.0, 3.0]}),
+            "masked entries",
+        ),
+        (lambda t: t.require([], "nothing"), "no condition at all"),
+        (
+            lambda t: t.value(0.5, 2 / 3, margin=0.5, error=1e-9, controls={"w": 2.0}, as_printed=0.667),
+            "is the prediction, rounded to the 3 digits",
+        ),
+    ],
+)
+def test_what_can_be_known_is_refused(decide, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        decide(Trial("toy.claim"))
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: claim(ours("it follows"), kind="bound", coarse="."), "coarse= says in words why"),
+        (lambda: claim(ours("it follows"), kind="bound", loose="why"), "loose= says in words why"),
+        (lambda: claim(ours("it follows"), kind="bound", as_printed=paper("p. 3", says=" ")), "what is printed"),
+        (lambda: code("", "", ""), "names repository, path and commit"),
+        (lambda: ours("."), "must say where"),
+    ],
+)
+def test_words_say_something(make, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        make()
+
+
+def test_a_case_within_a_case_keeps_both():
+    trial, drawn = Trial("toy.case"), {}
+    for outer in "ab":
+        with trial.case(outer):
+            with trial.case("inner"):
+                drawn[outer, "inner"] = trial.generator().random()
+            drawn[outer, ""] = trial.generator().random()
+    assert len(set(drawn.values())) == 4
+
+
+def test_whole_numbers_beyond_float64_are_decided_in_integers():
+    trial = Trial("toy.whole")
+    trial.identity(2**60, 2**60, ops=0, controls={"one more": 2**60 + 1})
+    found = trial.findings[0]
+    assert (found.outcome, found.controls[0].outcome) == ("VERIFIED", "REFUTED")
+    assert np.all(found.controls[0].refuted)
+
+
+@pytest.mark.parametrize("printed", [Fraction(2, 3), 0.6, 2.0])
+def test_what_is_printed_and_not_the_predictions_rounding_is_judged(printed):
+    trial = Trial("toy.printed")
+    trial.value(2 / 3, 2 / 3, margin=0.01, error=1e-9, controls={"w": 2.0}, as_printed=float(printed))
+    assert trial.findings[0].printed == ("VERIFIED" if printed == Fraction(2, 3) else "REFUTED")
