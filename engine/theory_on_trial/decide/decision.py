@@ -216,8 +216,8 @@ def judge(
     for name, wrong in {**controls, "as printed": 0.0 if printed is None else printed}.items():
         if np.broadcast_shapes(np.shape(wrong), shape) != shape:
             raise ValueError(
-                f"the control {name!r} has shape {np.shape(wrong)}, what is judged {shape}: give one number, or one for "
-                "each coordinate"
+                f"the control {name!r} has shape {np.shape(wrong)}, what is judged {shape}: give one number, or one "
+                "for each coordinate"
             )
     if digits := _rounded_to(printed, prediction.value):
         raise ValueError(
@@ -225,8 +225,8 @@ def judge(
         )
     if not 0 <= interval.error <= MOST_ERROR:
         raise ValueError(
-            f"an interval that misses with a chance of {interval.error:.2g} decides nothing: at most {MOST_ERROR:g}, all "
-            "sizes and coordinates together"
+            f"an interval that misses with a chance of {interval.error:.2g} decides nothing: at most {MOST_ERROR:g}, "
+            "all sizes and coordinates together"
         )
     exact = (
         interval.error == 0 and not np.any(np.asarray(interval.low) != interval.high) and not np.any(prediction.margin)
