@@ -1,5 +1,7 @@
 """What was once VERIFIED, or REFUTED, and could have been known to be no evidence: each gets one sentence."""
 
+import re
+import time
 from collections import Counter
 from fractions import Fraction
 
@@ -10,8 +12,10 @@ import pytest
 from scipy import stats
 
 from theory_on_trial import claim, code, ours, paper
+from theory_on_trial.contract import Argument, Count, NonNegative, guarded
 from theory_on_trial.laws import Asymptotic, Bernoulli, Enclosure, Normal
 from theory_on_trial.trial.decisions import Trial
+from theory_on_trial.trial.domain import OutsideDomain
 
 CHANCES = [0.3, 0.7]
 
@@ -100,7 +104,7 @@ def test_a_model_for_each_call_leaves_few_wrong_verdicts(share):
     ],
 )
 def test_numbers_beside_a_little_of_the_key_are_refused(measure):
-    with pytest.raises(ValueError, match="makes a key of its own inside|other numbers for the same keys"):
+    with pytest.raises(ValueError, match=r"makes a key of its own inside|other numbers for the same keys"):
         Trial("toy.key").mean(measure, 0.0, law=Asymptotic(), margin=0.1, controls={"w": 1.0})
 
 
@@ -185,7 +189,7 @@ ROW, COLUMN = np.array([1.0, 2.0]), np.array([[1.0], [2.0]])
             lambda t: t.bound(
                 np.resize(CHANCES, 100_000), 1.0, found_by="draws", independent=100_000, ops=1, controls={"w": 0.5}
             ),
-            "of which only 2 differ: say independent=2",
+            "a bound on draws: its samples go together at a lag of 2",
         ),
         (
             lambda t: t.identity(np.ma.array([1.0, 9.0], mask=[0, 1]), [1.0, 2.0], ops=2, controls={"w": [2.0, 3.0]}),
@@ -241,3 +245,58 @@ def test_what_is_printed_and_not_the_predictions_rounding_is_judged(printed):
     trial = Trial("toy.printed")
     trial.value(2 / 3, 2 / 3, margin=0.01, error=1e-9, controls={"w": 2.0}, as_printed=float(printed))
     assert trial.findings[0].printed == ("VERIFIED" if printed == Fraction(2, 3) else "REFUTED")
+
+
+def test_cases_are_no_clock():
+    with pytest.raises(ValueError, match="come from a clock"):
+
+        @claim(ours("an example"), kind="identity", cases=[time.time()])
+        def test_now(trial, now):
+            """It is now."""
+
+
+@pytest.mark.parametrize(
+    ("measured", "predicted", "error", "sentence"),
+    [
+        ([1.0, 2.0], 1.5, [0.0, 0.0], "one prediction for all 2 coordinates"),
+        ([1.0, 0.0], [1.0, 0.0], [0.0, 0.2], "where 0 is predicted errors are noticed from 0.2 of the largest on"),
+        ([1.0, 1.0], [1.0, 1.0], [0.0, 0.2], "noticed from 0.1 % on, an error in one coordinate from 0.2 on"),
+    ],
+)
+def test_what_a_row_does_not_show_is_in_its_note(measured, predicted, error, sentence):
+    trial = Trial("toy.note")
+    trial.value(
+        np.array(measured), np.array(predicted), margin=np.where(np.array(error) > 0, 0.3, 0.001), error=error,
+        controls={"w": np.array(predicted) + 9},
+    )  # fmt: skip
+    assert sentence in trial.findings[0].note
+
+
+@pytest.mark.parametrize(("order", "sentence"), [(1.0, "larger sizes would decide"), (3.0, "have not settled into")])
+def test_an_undecided_limit_names_its_coordinate(order, sentence):
+    sizes = np.array([8, 16, 32, 64])
+    values = np.stack([1 + 1 / sizes + 1 / sizes**2, 1 + 0.001 / sizes], axis=1)
+    trial = Trial("toy.limit")
+    trial.limit(values, sizes, [1.0, 1.0], order=order, margin=[1e-5, 1.0], controls={"w": [2.0, 9.0]})
+    assert trial.findings[0].outcome == "INCONCLUSIVE"
+    assert re.search(r"the interval of coordinate \[0\] .*" + sentence, trial.findings[0].note)
+
+
+def test_a_refusal_names_its_case_and_leaves_the_domain():
+    @guarded
+    def root(x: NonNegative):
+        return np.sqrt(x)
+
+    @claim(ours("an example"), kind="identity", cases=[(1.0, 2.0), (4.0, 3.0)])
+    def test_root(trial, x, y):
+        """Roots are roots."""
+        trial.identity(root(x - 0.5) ** 2, x - 0.5, ops=3, controls={"w": 9.0})
+
+    with pytest.raises(OutsideDomain, match=r"x=0.25, y=3.0: x must be non-negative, got -0.25"):
+        test_root.claim.run(x=0.25)
+
+
+@pytest.mark.parametrize(("given", "sentence"), [(2**60, "be at most 2"), (0, "be at least 1")])
+def test_the_limit_that_is_broken_is_named(given, sentence):
+    with pytest.raises(ValueError, match=f"many must {sentence}"):
+        Argument.of(Count).accept("many", given)

@@ -302,7 +302,7 @@ class Bounded:
         """Return all means that neither bettor rejects. Raises `ValueError` for a sample outside `[a, b]`."""
         x = np.concatenate(batches)
         if x.min() < self.a or x.max() > self.b:
-            raise ValueError(f"Bounded({self.a}, {self.b}) got a sample of {x.min():.6g} … {x.max():.6g}")
+            raise ValueError(f"Bounded({self.a}, {self.b}) got a sample of {x.min()} … {x.max()}")
         # Distances from either end, so that a far-away range cancels no digits, in units of the width.
         width = self.b - self.a
         low = self.a + width * _least_mean([(batch - self.a) / width for batch in batches], error, target / width)

@@ -24,7 +24,7 @@ from theory_on_trial.decide.decision import (
     judge,
 )
 from theory_on_trial.decide.resolution import Resolution, passable
-from theory_on_trial.decide.sampling import numbers, wanting
+from theory_on_trial.decide.sampling import Independence, numbers, wanting
 from theory_on_trial.laws import Bernoulli, Enclosure, Law, RatioOfMeans, SupDistance, TwoSampleDistance
 
 UNIT_ROUNDOFF = 2.0**-53
@@ -165,12 +165,9 @@ def bound(
     frozen = not (np.ptp(lhs) or np.ptp(rhs)) and not np.all(lhs == np.round(lhs))  # counts may well be alike
     if (independent or 1) >= _MANY and frozen:
         raise ValueError(f"all {n} instances of a bound are equal: they are not {independent} independent draws")
-    if (independent or 1) >= _MANY and not np.all(lhs == np.round(lhs)):
-        distinct = len(np.unique(lhs + 1j * rhs))
-        if 10 * distinct < (independent or 1):
-            raise ValueError(
-                f"{n} instances of a bound of which only {distinct} differ: say independent={distinct}, or draw more"
-            )
+    sides = np.broadcast_arrays(lhs, rhs)
+    for axis in (k for k, length in enumerate(sides[0].shape) if length == independent and length >= _MANY):
+        Independence("a bound on draws").ask(np.stack([np.moveaxis(side, axis, 0) for side in sides], axis=-1))
     for name, wrong in controls.items():
         if not np.any(np.asarray(wrong, float) < rhs):
             raise ControlTooClose(

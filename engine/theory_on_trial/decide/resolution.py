@@ -17,6 +17,7 @@ class Resolution:
         unit: what `size` is a share of: "" for the prediction itself, else what is named.
         rival: of a growth law, the nearest other laws, which are excluded; then `size` is 0.
         beside: as `each`, of all coordinates and as a share of the scale, or without one of the largest coordinate.
+        at_zero: the same of the coordinates that are predicted to be 0 beside others that are not.
     """
 
     size: float
@@ -24,6 +25,7 @@ class Resolution:
     unit: str = ""
     rival: str = ""
     beside: float = 0.0
+    at_zero: float = 0.0
 
     def __str__(self) -> str:
         """Return the resolution as the ledger prints it."""
@@ -77,7 +79,18 @@ def resolution_of(low: Any, high: Any, prediction: Any) -> Resolution:
         return Resolution(common, common, unit)  # one violated instance refutes a bound
     each = max(np.max(one[moved]) for one in noticed)
     beside = max(np.max(one * size / np.maximum(size, scale)) for one in noticed)
-    return Resolution(common, float(each), unit, beside=float(beside))
+    at_zero = max(np.max(one[~moved], initial=0.0) for one in noticed)
+    return Resolution(common, float(each), unit, beside=float(beside), at_zero=float(at_zero))
+
+
+def unequal(found: Resolution) -> str:
+    """Say which coordinates notice far less than the one that `size` speaks of; "" if none does."""
+    said = []
+    if 10 * found.size < found.each > 0.05:
+        said.append(f"a common factor is noticed from {found} on, an error in one coordinate from {found.each:.2g} on")
+    if found.at_zero > 0.05:
+        said.append(f"where 0 is predicted errors are noticed from {found.at_zero:.2g} of the largest on")
+    return "; ".join(said)
 
 
 def passable(low: Any, high: Any, prediction: Any) -> float:

@@ -92,7 +92,7 @@ def of_generator(draws: Draws, stream: Callable[[str], np.random.Generator], wha
     call once its samples resemble the ones before them, or each other.
     """
     generator = stream("")
-    independence = _Independence(what)
+    independence = Independence(what)
 
     def call(m: int) -> np.ndarray:
         before = generator.bit_generator.state
@@ -123,7 +123,7 @@ def of_generator(draws: Draws, stream: Callable[[str], np.random.Generator], wha
     return sampler
 
 
-class _Independence:
+class Independence:
     """Asks whether samples that were drawn one after the other go together: an interval counts them as independent.
 
     Within a call: for each lag of 1, 2, 4, …, the products of ranks (less their mean) at that distance, added up over

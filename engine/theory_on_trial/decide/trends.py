@@ -68,7 +68,8 @@ def _wanting(interval: Enclosure, prediction: Prediction) -> str:
             f"the interval{where} is unbounded: the differences have not settled into the order that is given; more or "
             "larger sizes would decide, or their rounding is too large, or the order is another"
         )
-    return f"the interval{where} is {high[at] - low[at]:.2g} wide and margin - slack {room[at]:.2g}: larger sizes would decide"
+    wide = f"{high[at] - low[at]:.2g} wide and margin - slack {room[at]:.2g}"
+    return f"the interval{where} is {wide}: larger sizes would decide"
 
 
 def is_random(values: Any) -> bool:

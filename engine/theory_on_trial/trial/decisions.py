@@ -18,7 +18,7 @@ import numpy as np
 from theory_on_trial.decide import evidence, sampling, trends
 from theory_on_trial.decide.decision import Control, Finding, Prediction, Side, check_finite, outside
 from theory_on_trial.decide.evidence import FoundBy
-from theory_on_trial.decide.resolution import distance
+from theory_on_trial.decide.resolution import distance, unequal
 from theory_on_trial.decide.sampling import Draws, Measure
 from theory_on_trial.laws import Bernoulli, Law, SupDistance, TwoSampleDistance
 from theory_on_trial.trial.domain import OutsideDomain
@@ -463,7 +463,10 @@ class Trial:
         wrong = {name: judged(process) for name, process in (wrong_processes or {}).items() if judged is not None}
         others = tuple(_as_control(name, each, finding.prediction) for name, each in wrong.items())
         undecided = [f"{_what(name)}: {each.note}" for name, each in wrong.items() if each.outcome == "INCONCLUSIVE"]
-        note = "; ".join(filter(None, [finding.note, *undecided]))
+        shape = np.shape(finding.interval.estimate)
+        shared = shape and not np.shape(finding.prediction.value) and finding.prediction.side == "two"
+        one = f"one prediction for all {' x '.join(map(str, shape))} coordinates" if shared else ""
+        note = "; ".join(filter(None, [finding.note, one, unequal(finding.resolution), *undecided]))
         controls = (*finding.controls, *others)
         self.findings.append(replace(finding, controls=controls, procedure=procedure, case=self._case, note=note))
 

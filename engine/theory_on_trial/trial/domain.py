@@ -59,7 +59,9 @@ def _without_limits(annotation: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """A number of NumPy as Python's, which every library takes."""
+    """A number of NumPy, also within a tuple or a list, as Python's, which every library takes."""
+    if type(value) in (tuple, list):
+        return type(value)(map(_plain, value))
     return value.item() if isinstance(value, np.generic) else value
 
 

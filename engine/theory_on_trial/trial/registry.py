@@ -9,6 +9,7 @@ import importlib
 import inspect
 import os
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -315,6 +316,7 @@ def claim(
         statement = " ".join(function.__doc__.strip().split("\n\n")[0].split())
         name = f"{of}.{claim_name(function.__name__)}"
         check = over_cases(function, cases)
+        _refuse_clock(function, check)
         of_kind = kind or _implied(function)
         registered = Claim(name, source, statement, of_kind, tier, check, as_printed, coarse.strip(), loose.strip())
         _add(registered)
@@ -325,6 +327,20 @@ def claim(
         return check
 
     return register
+
+
+_CLOCK = {"time", "time_ns", "perf_counter", "monotonic", "now", "today"}
+
+
+def _refuse_clock(function: Callable[..., None], check: Any) -> None:
+    """Raise `ValueError` for cases that are read off a clock: they are others each time."""
+    long = [value for value in check.first_case.values() if isinstance(value, float | int) and len(repr(value)) > 9]
+    if long and _file_of(function):
+        tree = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(function))))
+        decorators = [node for one in tree.body if isinstance(one, ast.FunctionDef) for node in one.decorator_list]
+        names = {getattr(node, "attr", getattr(node, "id", "")) for one in decorators for node in ast.walk(one)}
+        if names & _CLOCK:
+            raise ValueError(f"the cases of {function.__name__} come from a clock: write down which they are")
 
 
 def _implied(function: Callable[..., None]) -> Kind:
