@@ -292,7 +292,7 @@ def test_a_refusal_names_its_case_and_leaves_the_domain():
         """Roots are roots."""
         trial.identity(root(x - 0.5) ** 2, x - 0.5, ops=3, controls={"w": 9.0})
 
-    with pytest.raises(OutsideDomain, match=r"x=0.25, y=3.0: x must be non-negative, got -0.25"):
+    with pytest.raises(OutsideDomain, match=r"x=0.25, y=2.0: x must be non-negative, got -0.25"):
         test_root.claim.run(x=0.25)
 
 

@@ -161,7 +161,9 @@ def bound(
             f"found_by={found_by!r}, independent={independent}"
         )
     largest = max(float(np.max(np.abs(side))) for side in (lhs, rhs))
-    _check_rounding(rounding, largest or float(np.max(size)), ops, size)
+    # Sides that are nothing but rounding have the size of what was subtracted.
+    unit = largest if largest > np.max(rounding) else min(float(np.max(size)), 1.0)
+    _check_rounding(rounding, unit, ops, size)
     frozen = not (np.ptp(lhs) or np.ptp(rhs)) and not np.all(lhs == np.round(lhs))  # counts may well be alike
     if (independent or 1) >= _MANY and frozen:
         raise ValueError(f"all {n} instances of a bound are equal: they are not {independent} independent draws")

@@ -23,7 +23,7 @@ Sampler = Callable[[int], np.ndarray]
 _MANY = 64
 """So many equal samples are no chance."""
 _OTHERS, _CALLS = 11, 16
-"""How many other streams are compared with the first call, and in how many calls a look is drawn."""
+"""How many other streams are compared with a first call that is small, and in how many calls a look is drawn."""
 _COPIES = 48
 """So many numbers in two calls, and hardly any twice in one, are no chance."""
 _FAR = 7.0
@@ -84,11 +84,11 @@ def of_keys(measure: Measure, key: Any, batch: int, vectorised: bool, what: str)
     return sampler
 
 
-def of_generator(draws: Draws, stream: Callable[[str], np.random.Generator], what: str) -> Sampler:
+def of_generator(draws: Draws, stream: Callable[[str], np.random.Generator], batch: int, what: str) -> Sampler:
     """Return a function that draws the next m samples with one generator of NumPy, `stream("")`.
 
-    A look is drawn in up to sixteen calls, so that what the samples of a call share is seen. Raises `ValueError` at the
-    first call if the generator was not used, or if the samples of other streams (`stream(name)`) are the same; at any
+    A look is drawn in up to sixteen calls, each of a multiple of `batch`, so that what the samples of a call share is
+    seen. Raises `ValueError` at the first call if the generator was not used, or if the samples of other streams (`stream(name)`) are the same; at any
     call once its samples resemble the ones before them, or each other.
     """
     generator = stream("")
@@ -100,7 +100,7 @@ def of_generator(draws: Draws, stream: Callable[[str], np.random.Generator], wha
         if _same(before, generator.bit_generator.state):
             raise ValueError(f"{what} does not draw from the generator that it is given: its samples are none")
         if not independence.calls:
-            others = [numbers(draws(stream(f"/other {k}"), m), m, what) for k in range(_OTHERS)]
+            others = [numbers(draws(stream(f"/other {k}"), m), m, what) for k in range(_OTHERS if m <= 256 else 5)]
             # Rare events may coincide in two streams, but not in so many.
             if np.any(samples != samples[0]):
                 if all(np.array_equal(samples, other) for other in others):
@@ -115,7 +115,7 @@ def of_generator(draws: Draws, stream: Callable[[str], np.random.Generator], wha
         return samples
 
     def sampler(m: int) -> np.ndarray:
-        most = max(_MANY, -(-m // _CALLS))
+        most = batch * -(-m // (batch * _CALLS))
         samples = np.concatenate([call(min(most, m - drawn)) for drawn in range(0, m, most)])
         independence.ask(samples)
         return samples

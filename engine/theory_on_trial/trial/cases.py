@@ -58,7 +58,7 @@ def over_cases(function: Callable[..., None], cases: Iterable[Any] | None) -> Ca
     return check
 
 
-def _in_case(label: str, function: Callable[..., Any], *given: Any, **named: Any) -> Any:
+def _in_case(label: str, function: Callable[..., Any], /, *given: Any, **named: Any) -> Any:
     """Call a function; a refusal says in which case of the claim."""
     try:
         return function(*given, **named)

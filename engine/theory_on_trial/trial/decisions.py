@@ -437,7 +437,7 @@ class Trial:
     ) -> sampling.Sampler:
         stream = f"{len(self.findings)}/{name}"
         if by_generator:
-            return sampling.of_generator(process, lambda other: self._generator(stream + other), _what(name))
+            return sampling.of_generator(process, lambda other: self._generator(stream + other), batch, _what(name))
         return sampling.of_keys(process, self._key(stream), batch, vectorised, _what(name))
 
     def _sampled(
