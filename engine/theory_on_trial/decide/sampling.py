@@ -88,8 +88,8 @@ def of_generator(draws: Draws, stream: Callable[[str], np.random.Generator], bat
     """Return a function that draws the next m samples with one generator of NumPy, `stream("")`.
 
     A look is drawn in up to sixteen calls, each of a multiple of `batch`, so that what the samples of a call share is
-    seen. Raises `ValueError` at the first call if the generator was not used, or if the samples of other streams (`stream(name)`) are the same; at any
-    call once its samples resemble the ones before them, or each other.
+    seen. Raises `ValueError` at the first call if the generator was not used, or if the samples of other streams
+    (`stream(name)`) are the same; at any call once its samples resemble the ones before them, or each other.
     """
     generator = stream("")
     independence = Independence(what)
