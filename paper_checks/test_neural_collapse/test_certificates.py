@@ -193,4 +193,4 @@ def test_two_sided__deep(trial, instance: Natural):
     options = {"margin": 1e-8, "scale": 1.0, "ops": 100, "controls": {"decays 1 % larger": heavier}}
     dual = schatten_bound(problem, widths)
     trial.gap(value_and_slope(problem, optimal_head(optimum))[0], dual, optimum.value, **options)
-    trial.gap(lowest(problem, trial.key("starts"), 1, widths).value, dual, optimum.value, **options)
+    trial.gap(lowest(problem, trial.key("starts"), 2, widths).value, dual, optimum.value, **options)
