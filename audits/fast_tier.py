@@ -3,27 +3,28 @@
 Each paper's claims run in a process of their own. Columns: seconds of the clock in all (the machine should be idle),
 and of these the seconds for importing (until the first claim starts), for tracing and lowering to programs, for
 compiling these (or reading them from the cache on disk), and all the rest, which is the work itself; then the number of
-programs, and how many of them had to be compiled. Once with the programs in the cache, `fast_tier.json` of the records,
-and once with an empty cache, `fast_tier_cold.json`.
+programs, and how many of them had to be compiled. Once with the programs in the cache, and once with an empty cache.
+The table is `fast_tier.json` of the records.
 """
 
-import argparse
 import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
 from audits.benchmarks import processor
 from theory_on_trial import repository
+from theory_on_trial.audits.driver import Audit, Measured
 from theory_on_trial.repository import outline, records
 
 TITLES = ("seconds", "import", "trace and lower", "compile or read", "the work", "programs", "compiled")
 
 
-def measure(paper: str, cache: str) -> list[float]:
+def seconds_of(paper: str, cache: str) -> list[float]:
     """Run a paper's fast tier with a warm or a cold cache, and return what it cost, in the order of `TITLES`.
 
     Raises RuntimeError, with what pytest said, if a claim fails.
@@ -49,31 +50,26 @@ def measure(paper: str, cache: str) -> list[float]:
     return [round(found[title], 1) for title in TITLES]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure the papers, print a Markdown table, and record it."""
-    parser = argparse.ArgumentParser(
-        prog="theory-on-trial audit fast-tier", description="Where does the time of the fast tier go?"
-    )
-    parser.add_argument("papers", nargs="*", metavar="PAPER", help="default: all, and the tables are recorded")
-    parser.add_argument("--cache", choices=("warm", "cold"), help="default: once with either")
-    options = parser.parse_args(arguments)
-    known, root = outline.papers(), repository.root()
-    if unknown := [paper for paper in options.papers if paper not in known]:
-        parser.error(f"no paper {', '.join(unknown)}; there are {', '.join(known)}")
-    for cache in [options.cache] if options.cache else ["warm", "cold"]:
-        rows: list[list[str | float]] = []
-        print(f"\n| paper, {cache} | " + " | ".join(TITLES) + " |\n|" + "---|" * (len(TITLES) + 1), flush=True)
-        for paper in options.papers or known:
-            rows.append([paper, *measure(paper, cache)])
-            print("| " + " | ".join(map(str, rows[-1])) + " |", flush=True)
-        if not options.papers:
-            table = {
-                "title": f"Where the time of the fast tier goes, {cache} cache",
-                "command": "theory-on-trial audit fast-tier",
-                "columns": ["paper", *TITLES],
-                "rows": rows,
-                "sources": [records.source(root, *outline.places(paper)) for paper in known],
-                "note": f"Seconds of the clock, one process a paper after the other, on: {processor()}.",
-            }
-            records.write(repository.records_folder() / f"fast_tier{'_cold' * (cache == 'cold')}.json", table)
-    return 0
+def measure(paper: str, options: Namespace) -> Measured:
+    """Run a paper with either cache."""
+    rows = [[paper, cache, *seconds_of(paper, cache)] for cache in ("warm", "cold")]
+    return list(rows), [" ".join(map(str, row)) for row in rows]
+
+
+def source(paper: str) -> dict[str, Any]:
+    """What the seconds of a paper rest on: its claims."""
+    return records.source(repository.root(), *outline.places(paper))
+
+
+main = Audit(
+    name="fast_tier",
+    title="Where the time of the fast tier goes",
+    columns=("paper", "cache", *TITLES),
+    parts=outline.papers,
+    measure=measure,
+    source=source,
+    note=lambda rows: f"Seconds of the clock, one process a paper after the other, on: {processor()}.",
+    selects="PAPER",
+    workers=None,
+    reuse=False,
+).main

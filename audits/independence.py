@@ -7,14 +7,15 @@ off the code is read off it here: the functions that a claim reaches. `theory-on
 the table `independence.json` of the records.
 """
 
-import argparse
 import json
+from argparse import ArgumentParser
 from collections.abc import Sequence
 from itertools import permutations
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from theory_on_trial import repository
+from theory_on_trial.audits.driver import Line, Row, Table
 from theory_on_trial.ledger import paper_in
 from theory_on_trial.repository import outline, records
 from theory_on_trial.repository.reach import home, is_defined, reached
@@ -175,37 +176,36 @@ def packages(claim: str) -> str:
     return " and ".join(p for p in ("theory", "sims") if any(name.startswith(f"{p}.") for name in names)) or "neither"
 
 
-def table() -> dict[str, Any]:
-    """Return the table of all claims, as the report shows it."""
-    root = repository.root()
-    files = {one.id: one.file for one in outline.stated(root)}
-    entries = {name: entry for name, entry in read().items() if name in files}
-    rows = [
-        [name, entry["route"], entry["how"], entry.get("second", "").replace("::", ", "), packages(name)]
-        for name, entry in entries.items()
-    ]
-    counts = {route: sum(row[1] == route for row in rows) for route in ROUTES}
-    shown = ", ".join(f"{route} {count}" for route, count in counts.items() if count)
-    return {
-        "title": "How independent the two sides of a claim are",
-        "command": "theory-on-trial audit independence",
-        "columns": ["claim", "route of the measured side", "how", "second route, in the unit tests", "code reached"],
-        "rows": rows,
-        "sources": [records.source(root, files[name]) for name in entries],
-        "note": f"{len(rows)} claims: {shown}. theory and sims never import each other; where a claim reaches one of "
-        "them alone, the other side is computed in the check itself or by functions that do not reach each other.",
-    }
+def _note(rows: list[Row]) -> str:
+    routes = [row["route of the measured side"] for row in rows]
+    shown = ", ".join(f"{route} {routes.count(route)}" for route in ROUTES if route in routes)
+    return (
+        f"{len(rows)} claims: {shown}. theory and sims never import each other; where a claim reaches one of them "
+        "alone, the other side is computed in the check itself or by functions that do not reach each other."
+    )
+
+
+TABLE = Table(
+    name="independence",
+    title="How independent the two sides of a claim are",
+    columns=("claim", "route of the measured side", "how", "second route, in the unit tests", "code reached"),
+    parts=lambda: [one.id for one in outline.stated(repository.root())],
+    note=_note,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the table and print what each route is counted for; 1 if an entry is missing or wrong."""
-    argparse.ArgumentParser(
-        prog="theory-on-trial audit independence", description="Do the two sides of a claim share code?"
-    ).parse_args(arguments)
-    made = table()
-    records.write(repository.records_folder() / "independence.json", made)
-    print(made["note"])
+    ArgumentParser(prog=TABLE.typed, description=TABLE.title).parse_args(arguments)
+    root, entries = repository.root(), read()
+    files = {one.id: one.file for one in outline.stated(root)}
+    lines: dict[str, list[Line]] = {}
+    for claim, entry in entries.items():
+        if claim in files:
+            second = entry.get("second", "").replace("::", ", ")
+            row = [claim, entry["route"], entry["how"], second, packages(claim)]
+            lines[claim] = [(row, records.source(root, files[claim]))]
+    rows = TABLE.write(lines)
     found = [sentence for paper in outline.papers() for sentence in missing(paper)]
-    for sentence in found:
-        print(sentence)
+    print(TABLE.note(rows), *found, sep="\n")
     return int(bool(found))

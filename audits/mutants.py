@@ -35,6 +35,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from theory_on_trial import repository
+from theory_on_trial.audits.driver import Line, Table
 from theory_on_trial.repository import outline, records
 from theory_on_trial.repository.digest import imported
 from theory_on_trial.testing.warm_python import keep_examples_in
@@ -493,9 +494,30 @@ def reasons(package: str, paper: str) -> dict[str, str]:
     return found
 
 
-def table() -> dict[str, Any]:
-    """All results on file as a table for the report; every survivor with the reason that was found for it."""
-    rows, measured_on = [], []
+TABLE = Table(
+    name="mutants",
+    title="Mutation score: does anything notice when the code is wrong?",
+    columns=(
+        *("package", "paper", "mutants", "noticed", "by a claim", "score", "explained", "not explained"),
+        "the explained ones",
+    ),
+    parts=lambda: sorted({package_of(path) for path in (repository.records_folder() / "mutants").glob("*.jsonl")}),
+    note=lambda rows: (
+        "A mutant changes one number, operator, sign or comparison. Noticed: a claim fails, or, where none does, a "
+        "test. Score: the share noticed of those not explained; an explained one is an equivalent program or an "
+        "accuracy setting."
+    ),
+)
+
+
+def package_of(path: Path) -> str:
+    """The package whose results a file holds."""
+    return path.stem.partition(".")[0]
+
+
+def lines() -> dict[str, list[Line]]:
+    """All results on file as lines of the table; every survivor with the reason that was found for it."""
+    found: dict[str, list[Line]] = {}
     for path in sorted((repository.records_folder() / "mutants").glob("*.jsonl")):
         package, _, paper = path.stem.partition(".")
         results = results_on_file(package, paper)
@@ -510,31 +532,10 @@ def table() -> dict[str, Any]:
         by_claims = sum(result["noticed_by"].partition("/")[0] == claims for result in results.values())
         share = f"{100 * killed / (len(results) - len(explained)):.0f} %" if killed else "0 %"
         counts = [len(results), killed, by_claims, share, len(explained), "; ".join(unexplained)]
-        rows.append([package, paper, *counts, "; ".join(explained)])
         digests = {result.get("source") for result in results.values()}
-        measured_on.append(source_of(package, paper) | {"digest": digests.pop() if len(digests) == 1 else None})
-    return {
-        "title": "Mutation score: does anything notice when the code is wrong?",
-        "command": "theory-on-trial audit mutants",
-        "columns": [
-            "package",
-            "paper",
-            "mutants",
-            "noticed",
-            "by a claim",
-            "score",
-            "explained",
-            "not explained",
-            "the explained ones",
-        ],
-        "rows": rows,
-        "sources": measured_on,
-        "note": (
-            "A mutant changes one number, operator, sign or comparison. Noticed: a claim fails, or, where none does, "
-            "a test. Score: the share noticed of those not explained; an explained one is an equivalent program or an "
-            "accuracy setting."
-        ),
-    }
+        source = source_of(package, paper) | {"digest": digests.pop() if len(digests) == 1 else None}
+        found.setdefault(package, []).append(([package, paper, *counts, "; ".join(explained)], source))
+    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -583,5 +584,5 @@ def _renew(package: str, paper: str, options: argparse.Namespace) -> list[str]:
     survivors = judge_all(package, paper, chosen, {} if options.again or options.open else known, path)
     # Of a mutant that was judged twice the last result counts; what is gone from the code goes from the file.
     records.write_text(path, "".join(json.dumps(line) + "\n" for line in results_on_file(package, paper).values()))
-    records.write(repository.records_folder() / "mutants.json", table())
+    TABLE.write(lines())
     return [name for name in map(": ".join, survivors) if name not in reasons(package, paper)]

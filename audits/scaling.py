@@ -13,7 +13,6 @@ because other programs on the machine would lengthen those of the clock. What a 
 follows from them, as does what more than two workers would take. The table is `scaling.json` of the records.
 """
 
-import argparse
 import inspect
 import json
 import os
@@ -23,16 +22,17 @@ import sys
 import tempfile
 import time
 import tomllib
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from audits.benchmarks import processor
 from theory_on_trial import repository
+from theory_on_trial.audits.driver import Audit, Measured, Row
 from theory_on_trial.repository import records
 
 TIMES = 100
-COLUMNS = ("figure", "cells", "workers", "ms per cell", "start, s", "hours", "faster by", "how")
 COMPUTED = (8, 64, 512)
 
 
@@ -107,8 +107,8 @@ def job(name: str, processes: int) -> tuple[int, float, float]:
     return cells, sum(one["work"] for one in found) / cells, max(one["start"] for one in found)
 
 
-def rows_of(name: str) -> list[list[Any]]:
-    """Measure a figure; return its rows of the table."""
+def rows_of(name: str, options: Namespace) -> Measured:
+    """Measure a figure."""
     rows: list[list[Any]] = []
     for workers in (1, 2, *COMPUTED):
         how = "computed"
@@ -119,47 +119,44 @@ def rows_of(name: str) -> list[list[Any]]:
         hours = (start + cells * cost / workers) / 3600
         one = rows[0][5] if rows else hours
         rows.append([name, cells, workers, *(float(f"{x:.3g}") for x in (1e3 * cost, start, hours, one / hours)), how])
-        print("| " + " | ".join(map(str, rows[-1])) + " |", flush=True)
-    return rows
+    return rows, [" ".join(map(str, row)) for row in rows]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure the figures, print a Markdown table, and record it."""
-    known = samples()
-    parser = argparse.ArgumentParser(
-        prog="theory-on-trial audit scaling",
-        description="What does a figure cost at a hundred times its size, on one worker and on many?",
-    )
-    parser.add_argument("figure", nargs="?", choices=list(known), help="default: all, and the table is recorded")
-    parser.add_argument("--serve", nargs=3, type=int, help=argparse.SUPPRESS)
-    options = parser.parse_args(arguments)
-    if options.serve:
-        print(json.dumps(measure(options.figure, *options.serve)))
-        return 0
-    print("| " + " | ".join(COLUMNS) + " |\n|" + "---|" * len(COLUMNS), flush=True)
-    measured = {name: rows_of(name) for name in ([options.figure] if options.figure else known)}
-    if not options.figure and known:
-        root = repository.root()
-        table = {
-            "title": f"Figures with {TIMES} times their default runs, on one worker and on many",
-            "command": "theory-on-trial audit scaling",
-            "columns": list(COLUMNS),
-            "rows": [row for rows in measured.values() for row in rows],
-            "sources": [_source(name, root) for name, rows in measured.items() for _ in rows],
-            "note": (
-                f"Processor seconds of a job of one and of two processes on {os.cpu_count()} cores of: {processor()}, "
-                f"load average {os.getloadavg()[0]:.0f} (beyond the cores, costs are uncertain by half); hours are "
-                "start + cells x seconds per cell / workers. Beyond two workers this is computed with the costs of two "
-                "processes: it leaves out reading the results back and whatever the machines have in common."
-            ),
-        }
-        records.write(repository.records_folder() / "scaling.json", table)
-    return 0
-
-
-def _source(name: str, root: Path) -> dict[str, Any]:
+def source(name: str) -> dict[str, Any]:
     """What a figure's rows rest on: the module that draws it."""
     from theory_on_trial.figures.drawing import figures
 
     (figure,) = figures(name)
-    return records.source(root, Path(inspect.getfile(figure.draw)))
+    return records.source(repository.root(), Path(inspect.getfile(figure.draw)))
+
+
+def _note(rows: list[Row]) -> str:
+    return (
+        f"Processor seconds of a job of one and of two processes on {os.cpu_count()} cores of: {processor()}, load "
+        f"average {os.getloadavg()[0]:.0f} (beyond the cores, costs are uncertain by half); hours are start + cells x "
+        "seconds per cell / workers. Beyond two workers this is computed with the costs of two processes: it leaves "
+        "out reading the results back and whatever the machines have in common."
+    )
+
+
+AUDIT = Audit(
+    name="scaling",
+    title=f"Figures with {TIMES} times their default runs, on one worker and on many",
+    columns=("figure", "cells", "workers", "ms per cell", "start, s", "hours", "faster by", "how"),
+    parts=lambda: list(samples()),
+    measure=rows_of,
+    source=source,
+    note=_note,
+    selects="FIGURE",
+    workers=None,
+    reuse=False,
+)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure the figures and record them; as a process of a job, with --serve, draw one figure's sample."""
+    if "--serve" in arguments:
+        name, _, *numbers = arguments
+        print(json.dumps(measure(name, *map(int, numbers))))
+        return 0
+    return AUDIT.main(arguments)

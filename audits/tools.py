@@ -7,11 +7,10 @@ assumptions fit, the share of right answers is held against the level that the t
 may be wrong. The table is `tools.json` of the records.
 """
 
-import argparse
 import importlib
-import sys
+from argparse import ArgumentParser, Namespace
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,6 +18,7 @@ from scipy.stats import binomtest
 
 from theory_on_trial import repository
 from theory_on_trial.audits import make_root_importable
+from theory_on_trial.audits.driver import Audit, Measured, Row
 from theory_on_trial.own_data.answer import Answer
 from theory_on_trial.own_data.estimate import Estimate
 from theory_on_trial.repository import records
@@ -83,9 +83,11 @@ def line(paper: str, data: DataSet, most: int) -> list[Any]:
     return [paper, data.tool, data.name, fits, data.truth, found[0][1], draws, *shares, data.level]
 
 
-def complaint(row: Sequence[Any]) -> str:
+def complaint(row: Row) -> str:
     """What is against the tool in a line: a wrong answer, or fewer right ones than it promises; empty if nothing."""
-    paper, tool, name, fits, _, _, _, right, doubted, _, wrong, level = row
+    paper, tool, name, fits, right, doubted, wrong, level = (
+        row[title] for title in ("paper", "tool", "data", "fits", "right", "doubted", "wrong", "level")
+    )
     if fits == "no" or level is None:
         return f"{paper}: {tool} was wrong {wrong} times on {name}" if wrong else ""
     answered = right + doubted + wrong
@@ -94,47 +96,45 @@ def complaint(row: Sequence[Any]) -> str:
     return "" if answered else f"{paper}: {tool} gave no answer on {name}, which fits it"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Ask the tools of the papers named and write the table; 1 if one was wrong more often than it says."""
-    from tqdm.auto import tqdm
+def papers() -> list[str]:
+    """The papers of the present repository that have data sets."""
+    return sorted(path.parent.name for path in (repository.root() / "tests").glob("*/own_data_sets.py"))
 
-    folder = repository.root() / "tests"
-    known = sorted(path.parent.name for path in folder.glob("*/own_data_sets.py"))
-    parser = argparse.ArgumentParser(
-        prog="theory-on-trial audit tools", description="What do the tools say of data that nobody prepared?"
-    )
-    parser.add_argument("papers", nargs="*", metavar="PAPER", help="default: all")
-    parser.add_argument("--most", type=int, default=10**6, help="draws of each kind of data (default: as it says)")
-    options = parser.parse_args(arguments)
-    if unknown := [paper for paper in options.papers if paper not in known]:
-        parser.error(f"no data sets of {', '.join(unknown)}; there are {', '.join(known) or 'none'}")
+
+def measure(paper: str, options: Namespace) -> Measured:
+    """Ask the tools of a paper."""
     make_root_importable()
-    path = repository.records_folder() / "tools.json"
-    earlier = records.read(path)
-    kept = list(zip(earlier.get("rows", []), earlier.get("sources", []), strict=True))
-    complaints: list[str] = []
-    for paper in options.papers or known:
-        sets = importlib.import_module(f"tests.{paper}.own_data_sets").SETS
-        rows = []
-        for data in tqdm(sets, desc=paper, unit="data set", file=sys.stderr):
-            rows.append(line(paper, data, options.most))
-            if sentence := complaint(rows[-1]):
-                complaints.append(sentence)
-                tqdm.write(sentence)
-        source = records.source(repository.root(), folder / paper / "own_data_sets.py")
-        kept = [one for one in kept if one[0][0] != paper] + [(row, source) for row in rows]
-    kept.sort(key=lambda one: one[0][0])
-    table = {
-        "title": "The tools on data that nobody prepared",
-        "command": "theory-on-trial audit tools",
-        "columns": list(COLUMNS),
-        "rows": [row for row, _ in kept],
-        "sources": [source for _, source in kept],
-        "note": (
-            "Answers to data drawn anew: right (the interval or the statement holds for a truth found by another "
-            "route), doubted (wrong by no more than a doubt that it states), none (refused or not answerable), wrong. "
-            "The answer shown is that to the first draw."
-        ),
-    }
-    records.write(path, table)
-    return int(bool(complaints))
+    sets = importlib.import_module(f"tests.{paper}.own_data_sets").SETS
+    return [line(paper, data, options.most) for data in sets], []
+
+
+def source(paper: str) -> dict[str, Any]:
+    """What the answers of a paper's tools rest on."""
+    return records.source(repository.root(), repository.root() / "tests" / paper / "own_data_sets.py")
+
+
+def _options(parser: ArgumentParser) -> None:
+    parser.add_argument("--most", type=int, default=10**6, help="draws of each kind of data (default: as it says)")
+
+
+def _note(rows: list[Row]) -> str:
+    return (
+        "Answers to data drawn anew: right (the interval or the statement holds for a truth found by another route), "
+        "doubted (wrong by no more than a doubt that it states), none (refused or not answerable), wrong. The answer "
+        "shown is that to the first draw."
+    )
+
+
+main = Audit(
+    name="tools",
+    title="The tools on data that nobody prepared",
+    columns=COLUMNS,
+    parts=papers,
+    measure=measure,
+    source=source,
+    note=_note,
+    complaint=complaint,
+    selects="PAPER",
+    options=_options,
+    workers=None,
+).main

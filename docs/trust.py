@@ -43,9 +43,13 @@ def _mutants(lines: list[Line]) -> str:
 
 
 def _falsifier(lines: list[Line]) -> str:
-    searched = [line for line in lines if line["tightest lhs / rhs"] is not None]
-    attained = sum(line["attained"].startswith("yes") for line in searched)
-    return f"{len(searched)} searches: {attained} bounds attained, and each of these, made 1 % tighter, is broken"
+    attained = [line for line in lines if line["attained"] == "yes"]
+    broken = sum(line["made 1 % tighter"] == "broken" for line in attained)
+    violated = sum(line["attained"] == "VIOLATED" for line in lines)
+    return (
+        f"{len(lines)} bounds searched: {violated} violated, {len(attained)} attained, and {broken} of these, made 1 % "
+        "tighter, are broken"
+    )
 
 
 def _independence(lines: list[Line]) -> str:

@@ -111,12 +111,10 @@ def test_a_claim_without_a_route_is_named(row):
     assert any("no_such_claim" in sentence for sentence in sentences), sentences
 
 
-def test_a_bound_that_is_not_searched_is_named(row):
-    with broken(row.folder / "paper_checks" / f"test_{ROW}" / "searches.py", "@inequality", "# @inequality"):
+def test_a_bound_that_breaks_is_named(row):
+    with broken(row.folder / "theory" / f"{ROW}.py", "1 / (power + 1))\n", "1 / (power + 1.3))\n"):
         (sentence,) = steps.bounds(row)
-    assert sentence.startswith(
-        f"{ROW}.power_of_the_mean states a bound: paper_checks/test_{ROW}/searches.py must search it"
-    )
+    assert sentence.startswith(f"{ROW}.power_of_the_mean is violated: ")
 
 
 def test_a_missing_page_is_named(row, tmp_path):

@@ -85,40 +85,33 @@ def test_benchmarks_are_recorded_and_those_that_did_not_run_keep_their_lines(roo
     assert records.stale(records.read(path), root) == [False, False, True, True]
     status, said = audit(root, "benchmarks", "cards")
     assert status == 2
-    assert "no benchmark of cards; there are coins, dice" in said
+    assert "nothing of 'cards' is measured; there are coins, dice" in said
 
 
 def test_a_contender_that_cannot_run_here_keeps_its_line(root, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     rows = [["coins", workload, contender] for workload in ("sums", "gone") for contender in ("a loop", "PyTorch")]
-    earlier = {"rows": rows, "sources": [{"of": [contender]} for _, _, contender in rows]}
+    earlier = [(row, {"of": [row[2]]}) for row in rows]
     record = dict.fromkeys(("unit", "time", "first_run", "figure", "megabytes"), "")
     record |= {"benchmark": "coins", "contender": "a loop", "faster_by": {}}
-    table = benchmarks.table([record | {"workload": name} for name in ("sums", "products")], earlier)
-    assert [row[1:3] for row in table["rows"]] == [["sums", "a loop"], ["sums", "PyTorch"], ["products", "a loop"]]
-    assert [source["of"] for source in table["sources"]] == [
-        ["benchmarks/coins.py"],
-        ["PyTorch"],
-        ["benchmarks/coins.py"],
-    ]
+    lines = benchmarks.lines_of("coins", [record | {"workload": name} for name in ("sums", "products")], earlier)
+    assert [row[1:3] for row, _ in lines] == [["sums", "a loop"], ["sums", "PyTorch"], ["products", "a loop"]]
+    assert [source["of"][0] for _, source in lines] == ["benchmarks/coins.py", "PyTorch", "benchmarks/coins.py"]
 
 
 def test_the_fast_tier_is_measured_with_a_warm_and_with_a_cold_cache(root, tmp_path, monkeypatch):
     monkeypatch.setenv("THEORY_ON_TRIAL_CACHE", str(tmp_path / "cache"))
-    assert audit(root, "fast-tier", "coins", "--cache", "warm")[0] == 0  # now it is warm
-    assert not (root / "records").exists()
+    assert audit(root, "fast-tier", "coins")[0] == 0  # now the cache is warm
     status, said = audit(root, "fast-tier")
     assert status == 0, said
-    warm, cold = (records.read(root / "records" / f"fast_tier{name}.json") for name in ("", "_cold"))
-    for table in (warm, cold):
-        ((paper, seconds, *_, programs, _),) = table["rows"]
-        assert paper == "coins"
-        assert seconds > 0
-        assert programs > 0
-        assert records.stale(table, root) == [False]
-    assert (warm["rows"][0][-1], cold["rows"][0][-1]) == (0, cold["rows"][0][-2])  # how many were compiled
+    table = records.read(root / "records" / "fast_tier.json")
+    assert not any(records.stale(table, root))
+    warm, cold = (dict(zip(table["columns"], row, strict=True)) for row in table["rows"])
+    assert (warm["paper"], warm["cache"], cold["cache"]) == ("coins", "warm", "cold")
+    assert min(warm["seconds"], cold["seconds"], warm["programs"]) > 0
+    assert (warm["compiled"], cold["compiled"]) == (0, cold["programs"])
     (root / "test_coins.py").write_text(CLAIMS.replace("0.5,", "0.75,"))
-    status, said = audit(root, "fast-tier", "--cache", "warm")
+    status, said = audit(root, "fast-tier")
     assert status == 1
     assert "RuntimeError: a claim of coins fails" in said
 
@@ -132,4 +125,4 @@ def test_the_figures_that_are_scaled_are_named_by_the_repository(root, capsys):
     assert scaling.samples() == {"coins.F1": {"share": 0.5, "settings": {"runs": 2}}}
     with pytest.raises(SystemExit):
         scaling.main(["coins.F2"])
-    assert "choose from" in capsys.readouterr().err
+    assert "nothing of 'coins.F2' is measured" in capsys.readouterr().err

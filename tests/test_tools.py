@@ -4,7 +4,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from audits.tools import DataSet, complaint, held, line, main
+from audits.tools import COLUMNS, DataSet, complaint, held, line, main
 from theory_on_trial.own_data.answer import Answer, Doubt
 from theory_on_trial.own_data.estimate import Estimate
 
@@ -72,7 +72,8 @@ def test_the_first_answer_is_shown():
     ],
 )
 def test_what_is_against_a_tool(ask, fits, level, said):
-    assert complaint(line("toy", data(ask, fits, level, 200), 1000)) == said
+    row = line("toy", data(ask, fits, level, 200), 1000)
+    assert complaint(dict(zip(COLUMNS, row, strict=True))) == said
 
 
 @pytest.fixture
@@ -103,7 +104,7 @@ def test_the_audit_writes_its_table(repository, capsys):
     assert table["sources"][0]["of"] == ["tests/toy_of_tools/own_data_sets.py"]
     with pytest.raises(SystemExit):
         main(["other"])
-    assert "no data sets of other; there are toy_of_tools" in capsys.readouterr().err
+    assert "nothing of 'other' is measured; there are toy_of_tools" in capsys.readouterr().err
 
 
 def test_an_interval_may_be_given_in_any_order():

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from theory_on_trial import claim, observed, predicted, repository
-from theory_on_trial.audits import falsify, settings
+from theory_on_trial.audits import settings
 from theory_on_trial.audits.papers import lay_down, steps
 from theory_on_trial.audits.papers.row import Paper
 from theory_on_trial.explore.draw import domains, ends, spread
@@ -130,21 +130,6 @@ def test_a_claim_that_fails_at_an_end_alone_is_found_there(page):
     (row, sentences) = settings.tried("squares.sum", 12)
     assert row[-1] >= 1
     assert all("n=9" in sentence for sentence in sentences)
-
-
-def test_a_bound_is_searched_by_its_own_check(page):
-    (inequality,) = falsify.inequalities("squares")
-    found = falsify.falsify("squares.most")[0]
-    assert found.attained
-    assert found.instances > 10
-    assert not found.violated
-    assert falsify.unsearched("squares") == []
-    assert inequality.claim == "squares.most"
-
-
-def test_a_bound_that_breaks_somewhere_in_its_domain_is_found(page):
-    page.write_text(PAGE.replace("closed_form(n) * np.linspace(0, x, 9)", "closed_form(n) * (x if n < 9 else 1.5)"))
-    assert falsify.falsify("squares.most")[0].violated
 
 
 def test_what_is_laid_down_passes_and_is_still_called_a_toy(tmp_path, monkeypatch):

@@ -6,9 +6,10 @@ import json
 import numpy as np
 import pytest
 
-from theory_on_trial import claim, repository
+from theory_on_trial import claim
 from theory_on_trial.audits import calibration
 from theory_on_trial.audits.calibration import COLUMNS, kept_runs, margin_left, run_once, table_row, wanted_seeds
+from theory_on_trial.audits.driver import subjects_in
 from theory_on_trial.decide.decision import Finding, Prediction
 from theory_on_trial.laws import Enclosure
 from theory_on_trial.repository import records
@@ -160,20 +161,8 @@ def test_a_full_disk_is_one_sentence(tmp_path, monkeypatch):
         calibration.calibrate(CLAIM, path, 4)
 
 
-def test_a_claim_without_runs_of_the_present_source_keeps_its_line(tmp_path):
-    ran, not_run, never = claim(CLAIM), claim("tosses.sum"), claim("tosses.wrong")
-    calibration.path_of(ran, tmp_path).write_text("".join(json.dumps(run) + "\n" for run in runs(4)))
-    old = {"of": ["test_tosses.py"], "digest": "of old"}
-    earlier = {"rows": [table_row(one.id, runs(7)) for one in (ran, not_run)], "sources": [old, old]}
-    found = calibration.table([ran, not_run, never], tmp_path, earlier)
-    assert [row[:2] for row in found["rows"]] == [[ran.id, 4], [not_run.id, 7]]
-    assert found["sources"] == [calibration.source_of(ran), old]
-    assert records.stale(found, repository.root()) == [False, True]
-    assert found["note"].startswith("11 runs of 2 claims: 0 with another")
-
-
 def test_what_needs_pytest_and_what_is_not_fast_is_left_out():
-    assert [one.id for one in calibration.subjects_in("tosses")] == ["tosses.mean", "tosses.wrong", "tosses.sum"]
+    assert [one.id for one in subjects_in("tosses")] == ["tosses.mean", "tosses.wrong", "tosses.sum"]
 
 
 def test_a_paper_is_tried_under_few_seeds_without_a_record(root):
@@ -186,15 +175,14 @@ def test_a_paper_is_tried_under_few_seeds_without_a_record(root):
 def test_the_command_runs_keeps_and_records(root, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("THEORY_ON_TRIAL_CACHE", str(tmp_path))
     assert calibration.main(["tosses.sum", "--seeds", "2"]) == 0
-    assert "left out, as pytest gives their settings: tosses.given" in capsys.readouterr().err
+    assert capsys.readouterr().out.startswith("2 runs of 1 claims: 0 with another")
     table = records.read(root / "records" / "calibration.json")
     assert [row[:3] for row in table["rows"]] == [["tosses.sum", 2, 2]]
     assert not any(records.stale(table, root))
     assert len(list((tmp_path / "calibration").iterdir())) == 1
     assert calibration.main(["tosses.wrong", "--seeds", "1"]) == 1
-    assert [row[0] for row in records.read(root / "records" / "calibration.json")["rows"]] == [
-        "tosses.wrong",
-        "tosses.sum",
-    ]
+    assert "tosses.wrong: 1 other verdicts" in capsys.readouterr().out
+    rows = records.read(root / "records" / "calibration.json")["rows"]
+    assert [row[0] for row in rows] == ["tosses.wrong", "tosses.sum"]
     with pytest.raises(SystemExit):
         calibration.main(["nothing"])

@@ -20,7 +20,6 @@ from hypothesis import strategies as st
 from sweep_support import child_environment, chunk_files
 
 from theory_on_trial.audits import calibration
-from theory_on_trial.audits.falsifier import record
 from theory_on_trial.repository import records
 from theory_on_trial.sweep import SimulationError, sweep
 
@@ -86,13 +85,14 @@ def test_a_disk_that_is_full_from_the_start_is_refused_before_the_first_cell(tmp
 
 
 def test_a_full_disk_leaves_the_last_record_of_the_falsifier(tmp_path):
-    record.write([(["claim", "a <= b", 0.5, "no", "x = 1", 10], None)], tmp_path)
+    path = tmp_path / "falsifier.json"
+    records.write(path, {"rows": [["claim", 0.5]]})
     with (
         limited(resource.RLIMIT_FSIZE, 256),
         pytest.raises(SystemExit, match=r"^what was found cannot be kept in .*falsifier\.json \(File too large\)"),
     ):
-        record.write([(["claim", "a <= b", 0.6, "no", "x = 2", 20], None)] * 100, tmp_path)
-    assert [row[2] for row, _ in record.read(tmp_path).values()] == [0.5]
+        records.write(path, {"rows": [["claim", 0.6]] * 100})
+    assert records.read(path)["rows"] == [["claim", 0.5]]
     assert [file.name for file in tmp_path.iterdir()] == ["falsifier.json"]
 
 
@@ -197,10 +197,10 @@ def test_an_interrupt_from_the_keyboard_says_what_is_kept(tmp_path, whole):
 RECORDING = """
 import sys
 from pathlib import Path
-from theory_on_trial.audits.falsifier import record
+from theory_on_trial.repository import records
 for round in range(10**6):
-    lines = [(["claim", f"a <= b + {i}", float(round), "no", "x = 1" * 1000, round], None) for i in range(20)]
-    record.write(lines, Path(sys.argv[1]))
+    rows = [[f"claim {i}", "x = 1" * 1000, round] for i in range(20)]
+    records.write(Path(sys.argv[1]) / "falsifier.json", {"rows": rows})
     print(round, flush=True)
 """
 
@@ -215,7 +215,7 @@ def test_ten_kills_of_the_falsifier_leave_a_whole_record(tmp_path):
             child.kill()
         rows = records.read(tmp_path / "falsifier.json")["rows"]
         assert len(rows) == 20
-        assert len({row[5] for row in rows}) == 1
+        assert len({row[2] for row in rows}) == 1
 
 
 # --- the calibration's lines -----------------------------------------------------------------------------------------

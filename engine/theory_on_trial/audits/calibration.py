@@ -7,32 +7,23 @@ and all that it imports, is unchanged. The table is `calibration.json` of the re
 the present source keeps the line it has there.
 """
 
-import argparse
 import hashlib
-import inspect
 import json
-import os
 import statistics
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-# OpenBLAS reads it once, when it is loaded.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import jax
 import numpy as np
 
-from theory_on_trial import repository
+from theory_on_trial.audits.driver import Audit, Measured, Row, ids, source_of, subjects_in
 from theory_on_trial.base.compilation_cache import cache_folder
 from theory_on_trial.decide.decision import Finding
-from theory_on_trial.repository import records
 from theory_on_trial.trial.decisions import Trial
-from theory_on_trial.trial.registry import Claim, claim, claims, recorded, selected
+from theory_on_trial.trial.registry import Claim, claim, recorded
 
 CHEAP, MANY, FEW = 1.0, 200, 50
 COLUMNS = (
@@ -83,11 +74,6 @@ def run_once(subject: Claim, seed: int) -> dict[str, Any]:
     }
 
 
-def source_of(subject: Claim) -> dict[str, Any]:
-    """Return what the verdicts of a claim rest on: the module of its check, with all that it imports."""
-    return records.source(repository.root(), Path(inspect.unwrap(subject.function).__code__.co_filename))
-
-
 def kept_runs(path: Path) -> list[dict[str, Any]]:
     """The runs on file, in order of their seeds; a line cut short by a kill is left out."""
     runs = {}
@@ -110,8 +96,8 @@ def wanted_seeds(runs: Sequence[dict[str, Any]], most: int) -> int:
     return min(MANY if cost <= CHEAP else FEW, most)
 
 
-def calibrate(claim_id: str, path: Path, most: int) -> str:
-    """Run a claim under the seeds that are missing, keep each run in the file at `path`, and return the claim's id.
+def calibrate(claim_id: str, path: Path, most: int) -> list[dict[str, Any]]:
+    """Run a claim under the seeds that are missing, keep each run in the file at `path`, and return all on file.
 
     Raises SystemExit, with a sentence, where a run cannot be kept; those before it are.
     """
@@ -131,7 +117,7 @@ def calibrate(claim_id: str, path: Path, most: int) -> str:
         runs.append(run)
         done.add(run["seed"])
     jax.clear_caches()  # the next claim has programs of its own
-    return claim_id
+    return kept_runs(path)
 
 
 def table_row(claim_id: str, runs: Sequence[dict[str, Any]]) -> list[Any]:
@@ -154,45 +140,6 @@ def table_row(claim_id: str, runs: Sequence[dict[str, Any]]) -> list[Any]:
     ]
 
 
-def table(subjects: Sequence[Claim], folder: Path, earlier: dict[str, Any]) -> dict[str, Any]:
-    """The table of all runs on file for these claims, ready for JSON.
-
-    A claim without runs of its present source keeps its line in the `earlier` table, if it has one there.
-    """
-    lines = dict(zip([row[0] for row in earlier.get("rows", [])], earlier.get("rows", []), strict=True))
-    sources = dict(zip(lines, earlier.get("sources", []), strict=True))
-    for subject in subjects:
-        if runs := kept_runs(path_of(subject, folder)):
-            lines[subject.id], sources[subject.id] = table_row(subject.id, runs), source_of(subject)
-    shown = [subject.id for subject in subjects if subject.id in lines]
-    rows = [lines[name] for name in shown]
-    runs_in_all, expected, controls, survivors = (sum(row[column] for row in rows) for column in (1, 2, 5, 6))
-    return {
-        "title": "False alarms and power: the fast tier over many seeds",
-        "command": "theory-on-trial audit calibration",
-        "columns": list(COLUMNS),
-        "rows": rows,
-        "sources": [sources[name] for name in shown],
-        "note": (
-            f"{runs_in_all} runs of {len(rows)} claims: {runs_in_all - expected} with another verdict than the "
-            f"expected one; {survivors} of {controls} controls not refuted. A claim with 2 seeds is the same under "
-            "every seed. Budget: the share of the planned samples that was drawn. Room: the distance of the estimate "
-            "from the limit of VERIFIED, as a share of the margin."
-        ),
-    }
-
-
-def path_of(subject: Claim, folder: Path) -> Path:
-    """The file of a claim's runs under the present source."""
-    return folder / f"{subject.id}-{source_of(subject)['digest']}.jsonl"
-
-
-def subjects_in(paper: str | None = None) -> list[Claim]:
-    """Return the claims of a paper, or of all, that can be calibrated: fast ones whose settings all have a value."""
-    every = [one for one in claims(paper) if one.tier == "fast" and not one.printed_form]
-    return [one for one in every if inspect.Parameter.empty not in one.settings.values()]
-
-
 def unexpected(paper: str, seeds: int) -> list[str]:
     """Return a sentence for every run of a paper's fast claims, under few seeds, that does not say what it should.
 
@@ -207,45 +154,45 @@ def unexpected(paper: str, seeds: int) -> list[str]:
     ]
 
 
-def _finished(subjects: Sequence[Claim], folder: Path, most: int, workers: int) -> Iterator[str]:
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        tasks = [pool.submit(calibrate, subject.id, path_of(subject, folder), most) for subject in subjects]
-        try:
-            for task in as_completed(tasks):
-                yield task.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Calibrate what was asked for and write the table of all that is on file; 1 if any run was not as expected."""
-    from tqdm.auto import tqdm
-
-    parser = argparse.ArgumentParser(
-        prog="theory-on-trial audit calibration", description="How often is a verdict wrong, over many seeds?"
-    )
-    parser.add_argument("selection", nargs="*", metavar="PAPER | CLAIM", help="default: all papers")
-    parser.add_argument("--seeds", type=int, default=MANY, help=f"at most so many seeds per claim (default {MANY})")
-    parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
-    options = parser.parse_args(arguments)
-    if options.seeds < 1 or options.workers < 1:
-        parser.error(f"--seeds and --workers must be at least 1, got {options.seeds} and {options.workers}")
+def measure(claim_id: str, options: Namespace) -> Measured:
+    """Calibrate one claim; its runs under the present source are in the cache."""
     folder = cache_folder() / "calibration"
     folder.mkdir(exist_ok=True)
-    try:
-        every = subjects_in()
-        ids = {one.id for name in options.selection for one in selected(name)}
-    except ValueError as error:
-        parser.error(str(error))
-    chosen = [one for one in every if one.id in ids or not options.selection]
-    if left_out := [one.id for one in claims() if one.tier == "fast" and not one.printed_form and one not in every]:
-        print(f"left out, as pytest gives their settings: {', '.join(left_out)}", file=sys.stderr)
-    with tqdm(total=len(chosen), unit="claim", file=sys.stderr) as bar:
-        for finished in _finished(chosen, folder, options.seeds, options.workers):
-            bar.set_postfix_str(finished)
-            bar.update()
-    path = repository.records_folder() / "calibration.json"
-    result = table(every, folder, records.read(path))
-    records.write(path, result)
-    print(result["note"])
-    return int(any(row[1] != row[2] or row[6] for row in result["rows"]))
+    path = folder / f"{claim_id}-{source_of(claim_id)['digest']}.jsonl"
+    return [table_row(claim_id, calibrate(claim_id, path, options.seeds))], []
+
+
+def _options(parser: ArgumentParser) -> None:
+    parser.add_argument("--seeds", type=int, default=MANY, help="at most so many seeds per claim (default %(default)s)")
+
+
+def _note(rows: list[Row]) -> str:
+    runs, expected, controls, survivors = (
+        sum(row[column] for row in rows) for column in ("seeds", "as expected", "controls", "controls not refuted")
+    )
+    return (
+        f"{runs} runs of {len(rows)} claims: {runs - expected} with another verdict than the expected one; {survivors} "
+        f"of {controls} controls not refuted. A claim with 2 seeds is the same under every seed. Budget: the share of "
+        "the planned samples that was drawn. Room: the distance of the estimate from the limit of VERIFIED, as a share "
+        "of the margin."
+    )
+
+
+def _complaint(row: Row) -> str:
+    other, survivors = row["seeds"] - row["as expected"], row["controls not refuted"]
+    return f"{row['claim']}: {other} other verdicts, {survivors} controls not refuted" if other or survivors else ""
+
+
+main = Audit(
+    name="calibration",
+    title="False alarms and power: the fast tier over many seeds",
+    columns=COLUMNS,
+    parts=ids,
+    measure=measure,
+    source=source_of,
+    note=_note,
+    complaint=_complaint,
+    options=_options,
+    workers=1,
+    reuse=False,  # its runs are in the cache, and more seeds may be asked for
+).main

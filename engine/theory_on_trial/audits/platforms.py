@@ -6,18 +6,19 @@ earlier source. All ledgers kept are compared with the first of them, and the ta
 differ.
 """
 
-import argparse
 import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
+from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from theory_on_trial import repository
+from theory_on_trial.audits.driver import Line, Table
 from theory_on_trial.ledger import platform_facts
 from theory_on_trial.page.compare import compare
 from theory_on_trial.repository import outline, records
@@ -87,52 +88,51 @@ def to_renew(folder: Path) -> list[int]:
     ] or [1] * (not kept)
 
 
-def table(folder: Path) -> dict[str, Any]:
-    """Every ledger kept, beside the first in the order of their names; raises ValueError where there is none."""
-    paths = sorted(folder.glob("*.json"))
-    if not paths:
-        raise ValueError(f"{folder} must hold a ledger, got none: record one with --devices 1")
-    rows, sources = [], []
+def lines(folder: Path) -> dict[str, list[Line]]:
+    """Every ledger kept, beside the first in the order of their names."""
+    paths, found = sorted(folder.glob("*.json")), dict[str, list[Line]]()
     for path in paths:
-        found, ledger = compare(paths[0], path), records.read(path)
+        differing, ledger = compare(paths[0], path), records.read(path)
         claims = ledger["claims"]
-        sources.append(ledger["source"])
-        rows.append(
-            [
-                path.stem,
-                len(claims),
-                sum(row["verdict"] == row["expected"] for row in claims),
-                sum(len(row["survivors"]) for row in claims),
-                *(len(sort) for sort in (found.verdicts, found.predicted, found.apart, found.weaker)),
-                len(found.added) + len(found.gone),
-            ]
-        )
-    return {
-        "title": "The fast ledger on several platforms",
-        "command": "theory-on-trial audit platforms",
-        "columns": list(COLUMNS),
-        "rows": rows,
-        "sources": sources,
-        "note": f"Each ledger beside {paths[0].stem}; `theory-on-trial compare A.json B.json` names the rows.",
-    }
+        row = [
+            path.stem,
+            len(claims),
+            sum(row["verdict"] == row["expected"] for row in claims),
+            sum(len(row["survivors"]) for row in claims),
+            *(len(sort) for sort in (differing.verdicts, differing.predicted, differing.apart, differing.weaker)),
+            len(differing.added) + len(differing.gone),
+        ]
+        found[path.stem] = [(row, ledger["source"])]
+    return found
+
+
+def _folder() -> Path:
+    return repository.records_folder() / "ledgers"
+
+
+TABLE = Table(
+    name="platforms",
+    title="The fast ledger on several platforms",
+    columns=COLUMNS,
+    parts=lambda: [path.stem for path in sorted(_folder().glob("*.json"))],
+    note=lambda rows: (
+        f"Each ledger beside {rows[0]['ledger']}; `theory-on-trial compare A.json B.json` names the rows."
+    ),
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Record a ledger if devices are given, and write and print the table; 1 if any ledger differs in a verdict."""
-    parser = argparse.ArgumentParser(
-        prog="theory-on-trial audit platforms", description="Does the fast ledger say the same everywhere?"
-    )
+    parser = ArgumentParser(prog=TABLE.typed, description=TABLE.title)
     parser.add_argument("--devices", type=int, help="record the ledger of this platform, split into so many devices")
     options = parser.parse_args(arguments)
     if options.devices is not None and options.devices < 1:
         parser.error(f"--devices must be at least 1, got {options.devices}")
     if not outline.papers():
         parser.error(f"no test of {repository.root()} is a claim")
-    folder = repository.records_folder() / "ledgers"
-    for devices in to_renew(folder) if options.devices is None else [options.devices]:
-        print(record(devices, folder), flush=True)
-    result = table(folder)
-    records.write(repository.records_folder() / "platforms.json", result)
-    for row in result["rows"]:
-        print(", ".join(f"{title} {entry}" for title, entry in zip(COLUMNS, row, strict=True)))
-    return int(any(row[1] != row[2] or any(row[3:7]) for row in result["rows"]))
+    for devices in to_renew(_folder()) if options.devices is None else [options.devices]:
+        print(record(devices, _folder()), flush=True)
+    rows = TABLE.write(lines(_folder()))
+    for row in rows:
+        print(", ".join(f"{title} {entry}" for title, entry in row.items()))
+    return int(any(row["rows"] != row["as expected"] or any(row[title] for title in COLUMNS[3:7]) for row in rows))

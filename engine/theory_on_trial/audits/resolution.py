@@ -6,21 +6,18 @@ scale; a growth law: replaced by its rival). No decision may then be VERIFIED. S
 which have no number to scale, are left out and counted. The table is `resolution.json` of the records.
 """
 
-import argparse
 import inspect
-import sys
+from argparse import Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from theory_on_trial import repository
-from theory_on_trial.audits.calibration import source_of, subjects_in
+from theory_on_trial.audits.driver import Audit, Measured, Row, ids, source_of
 from theory_on_trial.decide.decision import Finding
-from theory_on_trial.repository import records
 from theory_on_trial.trial.decisions import Trial
-from theory_on_trial.trial.registry import Claim, recorded, selected
+from theory_on_trial.trial.registry import claim, recorded
 
 BEYOND = 1.001
 """By what factor the error exceeds the stated resolution."""
@@ -97,8 +94,9 @@ def _wrong(stated: Finding, predict: Any, sign: int) -> Any:
     return value + error * step
 
 
-def unnoticed(subject: Claim, seed: int = 0) -> list[Any]:
+def unnoticed(claim_id: str, options: Namespace | None = None, seed: int = 0) -> Measured:
     """Return the line of the table for one claim: see `COLUMNS`."""
+    subject = claim(claim_id)
     stated = Trial(subject.id, seed)
     with recorded(subject, stated, ""):
         subject.function(stated)
@@ -111,46 +109,30 @@ def unnoticed(subject: Claim, seed: int = 0) -> list[Any]:
         tried = len(trial.tried)
         missed += [f"{place} {'+' if sign > 0 else '-'}" for place in trial.unnoticed]
     known = [f.resolution.size for f in stated.findings if np.isfinite(f.resolution.size)]
-    return [subject.id, len(stated.findings), tried, float(f"{max(known):.3g}") if known else None, "; ".join(missed)]
+    weakest = float(f"{max(known):.3g}") if known else None
+    return [[subject.id, len(stated.findings), tried, weakest, "; ".join(missed)]], []
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Try what was asked for and write the table; 1 if an error was not noticed."""
-    from tqdm.auto import tqdm
-
-    parser = argparse.ArgumentParser(
-        prog="theory-on-trial audit resolution", description="Does a verdict notice the error that it says it would?"
+def _note(rows: list[Row]) -> str:
+    decisions, tried = (sum(row[column] for row in rows) for column in ("decisions", "tried"))
+    return (
+        f"{tried} of {decisions} decisions of {len(rows)} claims have a number to scale, and were tried with it too "
+        f"large and too small: {sum(bool(row['not noticed']) for row in rows)} claims had a decision that stayed "
+        "VERIFIED."
     )
-    parser.add_argument("selection", nargs="*", metavar="PAPER | CLAIM", help="default: all papers")
-    options = parser.parse_args(arguments)
-    try:
-        every = subjects_in()
-        ids = {one.id for name in options.selection for one in selected(name)}
-    except ValueError as error:
-        parser.error(str(error))
-    path = repository.records_folder() / "resolution.json"
-    earlier = records.read(path)
-    rows = {row[0]: row for row in earlier.get("rows", [])}
-    sources = dict(zip(rows, earlier.get("sources", []), strict=True))
-    try:
-        for subject in tqdm([one for one in every if one.id in ids or not ids], unit="claim", file=sys.stderr):
-            rows[subject.id], sources[subject.id] = unnoticed(subject), source_of(subject)
-    except KeyboardInterrupt:
-        print("stopped: the other claims keep the lines they had", file=sys.stderr)
-    shown = [subject.id for subject in every if subject.id in rows]
-    missed = [f"{name}: {rows[name][-1]}" for name in shown if rows[name][-1]]
-    decisions, tried = (sum(rows[name][column] for name in shown) for column in (1, 2))
-    table = {
-        "title": "Resolution, by deed: predictions scaled by what their decisions say they notice",
-        "command": "theory-on-trial audit resolution",
-        "columns": list(COLUMNS),
-        "rows": [rows[name] for name in shown],
-        "sources": [sources[name] for name in shown],
-        "note": (
-            f"{tried} of {decisions} decisions of {len(shown)} claims have a number to scale, and were tried with it "
-            f"too large and too small: {len(missed)} claims had a decision that stayed VERIFIED."
-        ),
-    }
-    records.write(path, table)
-    print(table["note"], *missed, sep="\n")
-    return int(bool(missed))
+
+
+def _complaint(row: Row) -> str:
+    return f"{row['claim']}: {row['not noticed']}" if row["not noticed"] else ""
+
+
+main = Audit(
+    name="resolution",
+    title="Resolution, by deed: predictions scaled by what their decisions say they notice",
+    columns=COLUMNS,
+    parts=ids,
+    measure=unnoticed,
+    source=source_of,
+    note=_note,
+    complaint=_complaint,
+).main

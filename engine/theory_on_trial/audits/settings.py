@@ -7,27 +7,17 @@ None may be REFUTED, raise anything but the sentence of the claim's domain, or t
 form may be VERIFIED; what is INCONCLUSIVE is counted. The table is `settings.json` of the records.
 """
 
-import argparse
-import os
-import sys
 import time
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from argparse import ArgumentParser, Namespace
 from itertools import islice
-from multiprocessing import get_context
 from typing import Any
-
-# OpenBLAS reads it once, when it is loaded.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import jax
 
-from theory_on_trial import repository
-from theory_on_trial.audits.calibration import source_of, subjects_in
-from theory_on_trial.explore.attempt import attempt, begin
+from theory_on_trial.audits.driver import Audit, Measured, Row, ids, source_of
+from theory_on_trial.explore.attempt import attempt
 from theory_on_trial.explore.draw import domains, ends, spread
-from theory_on_trial.repository import records
-from theory_on_trial.trial.registry import Claim, claim, selected
+from theory_on_trial.trial.registry import Claim, claim
 
 CHEAP, MANY, FEW = 1.0, 40, 4
 _TRIES = 20  # for each setting that is wanted: those outside a joint condition show nothing
@@ -40,7 +30,7 @@ def run_at(subject: Claim, chosen: dict[str, Any], seed: int = 0) -> tuple[str, 
     return ("wrong" if done.outcome == "late" else done.outcome), done.why * (done.outcome != "outside")
 
 
-def tried(claim_id: str, most: int) -> tuple[list[Any], list[str]]:
+def tried(claim_id: str, most: int = MANY) -> tuple[list[Any], list[str]]:
     """Return the line of the table for one claim (see `COLUMNS`), and a sentence for all that is not as expected."""
     subject = claim(claim_id)
     known, corners = domains(subject), len(ends(subject))
@@ -62,62 +52,39 @@ def tried(claim_id: str, most: int) -> tuple[list[Any], list[str]]:
     return [subject.id, len(known), sum(counts.values()), *counts.values()], sentences
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Try what was asked for and write the table; 1 if a claim is wrong at a setting that its domain admits."""
-    from tqdm.auto import tqdm
+def measure(claim_id: str, options: Namespace) -> Measured:
+    """Try one claim."""
+    row, sentences = tried(claim_id, options.most)
+    return [row], sentences
 
-    parser = argparse.ArgumentParser(
-        prog="theory-on-trial audit settings", description="Does a claim hold at every setting that its domain admits?"
+
+def _options(parser: ArgumentParser) -> None:
+    said = f"settings per claim (default {MANY}, of slow ones the ends and {FEW})"
+    parser.add_argument("--most", type=int, default=MANY, help=said)
+
+
+def _note(rows: list[Row]) -> str:
+    sums = {column: sum(row[column] for row in rows) for column in COLUMNS[2:]}
+    bare = sum(not row["settings with a domain"] for row in rows)
+    return (
+        f"{sums['drawn']} settings of {len(rows)} claims: {sums['wrong']} wrong (REFUTED, or ended by anything but a "
+        f"sentence about the domain), {sums['INCONCLUSIVE']} INCONCLUSIVE, {sums['outside']} outside a joint "
+        f"condition. {bare} claims have no setting with a domain."
     )
-    parser.add_argument("selection", nargs="*", metavar="PAPER | CLAIM", help="default: all papers")
-    parser.add_argument(
-        "--most", type=int, default=MANY, help=f"settings per claim (default {MANY}, of slow ones the ends and {FEW})"
-    )
-    options = parser.parse_args(arguments)
-    try:
-        every = subjects_in()
-        ids = {one.id for name in options.selection for one in selected(name)}
-    except ValueError as error:
-        parser.error(str(error))
-    path = repository.records_folder() / "settings.json"
-    earlier = records.read(path)
-    rows = {row[0]: row for row in earlier.get("rows", [])}
-    sources = dict(zip(rows, earlier.get("sources", []), strict=True))
-    order = [one.id for one in every]
-    table = _table(order, rows, sources)
-    chosen = [one for one in every if one.id in ids or not ids]
-    workers = min(os.cpu_count() or 1, len(chosen))
-    with ProcessPoolExecutor(max(workers, 1), mp_context=get_context("spawn"), initializer=begin) as pool:
-        try:
-            running = {pool.submit(tried, subject.id, options.most): subject for subject in chosen}
-            for done in tqdm(as_completed(running), total=len(running), unit="claim", file=sys.stderr):
-                subject = running[done]
-                rows[subject.id], sentences = done.result()
-                sources[subject.id] = source_of(subject)
-                for sentence in sentences:
-                    tqdm.write(sentence)
-                table = _table(order, rows, sources)
-                records.write(path, table)  # with every claim: an hour's work is not lost with the last one
-        except KeyboardInterrupt:
-            pool.shutdown(wait=False, cancel_futures=True)
-            print("stopped: the other claims keep the lines they had", file=sys.stderr)
-    print(table["note"])
-    return int(bool(sum(row[6] for row in table["rows"])))
 
 
-def _table(order: Sequence[str], rows: dict[str, list[Any]], sources: dict[str, Any]) -> dict[str, Any]:
-    shown = [rows[name] for name in order if name in rows]
-    drawn, outside, undecided, wrong = (sum(row[column] for row in shown) for column in (2, 3, 5, 6))
-    bare = sum(not row[1] for row in shown)
-    return {
-        "title": "Settings drawn from the claims' domains",
-        "command": "theory-on-trial audit settings",
-        "columns": list(COLUMNS),
-        "rows": shown,
-        "sources": [sources[row[0]] for row in shown],
-        "note": (
-            f"{drawn} settings of {len(shown)} claims: {wrong} wrong (REFUTED, or ended by anything but a sentence "
-            f"about the domain), {undecided} INCONCLUSIVE, {outside} outside a joint condition. {bare} claims have no "
-            "setting with a domain."
-        ),
-    }
+def _complaint(row: Row) -> str:
+    return f"{row['claim']} is wrong at {row['wrong']} settings" if row["wrong"] else ""
+
+
+main = Audit(
+    name="settings",
+    title="Settings drawn from the claims' domains",
+    columns=COLUMNS,
+    parts=ids,
+    measure=measure,
+    source=source_of,
+    note=_note,
+    complaint=_complaint,
+    options=_options,
+).main

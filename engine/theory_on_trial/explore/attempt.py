@@ -64,14 +64,19 @@ class Attempt:
         return json.dumps({"key": key, **fields})
 
 
-def attempt(subject: Claim, settings: dict[str, Any], seed: int = 0, *, beyond: bool = False) -> Attempt:
-    """Put a claim on trial at some settings; with `beyond` also at numbers that its annotations do not admit."""
+def attempt(
+    subject: Claim, settings: dict[str, Any], seed: int = 0, *, beyond: bool = False, trial: type[Trial] = Trial
+) -> Attempt:
+    """Put a claim on trial at some settings; with `beyond` also at numbers that its annotations do not admit.
+
+    `trial` may be one that decides otherwise.
+    """
     stated = claim(subject.id.removesuffix("-as-printed")) if subject.printed_form else subject
-    trial, rows, started = Trial(stated.id, seed), list[Row](), time.perf_counter()
+    held, rows, started = trial(stated.id, seed), list[Row](), time.perf_counter()
     outcome, why = "", ""
     try:
-        with beyond_limits() if beyond else nullcontext(), _in_time(), recorded(stated, trial, "") as rows:
-            stated.function(trial, **settings)
+        with beyond_limits() if beyond else nullcontext(), _in_time(), recorded(stated, held, "") as rows:
+            stated.function(held, **settings)
     except OutsideDomain as refusal:
         outcome, why, rows = "outside", _first_line(refusal), []
     except _Late:
@@ -87,7 +92,8 @@ def attempt(subject: Claim, settings: dict[str, Any], seed: int = 0, *, beyond: 
     known: dict[str, Any] = {"seconds": time.perf_counter() - started}
     if row := next((row for row in rows if row.id == subject.id), None):
         known |= {"verdict": row.verdict, "error": relative_error(row), "shown": _shown(row), "notices": row.notices}
-    known["tightness"] = max((one.tightness for one in trial.findings if one.tightness is not None), default=None)
+    ratios = [one.tightness for one in held.findings if one.procedure == "bound" and one.tightness is not None]
+    known["tightness"] = max(ratios, default=None)
     return Attempt(settings, seed, outcome, why, **known)
 
 

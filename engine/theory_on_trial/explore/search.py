@@ -56,7 +56,7 @@ class Searched:
         where: for each setting, in words, the values at which the claim was tried.
         seconds: what all took.
         failure: the failure, if there is any.
-        tightest: of a bound the largest lhs / rhs and its settings.
+        nearest: of a bound the trial of the largest lhs / rhs.
         limits: for each end of a domain, in words, whether the claim needs it.
         interrupted: whether Ctrl-C ended it.
     """
@@ -66,13 +66,22 @@ class Searched:
     where: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     failure: Failure | None = None
-    tightest: tuple[float, str] | None = None
+    nearest: Attempt | None = None
     limits: dict[str, str] = field(default_factory=dict)
     interrupted: bool = False
 
+    @property
+    def tightest(self) -> tuple[float, str] | None:
+        """Of a bound the largest lhs / rhs, one where it exceeds that by rounding, and its settings."""
+        if self.nearest is None or self.nearest.tightness is None:
+            return None
+        return min(self.nearest.tightness, 1.0), self.nearest.line
+
     def json(self) -> dict[str, Any]:
         """Return it ready for JSON."""
-        return asdict(self)
+        fields = asdict(self)
+        del fields["nearest"]
+        return fields | {"tightest": self.tightest}
 
     def __str__(self) -> str:
         """Return it in lines."""
@@ -138,8 +147,9 @@ def search(
     for done in tried:
         found.counts[done.outcome] = found.counts.get(done.outcome, 0) + 1
     found.where = _where(tried)
-    near = [(min(one.tightness, 1.0), one.line) for one in tried if one.tightness is not None and not found.failure]
-    found.tightest = max(near, default=None) if subject.kind == "bound" else None
+    if subject.kind == "bound" and not found.failure:
+        near = {one.tightness: one for one in reversed(tried) if one.tightness is not None}
+        found.nearest = near[max(near)] if near else None
     found.seconds = time.perf_counter() - started
     return found
 

@@ -1,4 +1,4 @@
-"""What the falsifier's record adds to a row of the ledger: the largest ratio that a search has found.
+"""What the falsifier's record adds to a row of the ledger: the largest ratio that its search has found.
 
 The ledger itself holds what its own trial found, and reads no record.
 """
@@ -12,7 +12,7 @@ from theory_on_trial.repository.records import read, stale
 
 
 def beside_search(row: Row, folder: Path) -> Row:
-    """Return the row of a bound with the largest lhs / rhs of its trial or of the searches in a folder of records."""
+    """Return the row of a bound with the largest lhs / rhs of its trial or of the search in a folder of records."""
     if row.kind != "bound" or row.id.endswith("-as-printed"):
         return row
     searched = tightest(row.id, folder)
@@ -27,14 +27,12 @@ def tightest(claim: str, folder: Path) -> tuple[float, str] | None:
 
     What was found on an earlier source says nothing of the present one, and does not count.
     """
-    return max(_searched(folder).get(claim, []), default=None)
+    return _searched(folder).get(claim)
 
 
 @cache
-def _searched(folder: Path) -> dict[str, list[tuple[float, str]]]:
-    table = read(folder / "falsifier.json") or {"rows": []}
-    found: dict[str, list[tuple[float, str]]] = {}
-    for row, old in zip(table["rows"], stale(table, folder.parent), strict=True):
-        if row[2] is not None and not old:
-            found.setdefault(row[0], []).append((row[2], row[4]))
-    return found
+def _searched(folder: Path) -> dict[str, tuple[float, str]]:
+    table = read(folder / "falsifier.json") or {"columns": [], "rows": []}
+    rows = [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
+    fresh = [row for row, old in zip(rows, stale(table, folder.parent), strict=True) if not old]
+    return {row["claim"]: (ratio, row["where"]) for row in fresh if (ratio := row["tightest lhs / rhs"]) is not None}

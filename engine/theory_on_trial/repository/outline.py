@@ -49,7 +49,7 @@ def places(paper: str, folder: Path | None = None) -> list[Path]:
 def beside(paper: str, name: str, folder: Path | None = None) -> Path:
     """Return where a file that accompanies a paper's claims lies, whether it is there or not.
 
-    In the package of its checks, `test_he/searches.py`, or beside the module, `searches_he.py` with `test_he.py`.
+    In the package of its checks, `test_he/routes.json`, or beside the module, `routes_he.json` with `test_he.py`.
     Raises ValueError for a paper without claims.
     """
     found = places(paper, folder)

@@ -25,8 +25,8 @@ _NO_TESTS = 5  # pytest's exit status where nothing was collected
 
 
 def files(paper: Paper) -> list[str]:
-    """What the templates have and the paper lacks; of routes and searches their own steps speak."""
-    wanted = [template for template in templates() if not Path(template).name.startswith(("routes", "searches"))]
+    """What the templates have and the paper lacks; of routes their own step speaks."""
+    wanted = [template for template in templates() if not Path(template).name.startswith("routes")]
     lacking = [paper.places(template)[0] for template in wanted if not any(map(Path.exists, paper.places(template)))]
     return [f"there is no {path.relative_to(paper.folder)}" for path in lacking]
 
@@ -161,8 +161,8 @@ def routes(paper: Paper) -> list[str]:
 
 
 def bounds(paper: Paper) -> list[str]:
-    """Bounds that the falsifier does not search, and what it finds against the others."""
-    return paper.ask("falsify", f"unsearched({paper.name!r}) + falsify.unexpected({paper.name!r})")
+    """What the falsifier finds against the bounds."""
+    return paper.ask("falsify", f"unexpected({paper.name!r})")
 
 
 def tests(paper: Paper) -> list[str]:
