@@ -3,7 +3,10 @@
 Compiled programs are kept on disk: a simulator that several files test is compiled once.
 """
 
+import pytest
 from shapes import CALLS, check_shapes
+
+pytest.register_assert_rewrite("promises")
 
 check_shapes(["theory", "sims", "own_data"])
 

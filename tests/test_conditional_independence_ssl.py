@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from promises import Case, promises
 from scipy.stats import binom
 
 from own_data import conditional_independence_ssl as tool
 from sims import conditional_independence_ssl as observed
 from theory import conditional_independence_ssl as predicted
 from theory_on_trial.base.mapping import map_cells
-from theory_on_trial.testing.promises import Case, promises
 
 KEY, RNG = jax.random.key(0), np.random.default_rng(0)
 WORLD = observed.gaussian_world(0.3)

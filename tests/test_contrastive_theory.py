@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from promises import Case, promises
 from scipy.integrate import quad
 from scipy.stats import binom
 
@@ -16,7 +17,6 @@ from own_data import contrastive_theory as tool
 from sims import contrastive_theory as observed
 from theory import contrastive_theory as predicted
 from theory_on_trial.base.mapping import map_cells
-from theory_on_trial.testing.promises import Case, promises
 
 GENERATOR = np.random.default_rng(0)
 WEIGHTS = np.array([0.5, 0.3, 0.2])

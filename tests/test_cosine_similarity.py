@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from promises import Case, promises
 
 from own_data import cosine_similarity as tool
 from sims import cosine_similarity as observed
 from theory import cosine_similarity as predicted
-from theory_on_trial.testing.promises import Case, promises
 
 GENERATOR = np.random.default_rng(0)
 X = GENERATOR.normal(size=(40, 7)) * [3, 2.3, 2, 1.3, 1, 0.7, 0.4] @ np.linalg.qr(GENERATOR.normal(size=(7, 7)))[0]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from promises import Case, promises
 from scipy.integrate import quad
 from scipy.stats import binom, norm
 
@@ -16,7 +17,6 @@ from own_data import denoising_posterior as tool
 from sims import denoising_posterior as observed
 from sims.denoising_posterior.mixtures import posterior_parts, solved
 from theory import denoising_posterior as predicted
-from theory_on_trial.testing.promises import Case, promises
 from theory_on_trial.testing.suite import check_readable
 
 LINE = np.ones(1)

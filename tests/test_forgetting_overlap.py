@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from promises import Case, promises
 from scipy.linalg import subspace_angles
 
 from own_data import forgetting_overlap as tool
 from sims import forgetting_overlap as observed
 from theory import forgetting_overlap as predicted
-from theory_on_trial.testing.promises import Case, promises
 from theory_on_trial.testing.suite import check_readable
 
 sizes = st.integers(1, 7)

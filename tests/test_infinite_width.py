@@ -5,12 +5,12 @@ import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from promises import Case, promises
 from scipy.stats import binom, ks_2samp
 
 from own_data import infinite_width as tool
 from sims import infinite_width as observed
 from theory import infinite_width as predicted
-from theory_on_trial.testing.promises import Case, promises
 
 X = np.array([1, -1, 0.5, 1, -0.5, 1, -1, 0.5])
 Y = 1.5 * X

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from promises import Case, promises
 from scipy.stats import binom, chi
 
 from own_data import low_dim_diffusion as tool
 from sims import low_dim_diffusion as observed
 from theory import low_dim_diffusion as predicted
-from theory_on_trial.testing.promises import Case, promises
 
 
 def basis(generator, ambient, dim):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from promises import Case, promises
 from scipy.stats import binom
 
 from own_data import multicalibration_boosting as tool
@@ -15,7 +16,6 @@ from paper_checks.test_multicalibration_boosting.test_claims import sampled_leve
 from sims import multicalibration_boosting as observed
 from theory import multicalibration_boosting as predicted
 from theory_on_trial import Trial
-from theory_on_trial.testing.promises import Case, promises
 
 SEEDS = st.integers(0, 10**6)
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from promises import Case, promises
 from scipy.optimize import minimize
 from scipy.stats import binom, special_ortho_group
 
 from own_data import representation_game as tool
 from sims import representation_game as observed
 from theory import representation_game as predicted
-from theory_on_trial.testing.promises import Case, promises
 
 STEEP = np.array([3.2, 3.0, 2.2, 2.0, 1.0, 0.1])
 WORLD = observed.drawn_world(0, 6)

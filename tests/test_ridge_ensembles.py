@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from promises import Case, promises
 from scipy.stats import binom
 
 from own_data import ridge_ensembles as tool
 from sims import ridge_ensembles as observed
 from theory import ridge_ensembles as predicted
-from theory_on_trial.testing.promises import Case, promises
 
 LAW = predicted.Population(np.array([0.5, 4]), np.array([0.5, 0.5]), np.array([0.2, 0.8]), 1.0, 0.25)
 EQUAL = predicted.Population(np.ones(1), np.ones(1), np.ones(1), 1.0, 0.25)

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from promises import Case, promises
 from sklearn.linear_model import Lasso
 
 from own_data import sequential_attention as tool
 from sims import sequential_attention as observed
 from theory import sequential_attention as predicted
-from theory_on_trial.testing.promises import Case, promises
 from theory_on_trial.testing.suite import check_readable
 
 mpl.use("Agg")

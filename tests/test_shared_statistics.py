@@ -1,10 +1,10 @@
 """Hostile input for the statistics that several papers share."""
 
 import numpy as np
+from promises import Case, promises
 
 from sims import wishart
 from sims.naive_bayes_vs_logistic import sizes
-from theory_on_trial.testing.promises import Case, promises
 
 
 def errors_at(size):

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from promises import Case, promises
 from scipy.stats import binom
 
 from own_data import unconstrained_cca as tool
 from sims import unconstrained_cca as observed
 from theory import unconstrained_cca as predicted
-from theory_on_trial.testing.promises import Case, promises
 
 RHO = np.array([0.9, 0.6, 0.3])
 BEST = np.sqrt(RHO / 2)

@@ -1,11 +1,18 @@
 """Settings of the test run: those that all suites share, and jaxtyping's shapes checked as the tests run."""
 
 import os
+import sys
+from pathlib import Path
 
 # OpenBLAS reads it once, when it is loaded: two test processes on two cores must not start four threads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+sys.path.append(str(Path(__file__).parents[2] / "tests"))  # `promises`, which the tests of the papers share
+
+import pytest
 from jaxtyping import install_import_hook
+
+pytest.register_assert_rewrite("promises")
 
 NUMERICAL = ("sweep", "base.mapping", "base.precision", "own_data")
 install_import_hook([f"theory_on_trial.{name}" for name in NUMERICAL], "theory_on_trial.testing.suite.typechecker")

@@ -71,12 +71,6 @@ def test_list_prints_one_line_per_claim(here, capsys):
     assert capsys.readouterr().out == ""
 
 
-def test_another_repository_is_named_by_its_root(repository, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    assert main(["show", "verification.sums.triangle", "--root", str(repository)]) == 0
-    assert "|a + b| <= |a| + |b|." in capsys.readouterr().out
-
-
 def shown(text):
     return dict(line.strip().split("  ", 1) for line in text.splitlines() if line.strip())
 

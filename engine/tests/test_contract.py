@@ -17,6 +17,8 @@ import scipy.sparse
 from hypothesis import given
 from hypothesis import strategies as st
 from jaxtyping import Float, Int, Key, ScalarLike
+from promises import Case, judged, promises, refusals, undeclared
+from strategies import Unknown, arguments, values
 
 from theory_on_trial.base.arrays import AnyArray, FloatType
 from theory_on_trial.contract import (
@@ -42,8 +44,6 @@ from theory_on_trial.contract import (
     guarded,
     require,
 )
-from theory_on_trial.testing.promises import Case, judged, promises, refusals, undeclared
-from theory_on_trial.testing.strategies import Unknown, arguments, values
 
 KEY = jax.random.key(0)
 Vector = Float[np.ndarray, " entries"]
@@ -476,7 +476,7 @@ def endless(x: NonNegative) -> float:
     ],
 )
 def test_a_broken_promise_is_caught(monkeypatch, function, given, case, complaint):
-    monkeypatch.setattr("theory_on_trial.testing.promises.SECONDS", 0.2)
+    monkeypatch.setattr("promises.SECONDS", 0.2)
     found = judged(function, given, case)[0]
     assert found.startswith(complaint)
     assert bool(found) == bool(complaint)

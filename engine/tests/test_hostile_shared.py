@@ -4,11 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from promises import Case, hostile, judged
 
 from theory_on_trial.base.mapping import map_cells, resolve_mode
 from theory_on_trial.base.precision import require_float64
 from theory_on_trial.sweep import sweep
-from theory_on_trial.testing.promises import Case, hostile, judged
 
 
 def noisy(key, rate, power):

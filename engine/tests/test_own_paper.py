@@ -134,50 +134,6 @@ def test_list_and_show_find_the_claims(programs, namespaces):
     assert "[40-10]" not in shown
 
 
-def test_run_draws_what_the_whole_run_drew(programs, namespaces):
-    """A row's numbers follow from its id and the seed, whatever else is run."""
-    printed = run(programs, namespaces, "theory-on-trial", "run", "networks.second_moment[2]")
-    found = rows(namespaces / "ledger.json")
-    assert f"measured  {found['networks.second_moment[2]']['measured']!r}\n" in printed
-    assert "command  pytest" in printed
-    inputs = {found[f"networks.second_moment[{depth}]"]["predicted"] for depth in (1, 2, 3)}
-    assert len(inputs) == 3
-    with_setting = run(programs, namespaces, "theory-on-trial", "run", "information.infonce", "--set", "batch=4")
-    assert "predicted  1.386" in with_setting
-
-
-def test_report_is_one_page_of_the_claims_asked_for(programs, namespaces):
-    run(programs, namespaces, "theory-on-trial", "report", "networks.html", "networks")
-    page = (namespaces / "networks.html").read_text()
-    assert "networks.second_moment[3]" in page
-    assert "spectra.edge" not in page
-
-
-def test_compare_sees_one_row_of_a_parametrised_claim(programs, namespaces, packages):
-    ours, changed = namespaces / "ledger.json", packages / "changed.json"
-    assert "no difference" in run(programs, namespaces, "theory-on-trial", "compare", ours, packages / "ledger.json")
-    ledger = json.loads(ours.read_text())
-    next(row for row in ledger["claims"] if row["id"] == "regression.ridgeless[10-40]")["verdict"] = "REFUTED"
-    changed.write_text(json.dumps(ledger))
-    found = run(programs, namespaces, "theory-on-trial", "compare", ours, changed, status=1)
-    assert "regression.ridgeless[10-40]: VERIFIED → REFUTED" in found
-
-
-@pytest.mark.parametrize(
-    ("asked", "expected"),
-    [
-        (("-m", "fast and bound"), {"averages.bernstein", "descent.worst_case", "information.infonce"}),
-        (
-            ("-k", "networks.second_moment[3] or averages.monte-carlo"),
-            {"networks.second_moment[3]", "averages.monte-carlo"},
-        ),
-    ],
-)
-def test_markers_and_ids_select(programs, packages, asked, expected):
-    pytest_in(programs, packages, *asked, "--trial-ledger", "some.json")
-    assert set(rows(packages / "some.json")) == expected
-
-
 # ------------------------------------------------------------------------------------------------- the page, the README
 
 
@@ -216,50 +172,12 @@ def test_sum(trial):
 """
 
 
-@pytest.mark.parametrize("regular", [False, True])
-def test_files_of_one_name_have_ids_of_their_own(programs, tmp_path, regular):
-    write(tmp_path, a__test_x=CLAIM, b__test_x=CLAIM)
-    for name in ("a", "b") * regular:
-        (tmp_path / name / "__init__.py").touch()
-    pytest_in(programs, tmp_path, *[] if regular else ["--import-mode=importlib"], "--trial-ledger", "ledger.json")
-    assert list(rows(tmp_path / "ledger.json")) == ["a.x.sum", "b.x.sum"]
-
-
 def test_claims_are_found_and_imported_where_pytest_is_told_to_look(programs, tmp_path):
     settings = "testpaths = ['packages/*/tests']\npythonpath = ['src']\n"
     write(tmp_path, settings, packages__one__tests__test_x="import mine\n" + CLAIM, src__mine="")
     assert "VERIFIED" in run(programs, tmp_path, "theory-on-trial", "run", "packages.one.x.sum")
     code = "from theory_on_trial import claim; print(claim('packages.one.x.sum').run().verdict)"
     assert python(programs, tmp_path, code) == "VERIFIED"
-
-
-def test_a_second_claim_of_one_id_is_an_error_that_names_both(programs, tmp_path):
-    write(tmp_path, tests__test_x=CLAIM, checks__test_x=CLAIM)
-    printed = pytest_in(programs, tmp_path, "--import-mode=importlib", status=2)
-    assert "two claims are called x.sum" in printed
-    assert all(str(Path(folder, "test_x.py")) + ":4" in printed for folder in ("tests", "checks"))
-
-
-def test_each_row_of_a_parametrised_claim_draws_for_itself(programs, tmp_path):
-    text = """
-import pytest
-from theory_on_trial import claim, paper
-
-@pytest.fixture
-def drawn(trial):
-    return trial.generator("x").uniform()
-
-@pytest.mark.parametrize("copy", [1, 2])
-@claim(paper("somewhere"), kind="identity")
-def test_same(trial, drawn, copy):
-    '''A number is itself.'''
-    trial.identity(drawn, drawn, ops=1, controls={"one more": drawn + 1})
-"""
-    write(tmp_path, tests__test_x=text)
-    pytest_in(programs, tmp_path, "--trial-ledger", "ledger.json")
-    found = rows(tmp_path / "ledger.json")
-    assert list(found) == ["x.same[1]", "x.same[2]"]
-    assert found["x.same[1]"]["measured"] != found["x.same[2]"]["measured"]
 
 
 def test_a_claim_that_a_plugin_runs_again_has_one_row(programs, tmp_path):

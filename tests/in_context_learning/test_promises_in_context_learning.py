@@ -6,11 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from promises import Case, promises
 
 import own_data.in_context_learning as tool
 import theory.in_context_learning as predicted
 from sims import in_context_learning as observed
-from theory_on_trial.testing.promises import Case, promises
 
 NO_MEAN_SQUARE = "where least squares has no mean square"
 NEVER_NEGATIVE = """

@@ -3,11 +3,11 @@
 import jax
 import numpy as np
 import pytest
+from promises import Case, promises
 
 from own_data import jepa_bias as tool
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
-from theory_on_trial.testing.promises import Case, promises
 
 LATE = "where it is never reached, and beyond float64"
 COVARIANCES = [np.array([[2.0, 0.5], [0.5, 1.0]]), np.array([[1.0, 0.25], [0.25, 0.5]])]

@@ -7,13 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from promises import Case, promises
 from theory_instances import hard_law, reference_pair
 
 from own_data import mixup as tool
 from sims import mixup as observed
 from sims.mixup import tail_sampler
 from theory import mixup as predicted
-from theory_on_trial.testing.promises import Case, promises
 
 SIGMA = np.array([[1.0, 0.25, 0.0], [0.25, 2.0, 0.5], [0.0, 0.5, 0.75]])
 PAIR = predicted.GaussianPair(np.array([1.0, 0.5, -0.25]), SIGMA, 2.0)

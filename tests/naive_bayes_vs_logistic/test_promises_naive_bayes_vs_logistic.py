@@ -5,12 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
+from promises import Case, promises
 from sklearn.datasets import load_iris
 
 from own_data import naive_bayes_vs_logistic as tool
 from sims import naive_bayes_vs_logistic as observed
 from theory import naive_bayes_vs_logistic as predicted
-from theory_on_trial.testing.promises import Case, promises
 
 BINARY = predicted.BinaryFeatures(np.array([[0.25, 0.5], [0.5, 0.75]]))
 CURVES = tool.learning_curves(

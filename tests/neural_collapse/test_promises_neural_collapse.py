@@ -4,11 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from promises import Case, promises
 
 from own_data import neural_collapse as tool
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
-from theory_on_trial.testing.promises import Case, promises
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from promises import Case, promises
 
 from own_data import predictive_multiplicity as tool
 from sims import predictive_multiplicity as observed
 from theory import predictive_multiplicity as predicted
-from theory_on_trial.testing.promises import Case, promises
 
 LAW = {"joint": np.array([[[0.1, 0.05], [0.05, 0.2]], [[0.1, 0.15], [0.2, 0.15]]])}
 RULE = LAW | {"acceptance": np.array([0.5, 0.25])}

@@ -3,11 +3,11 @@
 import jax
 import numpy as np
 import pytest
+from promises import Case, promises
 
 from own_data import random_walk_pca as tool
 from sims import random_walk_pca as observed
 from theory import random_walk_pca as predicted
-from theory_on_trial.testing.promises import Case, promises
 
 WARNS = Case(warns="the dimension is small, or the components are many")
 NOISE = np.random.default_rng(0).normal(size=(16, 40))

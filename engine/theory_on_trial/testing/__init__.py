@@ -1,1 +1,1 @@
-"""What test suites share: promises of public functions, admissible arguments, a Python that starts in a moment."""
+"""What test suites share: settings, small repositories, a Python that starts in a moment."""

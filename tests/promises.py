@@ -24,9 +24,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from strategies import Unknown, arguments
 
 from theory_on_trial.contract import Argument, Interval, contract_of, guarded
-from theory_on_trial.testing.strategies import Unknown, arguments
 
 SECONDS = 20  # of the processor; no answer by then counts as an endless loop
 HEADROOM = 2 << 30  # bytes a call may take: beyond, memory is refused, so that a huge size cannot take the machine down
