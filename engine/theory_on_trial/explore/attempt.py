@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from theory_on_trial.decide.decision import Finding
 from theory_on_trial.ledger import Row, brief, brief_interval
 from theory_on_trial.trial.decisions import Trial
 from theory_on_trial.trial.domain import OutsideDomain, beyond_limits
@@ -20,6 +21,8 @@ from theory_on_trial.trial.registry import Claim, claim, recorded
 
 LIMIT = 60
 """How many seconds one trial may take."""
+_HIDDEN = 1e-6
+"""A ratio of which rounding may make up as much is not known."""
 MEMORY = 12 * 2**30
 """How many bytes a process may address: a claim that wants more must say so in its domain."""
 
@@ -92,9 +95,19 @@ def attempt(
     known: dict[str, Any] = {"seconds": time.perf_counter() - started}
     if row := next((row for row in rows if row.id == subject.id), None):
         known |= {"verdict": row.verdict, "error": relative_error(row), "shown": _shown(row), "notices": row.notices}
-    ratios = [one.tightness for one in held.findings if one.procedure == "bound" and one.tightness is not None]
-    known["tightness"] = max(ratios, default=None)
+    known["tightness"] = max((one for one in map(_ratio, held.findings) if one is not None), default=None)
     return Attempt(settings, seed, outcome, why, **known)
+
+
+def _ratio(finding: Finding) -> float | None:
+    """The largest lhs / rhs of a bound where rounding leaves it known; None where there is none."""
+    if finding.procedure != "bound":
+        return None
+    interval = finding.interval
+    sides = (interval.estimate, interval.low, interval.high, finding.prediction.value)
+    left, low, high, right = np.broadcast_arrays(*(np.asarray(one, float) for one in sides))
+    known = (right > 0) & (high - low < _HIDDEN * right)
+    return float(np.max(left[known] / right[known])) if known.any() else None
 
 
 def relative_error(row: Row) -> tuple[float, float, float] | None:
