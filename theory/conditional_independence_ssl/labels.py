@@ -54,9 +54,6 @@ def break_even(dim: Width, rank: Width, noise: Positive, error: NonNegative, *, 
     more with an intercept. Infinite where a = 0 and r < d1. Derived here.
 
     Raises ValueError for more features than the input has.
-
-    >>> break_even(10, 6, 0.5, 0.05)
-    51.0
     """
     require(rank <= dim, f"rank must be at most dim, got {rank} and {dim}")
     saved = noise * (dim - rank)
@@ -85,9 +82,6 @@ def learned_pretext_error(n_pairs: Labels, dim: Width, kept: Natural, noise: Non
     The pretext is cut to `kept` directions. To first order in 1 / n1, where the true pretext has a = 0; `noise` is
     `pretext_noise`. Put it into `excess_risk` with rank `kept`. Derived here. Raises ValueError for kept > d1, and up
     to n1 = d1 + 1, where the mean is infinite.
-
-    >>> learned_pretext_error(111, 10, 2, 2.0)
-    0.16
     """
     require(kept <= dim, f"kept must be at most dim, got {kept} and {dim}")
     require(n_pairs > dim + 1, f"n_pairs must exceed dim + 1, or the mean is infinite, got {n_pairs} and {dim}")

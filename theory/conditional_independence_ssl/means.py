@@ -28,9 +28,6 @@ def posterior(
     """The posterior p = A^+ psi at each point, if X1 and X2 are independent given Y.
 
     Raises ValueError unless A has the rank of the number of classes. Source: notes on Lee et al. 2021; derived here.
-
-    >>> posterior([[1.0, 0.0], [1.0, 2.0]], [[0.25, 1.75]]).round(12).tolist()
-    [[0.25, 0.75]]
     """
     _singular_values(class_means)
     return pretext @ np.linalg.pinv(class_means, rcond=CUTOFF).T
@@ -46,9 +43,6 @@ def approximation_error(
 
     T = `merged` adds up classes that the label does not tell apart, such as the values of a latent variable given which
     X1 and X2 are independent; without it T = 1. Zero where the rows of T are combinations of those of A. Derived here.
-
-    >>> round(approximation_error([[0.3, 0.2], [0.2, 0.3]], [[1.0, 1.0]]), 12)
-    0.1
     """
     root = _root(posterior_moment)
     target = root if merged is None else merged @ root

@@ -27,11 +27,7 @@ def chi_squared(joint: Joint) -> float:
 
 @guarded
 def gaussian_chi_squared(correlation: Correlation) -> float:
-    """chi^2 = rho^2 / (1 - rho^2) of a normal pair. Source: Gaussian integral of r.
-
-    >>> round(gaussian_chi_squared(0.4), 4)
-    0.1905
-    """
+    """chi^2 = rho^2 / (1 - rho^2) of a normal pair. Source: Gaussian integral of r."""
     return float(correlation**2 / (1 - correlation**2))
 
 

@@ -73,10 +73,6 @@ def diagonal_gauge_range(first: Pairs, second: Pairs, condition: Condition) -> R
     2 N / (t A + B / t): the first of the coordinates, sorted by 2 u v / (t u^2 + v^2 / t), have g = K there. The
     maximum is sought on ever finer steps d of ln t, leaving out only what cosh(d / 2) h does not lift to the best
     known. The lower end is minus the upper one of (u, -v). Source: derived here.
-
-    >>> low, _ = diagonal_gauge_range([[1.0, 1.0]], [[1.0, 2.0]], 100.0)
-    >>> bool(abs(low[0] - 2 * 2**0.5 / 3) < 1e-12)
-    True
     """
     u, v = _unit(first), _unit(second)
     high = [_upper(*pair, condition) for pair in zip(u, v, strict=True)]

@@ -35,9 +35,6 @@ def contraction(eigenvalues: Spectrum, rank: Rank) -> float:
 
     The angle is that to the span of the r leading eigenvectors of a symmetric matrix; no start does worse, and nearly
     all come to this factor. Raises ValueError unless more than r eigenvalues are given. Source: standard.
-
-    >>> contraction([4.0, 3.0, 1.0], 2)
-    0.3333333333333333
     """
     require(rank < len(eigenvalues), f"rank must be less than the {len(eigenvalues)} eigenvalues, got {rank}")
     falling = np.sort(eigenvalues)[::-1]

@@ -22,9 +22,6 @@ def step_error(sigma: Noise, derivative: Derivative, step: Step, stencil: Stenci
         stencil: that of `_calc_fourth_moments` in the released code, or that of its notebook.
 
     In unit^4. Source: Taylor's theorem, on the stencils of the released code.
-
-    >>> step_error(1.0, 16.0, 0.5, "central"), step_error(1.0, 16.0, 0.5, "one-sided")
-    (0.5, 4.0)
     """
     size = step**2 / 8 if stencil == "central" else step / 2
     return float(np.float64(sigma) ** 6 * derivative * size)
@@ -35,8 +32,5 @@ def rounding_error(sigma: Noise, mean: Derivative, step: Step) -> float:
     """8 eps |mu_1| sigma^6 / c^3 with eps = 2^-52, to an order of magnitude, in unit^4.
 
     The weights 1, 3, 3, 1 of the third difference, each on a mean that is off in its last digit. Source: derived here.
-
-    >>> rounding_error(1.0, -1.0, 1.0) == 2.0**-49
-    True
     """
     return float(8 * EPSILON * abs(np.float64(mean)) * np.float64(sigma) ** 6 / np.float64(step) ** 3)

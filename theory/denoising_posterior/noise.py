@@ -16,9 +16,6 @@ def residual_variance(sigma: Noise, trace: Trace, dim: Count) -> float:
     """E|y - mu_1|^2 / d = sigma^2 (1 - E tr J / d) of the posterior mean: sigma^2 less the least squared error per d.
 
     Source: derived here, from Tweedie's formula and an integration by parts.
-
-    >>> residual_variance(2.0, 1.0, 4)
-    3.0
     """
     return float(sigma**2 * (1 - trace / dim))
 
@@ -28,9 +25,6 @@ def noise_variance(square: MeanSquare, trace: Trace, dim: Count) -> float:
     """sigma^2 from the mean of |y - mu_1|^2 and that of tr J: their ratio of sums, |y - mu_1|^2 / (d - tr J).
 
     A mean of ratios would be another number. Raises ValueError unless tr J < d. Source: `residual_variance`, solved.
-
-    >>> noise_variance(12.0, 1.0, 4)
-    4.0
     """
     require(trace < dim, f"trace must be below the dimension {dim}, got {trace}")
     return float(np.float64(square) / (dim - trace))
@@ -47,8 +41,5 @@ def residual_of_denoiser(sigma: Noise, error: MeanSquare, trace: Trace, dim: Cou
         dim: d.
 
     Source: Stein's lemma.
-
-    >>> residual_of_denoiser(1.0, 0.5, 1.0, 2)
-    0.5
     """
     return float(sigma**2 * dim + error - 2 * sigma**2 * trace)

@@ -13,9 +13,6 @@ def angle_bound(features_s: FirstFeatures, features_t: SecondFeatures) -> float:
 
     Equality where the first task's top direction is the aligned one. With more inputs than features in both tasks
     together the angle is 0, and says nothing. Source: quoted of Doan et al. 2021, the constant derived here.
-
-    >>> round(angle_bound([[3.0, 0, 0], [0, 2.0, 0]], [[0.8, 0, 0.6]]), 12)
-    5.76
     """
     return float(np.linalg.norm(features_s, 2) ** 2 * np.sum(cosines(features_s, features_t)[:1] ** 2))
 
@@ -25,9 +22,6 @@ def memory_bound(features_s: FirstFeatures, memory: Memory) -> float:
     """sigma_{k+1}^2, the largest of what the k leading right singular vectors of phi_S leave; 0 from its rank on.
 
     Source: quoted of Doan et al. 2021.
-
-    >>> memory_bound([[3.0, 0.0], [0.0, 2.0]], 1)
-    4.0
     """
     return float(np.sum(parts_of(features_s).values[memory : memory + 1] ** 2))
 

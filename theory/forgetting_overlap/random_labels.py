@@ -44,9 +44,6 @@ def independent_forgetting(angle: Angle) -> float:
     """E Delta / r = cos^2 theta of two orthonormal r-dimensional feature sets, residual N(0, I), no ridge.
 
     Source: `random_forgetting`, all of whose weights are cos^2 theta.
-
-    >>> round(independent_forgetting(0.25 * np.pi), 12)
-    0.5
     """
     return float(np.cos(angle) ** 2)
 
@@ -57,8 +54,5 @@ def teacher_forgetting(angle: Angle) -> float:
 
     The residual is then B (I - A^T A) w*, whose variance is sin^2 theta: tasks that agree have none. Zero at both ends,
     largest at 45 degrees. Source: derived here.
-
-    >>> round(teacher_forgetting(0.25 * np.pi), 12)
-    0.25
     """
     return float(np.cos(angle) ** 2 * np.sin(angle) ** 2)

@@ -72,9 +72,6 @@ def feature_exponent(a: Exponents, b: Exponents, c: RateExponent) -> Float[np.nd
 
     r = min(a + b, 2 a + c) + c - 1 + min over hidden l of (2 a_l + [l = 1]), a and b without index of the readout.
     Raises ValueError for fewer than two layers. Source: recalled.
-
-    >>> float(feature_exponent(*named_scaling("NTK")))
-    0.5
     """
     readout = np.minimum(a[..., -1] + b[..., -1], 2 * a[..., -1] + c)
     return np.asarray(readout + c - 1 + _first_mover(a))

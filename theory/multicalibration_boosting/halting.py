@@ -17,9 +17,6 @@ def grid(alpha: Scale, bound: Scale) -> int:
     """M = ceil(2 B / alpha), the number of steps of the rounding grid. Raises ValueError for alpha above B.
 
     Source: recalled: rounding then moves predictions by no more than half the tolerance. K2 never exceeds B.
-
-    >>> grid(0.03, 1.0)
-    67
     """
     require(alpha <= bound, f"alpha must be at most bound, which K2 never exceeds, got {alpha} and {bound}")
     return math.ceil(2 * Fraction(float(bound)) / Fraction(float(alpha)))
@@ -37,9 +34,6 @@ def most_rounds(alpha: Scale, bound: Scale) -> float:
 
     The error of the constant 1/2 is at most 1/4 above the best, and each accepted round takes more than alpha / (2 B)
     of that. Source: derived here; 2 B / alpha is commonly recalled, and larger.
-
-    >>> most_rounds(0.03, 1.0)
-    17.0
     """
     return float(math.ceil(Fraction(float(bound)) / (2 * Fraction(float(alpha)))))
 

@@ -148,9 +148,6 @@ def pair_excess(spectrum: Spectrum, horizon: Horizon) -> float:
     that threshold to lambda_2 above, and the excess is D lambda_2 / ((lambda_1 + lambda_2) T), or -D lambda_1 over
     that: like T^(-1/2) where the threshold, which grows like T^(1/2), is beyond the sum, and like 1 / T before. Raises
     ValueError unless there are two tasks of positive eigenvalues. Source: derived here.
-
-    >>> round(pair_excess([2.0, 1.0], 1000), 9)
-    0.006333333
     """
     require(len(spectrum) == 2 and spectrum.min() > 0, f"spectrum must hold two positive eigenvalues, got {spectrum}")
     large, small = falling(spectrum, 1)

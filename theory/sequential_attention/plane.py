@@ -20,9 +20,6 @@ def rising_share(cosine: Cosine) -> float:
     """The share of directions of y, in the plane of two unit columns, for which lambda_1 rises from round 1 to 2.
 
     (2 / pi) (atan sqrt((1 + |rho|) / (1 - |rho|)) - atan (1 / sqrt(1 - rho^2))). Source: derived here.
-
-    >>> round(rising_share(0.6), 4)
-    0.1344
     """
     rho = abs(cosine)
     outer, inner = np.sqrt((1 + rho) / (1 - rho)), 1 / np.sqrt((1 - rho) * (1 + rho))
@@ -34,9 +31,6 @@ def mean_rising_share(rows: Rows) -> float:
     """Its mean over pairs of random directions in R^n: asin rho has the density ~ cos^(n-2).
 
     In space it is sqrt 2 - 1 - 1 / pi. Numerical; source: derived here.
-
-    >>> round(mean_rising_share(3), 4)
-    0.0959
     """
     angles, weights = _angles(rows)
     return float(np.average([rising_share(float(np.sin(angle))) for angle in angles], weights=weights))
@@ -48,9 +42,6 @@ def differing_share(first: Length, second: Length) -> float:
 
     Of which P x, orthogonal to each other, have these lengths: (2 / pi) |atan(first / second) - pi / 4|.
     Source: derived here.
-
-    >>> round(differing_share(0.6, 1.0), 4)
-    0.156
     """
     return float(2 / np.pi * abs(np.arctan2(first, second) - np.pi / 4))
 
@@ -62,9 +53,6 @@ def mean_differing_share(rows: Rows) -> float:
     The mean of |t| / pi, t of density ~ cos^(n-2) on (-pi / 2, pi / 2): 1 / 4 in the plane, 1 / 2 - 1 / pi in space.
     What two columns have along y is in a ratio R of Cauchy's law, what they have across it in a ratio Q, and the picks
     differ where 1 < R < Q or Q < R < 1; t is 2 atan Q - pi / 2. Numerical; source: derived here.
-
-    >>> round(mean_differing_share(2), 12)
-    0.25
     """
     angles, weights = _angles(rows)
     return float(np.average(angles, weights=weights) / np.pi)

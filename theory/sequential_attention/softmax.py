@@ -49,9 +49,6 @@ def features_chosen(features: Number, at_once: Number) -> int:
     """How many of k features are chosen in the end: m ceil(k / m^2), as phases are compared with features.
 
     Raises ValueError unless m divides k. Source: the code's schedule.
-
-    >>> features_chosen(6, 2), features_chosen(10, 5), features_chosen(10, 1)
-    (4, 5, 10)
     """
     require(features % at_once == 0, f"at_once must divide features, got {at_once} and {features}")
     return at_once * -(-features // at_once**2)

@@ -32,11 +32,7 @@ def flow_gram(A: Numerator, start: Weights, time: NonNegative) -> Float[np.ndarr
 
 @guarded
 def aligned_strength(eigenvalue: float, start: Positive, time: NonNegative) -> float:
-    """x(t) = |w|^2 of one column that starts along an eigenvector: lambda / (1 + (lambda / x0 - 1) exp(-8 lambda t)).
-
-    >>> round(aligned_strength(0.9, 0.01, 1.0), 4)
-    0.8439
-    """
+    """x(t) = |w|^2 of a column that starts along an eigenvector: lambda / (1 + (lambda / x0 - 1) exp(-8 lambda t))."""
     decay = np.exp(-8 * abs(eigenvalue) * time)
     limit = _grown_over(np.array([-abs(eigenvalue)]), time)[0]
     return float(1 / (decay / start + limit) if eigenvalue > 0 else decay / (1 / start + limit))

@@ -58,11 +58,7 @@ def loss_by_distance(A: Numerator, B: Denominator, W: Weights) -> float:
 
 @guarded
 def least_loss(eigenvalues: Eigenvalues, n_columns: Columns) -> float:
-    """The minimum of L: minus the squares of the K largest eigenvalues, negative ones counted as zero.
-
-    >>> least_loss([3.0, 2.0, -1.5], 3)
-    -13.0
-    """
+    """The minimum of L: minus the squares of the K largest eigenvalues, negative ones counted as zero."""
     return -float(np.sum(np.sort(np.maximum(eigenvalues, 0))[::-1][:n_columns] ** 2))
 
 

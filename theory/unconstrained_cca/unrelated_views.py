@@ -11,9 +11,6 @@ def null_level(n_rows: Annotated[int, Interval(3, MOST)], dim_first: Count, dim_
 
     Rows independent and of one law, any law; covariances centred and of full rank, so n > d1 + d2, else `ValueError`.
     Source: classical (Pillai's trace).
-
-    >>> round(null_level(40, 6, 4), 4)
-    0.6154
     """
     require(
         n_rows > dim_first + dim_second,
