@@ -153,36 +153,30 @@ OPTIMUM = predicted.mse_optimum((4, 3, 2), (0.015625, 0.0078125), 0.0078125)
 DIES = "metrics of zeros are NaN"
 SOME = (0, np.inf)
 
+NOT_NEGATIVE = """
+    scl_minimum largest_common_decay ce_optimum_shallow cross_polytope_stationary etf_stationary
+    local_minimum_values global_root schatten_penalty
+"""
+SHARES = "welch_bound imbalance_factor general_orthogonal_frame orthogonal_frame shrinkage"
 CASES = {
+    **dict.fromkeys(NOT_NEGATIVE.split(), Case(within=SOME)),
+    **dict.fromkeys(SHARES.split(), Case(within=(0, 1))),
     "simplex_bound": Case(within=(-1, 0)),
-    "welch_bound": Case(within=(0, 1)),
     "dual_bound": Case(DUAL, infinite="where a column is no distribution"),
     "batch_conditions": Case(BATCHES),
     "scl_batch_minimum": Case(BATCHES, within=SOME),
-    "scl_minimum": Case(within=SOME),
     "critical_class_size": Case(infinite="decays so large that no class lives", within=SOME),
-    "largest_common_decay": Case(within=SOME),
-    "ce_optimum_shallow": Case(within=SOME),
     "cross_polytope_pattern": Case(within=(-1, 1)),
-    "cross_polytope_stationary": Case(within=SOME),
-    "etf_stationary": Case(within=SOME),
     "frame_value": Case({"pattern": predicted.simplex_etf(4)}, within=SOME),
-    "imbalance_factor": Case(within=(0, 1)),
     "frame_distance": Case(infinite=DIES, within=(0, 2)),
-    "general_orthogonal_frame": Case(within=(0, 1)),
-    "orthogonal_frame": Case(within=(0, 1)),
     "simplex_etf": Case(within=(-1, 1)),
-    "local_minimum_values": Case(within=SOME),
     "optimum_targets": Case({"optimum": OPTIMUM}),
     "optimal_parameters": Case({"optimum": OPTIMUM}),
     "nc_metrics": Case({**HEAD, "labels": SIX, "targets": predicted.optimum_targets(OPTIMUM)}, within=SOME),
     "within_class_collapse": Case({"features": HEAD["features"], "labels": SIX}, within=SOME),
     "mse_optimum": Case(infinite="beta, where the bias fits for free"),
     "mse_objective": Case({**HEAD, "labels": SIX, "weight_decays": (0.0625, 0.03125)}, within=SOME),
-    "global_root": Case(within=SOME),
     "largest_root": Case(infinite="NaN where there is no root", within=SOME),
-    "shrinkage": Case(within=(0, 1)),
-    "schatten_penalty": Case(within=SOME),
     "certify_head": Case(
         {**HEAD, "features": HEAD["features"].T, "labels": SIX, "decays": (0.0625, 0.03125, 0.03125)},
         infinite=f"{DIES}, no implied decays where there are decays",

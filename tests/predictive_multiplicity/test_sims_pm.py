@@ -74,22 +74,6 @@ def test_exact_signs_are_those_of_rational_arithmetic():
     assert pm.exact_signs(line, np.array([-0.1, 1.0])).tolist() == [0, 1]
 
 
-@pytest.mark.parametrize(
-    ("target", "positives", "irreducible"), [("arrest", 2809, (1985, 1925)), ("violent", 692, (679, 665))]
-)
-def test_shipped_counts(target, positives, irreducible):
-    for race, size, least in zip((False, True), ((137, 13), (329, 16)), irreducible, strict=True):
-        table = pm.compas(target, race=race)
-        assert table.rows.shape == size
-        assert (table.positives.sum(), table.n) == (positives, 6172)
-        assert np.minimum(table.positives, table.negatives).sum() == least
-        assert any(name.startswith("race") for name in table.columns) == race
-    plain, larger = pm.compas(target), pm.compas(target, oversampled=True)
-    assert larger.positives.sum() == larger.negatives.sum() == 6172 - positives
-    assert np.all(larger.positives[plain.positives == 0] == 0)
-    np.testing.assert_array_equal(larger.negatives, plain.negatives)
-
-
 def test_counts_are_derived_from_files_of_people(tmp_path):
     features = [[1, 0], [0, 1], [1, 0], [0, 0], [1, 0]]
     for target, labels in (("arrest", [1, -1, -1, -1, -1]), ("violent", [-1, 1, 1, -1, -1])):
