@@ -9,12 +9,13 @@ import numpy as np
 from sims import conditional_independence_ssl as observed
 from theory import conditional_independence_ssl as predicted
 from theory_on_trial import claim, ours
-from theory_on_trial.contract import MOST, Count, Interval
+from theory_on_trial.contract import MOST, Interval
 from theory_on_trial.laws import Asymptotic
 
 Violation = Annotated[float, Interval(0, 1)]
-Violated = Annotated[float, Interval(0.2, 1)]
+Violated = Annotated[float, Interval(0.2, 1, why="a smaller violation is not told from none")]
 Several = Annotated[int, Interval(2, 12)]
+Size = Annotated[int, Interval(1, 128, why="worlds of this size are decomposed in a moment")]
 Features = Literal["pretext", "all"]
 Labels = Annotated[int, Interval(25, 50, why="below risks have heavy tails, above r / (n - r) is as good a formula")]
 Pairs = Annotated[int, Interval(2000, MOST, why="the error of a learned pretext is known to first order in 1 / n1")]
@@ -60,7 +61,7 @@ def normal_error(found, outputs=None):
     kind="identity",
     cases=[(12, 9, 3, 5), (30, 20, 5, 8)],
 )
-def test_posterior_is_linear(trial, n_first: Count, n_second: Count, n_classes: Several, dim: Count):
+def test_posterior_is_linear(trial, n_first: Size, n_second: Size, n_classes: Several, dim: Size):
     """With A of full rank p = A^+ E[X2 | X1], of second moment M, and a linear head on the pretext errs by a = 0."""
     trial.require(min(n_second, dim) >= n_classes, "n_second and dim must be at least n_classes")
     trial.require(n_first > min(n_second, dim), "n_first must exceed n_second or dim, or a head fits any label")
@@ -84,7 +85,7 @@ def test_posterior_is_linear(trial, n_first: Count, n_second: Count, n_classes: 
 @claim(
     ours("the projection of T p on the rows of A, in the metric of M"), kind="identity", cases=[(2, 2), (5, 2), (5, 1)]
 )
-def test_rank_deficient(trial, dim: Count, rank: Count, n_classes: Several = 3):
+def test_rank_deficient(trial, dim: Size, rank: Size, n_classes: Several = 3):
     """With A of lower rank than there are classes, a = tr M - tr M A'(A M A')^+ A M, M = E[p p']."""
     trial.require(rank <= dim, "rank must be at most dim")
     trial.require(rank < n_classes <= 9, "rank must be below n_classes, which 9 values of X2 must tell apart")
@@ -105,7 +106,7 @@ def test_rank_deficient(trial, dim: Count, rank: Count, n_classes: Several = 3):
     kind="identity",
     cases=[(12, 9, 3, 3), (12, 9, 3, 2), (30, 20, 5, 5), (30, 20, 5, 2)],
 )
-def test_cca_span(trial, n_first: Count, n_second: Count, n_classes: Several, kept: Count):
+def test_cca_span(trial, n_first: Size, n_second: Size, n_classes: Several, kept: Size):
     """E[Y | X1] lies in the span of the k leading canonical functions of x1; a = sum of |M^(1/2) u_i|^2 over others."""
     trial.require(
         kept <= min(n_second, n_classes), "kept must be at most n_second and n_classes, the rank of the table"
@@ -168,7 +169,7 @@ def test_violation_is_quadratic(trial, smallest: Annotated[float, Interval(0.001
     kind="identity",
     cases=[8, 6, 5, 4, 3],
 )
-def test_latent_variables(trial, dim: Count, n_classes: Several = 3, n_latent: Several = 2):
+def test_latent_variables(trial, dim: Size, n_classes: Several = 3, n_latent: Several = 2):
     """X1 and X2 independent given (Y, Z): a = 0 needs means of X2 of rank k m, and a formula holds for any rank."""
     cells = n_classes * n_latent
     trial.require(cells <= 12, "n_classes n_latent must be at most the 12 values of X2")
@@ -192,7 +193,7 @@ def test_latent_variables(trial, dim: Count, n_classes: Several = 3, n_latent: S
 
 
 @claim(ours("(Y, Z) in place of Y: rank and span of the regression of X2 on both"), kind="identity", cases=[6, 5, 4])
-def test_latent_variables__gaussian(trial, second_dim: Count, n_classes: Count = 2, n_latent: Count = 3):
+def test_latent_variables__gaussian(trial, second_dim: Size, n_classes: Size = 2, n_latent: Size = 3):
     """Normal Z: the pretext has rank min(k + m, d2), and a = 0 from d2 = k + m on."""
     n_causes = n_classes + n_latent
     trial.require(n_classes < second_dim and n_causes <= 10, "second_dim must exceed n_classes, and 10 n_causes")
@@ -404,7 +405,7 @@ def test_no_gain_if_wide(
 
 
 @claim(ours("any function linear in x1 is one of an invertible map of x1"), kind="identity", cases=[(6, 8, 0.5)])
-def test_ci_not_necessary(trial, dim: Count, second_dim: Count, violation: Violated):
+def test_ci_not_necessary(trial, dim: Size, second_dim: Size, violation: Violated):
     """With a pretext of rank d1, a = 0 whatever the dependence given Y: independence buys the rank, not a = 0."""
     trial.require(second_dim >= dim > 2, "second_dim must be at least dim, above the 2 causes")
     found, theory, _ = normal(violation, dim=dim, second_dim=second_dim)

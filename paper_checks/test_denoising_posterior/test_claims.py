@@ -42,7 +42,7 @@ Seeing = Annotated[float, Interval(0.05, 1e5, why="beyond, the rest of y says no
 Order = Annotated[int, Interval(4, 8, why="rounding grows with the factorial of the order")]
 Dim = Annotated[int, Interval(1, 200, why="the Jacobian is taken column by column")]
 Some = Annotated[int, Interval(1, 10**4, why="each takes a circle of 64 points")]
-Several = Annotated[int, Interval(2, MOST)]
+Several = Annotated[int, Interval(2, MOST, why="one point has no spread")]
 Wide = Annotated[int, Interval(2, 200, why="the Jacobian is taken column by column")]
 OPS = 30
 """Roundings of sums over the 64 nodes of a circle, and of exponents below a hundred."""
@@ -306,7 +306,11 @@ def test_sampled_calibration(
 
 
 @claim(ours("law of total variance"), kind="distribution", cases=[(0.5, 0.2), (0.6, 0.3)], as_printed=CLIPPED)
-def test_clipping(trial, sigma: Annotated[float, Interval(0.5, 0.6)], ones: Annotated[float, Interval(0.2, 0.3)]):
+def test_clipping(
+    trial,
+    sigma: Annotated[float, Interval(0.5, 1, why="elsewhere clipping moves less than the margin")],
+    ones: Annotated[float, Interval(0.2, 0.3)],
+):
     """Of x in {0, 1} and y clipped to c in [0, 1], E (x - mu_1(c))^2 = E mu_2(y) + E (mu_1(y) - mu_1(c))^2."""
     world = observed.Mixture(np.array([1 - ones, ones]), np.array([[0.0], [1.0]]), np.zeros((2, 1, 1)))
 
@@ -322,7 +326,7 @@ def test_clipping(trial, sigma: Annotated[float, Interval(0.5, 0.6)], ones: Anno
     trial.mean(sampler=squares, predict=predict, law=Asymptotic(), as_printed=variances[1], **size)
 
 
-Copies = Annotated[int, Interval(1, 10**6)]  # independent coordinates of one law
+Copies = Annotated[int, Interval(1, 10**6, why="whose sums keep their digits")]  # independent coordinates of one law
 NOISE = Annotated[float, Interval(0.05, 30, why="beyond, the residual lacks next to nothing")]
 
 

@@ -23,7 +23,7 @@ SomeRidge = Annotated[float, Interval(1e-6, 1e6, why="far from these it is not t
 Share = Annotated[float, Interval(1e-3, 2, "[)", why="in units of 1 / sigma^2, from where on descent diverges")]
 Steps = Annotated[int, Interval(1, 10**4, why="each is taken")]
 Degrees = Annotated[float, Interval(5, 75, why="towards the ends both laws agree, and the exact claim judges")]
-AnyDegrees = Annotated[float, Interval(0, 90)]
+AnyDegrees = Annotated[float, Interval(0, 90, why="between two subspaces there is no other angle")]
 Teacher = Literal["teacher", "independent"]
 
 ALIGN = Source(

@@ -17,11 +17,11 @@ COUNT, EXAMPLES, DIMENSION = 16, 13, 4
 """Prompts on which the risks of all rules are compared."""
 MATCHED = len(GRID)
 """The place of the ridge with lambda = sigma^2 / tau^2 among the rules; the one of twice that follows."""
-Penalty = Annotated[float, Interval(0.05, 10.0)]
+Penalty = Annotated[float, Interval(0.05, 1000, why="with less, conditions take the digits of a penalty")]
 """lambda of a ridge."""
-Shown = Annotated[int, Interval(1, 30)]
+Shown = Annotated[int, Interval(1, 30, why="each prompt is solved exactly")]
 """Examples whose labels are fitted."""
-Dimension = Annotated[int, Interval(1, 10)]
+Dimension = Annotated[int, Interval(1, 10, why="each prompt is solved exactly")]
 
 
 def drawn_rules(trial, matched, repeated=False):

@@ -16,7 +16,7 @@ from theory_on_trial.contract import Interval
 
 Form = Literal["erf", "tanh"]
 """Of GeLU."""
-Points = Annotated[int, Interval(10, 100_000)]
+Points = Annotated[int, Interval(10, 100_000, why="fewer points may miss the worst, and each is evaluated")]
 """Points at which two functions are compared."""
 Rows = Annotated[int, Interval(2, 300, why="rounding of longer sums hides the first order")]
 """Entries of x beside the two pads."""

@@ -17,7 +17,7 @@ from theory_on_trial.contract import Count, Interval
 
 COVARIANCE = np.array([[1.1, 0.4], [0.4, 0.7]])
 """Lambda, where a flow runs."""
-Context = Annotated[int, Interval(2, 50)]
+Context = Annotated[int, Interval(2, 50, why="the sum over one is its mean; each takes a column more")]
 """N, examples."""
 Layers = Annotated[int, Interval(2, 6, why="steps that are not short enough grow with each layer")]
 """L."""

@@ -39,7 +39,7 @@ DeepDepth = Annotated[int, Interval(2, 8, why="expansions of two layers or more;
 """L from 2 on."""
 Start = Annotated[float, Interval(1e-12, 1, why="times are as 1 / epsilon^2, the digits of a start in them")]
 """epsilon."""
-Covariance = Annotated[float, Interval(0.01, 100)]
+Covariance = Annotated[float, Interval(1e-6, 1e6, why="it scales time alone")]
 """lambda."""
 Regression = Annotated[float, Interval(0.1, 10, why="times are as its power 2L - 1")]
 """rho."""

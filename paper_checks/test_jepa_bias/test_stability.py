@@ -18,7 +18,7 @@ REGRESSION = np.array([0.6, 0.9, 1.35])  # lambda rho increases too, neither in 
 LINEARISED = ours("by linearising the matrix flow at a partial state, where only pairs of features couple")
 DeepDepth = Annotated[int, Interval(2, 5, why="a dense Jacobian of all parameters is taken")]
 """L; with one layer the unlearned features grow by themselves."""
-Learned = tuple[Annotated[int, Interval(0, 2)], ...]
+Learned = tuple[Annotated[int, Interval(0, 2, why="three features are numbered")], ...]
 """S, of three features."""
 
 

@@ -14,9 +14,9 @@ from theory_on_trial.contract import Interval
 
 LAW = predicted.MixingLaw.beta(1.0, 12)
 
-Sets = Annotated[int, Interval(6, 200)]
+Sets = Annotated[int, Interval(6, 200, why="fewer may miss a failure, and each is fitted")]
 """Data sets that are drawn."""
-ClassSize = Annotated[int, Interval(8, 40)]
+ClassSize = Annotated[int, Interval(8, 40, why="smaller classes may be separable, and all pairs are formed")]
 """Points of one class."""
 
 
@@ -162,7 +162,7 @@ def uniqueness(points, labels):
 
 
 @claim(ours("by convexity, and the entropy dual of the logistic loss"), kind="optimality")
-def test_coercive(trial, count: Sets = 6, separability: Annotated[float, Interval(20, 100)] = 50.0):
+def test_coercive(trial, count: Sets = 6, separability: Annotated[float, Interval(1, 1000)] = 50.0):
     """One soft lambda other than 1/2, both classes and points that span: exactly one minimiser, certified by a dual."""
     sets = [(points, labels.astype(float)) for (points,), labels in drawn(trial, 2 * count, (3, 3), (separability,))]
     found = [(one, values) for one in sets if (values := minima(*one)) is not None][:count]

@@ -26,7 +26,7 @@ LAW = predicted.MixingLaw.beta(1.0, 8)
 
 Target = Annotated[float, Interval(0.005, 0.1, why="below, log n exceeds what the sampler of tails is certified for")]
 """epsilon, below 1 - cos(mu, b) = .22."""
-Runs = Annotated[int, Interval(1000, 20_000)]
+Runs = Annotated[int, Interval(1000, 20_000, why="fewer leave wide intervals, and each is fitted")]
 """Samples that are drawn at every size."""
 
 

@@ -23,7 +23,7 @@ Frequent = Annotated[float, Interval(0.05, 2, why="rarer errors of the Bayes rul
 """a, where errors are counted."""
 Curved = Annotated[float, Interval(0.1, 13, why="beyond, e^(-a/2) is too flat for the quadrature of float64")]
 """a without augmentation."""
-Effective = Annotated[float, Interval(0.01, 500)]
+Effective = Annotated[float, Interval(1e-3, 5000)]
 """a with augmentation."""
 
 
@@ -200,7 +200,7 @@ def test_expected_losses(
         "boxes": lambda: predicted.mask_expected_loss(pair, boxes, masses, labels),
     }[way]()
 
-    coarse, fine = (_over_pairs(pair, weights, (kept, labels, masses), step) for step in (0.3, 0.15))
+    coarse, fine = (_over_pairs(pair, weights, (kept, labels, masses), step) for step in (0.2, 0.1))
     closed, still = loss.value(weights), 0 * loss.covariances
     wrong = {"without noise": predicted.ExpectedLoss(loss.means, still, loss.labels, loss.probabilities)}
     if way != "none":

@@ -20,7 +20,7 @@ MOST_SECONDS = 20
 
 Samples = Annotated[int, Interval(10, MOST)]
 """m, or how many training sets are drawn."""
-Correlation = Annotated[float, Interval(0, 1, "[)")]
+Correlation = Annotated[float, Interval(0, 1, "[)", why="at 1 there is one feature")]
 """The common correlation of all features."""
 OfficialClasses = Annotated[int, Interval(2, 7, why="as many class means as the released code has")]
 """K in the released design."""

@@ -37,7 +37,7 @@ DISCRIMINATIVE = {
 
 Level = Annotated[float, Interval(0.005, 0.02, why="the sizes that are tried lie around these crossings")]
 """epsilon, the error above the asymptotic one."""
-Runs = Annotated[float, Interval(0.5, 20)]
+Runs = Annotated[float, Interval(0.5, 20, why="a share of the usual number, and minutes at the upper end")]
 """How many training sets in comparison with the stated experiment."""
 Many = Annotated[int, Interval(300, 10**6, why="with fewer training sets the intervals have no ends")]
 """How many training sets."""

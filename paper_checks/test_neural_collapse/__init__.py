@@ -43,7 +43,7 @@ NClasses = Annotated[int, Interval(2, 12, why=_DENSE)]
 """K."""
 PerClass = Annotated[int, Interval(1, 50, why=_DENSE)]
 """n of balanced classes."""
-Sizes = tuple[Annotated[int, Interval(1, 1000)], ...]
+Sizes = tuple[Annotated[int, Interval(1, 1000, why="each point is a column of a dense matrix")], ...]
 """n_1 .. n_K."""
 Depth = Annotated[int, Interval(1, 4, why=_DENSE)]
 """M."""
@@ -53,7 +53,7 @@ Ratio = Annotated[float, Interval(0.2, 5.0)]
 """By what factor decays grow from the features to the last layer, layer by layer."""
 Width = Annotated[int, Interval(1, 20, why=_DENSE)]
 """d_M, the input of the last layer, which may be a bottleneck."""
-Starts = Annotated[int, Interval(1, 1000)]
+Starts = Annotated[int, Interval(1, 1000, why="each is a descent")]
 """Random starts of a search."""
 
 GRAM_MARGIN = 1e-5

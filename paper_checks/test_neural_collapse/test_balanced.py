@@ -96,7 +96,7 @@ def _decide_frame(trial, problem, end, frame, wrong):
     decide_shapes(trial, problem, end, exact, dict(zip(wrong, others, strict=True)))
 
 
-Spare = Annotated[int, Interval(0, 8)]
+Spare = Annotated[int, Interval(0, 8, why="a dense Hessian of all parameters is taken")]
 
 
 @claim(DEEP, kind="optimality", cases=[1, 2, 3])

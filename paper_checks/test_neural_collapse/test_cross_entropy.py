@@ -25,9 +25,10 @@ PAIRS = ours("antipodal pairs of classes need half as many directions; the findi
 SEARCH = ours("search for configurations of lower objective; agrees with Garrod & Keating 2025")
 _SLOW = "descents with cross-entropy slow down exponentially with the logits"
 Classes = Annotated[int, Interval(2, 16, why="a dense Hessian of all parameters is taken")]
-PerClass = Annotated[int, Interval(1, 1000)]
+PerClass = Annotated[int, Interval(1, 1000, why="each point is a column of a dense matrix")]
 Depth = Annotated[int, Interval(1, 6)]
-Many = tuple[Annotated[int, Interval(3, 32)], ...]
+Several = Annotated[int, Interval(3, 32, why="two are one pair; each pattern is a matrix")]
+Many = tuple[Several, ...]
 Depths = tuple[Depth, ...]
 Smaller = tuple[Annotated[float, Interval(1e-8, 1e-2)], ...]
 Small = Annotated[float, Interval(1e-6, 0.1, why="beyond it no frame is left")]
@@ -241,6 +242,7 @@ def test_ce_deep_global__rule(
     decay: Annotated[float, Interval(1e-20, 1e-13, why="the limit is reached like 1 / log(1 / decay)")] = 1e-14,
 ):
     """As decays vanish antipodal pairs win iff floor(K/2) 2^(2/L) + (K mod 2) < K - 1, L = M + 1."""
+    trial.require(len(classes) * len(depths) > 0, "classes and depths must not be empty")
     cases = [(n_classes, depth) for n_classes in classes for depth in depths]
     values = [measured_values(*case, 1, decay) for case in cases]
     rule = np.array([predicted.etf_beaten_by_cross_polytope(*case) for case in cases]).astype(int)

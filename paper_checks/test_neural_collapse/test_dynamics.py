@@ -30,7 +30,7 @@ RAMPED = ours("the non-zero solution stays a local minimum up to beta_ex, and ze
 Seeds = Annotated[int, Interval(7, 10_000, why="fewer signs carry no level of 1e-6")]
 Weak = Annotated[float, Interval(3e-3, 6e-3, why="stronger decay kills such starts, weaker takes longer")]
 Steps = Annotated[int, Interval(4000, 10**6, why="each level is followed to rest")]
-Deep = Annotated[int, Interval(2, 3)]
+Deep = Annotated[int, Interval(2, 3, why="a shallow net has its own claim, deeper ones take longer to leave zero")]
 Wide = Annotated[int, Interval(24, 64, why="narrower heads lose classes on the way")]
 TRAINED = (((10,) * 4, 3, 32), ((20, 10, 5, 5), 2, 32))
 
@@ -134,6 +134,7 @@ def final_rates(steps, metrics, low, high):
 @claim(RATES, kind="rate", cases=TRAINED)
 def test_nc_rate(trial, class_sizes: Sizes, depth: Deep, width: Wide, n_seeds: Seeds = 12, decay: Weak = 5e-3):
     """The last phase of NC2 has the heavy-ball rate of curvature 2 lambda, whatever the depth."""
+    require_classes(trial, class_sizes)
     betas = predicted.mse_optimum(class_sizes, [decay] * depth, decay).betas
     settled = len(betas) > 1 and np.all(betas < 0.6 * predicted.global_threshold(depth))
     trial.require(settled, "class_sizes must be two or more, and well alive: below 0.6 of the threshold")
@@ -237,7 +238,7 @@ def test_imbalance_decay(
     )
 
 
-PerClass = Annotated[int, Interval(1, 100)]
+PerClass = Annotated[int, Interval(1, 100, why="each point is a column of a dense matrix")]
 
 
 @claim(RAMPED, kind="empirical")

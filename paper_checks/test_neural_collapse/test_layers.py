@@ -24,7 +24,7 @@ from theory_on_trial import claim, ours
 from theory_on_trial.contract import Interval
 
 SHARED = ours("by Hoelder's inequality for singular values of a product, with equality for balanced factors")
-Size = Annotated[int, Interval(2, 100)]
+Size = Annotated[int, Interval(2, 100, why="each draw is decomposed")]
 
 
 def decay_of(weights, features, weight_decays, feature_decay):

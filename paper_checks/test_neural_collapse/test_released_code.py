@@ -16,6 +16,7 @@ from paper_checks.test_neural_collapse import (
     lowest,
     problem_of,
     released,
+    require_classes,
     schatten_bound,
     shared_decays,
 )
@@ -91,6 +92,7 @@ def test_rescale_loss(
     """Minimising a times the loss with decays lambda is the theory's problem with decays lambda / a, values times a."""
     from scipy.optimize import minimize
 
+    require_classes(trial, class_sizes)
     n_classes, width = len(class_sizes), 2 * len(class_sizes)
     factor = {"half_mean_over_entries": 1 / n_classes, "mean_over_entries": 2 / n_classes}.get(name, 2.0)
     problem = problem_of(class_sizes, (decay, decay), decay)

@@ -47,7 +47,7 @@ NPoints = Annotated[int, Interval(12, 100, why="all tolerances are tried")]
 """n."""
 NSets = Annotated[int, Interval(2, 1000, why="controls differ on some set only")]
 """Sets that are drawn."""
-Copies = Annotated[int, Interval(1, 1000)]
+Copies = Annotated[int, Interval(1, 1000, why="each is a point of the exact search")]
 """Points at each corner."""
 
 EPSILONS = (0.0, 0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05)

@@ -19,7 +19,7 @@ from theory import predictive_multiplicity as predicted
 from theory_on_trial import claim, ours
 from theory_on_trial.contract import Interval
 
-Shape = tuple[Annotated[int, Interval(2, 5)], ...]
+Shape = tuple[Annotated[int, Interval(2, 5, why="all labellings of the lattice are tried")], ...]
 """How many points a lattice has along each axis."""
 _LISTED = "all labellings of the lattice are tried"
 

@@ -15,7 +15,7 @@ from theory_on_trial.laws import Asymptotic
 
 Dimension = Annotated[int, Interval(2, 100, why="covariances are diagonalised")]
 """Coordinates of a point."""
-Samples = Annotated[int, Interval(4, 10_000)]
+Samples = Annotated[int, Interval(4, 10_000, why="fewer have no second component; dense matrices are decomposed")]
 """Points of a cloud."""
 Cloud = Annotated[int, Interval(1000, 10_000, why="fewer scatter, and hundreds of clouds are drawn")]
 """Points of one of many clouds."""

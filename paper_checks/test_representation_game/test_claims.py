@@ -134,6 +134,7 @@ def test_pure_value(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
 @claim(ours("Courant-Fischer: some task in the span of r + 1 is not seen"), kind="bound", cases=[(0, 6, 2), (2, 7, 4)])
 def test_pure_value__any_representation(trial, world: Seed, dim: Dim, kept: Count, draws: Worlds = 2000):
     """Every R of r columns has a worst regret of lambda_(r+1) at least."""
+    trial.require(draws * dim**2 <= 10**7, "draws dim^2 must be at most 1e7: each draw is decomposed")
     sigma, prior, spectrum, _, ops = game(trial, world, dim, kept)
     tried = around(trial.generator(), predicted.pure_representation(sigma, prior, kept), draws)
     least, wrong = (np.full(draws, one) for one in (predicted.pure_value(spectrum, kept), spectrum[kept - 1]))
@@ -220,8 +221,8 @@ def test_mixed_value__low_rank(trial, dim: Dim, kept: Count, rank: Count):
     trial.identity(lost, predicted.mixed_value(spectrum, kept), ops=dim, scale=largest, controls=wrong)
     # Of tasks that cost nothing the adversary plays the first.
     chances = [predicted.inclusion(spectrum, kept).sum(), predicted.adversary_chances(spectrum, kept)[kept]]
-    trial.identity(np.array(chances), np.array([kept, 1.0]), ops=dim, controls={"all": np.array([dim, 1.0])})
-    trial.identity(np.sum(spectrum > 0), predicted.hedged(spectrum, kept), ops=0, controls={"r + 1": kept + 1})
+    trial.identity(np.array(chances), np.array([kept, 1.0]), ops=dim, controls={"r + 1": np.array([kept + 1, 1.0])})
+    trial.identity(np.sum(spectrum > 0), predicted.hedged(spectrum, kept), ops=0, controls={"one more": rank + 1})
 
 
 @claim(

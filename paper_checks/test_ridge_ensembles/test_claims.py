@@ -190,7 +190,11 @@ def test_risk_law__ridgeless(trial, aspect: AspectOfAll, subsample_aspect: Aspec
 
 @claim(ours("the mean of an inverse Wishart matrix in the limit: least squares has no bias"), kind="identity",
        cases=[(0.4, 0.625), (0.5, 1.0)])  # fmt: skip
-def test_risk_law__least_squares(trial, aspect: AspectOfAll, subsample_aspect: Annotated[float, Interval(0.6, 1)]):
+def test_risk_law__least_squares(
+    trial,
+    aspect: Annotated[float, Interval(0.01, 0.5, why="k is at most n")],
+    subsample_aspect: Annotated[float, Interval(0.5, 1, why="beyond, fits interpolate")],
+):
     """Without penalty, for p <= k, C = sigma^2 / (1 - phi) and R_1 = sigma^2 / (1 - phi_s), infinite at p = k."""
     exact = (1 - np.array([aspect, subsample_aspect])) / POPULATION.noise
 
@@ -287,7 +291,11 @@ def test_path_equivalence__ridgeless(trial, aspect: AspectOfAll, subsample_aspec
 
 
 @claim(LAWS, kind="identity", cases=[(1.1, 0.0), (1.0, 0.01), (2.0, 0.1)], as_printed=STOPPED)
-def test_fixed_point(trial, aspect: Annotated[float, Interval(1, 3)], penalty: Annotated[float, Interval(0, 0.1)]):
+def test_fixed_point(
+    trial,
+    aspect: Annotated[float, Interval(1, 30, why="below, v has no limit without penalty")],
+    penalty: Annotated[float, Interval(0, 10)],
+):
     """The level mu is the limit of v = 1 / (lambda + phi_s sum h r / (1 + v r)), mu = 1 / v; rows are AR(1), .25."""
     trial.require(aspect >= 1.1 or penalty >= 0.01, "aspect must be 1.1 or penalty .01: v grows without end at 1 and 0")
     spectrum = np.linalg.eigvalsh(toeplitz(0.25 ** np.arange(100.0)))
@@ -310,7 +318,7 @@ def test_fixed_point(trial, aspect: Annotated[float, Interval(1, 3)], penalty: A
 
 
 @claim(ours("the penalty is a convex function of mu > -min r"), kind="optimality", cases=[(0.25, 8.0), (3.0, 8.0)])
-def test_least_penalty(trial, aspect: Annotated[float, Interval(0.1, 9)], ratio: Annotated[float, Interval(2, 100)]):
+def test_least_penalty(trial, aspect: Annotated[float, Interval(0.01, 100)], ratio: Annotated[float, Interval(2, 1e4)]):
     """No penalty is below the least of mu - phi sum h r mu / (mu + r), which is -(1 - sqrt(phi))^2 for Sigma = I."""
     trial.require(abs(aspect - 1) >= 0.1, "aspect must be .1 off 1: there no penalty is below 0")
     eigenvalues, half, isotropic = np.array([1.0, ratio]), np.array([0.5, 0.5]), -((1 - np.sqrt(aspect)) ** 2)

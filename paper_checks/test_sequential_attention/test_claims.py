@@ -14,7 +14,7 @@ from theory_on_trial.laws import Bounded
 
 Rows = Annotated[int, Interval(16, 200, why="coordinate descent is followed to the last digits")]
 Columns = Annotated[int, Interval(4, 20)]
-Done = Annotated[int, Interval(0, 18)]
+Done = Annotated[int, Interval(0, 18, why="two columns must be left of the twenty")]
 """Rounds before the one at trial."""
 ROUNDS = [(n, 8, done) for n in (16, 20, 30, 60) for done in range(5)]
 Inner = Annotated[float, Interval(0.05, 0.95, why="at the ends columns are parallel, or levels tie")]
@@ -184,7 +184,7 @@ def over_designs(rows):
     return angles, weights / weights.sum()
 
 
-TableRows = Annotated[int, Interval(50, 100)]
+TableRows = Annotated[int, Interval(50, 100, why="a table is drawn until it differs")]
 TableColumns = Annotated[int, Interval(12, 20)]
 FewRounds = Annotated[int, Interval(4, 6)]
 RANDOM = ours("counted in random tables")
@@ -303,7 +303,7 @@ def test_not_forward_selection__drawn(trial, rows: DimOfSpace):
     trial.value(found, share, error=1e-11, margin=1e-9, controls=wrong)
 
 
-Several = Annotated[int, Interval(2, 40)]
+Several = Annotated[int, Interval(2, 40, why="designs at every step of a search")]
 Support = Annotated[int, Interval(2, 8, why="larger ones ask for designs of less coherence than those drawn")]
 
 
@@ -311,9 +311,9 @@ Support = Annotated[int, Interval(2, 8, why="larger ones ask for designs of less
 def test_coherence_recovery(
     trial,
     size: Support,
-    p: Annotated[int, Interval(3, 20)] = 15,
-    n: Annotated[int, Interval(1200, 4000)] = 1500,
-    designs: Annotated[int, Interval(20, 400)] = 30,
+    p: Annotated[int, Interval(3, 20, why="of more columns some are too alike")] = 15,
+    n: Annotated[int, Interval(1200, 4000, why="of fewer rows columns are too alike")] = 1500,
+    designs: Annotated[int, Interval(20, 400, why="fewer show little, and each is formed")] = 30,
 ):
     """Other columns correlate with what k columns span by at most k mu / (1 - (k - 1) mu) of the largest of the k."""
     trial.require(size < p, "p must exceed size: another column is needed")
@@ -323,7 +323,7 @@ def test_coherence_recovery(
     tight = [observed.equicorrelated(size, cosine) * generator.uniform(1, 9, size + 1) for cosine in cosines]
     mu = [predicted.coherence(X) for X in drawn + tight]
     mutual = np.array([*mu[designs:], predicted.coherence(np.column_stack([drawn[0], -2 * drawn[0]]))])
-    wrong = {"1 / (2 k - 1)": np.append(cosines / cosines[-1], 1.0)}
+    wrong = {"for one column more": np.append(cosines * (2 * size - 1) / (2 * size + 1), 1.0)}
     trial.identity(mutual, np.append(cosines, 1.0), ops=10 * n, controls=wrong)
     weights = [*generator.normal(size=(designs, size)), *np.ones((len(tight), size))]
     ratios = [observed.outside_ratio(X, tuple(range(size)), w) for X, w in zip(drawn + tight, weights, strict=True)]

@@ -8,7 +8,7 @@ import numpy as np
 from sims import unconstrained_cca as observed
 from sims.unconstrained_cca.domains import Law
 from theory import unconstrained_cca as predicted
-from theory.unconstrained_cca.domains import Batch, Columns, Form
+from theory.unconstrained_cca.domains import Batch, Form
 from theory_on_trial import abstract, claim, code, ours
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Asymptotic, Bounded
@@ -20,20 +20,23 @@ UNEVEN = (0.9, 0.8, 0.7, 0.15)
 WORLD = ((0.9, 0.6, 0.3), (1.0, 0.7, 0.5))
 """Canonical correlations of two white views, and the weight of each direction in both embeddings."""
 
+NOTHING = "correlations must not be empty: views have a dimension"
 HEAVY = "law must have a moderate eighth moment: no sample is large enough"
 FADES = "between time / 2 and time W must not all but vanish: |w|^2 must not fall tenfold"
 MOVES = "between time / 2 and time the flow must move by 1e-6: earlier nothing has happened, later it is at rest"
 
-Few = Annotated[int, Interval(1, 10_000)]
+Size = Annotated[int, Interval(1, 128, why="problems of this size are solved many times")]
+Columns = Annotated[int, Interval(1, 128, why="as many as there are directions, or a few more")]
+Few = Annotated[int, Interval(1, 1000, why="each is followed or drawn")]
 Enumerated = Annotated[int, Interval(2, 3, why="3^(4 b) batches")]
-Kurtosis = Annotated[float, Interval(-2, 100)]
-Eigenvalues = tuple[Annotated[float, Interval(-10, 10)], ...]
-Surplus = Annotated[int, Interval(0, 10)]
+Kurtosis = Annotated[float, Interval(-2, 100, why="-2 is the least there is, and the formula is linear in it")]
+Eigenvalues = tuple[Annotated[float, Interval(-10, 10, why="starts of order one suit them")], ...]
+Surplus = Annotated[int, Interval(0, 10, why="columns or dimensions that stay empty: ten show it")]
 Visible = Annotated[int, Interval(2, 10_000, why="larger batches hardly shrink")]
-Chosen = tuple[Annotated[int, Interval(0, 5)], ...]
-Time = Annotated[float, Interval(0, 100, "(]")]
-Correlations = tuple[Annotated[float, Interval(0, 1, "[)")], ...]
-Related = tuple[Annotated[float, Interval(0.01, 1, "[)")], ...]
+Chosen = tuple[Annotated[int, Interval(0, 5, why="indices of the six eigenvalues")], ...]
+Time = Annotated[float, Interval(0, 100, "(]", why="in units of the eigenvalues; by then all is at rest")]
+Correlations = tuple[Annotated[float, Interval(0, 1, "[)", why="at 1 the pencil is singular")], ...]
+Related = tuple[Annotated[float, Interval(0.01, 1, "[)", why="weaker is none; at 1 it is singular")], ...]
 
 
 def _pencil(rng, eigenvalues):
@@ -71,7 +74,7 @@ def _embedded(correlations, weights, unrelated=False):
 
 
 @claim(ours("expand both squares; the loss is named after it"), kind="identity", cases=[(4, 1), (8, 3), (20, 20)])
-def test_eckart_young(trial, dim: Few, n_columns: Columns):
+def test_eckart_young(trial, dim: Size, n_columns: Columns):
     """With A' = B^(-1/2) A B^(-1/2) and P = B^(1/2) W W^T B^(1/2) the loss is |A' - P|^2 - |A'|^2."""
     rng = trial.generator()
     A, B = _pencil(rng, rng.normal(size=dim))
@@ -164,6 +167,7 @@ def test_minimum_of_views(
 def test_surplus_columns(trial, n_columns: Columns = 4, correlations: Correlations = RELATED):
     """Columns beyond the positive eigenvalues stay empty: the rank of a minimiser is less than K if lambda_K <= 0."""
     rho = np.array(correlations)
+    trial.require(len(rho) > 0, NOTHING)
     trial.require(n_columns > np.sum(rho > 0), "n_columns must exceed the related directions: there is no surplus else")
     trial.require((rho == 0) | (rho >= 0.01), "correlations must be 0 or at least .01: a rank has a threshold")
     A, B = _views(correlations, "off-diagonal")
@@ -178,7 +182,7 @@ def test_surplus_columns(trial, n_columns: Columns = 4, correlations: Correlatio
 
 
 @claim(ours("Eckart, Young & Mirsky for a positive semidefinite approximation"), kind="bound", cases=[(6, 2), (12, 5)])
-def test_floor(trial, dim: Few, n_columns: Columns, draws: Few = 200):
+def test_floor(trial, dim: Size, n_columns: Columns, draws: Few = 200):
     """No W has a smaller loss: -L(W) <= sum of the squares of the K largest positive eigenvalues."""
     rng, place = trial.generator(), np.arange(dim) / dim
     A, B = _pencil(rng, np.where(place < 2 / 3, 1 - place, -place))  # a third of them negative
@@ -371,7 +375,7 @@ def test_sampled_bias(trial, batch: Batch, law: Law):
         "independent B / (n - 1)",
     ),
 )
-def test_two_batch_gradient(trial, pairs: Batch = 8, dim: Few = 5, n_columns: Columns = 2):
+def test_two_batch_gradient(trial, pairs: Batch = 8, dim: Size = 5, n_columns: Columns = 2):
     """The gradient of the two-batch loss multiplies each batch's factor by the *other* batch's V, both centred."""
     rng = trial.generator()
     views, second = rng.normal(size=(2, 2, pairs, dim))
@@ -443,6 +447,7 @@ def test_small_batch_shrinks(
 def test_batch_that_keeps(trial, correlations: Related):
     """The least batch without a direction i that is lost: rho_i <= X / (2 m - Y), X = sum of x, Y = sum of rho x."""
     rho = np.array(correlations)
+    trial.require(len(rho) > 0, NOTHING)
     least = predicted.batch_that_keeps(rho)
     rough = int(np.ceil((rho.sum() / rho.min() + np.sum(rho**2)) / 2)) + 1
     trial.require(rough != least, "correlations must shrink so much that they and the strengths x give unlike batches")
@@ -479,7 +484,7 @@ def test_descent_shrinks(trial, n_batches: Annotated[int, Interval(1, 2)], batch
 
 
 @claim(ours("classical: Pillai's trace of exchangeable rows"), kind="identity", cases=[(5, 2, 2), (8, 4, 3)])
-def test_null_level(trial, n_rows: Annotated[int, Interval(4, 8, why="n! pairings")], dim_first: Few, dim_second: Few):
+def test_null_level(trial, n_rows: Annotated[int, Interval(4, 8, why="n! of them")], dim_first: Size, dim_second: Size):
     """Any two data sets: the squared canonical correlations sum to d1 d2 / (n - 1), in the mean over pairings of rows.
 
     So they do, in the mean, for unrelated views with independent rows of any law, of which all pairings are alike.
@@ -496,7 +501,13 @@ def test_null_level(trial, n_rows: Annotated[int, Interval(4, 8, why="n! pairing
 
 
 @claim(ours("the same, where views are sampled"), kind="identity", tier="full", cases=[(40, 6, 4, "cubed exponential")])
-def test_sampled_null_level(trial, n_rows: Few, dim_first: Few, dim_second: Few, law: Law):
+def test_sampled_null_level(
+    trial,
+    n_rows: Annotated[int, Interval(3, 60, why="a share 1 / n of the level is told, which takes n^2 draws")],
+    dim_first: Size,
+    dim_second: Size,
+    law: Law,
+):
     """Unrelated views, rows of any law: the squared canonical correlations sum to d1 d2 / (n - 1) in the mean."""
     trial.require(n_rows > dim_first + dim_second, "n_rows must exceed dim_first + dim_second")
     level, large = predicted.null_level(n_rows, dim_first, dim_second), max(dim_first, dim_second)

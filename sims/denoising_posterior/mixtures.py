@@ -48,10 +48,15 @@ def solved(world: Mixture, sigma: float) -> Solved:
     inverse = (vectors / (eigenvalues + sigma**2)[:, None]) @ back
     linear = np.einsum("kij,kj->ki", inverse, world.means)
     curved = inverse @ (world.covariances[0] - world.covariances) @ inverse[0]
-    constant = np.log(np.maximum(world.weights, 1e-300)) - np.log1p(eigenvalues / sigma**2).sum(axis=1) / 2
+    constant = _logarithms(world.weights) - np.log1p(eigenvalues / sigma**2).sum(axis=1) / 2
     constant -= np.sum(world.means * linear, axis=1) / 2
     level = float(constant.max())
     return Solved(keep, sigma**2 * keep, linear, curved, constant - level, level, inverse[0])
+
+
+def _logarithms(weights: np.ndarray) -> np.ndarray:
+    """Of weights; minus infinity for a component that has none, which is not in the law wherever y is."""
+    return np.log(weights, out=np.full_like(weights, -np.inf), where=weights > 0)
 
 
 def posterior_parts(world: Mixture, known: Solved, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -125,7 +130,7 @@ def point_moment(
 ) -> Inexact[np.ndarray, "*axes"]:
     """The tensor E[(x - mu_1) x ... x (x - mu_1) | y] of x among single points, with as many axes as the order."""
     require(points.shape[1] ** order <= 10**7, "points and order must ask for tensors of at most 10^7 entries")
-    logs = np.log(np.maximum(weights, 1e-300)) + (points @ y - np.sum(points**2, axis=1) / 2) / sigma**2
+    logs = _logarithms(weights) + (points @ y - np.sum(points**2, axis=1) / 2) / sigma**2
     chances = np.exp(logs - logs.real.max())
     chances = chances / chances.sum()
     apart = points - chances @ points

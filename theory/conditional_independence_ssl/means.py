@@ -92,8 +92,9 @@ def violation_bounds(
 
 
 def unexplained(target: Float[np.ndarray, "outputs dim"], features: Float[np.ndarray, "features dim"]) -> float:
-    """|T - T F^+ F|^2: what rows of white coordinates leave of others."""
-    return float(np.sum((target - target @ np.linalg.pinv(features, rcond=CUTOFF) @ features) ** 2))
+    """|T - T F^+ F|^2: what rows of white coordinates leave of others; 0 where it is rounding of T."""
+    left = np.linalg.norm(target - target @ np.linalg.pinv(features, rcond=CUTOFF) @ features)
+    return float(left**2) if left > max(features.shape) * 2.0**-48 * np.linalg.norm(target) else 0.0
 
 
 def _singular_values(class_means: Float[np.ndarray, "*worlds dim classes"]) -> Float[np.ndarray, "*worlds classes"]:

@@ -15,8 +15,10 @@ Trace = Annotated[float, Interval(-1e50, 1e50)]
 def residual_variance(sigma: Noise, trace: Trace, dim: Count) -> float:
     """E|y - mu_1|^2 / d = sigma^2 (1 - E tr J / d) of the posterior mean: sigma^2 less the least squared error per d.
 
-    Source: derived here, from Tweedie's formula and an integration by parts.
+    Source: derived here, from Tweedie's formula and an integration by parts. Raises ValueError for a trace outside
+    [0, d]: sigma^2 tr J is a covariance's trace, whose mean y itself as a denoiser bounds by sigma^2 d.
     """
+    require(0 <= trace <= dim, f"trace must lie between 0 and the dimension {dim}, got {trace}")
     return float(sigma**2 * (1 - trace / dim))
 
 
@@ -40,6 +42,8 @@ def residual_of_denoiser(sigma: Noise, error: MeanSquare, trace: Trace, dim: Cou
         trace: E tr J_f; 0 where f_i does not look at y_i.
         dim: d.
 
-    Source: Stein's lemma.
+    Source: Stein's lemma. Raises ValueError for sigma |tr| > sqrt(d E|f - x|^2), which no denoiser has.
     """
-    return float(sigma**2 * dim + error - 2 * sigma**2 * trace)
+    most = np.sqrt(np.float64(dim) * error) / sigma
+    require(abs(trace) <= (1 + 1e-9) * most, f"|trace| must be at most sqrt(dim error) / sigma, {most:.6g}")
+    return max(float(sigma**2 * dim + error - 2 * sigma**2 * trace), 0.0)

@@ -83,13 +83,21 @@ def estimation_excess(spectrum: Spectrum, kept: Kept) -> float:
     """lambda_(r+1)^2 times the sum of 1 / (lambda_j - lambda_(r+1)) over j <= r.
 
     N times what the worst regret of R exceeds lambda_(r+1) by in the mean, where R comes from the covariance of N
-    normal samples of known mean, as N grows; for a simple lambda_(r+1). Raises ValueError for lambda_r = lambda_(r+1)
-    and for r >= d. Source: derived here, by first-order perturbation of the leading subspace.
+    normal samples of known mean, as N grows; times the multiplicity of lambda_(r+1) for r = 1. Raises ValueError for
+    lambda_r = lambda_(r+1), for a positive lambda_(r+1) that is multiple where r > 1 (it takes the mean of the largest
+    eigenvalue of a sum of Wishart matrices) and for r >= d. Source: derived here, by first-order perturbation of the
+    leading subspace.
+
+    >>> estimation_excess([3.0, 1.0], 1), estimation_excess([3.0, 1.0, 1.0], 1)
+    (0.5, 1.0)
     """
     every = falling(spectrum, kept)
     value, gaps = every[kept], every[:kept] - every[kept]
     require(gaps.min() > 0, "spectrum must have lambda_r > lambda_(r+1), or no subspace of dimension r leads")
-    return float(value * np.sum(value / gaps))
+    multiple = np.sum(every == value)
+    simple = multiple == 1 or kept == 1 or value == 0
+    require(simple, "spectrum must have a simple lambda_(r+1) for r > 1: else no closed form is known")
+    return float(multiple * value * np.sum(value / gaps))
 
 
 def falling(spectrum: Spectrum, kept: Kept) -> Spectrum:

@@ -28,7 +28,8 @@ def level(population: Population, penalty: Penalty, aspect: Aspect) -> float:
     lowest = vertex(population, aspect)
     least = penalty_of(population, lowest, aspect)
     require(penalty > least, f"penalty must exceed {least:.6g} at this aspect, got {penalty:.6g}")
-    largest = max(penalty, 0.0) + aspect * float(population.masses @ population.eigenvalues)
+    sum_at_infinity = aspect * float(population.masses @ population.eigenvalues)
+    largest = (max(penalty, 0.0) + sum_at_infinity) * (1 + 1e-12)  # a large penalty swallows the sum
 
     def excess(mu: float) -> float:
         return penalty_of(population, mu, aspect) - penalty

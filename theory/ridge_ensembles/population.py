@@ -8,9 +8,9 @@ from jaxtyping import Float
 
 from theory_on_trial.contract import POSITIVE, PROBABILITIES, Interval, guarded
 
-Aspect = Annotated[float, Interval(0, 1e6, "(]")]
+Aspect = Annotated[float, Interval(0, 1e6, "(]", why="eigenvalues have as much room: a product keeps its digits")]
 """phi = p / n of all points, or phi_s = p / k of a subsample."""
-Penalty = Annotated[float, Interval(-1e6, 1e6)]
+Penalty = Annotated[float, Interval(-1e12, 1e12, why="as far as aspects and eigenvalues of up to 1e6 reach")]
 """lambda, on the scale of X'X / k: scikit-learn's `alpha` is k lambda."""
 Members = Annotated[int, Interval(1, 2**53, why="a bag has members")]
 """M, the number of members of a bag."""
@@ -29,7 +29,7 @@ class Population:
         noise: sigma^2 = Var(y | x), in squared units of y.
     """
 
-    eigenvalues: Annotated[Float[np.ndarray, " blocks"], Interval(1e-6, 1e6)]
+    eigenvalues: Annotated[Float[np.ndarray, " blocks"], Interval(1e-6, 1e6, why="in a unit of their size")]
     masses: Annotated[Float[np.ndarray, " blocks"], PROBABILITIES, POSITIVE]
     alignment: Annotated[Float[np.ndarray, " blocks"], PROBABILITIES]
     signal: Annotated[float, Interval(0, 1e12)]

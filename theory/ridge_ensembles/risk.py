@@ -15,7 +15,7 @@ from theory_on_trial.contract import Interval, NonNegative, Size, guarded, requi
 
 
 @guarded
-def risk_at(population: Population, mu: Annotated[float, Interval(-1e12, 1e12)], aspect: Aspect) -> float:
+def risk_at(population: Population, mu: Annotated[float, Interval(-1e13, 1e13)], aspect: Aspect) -> float:
     """(sigma^2 + c(mu)) / (1 - t(aspect)), in squared units of y; infinite where t = 1 (interpolation's threshold).
 
     With the aspect of the subsample it is the risk of one member, with that of all points the risk of the full
