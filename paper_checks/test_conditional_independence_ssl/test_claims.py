@@ -14,7 +14,7 @@ from theory_on_trial.laws import Asymptotic
 
 Violation = Annotated[float, Interval(0, 1)]
 Violated = Annotated[float, Interval(0.2, 1, why="a smaller violation is not told from none")]
-Several = Annotated[int, Interval(2, 12)]
+Several = Annotated[int, Interval(2, 24)]
 Size = Annotated[int, Interval(1, 128, why="worlds of this size are decomposed in a moment")]
 Features = Literal["pretext", "all"]
 Labels = Annotated[int, Interval(25, 50, why="below risks have heavy tails, above r / (n - r) is as good a formula")]

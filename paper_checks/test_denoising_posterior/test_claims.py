@@ -309,7 +309,7 @@ def test_sampled_calibration(
 def test_clipping(
     trial,
     sigma: Annotated[float, Interval(0.5, 1, why="elsewhere clipping moves less than the margin")],
-    ones: Annotated[float, Interval(0.2, 0.3)],
+    ones: Annotated[float, Interval(0.05, 0.9)],
 ):
     """Of x in {0, 1} and y clipped to c in [0, 1], E (x - mu_1(c))^2 = E mu_2(y) + E (mu_1(y) - mu_1(c))^2."""
     world = observed.Mixture(np.array([1 - ones, ones]), np.array([[0.0], [1.0]]), np.zeros((2, 1, 1)))

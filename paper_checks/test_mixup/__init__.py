@@ -32,7 +32,7 @@ DISTORTS = abstract(
 
 Alpha = Annotated[float, Interval(0.01, 100, why="beyond, Gauss-Jacobi rules lose digits")]
 """alpha of lambda ~ Beta(alpha, alpha)."""
-Separability = Annotated[float, Interval(0.01, 1000, why="less moves no loss by a hundredth")]
+Separability = Annotated[float, Interval(0.1, 1000, why="less moves no loss by a hundredth")]
 """kappa."""
 Few = Annotated[int, Interval(2, 12, why="all pairs at all nodes are listed")]
 """n, points of a data set."""

@@ -11,7 +11,7 @@ from theory_on_trial.contract import Count, Interval
 HAIR = 1e-13
 """By which a wrong class wins a tie; the regret grows by less."""
 
-Several = Annotated[int, Interval(2, 10_000, why="one point shows no factor, and more take minutes")]
+Several = Annotated[int, Interval(2, 2000, why="one point shows no factor, and more take minutes")]
 Classes = Annotated[int, Interval(2, 1000, why="every draw has an entry per class")]
 ManyClasses = Annotated[int, Interval(3, 100, why="two classes have no such gap")]
 LowBound = Annotated[float, Interval(0.01, 2.5, why="its double is told from it at t = .99")]
@@ -211,7 +211,9 @@ def test_hcons_bounded_repaired(trial, n_classes: Classes, logit_bound: AnyBound
 def test_hcons_ratio_condition(
     trial,
     n_classes: ManyClasses,
-    logit_bound: Annotated[float, Interval(0.01, 5, why="beyond, what a box costs is near rounding")],
+    logit_bound: Annotated[
+        float, Interval(0.01, 2, why="beyond, the search leaves a gap that is seen beside what a box costs")
+    ],
     n_draws: Annotated[int, Interval(8, 1000)] = 24,
 ):
     """Bounded logits reach a posterior exactly where no entry exceeds another by more than the factor exp(2 Lambda)."""
@@ -238,8 +240,10 @@ def test_hcons_ratio_condition(
     # What a box of a third costs is the unit: a tenth of the range beyond the box costs more than 1e-5 of it.
     reached = (least < 1e-6 * others[1]).astype(int)
     trial.identity(reached, holds.astype(int), ops=0, controls={name: one.astype(int) for name, one in wrong.items()})
-    wrong = dict(zip(("clipped about the middle", "a third of Lambda"), others, strict=True))
-    trial.value(least, closed, margin=1e-4 * others[1] + 2 * gaps, scale=others[1], error=gaps, controls=wrong)
+    wrong, margin = {"a third of Lambda": others[1]}, 1e-4 * others[1] + 2 * gaps
+    if np.any(np.abs(others[0] - closed) > 10 * margin):  # in small boxes the middle is best to all but the third order
+        wrong["clipped about the middle"] = others[0]
+    trial.value(least, closed, margin=margin, scale=others[1], error=gaps, controls=wrong)
 
 
 def _searched(p, limit):

@@ -49,7 +49,7 @@ Depth = Annotated[int, Interval(1, 4, why=_DENSE)]
 """M."""
 Strength = Annotated[float, Interval(0.005, 0.97, why="of the threshold, where the largest class ties with zero")]
 """The beta that the largest class feels, relative to its global threshold."""
-Ratio = Annotated[float, Interval(0.2, 5.0)]
+Ratio = Annotated[float, Interval(0.2, 5.0, why="farther apart, descents of deep nets end at zero")]
 """By what factor decays grow from the features to the last layer, layer by layer."""
 Width = Annotated[int, Interval(1, 20, why=_DENSE)]
 """d_M, the input of the last layer, which may be a bottleneck."""

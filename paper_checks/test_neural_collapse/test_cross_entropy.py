@@ -189,7 +189,7 @@ def test_ce_deep_global__holds(trial, n_classes: Classes, depth: Depth, per_clas
 )
 def test_ce_frame_value(
     trial,
-    n_classes: Annotated[int, Interval(3, 8)],
+    n_classes: Annotated[int, Interval(3, 20)],
     depth: Depth,
     per_class: Annotated[int, Interval(1, 100)] = 4,
     unit: Annotated[float, Interval(2, 1e15, why="of the logits, by which scales are divided")] = 1e12,

@@ -24,7 +24,7 @@ from theory import neural_collapse as predicted
 from theory_on_trial import claim
 from theory_on_trial.contract import Interval
 
-Depth = Annotated[int, Interval(1, 12)]
+Depth = Annotated[int, Interval(1, 30)]
 Off = Annotated[float, Interval(1e-3, 0.02, why="nearer the objectives tie, further the thresholds of others are met")]
 
 

@@ -30,8 +30,9 @@ POPULATION = predicted.Population(np.array([0.5, 4]), np.array([0.5, 0.5]), np.a
 
 AspectOfAll = Annotated[float, Interval(0.3, 0.5)]
 Aspect = Annotated[float, Interval(0.6, 2)]
+AnyAspect = Annotated[float, Interval(0.01, 3, why="subsamples are sought up to p / k = 9")]
 Penalty = Annotated[float, Interval(0, 1)]
-Noise = Annotated[float, Interval(0.01, 1)]
+Noise = Annotated[float, Interval(0.01, 1, why="with more, the best place lies beyond 9, up to where it is sought")]
 Few = Annotated[int, Interval(3, 12)]
 Some = Annotated[int, Interval(20, 200)]
 Apart = Annotated[int, Interval(16, 100, why="risks scatter more nearer to p = k, below 8 without bounds")]
@@ -434,7 +435,7 @@ def least_of(function, low):
 
 @claim(ours("the abstract's equality of the best ridgeless ensemble and the best ridge, computed"), kind="optimality",
        cases=[(0.5, 0.25), (0.5, 0.02), (0.8, 0.25), (1.5, 0.25)])  # fmt: skip
-def test_optimum(trial, aspect: Annotated[float, Interval(0.1, 3)], noise: Noise):
+def test_optimum(trial, aspect: AnyAspect, noise: Noise):
     """The least risk of full ensembles without penalty, over phi_s, is that of ridge over penalties from 0 on."""
     population = replace(POPULATION, noise=noise)
     ridge, bags = predicted.optimal_ridge(population, aspect), predicted.optimal_ridgeless(population, aspect)
@@ -464,7 +465,7 @@ def test_optimum(trial, aspect: Annotated[float, Interval(0.1, 3)], noise: Noise
 
 
 @claim(ours("the least of a ratio of quadratics, from the discriminant of its difference to a constant"), kind="bound")
-def test_optimum__isotropic(trial, aspect: Annotated[float, Interval(0.1, 3)] = 0.5, noise: Noise = 0.25):
+def test_optimum__isotropic(trial, aspect: AnyAspect = 0.5, noise: Noise = 0.25):
     """For Sigma = I the best k without penalty attains the least risk, phi c^2 + (1 - phi (1 + s)) c = s, s = noise."""
     population = predicted.Population(np.ones(1), np.ones(1), np.ones(1), 1.0, noise)
     half = (1 - aspect * (1 + noise)) / 2
