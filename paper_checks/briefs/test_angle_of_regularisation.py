@@ -19,7 +19,7 @@ from scipy import sparse
 
 from theory_on_trial import claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
-from theory_on_trial.figures import COLOURS, figure
+from theory_on_trial.figures import chart, figure
 
 Class = Annotated[int, Interval(2, 30, why="one point has no scatter; of more, programs are slow")]
 More = Annotated[int, Interval(1, 30, why="by how much one class is larger; of more, programs are slow")]
@@ -180,19 +180,15 @@ def turning_angles(positives: int = 20, dim: int = 5):
 
     20 points against 20 or 10. Lines: theory, of the hinge from lambda_0 or lambda_1 on. Points: dual programs.
     """
-    import matplotlib.pyplot as plt
-
-    (drawn, axes), penalties = plt.subplots(figsize=(5.4, 3.2)), np.geomspace(0.01, 10, 25)
-    for negatives, colour, mark in ((20, COLOURS[0], "o"), (10, COLOURS[1], "s")):
+    penalties, lines, found = np.geomspace(0.01, 10, 25), {}, {}
+    for negatives in (20, 10):
+        name = f"hinge, {positives} and {negatives} points"
         points, labels = points_of_classes(np.random.default_rng(0), positives, negatives, dim)
         delta, (u, start) = difference_of_means(points, labels), reduced_hull(points, labels)
         fits = np.array([u, *(hinge_classifier(points, labels, each)[0] for each in penalties)])
         cosines = fits @ delta / np.linalg.norm(fits, axis=1) / np.linalg.norm(delta)
         angles = np.degrees(np.arccos(np.minimum(cosines, 1)))  # that of u first
-        axes.plot(penalties, angles[1:], mark, color=colour, label=f"hinge, 20 and {negatives} points")
-        axes.plot([start, 10], [angles[0]] * 2, color=colour, label=f"hinge, theory, 20 and {negatives}")
+        lines[name], found[name] = (np.array([start, 10]), angles[0]), (penalties, angles[1:])
     ridge = np.arccos([moments(points, labels, each)[0] for each in penalties])
-    axes.plot(penalties, np.degrees(ridge), "--", color=COLOURS[2], label="ridge, theory, 20 and 10")
-    axes.set(xscale="log", xlabel="weight decay λ (squared unit of the data)", ylabel="angle to δ (degrees)")
-    axes.legend()
-    return drawn
+    lines[f"ridge, {positives} and 10 points"] = penalties, np.degrees(ridge)
+    return chart(lines, found, log="x", x="weight decay λ (squared unit of the data)", y="angle to δ (degrees)")

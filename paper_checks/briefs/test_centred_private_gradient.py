@@ -22,7 +22,7 @@ from scipy import linalg
 
 from theory_on_trial import claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
-from theory_on_trial.figures import COLOURS, figure
+from theory_on_trial.figures import chart, figure
 
 Offset = Annotated[float, Interval(0, 8, why="the condition number grows with its fourth power")]
 Spread = Annotated[float, Interval(0.5, 2, why="it sets the unit of the offset; beyond, rounding shows")]
@@ -177,17 +177,15 @@ def noise_against_offset(relative_time: float = 3.0):
 
     n = 1000, ρ = 1, a = 1, h_min τ = `relative_time`. Lines: the law of small steps; points: a Lyapunov equation.
     """
-    import matplotlib.pyplot as plt
-
-    drawn, axes = plt.subplots(figsize=(4.8, 3.2))
     offsets = np.geomspace(0.25, 64, 33)
     raw = [flow_excess(c, 1.0, relative_time / modes(c, 1.0)[0][1], 1.0)[1] for c in offsets]
     centred = flow_excess(0.0, 1.0, relative_time, 1.0)[1]
-    on_data = [noise_of_flow(c, 1.0, relative_time) for c in offsets[::4]]
-    axes.plot(offsets, raw, color=COLOURS[0], label="raw features")
-    axes.plot(offsets[::4], on_data, "o", color=COLOURS[0], label="on the data")
-    axes.plot(offsets, centred * ((offsets + 1) ** 2 + 1) / 2, "--", color=COLOURS[1], label="sensitivity alone")
-    axes.axhline(centred, color=COLOURS[2], linestyle=":", label="centred")
-    axes.set(xlabel="offset c  (units of a)", ylabel="noise part of the excess loss", xscale="log", yscale="log")
-    axes.legend()
-    return drawn
+    return chart(
+        {"raw features": (offsets, raw), "sensitivity alone": (offsets, centred * ((offsets + 1) ** 2 + 1) / 2)},
+        {"raw features": (offsets[::4], [noise_of_flow(c, 1.0, relative_time) for c in offsets[::4]])},
+        levels={"centred": centred},
+        dashed=["sensitivity alone"],
+        x="offset c  (units of a)",
+        y="noise part of the excess loss",
+        log="xy",
+    )

@@ -10,7 +10,6 @@ A⁺ = ReLU(A + η Dᵀ(Z − D A) − η λ), a step on F(A) = ½ ‖Z − D A�
 
 Read: equations 67 and 68, and Appendix A.3. Derived here: the error of the first order, where it
 turns compression into expansion, the whole Hessian, and the descent per step. Not claimed: trained networks.
-
 Topic: sequence models and attention.
 """
 
@@ -20,18 +19,13 @@ import numpy as np
 
 from theory_on_trial import claim, observed, ours, paper, predicted
 from theory_on_trial.contract import Interval
-from theory_on_trial.figures import COLOURS, figure
+from theory_on_trial.figures import chart, figure
 
 ONE_BY_ONE = "the gradient is taken entry by entry"
 Tokens = Annotated[int, Interval(1, 24, why=ONE_BY_ONE)]
 Width = Annotated[int, Interval(1, 6, why=ONE_BY_ONE)]
 Heads = Annotated[int, Interval(1, 3, why=ONE_BY_ONE)]
-Size = Annotated[
-    float,
-    Interval(
-        0.1, 10, why="largest σ √β: the error of tiny tokens drowns in rounding, that of huge ones is all there is"
-    ),
-]
+Size = Annotated[float, Interval(0.1, 10, why="largest σ √β: the error of less drowns in rounding, of more is all")]
 Step = Annotated[float, Interval(0.01, 0.9, why="h = κβ; a step of 1 could turn a direction round")]
 Side = Annotated[int, Interval(1, 5, why="the Hessian has (d N)² entries")]
 Atoms = Annotated[int, Interval(1, 32, why="a square dictionary is solved with")]
@@ -182,17 +176,14 @@ def change_of_rate(step: float = 0.1, most: float = 5.0):
     One head, one direction, step h = κβ = 0.1. Lines: the laws. Points: rates by determinants before and after a step.
     The true gradient step lowers R_c everywhere, the first order turns round at x = 1.
     """
-    import matplotlib.pyplot as plt
-
-    drawn, axes = plt.subplots(figsize=(5.4, 3.2))
-    x, points, u = np.linspace(0.05, most, 100), np.linspace(0.25, most, 20), np.array([[[1.0], [0.0]]])
-    tokens = [np.array([[np.sqrt(one)], [0.3]]) for one in points]
-    slopes = {"true gradient": gradient, "first order": first_order}
-    for colour, after, (name, slope) in zip(COLOURS, moved(np.sqrt(x), step), slopes.items(), strict=False):
-        axes.plot(x, np.log((1 + after**2) / (1 + x)) / 2, color=colour, label=f"{name}, law")
-        found = [rate(z - step * slope(z, u), u) - rate(z, u) for z in tokens]
-        axes.plot(points, found, "o", color=colour, label=f"{name}, step taken")
-    axes.axhline(0, color=COLOURS[6], linewidth=0.6)
-    axes.set(xlabel="x = βσ² (dimensionless)", ylabel="change of R_c (nats)")
-    axes.legend(loc="upper left")
-    return drawn
+    x, at, u = np.linspace(0.05, most, 100), np.linspace(0.25, most, 20), np.array([[[1.0], [0.0]]])
+    tokens = [np.array([[np.sqrt(one)], [0.3]]) for one in at]
+    slopes, after = {"true gradient": gradient, "first order": first_order}, moved(np.sqrt(x), step)
+    changes = np.log((1 + after**2) / (1 + x)) / 2
+    return chart(
+        {name: (x, change) for name, change in zip(slopes, changes, strict=True)},
+        {name: (at, [rate(z - step * slope(z, u), u) - rate(z, u) for z in tokens]) for name, slope in slopes.items()},
+        levels={"no change": 0.0},
+        x="x = βσ² (dimensionless)",
+        y="change of R_c (nats)",
+    )

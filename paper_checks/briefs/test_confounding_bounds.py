@@ -20,12 +20,10 @@ from scipy import integrate, optimize, stats
 
 from theory_on_trial import claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
-from theory_on_trial.figures import COLOURS, figure
+from theory_on_trial.figures import chart, figure
 
 Outcomes = Annotated[int, Interval(4, 200, why="of three, one may hold half of the mass; beyond, the program is slow")]
-Propensity = Annotated[
-    float, Interval(0.05, 0.95, why="beyond, π can be left out of the weights, or nothing is hidden")
-]
+Propensity = Annotated[float, Interval(0.05, 0.95, why="beyond, π hardly enters the weights, or nothing is hidden")]
 Sensitivity = Annotated[float, Interval(1.05, 20, why="at 1 both ends are the observed mean")]
 Deviation = Annotated[float, Interval(1e-3, 1e3, why="a law without spread has no bounds but its mean")]
 Strata = Annotated[int, Interval(2, 10, why="one stratum confounds nothing")]
@@ -91,16 +89,13 @@ def gaussian_half_width(deviation, propensity, sensitivity):
 @observed
 def half_width_by_quadrature(deviation, propensity, sensitivity):
     """Weigh by s- below a threshold and by s+ above; find the one at which the mass is 1, and integrate y."""
-    least, most = least_and_most(propensity, sensitivity)
+    weights = least_and_most(propensity, sensitivity)
 
     def moment(power, threshold):
-        low, high = (
-            integrate.quad(
-                lambda z: z**power * np.exp(-z * z / 2) / np.sqrt(2 * np.pi), *ends, epsabs=1e-13, epsrel=1e-12
-            )[0]
-            for ends in ((-np.inf, threshold), (threshold, np.inf))
-        )
-        return least * low + most * high
+        def weighed(z):
+            return weights[int(z > threshold)] * z**power * np.exp(-z * z / 2) / np.sqrt(2 * np.pi)
+
+        return integrate.quad(weighed, -12, 12, points=[threshold], epsabs=1e-13, epsrel=1e-12, limit=200)[0]
 
     threshold = optimize.brentq(lambda place: moment(0, place) - 1, -5, 5, xtol=1e-13)
     return deviation * moment(1, threshold)
@@ -177,22 +172,19 @@ def interval_of_the_mean(propensity: float = 0.5):
     """What a representation may hide: the interval of E[Y(1)|φ] against the sensitivity, and a world at its end.
 
     Outcomes 0, 1, 2 and 5 with probabilities 0.1, 0.4, 0.3 and 0.2 among the treated. Lines: closed form; points:
-    linear programs; star: two hidden groups with odds ratios 1/2 and 2.
+    linear programs; square: two hidden groups with odds ratios 1/2 and 2.
     """
-    import matplotlib.pyplot as plt
-
     y, chances = np.array([0.0, 1, 2, 5]), np.array([0.1, 0.4, 0.3, 0.2])
     line, few = np.linspace(1, 4, 60), np.linspace(1.25, 4, 12)
     ends = np.array([interval(y, chances, propensity, factor) for factor in line])
-    drawn, axes = plt.subplots(figsize=(4.8, 3.2))
-    axes.fill_between(line, *ends.T, color=COLOURS[5], alpha=0.3)
-    axes.plot(line, ends, color=COLOURS[0], label=["closed form", "_"])
-    programs = np.array([worst_weights(y, chances, propensity, factor) for factor in few])
-    axes.plot(np.repeat(few, 2), programs.ravel(), "o", color=COLOURS[1], label="linear program")
-    shares, treated, laws = attaining_world(y, chances, propensity, 2.0)
-    _, _, largest, truth = seen_and_true(y, shares, treated, laws)
-    axes.plot(largest, truth, "*", color="black", markersize=12, label="a world that attains it")
-    axes.axhline(y @ chances, linestyle=":", color="grey", label="mean of the treated")
-    axes.set(xlabel="sensitivity Γ  (dimensionless)", ylabel="E[Y(1)|φ]  (units of y)", ylim=(1, 3.6))
-    axes.legend(loc="upper left")
-    return drawn
+    programs = [worst_weights(y, chances, propensity, factor) for factor in few]
+    _, _, largest, truth = seen_and_true(y, *attaining_world(y, chances, propensity, 2.0))
+    return chart(
+        {"closed form": (line, ends)},
+        {"linear program": (np.repeat(few, 2), np.ravel(programs)), "a world that attains it": (largest, truth)},
+        levels={"mean of the treated": y @ chances},
+        legend="upper left",
+        x="sensitivity Γ  (dimensionless)",
+        y="E[Y(1)|φ]  (units of y)",
+        ylim=(1, 3.8),
+    )

@@ -21,7 +21,7 @@ from scipy import stats
 
 from theory_on_trial import claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
-from theory_on_trial.figures import COLOURS, figure
+from theory_on_trial.figures import chart, figure
 
 First = Annotated[float, Interval(0.3, 3, why="a hidden cause that is weak or drowns the noise takes digits away")]
 Second = Annotated[float, Interval(-3, -0.3, why="of a positive ratio x2 is the mirror image; near 0 it has no digits")]
@@ -178,21 +178,15 @@ def quartiles_of_the_ratio(runs: int = 1000):
     a1 = 1, noises are normal, L is exponential or normal. Points: quartiles over `runs` samples; lines: those of
     N(r, v/(n k_112²)) with v = 77.125 and k_112 = -3, and of the Cauchy law.
     """
-    import matplotlib.pyplot as plt
-
-    drawn, axes = plt.subplots(figsize=(4.8, 3.2))
     generator, sizes, quarters = np.random.default_rng(0), 2 ** np.arange(7, 12), [0.25, 0.5, 0.75]
     cauchy = stats.cauchy(*limit_of_the_ratio(np.array([[2, -1.5], [-1.5, 3.25]])))
-    normal = [stats.norm(-1.5, np.sqrt(77.125 / n) / 3) for n in sizes]
-    both = ("exponential", normal), ("normal", [cauchy] * len(sizes))
-    for (name, lines), colour in zip(both, COLOURS, strict=False):
-        points = []
-        for n in sizes:
-            hidden, noise = getattr(generator, name)(size=(runs, n)), generator.normal(size=(2, runs, n))
-            points.append(np.quantile(estimated_ratio(hidden + noise[0], noise[1] - 1.5 * hidden), quarters))
-        axes.plot(sizes, [line.ppf(quarters) for line in lines], color=colour)
-        axes.plot(sizes, points, "o", color=colour, label=[f"{name} L", "_", "_"])
-    axes.set(xlabel="sample size n", ylabel="quartiles of the estimate (dimensionless)", ylim=(-2.5, 0))
-    axes.set_xscale("log", base=2)
-    axes.legend(loc="lower right")
-    return drawn
+    normal = [stats.norm(-1.5, np.sqrt(77.125 / n) / 3).ppf(quarters) for n in sizes]
+
+    def quartiles(law, n):
+        hidden, noise = getattr(generator, law)(size=(runs, n)), generator.normal(size=(2, runs, n))
+        return np.quantile(estimated_ratio(hidden + noise[0], noise[1] - 1.5 * hidden), quarters)
+
+    lines = {"exponential": (sizes, normal), "normal": (sizes, np.tile(cauchy.ppf(quarters), (5, 1)))}
+    points = {law: (np.repeat(sizes, 3), np.ravel([quartiles(law, n) for n in sizes])) for law in lines}
+    y = "quartiles of the estimate (dimensionless)"
+    return chart(lines, points, legend="lower right", x="sample size n", y=y, ylim=(-2.5, 0))

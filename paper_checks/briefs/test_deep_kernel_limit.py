@@ -21,7 +21,7 @@ from scipy import optimize
 
 from theory_on_trial import claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
-from theory_on_trial.figures import COLOURS, figure
+from theory_on_trial.figures import chart, figure
 
 Kernel = Annotated[float, Interval(0.1, 10, why="outside, the posterior asks for more outputs before it concentrates")]
 Noise = Annotated[float, Interval(0.05, 2, why="without noise the likelihood has a pole at 0; more drowns the outputs")]
@@ -182,16 +182,10 @@ def grams_by_layer(k: float = 1.0, noise: float = 0.3, power: float = 40.0, dept
 
     Lines: equal factors, from one equation; points: descents on the objective. Narrow networks overfit.
     """
-    import matplotlib.pyplot as plt
-
-    drawn, axes = plt.subplots(figsize=(4.8, 3.2))
-    layers = np.arange(depth + 1)
-    for width, colour, marker in zip((0.3, 3.0, 30.0), COLOURS, "os^", strict=False):
-        widths = np.full(depth, width)
-        axes.plot(layers, [k, *layer_grams(k, noise, power, widths)], color=colour)
-        axes.plot(layers, [k, *best_grams(k, noise, power, widths)], marker, color=colour, label=f"ν = {width:g}")
-    axes.axhline(k, linestyle=":", color="grey", label="infinite width")
-    axes.axhline(power - noise, linestyle="--", color="grey", label="maximum likelihood")
-    axes.set(xlabel="layer", ylabel="Gram value  (units of y²)", yscale="log")
-    axes.legend(loc="upper left", bbox_to_anchor=(0, 0.95))
-    return drawn
+    layers, lines, points = np.arange(depth + 1), {}, {}
+    for width in (0.3, 3.0, 30.0):
+        setting = k, noise, power, np.full(depth, width)
+        lines[f"ν = {width:g}"] = layers, [k, *layer_grams(*setting)]
+        points[f"ν = {width:g}"] = layers, [k, *best_grams(*setting)]
+    levels = {"infinite width": k, "maximum likelihood": power - noise}
+    return chart(lines, points, levels=levels, legend="beside", log="y", x="layer", y="Gram value  (units of y²)")

@@ -11,7 +11,6 @@ the inner product of both sketches divided by |Q|. There is one repetition and n
 Read: the abstract ("high-quality epsilon-approximations"). Derived here: all claims; that F is one-sided shows that an
 error above can come from the projection only. Not claimed: the rule for ties of the released code, which may take the
 first vector, and a bound for more than two documents, where a union bound says nothing.
-
 Topic: linear algebra for learning.
 """
 
@@ -21,7 +20,7 @@ import numpy as np
 
 from theory_on_trial import abstract, claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
-from theory_on_trial.figures import COLOURS, figure
+from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Bernoulli, Bounded
 
 Queries = Annotated[int, Interval(1, 8, why="a query has a vector; more are a longer mean")]
@@ -108,9 +107,7 @@ def by_hamming_distance(queries, documents, planes):
     return np.mean(np.sum(nearest * (queries @ documents.T), axis=2) / nearest.sum(axis=2), axis=1)
 
 
-@claim(
-    abstract("high-quality epsilon-approximations"), kind="bound", cases=[(8, 12, 8, 4), (1, 2, 2, 1), (3, 5, 16, 5)]
-)
+@claim(abstract("high-quality epsilon-approximations"), kind="bound", cases=[(8, 12, 8, 4), (1, 2, 2, 1)])
 def test_never_above(trial, queries: Queries, documents: Documents, dim: Dim, bits: Bits):
     """F is at most NCh for every draw of hyperplanes, and equals it for one document."""
     generator, draws = trial.generator("vectors"), 200
@@ -125,11 +122,7 @@ def test_never_above(trial, queries: Queries, documents: Documents, dim: Dim, bi
     trial.bound(1 + measured, 1 + bounds, controls=wrong, **options)  # counted from the least similarity, -1
 
 
-@claim(
-    ours("derived: a hyperplane through the origin separates two vectors with chance angle / pi"),
-    kind="identity",
-    cases=[(0.8, 1.4, 0.0, 4), (0.8, 1.4, np.pi, 4), (0.3, 0.6, 1.0, 5)],
-)
+@claim(ours("derived: a walk"), kind="identity", cases=[(0.8, 1.4, 0.0, 4), (0.8, 1.4, np.pi, 4), (0.3, 0.6, 1.0, 5)])
 def test_two_documents(trial, near: Near, far: Far, turn: Turn, bits: Bits):
     """E F = <q, p2> + (<q, p1> - <q, p2>) (P(N1 < N2) + P(N1 = N2) / 2), the N being Hamming distances from q."""
     trial.require(far >= near + 0.1, "far must exceed near by .1: documents equally far have the same similarity")
@@ -178,20 +171,12 @@ def sketches_of_two_documents(near: float = 0.3, far: float = 0.6, draws: int = 
     Documents at .3 and .6 radians from the query; the angle at the query between them is 0, 90 or 180 degrees. Lines:
     the theory. Points: means over 2000 draws of hyperplanes with 95 % intervals. Dotted: what is approximated.
     """
-    import matplotlib.pyplot as plt
-
-    drawn, axes = plt.subplots(figsize=(5.4, 3.3))
-    every, some = np.arange(1, 41), np.array([1, 2, 4, 6, 8])
+    every, some, lines, points = np.arange(1, 41), np.array([1, 2, 4, 6, 8]), {}, {}
     low, high = np.cos(far), np.cos(near)
-    for degrees, colour in zip((0, 90, 180), COLOURS, strict=False):
-        vectors = on_the_sphere(near, far, np.radians(degrees))
-        curve = [low + (high - low) * chance_of_nearer(vectors, k) for k in every]
-        axes.plot(every, curve, color=colour, label=f"{degrees}°, theory")
-        generator = np.random.default_rng(0)
+    for degrees in (0, 90, 180):
+        vectors, generator = on_the_sphere(near, far, np.radians(degrees)), np.random.default_rng(0)
         samples = np.array([sampled_products(generator, draws, vectors, k) for k in some])
-        errors = 1.96 * samples.std(axis=1) / np.sqrt(draws)
-        axes.errorbar(some, samples.mean(axis=1), errors, fmt="o", color=colour, label=f"{degrees}°, sketches")
-    axes.axhline(high, linestyle=":", color=COLOURS[6], label="max similarity")
-    axes.set(xlabel="hyperplanes k", ylabel="mean inner product of sketches F")
-    axes.legend(loc="lower right")
-    return drawn
+        lines[f"{degrees}°"] = every, [low + (high - low) * chance_of_nearer(vectors, k) for k in every]
+        points[f"{degrees}°"] = some, samples.mean(axis=1), 1.96 * samples.std(axis=1) / np.sqrt(draws)
+    level = {"max similarity": high}
+    return chart(lines, points, levels=level, x="hyperplanes k", y="mean inner product of sketches F")

@@ -39,11 +39,10 @@ def four_points(generator, dim):
     return generator.normal(size=(4, dim)), generator.normal(size=4), chances / chances.sum()
 
 
-def gaussian_nodes(generator, dim, signal, noise):
+def gaussian_nodes(dim, signal, noise):
     """A law on 3^(dim + 1) points with all moments of the Gaussian case up to degree five in each variable."""
     grid = np.array(list(product([-np.sqrt(3), 0, np.sqrt(3)], repeat=dim + 1)))
-    beta = generator.normal(size=dim)
-    values = np.sqrt(signal) * grid[:, :dim] @ beta / np.linalg.norm(beta) + np.sqrt(noise) * grid[:, dim]
+    values = np.sqrt(signal / dim) * grid[:, :dim].sum(axis=1) + np.sqrt(noise) * grid[:, dim]
     return grid[:, :dim], values, np.prod(np.where(grid == 0, 2 / 3, 1 / 6), axis=1)
 
 
@@ -64,10 +63,9 @@ def plug_in_statistic(x, y):
 
 
 @observed
-def path_statistics(x, y, most=None, triangle=True):
-    """The y'G^k y / C(n, k + 1), k = 1..n-1, with G the strictly upper triangle of XX', or XX'; T is the first."""
-    gram, samples, along, results = x @ np.swapaxes(x, 1, 2), y.shape[1], y, []
-    gram = np.triu(gram, 1) if triangle else gram
+def path_statistics(x, y, most=None, diagonal=1):
+    """The y'G^k y / C(n, k + 1), k = 1..n-1, with G the triangle of XX' from this diagonal up; T is the first."""
+    gram, samples, along, results = np.triu(x @ np.swapaxes(x, 1, 2), diagonal), y.shape[1], y, []
     for steps in range(1, most or samples):
         along = np.einsum("sij,sj->si", gram, along)
         results.append(np.sum(y * along, axis=1) / comb(samples, steps + 1))
@@ -112,7 +110,7 @@ def test_unbiased(trial, samples: Samples, dim: Dim):
 def test_exact_variance(trial, samples: Few, dim: Nodes, signal: Signal, noise: Noise):
     """Var T = (4 (n - 2) z1 + 2 z2) / (n (n - 1)); Gaussian z1 = 2 b^2 + v b, z2 = d (b+v)^2 + 4 b (b+v) + 3 b^2."""
     trial.require(3 ** ((dim + 1) * samples) < 6e5, TOO_MANY)
-    law, nodes = four_points(trial.generator("law"), dim), gaussian_nodes(trial.generator("nodes"), dim, signal, noise)
+    law, nodes = four_points(trial.generator("law"), dim), gaussian_nodes(dim, signal, noise)
     any_law, gaussian = (enumerated(one, samples, partial(path_statistics, most=2))[1] for one in (law, nodes))
     expected, size = pair_variance(law, samples), np.max(law[1] ** 2) * np.sum(law[0] ** 2)
     wrong = {"n^2 for n (n - 1)": expected * (samples - 1) / samples}
@@ -127,7 +125,8 @@ def test_paths(trial, samples: Samples, dim: Dim):
     """With G the strictly upper triangle of XX', E y'G^k y / C(n, k + 1) = g'S^(k-1) g for every law and k < n."""
     law = four_points(trial.generator("law"), dim)
     measured, expected = enumerated(law, samples, path_statistics)[0], path_means(law, samples)
-    wrong = {"all of XX'": enumerated(law, samples, partial(path_statistics, triangle=False))[0], "half": expected / 2}
+    full = enumerated(law, samples, partial(path_statistics, diagonal=-samples))[0]
+    wrong = {"all of XX'": full, "half": expected / 2}
     sizes = np.max(law[1] ** 2) * np.max(np.sum(law[0] ** 2, axis=1)) ** np.arange(1, samples)
     trial.identity(measured, expected, ops=4**samples, scale=sizes, controls=wrong)
 
@@ -136,9 +135,8 @@ def test_paths(trial, samples: Samples, dim: Dim):
 def test_plug_in(trial, samples: Few, dim: Nodes, signal: Signal, noise: Noise):
     """Gaussian |X'y|^2 / n^2, which keeps the pairs of a sample with itself, has mean b + ((d + 1) b + d v) / n."""
     trial.require(3 ** ((dim + 1) * samples) < 6e5, TOO_MANY)
-    nodes = gaussian_nodes(trial.generator("law"), dim, signal, noise)
     expected, other = (gaussian_case(n, dim, signal, noise)[1] for n in (samples, samples + 1))
-    measured = enumerated(nodes, samples, plug_in_statistic)[0]
+    measured = enumerated(gaussian_nodes(dim, signal, noise), samples, plug_in_statistic)[0]
     trial.identity(measured, expected, ops=1000, controls={"n + 1 for n": other})
 
 

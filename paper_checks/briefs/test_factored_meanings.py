@@ -98,9 +98,7 @@ def dependence(table, v):
 
 @claim(paper("Proposition 4"), kind="identity", cases=[(3, 4, 1, 8), (2, 2, 5, 3), (2, 2, 1, 1), (12, 12, 6, 2)])
 def test_marginal_means(trial, first: Values, second: Values, third: Third, width: Width):
-    """Grand mean plus factor means less grand mean is the best decomposable table, for product weights with weighted
-    means; for other weights it misses even a table that is decomposable.
-    """
+    """Under product weights averages give the best decomposable table; else they miss even one that is decomposable."""
     generator, shape = trial.generator(), (first, second, third)
     table, exact = generator.normal(size=(*shape, width)), decomposable(generator, shape, width)
     weights = np.einsum("a,b,c->abc", *(np.exp(generator.uniform(-1, 1, n)) for n in shape))
@@ -124,7 +122,7 @@ def test_chance_share(trial, first: FewValues, second: FewValues, third: FewThir
 
 @claim(paper("Corollary 8", says="conditionally independent given any image y"), kind="identity", cases=TABLES)
 def test_independence(trial, first: Values, second: Values, width: Width):
-    """Log odds are (u_11 + u_ab - u_1b - u_a1)·v: independent factors given spanning v make a table decomposable."""
+    """Log odds are (u_11 + u_ab - u_1b - u_a1)·v: factors are independent given spanning v iff u is decomposable."""
     generator, shape = trial.generator(), (first, second)
     table, v = generator.normal(size=(*shape, width)), generator.normal(size=width) / np.sqrt(width)
     odds = np.stack([dependence(table, basis)[1] for basis in np.eye(width)], axis=-1)
@@ -143,9 +141,8 @@ def test_small_information(trial, first: Values, second: Values, width: Width):
     """For small ε two factors share the information ε² mean (I_ab·v)²/2 given ε v; I is u less its decomposable fit."""
     generator, sizes = trial.generator(), 2.0 ** np.arange(8, 15)
     table, v = generator.normal(size=(first, second, width)), generator.normal(size=width) / np.sqrt(width)
-    table[0, 0] += (
-        (1 - contrasts(table)[0][0, 0] @ v) * v / (v @ v)
-    )  # a contrast of one: no table is all but decomposable
+    # A contrast of one: no table is all but decomposable.
+    table[0, 0] += (1 - contrasts(table)[0][0, 0] @ v) * v / (v @ v)
     values = [size**2 * (dependence(table, v / size)[2] + dependence(table, -v / size)[2]) / 2 for size in sizes]
     predict, cells = np.mean((contrasts(table)[1] @ v) ** 2) / 2, first * second / (first - 1) / (second - 1)
     wrong = {"without ½": 2 * predict, "degrees of freedom for cells": cells * predict}
@@ -163,12 +160,7 @@ def chance(width=4, tables=60):
     generator, sides = np.random.default_rng(0), np.arange(2, 11)
     laws = chance_law((sides, sides, 1), width, True)
     shares = [explained_shares(generator, tables, (n, n, 1), width, True) for n in sides]
-    lines = {"mean, (q - 1)/(N - 1)": laws.mean(), "5 % and 95 %": np.transpose([laws.ppf(0.05), laws.ppf(0.95)])}
-    return chart(
-        {name: (sides, line) for name, line in lines.items()},
-        {"random tables": (np.repeat(sides, tables), np.ravel(shares))},
-        levels={"no structure, no share?": 0},
-        dashed=["5 % and 95 %"],
-        x="values n of each of two factors (N = n² cells)",
-        y="explained share  (dimensionless)",
-    )
+    lines = {"mean": (sides, laws.mean()), "5 %": (sides, laws.ppf(0.05)), "95 %": (sides, laws.ppf(0.95))}
+    points, zero = {"random tables": (np.repeat(sides, tables), np.ravel(shares))}, {"no structure, no share?": 0.0}
+    x = "values n of each of two factors (N = n² cells)"
+    return chart(lines, points, levels=zero, dashed=["5 %", "95 %"], x=x, y="explained share  (dimensionless)")

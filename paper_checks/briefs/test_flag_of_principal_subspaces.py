@@ -21,7 +21,7 @@ from scipy.linalg import expm
 
 from theory_on_trial import abstract, claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
-from theory_on_trial.figures import COLOURS, figure
+from theory_on_trial.figures import chart, figure
 
 Dim = Annotated[int, Interval(3, 6, why="in the plane a flag is a line; a search turns all pairs of axes many times")]
 Steps = Annotated[int, Interval(2, 8, why="a single subspace has no order; at most the dimension")]
@@ -183,18 +183,16 @@ def prices(dim=5, steps=3):
     Cost of turning two of five components by φ in a flag of three: (w_i - w_j)(λ_i - λ_j) sin² φ, and the data
     projected on each subspace. The unexplained variance of the largest subspace alone sees the last pair only.
     """
-    import matplotlib.pyplot as plt
-
     points, values, vectors = data(np.random.default_rng(0), dim)
     angles, few, pairs = np.linspace(0, np.pi, 200), np.linspace(0, np.pi, 13), pairs_up_to(dim, steps)
-    lines = np.array([turning_price(values, steps, angle) for angle in angles])
+    prices = np.array([turning_price(values, steps, angle) for angle in angles])
     measured = np.array([turned_costs(points, vectors, steps, angle) for angle in few])
-    drawn, axes = plt.subplots(figsize=(5.4, 3.4))
-    for k, pair in enumerate([(0, 1), (0, 2), (2, 4)]):
-        at = pairs.index(pair)
-        axes.plot(angles, lines[:, at], color=COLOURS[k], label=f"turning {pair[0] + 1} and {pair[1] + 1}")
-        axes.plot(few, measured[:, at], "o", color=COLOURS[6], label="data projected" if k == 2 else None)
-    axes.plot(angles, 0 * angles, "--", color=COLOURS[3], label="1 and 2 for V₃ alone")
-    axes.set(xlabel="angle φ  (radians)", ylabel="price in AUV  (squared unit of the data)", ylim=(-0.1, 1.9))
-    axes.legend(loc="upper left", ncols=2)
-    return drawn
+    shown = {f"turning {a + 1} and {b + 1}": pairs.index((a, b)) for a, b in [(0, 1), (0, 2), (2, 4)]}
+    return chart(
+        {name: (angles, prices[:, at]) for name, at in shown.items()} | {"1 and 2 for V₃ alone": (angles, 0.0)},
+        {name: (few, measured[:, at]) for name, at in shown.items()},
+        dashed=["1 and 2 for V₃ alone"],
+        x="angle φ  (radians)",
+        y="price in AUV  (squared unit of the data)",
+        ylim=(-0.1, 2.1),
+    )

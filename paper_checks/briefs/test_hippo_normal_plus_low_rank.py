@@ -20,7 +20,7 @@ import numpy as np
 
 from theory_on_trial import abstract, claim, observed, ours, paper, predicted
 from theory_on_trial.contract import Interval
-from theory_on_trial.figures import COLOURS, figure
+from theory_on_trial.figures import chart, figure
 
 States = Annotated[int, Interval(2, 128, why="one number is a normal matrix; beyond, eigenvalues take seconds")]
 Modes = Annotated[int, Interval(1, 64, why="beyond, powers of a dense matrix take long")]
@@ -180,19 +180,13 @@ def conditions(sizes=(8, 16, 32)):
     """How badly conditioned the eigenvalues of the HiPPO matrix are.
 
     Condition of the eigenvalue -(j + 1) for three sizes N: from exact eigenvectors (points), by the closed form
-    (lines), and the leading term of the largest one (dashed).
+    (lines), and the leading term of the largest one (dotted).
     """
-    import matplotlib.pyplot as plt
-
-    drawn, axes = plt.subplots(figsize=(5.4, 3.4))
     _, base, limit = leading_condition()
-    for size, colour in zip(sizes, COLOURS, strict=False):
-        indices = range(size)
-        axes.plot(indices, [condition(size, j) for j in indices], color=colour, label=f"N = {size}, closed form")
-        exact = np.exp([log_condition(size, j) for j in indices])
-        axes.plot(indices, exact, "o", color=colour, label=f"N = {size}, eigenvectors")
-        axes.axhline(limit * base**size / size, linestyle="--", color=colour, linewidth=0.8)
-    axes.plot([], [], "--", color=COLOURS[6], linewidth=0.8, label="0.1125 (1+√2)$^{2N}$/N")
-    axes.set(xlabel="index j  (dimensionless)", ylabel="condition  (dimensionless)", yscale="log")
-    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-    return drawn
+    names = {size: f"N = {size}" for size in sizes}
+    exact = {size: np.exp([log_condition(size, j) for j in range(size)]) for size in sizes}
+    lines = {name: (range(size), [condition(size, j) for j in range(size)]) for size, name in names.items()}
+    points = {name: (range(size), exact[size]) for size, name in names.items()}
+    levels = {name: limit * base**size / size for size, name in names.items()}
+    x, y = "index j  (dimensionless)", "condition  (dimensionless)"
+    return chart(lines, points, levels=levels, legend="beside", x=x, y=y, log="y")

@@ -24,7 +24,7 @@ import numpy as np
 
 from theory_on_trial import claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
-from theory_on_trial.figures import COLOURS, figure
+from theory_on_trial.figures import chart, figure
 
 Field = Literal[2, 3, 5]
 Length = Annotated[int, Interval(4, 8, why="all codes are written down; below, no two wrong counts differ")]
@@ -176,18 +176,16 @@ def hull_dimensions(codes: int = 3000):
 
     Lines: the exact count; points: `codes` random codes for each k, with 99.9 % intervals; dotted: the limits.
     """
-    import matplotlib.pyplot as plt
-
-    drawn, axes = plt.subplots(figsize=(4.8, 3.2))
     generator, dims = np.random.default_rng(0), np.arange(2, 11)
-    exact = [np.array(codes_by_hull(3 * k, k, 2)[:3]) / subspaces(3 * k, k, 2) for k in dims.tolist()]
+    exact = np.array([np.array(codes_by_hull(3 * k, k, 2)[:3]) / subspaces(3 * k, k, 2) for k in dims.tolist()])
     shares = np.array([np.mean(random_hulls(generator, codes, 3 * k, k, 2), axis=0) for k in dims])
-    for hull, limit in enumerate(limit_law(2)):
-        colour, seen = COLOURS[hull], shares[:, hull]
-        axes.plot(dims, np.array(exact)[:, hull], color=colour)
-        interval = 3.3 * np.sqrt(seen * (1 - seen) / codes)
-        axes.errorbar(dims, seen, interval, fmt="os^"[hull], color=colour, label=f"hull of dimension {hull}")
-        axes.axhline(limit, linestyle=":", color=colour)
-    axes.set(xlabel="dimension k of the code", ylabel="share of the binary codes", ylim=(0, 0.75))
-    axes.legend(loc="upper right")
-    return drawn
+    names = [f"hull of dimension {hull}" for hull in range(3)]
+    intervals = 3.3 * np.sqrt(shares * (1 - shares) / codes)
+    return chart(
+        {name: (dims, exact[:, hull]) for hull, name in enumerate(names)},
+        {name: (dims, shares[:, hull], intervals[:, hull]) for hull, name in enumerate(names)},
+        levels=dict(zip(names, limit_law(2), strict=True)),
+        x="dimension k of the code",
+        y="share of the binary codes",
+        ylim=(0, 0.75),
+    )

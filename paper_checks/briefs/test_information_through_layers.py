@@ -176,12 +176,6 @@ def information_per_layer(dim: int = 24, samples: int = 12, depth: int = 4, draw
     curves = [mapped_divergence(maps, offset, training_variance(samples), 1) for offset in offsets]
     mean = layer_information(maps, offsets[0], samples, 1)[1]
     layers, ranks = np.arange(depth + 1), [len(matrix) for matrix in maps]
-    return chart(
-        {"mean over training sets": (layers, mean)},
-        {"each training set": (np.tile(layers, draws), np.ravel(curves))},
-        x="rank of layers 0, 1, …",
-        y="information  (nats)",
-        ylim=(0, None),
-        xticks=layers,
-        xticklabels=ranks,
-    )
+    lines = {"mean over training sets": (layers, mean)}
+    points, x = {"each training set": (np.tile(layers, draws), np.ravel(curves))}, "rank of layers 0, 1, …"
+    return chart(lines, points, x=x, y="information  (nats)", ylim=(0, None), xticks=layers, xticklabels=ranks)

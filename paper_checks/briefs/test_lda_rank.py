@@ -50,18 +50,16 @@ def entropy_rank(values):
 
 @observed
 def whitened_rank(between, within):
-    """LiDAR of one or many pairs, from Σ_w^(−1/2) Σ_b Σ_w^(−1/2)."""
-    values, vectors = np.linalg.eigh(within)
-    root = (vectors / np.sqrt(values)[..., None, :]) @ np.swapaxes(vectors, -1, -2)
-    return entropy_rank(np.linalg.eigvalsh(root @ between @ root))
+    """LiDAR of one or many pairs, from L⁻¹ Σ_b L⁻ᵀ with Σ_w = L Lᵀ, which has the same eigenvalues."""
+    root = np.linalg.inv(np.linalg.cholesky(within))
+    return entropy_rank(np.linalg.eigvalsh(root @ between @ np.swapaxes(root, -1, -2)))
 
 
 @observed
-def planted_ranks(generator, count, images, views, variances):
-    """LiDAR of data sets of the planted model, of which both covariances are Wishart matrices."""
-    pairs = (images - 1, variances + 1 / views), (images * (views - 1), np.ones(len(variances)))
-    drawn = (wishart(n, np.diag(scales / n)).rvs(count, random_state=generator) for n, scales in pairs)
-    return whitened_rank(*drawn)
+def planted_ranks(generator, count, freedoms, variances):
+    """LiDAR of data sets whose Σ_b and Σ_w are Wishart matrices with means diag(variances) and I."""
+    pairs = zip(freedoms, (variances, np.ones_like(variances)), strict=True)
+    return whitened_rank(*(wishart(n, np.diag(each / n)).rvs(count, random_state=generator) for n, each in pairs))
 
 
 @observed
@@ -81,7 +79,7 @@ def pencil_rank(between, within):
 def drawn_views(generator, count, images, views, variances):
     """Data sets of the planted model, shape (count, n, q, d)."""
     signals = np.sqrt(variances) * generator.normal(size=(count, images, 1, len(variances)))
-    return signals + generator.normal(size=(count, images, views, len(variances)))
+    return generator.normal(signals, size=(count, images, views, len(variances)))
 
 
 @predicted
@@ -115,7 +113,8 @@ def test_affine_invariance(trial, images: Images, views: Views, dim: Dim, condit
 def test_view_floor(trial, signals: Signals, decay: Decay, noise: Noise, views: Views):
     """As n → ∞, LiDAR tends to exp H of p ∝ (a_i + 1/q; m times 1/q): a noise dimension counts as a signal of 1/q."""
     a = np.append(4 * decay ** np.arange(signals), np.zeros(noise))
-    draw, law = partial(planted_ranks, images=100_000, views=views, variances=a), limit_rank(a, views)
+    law, freedoms = limit_rank(a, views), (100_000 - 1, 100_000 * (views - 1))
+    draw = partial(planted_ranks, freedoms=freedoms, variances=a + 1 / views)
     wrong = {"noise is ignored": entropy_rank(a), "noise counts in full": limit_rank(a, 1)}
     trial.mean(sampler=draw, predict=law, law=Asymptotic(), margin=0.005 * law, controls=wrong, first=64, most=1024)
 
@@ -139,11 +138,13 @@ def test_trace(trial, images: Images, views: FewViews, signals: Signals, decay: 
 def rank_against_views(signals: int = 4, images: int = 2000):
     """Few views let noise count as signal: LiDAR against the number of views q, for 0, 12 and 60 noise dimensions.
 
-    Lines: the limit of many images, for four equal signals of variance 4. Points: one draw of 2000 images each. Dotted:
-    the four signals that there are.
+    Lines: the limit of many images for four signals of variance 4 (dotted). Points: one draw of 2000 images each.
     """
     generator, wide, at = np.random.default_rng(0), np.geomspace(2, 1000, 60), np.geomspace(2, 1000, 8).astype(int)
     kinds = {f"{m} noise dimensions": np.append(np.full(signals, 4.0), np.zeros(m)) for m in (60, 12, 0)}
     lines = {name: (wide, [limit_rank(a, q) for q in wide]) for name, a in kinds.items()}
-    points = {name: (at, [planted_ranks(generator, 1, images, q, a) for q in at]) for name, a in kinds.items()}
+    freedoms = {q: (images - 1, images * (q - 1)) for q in at}
+    points = {
+        name: (at, [planted_ranks(generator, 1, freedoms[q], a + 1 / q) for q in at]) for name, a in kinds.items()
+    }
     return chart(lines, points, levels={"signals": signals}, log="xy", x="views per image q", y="LiDAR (dimensionless)")

@@ -23,11 +23,12 @@ from theory_on_trial.figures import chart, figure
 
 Tokens = Annotated[int, Interval(2, 256, why="one token has all weight; beyond, the least score is near the next")]
 Factor = Annotated[float, Interval(0.05, 5, why="beyond, softmax has next to one weight only")]
+SECANTS = {"x0": 1.0, "tol": 1e-300, "rtol": 1e-14}
 Copies = Annotated[int, Interval(1, 64, why="beyond, the zero is at so small a factor that digits are lost")]
 
 
 def tokens_of(generator, tokens, width=4):
-    """A query and keys, with positive entries so that all scores are positive."""
+    """A query and keys with positive entries, which φ = relu leaves alone and all scores of which are positive."""
     return generator.uniform(0.2, 1.0, width), generator.uniform(0.2, 1.0, (tokens, width))
 
 
@@ -39,23 +40,23 @@ def softmax(query, keys):
 
 
 @observed
-def linear(query, keys, feature=lambda x: np.maximum(x, 0)):
-    """The weights of linear attention, of which the features are relu."""
-    scores = feature(keys) @ feature(query)
+def linear(query, keys):
+    """The weights of linear attention."""
+    scores = keys @ query
     return scores / scores.sum()
 
 
 @observed
 def rectified(query, keys):
     """The weights (1 + 1/S) s - S/N of the rectified linear attention."""
-    scores = np.maximum(keys, 0) @ np.maximum(query, 0)
+    scores = keys @ query
     return (1 + 1 / scores.sum()) * scores - scores.mean()
 
 
 @observed
 def zero_of_least(query, keys):
     """The factor at which the least weight is zero, by secants."""
-    return newton(lambda factor: rectified(factor * query, keys).min(), 1.0, x1=2.0, tol=1e-300, rtol=1e-14)
+    return newton(lambda factor: rectified(factor * query, keys).min(), **SECANTS)
 
 
 @predicted
@@ -92,7 +93,7 @@ def test_linear_is_blind(trial, tokens: Tokens, factor: Factor):
     trial.require(factor < 0.95 or factor > 1.05, "factor must be 5 % off 1, where nothing is scaled")
     query, keys = tokens_of(trial.generator(), tokens)
     scores = keys @ query
-    smooth = linear(factor * query, keys, feature=lambda x: np.where(x > 0, 1 + x, np.exp(np.minimum(x, 0))))
+    smooth = linear(1 + factor * query, 1 + keys)
     wrong = {"1 + elu for relu": smooth, "softmax": softmax(factor * query, keys)}
     trial.identity(linear(factor * query, keys), affine(scores, 0.0), ops=32, wrong_processes=wrong)
 

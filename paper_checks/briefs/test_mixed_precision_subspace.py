@@ -130,7 +130,7 @@ def test_exact_error(trial, dim: Dim, kept: Kept, high: Bits, low: Bits):
     sizes = np.array([values[:kept].sum(), values[kept:].sum()])
     whole = rounding_error(dim, high) * sizes[0] + rounding_error(dim, low) * sizes[1]
     usual = sizes @ (np.log(dims) / (6 * levels**2))
-    law = Bounded(0, 0.3 * sizes @ ((dims - 1) / levels**2))  # half a step in all entries but one
+    law = Bounded(0, float(0.3 * sizes @ ((dims - 1) / levels**2)))  # half a step in all entries but one
     wrong = {"D²/12 with a largest entry √(2 log d)": usual, "g of all d": whole}
     options = {"law": law, "margin": 0.02 * predict, "first": 2**13, "most": 10**6}
     trial.mean(sampler=errors, predict=predict, controls=wrong, **options)
@@ -188,10 +188,5 @@ def subspaces(dim=10, high=5, low=4, tokens=20000):
     for name in ("first r", "last r"):
         errors = [measured_errors(generator, tokens, orders[name], r, (high, low)).mean() for r in kept]
         points[name] = kept, 1e3 * np.array(errors)
-    return chart(
-        lines,
-        points,
-        dashed=["average"],
-        x="dimensions r at five bits, of 10",
-        y="mean squared error  (10⁻³ squared units)",
-    )
+    x, y = "dimensions r at five bits, of 10", "mean squared error  (10⁻³ squared units)"
+    return chart(lines, points, dashed=["average"], x=x, y=y)
