@@ -165,13 +165,6 @@ def test_what_needs_pytest_and_what_is_not_fast_is_left_out():
     assert [one.id for one in subjects_in("tosses")] == ["tosses.mean", "tosses.wrong", "tosses.sum"]
 
 
-def test_a_paper_is_tried_under_few_seeds_without_a_record(root):
-    assert calibration.unexpected("tosses", 2) == [f"tosses.wrong under seed {seed}: REFUTED" for seed in range(2)]
-    assert not (root / "records").exists()
-    with pytest.raises(ValueError, match="no claims of a paper 'nothing'"):
-        calibration.unexpected("nothing", 1)
-
-
 def test_the_command_runs_keeps_and_records(root, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("THEORY_ON_TRIAL_CACHE", str(tmp_path))
     assert calibration.main(["tosses.sum", "--seeds", "2"]) == 0

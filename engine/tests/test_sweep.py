@@ -373,19 +373,6 @@ def test_source_digest_is_of_the_code_that_is_loaded(tmp_path, monkeypatch):
 # --- interruptions ---------------------------------------------------------------------------------------------------
 
 
-def test_an_interrupted_sweep_keeps_its_finished_chunks(tmp_path):
-    def interrupt(done, total, seconds):
-        if done >= 12:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        counted_sweep(tmp_path, chunk=4, progress=interrupt)
-    assert len(chunk_files(tmp_path)) == 3
-    resumed, runs = counted_sweep(tmp_path)
-    assert runs == 6
-    xr.testing.assert_identical(resumed, counted_sweep(None)[0])
-
-
 def test_twenty_kills_change_no_bit(tmp_path, warm_children):
     """SIGKILL after a random number of chunks, at a random moment of the next: in the middle of the work."""
     chance = random.Random(0)

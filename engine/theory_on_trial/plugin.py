@@ -191,16 +191,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
     return result
 
 
-def _place(error: BaseException, item: pytest.Function) -> str:
-    """The line of a claim's file at which a decision was refused: what lies above and beneath is the engine."""
-    lines, trace = [item.function.__code__.co_firstlineno], error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == str(item.path):
-            lines.append(trace.tb_lineno)
-        trace = trace.tb_next
-    return f"{item.path.name}:{lines[-1]}"
-
-
 _OUTSIDE = 2  # the exit status of a usage that no claim answers
 _PROPERTIES = ("ledger", "programs", "skipped", "outside")  # of a claim's report, beside those of other plugins
 

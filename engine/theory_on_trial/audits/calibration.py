@@ -19,7 +19,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from theory_on_trial.audits.driver import Audit, Measured, Row, ids, source_of, subjects_in
+from theory_on_trial.audits.driver import Audit, Measured, Row, ids, source_of
 from theory_on_trial.base.compilation_cache import cache_folder
 from theory_on_trial.decide.decision import Finding
 from theory_on_trial.trial.decisions import Trial
@@ -137,20 +137,6 @@ def table_row(claim_id: str, runs: Sequence[dict[str, Any]]) -> list[Any]:
         round(max(run["budget"] for run in runs), 3),
         round(min(rooms), 3) if rooms else None,
         round(statistics.median(run["seconds"] for run in later), 2),
-    ]
-
-
-def unexpected(paper: str, seeds: int) -> list[str]:
-    """Return a sentence for every run of a paper's fast claims, under few seeds, that does not say what it should.
-
-    Nothing is kept. Raises `ValueError` for a paper without claims.
-    """
-    runs = [(subject, run_once(subject, seed)) for subject in subjects_in(paper) for seed in range(seeds)]
-    return [
-        f"{subject.id} under seed {run['seed']}: {run['error'] or ', '.join(run['verdicts'])}"
-        + "".join(f"; control not refuted: {name}" for name in run["survivors"])
-        for subject, run in runs
-        if not run["as_expected"] or run["survivors"]
     ]
 
 

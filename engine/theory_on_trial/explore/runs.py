@@ -143,7 +143,8 @@ def _path_of(subject: Claim) -> Path | None:
         return None
     folder = cache_folder() / "explored"
     folder.mkdir(exist_ok=True)
-    source = records.source(repository.root(), Path(code.co_filename))
+    # What an attempt keeps of a trial is decided in its own module.
+    source = records.source(repository.root(), Path(code.co_filename), Path(inspect.getfile(attempt)))
     digest = source["digest"] + source["rules"]
     return folder / f"{subject.id}-{digest}-{version('theory-on-trial')}.jsonl"
 

@@ -93,10 +93,6 @@ def _mentioned(statement: ast.stmt) -> Iterator[str]:
             yield ".".join([node.id, *attributes])
 
 
-def _is_other(node: ast.AST, function: ast.stmt) -> bool:
-    return isinstance(node, ast.FunctionDef) and node is not function
-
-
 @cache
 def _names(module: str, root: Path) -> dict[str, ast.stmt | str]:
     """The names of a module: the statement that defines each, or the dotted name that it is imported from."""

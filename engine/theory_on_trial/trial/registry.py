@@ -368,14 +368,6 @@ def claims(paper: str | None = None) -> list[Claim]:
     return found
 
 
-def selected(name: str) -> list[Claim]:
-    """Return the claims that a name stands for: those of a paper, or one by its id; ValueError if it is neither."""
-    try:
-        return claims(name)
-    except ValueError:
-        return [_find(name)]
-
-
 def _find(claim_id: str) -> Claim:
     if normal(claim_id) not in _REGISTERED:
         _load(paper_in(claim_id))
