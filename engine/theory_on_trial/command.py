@@ -264,7 +264,7 @@ def _list(options: argparse.Namespace) -> int:
     if not outline.files(paper, folder):
         print(f"no test of {folder} is a claim", file=sys.stderr)
     for name in dict.fromkeys(one["paper"] for one in wanted):
-        print(f"{name}: {outline.title(name, folder)}")
+        print(": ".join(filter(None, [name, outline.title(name, folder)])))
         for one in (one for one in wanted if one["paper"] == name):
             print(f"  {one['id']} [{one['kind']}, {one['tier']}] {one['statement']} ({one['source']})")
     return 0

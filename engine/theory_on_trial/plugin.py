@@ -210,6 +210,28 @@ def _programs() -> int:
     return programs_asked_for()
 
 
+def _the_same(items: list[pytest.Item], config: pytest.Config) -> list[pytest.Item]:
+    """Return the items that `--trial-set` makes the same as one before them; that one has the new values in its id."""
+    before, same = set(), []
+    for item in items:
+        parameters: dict[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
+        claim = item.stash.get(CLAIM, None)
+        given = _settings(config, claim) if claim is not None and parameters else {}
+        if not given.keys() & parameters.keys():
+            continue
+        from dataclasses import replace
+
+        values = parameters | {name: value for name, value in given.items() if name in parameters}
+        shown = "-".join(f"{name}={value!r}" for name, value in values.items())
+        renamed = f"{claim.id.partition('[')[0]}[{shown}]"
+        if renamed in before:
+            same.append(item)
+        else:
+            item.stash[CLAIM] = replace(claim, id=renamed)
+            before.add(renamed)
+    return same
+
+
 def _settings(config: pytest.Config, claim: Any) -> dict[str, Any]:
     """Return the values that `--trial-set` gives to settings of a claim."""
     given = {}
@@ -246,9 +268,10 @@ class Ledger:
         for _, claim in above:
             for entry in _not_run(claim, f"tier {claim.tier} is above this run's tier {tier}"):
                 self.not_run[entry["id"]] = entry
-        if above:
-            left_out = {id(item) for item, _ in above}
-            config.hook.pytest_deselected(items=[item for item, _ in above])
+        out = [*(item for item, _ in above), *_the_same(items, config)]
+        if out:
+            config.hook.pytest_deselected(items=out)
+            left_out = {id(item) for item in out}
             items[:] = [item for item in items if id(item) not in left_out]
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:

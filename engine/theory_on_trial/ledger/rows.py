@@ -66,7 +66,10 @@ class Row:
 
     def failure(self) -> str:
         """Return the sentence that a failing test prints."""
-        controls = "; ".join(f"control {c['name']!r}: {c['verdict']}" for c in self.controls)
+        # One line for many cases: whichever of a control's verdicts is not REFUTED.
+        controls = "; ".join(
+            f"control {c['name']!r}{_of_case(c)}: {c['verdict']}" for c in self.controls if c["verdict"] != "REFUTED"
+        )
         numbers = (
             f"predicted {brief(self.predicted)}, measured {brief(self.measured)}, interval "
             f"{brief_interval(self.interval)}, margin {brief(self.margin)}, slack {brief(self.slack)}"
@@ -86,7 +89,7 @@ class Row:
             off = control.get("distance")
             apart = "" if off is None else f", {brief(off, 2)} of the smallest noticed errors off"
             predicted = f"predicts {brief(control['predicted'])}{apart}"
-            lines.append(f"{'control':>18}  {control['name']}: {control['verdict']} ({predicted})")
+            lines.append(f"{'control':>18}  {control['name']}{_of_case(control)}: {control['verdict']} ({predicted})")
         for part in self.parts:
             measured = f"measured {brief(part['measured'])} in {brief_interval(part['interval'])}"
             noticed = f", notices {part['notices']}" if part["notices"] else ""
@@ -111,6 +114,10 @@ class Row:
         }
         cells = "".join(f"<tr><th align=left>{name}</th><td align=left>{text}</td></tr>" for name, text in rows.items())
         return f"<table>{cells}</table>"
+
+
+def _of_case(control: dict[str, Any]) -> str:
+    return f" of {control['case']}" if control.get("case") else ""
 
 
 def paper_in(claim_id: str) -> str:

@@ -55,6 +55,7 @@ def over_cases(function: Callable[..., None], cases: Iterable[Any] | None) -> Ca
     signature = inspect.Signature(sorted(seen, key=lambda p: p.kind))
     check.__signature__ = signature  # type: ignore[attr-defined]
     check.first_case = bound[0] if bound else {}  # type: ignore[attr-defined]
+    check.cases = bound or []  # type: ignore[attr-defined]
     return check
 
 

@@ -143,6 +143,9 @@ def facts(claim: Claim, nodeid: str) -> list[dict[str, Any]]:
     settings = {
         name: None if value is inspect.Parameter.empty else repr(value) for name, value in claim.settings.items()
     }
+    cases = getattr(claim.function, "cases", [])
+    for name in cases[0] if cases else ():
+        settings[name] = f"by case {', '.join(dict.fromkeys(repr(case[name]) for case in cases))}"
     shared = {"paper": claim.paper, "kind": claim.kind, "tier": claim.tier, "nodeid": nodeid, "settings": settings}
     stated = {"id": claim.id, "statement": claim.statement, "source": str(claim.source), "expected": "VERIFIED"}
     if claim.as_printed is None:
