@@ -87,6 +87,8 @@ def test_greedy_rho__slopes(
     fraction: Fraction = 0.5,
 ):  # fmt: skip
     """The preference for rho falls as epsilon^(1/L) with JEPA, which depth slows, as epsilon^((L-1)/L) with MAE."""
+    settled = "fraction must be at least .05 and rho_low .2: slopes settle at smaller starts than these"
+    trial.require(fraction >= 0.05 and rho_low >= 0.2, settled)
     init, excess = preferences(trial, objective, depth, rho_low, rho_high, fraction)
     jepa, mae = (preference_power(rule, depth) for rule in OBJECTIVES)
     right, wrong = (jepa, mae) if objective == "jepa" else (mae, jepa)

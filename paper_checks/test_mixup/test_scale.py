@@ -108,6 +108,8 @@ def plug_in_efficiency(a, law, per_class):
 )
 def test_efficiency_order(trial, effective: Efficient, alpha: Annotated[float, Interval(0.2, 10)]):
     """K_lda < K_mix < K_erm at every a, and K_mix falls with alpha: Mixup lies between discriminant and regression."""
+    settled = "alpha must be at least effective / 8, or 5: quantiles of scores that are far apart settle later"
+    trial.require(alpha >= min(effective / 8, 5), settled)
     law, narrower = predicted.MixingLaw.beta(alpha, 24), predicted.MixingLaw.beta(1.1 * alpha, 24)
     mixup, logistic = predicted.mixup_efficiency(effective, law), predicted.erm_efficiency(effective)
     discriminant = predicted.lda_efficiency(effective)

@@ -28,12 +28,12 @@ STOPPED = code(REPOSITORY, "paper/gcv/fixed_point_sol.py, v_general", COMMIT, sa
 
 POPULATION = predicted.Population(np.array([0.5, 4]), np.array([0.5, 0.5]), np.array([0.2, 0.8]), 1.0, 0.25)
 
-AspectOfAll = Annotated[float, Interval(0.3, 0.5)]
+AspectOfAll = Annotated[float, Interval(0.3, 1, why="more points take minutes, and subsamples have p / k up to 2")]
 Aspect = Annotated[float, Interval(0.6, 2)]
 AnyAspect = Annotated[float, Interval(0.01, 3, why="subsamples are sought up to p / k = 9")]
 Penalty = Annotated[float, Interval(0, 1)]
 Noise = Annotated[float, Interval(0.01, 1, why="with more, the best place lies beyond 9, up to where it is sought")]
-Few = Annotated[int, Interval(3, 12)]
+Few = Annotated[int, Interval(3, 12, why="all bags of them are formed")]
 Some = Annotated[int, Interval(20, 200)]
 Apart = Annotated[int, Interval(16, 100, why="risks scatter more nearer to p = k, below 8 without bounds")]
 Forty = Annotated[int, Interval(40, 200, why="memory: resolvents of 48 data sets at once")]
