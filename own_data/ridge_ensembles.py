@@ -14,6 +14,7 @@ from jaxtyping import Float
 
 from theory_on_trial.contract import USABLE_SCALE, Interval, guarded, require
 from theory_on_trial.own_data.estimate import Estimate
+from theory_on_trial.own_data.neighbours import beside
 
 Rows = Annotated[Float[np.ndarray, "n dim"], USABLE_SCALE]
 """X, centred if an intercept is wanted."""
@@ -216,6 +217,10 @@ class _Whole:
     def doubts(self, penalty: float) -> tuple[str, ...]:
         """Why leave-one-out may not be what a new point brings."""
         kept = (self.vectors * _kept(self.eigenvalues, penalty)) @ self.vectors.T
+        without_intercept = float(np.mean((kept @ self.y / np.diag(kept)) ** 2))
+        pull = kept.sum(axis=0)
+        if pull.sum() > 1e-12 * np.trace(kept):  # a free intercept, or a mean of y would look like rows in groups
+            kept -= np.outer(pull, pull) / pull.sum()
         residuals, leverage = kept @ self.y, np.diag(kept)
         left_out = (residuals / leverage) ** 2
         squared = np.sum(self.x**2, axis=1)
@@ -233,8 +238,16 @@ class _Whole:
 
         shifted = (every[:, None] + np.arange(1, _NEIGHBOURS + 1)) % len(every)
         grouped = (without(nearest) - without(shifted)) / left_out.mean()
-        uneven = float(self.generalised_squares(penalty).mean() / left_out.mean() - 1)
+        uneven = float(np.mean(residuals**2) / leverage.mean() ** 2 / left_out.mean() - 1)
+        needed = 1 - left_out.mean() / without_intercept
+        following = beside((residuals / leverage)[:, None])
         found = []
+        if needed > _ALIKE:
+            found.append(f"an intercept would lower the error of a row left out by {needed:.0%}: centre x and y")
+        if following:
+            found.append(
+                f"errors of neighbouring rows are alike (correlation {following:.2f}): there are fewer independent rows"
+            )
         if grouped > _ALIKE:
             found.append(f"rows come in groups: without its nearest rows too, a row's error rises by {grouped:.0%}")
         if abs(uneven) > _UNEVEN:

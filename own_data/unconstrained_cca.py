@@ -3,19 +3,21 @@
 from typing import Annotated, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from theory import unconstrained_cca as predicted
 from theory_on_trial.contract import LONGEST, USABLE_SCALE, Interval, guarded, require
+from theory_on_trial.own_data.arrays import require_memory
 from theory_on_trial.own_data.copies import copied_rows
 from theory_on_trial.own_data.estimate import Estimate
 from theory_on_trial.own_data.jackknife import GROUPS, at_least, jackknife, stratified_groups
+from theory_on_trial.own_data.neighbours import beside, near
 
 Embedding = Annotated[Float[np.ndarray, "rows columns"], USABLE_SCALE]
 """Z of one view, a row per pair."""
 
 _CONFIDENCE = 0.95
-_SINGULAR = 1e-7  # ratio of singular values of the scaled columns, below which a covariance has lost half its digits
+_SINGULAR = 1e-6  # ratio of standard deviations of the scaled columns, below which their covariance has few digits
 _RELATED = 0.01  # level of the test that says which directions are related at all
 _MISSING, _SCALED = 0.5, 0.2  # share of its strength below which a component is missing; deviation called mis-scaled
 _FEWEST = 20  # batches from which a variance over batches is measured
@@ -100,28 +102,26 @@ def ey_certificate(
     """
     rows, columns = Z1.shape
     groups = stratified_groups(np.zeros(rows, int))
-    parts = [groups != group for group in range(-1, GROUPS)]  # all rows, then all but each twentieth
     fewest = int(min(rows - np.bincount(groups, minlength=GROUPS)))
     require(
         rows >= 2 * GROUPS and fewest > 2 * columns + 1,
         f"Z1 must have at least {2 * GROUPS} rows, and more than 2 K + 1 = {2 * columns + 1} also without a twentieth "
         f"of them, got {rows}",
     )
-    for name, Z in (("Z1", Z1), ("Z2", Z2)):
-        for part in parts:
-            rank = _rank(Z[part])
-            require(
-                rank == columns,
-                f"{name} must have a covariance of full rank, also without any twentieth of its rows, got rank {rank} "
-                f"of {columns}: add a ridge, or drop columns",
-            )
-    losses, least = np.array([_losses(Z1[part], Z2[part]) for part in parts]).T
+    require_memory("Z1 and Z2", 6 * rows * columns)
+    (W1, back1), (W2, back2) = (_white(name, Z) for name, Z in (("Z1", Z1), ("Z2", Z2)))
+    parts = _covariances(np.hstack([W1, W2]), groups)
+    for name, own in (("Z1", slice(columns)), ("Z2", slice(columns, None))):
+        ranks = np.sum(np.linalg.eigvalsh(parts[:, own, own]) > _SINGULAR, axis=1)
+        require(ranks == columns, _singular(name, int(ranks.min()), columns))
+    losses, least = np.array([_losses(part, back1, back2) for part in parts]).T
     loss, best, gap = (jackknife(one, _CONFIDENCE) for one in (losses, least, losses - least))
-    correlations, strengths = _components(Z1, Z2)
+    correlations, strengths = _components(parts[0], back1, back2)
     related = _related(correlations, rows)
     share = strengths[:related] / correlations[:related]
     scaled = (share >= _MISSING) & (np.abs(share - 1) > _SCALED)
     batch = None if batch_size is None else _batch_effect(Z1, Z2, correlations[:related], batch_size)
+    dependent = _dependent(W1, W2, parts[0, :columns, columns:]) if related else ""
     return Certificate(
         loss=loss,
         best=Estimate(*(min(end, 0.0) for end in best)),
@@ -134,28 +134,72 @@ def ey_certificate(
         squared_correlations=float(np.sum(correlations**2)),
         null_level=predicted.null_level(rows, columns, columns),
         batch=batch,
-        doubts=_doubts(losses[1:], related, batch, copied_rows(Z1, Z2)),
+        doubts=_doubts(losses[1:], related, batch, copied_rows(Z1, Z2), dependent),
     )
 
 
-def _covariance(Z1: Embedding, Z2: Embedding) -> Float[np.ndarray, "both both"]:
-    return np.atleast_2d(np.cov(np.hstack([Z1, Z2]).T))
+def _singular(name: str, rank: int, columns: int) -> str:
+    return (
+        f"{name} must have a covariance of full rank, also without any twentieth of its rows, got rank {rank} of "
+        f"{columns}: add a ridge, or drop columns"
+    )
 
 
-def _losses(Z1: Embedding, Z2: Embedding) -> tuple[float, float]:
-    """L of the embeddings, and the least L."""
-    S, K = _covariance(Z1, Z2), Z1.shape[1]
-    loss = -4 * np.trace(S[:K, K:]) + np.sum((S[:K, :K] + S[K:, K:]) ** 2)
-    return float(loss), predicted.least_loss(_components(Z1, Z2)[0], K)
+def _white(name: str, Z: Embedding) -> tuple[Embedding, Float[np.ndarray, "columns columns"]]:
+    """White rows W, and the matrix B with Z - mean = W B: covariances of W keep the digits that those of Z lose."""
+    centred = Z - Z.mean(axis=0)
+    scales = centred.std(axis=0)
+    rank = int(np.sum(scales > _SINGULAR * np.abs(Z).max(axis=0)))
+    require(rank == Z.shape[1], _singular(name, rank, Z.shape[1]))
+    centred /= scales
+    variances, axes = np.linalg.eigh(centred.T @ centred / len(Z))
+    rank = int(np.sum(variances > _SINGULAR**2 * variances[-1]))
+    require(rank == Z.shape[1], _singular(name, rank, Z.shape[1]))
+    deviations = np.sqrt(variances)
+    return centred @ (axes / deviations), (axes * deviations).T * scales
 
 
-def _components(Z1: Embedding, Z2: Embedding) -> tuple[Float[np.ndarray, " columns"], Float[np.ndarray, " columns"]]:
+def _covariances(
+    rows: Float[np.ndarray, "rows both"], groups: Int[np.ndarray, " rows"]
+) -> Float[np.ndarray, "fits both both"]:
+    """Of all rows, which have mean zero, and of all but each group."""
+    order = np.argsort(groups, kind="stable")
+    chunks = np.split(rows[order], np.cumsum(np.bincount(groups, minlength=GROUPS))[:-1])
+    left = len(rows) - np.array([0, *map(len, chunks)])[:, None, None]
+    scatters = np.array([chunk.T @ chunk for chunk in chunks])
+    sums = np.array([chunk.sum(axis=0) for chunk in chunks])
+    total, remaining = scatters.sum(axis=0), sums.sum(axis=0) - np.vstack([0 * sums[:1], sums])
+    without = total - np.concatenate([0 * scatters[:1], scatters])
+    return (without - remaining[:, :, None] * remaining[:, None, :] / left) / (left - 1)
+
+
+def _losses(part: Float[np.ndarray, "both both"], *backs: Float[np.ndarray, "columns columns"]) -> tuple[float, float]:
+    """L of the embeddings, and the least L, from the covariance of their white rows."""
+    K = len(backs[0])
+    own, other, cross = part[:K, :K], part[K:, K:], part[:K, K:]
+    both = backs[0].T @ own @ backs[0] + backs[1].T @ other @ backs[1]
+    loss = -4 * np.sum((backs[0].T @ cross) * backs[1].T) + np.sum(both**2)
+    return float(loss), predicted.least_loss(_components(part, *backs)[0], K)
+
+
+def _components(
+    part: Float[np.ndarray, "both both"], *backs: Float[np.ndarray, "columns columns"]
+) -> tuple[Float[np.ndarray, " columns"], Float[np.ndarray, " columns"]]:
     """Canonical correlations, and how strong each canonical component is in the embeddings."""
-    (U1, R1), (U2, R2) = (np.linalg.qr(Z - Z.mean(axis=0)) for Z in (Z1, Z2))
-    left, correlations, right = np.linalg.svd(U1.T @ U2)
-    # A component's canonical variables are U1 left and U2 right'; of the embeddings they hold R1' left, R2' right'.
-    held = (R1.T @ left + R2.T @ right.T) / np.sqrt(2 * (len(Z1) - 1))
+    K = len(backs[0])
+    roots = [np.linalg.cholesky(part[own, own]) for own in (slice(K), slice(K, None))]
+    between = np.linalg.solve(roots[1], np.linalg.solve(roots[0], part[:K, K:]).T).T
+    left, correlations, right = np.linalg.svd(between)
+    held = (backs[0].T @ roots[0] @ left + backs[1].T @ roots[1] @ right.T) / np.sqrt(2)
     return np.minimum(correlations, 1), np.sum(held**2, axis=0)
+
+
+def _dependent(W1: Embedding, W2: Embedding, cross: Float[np.ndarray, "columns columns"]) -> str:
+    """Why the relation may be that of dependent rows, which unrelated views show too."""
+    alike = beside(W1, W2)
+    if alike:
+        return f"neighbouring rows are alike in both views (correlation {alike:.2f})"
+    return "rows are alike in one view where they are in the other, as in groups" if near(W1, W2 - W1 @ cross) else ""
 
 
 def _related(correlations: Float[np.ndarray, " columns"], rows: int) -> int:
@@ -166,12 +210,6 @@ def _related(correlations: Float[np.ndarray, " columns"], rows: int) -> int:
     remaining = (rows - 1) * np.cumsum(correlations[::-1] ** 2)[::-1]
     chance = remaining < chi2.isf(_RELATED, left)
     return int(np.argmax(chance)) if chance.any() else len(correlations)
-
-
-def _rank(Z: Embedding) -> int:
-    centred = Z - Z.mean(axis=0)
-    values = np.linalg.svd(centred / np.maximum(np.abs(Z).max(axis=0), np.finfo(float).tiny), compute_uv=False)
-    return int(np.sum(values > _SINGULAR * max(values.max(), 1e-150)))
 
 
 def _batch_effect(Z1: Embedding, Z2: Embedding, related: Float[np.ndarray, " related"], size: int) -> BatchEffect:
@@ -190,16 +228,18 @@ def _batch_effect(Z1: Embedding, Z2: Embedding, related: Float[np.ndarray, " rel
         predicted.batch_that_keeps(related) if len(related) else None,
         predicted.shrunk_strengths(related, size) / related if len(related) else np.zeros(0),
         bias,
-        predicted.single_batch_bias(_covariance(Z1, Z2), size),
+        predicted.single_batch_bias(np.cov(np.hstack([Z1, Z2]).T), size),
     )
 
 
 def _doubts(
-    without: Float[np.ndarray, " groups"], related: int, batch: BatchEffect | None, copies: int
+    without: Float[np.ndarray, " groups"], related: int, batch: BatchEffect | None, copies: int, dependent: str
 ) -> tuple[str, ...]:
     found = [f"{copies} rows are copies of others: chance is larger, and intervals are wider, than they say"] * (
         copies > 0
     )
+    if dependent:
+        found.append(f"{dependent}: unrelated views may seem related, and intervals are too narrow")
     influence = (without - without.mean()) ** 2
     if influence.max() > _HEAVY * influence.sum():
         found.append("one twentieth of the rows decides how wide the intervals are: tails too heavy for them")

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from promises import Case, promises
+from scipy.signal import lfilter
 from scipy.stats import binom
 
 from own_data import ridge_ensembles as tool
@@ -368,6 +369,16 @@ def test_data_where_leave_one_out_fails_are_doubted():
     outlying = tool.choose_subsample(x, np.where(np.arange(200) == 7, 1e4, x[:, 0]), [120], [0.05], 5)
     assert "row 7 alone makes" in str(outlying)
     assert outlying.settings[0].risk.low == 0
+    following = lfilter([1], [1, -0.9], rng.standard_normal(200))
+    slow = tool.choose_subsample(rng.standard_normal((200, 20)), following, [120], [0.5], 5)
+    assert "errors of neighbouring rows are alike" in str(slow)
+
+
+def test_a_mean_of_y_is_no_group_of_rows():
+    for seed in range(20):
+        x, y, _, _ = regression(np.random.default_rng(seed), 100, 30, 0)
+        (doubt,) = tool.choose_subsample(x, y + 9, [80], [0.5], 5).doubts
+        assert "an intercept would lower the error" in doubt
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from promises import Case, promises
+from scipy.signal import lfilter
 from scipy.stats import binom
 
 from own_data import unconstrained_cca as tool
@@ -173,6 +174,36 @@ def test_unrelated_views_and_heavy_tails_are_doubted():
     assert "tails too heavy" in str(wild)
     few = rng.standard_normal((2, 75, 3))
     assert "300 rows are copies of others" in str(tool.ey_certificate(*np.tile(few, (1, 4, 1))))
+
+
+def walks(rng):
+    return np.cumsum(rng.standard_normal((2, 500, 3)), axis=1)
+
+
+def slow(rng):
+    return lfilter([1], [1, -0.9], rng.standard_normal((2, 500, 3)), axis=1)
+
+
+def groups(rng, shuffled=False):
+    of_row = np.repeat(np.arange(40), 25)
+    of_row = rng.permutation(of_row) if shuffled else of_row
+    return rng.standard_normal((2, 40, 3))[:, of_row] + 0.4 * rng.standard_normal((2, 1000, 3))
+
+
+@pytest.mark.parametrize("draw", [walks, slow, groups, lambda rng: groups(rng, shuffled=True)])
+def test_unrelated_views_of_dependent_rows_seem_related_and_are_doubted(draw):
+    for seed in range(20):
+        found = tool.ey_certificate(*draw(np.random.default_rng(seed)))
+        assert found.related == 0 or "alike in" in str(found)
+
+
+def test_many_rows_cost_one_covariance_and_little_more():
+    rng = np.random.default_rng(0)
+    Z1, Z2 = rng.standard_normal((2, 20_000, 64))
+    found = tool.ey_certificate(Z1, Z1 + Z2)
+    assert found.related == 64
+    assert found.correlations == pytest.approx(np.full(64, 0.5**0.5), abs=0.06)
+    assert found.doubts == ()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,37 @@
+"""Whether rows are independent of those beside them and of those near them, as intervals and tests assume."""
+
+import numpy as np
+from jaxtyping import Float
+
+_CHANCE = 5.0  # standard errors, which the largest of a thousand correlations of independent rows passes once in 2000
+_NEAREST = 4  # rows
+_FEWEST, _DISTANCES = 200, 2**22  # rows whose nearest ones are sought, at least, and as many as have these distances
+
+
+def beside(*views: Float[np.ndarray, "rows _"]) -> float:
+    """Largest correlation of a column with its next row, in the view where it is least; 0 within chance.
+
+    Dependent rows of one view alone do not relate it to another, so that all views given must have them.
+    """
+    return min(_following(view) for view in views)
+
+
+def _following(view: Float[np.ndarray, "rows columns"]) -> float:
+    centred = view - view.mean(axis=0)
+    squares = np.einsum("ij,ij->j", centred, centred)
+    products = np.einsum("ij,ij->j", centred[1:], centred[:-1])
+    alike = float(np.max(np.abs(products) / np.where(squares > 0, squares, 1)))
+    return alike if alike > _CHANCE / np.sqrt(len(view)) else 0.0
+
+
+def near(features: Float[np.ndarray, "rows features"], left: Float[np.ndarray, "rows outcomes"]) -> bool:
+    """Whether what a fit left of outcomes is alike in rows that are nearest in the features, beyond chance.
+
+    It is where rows come in groups, and where the outcomes follow the features otherwise than was fitted.
+    """
+    probes = np.random.default_rng(0).permutation(len(features))[: max(_FEWEST, _DISTANCES // len(features))]
+    distances = np.einsum("ij,ij->i", features, features) - 2 * features[probes] @ features.T
+    distances[np.arange(len(probes)), probes] = np.inf
+    nearest = np.argpartition(distances, _NEAREST, axis=1)[:, :_NEAREST]
+    products = np.einsum("ij,ij->i", left[probes], left[nearest].sum(axis=1))
+    return bool(products.sum() > _CHANCE * np.sqrt(products @ products))
