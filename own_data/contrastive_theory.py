@@ -5,7 +5,8 @@ are independent members of their class; two augmentations of one picture are mor
 """
 
 import math
-from typing import Annotated, Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -13,15 +14,18 @@ from jaxtyping import Float
 from theory import contrastive_theory as predicted
 from theory.contrastive_theory.domains import Classes, Negatives, Views
 from theory_on_trial.contract import USABLE_SCALE, Interval, NonNegative, guarded, require
+from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
+from theory_on_trial.own_data.arrays import require_memory
 from theory_on_trial.own_data.copies import copied_rows
 from theory_on_trial.own_data.estimate import Estimate
-from theory_on_trial.own_data.jackknife import GROUPS, jackknife, stratified_groups
+from theory_on_trial.own_data.jackknife import GROUPS, jackknife
+from theory_on_trial.own_data.neighbours import beside
 
 _HEAVY = 0.2  # share of a sum that one term may have
 _NEAR_CEILING = 0.8
 _ENOUGH = 0.05  # of the estimate
 _MOST = 2**20  # candidates
-_VANISHING = 1e-130  # so that squares of quotients are numbers
+_VANISHING = math.log(1e-130)  # so that squares of quotients are numbers
 _FIRST_ORDER = 0.1  # nats; beyond, the next orders in 1 / K are no longer small
 
 Unit = Literal["nats", "bits", "hinge"]
@@ -29,50 +33,99 @@ Candidates = Annotated[int, Interval(2, _MOST, why="the positive and at least on
 Scores = Annotated[Float[np.ndarray, "n n"], USABLE_SCALE]
 
 
-class ContrastiveReport(NamedTuple):
-    """What a contrastive loss says about classifiers."""
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class ContrastiveReport(Answer):
+    """What a contrastive loss says about classifiers, in the unit of the loss; no answer where it is below the floor.
 
+    Attributes:
+        loss: as handed in.
+        floor: what no encoder gets below.
+        supervised_bound: L_sup is at most this; None where the loss is below the floor.
+        vacuous: whether features that are all zero would satisfy that bound too.
+    """
+
+    asked = "what does this contrastive loss say of classifiers on the features?"
+    rests_on = "positives that are independent members of their class, and the class weights given"
+    unseen = "how good classifiers are with more than the class means to go by"
+    loss: float
     floor: float
-    """What no encoder gets below, in the unit of the loss."""
     supervised_bound: float | None
-    """L_sup is at most this, in the unit of the loss; None where the loss is below the floor."""
     vacuous: bool | None
-    """Whether features that are all zero would satisfy that bound too."""
-    floor_share: float
-    """Of the loss: how much of it is the floor."""
-    doubts: tuple[str, ...]
 
-    def __str__(self) -> str:
-        """Return the numbers in words, and the doubts."""
-        lines = [f"the loss is {1 / self.floor_share:.4g} times the floor of {self.floor:.4f}"]
-        if self.supervised_bound is not None:
-            said = "vacuous: features that are all zero do as well" if self.vacuous else "below that of zero features"
-            lines.append(f"the loss of mean classifiers on two classes is at most {self.supervised_bound:.4f} ({said})")
-        return "\n".join(lines + [f"doubt: {doubt}" for doubt in self.doubts])
+    @property
+    def floor_share(self) -> float:
+        """How much of the loss is the floor."""
+        return self.floor / self.loss
 
-
-class InfoNCEBias(NamedTuple):
-    """What an InfoNCE estimate lacks, in nats, with 95 % intervals."""
-
-    estimate: Estimate
-    """I_K of these scores: the mutual information is at least its expectation."""
-    ceiling: float
-    """log K, which it cannot exceed."""
-    chi2: Estimate
-    """Mean of e^score over its mean for other pairs, less one; chi^2 where the scores are log r."""
-    predicted_gap: Estimate
-    """What the limit of this critic for many candidates is above the estimate, to first order in 1 / K."""
-    candidates_needed: int | None
-    """From which K on this gap is at most 5 % of the estimate; None where its interval holds 0, and beyond 2^20."""
-    doubts: tuple[str, ...]
-
-    def __str__(self) -> str:
-        """Return the numbers in words, and the doubts."""
-        lines = [
-            f"InfoNCE {self.estimate} nats of at most {self.ceiling:.4g}; its limit is higher by {self.predicted_gap}",
-            f"candidates for a gap of 5 %: {self.candidates_needed or 'none'}; chi^2 {self.chi2}",
+    def lines(self) -> list[str]:
+        """Return the loss over its floor, and the bound."""
+        said = "vacuous: features that are all zero do as well" if self.vacuous else "below that of zero features"
+        return [
+            f"the loss is {1 / self.floor_share:.4g} times the floor of {self.floor:.4f}",
+            f"the loss of mean classifiers on two classes is at most {self.supervised_bound:.4f} ({said})",
         ]
-        return "\n".join(lines + [f"doubt: {doubt}" for doubt in self.doubts])
+
+    def to_do(self) -> str:
+        """Return what would make a vacuous bound say something."""
+        return "train on, or take fewer negatives, until the bound says something" if self.vacuous else ""
+
+    def plot(self, axes: Any = None) -> Any:
+        """Draw the loss beside its floor."""
+        axes = axes_for(axes)
+        axes.barh(["floor", "loss"], [self.floor, self.loss], color=["0.7", "C0"])
+        axes.set(xlabel="contrastive loss", ylabel="of an epoch")
+        return axes
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class InfoNCEBias(Answer):
+    """What an InfoNCE estimate lacks, in nats; no answer for pairs that the critic has seen.
+
+    Attributes:
+        candidates: K.
+        estimate: I_K of these scores: the mutual information is at least its expectation.
+        ceiling: log K, which it cannot exceed.
+        chi2: mean of e^score over its mean for other pairs, less one; chi^2 where the scores are log r.
+        predicted_gap: what the limit of this critic for many candidates is above the estimate, to first order in 1 / K.
+        candidates_needed: from which K on this gap is at most 5 % of the estimate; None where its interval holds 0, and
+            beyond 2^20.
+    """
+
+    asked = "what does InfoNCE with K candidates say of the information, and what does it lack?"
+    rests_on = "independent pairs that the critic has not seen"
+    unseen = "whether it has seen them after all, and information that no critic of its kind finds"
+    level: float | None = 0.95
+    candidates: int
+    estimate: Estimate
+    ceiling: float
+    chi2: Estimate
+    predicted_gap: Estimate
+    candidates_needed: int | None
+
+    def lines(self) -> list[str]:
+        """Return the estimate with its ceiling and its gap."""
+        return [
+            f"InfoNCE {self.estimate} nats of at most {self.ceiling:.4g}: the information is at least its mean",
+            f"its limit is higher by {self.predicted_gap}; candidates for a gap of 5 %: "
+            f"{self.candidates_needed or 'none'}; chi^2 {self.chi2}",
+        ]
+
+    def to_do(self) -> str:
+        """Return what would raise or secure the bound."""
+        if not self.answerable or self.estimate.low <= 0:
+            return "score pairs that were held out" if not self.answerable else "take more pairs or another critic"
+        return f"take {self.candidates_needed} candidates" if (self.candidates_needed or 0) > self.candidates else ""
+
+    def plot(self, axes: Any = None) -> Any:
+        """Draw the estimate with its interval, and log K."""
+        axes = axes_for(axes)
+        value, low, high = self.estimate
+        axes.errorbar(self.candidates, value, [[value - low], [high - value]], fmt="o", label="InfoNCE")
+        sizes = np.geomspace(2, 8 * self.candidates)
+        axes.plot(sizes, np.log(sizes), color="0.5", label="log K")
+        axes.set(xscale="log", xlabel="candidates K", ylabel="nats")
+        axes.legend()
+        return axes
 
 
 @guarded
@@ -88,13 +141,12 @@ def contrastive_report(
         unit: of the loss, "hinge" for max(0, 1 - v).
         views: how many negatives come from one picture; 2 where a batch holds two augmentations of each.
 
-    Below the floor there is no verdict but a doubt with its possible reasons. Raises ValueError for a loss of zero, the
+    Below the floor there is no verdict but its possible reasons. Raises ValueError for a loss of zero, the
     hinge with more than one negative, and views that do not divide the negatives.
     Source: `theory.contrastive_theory.certificate`.
 
-    >>> print(contrastive_report(0.55, [0.5, 0.3, 0.2], unit="bits"))
-    the loss is 1.447 times the floor of 0.3800
-    the loss of mean classifiers on two classes is at most 0.2742 (below that of zero features)
+    >>> contrastive_report(0.55, [0.5, 0.3, 0.2], unit="bits").lines()[1]
+    'the loss of mean classifiers on two classes is at most 0.2742 (below that of zero features)'
     """
     require(loss > 1e-300, f"loss must be positive: no encoder has a loss of zero, got {loss}")
     require(unit != "hinge" or negatives == 1, f"negatives must be 1 for the hinge, got {negatives}")
@@ -106,82 +158,103 @@ def contrastive_report(
             "loss; positives that are independent members of their class (augmentations are more alike); "
             "negatives that come one per picture (views=2 where a batch holds two of each)"
         )
-        return ContrastiveReport(floor, None, None, float(floor / loss), (reasons,))
+        return ContrastiveReport(loss=loss, floor=floor, supervised_bound=None, vacuous=None, missing=reasons)
     per_unit = predicted.certificate(weights, 1.0, negatives, base, views) - floor
     bound = max(0.0, float((loss - floor) / per_unit))
     of_zero = math.log(2) if unit == "nats" else 1.0
-    return ContrastiveReport(floor, bound, bool(bound >= of_zero), float(floor / loss), ())
+    return ContrastiveReport(loss=loss, floor=floor, supervised_bound=bound, vacuous=bool(bound >= of_zero))
 
 
 @guarded
-def infonce_bias(scores: Scores, candidates: Candidates) -> InfoNCEBias:
+def infonce_bias(scores: Scores, candidates: Candidates, *, held_out: bool) -> InfoNCEBias:
     """Estimate InfoNCE with K candidates from scores of all pairs, and what it lacks of its limit for many candidates.
 
     Args:
         scores: f(x_i, y_j) in nats, temperature included, of n independent pairs (x_i, y_i); n is at least 40, and 20
             groups of pairs are left out in turn, after which K pairs must remain.
         candidates: K.
+        held_out: whether the critic has never seen these pairs. A critic fitted on them knows each by heart and comes
+            near log K without any information, which the scores do not show: there is no answer then.
 
     Intervals are those of the grouped jackknife, over pairs. A doubt says where a few scores make up the sums, where
-    the estimate may be 0 or is so near log K that the information may be anything above, and where pairs are copies.
-    Raises ValueError for fewer pairs, and for scores whose exponentials vanish next to others in their row.
+    the estimate may be 0 or is so near log K that the information may be anything above, where neighbouring pairs are
+    alike, and where pairs are copies. Raises ValueError for fewer pairs, and for scores whose exponentials vanish next
+    to others in their row.
     Source: `theory.contrastive_theory.gap_coefficient`.
     """
     n = len(scores)
     kept = n - -(-n // GROUPS)
     enough = n >= 2 * GROUPS and kept >= candidates
     require(enough, f"scores must have at least 40 rows, and {candidates} less a twentieth of them left out, got {n}")
+    require_memory("scores", 6 * n**2)
     order = np.random.default_rng(0).permutation(n)  # rows that lie together may be alike
-    shuffled = scores[np.ix_(order, order)]
-    tilts = np.exp(shuffled - shuffled.max(axis=1, keepdims=True))
+    tilts = scores[np.ix_(order, order)]
+    tilts -= tilts.max(axis=1, keepdims=True)
     least = np.minimum(np.diag(tilts), np.median(tilts, axis=1))
     require(
         least > _VANISHING,
         "scores must lie within 300 of the highest in each row, at least half of them and the pair's: their "
         "exponentials vanish",
     )
-    groups = stratified_groups(np.zeros(n, int))
-    remaining = [np.flatnonzero(groups != group) for group in range(-1, GROUPS)]
-    found = np.array([_statistics(tilts[np.ix_(rows, rows)], candidates) for rows in remaining])
-    estimate, chi2, coefficient = (jackknife(values, 0.95) for values in found.T)
+    np.exp(tilts, out=tilts)
+    groups = np.array_split(np.arange(n), GROUPS)
+    parts = (np.delete(np.delete(tilts, group, axis=0), group, axis=1) for group in groups)
+    found = [_statistics(part, candidates) for part in parts]
+    whole, heaviest = _statistics(tilts, candidates)
+    estimate, chi2, coefficient = (
+        jackknife(values, 0.95) for values in np.array([whole, *(one for one, _ in found)]).T
+    )
     gap = Estimate(*(value / candidates for value in coefficient))
     needed = abs(coefficient.value) / (_ENOUGH * estimate.value) if estimate.low > 0 else math.inf
     ceiling = math.log(candidates)
-    paired, others = _ratios(tilts)
-    shares = [float(terms.max() / terms.sum()) for terms in (paired, others**2)]
-    rounded = np.round(scores, 9)  # products of matrices may differ in the last digit
-    copied = copied_rows(rounded, rounded.T)
+    copied = copied_rows(scores.round(9), scores.T.round(9))  # products of matrices may differ in the last digit
+    alike = max(beside(scores), beside(scores.T))
     judged = (
         (estimate.low <= 0, "the estimate is not clearly above 0: nothing is found, and no K is named"),
         (copied > 0, f"{copied} pairs are duplicated: copies tell nothing new, and meet as others of each other"),
-        (max(shares) > _HEAVY, f"heavy tails: one pair makes up {max(shares):.0%} of a sum, and no interval holds"),
+        (
+            alike > 0,
+            f"neighbouring pairs are alike (correlation {alike:.2f}): unless they were sorted, there are fewer "
+            "independent ones",
+        ),
+        (heaviest > _HEAVY, f"heavy tails: one pair makes up {heaviest:.0%} of a sum, and no interval holds"),
         (abs(gap.value) > _FIRST_ORDER, "the gap is too large for its first order in 1 / K: take more candidates"),
-        (estimate.value > _NEAR_CEILING * ceiling, "the estimate is near log K: it says only that I is at least that"),
+        (estimate.value > _NEAR_CEILING * ceiling, "the estimate is near log K: the information may be anything above"),
     )
-    doubts = tuple(sentence for doubtful, sentence in judged if doubtful)
-    return InfoNCEBias(estimate, ceiling, chi2, gap, max(2, math.ceil(needed)) if needed <= _MOST else None, doubts)
+    seen = "the critic has been fitted on these pairs: it may know them by heart, and the estimate says nothing then"
+    return InfoNCEBias(
+        candidates=candidates,
+        estimate=estimate,
+        ceiling=ceiling,
+        chi2=chi2,
+        predicted_gap=gap,
+        candidates_needed=max(2, math.ceil(needed)) if needed <= _MOST else None,
+        doubts=tuple(Doubt(sentence, np.inf, "nats") for doubtful, sentence in judged if doubtful),
+        missing="" if held_out else seen,
+    )
 
 
-def _ratios(
-    tilts: Float[np.ndarray, "n n"],
-) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, "n others"]]:
-    """e^score of each pair and of each other y, over the mean of the others."""
-    n = len(tilts)
-    others = tilts[~np.eye(n, dtype=bool)].reshape(n, n - 1)
-    means = others.mean(axis=1)
-    return np.diag(tilts) / means, others / means[:, None]
+def _statistics(tilts: Float[np.ndarray, "n n"], candidates: int) -> tuple[tuple[float, float, float], float]:
+    """InfoNCE, E t - 1, and the first coefficient of the gap in 1 / K; and the largest share of a sum that a pair has.
 
-
-def _statistics(tilts: Float[np.ndarray, "n n"], candidates: int) -> tuple[float, float, float]:
-    """InfoNCE, E t - 1, and the first coefficient of the gap in 1 / K."""
-    n = len(tilts)
-    paired, others = _ratios(tilts)
-    # Others from the diagonal on, in disjoint sets of K - 1.
-    row = np.arange(n)[:, None]
-    cyclic = tilts[row, (row + np.arange(1, n)) % n]
-    sets = (n - 1) // (candidates - 1)
-    against = cyclic[:, : sets * (candidates - 1)].reshape(n, sets, candidates - 1).sum(axis=2)
-    own = np.diag(tilts)[:, None]
-    infonce = float(np.mean(np.log(own / ((own + against) / candidates))))
+    The matrix is used up.
+    """
+    n, size = len(tilts), candidates - 1
+    own = np.diag(tilts).copy()
+    np.fill_diagonal(tilts, 0)
+    means, squares = tilts.sum(axis=1) / (n - 1), np.einsum("ij,ij->i", tilts, tilts)
+    paired, second = own / means, squares / means**2
+    # Each row meets disjoint sets of K - 1 others: blocks of columns, in its own block the last column in its place.
+    # Blocks begin elsewhere for other rows, or the result would hang on which columns they put together.
+    sets, logarithms = (n - 1) // size, 0.0
+    for shift in range(size):
+        rows = np.arange(shift, n, size)
+        turned = np.roll(tilts[rows], -shift, axis=1)
+        against = np.add.reduceat(turned[:, : sets * size], np.arange(0, sets * size, size), axis=1)
+        inside = np.flatnonzero(rows - shift < sets * size)
+        against[inside, (rows[inside] - shift) // size] += turned[inside, -1]
+        logarithms += float(np.sum(np.log(own[rows, None] + against)))
+    infonce = math.log(candidates) + float(np.mean(np.log(own))) - logarithms / (n * sets)
     excess = float(paired.mean() - 1)
-    return infonce, excess, excess - float((others**2).mean() - 1) / 2
+    heaviest = max(paired.max() / paired.sum(), np.max((tilts.max(axis=1) / means) ** 2) / second.sum())
+    return (infonce, excess, excess - float(second.sum() / (n * (n - 1)) - 1) / 2), float(heaviest)

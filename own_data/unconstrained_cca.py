@@ -3,14 +3,14 @@
 from typing import Annotated, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from theory import unconstrained_cca as predicted
 from theory_on_trial.contract import LONGEST, USABLE_SCALE, Interval, guarded, require
 from theory_on_trial.own_data.arrays import require_memory
 from theory_on_trial.own_data.copies import copied_rows
 from theory_on_trial.own_data.estimate import Estimate
-from theory_on_trial.own_data.jackknife import GROUPS, at_least, jackknife, stratified_groups
+from theory_on_trial.own_data.jackknife import GROUPS, at_least, covariances, jackknife, stratified_groups
 from theory_on_trial.own_data.neighbours import beside, near
 
 Embedding = Annotated[Float[np.ndarray, "rows columns"], USABLE_SCALE]
@@ -110,7 +110,7 @@ def ey_certificate(
     )
     require_memory("Z1 and Z2", 6 * rows * columns)
     (W1, back1), (W2, back2) = (_white(name, Z) for name, Z in (("Z1", Z1), ("Z2", Z2)))
-    parts = _covariances(np.hstack([W1, W2]), groups)
+    parts = covariances(np.hstack([W1, W2]), groups)
     for name, own in (("Z1", slice(columns)), ("Z2", slice(columns, None))):
         ranks = np.sum(np.linalg.eigvalsh(parts[:, own, own]) > _SINGULAR, axis=1)
         require(ranks == columns, _singular(name, int(ranks.min()), columns))
@@ -157,20 +157,6 @@ def _white(name: str, Z: Embedding) -> tuple[Embedding, Float[np.ndarray, "colum
     require(rank == Z.shape[1], _singular(name, rank, Z.shape[1]))
     deviations = np.sqrt(variances)
     return centred @ (axes / deviations), (axes * deviations).T * scales
-
-
-def _covariances(
-    rows: Float[np.ndarray, "rows both"], groups: Int[np.ndarray, " rows"]
-) -> Float[np.ndarray, "fits both both"]:
-    """Of all rows, which have mean zero, and of all but each group."""
-    order = np.argsort(groups, kind="stable")
-    chunks = np.split(rows[order], np.cumsum(np.bincount(groups, minlength=GROUPS))[:-1])
-    left = len(rows) - np.array([0, *map(len, chunks)])[:, None, None]
-    scatters = np.array([chunk.T @ chunk for chunk in chunks])
-    sums = np.array([chunk.sum(axis=0) for chunk in chunks])
-    total, remaining = scatters.sum(axis=0), sums.sum(axis=0) - np.vstack([0 * sums[:1], sums])
-    without = total - np.concatenate([0 * scatters[:1], scatters])
-    return (without - remaining[:, :, None] * remaining[:, None, :] / left) / (left - 1)
 
 
 def _losses(part: Float[np.ndarray, "both both"], *backs: Float[np.ndarray, "columns columns"]) -> tuple[float, float]:

@@ -13,6 +13,7 @@ from own_data import conditional_independence_ssl as tool
 from sims import conditional_independence_ssl as observed
 from theory import conditional_independence_ssl as predicted
 from theory_on_trial.base.mapping import map_cells
+from theory_on_trial.testing.suite import check_readable
 
 KEY, RNG = jax.random.key(0), np.random.default_rng(0)
 WORLD = observed.gaussian_world(0.3)
@@ -258,9 +259,10 @@ def test_the_rank_is_found_and_the_risks_are_those_of_the_estimates():
     assert found.table[1].pretext == pytest.approx(found.table[1].truncated)
     assert found.error_of_pretext == pytest.approx(found.approximation_error)
     assert found.table[1].saved.value == pytest.approx(found.table[1].raw - found.table[1].truncated, abs=0.02)
-    assert "raw least squares is undefined up to 12 labels: use ridge there" in found.doubts
+    assert "raw least squares is undefined up to 12 labels: use ridge there" in [one.reason for one in found.doubts]
     assert "raw input as good from n = " in repr(found)
-    assert "       -" in repr(found)
+    assert "12 labels: excess risk undefined raw" in repr(found)
+    assert len(check_readable(found)["table"]) == 2
 
 
 def test_units_and_order_of_columns_do_not_matter():
@@ -318,13 +320,26 @@ def test_copies_of_rows_are_doubted_and_values_that_meet_by_chance_are_not():
         first, second, labels = own(seed)
         again = np.append(np.tile(np.arange(50), 4), np.arange(200, 600))
         said = tool.labels_saved(first[again], second[again], labels[again[:200]]).doubts
-        assert any(one.startswith("200 rows are duplicated, 200 of them with their label") for one in said)
+        assert any(one.reason.startswith("200 rows are duplicated, 200 of them with their label") for one in said)
         pairs = np.append(np.arange(200), 200 + np.arange(400) // 2)
         said = tool.labels_saved(first[pairs], second[pairs], labels).doubts
-        assert any(one.startswith("400 rows are duplicated, 0 of them") for one in said)
+        assert any(one.reason.startswith("400 rows are duplicated, 0 of them") for one in said)
         for chance in (first > 0, np.round(first)):
             said = tool.labels_saved(chance * 1.0, (second > 0) * 1.0, (labels > 0) * 1.0).doubts
-            assert not any("duplicated" in one for one in said)
+            assert not any("duplicated" in one.reason for one in said)
+
+
+def test_noise_that_grows_with_the_input_is_doubted_and_even_noise_is_not():
+    doubted = np.zeros(2, int)
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        x, noise = rng.normal(size=(900, 5)), rng.normal(size=300)
+        second = x[:, :2] + rng.normal(size=(900, 2))
+        for at, scale in enumerate((np.ones(300), np.exp(x[:300, 0] / 2))):
+            found = tool.labels_saved(x, second, x[:300, 0] + scale * noise, labels=(50,))
+            doubted[at] += any("changes with X1" in one.reason for one in found.doubts)
+    assert doubted[0] <= binom(60, 0.001).ppf(0.9999)
+    assert doubted[1] == 60
 
 
 def spoiled(change):
@@ -343,6 +358,10 @@ def spoiled(change):
             lambda x, z, y: (x, z, y * np.sum(x[:200] ** 2, axis=1, keepdims=True)),
             "what X1 leaves of y changes with X1",
         ),
+        (
+            lambda x, z, y: (x, z, y + np.exp(x[:200, :1]) * np.random.default_rng(0).normal(size=y.shape)),
+            "what X1 leaves of y changes with X1",
+        ),
         (lambda x, z, y: (np.vstack([x[:200] + 2, x[200:]]), z, y), "the mean of labelled rows of X1"),
         (lambda x, z, y: (x, z, np.clip(np.round(y[:, 0]), -2, 2)), "5 different whole numbers"),
         (lambda x, z, y: (x[:, :4], z, y), "every direction of X1 is kept"),
@@ -351,8 +370,8 @@ def spoiled(change):
 def test_data_that_do_not_fit_are_doubted(change, sentence):
     data = spoiled(change)
     kept = 4 if data[0].shape[1] == 4 else None
-    assert any(sentence in doubt for doubt in tool.labels_saved(*data, rank=kept).doubts)
-    assert not any(sentence in doubt for doubt in tool.labels_saved(*own(5)).doubts)
+    assert any(sentence in doubt.reason for doubt in tool.labels_saved(*data, rank=kept).doubts)
+    assert not any(sentence in doubt.reason for doubt in tool.labels_saved(*own(5)).doubts)
 
 
 @pytest.mark.parametrize(
@@ -390,7 +409,7 @@ TABLE = tables(3, 4, 2, 2)[0]
 TARGET, PRETEXT = np.array([[1.0, 0.5, 0.0]]), np.array([[1.0, 0.0, 1.0], [0.0, 2.0, 1.0]])
 SIZES = {"n_worlds": 2, "n_first": 3, "n_second": 4, "n_classes": 2, "dim": 2, "rank": None}
 MODELS = {"target": TARGET, "head": PRETEXT, "n_labels": 6}
-UNDEFINED = "where least squares is undefined, or a pretext pays at every number"
+UNDEFINED = "where least squares is undefined, a pretext pays at every number, or nothing bounds a doubt"
 
 test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answers = promises(
     [predicted, observed, tool],
@@ -410,6 +429,6 @@ test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answer
         "sims.excess_risk": Case({"key": KEY, **MODELS, "intercept": False, "steadied": False}),
         "labels_saved": Case(dict(zip(("X1", "X2", "y"), own(0), strict=True)), infinite=UNDEFINED),
     },
-    {"LabelsSaved": "a record of results"},
+    {"LabelsSaved": "a record of results", "LabelsSaved.plot": "draws one, in its own test"},
     examples=4,
 )

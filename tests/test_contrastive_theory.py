@@ -11,12 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from promises import Case, promises
 from scipy.integrate import quad
+from scipy.signal import lfilter
 from scipy.stats import binom
 
 from own_data import contrastive_theory as tool
 from sims import contrastive_theory as observed
 from theory import contrastive_theory as predicted
 from theory_on_trial.base.mapping import map_cells
+from theory_on_trial.testing.suite import check_readable
 
 GENERATOR = np.random.default_rng(0)
 WEIGHTS = np.array([0.5, 0.3, 0.2])
@@ -212,12 +214,18 @@ def test_a_report_of_many_negatives():
     assert zero.supervised_bound > math.log(2)
 
 
+def test_both_answers_are_read_as_all_are():
+    check_readable(tool.contrastive_report(1.0, WEIGHTS))
+    kept = check_readable(tool.infonce_bias(normal_scores(np.random.default_rng(0), 0.3, 50), 8, held_out=True))
+    assert kept["level"] == 0.95
+
+
 def test_a_loss_below_the_floor_has_no_verdict_but_three_reasons():
     report = tool.contrastive_report(1.1, np.full(100, 0.01), 254)
     assert (report.supervised_bound, report.vacuous) == (None, None)
-    (doubt,) = report.doubts
-    assert all(reason in doubt for reason in ("weights, base or temperature", "augmentations", "views=2"))
-    assert "doubt: the loss is below the floor" in str(report)
+    reasons = ("weights, base or temperature", "augmentations", "views=2")
+    assert all(reason in report.missing for reason in reasons)
+    assert "cannot judge: the loss is below the floor" in str(report)
     assert "at most" not in str(report)
 
 
@@ -225,7 +233,7 @@ def test_the_intervals_hold_what_they_say_as_often_as_they_say():
     generator, runs, candidates = np.random.default_rng(7), 120, 8
     chi2 = predicted.gaussian_chi_squared(0.3)
     truth = {"chi2": chi2, "predicted_gap": chi2 / 2 / candidates, "estimate": -math.log(1 - 0.09) / 2 - gap}
-    found = [tool.infonce_bias(normal_scores(generator, 0.3, 200), candidates) for _ in range(runs)]
+    found = [tool.infonce_bias(normal_scores(generator, 0.3, 200), candidates, held_out=True) for _ in range(runs)]
     assert error < 0.05 * np.ptp(found[0].estimate)
     for name, value in truth.items():
         held = sum(low <= value <= high for _, low, high in (getattr(one, name) for one in found))
@@ -245,25 +253,53 @@ def test_the_intervals_hold_what_they_say_as_often_as_they_say():
     ],
 )
 def test_scores_that_do_not_fit_are_doubted(scores, candidates, doubts):
-    said = tool.infonce_bias(scores(np.random.default_rng(2)), candidates)
-    assert {doubt for doubt in doubts if any(one.startswith(doubt) for one in said.doubts)} == doubts
+    said = tool.infonce_bias(scores(np.random.default_rng(2)), candidates, held_out=True)
+    assert {doubt for doubt in doubts if any(one.reason.startswith(doubt) for one in said.doubts)} == doubts
     assert str(said).count("doubt: ") == len(said.doubts)
 
 
+def test_a_critic_that_has_seen_the_pairs_gives_no_answer():
+    x, y = np.random.default_rng(0).standard_normal((2, 60, 80))
+    fitted = x @ np.linalg.pinv(x) * 30  # tells each pair of its own from all others, of noise
+    said = tool.infonce_bias(fitted, 30, held_out=False)
+    assert said.estimate.low > 3.3
+    assert not said.answerable
+    assert "held out" in said.to_do()
+    assert tool.infonce_bias(x @ y.T / 80, 30, held_out=True).estimate.value < 0.1
+
+
+def test_pairs_that_follow_each_other_are_doubted():
+    for seed in range(20):
+        x, noise = lfilter([1], [1, -0.98], np.random.default_rng(seed).standard_normal((2, 400)), axis=1)
+        y = x + noise
+        said = tool.infonce_bias(-((x[:, None] - y) ** 2) / (2 * noise.var()), 16, held_out=True)
+        assert "neighbouring pairs are alike" in str(said)
+
+
+def test_with_all_pairs_as_candidates_it_is_infonce_of_the_whole_batch():
+    tilts = np.exp(np.random.default_rng(1).standard_normal((12, 12)))
+    (infonce, *_), heaviest = tool._statistics(tilts.copy(), 12)
+    assert infonce == pytest.approx(np.mean(np.log(12 * np.diag(tilts) / tilts.sum(axis=1))))
+    of_two, *_ = tool._statistics(tilts.copy(), 2)
+    every = [np.log(2 * tilts[i, i] / (tilts[i, i] + tilts[i, j])) for i in range(12) for j in range(12) if i != j]
+    assert of_two[0] == pytest.approx(np.mean(every))
+    assert 0 < heaviest < 1
+
+
 def test_independent_scores_need_no_candidates():
-    said = tool.infonce_bias(np.random.default_rng(5).normal(size=(100, 100)) - 2 * np.eye(100), 8)
+    said = tool.infonce_bias(np.random.default_rng(5).normal(size=(100, 100)) - 2 * np.eye(100), 8, held_out=True)
     assert said.estimate.value < 0
     assert said.candidates_needed is None
 
 
 def test_no_candidates_are_named_for_an_estimate_that_may_be_zero_or_where_they_are_beyond_all():
     generator = np.random.default_rng(0)
-    found = [tool.infonce_bias(normal_scores(generator, 0.05, 100), 8) for _ in range(20)]
+    found = [tool.infonce_bias(normal_scores(generator, 0.05, 100), 8, held_out=True) for _ in range(20)]
     held = [one for one in found if one.estimate.low <= 0 < one.estimate.value]
     assert held
     assert all(one.candidates_needed is None for one in held)
-    assert all("nothing is found" in one.doubts[0] for one in held)
-    said = tool.infonce_bias(50 * np.eye(60), 16)
+    assert all("nothing is found" in one.doubts[0].reason for one in held)
+    said = tool.infonce_bias(50 * np.eye(60), 16, held_out=True)
     assert said.candidates_needed is None
     assert "candidates for a gap of 5 %: none" in str(said)
 
@@ -277,9 +313,12 @@ def test_copies_of_pairs_are_doubted_and_values_that_meet_by_chance_are_not():
     honest = [normal_scores(generator, 0.6, 400), CRITIC[np.ix_(x % 3, y % 3)], np.zeros((400, 400))]
     honest.append(np.eye(20)[np.ix_(*[generator.choice(20, 400)] * 2)])  # each x has its own y
     for scores in copied:
-        assert any(one.startswith("400 pairs are duplicated") for one in tool.infonce_bias(scores, 8).doubts)
+        assert any(
+            one.reason.startswith("400 pairs are duplicated")
+            for one in tool.infonce_bias(scores, 8, held_out=True).doubts
+        )
     for scores in honest:
-        assert not any("duplicated" in one for one in tool.infonce_bias(scores, 8).doubts)
+        assert not any("duplicated" in one.reason for one in tool.infonce_bias(scores, 8, held_out=True).doubts)
 
 
 @pytest.mark.parametrize(
@@ -290,12 +329,15 @@ def test_copies_of_pairs_are_doubted_and_values_that_meet_by_chance_are_not():
         (lambda: tool.contrastive_report(1.0, WEIGHTS, 2, unit="hinge"), "negatives must be 1 for the hinge, got 2"),
         (lambda: tool.contrastive_report(math.nan, WEIGHTS), "loss must be finite"),
         (lambda: tool.contrastive_report(0.0, WEIGHTS), "loss must be positive"),
-        (lambda: tool.infonce_bias(np.eye(50), 1), "candidates must lie in"),
-        (lambda: tool.infonce_bias(np.full((50, 50), math.nan), 4), "scores must be finite"),
-        (lambda: tool.infonce_bias(np.eye(30), 4), "scores must have at least 40 rows"),
-        (lambda: tool.infonce_bias(np.eye(50), 48), "scores must have at least 40 rows, and 48"),
-        (lambda: tool.infonce_bias(np.full((50, 50), 800.0) - 800 * np.eye(50), 4), "within 300 of the highest"),
-        (lambda: tool.infonce_bias(1000 * np.eye(400), 16), "within 300 of the highest"),
+        (lambda: tool.infonce_bias(np.eye(50), 1, held_out=True), "candidates must lie in"),
+        (lambda: tool.infonce_bias(np.full((50, 50), math.nan), 4, held_out=True), "scores must be finite"),
+        (lambda: tool.infonce_bias(np.eye(30), 4, held_out=True), "scores must have at least 40 rows"),
+        (lambda: tool.infonce_bias(np.eye(50), 48, held_out=True), "scores must have at least 40 rows, and 48"),
+        (
+            lambda: tool.infonce_bias(np.full((50, 50), 800.0) - 800 * np.eye(50), 4, held_out=True),
+            "within 300 of the highest",
+        ),
+        (lambda: tool.infonce_bias(1000 * np.eye(400), 16, held_out=True), "within 300 of the highest"),
     ],
 )
 def test_what_cannot_be_judged_is_refused(call, sentence):
@@ -303,6 +345,7 @@ def test_what_cannot_be_judged_is_refused(call, sentence):
         call()
 
 
+SCORED = {"scores": normal_scores(np.random.default_rng(0), 0.3, 50), "held_out": True}
 FINITE = {"weights": WEIGHTS, "conditionals": WORLD[1], "features": WORLD[2]}
 test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answers = promises(
     [predicted, observed, tool],
@@ -310,6 +353,10 @@ test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answer
         **{name: Case({"joint": TABLE}) for name in ("mutual_information", "chi_squared", "infonce_ceiling")},
         **{name: Case({"joint": TABLE}) for name in ("limit_excess", "gap_coefficient", "infonce", "best_critic")},
         **{name: Case(FINITE) for name in ("sample_block_loss", "sample_contrastive_loss")},
-        "infonce_bias": Case({"scores": normal_scores(np.random.default_rng(0), 0.3, 50)}),
+        "infonce_bias": Case(SCORED, infinite="the size of a doubt that nothing bounds"),
+    },
+    {
+        **{name: "a record of results" for name in ("ContrastiveReport", "InfoNCEBias")},
+        **{f"{name}.plot": "draws one, in its own test" for name in ("ContrastiveReport", "InfoNCEBias")},
     },
 )

@@ -2,11 +2,12 @@
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
+from theory_on_trial.own_data.answer import Answer, axes_for
 from theory_on_trial.own_data.estimate import Estimate
 
 
@@ -24,8 +25,11 @@ class Risks(NamedTuple):
     """`raw` - `truncated`; infinite where the raw risk is."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class LabelsSaved:
+_SHOWN = 5  # numbers of labels in the summary
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class LabelsSaved(Answer):
     """What a pretext task saves in labels. Risks and errors are in squared units of the label.
 
     Attributes:
@@ -38,9 +42,12 @@ class LabelsSaved:
         approximation_error: a of the truncated pretext, what it can never reach, learning it included.
         error_of_pretext: a of the whole pretext.
         n_pairs, n_labelled: unlabelled and labelled rows.
-        doubts: sentences on what in this result is not to be trusted, and why.
     """
 
+    asked = "how many labels does predicting X2 from X1 first save, by least squares?"
+    rests_on = "independent rows, and noise of y that is the same whatever X1"
+    unseen = "what is not linear in X1, and predictors that see both views"
+    level: float | None = 0.95
     table: tuple[Risks, ...]
     break_even: Estimate
     rank: int
@@ -51,20 +58,37 @@ class LabelsSaved:
     error_of_pretext: Estimate
     n_pairs: int
     n_labelled: int
-    doubts: tuple[str, ...]
 
-    def __repr__(self) -> str:
-        """Return the table, the break-even point and the doubts."""
-        lines = [
-            f"{self.n_pairs} pairs, {self.n_labelled} labels: {self.rank} directions kept",
-            f"  noise {self.noise}, approximation error {self.approximation_error}",
-            f"  {'labels':>8} {'raw':>10} {'pretext':>10} {'truncated':>10}  saved",
-        ]
-        for n_labels, raw, pretext, truncated, saved in self.table:
-            shown = (f"{risk:10.4g}" if math.isfinite(risk) else f"{'-':>10}" for risk in (raw, pretext, truncated))
-            lines.append(f"  {n_labels:8d} {' '.join(shown)}  {saved if math.isfinite(raw) else '-'}")
+    def lines(self) -> list[str]:
+        """Return from where on the raw input is as good, the noise, and the risks at up to five numbers of labels."""
         crossing = f"from n = {self.break_even}"
         if math.isinf(self.break_even.value):
             crossing = f"at no n, or from {self.break_even.low:.4g} at the earliest"
-        lines.append(f"  raw input as good {crossing}")
-        return "\n".join(lines + [f"  doubt: {doubt}" for doubt in self.doubts])
+        said = [
+            f"{self.n_pairs} pairs, {self.n_labelled} labels, {self.rank} directions: raw input as good {crossing}",
+            f"noise {self.noise}, approximation error {self.approximation_error}",
+        ]
+        for n_labels, raw, _, truncated, saved in self.table[:_SHOWN]:
+            if math.isfinite(raw):
+                said.append(
+                    f"{n_labels} labels: excess risk {raw:.4g} raw, {truncated:.4g} on the pretext; saved {saved}"
+                )
+            elif math.isfinite(truncated):
+                said.append(f"{n_labels} labels: excess risk undefined raw, {truncated:.4g} on the pretext")
+            else:
+                said.append(f"{n_labels} labels: too few for either")
+        return said
+
+    def to_do(self) -> str:
+        """Return whether to learn the pretext first."""
+        return "with fewer labels than that predict X2 first" if self.break_even.low > 2 else "use the raw input"
+
+    def plot(self, axes: Any = None) -> Any:
+        """Draw the risks against the number of labels."""
+        axes = axes_for(axes)
+        sizes = [one.n_labels for one in self.table]
+        for name, marker in (("raw", "o"), ("pretext", "s"), ("truncated", "^")):
+            axes.plot(sizes, [getattr(one, name) for one in self.table], marker, label=name)
+        axes.set(xscale="log", xlabel="labels", ylabel="excess risk")
+        axes.legend()
+        return axes

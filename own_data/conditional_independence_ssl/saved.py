@@ -9,10 +9,11 @@ from jaxtyping import Float
 from own_data.conditional_independence_ssl.result import LabelsSaved, Risks
 from theory import conditional_independence_ssl as predicted
 from theory_on_trial.contract import LONGEST, USABLE_SCALE, Count, Interval, guarded, require
-from theory_on_trial.own_data.arrays import entries, numbers
+from theory_on_trial.own_data.answer import Doubt
+from theory_on_trial.own_data.arrays import entries, numbers, require_memory
 from theory_on_trial.own_data.copies import copied_rows
 from theory_on_trial.own_data.estimate import Estimate
-from theory_on_trial.own_data.jackknife import GROUPS, jackknife, stratified_groups
+from theory_on_trial.own_data.jackknife import GROUPS, covariances, jackknife, stratified_groups
 
 View = Annotated[Float[np.ndarray, "pairs features"], USABLE_SCALE]
 LabelSizes = Sequence[Annotated[int, Interval(2, LONGEST)]]
@@ -22,9 +23,10 @@ _FEWEST = 40  # labels, two in each group of the jackknife
 _SPARE = 20  # labels beyond the coefficients, for the variance of what they leave
 _FOLDS = 5
 _COLLINEAR = 1e-8
+_ROUNDING = 1e-12  # share of a variance that its covariances tell from zero
 _COPIED = 1e-6  # share of its standard deviation by which a copy may be off
 _DOUBT = 4.0  # standard errors
-_UNEVEN = 3.3  # standard errors: passed by one data set in a thousand that fits
+_UNEVEN = 0.001  # level of the test that what X1 leaves of y does not change with X1
 _HEAVY = 0.1  # relative error of a risk that is worth a word
 
 
@@ -62,27 +64,31 @@ def labels_saved(
     require(
         n_pairs > dim + 2, f"X1 must have more than {dim} + 2 rows without a label to learn from, got {max(n_pairs, 0)}"
     )
-    fewest = max(_FEWEST, dim + _SPARE)
+    fewest = max(_FEWEST, -(-GROUPS * (dim + _SPARE) // (GROUPS - 1)))
     require(n_labelled >= fewest, f"y must label at least {fewest} rows for {dim} features, got {n_labelled}")
-    first, second = X1[n_labelled:], X2[n_labelled:]
+    require_memory("X1 and X2", 4 * X1.size + 2 * X2.size)
+    first, second = X1[n_labelled:], X2[n_labelled:] - X2[n_labelled:].mean(axis=0)
     centre, white = _white(first)
     pretext = (first - centre) @ white
     require(np.ptp(second, axis=0).any(), "X2 must vary, got constant columns only")
-    _, singular, directions = np.linalg.svd((second - second.mean(axis=0)).T @ pretext / n_pairs, full_matrices=False)
+    _, singular, directions = np.linalg.svd(second.T @ pretext / n_pairs, full_matrices=False)
     require(singular[0] > _COLLINEAR * second.std(axis=0).max(), "X2 must vary with X1, got no covariance at all")
     # Columns of X2 that depend on each other, as of classes one-hot, leave directions in which the pretext is zero.
     most = int(np.sum(singular > _COLLINEAR * singular[0]))
     singular, directions = singular[:most], directions[:most]
     require(rank is None or rank <= most, f"rank must be at most {most}, the rank of the learned pretext, got {rank}")
-    best = min(_effective_rank(first, second), most)
+    best = min(_effective_rank(pretext, second), most)
     kept = best if rank is None else rank
     inputs = (X1[:n_labelled] - centre) @ white
-    heads = [inputs, inputs @ directions.T, inputs @ directions[:kept].T]
-    groups = stratified_groups(np.zeros(n_labelled, int))
-    subsets = [np.ones(n_labelled, bool), *(groups != group for group in range(GROUPS))]
+    spread, groups = outcomes.std(axis=0), stratified_groups(np.zeros(n_labelled, int))
+    parts = covariances(np.hstack([inputs, (outcomes - outcomes.mean(axis=0)) / spread]), groups)
     # Rows: all labels and those without each group; columns: what the raw input, the pretext and its part leave.
-    left = np.array([[_left(head[rows], outcomes[rows]) for head in heads] for rows in subsets])
-    least = 1e-20 * np.sum(outcomes.var(axis=0))
+    counts = [n_labelled, *(n_labelled - np.bincount(groups)).tolist()]
+    heads = [np.eye(dim), directions.T, directions[:kept].T]
+    left = np.array(
+        [[_left(part, count, head, spread) for head in heads] for part, count in zip(parts, counts, strict=True)]
+    )
+    least = _ROUNDING * np.sum(spread**2)
     require(left[0, 0] > least, "y must not be a linear function of X1: there is no noise to compare with")
     noise = jackknife(left[:, 0], _CONFIDENCE)
     ratio = jackknife(left[:, 2] / left[:, 0] - 1, _CONFIDENCE)
@@ -123,37 +129,55 @@ def _white(first: Float[np.ndarray, "pairs dim"]) -> tuple[Float[np.ndarray, " d
     """The mean, and a matrix that makes centred rows white."""
     centre, spread = first.mean(axis=0), first.std(axis=0)
     require(np.all(spread > 1e-12 * np.abs(first).max()), "X1 must vary in every column, got a constant one")
-    _, singular, directions = np.linalg.svd((first - centre) / spread, full_matrices=False)
+    scaled = (first - centre) / spread
+    variances, axes = np.linalg.eigh(scaled.T @ scaled / len(first))
     require(
-        singular[-1] > _COLLINEAR * singular[0],
+        variances[0] > _ROUNDING * variances[-1],
         "X1 must have linearly independent columns, got some that are sums of others: drop them",
     )
-    return centre, (directions / singular[:, None] * np.sqrt(len(first))).T / spread[:, None]
+    return centre, axes / np.sqrt(variances) / spread[:, None]
 
 
-def _effective_rank(first: Float[np.ndarray, "pairs dim"], second: Float[np.ndarray, "pairs second"]) -> int:
-    """The number of leading directions that predicts rows left out best."""
-    fold = np.random.default_rng(0).permutation(len(first)) % _FOLDS
-    missed = np.zeros(min(first.shape[1], second.shape[1]))
-    for one in range(_FOLDS):
-        kept, out = fold != one, fold == one
+def _effective_rank(pretext: Float[np.ndarray, "pairs dim"], second: Float[np.ndarray, "pairs second"]) -> int:
+    """The number of leading directions that predicts rows left out best; of white and of centred rows."""
+    fold = np.random.default_rng(0).permutation(len(pretext)) % _FOLDS
+    parts = [(pretext[fold == one], second[fold == one]) for one in range(_FOLDS)]
+    own, cross = pretext.T @ pretext, pretext.T @ second
+    sums = pretext.sum(axis=0), second.sum(axis=0)
+    missed = np.zeros(min(cross.shape))
+    for first, other in parts:
+        count = len(pretext) - len(first)
+        mean, target = (total - part.sum(axis=0) for total, part in zip(sums, (first, other), strict=True))
+        mean, target = mean / count, target / count
+        own_out, cross_out = first.T @ first, first.T @ other
+        kept = own - own_out - count * np.outer(mean, mean)
         # Few rows may not determine all directions: least norm does not use the others.
-        mean, target = first[kept].mean(axis=0), second[kept].mean(axis=0)
-        basis, size, axes = np.linalg.svd(first[kept] - mean, full_matrices=False)
-        inverse = np.where(size > _COLLINEAR * size[0], 1 / np.maximum(size, 1e-300), 0)
-        scores = ((first[out] - mean) @ axes.T) * inverse
-        left, singular, right = np.linalg.svd(basis.T @ (second[kept] - target), full_matrices=False)
-        fitted = target + np.zeros_like(second[out])
-        for index in range(len(missed)):
-            if index < len(singular):
-                fitted = fitted + np.outer(scores @ left[:, index] * singular[index], right[index])
-            missed[index] += np.sum((second[out] - fitted) ** 2)
+        variances, axes = np.linalg.eigh(kept)
+        root = axes * np.where(variances > _COLLINEAR * variances[-1], variances.clip(1e-300) ** -0.5, 0.0)
+        left, singular, right = np.linalg.svd(
+            root.T @ (cross - cross_out - count * np.outer(mean, target)), full_matrices=False
+        )
+        # Squared errors on the rows left out, but for those of their mean, from their moments about the kept means.
+        shift, shifted = first.mean(axis=0), other.mean(axis=0)
+        own_out += len(first) * (np.outer(mean, mean) - np.outer(shift, mean) - np.outer(mean, shift))
+        cross_out += len(first) * (np.outer(mean, target) - np.outer(shift, target) - np.outer(mean, shifted))
+        scores = root @ left
+        explained = np.sum(scores * (own_out @ scores), axis=0) * singular**2
+        missed += np.cumsum(explained - 2 * singular * np.sum(scores * (cross_out @ right.T), axis=0))
     return int(np.argmin(missed)) + 1
 
 
-def _left(features: Float[np.ndarray, "labelled features"], outcomes: Float[np.ndarray, "labelled outputs"]) -> float:
-    """The variance that features and an intercept leave, without bias where the model holds."""
-    return float(np.sum(_residuals(features, outcomes)[0] ** 2)) / (len(features) - features.shape[1] - 1)
+def _left(
+    part: Float[np.ndarray, "both both"],
+    count: int,
+    head: Float[np.ndarray, "dim width"],
+    spread: Float[np.ndarray, " outputs"],
+) -> float:
+    """The variance that features and an intercept leave of the labels, without bias where the model holds."""
+    dim, width = head.shape
+    own, cross = head.T @ part[:dim, :dim] @ head, head.T @ part[:dim, dim:]
+    left = np.diag(part)[dim:] - np.sum(cross * np.linalg.solve(own, cross), axis=0)
+    return float(left @ spread**2) * (count - 1) / (count - width - 1)
 
 
 def _residuals(
@@ -176,6 +200,18 @@ def _risks(n_labels: int, widths: tuple[int, int, int], left: Float[np.ndarray, 
     return Risks(n_labels, raw, pretext, truncated, saved)
 
 
+def _uneven(regressors: Float[np.ndarray, "rows columns"], squares: Float[np.ndarray, " rows"]) -> float:
+    """Chance of squares that follow the first regressor, or all of them, as much as these: Koenker's test (1981)."""
+    from scipy.stats import chi2
+
+    basis = np.linalg.qr(regressors - regressors.mean(axis=0))[0]
+    deviation = squares.std()
+    if deviation == 0:
+        return 1.0
+    followed = (basis.T @ (squares - squares.mean()) / deviation) ** 2
+    return float(2 * min(chi2.sf(followed[0], 1), chi2.sf(followed.sum(), len(followed))))
+
+
 def _doubts(
     X1: Float[np.ndarray, "pairs dim"],
     X2: Float[np.ndarray, "pairs second"],
@@ -184,7 +220,7 @@ def _doubts(
     inputs: Float[np.ndarray, "labelled dim"],
     labels: LabelSizes,
     kept: int,
-) -> tuple[str, ...]:
+) -> tuple[Doubt, ...]:
     (n_labelled, dim), smallest = inputs.shape, min(labels)
     second = X2[n_labelled:] - X2[n_labelled:].mean(axis=0)
     unexplained = second - pretext @ (pretext.T @ second) / len(pretext)
@@ -192,9 +228,8 @@ def _doubts(
     # Fourth moments enter the mean of an inverse Gram matrix first: E|x|^4 - d (d + 2) over d n, relatively.
     excess = float(np.mean(np.sum(pretext**2, axis=1) ** 2)) / dim - (dim + 2)
     residuals, leverages = _residuals(inputs, outcomes)
-    squares, apart = np.sum(residuals**2, axis=1) / (1 - leverages), leverages - leverages.mean()
-    scatter = squares.std() * np.linalg.norm(apart)
-    uneven = float(apart @ squares) / scatter if scatter > 0 else 0.0
+    squares = np.sum(residuals**2, axis=1) / (1 - leverages)
+    uneven = _uneven(np.column_stack([leverages, inputs]), squares)
     shift = float(n_labelled * np.sum(inputs.mean(axis=0) ** 2) - dim) / np.sqrt(2 * dim)
     classes = len(np.unique(outcomes))
     labelled = copied_rows(X1[:n_labelled], np.column_stack([X2[:n_labelled], outcomes]))
@@ -214,7 +249,7 @@ def _doubts(
             f"about {max(1 + excess / max(smallest, dim + 3), 0):.2g}",
         ),
         (
-            abs(uneven) > _UNEVEN,
+            uneven < _UNEVEN,
             "what X1 leaves of y changes with X1: y is not linear in it, or its noise is uneven, and risks are rough",
         ),
         (
@@ -226,4 +261,4 @@ def _doubts(
             f"y has {classes} different whole numbers: if these are classes, give a column for each (one-hot)",
         ),
     )
-    return tuple(sentence for doubtful, sentence in doubts if doubtful)
+    return tuple(Doubt(sentence, np.inf, "of each risk") for doubtful, sentence in doubts if doubtful)

@@ -74,11 +74,14 @@ class Answer(ABC):
 
     def summary(self) -> str:
         """Return what to read, in at most twelve lines: of the doubts the largest."""
-        held = f"intervals hold at {self.level:.3g}" if self.level is not None and self.answerable else ""
         before = _tagged("asked", self.asked)
-        before += self.lines() if self.answerable else [f"cannot judge: {self.missing}"]
-        before += _tagged("rests on", "; ".join(filter(None, (self.rests_on, held))))
-        before += _tagged("cannot see", self.unseen)
+        if self.answerable:
+            held = f"intervals hold at {self.level:.3g}" if self.level is not None else ""
+            before += self.lines()
+            before += _tagged("rests on", "; ".join(filter(None, (self.rests_on, held))))
+            before += _tagged("cannot see", self.unseen)
+        else:
+            before += [f"cannot judge: {self.missing}"]
         after = _tagged("to do", self.to_do())
         ordered = sorted(self.doubts, key=lambda doubt: -doubt.size)
         room = _LONGEST - len(before) - len(after)

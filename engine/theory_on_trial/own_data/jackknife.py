@@ -38,9 +38,35 @@ def jackknife(values: Float[np.ndarray, " fits"], confidence: float, scale: Scal
     return Estimate(*(float(back(end)) for end in (value, value - half, value + half)))
 
 
+def covariances(
+    rows: Float[np.ndarray, "rows columns"], groups: Int[np.ndarray, " rows"]
+) -> Float[np.ndarray, "fits columns columns"]:
+    """Of all rows, and of all but each group: from one pass, so that columns should have means near 0 and like scales.
+
+    Divisors are one less than the numbers of rows.
+    """
+    order, sizes = np.argsort(groups, kind="stable"), np.bincount(groups, minlength=GROUPS)
+    chunks = np.split(rows[order], np.cumsum(sizes)[:-1])
+    scatters, sums = np.array([one.T @ one for one in chunks]), np.array([one.sum(axis=0) for one in chunks])
+    without = scatters.sum(axis=0) - np.concatenate([0 * scatters[:1], scatters])
+    remaining = sums.sum(axis=0) - np.vstack([0 * sums[:1], sums])
+    left = len(rows) - np.array([0, *sizes])[:, None, None]
+    return (without - remaining[:, :, None] * remaining[:, None, :] / left) / (left - 1)
+
+
 def at_least(estimate: Estimate, least: float) -> Estimate:
     """The estimate cut to what is at least `least`."""
     return Estimate(*(max(end, least) for end in estimate))
+
+
+def exact_ends(successes: float, trials: int, confidence: float) -> tuple[float, float]:
+    """Ends of Clopper and Pearson's interval (1934) of a share; it never shrinks to a point. Successes may be real."""
+    from scipy.stats import beta
+
+    tail = (1 - confidence) / 2
+    low = beta.ppf(tail, successes, trials - successes + 1) if successes > 0 else 0.0
+    high = beta.isf(tail, successes + 1, trials - successes) if successes < trials else 1.0
+    return float(low), float(high)
 
 
 def share(successes: int, trials: int, confidence: float) -> Estimate:
