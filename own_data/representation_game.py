@@ -15,19 +15,21 @@ from theory_on_trial.contract import LONGEST, USABLE_SCALE, Interval, guarded, r
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.estimate import Estimate
 from theory_on_trial.own_data.jackknife import GROUPS, jackknife, stratified_groups
+from theory_on_trial.own_data.neighbours import beside
 
 Features = Annotated[Float[np.ndarray, "n dim"], USABLE_SCALE]
 """X, a row per sample; its mean is subtracted."""
 Tasks = Annotated[Float[np.ndarray, "rows dim"], USABLE_SCALE]
 """S, or a row of coefficients for each past task."""
 Square = Float[np.ndarray, "dim dim"]
+Part = Float[np.ndarray, "_ dim"]
 
 _HALVES = 10  # pairs of halves
 _TIE = 6.1  # standard errors that the nearer of two equal eigenvalues stay within, 99 times of 100
 _HEAVY = 0.2  # share of a direction's variance that one row may have
 _OFF = 2.0  # between two routes to the price of estimation
 _LARGE = 0.03  # price of estimation, as a share of the worst regret
-_ALIKE = 5.0  # standard errors of a correlation between neighbouring rows
+_FEW = 0.1  # squared error of a second moment of tasks, relative, beyond which they do not tell it
 _SHARE = "of lambda_1"
 
 
@@ -58,6 +60,10 @@ class OptimalRepresentation(Answer):
         note: what is known of the tasks.
     """
 
+    asked = "which r numbers to keep of these features, before the task is known?"
+    rests_on = "independent rows, and tasks that are linear in the features and as plausible as S says"
+    unseen = "what tasks need of the features that is not linear"
+    level: float | None = 0.95
     representation: Float[np.ndarray, "dim kept"] | None
     worst_regret: Estimate
     pca_regret: float
@@ -122,7 +128,8 @@ def optimal_representation(
         X: unlabelled features, n x d, independent rows; centred inside.
         r: how many numbers to keep, below d.
         tasks: S, d x d, where f' S^-1 f <= 1 are the plausible tasks; or k x d coefficients of past tasks, k != d,
-            whose second moment S is shrunk towards its mean diagonal and scaled to hold them all; None for S = I.
+            whose second moment S is shrunk where the rows are white, so that units of columns do not matter, and scaled
+            to hold them all; None for S = I. Intervals are those of drawing rows and past tasks again.
         mixed: whether to hedge by drawing the representation at random.
         seed: of the halves of the rows.
 
@@ -138,10 +145,11 @@ def optimal_representation(
     ([0.0, 0.0, 1.0, 0.0], 1.0)
     """
     rows, size = _checked(X, r)
-    prior, note, few = _prior(tasks, X.shape[1])
+    covariance = rows.T @ rows / len(rows)
+    past = tasks if tasks is not None and len(tasks) != X.shape[1] else None
+    prior, note, few = _prior(tasks, covariance)
     scale = float(np.abs(prior).max())
     prior = prior / scale
-    covariance = rows.T @ rows / len(rows)
     spectrum, directions = predicted.task_spectrum(covariance, prior), predicted.task_directions(covariance, prior)
     spectrum = np.where(spectrum < 1e-13 * spectrum[0], 0.0, spectrum)
     useful = min(r, int(np.sum(spectrum > 0)))
@@ -149,15 +157,16 @@ def optimal_representation(
         few_values = f"only {useful} eigenvalues of Sigma S exceed rounding, so that more columns would bring nothing"
         note = "; ".join(filter(None, [note, few_values]))
     scores = rows @ directions
-    tied = bool(useful == r and _spread(scores, spectrum, r - 1) > 0)
+    loadings = None if past is None else past @ covariance @ directions / np.sqrt(spectrum.clip(1e-300))
+    tied = bool(useful == r and _spread(scores, loadings, spectrum, r - 1) > 0)
     best = directions[:, :useful] / np.sqrt(spectrum[:useful])
     excess = halves = 0.0
     if not tied and spectrum[r] > 0:
         excess = predicted.estimation_excess(spectrum, r) / len(rows)
-        halves = _excess_of_halves(rows, prior, r, seed)
-    groups = stratified_groups(np.zeros(len(rows), int))
-    without = [_spectrum(rows[groups != group], prior) for group in range(-1, GROUPS)]
-    pca = _share(np.array([_of_pca(rows[groups != group], prior, r) for group in range(-1, GROUPS)])).value
+        halves = _excess_of_halves(rows, past, prior, r, seed)
+    parts = _without_groups(rows, past, prior)
+    without = [_spectrum(*part) for part in parts]
+    pca = _share(np.array([_of_pca(*part, r) for part in parts])).value
     found: dict[str, Any] = {}
     if mixed:
         chosen = predicted.systematic_mixture(predicted.inclusion(spectrum, r))
@@ -174,7 +183,7 @@ def optimal_representation(
             "average_price": float(predicted.mixed_average(spectrum, r) / average) if average > 0 else 1.0,
         }
     value = _share(np.array([one[r] / one[0] for one in without]))
-    doubts = [*few, *_doubts(scores, spectrum, r, excess, halves), *_doubt_of_copies(X)]
+    doubts = [*few, *_doubts(scores, loadings, spectrum, r, excess, halves), *_doubt_of_copies(X)]
     return OptimalRepresentation(
         representation=None if tied else best / size,
         worst_regret=value,
@@ -207,8 +216,9 @@ def _checked(features: Features, kept: int) -> tuple[Features, float]:
     return rows / largest, largest * unit
 
 
-def _prior(tasks: Tasks | None, dim: int) -> tuple[Square, str, list[Doubt]]:
+def _prior(tasks: Tasks | None, covariance: Square) -> tuple[Square, str, list[Doubt]]:
     """S, what is known of it in words, and the doubts about it."""
+    dim = len(covariance)
     if tasks is None:
         return np.eye(dim), "no tasks are given: with S = I the answer is PCA", []
     largest = float(np.abs(tasks).max())
@@ -222,19 +232,44 @@ def _prior(tasks: Tasks | None, dim: int) -> tuple[Square, str, list[Doubt]]:
             "of d past tasks F give F.T @ F / d",
         )
         return tasks / 2 + tasks.T / 2, "", []
-    count, unit = len(tasks), tasks / largest
-    moment = unit.T @ unit / count
+    shrunk, shrinkage, error = _shrunk(tasks, covariance)
+    reach = float(np.max(np.sum(tasks * np.linalg.solve(shrunk, tasks.T).T, axis=1)))
+    note = f"S: second moment of {len(tasks)} past tasks, shrunk by {shrinkage:.2f}, times {reach:.3g} to hold them all"
+    few = Doubt(f"{len(tasks)} past tasks do not tell a second moment in {dim} dimensions", np.inf, _SHARE)
+    return shrunk * reach, note, [few] if error > _FEW else []
+
+
+def _shrunk(tasks: Tasks, covariance: Square) -> tuple[Square, float, float]:
+    """Second moment of past tasks, drawn towards one that makes all directions alike; by how much; its squared error.
+
+    What a task predicts, and so the result, is the same in all units of the columns: tasks are shrunk where the rows
+    are white. The error is that of the moment relative to its own square. Shrinkage as of Ledoit & Wolf 2004.
+    """
+    root = np.linalg.cholesky(covariance)
+    white = tasks @ root
+    white /= np.abs(white).max()
+    count, dim = white.shape
+    moment = white.T @ white / count
     target = np.trace(moment) / dim * np.eye(dim)
-    spread = sum(float(np.sum((np.outer(one, one) - moment) ** 2)) for one in unit) / count**2
+    square = float(np.sum(moment**2))
+    spread = max(0.0, float(np.mean(np.sum(white**2, axis=1) ** 2)) - square) / max(count - 1, 1)
     distance = float(np.sum((moment - target) ** 2))
     shrinkage = min(1.0, max(spread / distance if distance > 0 else 1.0, 1 / count))
-    prior = (1 - shrinkage) * moment + shrinkage * target
-    reach = float(np.max(np.sum(unit * np.linalg.solve(prior, unit.T).T, axis=1)))
-    note = (
-        f"S is the second moment of {count} past tasks, shrunk by {shrinkage:.2f}, times {reach:.3g} to hold them all"
-    )
-    few = Doubt(f"{count} past tasks do not tell a second moment in {dim} dimensions", np.inf, _SHARE)
-    return prior * reach * largest**2, note, [few] if shrinkage > 0.5 else []
+    back = np.linalg.solve(root.T, np.linalg.solve(root.T, (1 - shrinkage) * moment + shrinkage * target).T)
+    return (back + back.T) / 2, shrinkage, spread / square if count > 1 else np.inf
+
+
+def _without_groups(rows: Features, past: Tasks | None, prior: Square) -> list[tuple[Part, Square]]:
+    """The rows with their S; all of them, and without each twentieth of the rows and of the past tasks."""
+    groups = stratified_groups(np.zeros(len(rows), int))
+    parts = [rows[groups != group] for group in range(-1, GROUPS)]
+    if past is None:
+        return [(part, prior) for part in parts]
+    of_tasks = stratified_groups(np.zeros(len(past), int)) if len(past) > 1 else np.full(1, GROUPS)  # one stays
+    return [
+        (part, _shrunk(past[of_tasks != group], np.cov(part.T, bias=True))[0])
+        for group, part in zip(range(-1, GROUPS), parts, strict=True)
+    ]
 
 
 def _spectrum(rows: Features, prior: Square) -> Float[np.ndarray, " dim"]:
@@ -259,26 +294,45 @@ def _of_pca(rows: Features, prior: Square, kept: int) -> float:
     return share if share > 1e-13 else 0.0
 
 
-def _spread(scores: Float[np.ndarray, "n dim"], spectrum: Float[np.ndarray, " dim"], first: int) -> float:
+def _spread(
+    scores: Float[np.ndarray, "n dim"],
+    loadings: Float[np.ndarray, "k dim"] | None,
+    spectrum: Float[np.ndarray, " dim"],
+    first: int,
+) -> float:
     """How far two equal eigenvalues may lie apart in a sample, where these two do not lie further; 0 where they do.
 
-    Their gap is twice the standard error of a covariance, times a Rayleigh variable.
+    Their gap is twice the standard error of a covariance, of rows and of past tasks, times a Rayleigh variable.
     """
     if first + 1 == len(spectrum) or spectrum[first + 1] == 0:
         return 0.0
-    width = _TIE * float(np.std(scores[:, first] * scores[:, first + 1])) / np.sqrt(len(scores))
+    variance = float(np.var(scores[:, first] * scores[:, first + 1])) / len(scores)
+    if loadings is not None:  # of both directions alike, in the units of the spectrum
+        pair = loadings[:, [first, first + 1]]
+        unit = np.sum(spectrum[[first, first + 1]]) / np.mean(np.sum(pair**2, axis=1))
+        variance += float(np.var(pair[:, 0] * pair[:, 1])) * unit**2 / len(pair)
+    width = _TIE * float(np.sqrt(variance))
     return width if spectrum[first] - spectrum[first + 1] <= width else 0.0
 
 
-def _excess_of_halves(rows: Features, prior: Square, kept: int, seed: int) -> float:
-    """What R of one half is worse than R of the other, for the other; four times what all rows cost."""
+def _excess_of_halves(rows: Features, past: Tasks | None, prior: Square, kept: int, seed: int) -> float:
+    """What R of one half is worse than R of the other, for the other; four times what all rows and tasks cost."""
     generator, found = np.random.default_rng(seed), []
     for _ in range(_HALVES):
         halves = np.array_split(rows[generator.permutation(len(rows))], 2)
         halves = [half - half.mean(axis=0) for half in halves]
-        best = [predicted.pure_representation(half.T @ half / len(half), prior, kept) for half in halves]
-        for half, own, other in zip(halves, best, best[::-1], strict=True):
-            found.append(_worst_regret(half, prior, other) - _worst_regret(half, prior, own))
+        covariances, priors = [half.T @ half / len(half) for half in halves], [prior, prior]
+        if past is not None and len(past) > 1:
+            split = np.array_split(past[generator.permutation(len(past))], 2)
+            priors = [_shrunk(one, of_rows)[0] for one, of_rows in zip(split, covariances, strict=True)]
+            # Scales of S are free: that of all, so that regrets add up.
+            priors = [
+                one * np.trace(prior @ both) / np.trace(one @ both)
+                for one, both in zip(priors, covariances, strict=True)
+            ]
+        best = [predicted.pure_representation(both, one, kept) for both, one in zip(covariances, priors, strict=True)]
+        for half, of_half, own, other in zip(halves, priors, best, best[::-1], strict=True):
+            found.append(_worst_regret(half, of_half, other) - _worst_regret(half, of_half, own))
     return max(0.0, float(np.mean(found)) / 4)
 
 
@@ -308,11 +362,16 @@ def _doubt_of_copies(rows: Features) -> list[Doubt]:
 
 
 def _doubts(
-    scores: Float[np.ndarray, "n dim"], spectrum: Float[np.ndarray, " dim"], kept: int, excess: float, halves: float
+    scores: Float[np.ndarray, "n dim"],
+    loadings: Float[np.ndarray, "k dim"] | None,
+    spectrum: Float[np.ndarray, " dim"],
+    kept: int,
+    excess: float,
+    halves: float,
 ) -> list[Doubt]:
     """What speaks against independent rows with moderate tails, against their number, and for eigenvalues that tie."""
     found, largest = [], float(spectrum[0])
-    widths = {first: _spread(scores, spectrum, first) for first in (0, kept - 1, kept)}
+    widths = {first: _spread(scores, loadings, spectrum, first) for first in (0, kept - 1, kept)}
     if max(widths.values()) > 0:
         near = " and ".join(f"lambda_{first + 1} and lambda_{first + 2}" for first, width in widths.items() if width)
         reason = f"{near} lie so close that they may be one, and a sample drives them apart"
@@ -327,14 +386,16 @@ def _doubts(
         weights = spectrum[:kept] * (spectrum[:kept] - spectrum[kept])
         products = np.mean(squares[:, :-1] * squares[:, -1:], axis=0)
         by_data = float(spectrum[kept] * np.sum(products / weights)) / len(scores)
-        if by_data > _OFF * excess or halves > 2 * _OFF * excess:
+        if loadings is not None and halves > _LARGE * spectrum[kept]:
+            reason = "few rows or past tasks: the directions hang on which ones there were"
+            found.append(Doubt(reason, halves / largest, _SHARE))
+        elif by_data > _OFF * excess or halves > 2 * _OFF * excess:
             reason = "the rows are not normal: estimating the directions costs more than it would for normal ones"
             found.append(Doubt(reason, (max(by_data, halves) - excess) / largest, _SHARE))
         if excess > _LARGE * spectrum[kept]:
             found.append(Doubt("few rows: the directions themselves are uncertain", excess / largest, _SHARE))
-    following = np.sum(live[1:] * live[:-1], axis=0) / np.sum(squares, axis=0)
-    alike = float(np.max(np.abs(following)))
-    if alike > _ALIKE / np.sqrt(len(scores)):
-        reason = f"neighbouring rows are alike (correlation {alike:.2f}): there are fewer independent ones"
+    alike = beside(live)
+    if alike:
+        reason = f"neighbouring rows are alike (correlation {alike:.2f}): unless sorted, fewer are independent"
         found.append(Doubt(reason, np.inf, _SHARE))
     return found
