@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from theory_on_trial.contract import USABLE_SCALE, Interval, guarded, require
+from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.estimate import Estimate
 from theory_on_trial.own_data.neighbours import beside
 
@@ -24,6 +25,7 @@ Vector = Float[np.ndarray, " n"]
 _LEAST_POINTS, _LEAST_LEFT = 30, 10  # in all; outside a member that has no residual on its own
 _NEAR = 5  # least squares is undefined where k = p, and diverges on either side
 _ALIKE, _UNEVEN = 0.2, 0.15  # relative: what of the risk may hang on a row's nearest ones, and on unequal leverages
+_SHOWN = 5  # settings in the summary
 _NEIGHBOURS, _HEAVIEST = 4, 0.25  # rows; share of the risk
 
 
@@ -48,22 +50,46 @@ class Setting(NamedTuple):
     excess: Estimate
 
 
-class Table(NamedTuple):
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Table(Answer):
     """All settings asked for, the best first, and why not to believe them."""
 
+    asked = "which subsample size and penalty for a bag of ridge fits?"
+    rests_on = "independent rows whose coordinates mix many independent ones"
+    unseen = "points of another law than these, and a few per cent of bias at a hundred features"
+    level: float | None = 0.95
     members: int
     settings: tuple[Setting, ...]
-    doubts: tuple[str, ...]
 
-    def __str__(self) -> str:
-        """Return one line per setting, and the doubts."""
-        heading = f"{'k':>6} {'lambda':>8} {'lambda full':>12} {'risk full':>10}   risk of {self.members} members"
+    def lines(self) -> list[str]:
+        """Return a line for each of the best settings."""
         lines = [
-            f"{one.size:6d} {one.penalty:8.3g} {one.equivalent_penalty:12.4g} {one.risk_full:10.4g}   "
-            f"{one.risk}; above the best {one.excess}"
-            for one in self.settings
+            f"k = {one.size}, lambda = {one.penalty:.3g}: risk of {self.members} members {one.risk}, of ever more "
+            f"{one.risk_full:.4g}; above the best {one.excess}"
+            for one in self.settings[:_SHOWN]
         ]
-        return "\n".join([heading, *lines, *(f"doubt: {doubt}" for doubt in self.doubts)])
+        rest = len(self.settings) - _SHOWN
+        return lines + [f"{rest} more in .settings"] * (rest > 0)
+
+    def to_do(self) -> str:
+        """Return the setting to take, and which others may be as good."""
+        best, *others = self.settings
+        alike = sum(one.excess.low <= 0 for one in others)
+        also = f"; {alike} others may be as good" if alike else ""
+        return f"take subsamples of {best.size} at penalty {best.penalty:.3g}{also}"
+
+    def plot(self, axes: Any = None) -> Any:
+        """Draw the risk of each setting with its interval, a colour for each penalty."""
+        axes = axes_for(axes)
+        for penalty in sorted({one.penalty for one in self.settings}):
+            own = sorted((one for one in self.settings if one.penalty == penalty), key=lambda one: one.size)
+            value, low, high = np.array([one.risk for one in own]).T
+            axes.errorbar(
+                [one.size for one in own], value, [value - low, high - value], marker="o", label=f"λ = {penalty:.3g}"
+            )
+        axes.set(xlabel="subsample size k", ylabel=f"risk of {self.members} members")
+        axes.legend()
+        return axes
 
 
 @guarded
@@ -120,7 +146,10 @@ def choose_subsample(
     judged.sort(key=lambda one: float(one.shares.mean()))
     best = judged[0]
     settings = tuple(Setting(**one.known, risk=one.above(), excess=one.above(best)) for one in judged)
-    return Table(members, settings, whole.doubts(best.known["equivalent_penalty"]))
+    doubts = whole.doubts(best.known["equivalent_penalty"])
+    return Table(
+        members=members, settings=settings, doubts=tuple(Doubt(reason, np.inf, "of each risk") for reason in doubts)
+    )
 
 
 def _judge(whole: "_Whole", parts: list["_Part"], k: int, penalty: float, members: int) -> "_Judged":

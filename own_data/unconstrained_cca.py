@@ -1,12 +1,14 @@
 """How far are two views' embeddings from the best with the same features, and what does the batch size cost them?"""
 
-from typing import Annotated, NamedTuple
+from dataclasses import dataclass
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 from theory import unconstrained_cca as predicted
 from theory_on_trial.contract import LONGEST, USABLE_SCALE, Interval, guarded, require
+from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.arrays import require_memory
 from theory_on_trial.own_data.copies import copied_rows
 from theory_on_trial.own_data.estimate import Estimate
@@ -22,6 +24,7 @@ _RELATED = 0.01  # level of the test that says which directions are related at a
 _MISSING, _SCALED = 0.5, 0.2  # share of its strength below which a component is missing; deviation called mis-scaled
 _FEWEST = 20  # batches from which a variance over batches is measured
 _DOUBT = 4.0  # standard errors
+_SHOWN = 6  # components in the summary
 _HEAVY = 0.6  # share of a jackknife's variance that no single twentieth of rows has where the interval can be trusted
 
 
@@ -39,50 +42,78 @@ class BatchEffect(NamedTuple):
     """The same if the embeddings were normal."""
 
 
-class Certificate(NamedTuple):
-    """What `ey_certificate` has found; intervals hold the population's value with 95 % confidence."""
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Certificate(Answer):
+    """What `ey_certificate` has found; intervals hold the population's value with 95 % confidence.
 
+    Attributes:
+        loss: L of the embeddings as they are: -2 tr(C12 + C21) + tr((C11 + C22)^2).
+        best: the least L after any linear last layer on either view: minus the sum of the squared correlations.
+        gap: loss - best.
+        correlations: canonical correlations of the sample.
+        strengths: variance of each canonical component in the embeddings, both views together; best where it is the
+            correlation.
+        related: how many of the leading components are beyond chance, by Pillai's trace of what remains, at level 0.01.
+        missing_components: related components with less than half their strength, counted from 0.
+        scaled: other related components more than a fifth off their strength.
+        squared_correlations: sum of their squares in the sample.
+        null_level: the mean of that sum for unrelated embeddings.
+        batch: what the batch size does, if one was given.
+    """
+
+    asked = "how far are these embeddings from the best with the same features?"
+    rests_on = "independent rows, a pair each"
+    unseen = "relations that are not linear in the embeddings, and groups of rows that are hardly alike"
+    level: float | None = _CONFIDENCE
     loss: Estimate
-    """L of the embeddings as they are: -2 tr(C12 + C21) + tr((C11 + C22)^2)."""
     best: Estimate
-    """The least L after any linear last layer on either view: minus the sum of the squared canonical correlations."""
     gap: Estimate
-    """loss - best."""
     correlations: Float[np.ndarray, " columns"]
-    """Canonical correlations of the sample."""
     strengths: Float[np.ndarray, " columns"]
-    """Variance of each canonical component in the embeddings, both views together; best where it is the correlation."""
     related: int
-    """How many of the leading components are beyond chance, by Pillai's trace of what remains, at level 0.01."""
-    missing: tuple[int, ...]
-    """Related components with less than half their strength, counted from 0."""
+    missing_components: tuple[int, ...]
     scaled: tuple[int, ...]
-    """Other related components more than a fifth off their strength."""
     squared_correlations: float
-    """Sum of their squares in the sample."""
     null_level: float
-    """The mean of that sum for unrelated embeddings."""
     batch: BatchEffect | None
-    doubts: tuple[str, ...]
 
-    def __str__(self) -> str:
-        """Return the findings, one a line."""
-        shares = ", ".join(f"{s:.3g} of {r:.3g}" for s, r in zip(self.strengths, self.correlations, strict=True))
+    def lines(self) -> list[str]:
+        """Return the loss and its gap, the related components, and what a batch size does."""
+        pairs = list(zip(self.strengths, self.correlations, strict=True))
+        shares = ", ".join(f"{s:.3g} of {r:.3g}" for s, r in pairs[:_SHOWN]) + ", ..." * (len(pairs) > _SHOWN)
         lines = [
             f"loss {self.loss}, best with the same features {self.best}, gap {self.gap}",
             f"squared correlations sum to {self.squared_correlations:.4g}, unrelated views to {self.null_level:.4g}",
             f"related components: {self.related} of {len(self.correlations)}; strengths {shares}",
-            f"missing: {_listed(self.missing)}; mis-scaled: {_listed(self.scaled)}",
+            f"missing: {_listed(self.missing_components)}; mis-scaled: {_listed(self.scaled)}",
         ]
         if self.batch is not None:
-            kept = ", ".join(f"{ratio:.3g}" for ratio in self.batch.shrinkage)
+            kept = ", ".join(f"{ratio:.3g}" for ratio in self.batch.shrinkage[:_SHOWN])
             measured = f"{self.batch.bias} measured" if self.batch.bias else "not measured"
             lines += [
                 f"one batch of {self.batch.size} in both factors would leave, of each strength: {kept or 'nothing'}",
                 f"smallest batch that keeps every related component: {self.batch.smallest or 'none'}",
                 f"bias of the penalty: {measured}, {self.batch.normal_bias:.4g} if normal",
             ]
-        return "\n".join(lines + [f"doubt: {doubt}" for doubt in self.doubts])
+        return lines
+
+    def to_do(self) -> str:
+        """Return what would bring the embeddings nearer to the best."""
+        if self.batch is not None and self.batch.smallest and self.batch.size < self.batch.smallest:
+            return f"take batches of at least {self.batch.smallest}, or another batch for each factor"
+        off = self.missing_components + self.scaled
+        return "fit a linear last layer again, by CCA on these embeddings" if off else ""
+
+    def plot(self, axes: Any = None) -> Any:
+        """Draw the strength of each component beside its correlation, where it is best."""
+        axes = axes_for(axes)
+        index = np.arange(len(self.correlations))
+        axes.plot(index, self.correlations, "_", color="0.3", markersize=12, label="correlation")
+        axes.plot(index, self.strengths, "o", label="strength")
+        axes.axvspan(-0.5, self.related - 0.5, color="0.93", zorder=0, label="related")
+        axes.set(xlabel="canonical component", ylabel="variance in both views")
+        axes.legend()
+        return axes
 
 
 @guarded
@@ -129,7 +160,7 @@ def ey_certificate(
         correlations=correlations,
         strengths=strengths,
         related=related,
-        missing=tuple(np.flatnonzero(share < _MISSING).tolist()),
+        missing_components=tuple(np.flatnonzero(share < _MISSING).tolist()),
         scaled=tuple(np.flatnonzero(scaled).tolist()),
         squared_correlations=float(np.sum(correlations**2)),
         null_level=predicted.null_level(rows, columns, columns),
@@ -184,7 +215,7 @@ def _dependent(W1: Embedding, W2: Embedding, cross: Float[np.ndarray, "columns c
     """Why the relation may be that of dependent rows, which unrelated views show too."""
     alike = beside(W1, W2)
     if alike:
-        return f"neighbouring rows are alike in both views (correlation {alike:.2f})"
+        return f"neighbouring rows are alike in both views (correlation {alike:.2f}), if they were not sorted"
     return "rows are alike in one view where they are in the other, as in groups" if near(W1, W2 - W1 @ cross) else ""
 
 
@@ -220,7 +251,7 @@ def _batch_effect(Z1: Embedding, Z2: Embedding, related: Float[np.ndarray, " rel
 
 def _doubts(
     without: Float[np.ndarray, " groups"], related: int, batch: BatchEffect | None, copies: int, dependent: str
-) -> tuple[str, ...]:
+) -> tuple[Doubt, ...]:
     found = [f"{copies} rows are copies of others: chance is larger, and intervals are wider, than they say"] * (
         copies > 0
     )
@@ -241,7 +272,7 @@ def _doubts(
                 f"the bias of batches is {ratio:.2g} times that of normal embeddings: so is the shrinkage, roughly, "
                 "and not as predicted"
             )
-    return tuple(found)
+    return tuple(Doubt(reason, np.inf, "of the loss") for reason in found)
 
 
 def _listed(components: tuple[int, ...]) -> str:

@@ -13,6 +13,7 @@ from scipy.stats import binom
 from own_data import ridge_ensembles as tool
 from sims import ridge_ensembles as observed
 from theory import ridge_ensembles as predicted
+from theory_on_trial.testing.suite import check_readable
 
 LAW = predicted.Population(np.array([0.5, 4]), np.array([0.5, 0.5]), np.array([0.2, 0.8]), 1.0, 0.25)
 EQUAL = predicted.Population(np.ones(1), np.ones(1), np.ones(1), 1.0, 0.25)
@@ -351,14 +352,15 @@ def test_settings_are_compared_on_the_same_points():
     for one in others:
         assert one.excess.value == pytest.approx(one.risk.value - best.risk.value)
         assert one.excess.high - one.excess.low < one.risk.high - one.risk.low
-    assert str(table).startswith("     k   lambda  lambda full")
+    assert len(check_readable(table)["settings"]) == 4
+    assert f"take subsamples of {best.size} at penalty" in str(table)
 
 
 def test_data_where_leave_one_out_fails_are_doubted():
     rng = np.random.default_rng(4)
     x, y, _, _ = regression(rng, 60, 30, 0)
     twice = tool.choose_subsample(np.repeat(x, 2, axis=0), np.repeat(y, 2), [60], [0.5], 5)
-    assert twice.doubts == ("120 rows are duplicated: a row that is left out is still there",)
+    assert [one.reason for one in twice.doubts] == ["120 rows are duplicated: a row that is left out is still there"]
     near = np.repeat(x, 3, axis=0) + 0.1 * rng.standard_normal((180, 30))
     grouped = tool.choose_subsample(near, np.repeat(y, 3) + 0.1 * rng.standard_normal(180), [90], [0.1], 5)
     assert "rows come in groups" in str(grouped)
@@ -378,7 +380,7 @@ def test_a_mean_of_y_is_no_group_of_rows():
     for seed in range(20):
         x, y, _, _ = regression(np.random.default_rng(seed), 100, 30, 0)
         (doubt,) = tool.choose_subsample(x, y + 9, [80], [0.5], 5).doubts
-        assert "an intercept would lower the error" in doubt
+        assert "an intercept would lower the error" in doubt.reason
 
 
 @pytest.mark.parametrize(
@@ -419,7 +421,10 @@ test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answer
         **{name: SINGULAR for name in ("smoothers", "bagged_coefficients", "trace_form", "traces")},
         **{name: Case(FORM) for name in ("gcv", "sims.union_gcv", "corrected_gcv")},
         "zero_means": Case(ROWS | {"variances": np.ones(4), "blocks": np.ones((1, 4)), "penalty": 0.5}),
-        "choose_subsample": Case({**DATA, "sizes": [30], "penalties": [0.5]}),
+        "choose_subsample": Case(
+            {**DATA, "sizes": [30], "penalties": [0.5]}, infinite="the size of a doubt that nothing bounds"
+        ),
     },
+    {"Table": "a record of results", "Table.plot": "draws one, in its own test"},
     examples=3,  # each shape is a program
 )

@@ -14,6 +14,7 @@ from scipy.stats import binom
 from own_data import unconstrained_cca as tool
 from sims import unconstrained_cca as observed
 from theory import unconstrained_cca as predicted
+from theory_on_trial.testing.suite import check_readable
 
 RHO = np.array([0.9, 0.6, 0.3])
 BEST = np.sqrt(RHO / 2)
@@ -148,8 +149,10 @@ def test_the_sample_gap_is_that_of_the_covariances():
 
 def test_what_is_missing_or_out_of_scale_is_named_whatever_the_rotation():
     found = tool.ey_certificate(*views(np.random.default_rng(4), 2000, BEST * [1.0, 0.1, 1.5]))
-    assert (found.related, found.missing, found.scaled) == (3, (1,), (2,))
+    assert (found.related, found.missing_components, found.scaled) == (3, (1,), (2,))
     assert "missing: 1; mis-scaled: 2" in str(found)
+    assert "last layer" in found.to_do()
+    assert check_readable(found)["related"] == 3
 
 
 def test_a_batch_size_is_judged_on_normal_embeddings_and_doubted_on_others():
@@ -235,7 +238,11 @@ test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answer
         "strengths_after_descent": Case({"correlations": RHO, "batch": 4, "n_batches": 1, "steps": 20, "rate": 0.01}),
         "batch_penalties": Case({"batch": 4, "n_batches": 3}),
         "minimise_expected": Case({"correlations": RHO, "n_columns": 2, "starts": 2}),
-        "ey_certificate": Case(dict(zip(("Z1", "Z2"), views(np.random.default_rng(8), 60, BEST), strict=True))),
+        "ey_certificate": Case(
+            dict(zip(("Z1", "Z2"), views(np.random.default_rng(8), 60, BEST), strict=True)),
+            infinite="the size of a doubt that nothing bounds",
+        ),
     },
+    {"Certificate": "a record of results", "Certificate.plot": "draws one, in its own test"},
     examples=4,
 )
