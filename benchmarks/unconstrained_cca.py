@@ -53,7 +53,18 @@ def factorisation(components: int) -> Callable[[np.ndarray, np.ndarray], np.ndar
     return correlations
 
 
-CONTENDERS = {"scikit-learn CCA": scikit_learn, "eigenvalue problem": eigenvalue_problem, "QR and SVD": factorisation}
+def certificate(components: int) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    from own_data.unconstrained_cca import ey_certificate
+
+    return lambda X, Y: ey_certificate(X, Y).correlations[:components]
+
+
+CONTENDERS = {
+    "scikit-learn CCA": scikit_learn,
+    "eigenvalue problem": eigenvalue_problem,
+    "QR and SVD": factorisation,
+    "certificate with intervals": certificate,
+}
 
 
 def answer_seed(name: str, rows: int, features: int, components: int) -> Callable[[int], Response]:
@@ -74,7 +85,7 @@ def run(quick: bool) -> None:
             f"{rows} rows, {features} + {features} features, {components} components",
             {name: (name, rows, features, components) for name in CONTENDERS},
             rounds,
-            ours=["eigenvalue problem"],
+            ours=["eigenvalue problem", "certificate with intervals"],
             figure="largest difference from QR and SVD",
             figure_of=lambda name, answers: f"{max(answer['error'] for answer in answers):.1g}",
         )

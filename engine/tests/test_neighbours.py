@@ -1,0 +1,45 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from scipy.signal import lfilter
+from scipy.stats import binom, binomtest
+
+from theory_on_trial.own_data.jackknife import covariances, exact_ends, stratified_groups
+from theory_on_trial.own_data.neighbours import beside, near
+
+
+def test_independent_rows_are_not_alike_and_rows_that_follow_each_other_are():
+    rng = np.random.default_rng(0)
+    independent = [rng.standard_normal((300, 5)) for _ in range(100)]
+    assert not any(beside(one) for one in independent)
+    assert not any(near(one, two) for one, two in pairwise(independent))
+    slow = lfilter([1], [1, -0.8], rng.standard_normal((300, 5)), axis=0)
+    assert beside(slow) == pytest.approx(0.8, abs=0.1)
+    assert beside(slow, independent[0]) == 0
+    assert beside(np.ones((300, 2))) == 0
+
+
+def test_rows_in_shuffled_groups_are_alike_where_they_are_near():
+    rng = np.random.default_rng(1)
+    of_row = rng.permutation(np.repeat(np.arange(30), 10))
+    first, second = rng.standard_normal((2, 30, 3))[:, of_row] + 0.3 * rng.standard_normal((2, 300, 3))
+    assert beside(first, second) == 0
+    assert near(first, second)
+
+
+def test_covariances_without_each_group_are_numpys():
+    rows, groups = np.random.default_rng(2).standard_normal((47, 3)) + 0.1, stratified_groups(np.zeros(47, int))
+    found = covariances(rows, groups)
+    for group, one in zip(range(-1, 20), found, strict=True):
+        assert one == pytest.approx(np.cov(rows[groups != group].T))
+
+
+@pytest.mark.parametrize(("successes", "trials"), [(0, 12), (3, 12), (12, 12)])
+def test_exact_ends_are_scipys_and_hold_the_share(successes, trials):
+    known = binomtest(successes, trials).proportion_ci(0.9, method="exact")
+    assert exact_ends(successes, trials, 0.9) == pytest.approx((known.low, known.high))
+    for share in (0.01, 0.2, 0.5):
+        ends = np.array([exact_ends(count, trials, 0.9) for count in range(trials + 1)])
+        held = (ends[:, 0] <= share) & (share <= ends[:, 1])
+        assert binom(trials, share).pmf(np.arange(trials + 1)) @ held >= 0.9

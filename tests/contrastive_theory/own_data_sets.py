@@ -1,0 +1,70 @@
+"""Data for `infonce_bias`: Gaussian pairs whose information is known, and what only seems to have some."""
+
+from typing import Any
+
+import numpy as np
+from scipy.signal import lfilter
+
+from audits.tools import DataSet, Worth, held
+from own_data.contrastive_theory import infonce_bias
+
+RHO, CANDIDATES = 0.5, 16
+
+
+def scores(x: Any, y: Any) -> Any:
+    """The logarithm of the density ratio of standard normal pairs, up to a constant."""
+    return (RHO * np.outer(x, y) - RHO**2 * (x[:, None] ** 2 + y**2) / 2) / (1 - RHO**2)
+
+
+def expected() -> float:
+    """I_K of fresh pairs and fresh others, by drawing them."""
+    rng = np.random.default_rng(0)
+    x, noise = rng.standard_normal((2, 200_000))
+    y = RHO * x + np.sqrt(1 - RHO**2) * noise
+    every = np.column_stack([y, rng.standard_normal((len(x), CANDIDATES - 1))])
+    ratios = np.exp((RHO * x[:, None] * every - RHO**2 * (x[:, None] ** 2 + every**2) / 2) / (1 - RHO**2))
+    return float(np.mean(np.log(ratios[:, 0] / ratios.mean(axis=1))))
+
+
+def of_pairs(name: str, share: float) -> DataSet:
+    """Standard normal pairs, each following the one before by `share`."""
+    truth = expected()
+
+    def ask(seed: int) -> Any:
+        drawn = lfilter([np.sqrt(1 - share**2)], [1, -share], np.random.default_rng(seed).standard_normal((2, 2400)))
+        x, noise = drawn[:, -400:]
+        return infonce_bias(scores(x, RHO * x + np.sqrt(1 - RHO**2) * noise), CANDIDATES, held_out=True)
+
+    return DataSet(
+        tool="infonce_bias",
+        name=name,
+        fits=share == 0,
+        ask=ask,
+        truth=f"{truth:.4f}",
+        judge=lambda answer: held(answer.estimate, truth, answer, "nats"),
+        headline=lambda answer: str(answer.estimate),
+        level=0.95 if share == 0 else None,
+    )
+
+
+def fitted(seed: int) -> Any:
+    x, _ = np.random.default_rng(seed).standard_normal((2, 60, 80))
+    return infonce_bias(30 * x @ np.linalg.pinv(x), 30, held_out=False)
+
+
+def judge_fitted(answer: Any) -> Worth:
+    return "wrong" if answer.answerable else "none"
+
+
+SETS = [
+    of_pairs("400 independent pairs", 0.0),
+    of_pairs("400 pairs that follow each other, .98", 0.98),
+    DataSet(
+        tool="infonce_bias",
+        name="a critic fitted on these pairs of noise",
+        fits=False,
+        ask=fitted,
+        truth="0",
+        judge=judge_fitted,
+    ),
+]
