@@ -26,11 +26,10 @@ from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Asymptotic
 
-SEARCH = "the best arrangement is searched"
-Dim = Annotated[int, Interval(2, 8, why=SEARCH)]
-Few = Annotated[int, Interval(2, 4, why=SEARCH)]
-Vectors = Annotated[int, Interval(3, 24, why=SEARCH)]
-Surplus = Annotated[int, Interval(1, 8, why="vectors beyond d (d + 1)/2; " + SEARCH)]
+Dim = Annotated[int, Interval(2, 8, why="the best arrangement is searched")]
+Few = Annotated[int, Interval(2, 4, why="the best arrangement is searched")]
+Vectors = Annotated[int, Interval(3, 24, why="the best arrangement is searched")]
+Surplus = Annotated[int, Interval(1, 8, why="vectors beyond d (d + 1)/2; the best arrangement is searched")]
 Several = Annotated[int, Interval(50, 150, why="thousands of sets are drawn, of fewer vectors few pairs are close")]
 AnyDim = Annotated[int, Interval(3, 48, why="thousands of sets are drawn")]
 Cosine = Annotated[float, Interval(0.05, 0.6, why="closer pairs are too rare to be counted")]
@@ -61,12 +60,11 @@ def best_arrangement(generator, dim, count, starts, lines=True):
     """The rows with the least worst cosine over L-BFGS searches on ever sharper soft maxima from random rows."""
 
     def soft_maximum(entries, p):
-        raw = entries.reshape(count, dim)
-        rows = raw / (lengths := np.linalg.norm(raw, axis=1, keepdims=True))
+        rows, lengths = normalize(entries.reshape(count, dim), return_norm=True)
         gram = rows @ rows.T
         levels = p * (np.abs(gram) if lines else gram) - np.diag(np.full(count, np.inf))
         pull = softmax(levels) * (np.sign(gram) if lines else 1)
-        slope = 2 * (pull @ rows - np.sum(pull * gram, axis=1, keepdims=True) * rows) / lengths
+        slope = 2 * (pull @ rows - np.sum(pull * gram, axis=1, keepdims=True) * rows) / lengths[:, None]
         return logsumexp(levels) / p, slope.ravel()
 
     found, search = generator.normal(size=(starts, count * dim)), {"method": "L-BFGS-B", "options": {"maxiter": 200}}
@@ -77,9 +75,7 @@ def best_arrangement(generator, dim, count, starts, lines=True):
 
 @predicted
 def least_cosines(dim, count):
-    """√((N − d)/(d (N − 1))), as Σ (v_i·v_j)² ≥ N²/d; 1/√d if N > d (d + 1)/2, as of so many v_i v_iᵀ − I/d two are not
-    obtuse; and of directions −1/(N − 1) for N ≤ d + 1, then 0.
-    """
+    """√((N − d)/(d (N − 1))), as Σ (v_i·v_j)² ≥ N²/d; 1/√d for N > d (d + 1)/2; signed −1/(N − 1), or 0 from N = d + 2."""
     welch = np.sqrt(max(count - dim, 0) / (dim * (count - 1)))
     return np.array([welch, 1 / np.sqrt(dim), -1 / (count - 1) if count <= dim + 1 else 0.0])
 
@@ -98,9 +94,11 @@ def test_welch(trial, dim: Dim, vectors: Vectors):
 @claim(ours("recalled; Rankin, Conway, Hardin and Sloane"), kind="bound", cases=[(2, 1), (3, 1), (4, 2)])
 def test_orthoplex(trial, dim: Few, surplus: Surplus):
     """The worst |cos| of N > d (d + 1)/2 lines is 1/√d at least, more than Welch's; some sets attain it."""
-    named, count = named_arrangements(dim), dim * (dim + 1) // 2 + surplus
-    searched = dim, best_arrangement(trial.generator(), dim, count, 2)
-    sets = [named["square"], named["cube"], named["unbiased"], searched]
+    named, searched = (
+        named_arrangements(dim),
+        best_arrangement(trial.generator(), dim, surplus + dim * (dim + 1) // 2, 2),
+    )
+    sets = [named["square"], named["cube"], named["unbiased"], (dim, searched)]
     law = np.array([least_cosines(d, len(rows))[1] for d, rows in sets])
     found, few = ([worst_cosine(v) for _, v in each] for each in (sets, [sets[0], named["icosahedron"], *sets[2:]]))
     wrong = {"controls": {"N = d (d + 1)/2": few}, "wrong_processes": {"1 % more": 1.01 * law}}

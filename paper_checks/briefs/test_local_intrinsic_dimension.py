@@ -31,6 +31,7 @@ ManyNeighbours = Annotated[int, Interval(12, 24, why="of fewer the tails are hea
 Beyond = Annotated[int, Interval(1, 30, why="points of the ball beyond the k nearest; tens of thousands are drawn")]
 Low = Annotated[float, Interval(0.5, 10, why="the smaller dimension")]
 Ratio = Annotated[float, Interval(1.5, 20, why="of the dimensions; longer ways lose digits")]
+NODES, WEIGHTS = np.polynomial.laguerre.laggauss(8)  # of θ y, where y = −log(x/w) has the density θ e^(−θ y)
 LOOKS = {"law": Asymptotic(), "first": 4000, "most": 200_000}
 
 
@@ -101,13 +102,12 @@ def test_moments(trial, dim: Dim, neighbours: ManyNeighbours, beyond: Beyond):
 @observed
 def fisher_length(low, high):
     """The integral of √I from low to high, I being the mean square of the score, a derivative by a complex step."""
-    nodes, weights = np.polynomial.laguerre.laggauss(8)  # y = −log(x/w) has the density θ e^(−θ y)
 
     def root_information(theta):
         bent = theta + 1e-30j
-        return np.sqrt(weights @ ((np.log(bent) - bent * nodes / theta).imag / 1e-30) ** 2)
+        return np.sqrt(WEIGHTS @ ((np.log(bent) - bent * NODES / theta).imag / 1e-30) ** 2)
 
-    return quad(root_information, low, high, epsabs=0, epsrel=1e-12)[0]
+    return quad(root_information, low, high)[0]
 
 
 @predicted
