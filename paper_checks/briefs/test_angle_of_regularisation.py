@@ -6,8 +6,8 @@ Two classes have n_+ and n_- points, n in all; delta is the difference of the me
 divided by n, with eigenpairs s_i, u_i, and p_i = (u_i delta)^2 / |delta|^2; m_k = sum of p_i (s_i + lambda)^-k. Ridge
 minimises mean (y - w x - b)^2 + lambda |w|^2, the hinge classifier mean (1 - y (w x + b))_+ + lambda |w|^2, b free.
 
-Read: the abstract ("this angle depends on the level of L2 regularization used"). Derived here: all claims. Not
-claimed: the direction at lambda_0 itself, and of a constant classifier (u = 0).
+Read: the abstract ("this angle depends on the level of L2 regularization used"). Derived here: all claims.
+Not claimed: the direction at lambda_0 itself, and of a constant classifier (u = 0).
 Topic: learning.
 """
 

@@ -9,8 +9,8 @@ one of n points replaced) asks for s2 = 2C²T/(n²ρ), where C = √(R²+1), R =
 its residual is at most 1. h_i are the eigenvalues of H, e_i the first error in their basis, r_i = 1-ηh_i.
 
 Read: the abstract, which for another loss has "an example where without feature preprocessing, DPSGD incurs an
-optimality gap proportional to the maximum Euclidean norm of features over all samples". Derived here: all laws. Not
-claimed: clipping (first residuals reach 1.5, for which an honest budget would ask), and a private centre's price.
+optimality gap proportional to the maximum Euclidean norm of features over all samples". Derived here: all laws.
+Not claimed: clipping (first residuals reach 1.5, for which an honest budget would ask), and a private centre's price.
 Topic: learning.
 """
 

@@ -9,8 +9,8 @@ before, a layer of width ν_l P has the Gram value g_l ~ g_{l-1} χ²/(ν_l P) w
 outputs are N(0, g_L + σ²). As P grows the posterior of g_1, …, g_L concentrates where the objective
 -½log(g_L+σ²) - ½λ/(g_L+σ²) - Σ ½ν_l(g_l/g_{l-1} - 1 - log(g_l/g_{l-1})) is largest.
 
-Read: the abstract ("combining a log-likelihood … with a series of KL-divergences"). Derived here: all solutions. Not
-claimed: kernels that are not linear.
+Read: the abstract ("combining a log-likelihood … with a series of KL-divergences"). Derived here: all solutions.
+Not claimed: kernels that are not linear.
 Topic: learning.
 """
 

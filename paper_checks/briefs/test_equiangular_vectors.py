@@ -5,8 +5,8 @@ For whoever fixes N class vectors in d dimensions: which worst cosine between tw
 Rows v_1 … v_N are unit vectors in d dimensions. As lines, their worst cosine is μ = max |v_i·v_j| over i ≠ j; as
 directions it is μ₊ = max v_i·v_j.
 
-Read: the abstract ("as orthogonal as possible", "equal status"). Derived or recalled here: all four claims; the first
-two bounds are Welch's and Rankin's. Not claimed: what training finds.
+Read: the abstract ("as orthogonal as possible", "equal status"). Derived here: all four claims, the first two bounds
+being recalled, Welch's and Rankin's. Not claimed: what training finds.
 Topic: representations.
 """
 
@@ -75,7 +75,7 @@ def best_arrangement(generator, dim, count, starts, lines=True):
 
 @predicted
 def least_cosines(dim, count):
-    """√((N − d)/(d (N − 1))), as Σ (v_i·v_j)² ≥ N²/d; 1/√d for N > d (d + 1)/2; signed −1/(N − 1), or 0 from N = d + 2."""
+    """√((N − d)/(d (N − 1))), as Σ (v_i·v_j)² ≥ N²/d; 1/√d for N > d (d + 1)/2; signed −1/(N − 1), or 0."""
     welch = np.sqrt(max(count - dim, 0) / (dim * (count - 1)))
     return np.array([welch, 1 / np.sqrt(dim), -1 / (count - 1) if count <= dim + 1 else 0.0])
 
@@ -94,11 +94,9 @@ def test_welch(trial, dim: Dim, vectors: Vectors):
 @claim(ours("recalled; Rankin, Conway, Hardin and Sloane"), kind="bound", cases=[(2, 1), (3, 1), (4, 2)])
 def test_orthoplex(trial, dim: Few, surplus: Surplus):
     """The worst |cos| of N > d (d + 1)/2 lines is 1/√d at least, more than Welch's; some sets attain it."""
-    named, searched = (
-        named_arrangements(dim),
-        best_arrangement(trial.generator(), dim, surplus + dim * (dim + 1) // 2, 2),
-    )
-    sets = [named["square"], named["cube"], named["unbiased"], (dim, searched)]
+    named, count = named_arrangements(dim), dim * (dim + 1) // 2 + surplus
+    searched = dim, best_arrangement(trial.generator(), dim, count, 2)
+    sets = [named["square"], named["cube"], named["unbiased"], searched]
     law = np.array([least_cosines(d, len(rows))[1] for d, rows in sets])
     found, few = ([worst_cosine(v) for _, v in each] for each in (sets, [sets[0], named["icosahedron"], *sets[2:]]))
     wrong = {"controls": {"N = d (d + 1)/2": few}, "wrong_processes": {"1 % more": 1.01 * law}}

@@ -7,9 +7,9 @@ Samples (x_i, y_i), i = 1..n, are independent with one law on R^d x R, no interc
 S = E[x x'], and X, y stack the samples. T = (|X'y|^2 - sum of y_i^2 |x_i|^2) / (n (n - 1)) costs n d operations. In the
 Gaussian case x has covariance I and y = <x, beta> + noise of variance v; b = |beta|^2 is the explained variance.
 
-Read: the abstract ("linear time and space"); the paper builds on Kong & Valiant, arXiv 1805.01626, recalled. Derived
-here: the exact variance (Hoeffding's decomposition) and the proof by paths, which meet each sample once. Not claimed:
-that T is positive: it is negative often, and setting it to 0 there makes a bias.
+Read: the abstract ("linear time and space"); Kong & Valiant, arXiv 1805.01626, recalled.
+Derived here: the exact variance (Hoeffding's decomposition) and the proof by paths, which meet each sample once.
+Not claimed: that T is positive: it is negative often, and setting it to 0 there makes a bias.
 Topic: linear algebra for learning.
 """
 
