@@ -231,6 +231,11 @@ def test_a_loss_below_the_floor_has_no_verdict_but_three_reasons():
 
 def test_the_intervals_hold_what_they_say_as_often_as_they_say():
     generator, runs, candidates = np.random.default_rng(7), 120, 8
+
+    def lacking(key):
+        return jax.nn.logsumexp(observed.gaussian_log_ratios(key, 0.3, candidates)) - math.log(candidates)
+
+    gap, error = sampled(lacking, 400_000, seed=1)
     chi2 = predicted.gaussian_chi_squared(0.3)
     truth = {"chi2": chi2, "predicted_gap": chi2 / 2 / candidates, "estimate": -math.log(1 - 0.09) / 2 - gap}
     found = [tool.infonce_bias(normal_scores(generator, 0.3, 200), candidates, held_out=True) for _ in range(runs)]
