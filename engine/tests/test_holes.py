@@ -178,7 +178,7 @@ ROW, COLUMN = np.array([1.0, 2.0]), np.array([[1.0], [2.0]])
             "one for each coordinate",
         ),
         (lambda t: t.runs([1.0, 2.5, 1, 1, 1], alpha=0.1, controls={"w": [np.nan] * 5}), "finite real numbers"),
-        (lambda t: t.runs([1.0, np.inf, 1, 1, 1], alpha=0.1, controls={"w": [-1.0] * 5}), "finite real numbers"),
+        (lambda t: t.runs([1.0, np.inf, 1, 1, 1], alpha=0.1, controls={"w": [-1.0] * 5}), "must be finite, or NaN"),
         (lambda t: t.runs([0.31] * 5, alpha=0.1, controls={"w": [-1.0] * 5}), "are copies"),
         (lambda t: t.runs([0.3, 0.2] * 3, alpha=0.1, controls={"w": [-1.0] * 6}), "are copies"),
         (
@@ -189,7 +189,7 @@ ROW, COLUMN = np.array([1.0, 2.0]), np.array([[1.0], [2.0]])
             lambda t: t.bound(
                 np.resize(CHANCES, 100_000), 1.0, found_by="draws", independent=100_000, ops=1, controls={"w": 0.5}
             ),
-            "a bound on draws: its samples go together at a lag of 2",
+            "are 2 and copies of these: say independent=2",
         ),
         (
             lambda t: t.identity(np.ma.array([1.0, 9.0], mask=[0, 1]), [1.0, 2.0], ops=2, controls={"w": [2.0, 3.0]}),

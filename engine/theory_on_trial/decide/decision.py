@@ -22,7 +22,7 @@ Side = Literal["two", "at most", "at least"]
 
 _PRINTED = 10
 """Papers print no more decimals; a number of more was computed."""
-MOST_ERROR = 0.05
+MOST_ERROR = 0.1
 """The largest chance of a miss of an interval that decides anything."""
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from theory_on_trial.decide.decision import (
+    MOST_ERROR,
     Control,
     ControlTooClose,
     Finding,
@@ -24,7 +25,7 @@ from theory_on_trial.decide.decision import (
     judge,
 )
 from theory_on_trial.decide.resolution import Resolution, passable
-from theory_on_trial.decide.sampling import Independence, numbers, wanting
+from theory_on_trial.decide.sampling import numbers, wanting
 from theory_on_trial.laws import Bernoulli, Enclosure, Law, RatioOfMeans, SupDistance, TwoSampleDistance
 
 UNIT_ROUNDOFF = 2.0**-53
@@ -167,9 +168,10 @@ def bound(
     frozen = not (np.ptp(lhs) or np.ptp(rhs)) and not np.all(lhs == np.round(lhs))  # counts may well be alike
     if (independent or 1) >= _MANY and frozen:
         raise ValueError(f"all {n} instances of a bound are equal: they are not {independent} independent draws")
-    sides = np.broadcast_arrays(lhs, rhs)
-    for axis in (k for k, length in enumerate(sides[0].shape) if length == independent and length >= _MANY):
-        Independence("a bound on draws").ask(np.stack([np.moveaxis(side, axis, 0) for side in sides], axis=-1))
+    if n == independent and (copied := _copied(np.ravel(lhs + 1j * rhs))):
+        raise ValueError(
+            f"the {n} instances of a bound are {copied} and copies of these: say independent={copied}, or draw more"
+        )
     for name, wrong in controls.items():
         if not np.any(np.asarray(wrong, float) < rhs):
             raise ControlTooClose(
@@ -187,6 +189,16 @@ def bound(
         ratio = lhs / rhs
     tightness = float(np.max(ratio, where=rhs > 0, initial=-np.inf)) if np.any(rhs > 0) else None
     return judge(interval, prediction, controls, printed, tightness=tightness, note=note)
+
+
+def _copied(instances: np.ndarray) -> int:
+    """Return how many instances were tiled, or repeated, into so many; 0 if they were not."""
+    distinct, counts = np.unique(instances, return_counts=True)
+    many = len(distinct)
+    if many == 1 or np.min(counts) < 8:
+        return 0
+    tiled = np.array_equal(instances[many:], instances[:-many])
+    return many if tiled or np.sum(instances[1:] != instances[:-1]) == many - 1 else 0
 
 
 def planned_looks(first: int, most: int, ratio: float = 1.4) -> tuple[int, ...]:
@@ -366,11 +378,13 @@ def runs(outcomes: Any, controls: Mapping[str, Any], *, alpha: float) -> Finding
 
     Raises `ValueError` for a level above 10 % and for a control that is a multiple of the outcomes.
     """
-    if not 0 < alpha <= 0.1:
+    if not 0 < alpha <= MOST_ERROR:
         raise ValueError(f"the level of a few runs must lie in (0, .1], got alpha={alpha}")
 
     def interval(signs: Any) -> Enclosure:
-        signs = check_finite("outcome of a run", signs).astype(float)
+        signs = np.asarray(signs, float)  # of a run that failed, NaN, which counts against the claim
+        if np.any(np.isinf(signs)):
+            raise ValueError("the outcome of a run must be finite, or NaN where it failed")
         events = (signs > 0).astype(float)
         if events.ndim != 1 or events.size == 0:
             raise ValueError(f"runs needs one outcome per run, shape (runs,) with runs >= 1, got {events.shape}")
@@ -384,6 +398,7 @@ def runs(outcomes: Any, controls: Mapping[str, Any], *, alpha: float) -> Finding
         return found._replace(guarantee=f"exact, {len(events)} runs")
 
     for name, wrong in controls.items():
+        check_finite(f"control {name!r}", wrong)
         if np.shape(wrong) == np.shape(outcomes) and _proportional(wrong, outcomes):
             raise ValueError(f"control {name!r} is a multiple of the outcomes: it comes from no other runs")
     prediction = Prediction(0.5, 0.0, 0.0, "at least")
