@@ -122,7 +122,7 @@ def test_bayes_direction(
         first=65536,
         most=6_000_000,
     )
-    spreads = np.geomspace(1e-3, 1, n_directions)[:, None] * np.linalg.norm(pair.bayes_direction)
+    spreads = 10.0 ** rng.uniform(-3, 0, (n_directions, 1)) * np.linalg.norm(pair.bayes_direction)
     near = pair.bayes_direction + spreads * rng.standard_normal((n_directions, dim))
     trial.bound(
         np.full(n_directions, pair.error(pair.bayes_direction)),

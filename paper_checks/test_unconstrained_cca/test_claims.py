@@ -190,7 +190,7 @@ def test_floor(trial, dim: Size, n_columns: Columns, draws: Few = 200):
     used = predicted.columns_used(eigenvalues, n_columns)
     best = predicted.critical_point(A, B, tuple(range(used)), n_columns)
     most = -predicted.least_loss(eigenvalues, n_columns)
-    drawn = best + rng.normal(size=(draws, *best.shape)) * np.geomspace(1e-3, 1, draws)[:, None, None]
+    drawn = best + rng.normal(size=(draws, *best.shape)) * 10.0 ** rng.uniform(-3, 0, (draws, 1, 1))
     trial.bound(
         np.array([-observed.ey_loss(A, B, W) for W in (best, *drawn)]),
         np.full(draws + 1, most),
