@@ -142,7 +142,10 @@ def test_parallelogram__valid(trial, shape: Shape):
 )
 def test_parallelogram__separated(trial, shape: Shape):
     """The rows that the solver separates forbid exactly the labellings that some parallelogram forbids."""
-    trial.require(3 <= np.prod(shape) <= 10, f"shape must give 3 to 10 points ({_LISTED})")
+    trial.require(3 <= np.prod(shape) <= 12, f"shape must give 3 to 12 points ({_LISTED})")
+    trial.require(
+        sorted(shape) != [3, 4], "shape must not be 3 x 4: there hardly any labelling hangs on midpoints alone"
+    )
     table = observed.aggregate(lattice(shape).astype(float), np.ones(np.prod(shape), int))
     separated, rows = observed.Parallelograms(table), parallelograms(table.rows.astype(int))
     labellings = lattice((2,) * len(table.rows))
