@@ -27,6 +27,7 @@ from hypothesis import strategies as st
 from strategies import Unknown, arguments
 
 from theory_on_trial.contract import Argument, Interval, contract_of, guarded
+from theory_on_trial.contract.sentences import Refusal
 
 SECONDS = 20  # of the processor; no answer by then counts as an endless loop
 HEADROOM = 2 << 30  # bytes a call may take: beyond, memory is refused, so that a huge size cannot take the machine down
@@ -226,7 +227,7 @@ def _called(function: Callable[..., Any], given: Mapping[str, Any]) -> Any:
 def _fault_of_refusal(error: Exception, function: Callable[..., Any]) -> str:
     """What is wrong with how a call was refused, if anything."""
     sentence, names = str(error), contract_of(function)
-    if type(error) not in (ValueError, TypeError):
+    if type(error) not in (ValueError, TypeError, Refusal):
         return f"{type(error).__name__}: {sentence:.200}"
     if "\n" in sentence:
         return f"more than one line: {sentence:.200}"
