@@ -4,6 +4,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 LEVEL = 0.01
+BETWEEN = "in one class than in another"
+"""How the sentences end on what tells the classes apart though their means do not."""
 _FEWEST = 20  # of a class, from where its own tests are worth their part of the level
 
 
@@ -42,7 +44,7 @@ def departures(
         "is skewed within the classes": np.atleast_1d(skewtest(views).pvalue),
         "has tails that are not Gaussian": np.atleast_1d(kurtosistest(views).pvalue),
         "has a farthest point that is not Gaussian": 2 * np.minimum(np.exp(log_below), -np.expm1(log_below)),
-        "varies more in one class than in another": np.atleast_1d(
+        f"varies more {BETWEEN}": np.atleast_1d(
             levene(*(views[labels == k] for k in range(n_classes)), center="median", axis=0).pvalue
         ),
     }
@@ -64,7 +66,7 @@ def departures(
         at = int(least.argmin())
         if least[at] * tests < LEVEL:
             pair = f"columns {columns[first[at]]!r} and {columns[second[at]]!r}"
-            found.append(f"{pair} are correlated otherwise in one class than in another (p = {least[at]:.1g})")
+            found.append(f"{pair} are correlated otherwise {BETWEEN} (p = {least[at]:.1g})")
     return tuple(found)
 
 

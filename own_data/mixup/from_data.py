@@ -183,7 +183,7 @@ def samples_needed_on(
     unit = "of the logarithm of a size"
     doubts = [
         Doubt(f"column {name!r} alone tells the classes, it may be the label in disguise", np.inf, unit)
-        for name in alone_sufficient(features, labels, samples.columns)
+        for name in (*samples.leaks, *alone_sufficient(features, labels, samples.columns))
     ]
     if log_lda.value > np.log(n):
         doubts.append(Doubt("the Bayes direction of these data is not known as well as the target asks", np.inf, unit))

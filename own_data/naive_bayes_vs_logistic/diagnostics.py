@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from own_data.gaussian_classes import LEVEL, alone_sufficient, departures, signal_chance
+from own_data.gaussian_classes import BETWEEN, LEVEL, alone_sufficient, departures, signal_chance
 from own_data.naive_bayes_vs_logistic.fits import Fit, fit, limits
 from own_data.naive_bayes_vs_logistic.learning_curves import growth_exponent, kind_order
 from own_data.naive_bayes_vs_logistic.measured import crossing, measure
@@ -43,6 +43,9 @@ def assumption_diagnostics(
     makes them larger by n / K. Samples and growth are those of the law at the user's n and correlations
     (`NaiveBayesCurve`), for naive Bayes with variances shared by the classes.
 
+    Their law is that of equally likely classes: where shares differ so much that it is off by more than 5 %, samples,
+    growth and curves are None.
+
     Intervals of predictions are those of the grouped jackknife (20 random groups, stratified, fixed seed) with
     Student's quantile: asymptotic in m for fixed n, conditional on the ranges of the features, each at `confidence` on
     its own. Where several classes or eigenvalues tie for the least or largest they are approximate even then. Those of
@@ -75,17 +78,21 @@ def assumption_diagnostics(
     measured = measure(features, labels, confidence)
     scaled = features / np.ptp(features, axis=0)
     groups = stratified_groups(labels)
-    leaks = alone_sufficient(features, labels, columns)
-    found: tuple[str, ...] = tuple(f"column {name!r} alone tells the classes" for name in leaks)
+    leaks = (*samples.leaks, *alone_sufficient(features, labels, columns))
     best = min(min(one.naive_bayes.high, one.logistic.high) for one in measured)
-    silent = signal_chance(features, labels) > LEVEL and best >= 1 - np.bincount(labels).max() / len(labels)
+    kept = [np.ones(len(labels), bool), *(groups != group for group in range(GROUPS))]
+    fits = [fit(scaled[rows], labels[rows], len(samples.classes)) for rows in kept[: 1 if leaks else None]]
+    found = tuple(f"column {name!r} alone tells the classes" for name in leaks)
+    found = found or departures(scaled, labels, columns, fits[0].directions)
+    found = tuple(sorted(found, key=lambda one: BETWEEN not in one))
+    # Variances and correlations may tell the classes where their means do not.
+    level_means = not leaks and signal_chance(features, labels) > LEVEL
+    in_squares = level_means and any(BETWEEN in one for one in found)
+    silent = level_means and not in_squares and best >= 1 - np.bincount(labels).max() / len(labels)
     predicted = None
-    if not leaks and not silent:
-        kept = [np.ones(len(labels), bool), *(groups != group for group in range(GROUPS))]
-        fits = [fit(scaled[rows], labels[rows], len(samples.classes)) for rows in kept]
-        found = departures(scaled, labels, columns, fits[0].directions)
-        predicted = None if found else _predicted(fits, excess, confidence, len(labels))
-        if predicted is not None and best < predicted.bayes_error.low:
+    if not found and not silent:
+        predicted = _predicted(fits, excess, confidence, len(labels))
+        if best < predicted.bayes_error.low:
             found = ("a classifier errs less than the best rule of Gaussian classes could",)
             predicted = None
     doubts = [
@@ -96,6 +103,15 @@ def assumption_diagnostics(
         )
         for name in leaks
     ]
+    if in_squares:
+        doubts.append(
+            Doubt(
+                "variances or correlations tell the classes and means do not: add squares and products of the columns, "
+                "which neither classifier sees all of",
+                np.inf,
+                "of the error rate",
+            )
+        )
     if samples.copies:
         doubts.append(Doubt("rows that are copies of others count once", samples.copies, "samples"))
     return AssumptionDiagnostics(
@@ -107,9 +123,10 @@ def assumption_diagnostics(
         crossing=crossing(measured),
         departures=found,
         predicted=predicted,
+        level=confidence,
         doubts=tuple(doubts),
-        missing=f"no signal: these {len(labels)} samples do not show that the features tell the classes apart, more "
-        "samples or other features might"
+        missing=f"no signal: in these {len(labels)} samples neither means, variances nor correlations of two features "
+        "differ between the classes beyond chance; more samples or features might tell them, or three features together"
         if silent
         else "",
     )
@@ -123,16 +140,8 @@ def _predicted(fits: list[Fit], excess: float, confidence: float, n_samples: int
     percentiles = np.array([np.percentile(one.variances, range(0, 101, 10)) for one in fits])
     naive_bayes_error, bayes_error = (jackknife(errors, confidence, "probit") for errors in (naive_bayes, bayes))
     gap = at_least(jackknife(naive_bayes - bayes, confidence), 0.0)
-    order = kind_order(fits[0].naive_bayes)
-    needed = np.array([one.naive_bayes.samples(excess) for one in fits])
-    exponents = [
-        growth_exponent(one.naive_bayes, m, excess, order) for one, m in zip(fits, needed.tolist(), strict=True)
-    ]
-    growth = jackknife(np.array(exponents), confidence)
-    growth = growth._replace(low=growth.low - 1.5 * _LAW, high=growth.high + 1.5 * _LAW)
-    samples = jackknife(needed, confidence, "log")
-    samples = samples._replace(low=samples.low * (1 - _LAW), high=samples.high * (1 + _LAW))
     n_features, n_classes = len(fits[0].variances), len(fits[0].priors)
+    samples, growth = _needs(fits, excess, confidence) if _as_if_equal(fits[0]) else (None, None)
     guessing = naive_bayes_error.high >= 1 - fits[0].priors.max() - excess
     return Predicted(
         beta=fits[0].beta,
@@ -150,12 +159,38 @@ def _predicted(fits: list[Fit], excess: float, confidence: float, n_samples: int
         naive_bayes_error=naive_bayes_error,
         bayes_error=bayes_error,
         gap=gap,
-        samples=at_least(samples, 2.0),
+        samples=samples,
         growth=growth,
         regime="undecided" if guessing else _regime(gap, growth, excess, n_features),
-        naive_bayes=fits[0].naive_bayes,
-        logistic=fits[0].logistic,
+        naive_bayes=fits[0].naive_bayes if samples else None,
+        logistic=fits[0].logistic if samples else None,
     )
+
+
+def _as_if_equal(one: Fit) -> bool:
+    """Whether the law of equally likely classes is that of these, to what it is off by anyway.
+
+    Its leading order is in proportion to the density of a pair at the boundary, where both classes have the same. That
+    of shares p and q, relative to p = q and to 4 p q, is 2 sqrt(p q) e^(-log(p / q)^2 / (2 Delta^2)). Derived here.
+    """
+    first, second = np.triu_indices(len(one.priors), 1)
+    p, q = (one.priors[which] / (one.priors[first] + one.priors[second]) for which in (first, second))
+    distances = np.maximum(one.naive_bayes.distances, 1e-300)
+    return bool(np.all(np.log(p / q) ** 2 / (2 * distances) - np.log(4 * p * q) / 2 < _LAW))
+
+
+def _needs(fits: list[Fit], excess: float, confidence: float) -> tuple[Estimate, Estimate]:
+    """Samples that naive Bayes needs, and how they grow with the features."""
+    order = kind_order(fits[0].naive_bayes)
+    needed = np.array([one.naive_bayes.samples(excess) for one in fits])
+    exponents = [
+        growth_exponent(one.naive_bayes, m, excess, order) for one, m in zip(fits, needed.tolist(), strict=True)
+    ]
+    growth = jackknife(np.array(exponents), confidence)
+    growth = growth._replace(low=growth.low - 1.5 * _LAW, high=growth.high + 1.5 * _LAW)
+    samples = jackknife(needed, confidence, "log")
+    samples = samples._replace(low=samples.low * (1 - _LAW), high=samples.high * (1 + _LAW))
+    return at_least(samples, 2.0), growth
 
 
 def _largest_eigenvalue(observed: float, estimate: Estimate, n_features: int, freedom: int) -> Estimate:
@@ -171,10 +206,10 @@ def _largest_eigenvalue(observed: float, estimate: Estimate, n_features: int, fr
     return Estimate(1.0, 1.0, max(estimate.high, 1 + wide / tall))
 
 
-def _regime(gap: Estimate, growth: Estimate, excess: float, n_features: int) -> Regime:
+def _regime(gap: Estimate, growth: Estimate | None, excess: float, n_features: int) -> Regime:
     if gap.low > excess:
         return "never"
-    if gap.high > excess:
+    if gap.high > excess or growth is None:
         return "undecided"
     log_growth = np.log2(np.log(n_features) / np.log(n_features / 2)) if n_features > 2 else 0.5
     if growth.high <= 0:

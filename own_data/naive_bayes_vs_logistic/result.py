@@ -37,7 +37,8 @@ class Predicted:
         naive_bayes_error: limit of naive Bayes with infinite data.
         bayes_error: limit of logistic regression and of linear discriminant analysis.
         gap: the former less the latter, never negative.
-        samples: real m at which naive Bayes with variances shared by the classes is within `excess` of its limit.
+        samples: real m at which naive Bayes with variances shared by the classes is within `excess` of its limit; None,
+            as are growth and curves, where the classes are not about equally likely.
         growth: exponent of n in `samples`, from half of the features to all.
         regime: how the samples grow that naive Bayes needs to come within `excess` of the Bayes error.
         naive_bayes: its learning curve, variances shared by the classes.
@@ -54,11 +55,11 @@ class Predicted:
     naive_bayes_error: Estimate
     bayes_error: Estimate
     gap: Estimate
-    samples: Estimate
-    growth: Estimate
+    samples: Estimate | None
+    growth: Estimate | None
     regime: Regime
-    naive_bayes: NaiveBayesCurve
-    logistic: LogisticCurve
+    naive_bayes: NaiveBayesCurve | None
+    logistic: LogisticCurve | None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -78,6 +79,9 @@ class AssumptionDiagnostics(Answer):
         predicted: what the theory implies; None where there are departures or no signal.
     """
 
+    asked = "naive Bayes or logistic regression on these features, and with how many samples?"
+    rests_on = "independent rows; what is predicted also on Gaussian classes of one covariance"
+    unseen = "rows of another kind than these, and who is ahead beyond the largest size measured"
     n_samples: int
     n_features: int
     classes: tuple[Any, ...]
@@ -99,13 +103,24 @@ class AssumptionDiagnostics(Answer):
             said.append(f"nothing predicted, as the data are not what the theory assumes: {self.departures[0]}")
         else:
             found = self.predicted
+            if found.samples is None:
+                said.append("samples that naive Bayes needs: not known, the law is that of equally likely classes")
+            elif found.regime != "never":
+                said.append(f"samples that naive Bayes needs: {found.samples}, growing with n^{found.growth}")
             said += [
-                f"samples that naive Bayes needs: {found.samples}, growing with n^{found.growth}",
                 _SENTENCES[found.regime],
                 f"with infinite data naive Bayes errs by {found.naive_bayes_error}, the best rule by "
                 f"{found.bayes_error}",
             ]
         return [*said, *self.left_out]
+
+    def to_do(self) -> str:
+        """Return which classifier to take at the largest size measured, if that is known."""
+        lead = self.measured[-1].lead
+        if not self.answerable or lead.low <= 0 <= lead.high:
+            return ""
+        name = "naive Bayes" if lead.value > 0 else "logistic regression"
+        return f"take {name} with {self.measured[-1].size} samples to train"
 
     def _ahead(self) -> str:
         value, low, high = self.crossing
@@ -130,7 +145,7 @@ class AssumptionDiagnostics(Answer):
         sizes = np.array([one.size for one in self.measured], float)
         curves: tuple[Any, ...] = (
             ()
-            if self.predicted is None
+            if self.predicted is None or self.predicted.samples is None
             else (
                 (self.predicted.naive_bayes_error.value, self.predicted.naive_bayes, "variances shared"),
                 (self.predicted.bayes_error.value, self.predicted.logistic, "without a penalty"),

@@ -13,6 +13,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from scipy.special import ndtr
 
 from audits.tools import DataSet, Worth, held
 from own_data.naive_bayes_vs_logistic import assumption_diagnostics
@@ -245,7 +246,99 @@ def of_leads(name: str) -> DataSet:
     )
 
 
+@cache
+def needed(share: float, excess: float = 0.01, gap: float = 0.8, n: int = 4) -> float:
+    """Samples at which naive Bayes is within the excess, by its exact errors for drawn means, variances and shares."""
+    rng, log_odds = np.random.default_rng(0), np.log(share / (1 - share))
+    signs = np.array([-1.0, 1.0])[:, None, None]
+    distance = gap * np.sqrt(n)
+    best = share * ndtr(-distance / 2 - log_odds / distance) + (1 - share) * ndtr(-distance / 2 + log_odds / distance)
+
+    def above(size: int) -> float:
+        counts = np.maximum(1, np.round(size * np.array([1 - share, share])))[:, None, None]
+        means = signs * gap / 2 + rng.standard_normal((2, 40_000, n)) / np.sqrt(counts)
+        weights = (means[1] - means[0]) / (rng.chisquare(size - 2, (40_000, n)) / size)
+        offset = np.log(counts[1] / counts[0])[:, 0] - np.sum(weights * (means[1] + means[0]) / 2, axis=1)
+        scores = (signs[:, :, 0] * gap / 2 * weights.sum(axis=1) + offset) / np.linalg.norm(weights, axis=1)
+        return float((1 - share) * ndtr(scores[0]).mean() + share * ndtr(-scores[1]).mean() - best - excess)
+
+    sizes = np.unique(np.geomspace(20, 200, 40).astype(int))
+    return float(np.interp(0, [-above(size) for size in sizes.tolist()], sizes))
+
+
+def of_needs(share: float) -> DataSet:
+    @cache
+    def ask(seed: int) -> Any:
+        y = (np.arange(400) >= 400 * (1 - share)).astype(int)
+        return assumption_diagnostics(np.random.default_rng(seed).standard_normal((400, 4)) + 0.8 * y[:, None], y)
+
+    def judge(answer: Any) -> Worth:
+        found = answer.predicted and answer.predicted.samples
+        return "none" if not found else held(found, needed(share), answer, "samples")
+
+    return DataSet(
+        tool="assumption_diagnostics",
+        name=f"a class of {share:.0%}: samples that naive Bayes needs",
+        fits=share >= 0.4,
+        ask=ask,
+        truth=f"{needed(share):.0f}",
+        judge=judge,
+        headline=lambda answer: str(answer.predicted and answer.predicted.samples),
+        draws=40,
+        level=0.95 if share >= 0.4 else None,
+    )
+
+
+def labelled(rng: np.random.Generator, rows: int) -> tuple[Any, Any]:
+    y = np.arange(rows) % 2
+    return np.column_stack([rng.standard_normal((rows, 3)), y]), y
+
+
+def of_hidden(name: str, draw: Drawer, word: str) -> DataSet:
+    """Right where the answer names what tells the classes, none where it says that nothing does."""
+    return DataSet(
+        tool="assumption_diagnostics",
+        name=name,
+        fits=False,
+        ask=lambda seed: assumption_diagnostics(*draw(np.random.default_rng(seed), 300)),
+        truth=word,
+        judge=lambda answer: "right" if word in str(answer) and answer.answerable else "wrong",
+        headline=lambda answer: answer.departures[0] if answer.departures else answer.missing,
+        draws=40,
+    )
+
+
+def exclusive(rng: np.random.Generator, rows: int) -> tuple[Any, Any]:
+    y, side = np.arange(rows) % 2, rng.choice([-1.0, 1.0], rows)
+    return np.column_stack([side, side * (2 * y - 1)]) + 0.5 * rng.standard_normal((rows, 2)), y
+
+
+def of_floor() -> DataSet:
+    """No error measured may lie surely below that of the best rule."""
+    best = predicted.bayes_error(two(np.full(4, 2.0)), np.eye(4), None)
+
+    def judge(answer: Any) -> Worth:
+        ends = [found.high for one in answer.measured for found in (one.naive_bayes, one.logistic)]
+        return "wrong" if min(ends) < best else "right"
+
+    return DataSet(
+        tool="assumption_diagnostics",
+        name="100 rows that hardly overlap: errors measured against the Bayes error",
+        fits=True,
+        ask=lambda seed: assumption_diagnostics(
+            *classes(two(np.full(4, 2.0)), np.eye(4))(np.random.default_rng(seed), 100)
+        ),
+        truth=f"at least {best:.4f}",
+        judge=judge,
+        headline=lambda answer: str(answer.measured[-1].logistic),
+        level=0.95,
+    )
+
+
 SETS = [of_leads(name) for name in (*FITTING, *MISFITS)] + [of_errors(name) for name in FITTING]
+SETS += [of_needs(share) for share in (0.5, 0.4, 0.3, 0.2, 0.1, 0.05)]
+SETS += [of_hidden("the label as a column", labelled, "column 'x4' alone"), of_floor()]
+SETS += [of_hidden("exclusive or", exclusive, "in one class than in another")]
 
 if __name__ == "__main__":
     names = [name for name in (*FITTING, *MISFITS) if name != "30 rows"]

@@ -15,6 +15,7 @@ from scipy.stats import t
 from own_data.naive_bayes_vs_logistic import assumption_diagnostics
 from own_data.naive_bayes_vs_logistic.diagnostics import _predicted
 from own_data.naive_bayes_vs_logistic.fits import fit
+from tests.naive_bayes_vs_logistic import own_data_sets as sets
 from theory import naive_bayes_vs_logistic as predicted
 from theory_on_trial.own_data.jackknife import GROUPS, jackknife, stratified_groups
 from theory_on_trial.testing.suite import check_readable
@@ -193,7 +194,28 @@ def test_noise_is_no_signal():
     result = assumption_diagnostics(np.random.default_rng(0).standard_normal((300, 6)), labels)
     assert not result.answerable
     assert result.predicted is None
-    assert str(result).startswith("cannot judge: no signal")
+    assert "cannot judge: no signal" in str(result)
+
+
+def test_classes_that_are_not_equally_likely_have_no_number_of_samples_and_the_right_errors():
+    for share in (0.3, 0.1):
+        X, y = sets.classes(sets.two(np.full(4, 0.8)), np.eye(4), share)(np.random.default_rng(0), 1000)
+        found = assumption_diagnostics(X, y).predicted
+        assert (found.samples, found.growth, found.naive_bayes, found.logistic) == (None,) * 4
+        best = predicted.bayes_error(sets.two(np.full(4, 0.8)), np.eye(4), np.array([1 - share, share]))
+        assert found.bayes_error.low <= best <= found.bayes_error.high
+    assert sets.needed(0.1) < 0.8 * sets.needed(0.5)
+
+
+def test_what_class_means_do_not_show_is_no_missing_signal():
+    crossed = assumption_diagnostics(*sets.exclusive(np.random.default_rng(0), 300))
+    assert crossed.answerable
+    assert "in one class than in another" in crossed.departures[0]
+    assert any("products of the columns" in one.reason for one in crossed.doubts)
+    label = assumption_diagnostics(*sets.labelled(np.random.default_rng(0), 300))
+    assert label.departures == ("column 'x4' alone tells the classes",)
+    with pytest.raises(ValueError, match="at least 2 columns that vary within the classes, got 1 beside x2"):
+        assumption_diagnostics(*(lambda X, y: (X[:, 2:], y))(*sets.labelled(np.random.default_rng(0), 300)))
 
 
 def test_leaks_copies_and_constants_are_named():

@@ -21,6 +21,7 @@ class Samples(NamedTuple):
         classes: the labels that these stand for.
         columns: names of the features.
         dropped: names of the columns left out because they do not vary within the classes.
+        leaks: those of them that vary between the classes: a label in disguise.
         copies: rows left out because an equal row with the same label stays.
     """
 
@@ -29,6 +30,7 @@ class Samples(NamedTuple):
     classes: tuple[Any, ...]
     columns: tuple[str, ...]
     dropped: tuple[str, ...]
+    leaks: tuple[str, ...]
     copies: int
 
     @property
@@ -57,8 +59,11 @@ def labelled_samples(X: Any, y: Any) -> Samples:
         raise ValueError(f"y must hold at least 2 classes, got {len(classes)}")
     _require_enough(values, labels, classes, copies)
     varying = _varying(values, labels)
+    leaking = _constant_within(values, labels) & (np.ptp(values, axis=0) > 0)
+    leaks = tuple(name for name, leaks in zip(table.columns, leaking, strict=True) if leaks)
     if varying.sum() < 2:
-        raise ValueError(f"X must have at least 2 columns that vary within the classes, got {varying.sum()}")
+        beside = f" beside {', '.join(leaks)}, which only varies between them" if leaks else ""
+        raise ValueError(f"X must have at least 2 columns that vary within the classes, got {varying.sum()}{beside}")
     columns = tuple(name for name, stays in zip(table.columns, varying, strict=True) if stays)
     dropped = tuple(name for name, stays in zip(table.columns, varying, strict=True) if not stays)
     values = values[:, varying]
@@ -68,7 +73,7 @@ def labelled_samples(X: Any, y: Any) -> Samples:
     values = values - values.min(axis=0)
     _require_enough(values, labels, classes, copies)
     _require_independent(values / ranges, labels, columns)
-    return Samples(values, labels, classes, columns, dropped, copies)
+    return Samples(values, labels, classes, columns, dropped, leaks, copies)
 
 
 def _class_numbers(y: Any) -> tuple[Int[np.ndarray, " samples"], tuple[Any, ...]]:
@@ -108,13 +113,16 @@ def _require_enough(
         )
 
 
+def _constant_within(values: Float[np.ndarray, "samples features"], labels: Int[np.ndarray, " samples"]) -> Any:
+    return np.max([np.ptp(values[labels == k], axis=0) for k in np.unique(labels)], axis=0) == 0
+
+
 def _varying(values: Float[np.ndarray, "samples features"], labels: Int[np.ndarray, " samples"]) -> Any:
     """Which features vary within a class, also without any twentieth of the rows."""
     groups = stratified_groups(labels)
     varying = np.ones(values.shape[1], bool)
     for group in range(GROUPS):
-        kept, of_class = values[groups != group], labels[groups != group]
-        varying &= np.max([np.ptp(kept[of_class == k], axis=0) for k in np.unique(labels)], axis=0) > 0
+        varying &= ~_constant_within(values[groups != group], labels[groups != group])
     return varying
 
 
