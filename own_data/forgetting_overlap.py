@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from theory.forgetting_overlap import memory_bound
 from theory.forgetting_overlap.domains import FirstFeatures, Memory, Residual, Ridge, SecondFeatures, Weights
-from theory.forgetting_overlap.overlap import Parts, parts_of, ridge_filter, without
+from theory.forgetting_overlap.overlap import Parts, parts_of, ridge_filter
 from theory_on_trial.contract import NonNegative, guarded, require
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.estimate import Estimate
@@ -162,7 +162,7 @@ def predicted_forgetting(
     (0.36, 1.0)
     """
     first = parts_of(features_s)
-    second, shown = _second(features_t, first, ridge, memory)
+    second, shown = _second(features_t, first, ridge, memory, float(np.linalg.norm(features_t, 2)))
     change, resolved = (one.update(ridge_filter(one.values, ridge), residual_t) for one in (second, shown))
     drifts = _drifts(first, change, memory)
     kept, update = min(memory, len(first.values)), float(np.linalg.norm(change))
@@ -221,11 +221,11 @@ def memory_needed(
     1
     """
     first = parts_of(features_s)
-    rank = len(first.values)
+    rank, largest = len(first.values), float(np.linalg.norm(features_t, 2))
     tried, deltas, doubts = [rank], [0.0], list[Doubt]()
-    learnable = _learnable(_second(features_t, first, ridge, rank)[1], residual_t)
+    learnable = _learnable(_second(features_t, first, ridge, rank, largest)[1], residual_t)
     for k in range(rank - 1, -1, -1):
-        both = _second(features_t, first, ridge, k)
+        both = _second(features_t, first, ridge, k, largest)
         change, resolved = (one.update(ridge_filter(one.values, ridge), residual_t) for one in both)
         delta, other = (float(np.sum(_drifts(first, one, k) ** 2)) for one in (change, resolved))
         tried.append(k)
@@ -248,13 +248,13 @@ def memory_needed(
     )
 
 
-def _second(features_t: SecondFeatures, first: Parts, ridge: float, memory: int) -> tuple[Parts, Parts]:
-    """The second task off the memory, and what single precision shows of it, judged by all of T.
+def _second(features_t: SecondFeatures, first: Parts, ridge: float, memory: int, largest: float) -> tuple[Parts, Parts]:
+    """The second task off the memory, and what single precision shows of it, judged by all of T, its `largest`.
 
     Raises ValueError where its rank is a matter of rounding.
     """
-    second = without(features_t, first.right[:memory])
-    largest = float(np.linalg.norm(features_t, 2))
+    kept = first.right[:memory]
+    second = parts_of(features_t - (features_t @ kept.T) @ kept, largest)
     unsure = (second.values > _ZERO * largest) & (second.values < _SURE * largest)
     require(
         ridge > (_SURE * largest) ** 2 or not unsure.any(),
