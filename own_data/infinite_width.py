@@ -4,7 +4,7 @@ After Yang & Hu 2021 (arXiv 2011.14522): `width_exponent` measures, `regime` com
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float
@@ -34,8 +34,12 @@ class WidthExponent(Answer):
         typical: geometric mean of the movement over the seeds, one per width, in its own unit.
         exponent: slope of the logarithm of the movement in that of n, which theory calls -r, with its interval.
         curvature: coefficient of the squared logarithm of n, with its interval; 0 for a power law.
-        verdict: "features move at every width", "kernel regime" or "undecided".
+        verdict: of the widths given: "features move alike", "features move less and less" or "undecided".
     """
+
+    asked: ClassVar[str] = "do features keep moving when the network is widened?"
+    rests_on: ClassVar[str] = "seeds that are independent, and one layer and the same steps at all widths"
+    unseen: ClassVar[str] = "widths beyond those given: another power may follow, or none"
 
     widths: Float[np.ndarray, " widths"]
     typical: Float[np.ndarray, " widths"]
@@ -46,12 +50,12 @@ class WidthExponent(Answer):
     def lines(self) -> list[str]:
         """Return the verdict, the exponent and the curvature."""
         meant = {
-            "features move at every width": f"; exponents within {_NEAR} of 0 are not told apart from it",
-            "kernel regime": f": features freeze as n^{self.exponent.value:.2f}",
+            "features move alike": f", and rivals up to n^+-{_NEAR} would look the same",
+            "features move less and less": f", as n^{self.exponent.value:.2f}; a rival that levels off later would too",
+            "undecided": f": anything from n^{self.exponent.low:.2f} to n^{self.exponent.high:.2f}",
         }
-        shown = f"widths {self.widths[0]:g} to {self.widths[-1]:g}"
         return [
-            f"{self.verdict}{meant.get(self.verdict, '')} ({shown})",
+            f"from width {self.widths[0]:g} to {self.widths[-1]:g} {self.verdict}{meant[self.verdict]}",
             f"exponent of the movement {self.exponent}, curvature {self.curvature}",
         ]
 
@@ -124,8 +128,11 @@ def width_exponent(widths: Widths, movement: Movement, *, level: Fraction = 0.95
     >>> rng = np.random.default_rng(0)
     >>> widths = [128, 256, 512, 1024]
     >>> print(width_exponent(widths, np.array(widths) ** -0.5 * rng.lognormal(0, 0.05, (6, 4))))
-    kernel regime: features freeze as n^-0.48 (widths 128 to 1024)
+    asked: do features keep moving when the network is widened?
+    from width 128 to 1024 features move less and less, as n^-0.48; a rival that levels off later would too
     exponent of the movement -0.4788 [-0.4975, -0.4601], curvature -0.008558 [-0.03702, 0.0199]
+    rests on: seeds that are independent, and one layer and the same steps at all widths; intervals hold at 0.95
+    cannot see: widths beyond those given: another power may follow, or none
     """
     count, seeds = len(widths), len(movement)
     require(
@@ -152,7 +159,7 @@ def width_exponent(widths: Widths, movement: Movement, *, level: Fraction = 0.95
         doubts.append(Doubt(grows, np.inf, "of the exponent"))
     low, high = exponent.low - reach, exponent.high + reach
     moves = low > -_NEAR and high < _NEAR
-    verdict = "features move at every width" if moves else "kernel regime" if high < -_NEAR else "undecided"
+    verdict = "features move alike" if moves else "features move less and less" if high < -_NEAR else "undecided"
     typical = np.exp(moved.mean(axis=0))
     return WidthExponent(
         widths=widths[order],
@@ -161,6 +168,7 @@ def width_exponent(widths: Widths, movement: Movement, *, level: Fraction = 0.95
         curvature=curvature,
         verdict=verdict,
         doubts=tuple(doubts),
+        level=level,
     )
 
 

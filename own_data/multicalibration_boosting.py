@@ -7,7 +7,7 @@ are K2. Intervals hold at finite n for independent rows that the predictor has n
 from collections import Counter
 from dataclasses import dataclass
 from math import gcd
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -81,6 +81,10 @@ class MulticalibrationAudit(Answer):
         round_gain: by how much one round of boosting would lower the squared error, fitted on one half of the rows and
             counted on the other; None as above.
     """
+
+    asked: ClassVar[str] = "is the score right on average in every group at every predicted value?"
+    rests_on: ClassVar[str] = "independent rows that the predictor has not seen"
+    unseen: ClassVar[str] = "dependence between rows, and groups that were not handed in"
 
     n: int
     values: Float[np.ndarray, " levels"]
@@ -158,11 +162,12 @@ def multicalibration_audit(
         confidence: of all intervals together, and of each lower bound.
         min_count: rows of a cell with h other than 0, below which it is not judged.
 
-    Intervals are Hoeffding's or empirical Bernstein ones (Maurer & Pontil 2009), whichever is shorter, each at half the
-    level. Doubts name bins, which can hide what cancels within them; bins hardly wider than the spacing of the
-    predictions; residuals closer to zero than labels of other rows allow (an audit on training data); equal groups;
-    copied rows. Dependent rows cannot be seen. Raises ValueError for fewer than two rows, labels or predictions outside
-    `bounds`, and where all cells have too few rows.
+    Intervals of cells are exact binomial ones (Clopper & Pearson 1934) where labels have two values and groups are
+    sets, Hoeffding's or empirical Bernstein ones (Maurer & Pontil 2009) otherwise, whichever is shorter, each at
+    half the level. Doubts name bins, which can hide what cancels within them; bins hardly wider than the spacing of
+    the predictions; residuals closer to zero than labels of other rows allow (an audit on training data); equal
+    groups; copied rows. Dependent rows cannot be seen. Raises ValueError for fewer than two rows, labels or
+    predictions outside `bounds`, and where all cells have too few rows.
 
     >>> generator = np.random.default_rng(0)
     >>> f = generator.choice([0.2, 0.5, 0.8], 6000)
@@ -186,8 +191,11 @@ def multicalibration_audit(
     require(enough.any(), f"groups must have a level with at least min_count = {min_count} rows of a group")
     miss = (1 - confidence) / enough.size
     half = sums.half_widths(levels.ranges(h), miss)
+    ends = sums.means - half, sums.means + half
+    if np.isin(y, (low, high)).all() and low < high:
+        _binomial_ends(ends, levels, predictions, (y - low) / (high - low), h, miss)
     cells = tuple(
-        Cell(level, group, int(members[level, group]), _around(sums.means[level, group], half[level, group]))
+        Cell(level, group, int(members[level, group]), Estimate(*(float(t[level, group]) for t in (sums.means, *ends))))
         for level, group in zip(*(axis.tolist() for axis in np.nonzero(enough)), strict=True)
     )
     combination, round_gain = _halves(levels, predictions, y, h, confidence)
@@ -199,10 +207,11 @@ def multicalibration_audit(
         bound=float(np.max(h**2)),
         cells=cells,
         unjudged=int(enough.size - enough.sum()),
-        groups=tuple(sums.error(group, np.where(enough, half, np.inf)) for group in range(h.shape[1])),
+        groups=tuple(sums.error(group, np.where(enough, _from_zero(*ends), 0.0)) for group in range(h.shape[1])),
         combination=combination,
         round_gain=round_gain,
         doubts=tuple(_doubts(levels, predictions, y, h, float(np.max(h**2)))),
+        level=confidence,
     )
 
 
@@ -251,13 +260,13 @@ class _Sums:
         bernstein = np.sqrt(2 * self.variances * deviation / n) + 7 * ranges * deviation / (3 * np.maximum(n - 1, 1))
         return np.where(n > 1, np.minimum(hoeffding, bernstein), hoeffding)
 
-    def error(self, group: int, half: Table) -> GroupError:
-        """K2 along one column."""
+    def error(self, group: int, least_means: Table) -> GroupError:
+        """K2 along one column, with what the means are at least away from zero."""
         there = self.counts > 0
-        counts, means = self.counts[there], self.means[there, group]
+        counts = self.counts[there]
         sums, squares = self.sums[there, group], self.squares[there, group]
         several = float(observed.unbiased(counts, sums, squares)) if counts.max() > 1 else 0.0
-        least = predicted.sampled_error(counts, np.maximum(np.abs(means) - half[there, group], 0))
+        least = predicted.sampled_error(counts, least_means[there, group])
         bias = predicted.plug_in_bias(counts, self.variances[there, group])
         return GroupError(several, least, float(observed.plug_in(counts, sums)), bias)
 
@@ -277,6 +286,47 @@ class _Total:
 
 def _around(mean: float, half: float) -> Estimate:
     return Estimate(float(mean), float(mean - half), float(mean + half))
+
+
+def _from_zero(low: Table, high: Table) -> Table:
+    """How far the intervals are from zero."""
+    return np.maximum(np.maximum(low, -high), 0.0)
+
+
+def _binomial_ends(
+    ends: tuple[Table, Table], levels: _Levels, predictions: Vector, positive: Vector, h: Columns, miss: float
+) -> None:
+    """Exact intervals of E[h r | v], where labels have two values and h is c or 0: of a share times a difference.
+
+    Of a level's rows the members of a group are a binomial count, and the positive ones among them too (Clopper and
+    Pearson 1934): a twentieth of the chance to miss goes to the former. Predictions that differ within a level have a
+    mean in its ends, to which another twentieth goes (Hoeffding).
+    """
+    from scipy.special import betaincinv
+
+    def share(found: Vector, of: Vector, chance: float) -> tuple[Vector, Vector]:
+        low = np.where(found > 0, betaincinv(np.maximum(found, 1), of - found + 1, chance / 2), 0.0)
+        high = np.where(found < of, betaincinv(found + 1, np.maximum(of - found, 1), 1 - chance / 2), 1.0)
+        return low, high
+
+    total, span = _Total(levels), levels.high - levels.low
+    for group, column in enumerate(h.T):
+        present = np.unique(column[column != 0])
+        if len(present) != 1:
+            continue
+        member = (column != 0).astype(float)
+        parts = np.column_stack([member, member * positive, member * predictions])[total.order]
+        members, positives, sums = total(parts).T
+        share_low, share_high = (
+            (np.ones(len(members)),) * 2 if member.all() else share(members, levels.counts.astype(float), miss / 20)
+        )
+        low, high = share(positives, members, 0.9 * miss)
+        mean = sums / np.maximum(members, 1)
+        width = (levels.ends[1] - levels.ends[0]) * np.sqrt(np.log(40 / miss) / (2 * np.maximum(members, 1)))
+        apart = levels.low + span * low - mean - width, levels.low + span * high - mean + width
+        products = [present[0] * part * ratio for part in apart for ratio in (share_low, share_high)]
+        some = members > 0
+        ends[0][some, group], ends[1][some, group] = np.min(products, axis=0)[some], np.max(products, axis=0)[some]
 
 
 class _Half(_Levels):
@@ -300,14 +350,18 @@ def _halves(
     direction = (h @ weights)[:, None]
     judged = _Sums(_Half(levels, ~first), (direction * residuals[:, None])[~first])
     half = judged.half_widths(levels.ranges(direction), (1 - confidence) / len(levels.counts))
-    error = judged.error(0, half)
-    corrected = predictions + _corrections(levels, residuals, h, first)
+    error = judged.error(0, _from_zero(judged.means - half, judged.means + half))
+    added, most = _corrections(levels, residuals, h, first)
+    corrected = predictions + added
     moved = np.clip(corrected[~first], levels.low, levels.high)
     gains = residuals[~first] ** 2 - (y[~first] - moved) ** 2
     whole = _Half(levels, ~first)
     whole.index, whole.counts = np.zeros(len(gains), int), np.array([len(gains)])
     of_gains = _Sums(whole, gains[:, None])
-    width = of_gains.half_widths(np.full((1, 1), 2 * (levels.high - levels.low) ** 2), 1 - confidence)
+    # A correction d of a residual r gains d (2 r - d), whatever the row, and none is longer than `most`.
+    span = levels.high - levels.low
+    largest = most * (2 * span - most) + min(span**2, most * (2 * span + most))
+    width = of_gains.half_widths(np.full((1, 1), largest), 1 - confidence)
     return Combination(weights, error.unbiased, error.least), _around(of_gains.means[0, 0], width[0, 0])
 
 
@@ -323,16 +377,22 @@ def _worst(means: Table, counts: Int[np.ndarray, " levels"], h: Columns) -> Floa
     return whitening @ top
 
 
-def _corrections(levels: _Levels, residuals: Vector, h: Columns, first: Bool[np.ndarray, " rows"]) -> Vector:
-    """What least squares on the first half adds to predictions of the second; nothing where a level has few rows."""
+def _corrections(
+    levels: _Levels, residuals: Vector, h: Columns, first: Bool[np.ndarray, " rows"]
+) -> tuple[Vector, float]:
+    """What least squares on the first half adds to predictions of the second; nothing where a level has few rows.
+
+    With the most that it adds to any row whose h lie between the extremes of their columns.
+    """
     basis = np.column_stack([np.ones(len(h)), h / max(float(np.abs(h).max()), 1e-50)])
-    added = np.zeros(len(h))
+    added, most, largest = np.zeros(len(h)), 0.0, np.abs(basis).max(axis=0)
     for level in range(len(levels.counts)):
         own = levels.index == level
         if np.sum(own & first) >= 2 * basis.shape[1]:
             fit = np.linalg.lstsq(basis[own & first], residuals[own & first], rcond=None)[0]
             added[own & ~first] = basis[own & ~first] @ fit
-    return added
+            most = max(most, float(np.abs(fit) @ largest))
+    return added, min(most, levels.high - levels.low)
 
 
 def _doubts(levels: _Levels, predictions: Vector, y: Vector, h: Columns, bound: float) -> list[Doubt]:

@@ -211,6 +211,35 @@ def test_what_is_off_is_found_and_what_a_round_saves():
     assert "worst group 0" in audit.summary()
 
 
+def test_a_tenth_of_the_rows_that_is_off_by_a_tenth_is_found_and_nobody_else():
+    """Ten groups at ten levels: of 20,000 rows some 200 are in the cells that are off; groups do not overlap."""
+    found = held = 0
+    for seed in range(20):
+        generator = np.random.default_rng(seed)
+        f, group = generator.choice(np.arange(0.05, 1, 0.1), 20_000), generator.integers(10, size=20_000)
+        y = generator.random(20_000) < np.minimum(f + 0.1 * (group == 0), 1)
+        audit = tool.multicalibration_audit(f, y, group[:, None] == np.arange(10))
+        found += any(c.group == 0 and c.residual.low > 0 for c in audit.cells)
+        truth = 0.1 * np.minimum(0.1, 1 - audit.values)
+        held += all(c.residual.low <= truth[c.level] * (c.group == 0) <= c.residual.high for c in audit.cells)
+    assert found >= 18
+    assert held >= binom(20, 0.95).ppf(1e-4)
+
+
+@pytest.mark.parametrize("share", [0.3, 1.0])
+def test_exact_intervals_hold_in_bins_and_for_rare_labels(share):
+    """Predictions spread over bins, .01 too low; labels that are rare; units of 2 and groups of weight -3."""
+    generator, runs, held = np.random.default_rng(10), 200, 0
+    for _ in range(runs):
+        f, member = generator.uniform(0.0, 0.1, 400), generator.random(400) < share
+        y = 2.0 * (generator.random(400) < f + 0.01)
+        audit = tool.multicalibration_audit(
+            2 * f, y, -3.0 * member[:, None], n_levels=20, bounds=(0.0, 2.0), min_count=15
+        )
+        held += all(c.residual.low <= -3 * share * 0.02 <= c.residual.high for c in audit.cells)
+    assert held >= binom(runs, 0.95).ppf(1e-4)
+
+
 def test_the_audit_is_that_of_loops():
     f, y, groups = scored(np.random.default_rng(8), 500, 0.2)
     h = groups * np.array([1.0, -2.0])

@@ -15,6 +15,7 @@ from theory_on_trial.own_data.answer import Doubt
 _COMMUTING = 1e-12  # relative norm of the commutator below which the scalar equations are exact
 _NEGATIVE = 1e-10  # relative size of what may be rounding
 _FINE, COARSE = 1e-3, 1e-2  # tolerances of the integration, whose difference measures its error
+_INEXACT = 0.02  # of a time: more is a doubt
 _LONG = 10  # of the slowest scalar times
 _NEARLY_ALIGNED = 0.1  # a larger misalignment is no mere imperfection of a start
 
@@ -88,6 +89,7 @@ def learning_order(
     aligned = _aligned_times(found, grows, fraction, epsilon, depth, objective)
     require(~np.isinf(aligned), f"epsilon must be so large that times do not exceed float64, got {epsilon}")
     doubts: tuple[Doubt, ...] = ()
+    error = 0.0
     if exact:
         horizon, learned = np.inf, np.flatnonzero(grows & below)
         events = sorted(Event(float(aligned[i]), int(i), "learned") for i in learned)
@@ -104,7 +106,8 @@ def learning_order(
         )
         of_fine, of_coarse = (crossings(track, 0, fraction * finals[0]) for track, finals in (fine, coarse))
         events, horizon, error = _agreed(of_fine, of_coarse, fine[0], coarse[0])
-        doubts = (Doubt("the flow is integrated in steps", error, "of each time"),) if events else ()
+        if error > _INEXACT and events:
+            doubts = (Doubt(f"steps of the integration move times by {error:.1%}", error, "of each time"),)
     factor = depth if clock == "paper" else 1
     first = {event.feature: event.time for event in reversed(events)}
     order = np.array(sorted(first, key=lambda feature: first[feature]), int)
@@ -131,6 +134,7 @@ def learning_order(
         end_spectrum=predicted.predictor_eigenvalues(restriction.Sigma_xx, restriction.Sigma_yx)
         if objective == "jepa"
         else predicted.mae_singular_values(restriction.Sigma_xx, restriction.Sigma_yx, depth),
+        integration_error=error,
         doubts=doubts,
         missing=""
         if events

@@ -1,7 +1,7 @@
 """What `learning_order` returns, in numbers and in words."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Complex, Float
@@ -35,9 +35,14 @@ class LearningOrder(Answer):
         dropped: how many directions have no variance in x, so that what y has there cannot be learned.
         commutator: norm of Sigma_xx Sigma_yx - Sigma_yx Sigma_xx over the product of the norms.
         asymmetry: norm of Sigma_yx - Sigma_yx^T over that of Sigma_yx.
+        integration_error: of the times, relative, by the steps of the flow; 0 where the scalar equations are exact.
         end_spectrum: of the state in which all is learned: eigenvalues of JEPA's predictor, or singular values of MAE's
             encoder.
     """
+
+    asked: ClassVar[str] = "which features does a deep linear network learn, and when?"
+    rests_on: ClassVar[str] = "gradient flow from equal, aligned layers of strength epsilon"
+    unseen: ClassVar[str] = "what nonlinear layers, noise of batches and other starts do"
 
     depth: int
     epsilon: float
@@ -56,6 +61,7 @@ class LearningOrder(Answer):
     dropped: int
     commutator: float
     asymmetry: float
+    integration_error: float
     end_spectrum: Complex[np.ndarray, " rank"] | Float[np.ndarray, " rank"]
 
     @property

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -47,6 +47,10 @@ class ViewsLearningOrder(Answer):
         confidence: of each interval.
     """
 
+    asked: ClassVar[str] = LearningOrder.asked
+    rests_on: ClassVar[str] = f"{LearningOrder.rests_on}; independent pairs"
+    unseen: ClassVar[str] = LearningOrder.unseen
+
     n_samples: int
     distinct: int
     constant: tuple[str, ...]
@@ -65,7 +69,7 @@ class ViewsLearningOrder(Answer):
         shown = [f"{i} at {time}" for i, time in enumerate(self.times)]
         return [
             self.order.headline(),
-            f"{self.n_samples} pairs, {self.distinct} distinct{constant}; of infinite data, at {self.confidence:.0%}:",
+            f"{self.n_samples} pairs, {self.distinct} distinct{constant}; of infinite data:",
             *[f"  {', '.join(some)}" for some in (shown[:3], shown[3:6]) if some],
             *([f"  and {len(shown) - 6} more"] if len(shown) > 6 else []),
             f"these pairs: {self.order.course()}",
@@ -163,6 +167,7 @@ def learning_order_of_views(
         squared_commutator=commutator,
         squared_asymmetry=asymmetry,
         confidence=float(confidence),
+        level=float(confidence),
         doubts=order.doubts + _doubts(x, order, may_commute),
         missing=missing,
     )

@@ -164,8 +164,9 @@ def _doubts(sample: Sample, search: Search, by_tolerance: pd.DataFrame, unwritte
     for measure in ("discrepancy", "ambiguity"):
         gap = float((by_tolerance[f"{measure} at most"] - by_tolerance[measure]).max())
         if gap > search.slack / table.n:
-            why = {"": "it is not proved", "interrupted": "the search was interrupted"}.get(
-                search.stopped, "the time was too short to prove it"
+            sizes = f"{len(table.rows)} distinct rows of {table.rows.shape[1]} features"
+            why = {"": f"the programs did not close it, of {sizes}", "interrupted": "the search was interrupted"}.get(
+                search.stopped, f"the time limit ended the search, of {sizes}"
             )
             yield Doubt(f"the {measure} is known between bounds only: {why}", gap, f"of the {measure}")
     errors = search.known.errors.min().item()

@@ -30,6 +30,7 @@ _SIGN_TESTS = 1e8  # of the enumeration, each second
 _MOST_SIGN_TESTS = 1e10  # without a time limit
 _LARGEST_LIST = 5e7  # cells times rows
 _HIGHEST_DIMENSION = 4
+_COMPILES = 8.0  # seconds, that the enumeration of points of a new number may take before it begins
 _MANY = 10**6  # as often as there is time for
 _SMALL = 50_000  # entries, of a program that takes a moment
 _ATTEMPTS = 3  # of a solver that gives up
@@ -179,6 +180,7 @@ class Search:
         self.known.add(search.best_classifiers())
         self._rebase()
         search.aim(self.baseline, np.array([self.reach(admitted) for admitted in self.admitted]))
+        search.tilts(self._part(0.25), rounds=100)
         search.disagreement(self._part(0.15), rounds=_MANY if self._limited else 2)
         search.other_sides(self._part(0.25), passes=_MANY if self._limited else 1)
         self.known.add(search.classifiers())
@@ -195,7 +197,7 @@ class Search:
         left = self._deadline.left()
         most = _MOST_SIGN_TESTS if left is None else min(_MOST_SIGN_TESTS, 0.5 * _SIGN_TESTS * left)
         aligned = max(np.unique(column, return_counts=True)[1].max() for column in table.rows.T) > dim
-        if aligned or half * n_rows > most:
+        if aligned or half * n_rows > most or (left is not None and left < _COMPILES):
             return
         import jax
 

@@ -9,10 +9,17 @@ randomisation test (1935); the statistics: derived here.
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
+from scipy.fft import dct
+from scipy.stats import rankdata
 
 from theory import random_walk_pca as predicted
 
+OF_VARIANCE = ("variance", "clustering", "covariance")
+"""The statistics that see in which order steps of other variances come, and not where they go."""
+
+_SLOW = 3  # half-cosines in time, of changes of the covariance
+_NEAR = 5  # steps, over which variance is remembered
 _TOGETHER = 64  # signed permutations whose quadratic forms are one product of matrices
 
 
@@ -29,28 +36,32 @@ class Departure(NamedTuple):
 
 
 def departures(
-    gram: Float[np.ndarray, "steps steps"], n_components: int, draws: int, seed: int
+    gram: Float[np.ndarray, "steps steps"], n_components: int, draws: int, seed: int, *, ordered: bool = False
 ) -> tuple[dict[str, Departure], float]:
     """Return each statistic by what it shows, and the p-value of all of them together.
 
     "PC k": the variance along the half-cosine of k half-periods, on which component k of a walk lies. "drift": the
     squared displacement. "momentum": products of neighbouring steps (negative where a step is taken back). "noise":
-    the trend of the squared step lengths. The joint p-value ranks the smallest of their ranks, and among equal ones the
-    larger deviation: no Bonferroni, and the level is exact whatever their dependence.
+    the trend of the squared step lengths. "variance": the largest peak in the spectrum of the ranks of these
+    lengths, by periods and by changes. "clustering": products of the ranks up to five steps apart. "covariance":
+    slow changes of the squared cosines between steps. `ordered` steps change their signs only, which leaves the
+    level exact for steps whose variance changes; the last four then say nothing. The joint p-value ranks the
+    smallest of their ranks, and among equal ones the larger deviation: no Bonferroni, and the level is exact
+    whatever their dependence.
     """
-    values = _statistics(gram, n_components, draws, np.random.default_rng(seed))
+    values = _statistics(gram, n_components, draws, np.random.default_rng(seed), ordered)
     ranks = np.stack([_two_sided(column) for column in values.T], axis=1)
     spread = values.std(axis=0)
     away = (values - values.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     farthest = np.abs(away).max(axis=1)
     joint = ranks.min(axis=1) - farthest / (1 + farthest) / len(values)  # ranks are multiples of 2 / (B + 1)
-    names = [*(f"PC {k}" for k in range(1, n_components + 1)), "drift", "momentum", "noise"]
+    names = [*(f"PC {k}" for k in range(1, n_components + 1)), "drift", "momentum", "noise", *OF_VARIANCE]
     found = {name: Departure(float(d), float(p)) for name, d, p in zip(names, away[0], ranks[0], strict=True)}
     return found, float(np.mean(joint <= joint[0]))
 
 
 def _statistics(
-    gram: Float[np.ndarray, "steps steps"], n_components: int, draws: int, rng: np.random.Generator
+    gram: Float[np.ndarray, "steps steps"], n_components: int, draws: int, rng: np.random.Generator, ordered: bool
 ) -> Float[np.ndarray, "_ _"]:
     """The statistics of the steps in the first row, of signed permutations of them in the others."""
     steps = len(gram)
@@ -59,6 +70,12 @@ def _statistics(
     sines = np.sin(np.pi * np.outer(time, np.arange(1, n_components + 1)) / (steps + 1))
     sines *= np.sqrt(predicted.eigenvalues(steps + 1)[:n_components])
     weights = np.column_stack([sines, np.ones(steps)])
+    cosines = np.cos(np.pi * np.outer(time - 0.5, np.arange(1, _SLOW + 1)) / steps)
+    lengths = np.diagonal(gram)
+    ranks = rankdata(lengths) - (steps + 1) / 2
+    squares = gram**2 / np.maximum(np.outer(lengths, lengths), np.finfo(float).tiny)
+    np.fill_diagonal(squares, 0.0)
+    squares -= squares.mean()
     rows = []
     for start in range(0, draws + 1, _TOGETHER):
         count = min(_TOGETHER, draws + 1 - start)
@@ -66,14 +83,29 @@ def _statistics(
         signs = rng.choice([-1.0, 1.0], size=(count, steps))
         if start == 0:
             order[0], signs[0] = np.arange(steps), 1.0
-        placed = np.zeros((count, steps, weights.shape[1]))
-        np.put_along_axis(placed, order[:, :, None], signs[:, :, None] * weights, axis=1)
-        flat = placed.transpose(1, 0, 2).reshape(steps, -1)
-        forms = np.sum(flat * (gram @ flat), axis=0).reshape(count, -1)
+        if ordered:
+            order[:] = np.arange(steps)
+        forms = _forms(gram, order, signs[:, :, None] * weights)
+        forms = np.log(np.maximum(forms, np.finfo(float).tiny))  # of which both tails have a length
+        turned = _forms(squares, order, np.broadcast_to(cosines, (count, *cosines.shape))).sum(axis=1)
+        shuffled = ranks[order]
+        peak = np.abs(dct(shuffled, axis=1, norm="ortho")).max(axis=1)
+        clustered = sum(np.sum(shuffled[:, :-lag] * shuffled[:, lag:], axis=1) for lag in range(1, _NEAR + 1))
         neighbours = np.sum(signs[:, :-1] * signs[:, 1:] * gram[order[:, :-1], order[:, 1:]], axis=1)
-        trend = np.diagonal(gram)[order] @ (time - time.mean())
-        rows.append(np.column_stack([forms, neighbours, trend]))
+        trend = lengths[order] @ (time - time.mean())
+        rows.append(np.column_stack([forms, neighbours, trend, peak, clustered, turned]))
     return np.concatenate(rows)
+
+
+def _forms(
+    matrix: Float[np.ndarray, "steps steps"], order: Int[np.ndarray, "draws steps"], weights: Float[np.ndarray, "..."]
+) -> Float[np.ndarray, "draws _"]:
+    """The quadratic form of each column of weights, draws x steps x columns, with the steps in this order."""
+    placed = np.zeros(weights.shape)
+    np.put_along_axis(placed, order[:, :, None], weights, axis=1)
+    flat = placed.transpose(1, 0, 2).reshape(len(matrix), -1)
+    forms: Float[np.ndarray, "draws _"] = np.sum(flat * (matrix @ flat), axis=0).reshape(len(order), -1)
+    return forms
 
 
 def _two_sided(values: Float[np.ndarray, " draws"]) -> Float[np.ndarray, " draws"]:

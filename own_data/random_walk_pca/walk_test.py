@@ -2,7 +2,7 @@
 
 import warnings
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float
@@ -13,7 +13,7 @@ from own_data.random_walk_pca.estimators import (
     estimate_noise_decay,
     estimate_reversion,
 )
-from own_data.random_walk_pca.randomisation import Departure, departures
+from own_data.random_walk_pca.randomisation import OF_VARIANCE, Departure, departures
 from own_data.random_walk_pca.steps import StepGram, Trajectory, checked_step_gram, effective_dimension
 from theory import random_walk_pca as predicted
 from theory_on_trial.contract import LONGEST, Interval, guarded, require
@@ -25,6 +25,7 @@ _LEAST_CHANCE = 1e-13
 _FEWEST_DIMENSIONS = 30
 _LEVEL = 0.01
 """Of the verdict in words."""
+_SURELY = 2.33  # standard deviations, of a level of 1 % on one side
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -43,10 +44,17 @@ class WalkTest(Answer):
         departures: the statistics that decide, each with its deviation and p-value among signed permutations of the
             steps; see `own_data.random_walk_pca.randomisation`.
         p_value: chance that a random walk has any of them as far out, exact for every T, d and noise.
-        causes: what each significant departure would be if it were the only one: parameters with their intervals.
+        causes: what each significant departure would be if it were the only one: parameters with their intervals. Where
+            the variance changes, those that stay significant when steps keep their order and change their signs only.
 
     Doubts are about the scores z; the verdict does not rest on them.
     """
+
+    asked: ClassVar[str] = "is this a random walk: are the steps independent, of one law, symmetric about zero?"
+    rests_on: ClassVar[str] = "signed permutations of the steps; the level is exact for any noise"
+    unseen: ClassVar[str] = (
+        "a step without its like (heavy tails make such too), and dependence that moves no statistic"
+    )
 
     n_points: int
     effective_dimension: float
@@ -71,7 +79,7 @@ class WalkTest(Answer):
             for k, (ratio, walk_ratio, ratio_z, content, walk_content, content_z) in enumerate(rows, start=1)
         ]
         head = " PC   variance ratio   of a walk       z   cosine content   of a walk       z"
-        return [self._headline(), head, *table[:5]]
+        return [self._headline(), *([head] if table else []), *table[:4]]
 
     def plot(self, axes: Any = None) -> Any:
         """Draw the variance ratios (points) and those of a random walk (line); return the axes."""
@@ -89,7 +97,9 @@ class WalkTest(Answer):
             return f"{about}: consistent with a random walk at the 1 % level (p = {self.p_value:.2g})"
         causes = "; ".join(f"{name} {estimate}" for name, estimate in self.causes.items())
         each = f"; if one cause alone: {causes}" * bool(causes)
-        return f"{about}: not a random walk at the 1 % level (p = {self.p_value:.2g}){each}"
+        out = [name for name in OF_VARIANCE if self.departures[name].p_value <= _LEVEL]
+        changes = f"; not of one law throughout: {', '.join(out)}" * bool(out)
+        return f"{about}: not a random walk at the 1 % level (p = {self.p_value:.2g}){changes}{each}"
 
 
 @guarded(double=False)
@@ -103,10 +113,11 @@ def random_walk_test(
 ) -> WalkTest:
     """Compare a trajectory with a random walk: steps that are independent, of one law, symmetric about zero.
 
-    The verdict compares the steps with signed permutations of them, which a random walk could have taken as well, by
-    the variance on the leading half-cosines, the displacement, products of neighbouring steps and the trend of their
-    length. Its level is exact for any noise, in any dimension, also where the effective dimension is small; `p_value`
-    is at least 1 / (draws + 1). Power grows with T and with the effective dimension.
+    The verdict compares the steps with signed permutations of them, which a random walk could have taken as well,
+    by the variance on the leading half-cosines, the displacement, products of neighbouring steps, and trend,
+    periods, jumps and memory of their length and directions. Its level is exact for any noise, in any dimension,
+    also where the effective dimension is small; `p_value` is at least 1 / (draws + 1). Power grows with T and with
+    the effective dimension.
 
     Beside it stand the variance ratios and cosine contents of the components with those of a walk. Their scores z are
     standard normal for Gaussian steps to first order in 1 / effective dimension (mean within .2 of 0, variance .75 to
@@ -115,22 +126,25 @@ def random_walk_test(
     Args:
         trajectory: T recorded points, T x d, NumPy or JAX, of any floating dtype; T may exceed d.
         step_gram: instead of it, the inner products of the T - 1 steps, from `step_gram` or a `StepGramRecorder`.
-        n_components: K, leading components to judge.
+        n_components: K, leading components to judge; fewer are shown where the trajectory has not more directions. Of
+            one column there are none, and the verdict stands alone.
         draws: B, signed permutations.
         seed: of the signed permutations.
 
-    Doubts name an effective dimension below 30, where the scores z are not calibrated, and components beyond its square
-    root, which are no cosines; far beyond it the law of the ratios has no variance left, and their scores are NaN.
+    Doubts name an effective dimension below 30, where the scores z are not calibrated, and components beyond its
+    square root, which are no cosines; far beyond it the law of the ratios has no variance left, and their scores
+    are NaN; and a step longer than normal steps would have in one trajectory of a hundred: a jump, or heavy tails.
     Where one step in five is zero the question stays open.
     Raises ValueError for fewer than ten points, values that are not finite (the first point is named), no movement,
-    steps without noise, or more components than the trajectory has directions.
+    steps without noise, or more components than steps less one.
 
     Source: the spectrum of Antognini & Sohl-Dickstein 2018, arXiv 1806.08805; the cosine content of Hess 2000, Phys.
     Rev. E 62, 8438; their laws at finite dimension: derived here; the null by symmetry: Fisher 1935.
 
     >>> steps = np.random.default_rng(0).standard_normal((300, 500))
-    >>> print(random_walk_test(np.cumsum(steps, axis=0)))
-    300 points, effective dimension 498.6: consistent with a random walk at the 1 % level (p = 0.81)
+    >>> for line in random_walk_test(np.cumsum(steps, axis=0)).lines():
+    ...     print(line)
+    300 points, effective dimension 498.6: consistent with a random walk at the 1 % level (p = 0.93)
      PC   variance ratio   of a walk       z   cosine content   of a walk       z
       1           0.6170      0.6083    +0.5           0.9996      0.9983    +1.9
       2           0.1464      0.1524    -0.6           0.9957      0.9931    +0.4
@@ -141,7 +155,7 @@ def random_walk_test(
     require(n_components <= most, f"n_components must be at most {most} for {len(gram) + 1} points, got {n_components}")
     dimension = effective_dimension(gram)
     variances, contents = _components(gram, n_components)
-    ratios = variances[:n_components] / variances.sum()
+    ratios = variances[: len(contents)] / variances.sum()
     walk_ratios, ratio_z = _judge_ratios(ratios, len(gram) + 1, dimension)
     walk_contents, content_z = _judge_contents(contents, variances, dimension)
     departed, p_value = departures(gram, n_components, draws, seed)
@@ -156,8 +170,8 @@ def random_walk_test(
         content_z=content_z,
         departures=departed,
         p_value=p_value,
-        causes=_causes(gram, departed),
-        doubts=_doubts(dimension, n_components),
+        causes=_causes(gram, _of_directions(gram, departed, n_components, draws, seed)),
+        doubts=(*_doubts(dimension, len(contents)), *(_jump(gram) if p_value > _LEVEL else ())),
         missing=_standing_still(gram),
     )
 
@@ -176,11 +190,7 @@ def _components(
     variances, vectors = np.linalg.eigh(scale[:, None] * dstn(gram, type=1, norm="ortho") * scale)
     variances = variances[::-1].clip(min=0)
     directions = int(np.sum(variances > len(gram) * np.finfo(float).eps * variances[0]))
-    require(
-        directions > n_components,
-        f"n_components must be below the trajectory's {directions} directions, got {n_components}",
-    )
-    return variances, np.diagonal(vectors[:, ::-1])[:n_components] ** 2
+    return variances, np.diagonal(vectors[:, ::-1])[: min(n_components, directions - 1)] ** 2
 
 
 def _judge_ratios(
@@ -190,6 +200,8 @@ def _judge_ratios(
     from scipy.special import fdtr, fdtrc
 
     spectrum, count = predicted.eigenvalues(n_points), ratios.size
+    if not count:
+        return ratios, ratios
     shares = spectrum / spectrum.sum()
     own, others = shares[:count], np.sum(shares**2) - shares[:count] ** 2
     bias = predicted.eigenvalue_bias(spectrum, dimension, count)
@@ -231,8 +243,20 @@ def _normal_score(
     return np.where(below < above, ndtri(np.maximum(below, _LEAST_CHANCE)), -ndtri(np.maximum(above, _LEAST_CHANCE)))
 
 
+def _of_directions(
+    gram: Float[np.ndarray, "steps steps"], found: dict[str, Departure], n_components: int, draws: int, seed: int
+) -> dict[str, Departure]:
+    """The departures; where the variance changes, the weaker of each and of what changes of sign alone leave of it."""
+    if min(found[name].p_value for name in OF_VARIANCE) > _LEVEL:
+        return found
+    ordered, _ = departures(gram, n_components, draws, seed, ordered=True)
+    weaker = {name: max(one, ordered[name], key=lambda either: either.p_value) for name, one in found.items()}
+    return weaker | {"noise": found["noise"]}
+
+
 def _causes(gram: Float[np.ndarray, "steps steps"], found: dict[str, Departure]) -> dict[str, Estimate]:
     """What each significant departure would be if it were the only one, the farthest first."""
+    decays = bool(np.all(np.diagonal(gram) > 0)) and _decays(np.log(np.diagonal(gram)))
     steps = found["momentum"]
     # Reversion takes steps back, and holds the walk together.
     back = min(steps, found["PC 1"], key=lambda one: (one.deviations > 0, one.p_value))
@@ -240,11 +264,47 @@ def _causes(gram: Float[np.ndarray, "steps steps"], found: dict[str, Departure])
         "drift over noise": (found["drift"], found["drift"].deviations > 0, estimate_drift_ratio),
         "momentum": (steps, steps.deviations > 0, estimate_momentum),
         "reversion": (back, back.deviations < 0, estimate_reversion),
-        "decay of the noise": (found["noise"], np.all(np.diagonal(gram) > 0), estimate_noise_decay),
+        "decay of the noise": (found["noise"], decays, estimate_noise_decay),
     }
     seen = [(name, *rest) for name, rest in named.items() if rest[0].p_value <= _LEVEL and rest[1]]
     seen.sort(key=lambda one: -abs(one[1].deviations))
     return {name: estimator(step_gram=gram) for name, _, _, estimator in seen}
+
+
+def _decays(logs: Float[np.ndarray, " steps"]) -> bool:
+    """Whether a power of time leaves no memory of the variance: squared lengths without rank correlation along time.
+
+    Of the ranks of what is left, the sum of the products up to five steps apart has about the variance of independent
+    ones; where they are remembered, a trend may be the memory's.
+    """
+    from scipy.stats import linregress, rankdata
+
+    times = np.log(np.arange(2, len(logs) + 2))
+    line = linregress(times, logs)
+    ranks = rankdata(logs - line.intercept - line.slope * times) - (len(logs) + 1) / 2
+    lags = range(1, 6)
+    products = sum(float(ranks[:-lag] @ ranks[lag:]) for lag in lags)
+    return bool(products <= _SURELY * np.sqrt(len(lags) * len(logs)) * ranks.var())
+
+
+def _jump(gram: Float[np.ndarray, "steps steps"]) -> tuple[Doubt, ...]:
+    """A doubt of a step that is longer than the longest of normal ones of this dimension."""
+    from scipy.stats import chi2
+
+    lengths = np.diagonal(gram)
+    at = int(lengths.argmax())
+    others = np.delete(gram, at, axis=0)
+    rest = effective_dimension(np.delete(others, at, axis=1))
+    usual = float(np.diagonal(np.delete(others, at, axis=1)).mean())
+    chance = len(lengths) * float(chi2(rest).sf(rest * lengths[at] / usual))
+    if chance > _LEVEL:
+        return ()
+    share = float(lengths[at] / lengths.sum())
+    reason = (
+        f"step {at + 1} has {np.sqrt(lengths[at] / usual):.2g} times the usual length: one jump, or heavy tails, "
+        "which the test takes for a walk"
+    )
+    return (Doubt(reason, share, "of the squared lengths"),)
 
 
 def _standing_still(gram: Float[np.ndarray, "steps steps"]) -> str:
@@ -255,6 +315,8 @@ def _standing_still(gram: Float[np.ndarray, "steps steps"]) -> str:
 
 def _doubts(dimension: float, components: int) -> tuple[Doubt, ...]:
     """What is doubtful about the scores z."""
+    if not components:
+        return ()
     if dimension < _FEWEST_DIMENSIONS:
         scatter = "a walk's own first variance ratio scatters by more than 7 %, and the scores z are not calibrated"
         reason = f"the effective dimension {dimension:.3g} is below {_FEWEST_DIMENSIONS}: {scatter}"

@@ -57,6 +57,7 @@ class LineSearch:
         self.errors = np.full((2, n_rows), np.inf)  # fewest known, with b_u = 0 and with b_u = 1
         self._where = np.full((2, n_rows, n_dims), np.nan)
         self.best, self._best_errors = np.eye(n_dims)[0], np.inf
+        self._fits: list[tuple[np.ndarray, np.ndarray]] = []  # logistic weights, and the curvature there
         self.aim(np.zeros(n_rows, int), np.empty(0))
 
     def aim(self, baseline: Int[np.ndarray, "rows"], reaches: Float[np.ndarray, "tolerances"]) -> None:
@@ -78,6 +79,26 @@ class LineSearch:
             size = np.linalg.norm(self.best) * 10.0 ** self._random.uniform(-2, 0)
             disturbed = self.best + size * self._random.standard_normal(len(self.best)) / len(self.best) ** 0.5
             self._descend(disturbed, deadline)
+
+    def tilts(self, deadline: Deadline, rounds: int) -> None:
+        """Lines on which penalised logistic fits move as samples are re-weighted, to first order.
+
+        More weight on one row moves a fit along the inverse curvature times that row, whatever the weight: one line for
+        each row and penalty. Then `rounds` of random weights on all rows, which move it along a normal vector with
+        about the inverse curvature for its covariance.
+        """
+        for weights, curvature in self._fits:
+            moves = np.linalg.solve(curvature, self._design.T).T
+            for row in self._random.permutation(len(moves)):
+                if deadline.passed():
+                    return
+                self._line(weights, moves[row])
+        for _ in range(rounds):
+            for weights, curvature in self._fits:
+                if deadline.passed():
+                    return
+                tilt = np.linalg.solve(np.linalg.cholesky(curvature).T, self._random.standard_normal(len(weights)))
+                self._line(self.best if self._random.random() < 0.5 else weights, tilt)
 
     def other_sides(self, deadline: Deadline, passes: int) -> None:
         """For each row, of fewest known errors first: a line that moves it across, then others while they gain."""
@@ -144,6 +165,8 @@ class LineSearch:
             weights = weights - step
             if np.abs(step).max() < 1e-6:
                 break
+        if np.isfinite(weights).all() and weights.any():
+            self._fits.append((weights, curvature + (penalty + 1e-9) * np.eye(len(weights))))
         return weights if np.isfinite(weights).all() and weights.any() else np.eye(len(weights))[0]
 
     def _direction(

@@ -81,7 +81,7 @@ def of_descent(
         pair, rate = moments(seed), RATES[objective]
         stop = 1.2 * answer.horizon
         seen = descent_crossings(*pair, answer.basis, depth, epsilon, objective, 0.5, rate, stop)
-        allowed = 0.02 + sum(doubt.size for doubt in answer.doubts)  # descent is off by rate times rates
+        allowed = 0.02 + answer.integration_error  # descent is off by rate times rates
         for feature, times in enumerate(seen):
             told = [event.time for event in answer.events if event.feature == feature]
             if len(told) != len(times) or not np.allclose(told, times, rtol=allowed):

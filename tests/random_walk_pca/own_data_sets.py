@@ -50,6 +50,43 @@ def pulled(rng: np.random.Generator, rate: float) -> np.ndarray:
     return points
 
 
+def volatile(rng: np.random.Generator) -> np.ndarray:
+    """Stochastic volatility: the logarithm of the variance is autoregressive."""
+    steps, log_variance = normal(rng, 300, 20), 0.0
+    for t in range(len(steps)):
+        log_variance = 0.95 * log_variance + 0.3 * rng.standard_normal()
+        steps[t] *= np.exp(log_variance / 2)
+    return steps
+
+
+def garch(rng: np.random.Generator) -> np.ndarray:
+    """GARCH(1, 1) with .15 and .8."""
+    steps, variance = normal(rng, 300, 20), 1.0
+    for t in range(len(steps)):
+        steps[t] *= np.sqrt(variance)
+        variance = 0.05 + 0.15 * np.mean(steps[t] ** 2) + 0.8 * variance
+    return steps
+
+
+def seasonal(rng: np.random.Generator, period: float, d: int = 20) -> np.ndarray:
+    """A standard deviation that swings by a half."""
+    return normal(rng, 300, d) * (1 + 0.5 * np.sin(2 * np.pi * np.arange(300) / period))[:, None]
+
+
+def switched(rng: np.random.Generator) -> np.ndarray:
+    """Half of the coordinates are three times as noisy; from the middle on the other half."""
+    steps = normal(rng, 300, 20) * np.where(np.arange(20) < 10, 3.0, 1.0)
+    steps[150:] = steps[150:, ::-1]
+    return steps
+
+
+def jumping(rng: np.random.Generator) -> np.ndarray:
+    """One step with 8 standard deviations more in one coordinate."""
+    steps = normal(rng, 300, 20)
+    steps[100, 0] += 8
+    return steps
+
+
 def trained(seed: int) -> WalkTest:
     """The weights of scikit-learn's network on digits, with momentum .9, over 120 batches."""
     from sklearn.datasets import load_digits
@@ -71,6 +108,17 @@ def accepts(answer: WalkTest) -> Worth:
     return "right" if answer.p_value > LOOSE else "wrong"
 
 
+def doubts_a_jump(answer: WalkTest) -> Worth:
+    """One jump and heavy tails are alike: a walk must be doubted."""
+    seen = any("one jump" in doubt.reason for doubt in answer.doubts)
+    return "doubted" if seen else rejects(answer)
+
+
+def changes(answer: WalkTest) -> Worth:
+    """Of a variance that changes: wrong where it is called a walk, or drift, momentum and decay are named."""
+    return rejects(answer) if not answer.causes else "wrong"
+
+
 def rejects(answer: WalkTest, cause: str = "") -> Worth:
     """Of what is none: wrong where the headline calls it a walk, or does not name the cause."""
     named = not cause or cause in answer.causes
@@ -90,11 +138,13 @@ def a_walk(name: str, steps: Steps) -> DataSet:
     )  # fmt: skip
 
 
-def no_walk(name: str, ask: Callable[[int], WalkTest], truth: str, cause: str = "", draws: int = 40) -> DataSet:
+def no_walk(
+    name: str, ask: Callable[[int], WalkTest], truth: str, cause: str = "", draws: int = 40, judge: Any = None
+) -> DataSet:
     """A data set that is none."""
     return DataSet(
-        tool="random_walk_test", name=name, fits=False, ask=ask, truth=truth, judge=partial(rejects, cause=cause),
-        headline=headline, draws=draws,
+        tool="random_walk_test", name=name, fits=False, ask=ask, truth=truth,
+        judge=judge or partial(rejects, cause=cause), headline=headline, draws=draws,
     )  # fmt: skip
 
 
@@ -126,6 +176,14 @@ SETS: list[Any] = [
     a_walk("one dimension and a half", lambda rng: normal(rng, 200, 3) * [1.0, 0.5, 0.1]),
     a_walk("steps of size 1e9", lambda rng: 1e9 * normal(rng)),
     a_walk("few coordinates move at a time", lambda rng: normal(rng) * (rng.random((200, 100)) < 0.05)),
+    a_walk("one column", partial(normal, d=1)),
+    no_walk("stochastic volatility", walk(volatile), "memory of the variance", judge=changes),
+    no_walk("GARCH", walk(garch), "memory of the variance", judge=changes),
+    no_walk("seasons of 30 steps", walk(partial(seasonal, period=30)), "seasonal variance", judge=changes),
+    no_walk("seasons of 7 steps", walk(partial(seasonal, period=7)), "seasonal variance", judge=changes),
+    no_walk("seasons of 7 steps in one column", walk(partial(seasonal, period=7, d=1)), "seasonal variance"),
+    no_walk("a covariance that switches half-way", walk(switched), "change of covariance", judge=changes),
+    no_walk("one jump of 8 standard deviations", walk(jumping), "one jump", judge=doubts_a_jump),
     no_walk("momentum .5", walk(partial(correlated, memory=0.5)), "momentum", MOMENTUM),
     no_walk("drift", walk(lambda rng: normal(rng) + 0.5), "drift", DRIFT),
     no_walk("a pull to the minimum, .2", path(partial(pulled, rate=0.2)), "reversion", BACK),

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from own_data import random_walk_pca as tool
 from own_data.random_walk_pca.randomisation import departures
 from sims import random_walk_pca as observed
+from tests.random_walk_pca import own_data_sets
 from theory import random_walk_pca as predicted
 from theory_on_trial.testing.suite import check_readable
 
@@ -228,13 +229,32 @@ def test_recorded_run_is_judged_with_the_combined_dimension():
 def test_results_are_readable():
     result = tool.random_walk_test(trajectory(2))
     assert "consistent with a random walk at the 1 % level (p = " in str(result)
-    assert len(str(result).splitlines()) == 5
+    assert len(str(result).splitlines()) == 8
     assert f"{result.variance_ratios[0]:.4f}" in result._repr_html_()
     many = tool.random_walk_test(trajectory(0, 60, 50), n_components=20)
     assert check_readable(many)["n_points"] == 60
     axes = result.plot()
     np.testing.assert_array_equal(axes.lines[1].get_ydata(), result.variance_ratios)
     plt.close("all")
+
+
+@pytest.mark.parametrize("kind", [data for data in own_data_sets.SETS if data.judge is own_data_sets.changes])
+def test_a_variance_that_changes_is_no_walk_and_gets_no_other_cause(kind):
+    answers = [kind.ask(seed) for seed in range(5)]
+    assert sum(answer.p_value <= 0.01 for answer in answers) >= 4
+    assert sum(not answer.causes for answer in answers) >= 4
+    assert "not of one law throughout" in answers[0].summary()
+
+
+def test_one_column_is_judged_without_components():
+    steps = np.random.default_rng(5).standard_normal((200, 1))
+    walk = tool.random_walk_test(np.cumsum(steps, axis=0))
+    assert walk.p_value > 0.01
+    assert walk.variance_ratios.size == 0
+    assert walk.doubts == ()
+    assert "drift over noise" in tool.random_walk_test(np.cumsum(steps + 0.5, axis=0)).causes
+    steps[70] = 8
+    assert "step 70 has" in tool.random_walk_test(np.cumsum(steps, axis=0)).doubts[0].reason
 
 
 def test_scores_that_are_not_known_do_not_touch_the_verdict():
@@ -251,7 +271,7 @@ def test_points_that_are_recorded_twice_leave_the_question_open():
     """Signed permutations do not see that every other step is zero."""
     twice = tool.random_walk_test(np.repeat(trajectory(0, 60, 50), 2, axis=0))
     assert not twice.answerable
-    assert str(twice).startswith("cannot judge: 60 of 119 steps are zero; leave out points that are recorded twice")
+    assert "cannot judge: 60 of 119 steps are zero; leave out points that are recorded twice" in str(twice)
 
 
 def test_doubts_are_about_few_dimensions_and_far_components():
