@@ -26,12 +26,6 @@ def unsupervised_loss(
     """E ℓ(f(x)·(f(x⁺) - f(x⁻))): x and x⁺ are drawn from one class c⁺, x⁻ from an independent class c⁻.
 
     ℓ(v) is max(0, 1 - v) (hinge) or log₂(1 + exp(-v)) (logistic). Source: one negative sample in Arora et al. 2019.
-
-    Args:
-        features: f(x) of every point.
-        class_probabilities: of every class.
-        likelihoods: of every point, given the class.
-        loss: ℓ.
     """
     return _unsupervised_loss(features, class_probabilities, likelihoods, loss)
 

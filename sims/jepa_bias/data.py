@@ -100,12 +100,8 @@ def masked_views(
 ) -> Views:
     """Masked coordinates of one Gaussian z ~ N(0, S): x = m ⊙ z, and y = (1 - m) ⊙ z or y = m' ⊙ z. Derived here.
 
-    Args:
-        key: of z and the masks.
-        n_samples: how many pairs.
-        S: covariance of all coordinates.
-        visible: q, the probability with which a coordinate of x is seen.
-        target_visible: q' of a second, independent mask; if not given, y is what the first mask hides.
+    `visible` is q, the probability with which a coordinate of x is seen, `target_visible` the q' of a second,
+    independent mask; if not given, y is what the first mask hides.
     """
     require_room("n_samples", n_samples * S.shape[0])
     normal_key, mask_key, target_key = jax.random.split(key, 3)

@@ -22,29 +22,15 @@ class Factors(NamedTuple):
 
 @guarded(double=False)
 def simulate_factors(
-    depth: RealDepth,
-    layer_init: Start,
-    predictor_init: Number,
-    lambda_: Covariance,
-    rho: Regression,
-    times: Times,
-    *,
+    depth: RealDepth, layer_init: Start, predictor_init: Number, lambda_: Covariance, rho: Regression, times: Times, *,
     target_variance: Annotated[Number, POSITIVE] | None = None,
-) -> Factors:
+) -> Factors:  # fmt: skip
     """JEPA's gradient flow of one feature: L equal encoder factors w, predictor v, in the flow clock.
 
     With σ² = λ / ρ it is dw/dt = -w^(2L-1) v (v σ² - λ), dv/dt = -w^(2L) (v σ² - λ); where `target_variance` = σ_y² is
-    given the target is differentiated too (no stop-gradient) and the first bracket becomes v² σ² - 2 v λ + σ_y².
-    Solved by Kvaerno's implicit method of order 5 in (ln w, v), so that a collapse may go on for many decades.
-
-    Args:
-        depth: L.
-        layer_init: w(0).
-        predictor_init: v(0).
-        lambda_: λ.
-        rho: ρ.
-        times: at which the state is recorded.
-        target_variance: σ_y² >= λ² / σ² = λ ρ (else `ValueError`), or None for the stop-gradient.
+    given, at least λ² / σ² = λ ρ (else `ValueError`), the target is differentiated too (no stop-gradient) and the first
+    bracket becomes v² σ² - 2 v λ + σ_y². Solved by Kvaerno's implicit method of order 5 in (ln w, v), so that a
+    collapse may go on for many decades.
 
     NaN where the solver did not finish, such as a w that falls below every float. TypeError without float64. Source:
     the JEPA loss of Littwin et al. 2024.

@@ -20,26 +20,14 @@ from theory_on_trial.contract import POSITIVE, Natural, guarded, require
 
 @guarded(double=False)
 def saddle_state(
-    key: RandomKey | None,
-    learned: Sequence[Natural],
-    rho: Annotated[Float[AnyArray, "dim"], POSITIVE],
-    depth: Depth,
-    objective: Objective,
-    *,
-    basis: Basis | None = None,
-) -> Parameters:
+    key: RandomKey | None, learned: Sequence[Natural], rho: Annotated[Float[AnyArray, "dim"], POSITIVE], depth: Depth,
+    objective: Objective, *, basis: Basis | None = None,
+) -> Parameters:  # fmt: skip
     """The balanced network that has learned the features in `learned` and nothing else of the others.
 
     Every factor is ρ_i (JEPA) or ρ_i^(1/(L+1)) (MAE) on a learned feature and exactly 0 on the others: a stationary
     point of the flow for the covariances with these ρ in this basis. Derived here.
-
-    Args:
-        key: of the latent rotations, or None for identities.
-        learned: S, indices of features (else `ValueError`); may be empty, or all.
-        rho: ρ_i of every feature.
-        depth: L.
-        objective: jepa or mae.
-        basis: Q, the features; the coordinate axes if not given.
+    `key` and `basis` as in `diagonal_network`; `learned` holds indices of features (else `ValueError`).
     """
     dimension = rho.shape[0]
     require(max(learned, default=0) < dimension, f"learned must hold indices in 0..{dimension - 1}, got {learned}")

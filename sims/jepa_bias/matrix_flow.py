@@ -5,7 +5,7 @@ another feature, so that float32 gives other learning times, and no sign of it.
 """
 
 from functools import partial
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, TypedDict, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +25,21 @@ Steps = Annotated[int, Interval(1, 10**9, why="the smallest networks take a quar
 Rate = Annotated[Number, Interval(0, closed="()", why="a target at rest never learns")]
 """τ, of the moving average of the target."""
 STABLE_REACH = {"runge_kutta": 2.785293563405282, "euler": 2.0}  # of step * rate, on the negative real axis
+
+
+class RunOptions(TypedDict, total=False):
+    """What a run may have beside the network, its data and its steps."""
+
+    basis: Basis | None
+    """Q, the features q_i whose strengths are recorded; the coordinate axes if not given."""
+    ema_rate: Rate | None
+    """τ: the target encoder T follows dT/dt = τ (W̄ - T) from T = W̄; if not given, T is W̄."""
+    stop_gradient: bool
+    """False differentiates JEPA's target too (and needs `Sigma_yy`): the encoder collapses."""
+    Sigma_yy: SecondMoment | None
+    """E[y yᵀ], used without the stop-gradient only."""
+    allow_float32: bool
+    """Whether parameters in float32 are run all the same, to show what rounding does."""
 
 
 class Run(NamedTuple):
@@ -48,71 +63,30 @@ class Run(NamedTuple):
 
 @guarded(double=False)
 def gradient_flow(
-    parameters: Network,
-    Sigma_xx: Definite,
-    Sigma_yx: CrossMoment,
-    step: Step,
-    steps: Steps,
-    every: Size,
-    objective: Objective,
-    *,
-    basis: Basis | None = None,
-    ema_rate: Rate | None = None,
-    stop_gradient: bool = True,
-    Sigma_yy: SecondMoment | None = None,
-    allow_float32: bool = False,
-) -> Run:
+    parameters: Network, Sigma_xx: Definite, Sigma_yx: CrossMoment, step: Step, steps: Steps, every: Size,
+    objective: Objective, **options: Unpack[RunOptions],
+) -> Run:  # fmt: skip
     """Follow dθ/dt = -∇loss by the classical Runge-Kutta method of order 4.
 
-    Args:
-        parameters: the start (see `aligned_init` and its relatives).
-        Sigma_xx: E[x xᵀ].
-        Sigma_yx: E[y xᵀ].
-        step: η.
-        steps: how many, a multiple of `every`.
-        every: steps between two records.
-        objective: jepa or mae.
-        basis: Q, the features q_i whose strengths are recorded; the coordinate axes if not given.
-        ema_rate: τ: the target encoder T follows dT/dt = τ (W̄ - T) from T = W̄; if not given, T is W̄.
-        stop_gradient: False differentiates JEPA's target too (and needs `Sigma_yy`): the encoder collapses.
-        Sigma_yy: E[y yᵀ], used without the stop-gradient only.
-        allow_float32: run parameters in float32 all the same, to show what rounding does.
-
-    Also `ValueError` for matrices of another size than the layers, and for a step above `largest_stable_step` (where
+    The start is an `aligned_init` or one of its relatives; `steps` is a multiple of `every`, the steps between records.
+    `ValueError` also for matrices of another size than the layers, and for a step above `largest_stable_step` (where
     nothing blows up, but crossings appear that the flow has not); TypeError for parameters that are not float64. Traced
     covariances and steps are not checked: call `require_stable_step` first. Source: the gradient flow of Littwin et al.
     2024; moving average of the target: derived here.
     """
-    return _checked_run(
-        "runge_kutta", parameters, Sigma_xx, Sigma_yx, step, steps, every, objective,
-        basis, ema_rate, stop_gradient, Sigma_yy, allow_float32,
-    )  # fmt: skip
+    return _checked_run("runge_kutta", parameters, Sigma_xx, Sigma_yx, step, steps, every, objective, **options)
 
 
 @guarded(double=False)
 def gradient_descent(
-    parameters: Network,
-    Sigma_xx: Definite,
-    Sigma_yx: CrossMoment,
-    step: Step,
-    steps: Steps,
-    every: Size,
-    objective: Objective,
-    *,
-    basis: Basis | None = None,
-    ema_rate: Rate | None = None,
-    stop_gradient: bool = True,
-    Sigma_yy: SecondMoment | None = None,
-    allow_float32: bool = False,
-) -> Run:
+    parameters: Network, Sigma_xx: Definite, Sigma_yx: CrossMoment, step: Step, steps: Steps, every: Size,
+    objective: Objective, **options: Unpack[RunOptions],
+) -> Run:  # fmt: skip
     """Full-batch gradient descent θ -> θ - η ∇loss with learning rate `step`; arguments and errors as `gradient_flow`.
 
     Time is counted as steps times the learning rate, and the target moves by η τ (W̄ - T) per step.
     """
-    return _checked_run(
-        "euler", parameters, Sigma_xx, Sigma_yx, step, steps, every, objective,
-        basis, ema_rate, stop_gradient, Sigma_yy, allow_float32,
-    )  # fmt: skip
+    return _checked_run("euler", parameters, Sigma_xx, Sigma_yx, step, steps, every, objective, **options)
 
 
 @guarded(double=False)
@@ -146,14 +120,9 @@ def largest_stable_step(
 
 @guarded(double=False)
 def require_stable_step(
-    step: Step,
-    Sigma_xx: Definite,
-    Sigma_yx: CrossMoment,
-    depth: Depth,
-    objective: Objective,
-    *,
+    step: Step, Sigma_xx: Definite, Sigma_yx: CrossMoment, depth: Depth, objective: Objective, *,
     method: Method = "runge_kutta",
-) -> None:
+) -> None:  # fmt: skip
     """Raise `ValueError` unless step <= `largest_stable_step`; traced values pass."""
     if any(is_traced(value) for value in (step, Sigma_xx, Sigma_yx)):
         return
@@ -166,8 +135,8 @@ def require_stable_step(
 
 
 def _checked_run(
-    method, parameters, Sigma_xx, Sigma_yx, step, steps, every, objective,
-    basis, ema_rate, stop_gradient, Sigma_yy, allow_float32,
+    method, parameters, Sigma_xx, Sigma_yx, step, steps, every, objective, *,
+    basis=None, ema_rate=None, stop_gradient=True, Sigma_yy=None, allow_float32=False,
 ) -> Run:  # fmt: skip
     require_room("steps", steps // every * parameters.layers.size)
     require_fitting(parameters, Sigma_xx=Sigma_xx, Sigma_yx=Sigma_yx, Sigma_yy=Sigma_yy, basis=basis)
@@ -206,30 +175,25 @@ def _run(
     def velocity(state):
         parameters, target = state
         slopes = gradients(
-            parameters,
-            Sigma_xx,
-            Sigma_yx,
-            objective,
-            stop_gradient=stop_gradient,
-            Sigma_yy=Sigma_yy,
-            target_encoder=target,
-        )
+            parameters, Sigma_xx, Sigma_yx, objective,
+            stop_gradient=stop_gradient, Sigma_yy=Sigma_yy, target_encoder=target,
+        )  # fmt: skip
         chase = None if target is None else ema_rate * (encoder(parameters) - target)
         return jax.tree.map(jnp.negative, slopes), chase
 
-    def moved(state, direction, time):
+    def after(state, direction, time):
         return jax.tree.map(lambda value, speed: value + time * speed, state, direction)
 
     def euler(_, state):
-        return moved(state, velocity(state), step)
+        return after(state, velocity(state), step)
 
     def runge_kutta(_, state):
         first = velocity(state)
-        second = velocity(moved(state, first, step / 2))
-        third = velocity(moved(state, second, step / 2))
-        fourth = velocity(moved(state, third, step))
+        second = velocity(after(state, first, step / 2))
+        third = velocity(after(state, second, step / 2))
+        fourth = velocity(after(state, third, step))
         mean = jax.tree.map(lambda a, b, c, d: (a + 2 * b + 2 * c + d) / 6, first, second, third, fourth)
-        return moved(state, mean, step)
+        return after(state, mean, step)
 
     def observe(parameters):
         return jnp.linalg.norm(encoder(parameters) @ basis, axis=0), parameters.predictor, balance(parameters)

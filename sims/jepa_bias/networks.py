@@ -87,23 +87,13 @@ def _small_rotation(normal, angle):
 
 @guarded(double=False)
 def diagonal_network(
-    key: RandomKey | None,
-    layer_values: Float[AnyArray, "dim"],
-    predictor_values: Float[AnyArray, "dim"],
-    depth: Depth,
-    objective: Objective,
-    *,
-    basis: Basis | None = None,
-) -> Parameters:
+    key: RandomKey | None, layer_values: Float[AnyArray, "dim"], predictor_values: Float[AnyArray, "dim"], depth: Depth,
+    objective: Objective, *, basis: Basis | None = None,
+) -> Parameters:  # fmt: skip
     """Layers and predictor that are diagonal in the features' basis, with one value per feature.
 
-    Args:
-        key: of the latent rotations U_a, or None for identities.
-        layer_values: w_i, the value of every layer on feature i.
-        predictor_values: v_i, that of V.
-        depth: L.
-        objective: jepa (V maps the latent space to itself) or mae (V maps it to the inputs).
-        basis: Q, the features; the coordinate axes if not given.
+    `key` is that of the latent rotations U_a, None for identities; `basis` the features Q, the coordinate axes if not
+    given. V maps the latent space to itself (jepa) or to the inputs (mae).
     """
     dimension = layer_values.shape[0]
     require_room("depth", depth * dimension**2)
@@ -128,15 +118,9 @@ def _diagonal_network(key, layer_values, predictor_values, features, depth, obje
 
 @guarded(double=False)
 def unbalanced_init(
-    key: RandomKey | None,
-    dimension: Dimension,
-    depth: Depth,
-    layer_init: Start,
-    predictor_init: Number,
-    objective: Objective,
-    *,
-    basis: Basis | None = None,
-) -> Parameters:
+    key: RandomKey | None, dimension: Dimension, depth: Depth, layer_init: Start, predictor_init: Number,
+    objective: Objective, *, basis: Basis | None = None,
+) -> Parameters:  # fmt: skip
     """An aligned start with w_i = `layer_init` in every layer and v_i = `predictor_init` in V.
 
     Other arguments as `aligned_init`. Derived here.
@@ -150,25 +134,13 @@ def unbalanced_init(
 
 @guarded(double=False)
 def aligned_init(
-    key: RandomKey | None,
-    dimension: Dimension,
-    depth: Depth,
-    init: Start,
-    objective: Objective,
-    *,
+    key: RandomKey | None, dimension: Dimension, depth: Depth, init: Start, objective: Objective, *,
     basis: Basis | None = None,
-) -> Parameters:
+) -> Parameters:  # fmt: skip
     """The balanced start w_i = v_i = ε^(1/L) on which the network moves as the scalar equations say.
 
-    Derived here: orthogonal factors alone are not enough, V must undo the rotation of the encoder.
-
-    Args:
-        key: of the latent rotations U_a, or None for identities: then all JEPA factors are ε^(1/L) times I.
-        dimension: d.
-        depth: L.
-        init: ε, the strength of every feature in W̄.
-        objective: jepa or mae.
-        basis: Q, the features; the coordinate axes if not given. `ValueError` unless it is d x d.
+    Derived here: orthogonal factors alone are not enough, V must undo the rotation of the encoder. `key` and `basis` as
+    in `diagonal_network`; `ValueError` unless the basis is d x d.
     """
     factor = jnp.asarray(init, float) ** (1 / depth)
     return unbalanced_init(key, dimension, depth, factor, factor, objective, basis=basis)
@@ -176,17 +148,9 @@ def aligned_init(
 
 @guarded(double=False)
 def misaligned_init(
-    key: RandomKey,
-    dimension: Dimension,
-    depth: Depth,
-    init: Start,
-    objective: Objective,
-    delta: Number,
-    *,
-    kind: Misalignment,
-    basis: Basis | None = None,
-    rotate_latents: bool = True,
-) -> Parameters:
+    key: RandomKey, dimension: Dimension, depth: Depth, init: Start, objective: Objective, delta: Number, *,
+    kind: Misalignment, basis: Basis | None = None, rotate_latents: bool = True,
+) -> Parameters:  # fmt: skip
     """The start of `aligned_init` with V multiplied by a matrix at distance about `delta` from the identity.
 
     `kind` is predictor_rotation (V -> exp(δ (A - Aᵀ)) V, as `small_rotation`: the balance stays exact), predictor_noise

@@ -26,15 +26,8 @@ def jepa_loss(
 ) -> Float[Array, ""]:
     """½ E|V W̄ x - SG(T y)|², with T = W̄ or, where given, the target encoder (such as a moving average of W̄).
 
-    Args:
-        parameters: W_1..W_L and V.
-        Sigma_xx: E[x xᵀ].
-        Sigma_yx: E[y xᵀ].
-        Sigma_yy: E[y yᵀ].
-        stop_gradient: whether the target counts as a constant in derivatives, as JEPA says.
-        target_encoder: T, if it is not W̄ itself.
-
-    `ValueError` for matrices of another size than the layers. Source: the JEPA loss of Littwin et al. 2024.
+    `stop_gradient` says whether the target counts as a constant in derivatives, as in JEPA. `ValueError` for
+    matrices of another size than the layers. Source: the JEPA loss of Littwin et al. 2024.
 
     >>> from sims.jepa_bias import aligned_init
     >>> start, one = aligned_init(None, 1, 2, 0.25, "jepa"), [[1.0]]

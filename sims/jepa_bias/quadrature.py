@@ -36,15 +36,9 @@ class Curve(NamedTuple):
 
 @guarded(double=False)
 def trajectory_by_quadrature(
-    depth: RealDepth,
-    init: Start,
-    lambda_: Covariance,
-    rho: Regression,
-    times: Times,
-    *,
-    objective: Objective,
-    clock: Clock,
-) -> Float[Array, "times"]:
+    depth: RealDepth, init: Start, lambda_: Covariance, rho: Regression, times: Times, *,
+    objective: Objective, clock: Clock,
+) -> Float[Array, "times"]:  # fmt: skip
     """w̄ at the given times, as `simulate_flow` (same arguments), for a start below the asymptote.
 
     The time at the ends of 232 panels by Gauss and Legendre's rule, inside a panel by Newton's method: relative error
@@ -60,15 +54,9 @@ def trajectory_by_quadrature(
 
 @guarded(double=False)
 def hitting_time_by_quadrature(
-    fraction: Fraction,
-    depth: RealDepth,
-    init: Start,
-    lambda_: Covariance,
-    rho: Regression,
-    *,
-    objective: Objective,
-    clock: Clock,
-) -> Float[Array, ""]:
+    fraction: Fraction, depth: RealDepth, init: Start, lambda_: Covariance, rho: Regression, *,
+    objective: Objective, clock: Clock,
+) -> Float[Array, ""]:  # fmt: skip
     """The time at which w̄ reaches `fraction` of its asymptote, as `hitting_time`, from one sum over panels."""
     require_float64("a flow over many decades of time")
     require_target(fraction, depth, init, rho, objective)

@@ -18,29 +18,14 @@ from theory_on_trial.contract import guarded, is_traced, require
 
 @guarded(double=False)
 def simulate_flow(
-    depth: RealDepth,
-    init: Start,
-    lambda_: Covariance,
-    rho: Regression,
-    times: Times,
-    *,
-    objective: Objective,
-    clock: Clock,
-) -> Float[Array, "times"]:
-    """w̄ at the given times, by Kvaerno's implicit method of order 5 in ln w̄.
+    depth: RealDepth, init: Start, lambda_: Covariance, rho: Regression, times: Times, *,
+    objective: Objective, clock: Clock,
+) -> Float[Array, "times"]:  # fmt: skip
+    """w̄ at the given times, by Kvaerno's implicit method of order 5 in ln w̄, from `init` below or above the asymptote.
 
-    Args:
-        depth: L.
-        init: ε = w̄(0), below or above the asymptote.
-        lambda_: λ, the covariance of the feature between the two views.
-        rho: ρ, its regression coefficient.
-        times: in the unit that `clock` names. Close to 2^52 times as long as the rise the
-            steps are below the rounding of the time: use `trajectory_by_quadrature` there.
-        objective: jepa or mae.
-        clock: paper or flow; t_paper = L t_flow.
-
-    NaN where the solver did not finish. TypeError without float64. Source: Littwin et al. 2024, equations (7) and (8)
-    as quoted by a public formalisation.
+    NaN where the solver did not finish; close to times 2^52 times as long as the rise its steps are below the rounding
+    of the time: use `trajectory_by_quadrature` there. TypeError without float64. Source: Littwin et al. 2024, equations
+    (7) and (8) as quoted by a public formalisation.
 
     >>> with jax.enable_x64(True):
     ...     simulate_flow(2, 0.01, 1.0, 0.5, [100.0, 1000.0], objective="jepa", clock="flow").round(3).tolist()
@@ -53,15 +38,9 @@ def simulate_flow(
 
 @guarded(double=False)
 def hitting_time(
-    fraction: Fraction,
-    depth: RealDepth,
-    init: Start,
-    lambda_: Covariance,
-    rho: Regression,
-    *,
-    objective: Objective,
-    clock: Clock,
-) -> Float[Array, ""]:
+    fraction: Fraction, depth: RealDepth, init: Start, lambda_: Covariance, rho: Regression, *,
+    objective: Objective, clock: Clock,
+) -> Float[Array, ""]:  # fmt: skip
     """The time at which w̄ reaches `fraction` of its asymptote: an event of an explicit solver (nothing is stiff yet).
 
     NaN for a traced start at or above the target, and where the rise takes less than about 1e-7 of the time before it:

@@ -30,17 +30,9 @@ def vicreg_loss(
     """λ s(Z, Z') + μ (v(Z) + v(Z')) + ν (c(Z) + c(Z')).
 
     s is the mean over samples of |z - z'|², v(Z) = mean_j max(0, γ - √(Var z_j + ε)) and c(Z) = Σ_{i≠j} C_ij² / d, with
-    the unbiased covariance C of the batch.
-
-    Args:
-        Z: embeddings of one view.
-        Z_prime: of the other.
-        invariance: λ.
-        variance: μ.
-        covariance: ν.
-        target_deviation: γ.
-        floor: ε, added to every variance.
-        mean_of_branches: v is averaged over the two branches rather than summed, as public implementations do.
+    the unbiased covariance C of the batch; λ, μ and ν are the weights `invariance`, `variance` and `covariance`, γ the
+    `target_deviation` and ε the `floor`. With `mean_of_branches` v is averaged over the two branches rather than
+    summed, as public implementations do.
 
     Source: Bardes et al. 2022.
     """

@@ -19,9 +19,9 @@ fractions = st.floats(0.05, 0.99)
 shares = st.floats(1e-6, 0.9)  # of the target at which a feature starts
 
 
-def exact_asymptote(depth, regression, objective, predictor_depth=1):
+def exact_asymptote(depth, regression, objective):
     """w-bar(infinity) in the working precision of mpmath."""
-    resistance = predictor_depth if objective == "jepa" else depth + predictor_depth
+    resistance = 1 if objective == "jepa" else depth + 1
     return mpmath.mpf(regression) ** (mpmath.mpf(depth) / resistance)
 
 

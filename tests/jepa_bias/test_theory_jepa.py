@@ -932,45 +932,37 @@ anything = (objectives, depths, covariances, regressions, fractions, shares)
 
 
 @general
-@given(objectives, depths, st.integers(1, 3), covariances, regressions, st.floats(0.1, 2))
-def test_velocity_is_the_gradient_of_every_factor(objective, depth, predictor_depth, covariance, regression, weight):
-    variance = covariance / regression
-    encoder, predictor = weight**depth, weight**predictor_depth
-    residual = predictor * encoder * variance - (encoder if objective == "jepa" else 1) * covariance
-    of_layer = residual * predictor * weight ** (depth - 1)
-    of_predictor = residual * encoder * weight ** (predictor_depth - 1)
-    scale = (predictor * encoder * variance + max(1, encoder) * covariance) * predictor * weight ** (depth - 1)
-    # Powers by repeated factors in one route and by pow in the other: at most 3 (L + M) roundings of a few ulp each.
-    tolerance = 8 * 3 * (depth + predictor_depth) * UNIT_ROUNDOFF
-    settings = dict(objective=objective, predictor_depth=predictor_depth)
-    flow = predicted.layer_velocity(weight, depth, covariance, regression, clock="flow", **settings)
+@given(objectives, depths, covariances, regressions, st.floats(0.1, 2))
+def test_velocity_is_the_gradient_of_every_factor(objective, depth, covariance, regression, weight):
+    encoder, variance = weight**depth, covariance / regression
+    residual = weight * encoder * variance - (encoder if objective == "jepa" else 1) * covariance
+    of_layer, of_predictor = residual * weight * weight ** (depth - 1), residual * encoder
+    scale = (weight * encoder * variance + max(1, encoder) * covariance) * weight**depth
+    # Powers by repeated factors in one route and by pow in the other: at most 3 (L + 1) roundings of a few ulp each.
+    tolerance = 8 * 3 * (depth + 1) * UNIT_ROUNDOFF
+    flow = predicted.layer_velocity(weight, depth, covariance, regression, objective=objective, clock="flow")
     assert abs(flow + of_layer) <= tolerance * scale
-    assert abs(flow + of_predictor) <= tolerance * max(scale, scale * encoder / weight ** (depth - 1) / predictor * 4)
-    paper = predicted.layer_velocity(weight, depth, covariance, regression, clock="paper", **settings)
+    assert abs(flow + of_predictor) <= 4 * tolerance * scale
+    paper = predicted.layer_velocity(weight, depth, covariance, regression, objective=objective, clock="paper")
     assert paper * depth == pytest.approx(flow, rel=4 * UNIT_ROUNDOFF)
-    encoder_rate = predicted.velocity(encoder, depth, covariance, regression, clock="flow", **settings)
+    encoder_rate = predicted.velocity(encoder, depth, covariance, regression, objective=objective, clock="flow")
     chain_rule = depth * weight ** (depth - 1) * float(flow)
     assert abs(encoder_rate - chain_rule) <= tolerance * depth * weight ** (depth - 1) * scale
 
 
 @general
-@given(objectives, depths, st.integers(1, 3), covariances, regressions)
-def test_asymptotes_are_where_the_velocity_vanishes(objective, depth, predictor_depth, covariance, regression):
-    settings = dict(objective=objective, predictor_depth=predictor_depth)
-    limit = predicted.asymptote(depth, regression, **settings)
-    gradient, resistance = predicted.exponents(depth, **settings)
+@given(objectives, depths, covariances, regressions)
+def test_asymptotes_are_where_the_velocity_vanishes(objective, depth, covariance, regression):
+    limit = predicted.asymptote(depth, regression, objective=objective)
+    gradient, resistance = predicted.exponents(depth, objective=objective)
     weight = regression ** (1 / resistance)
-    rate = predicted.layer_velocity(weight, depth, covariance, regression, clock="flow", **settings)
+    rate = predicted.layer_velocity(weight, depth, covariance, regression, objective=objective, clock="flow")
     assert abs(rate) <= 8 * (4 + resistance) * UNIT_ROUNDOFF * covariance * weight**gradient
     assert limit == pytest.approx(weight**depth, rel=16 * depth * UNIT_ROUNDOFF)
-    end_to_end = weight ** (depth + predictor_depth)
-    assert predicted.end_to_end_asymptote(depth, regression, **settings) == pytest.approx(
-        end_to_end, rel=16 * (depth + predictor_depth) * UNIT_ROUNDOFF
-    )
+    end_to_end = predicted.end_to_end_asymptote(depth, regression, objective=objective)
+    assert end_to_end == pytest.approx(weight ** (depth + 1), rel=16 * (depth + 1) * UNIT_ROUNDOFF)
     with mpmath.workdps(30):
-        assert limit == pytest.approx(
-            float(exact_asymptote(depth, regression, objective, predictor_depth)), rel=8 * UNIT_ROUNDOFF
-        )
+        assert limit == pytest.approx(float(exact_asymptote(depth, regression, objective)), rel=8 * UNIT_ROUNDOFF)
 
 
 @general

@@ -80,16 +80,9 @@ def unbalanced_end_state(
 
 @guarded
 def discrete_time_shift(
-    step: NonNegatives,
-    fraction: Fractions,
-    init: Positives,
-    depth: Depths,
-    covariance: Covariance,
-    regression: Regression,
-    *,
-    objective: Objective,
-    clock: Clock,
-) -> Float[np.ndarray, "..."]:
+    step: NonNegatives, fraction: Fractions, init: Positives, depth: Depths, covariance: Covariance,
+    regression: Regression, *, objective: Objective, clock: Clock,
+) -> Float[np.ndarray, "..."]:  # fmt: skip
     """Delay (eta / 2) log(f(w_1) / f(w_0)) + O(eta^2) of gradient descent with `step` eta over `critical_time`.
 
     f is `layer_velocity`, w_0 and w_1 the layer's value at the start and at the fraction p of the asymptote; a step
@@ -129,13 +122,9 @@ def collapsed_predictor(
 
 @guarded
 def collapse_strength(
-    time: Positives,
-    depth: Depths,
-    variance_x: Positives,
-    covariance: Reals,
-    variance_y: Positives,
+    time: Positives, depth: Depths, variance_x: Positives, covariance: Reals, variance_y: Positives,
     predictor_limit: Reals,
-) -> Float[np.ndarray, "..."]:
+) -> Float[np.ndarray, "..."]:  # fmt: skip
     """Late law of a layer's w: ((2L - 2) m t)^(-1/(2L-2)) for L >= 2, the factor e^(-m t) at L = 1; flow clock.
 
     m = v^2 sigma_x^2 - 2 v lambda + sigma_y^2 at v = `predictor_limit`, the `collapsed_predictor`. At L = 1 what

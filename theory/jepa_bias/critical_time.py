@@ -23,63 +23,34 @@ SummedDepths = Annotated[
 
 @guarded
 def critical_time(
-    fraction: Positives,
-    init: Positives,
-    depth: Depths,
-    covariance: Covariance,
-    regression: Regression,
-    *,
-    objective: Objective,
-    clock: Clock,
-    predictor_depth: Depths = 1,
-) -> Float[np.ndarray, "..."]:
+    fraction: Positives, init: Positives, depth: Depths, covariance: Covariance, regression: Regression, *,
+    objective: Objective, clock: Clock,
+) -> Float[np.ndarray, "..."]:  # fmt: skip
     """t* with w-bar(t*) = p w-bar(infinity); proportional to 1 / lambda exactly.
 
     Zero where the start is already there (`depth_cap` says from which depth on), otherwise infinite at p >= 1 and where
     the time exceeds float64.
 
-    Args:
-        fraction: p.
-        init: epsilon = w-bar(0), the strength of the feature at the start.
-        depth: L, layers of the encoder.
-        covariance: lambda, between the two views of the feature.
-        regression: rho, of the target on the context.
-        objective: jepa or mae.
-        clock: flow, the unit of gradient flow, or paper, 1 / L of it.
-        predictor_depth: M, layers of the predictor (JEPA) or decoder (MAE).
-
     >>> critical_time(0.5, 0.01, 2, [1.0, 0.5], 0.5, objective="jepa", clock="flow").round(2).tolist()
     [464.62, 929.24]
     """
-    return np.asarray(_timed(fraction, init, depth, covariance, regression, objective, clock, predictor_depth).time)
+    return np.asarray(_timed(fraction, init, depth, covariance, regression, objective, clock).time)
 
 
 @guarded
 def critical_time_error_bound(
-    fraction: Positives,
-    init: Positives,
-    depth: Depths,
-    covariance: Covariance,
-    regression: Regression,
-    *,
-    objective: Objective,
-    clock: Clock,
-    predictor_depth: Depths = 1,
-) -> Float[np.ndarray, "..."]:
+    fraction: Positives, init: Positives, depth: Depths, covariance: Covariance, regression: Regression, *,
+    objective: Objective, clock: Clock,
+) -> Float[np.ndarray, "..."]:  # fmt: skip
     """Bound on the rounding error of `critical_time` at these very float64 arguments; see `time_error_bound`."""
-    return np.asarray(_timed(fraction, init, depth, covariance, regression, objective, clock, predictor_depth).error)
+    return np.asarray(_timed(fraction, init, depth, covariance, regression, objective, clock).error)
 
 
 @guarded
 def jepa_remainder(
-    fraction: Fractions,
-    init: Positives,
-    depth: SummedDepths,
-    covariance: Covariance,
-    regression: Regression,
-    *,
+    fraction: Fractions, init: Positives, depth: SummedDepths, covariance: Covariance, regression: Regression, *,
     clock: Clock,
-) -> Float[np.ndarray, "..."]:
+) -> Float[np.ndarray, "..."]:  # fmt: skip
     """t*_JEPA minus theorem 4.5's sum over n = 1, ..., 2L - 1 of L / (n lambda rho^(2L-n-1) epsilon^(n/L)), exactly.
 
     Forms neither: it is log(1 / epsilon) + O(1) in magnitude, (L / (lambda rho^(2L-1))) [log(s / (1 - s)) -
@@ -140,16 +111,10 @@ def mae_next_term(
 
 
 def _timed(
-    fraction: Positives,
-    init: Positives,
-    depth: Depths,
-    covariance: Covariance,
-    regression: Regression,
-    objective: Objective,
-    clock: Clock,
-    predictor_depth: Depths,
-) -> Timed:
-    gradient, resistance = exponents(depth, objective=objective, predictor_depth=predictor_depth)
+    fraction: Positives, init: Positives, depth: Depths, covariance: Covariance, regression: Regression,
+    objective: Objective, clock: Clock,
+) -> Timed:  # fmt: skip
+    gradient, resistance = exponents(depth, objective=objective)
     p, start, layers, gradient, resistance, strength, rho = np.broadcast_arrays(
         fraction, init, depth, gradient, resistance, covariance, regression
     )

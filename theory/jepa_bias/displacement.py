@@ -23,11 +23,8 @@ def displacement_time(
 ) -> Float[np.ndarray, "..."]:
     """t_j + (log(1 / delta) + c) / mu: when feature j, learned at t_j, is displaced; infinite where `rate` mu <= 0.
 
-    Args:
-        learned_time: t_j.
-        rate: mu, the `saddle_rate` of the pair.
-        misalignment: delta; that of covariances from n samples is of order n^(-1/2).
-        offset: c of order one, which depends on the kind of misalignment: see `misalignment_offset`.
+    `rate` is the `saddle_rate` of the pair; delta of covariances from n samples is of order n^(-1/2); the `offset` c of
+    order one depends on the kind of misalignment, see `misalignment_offset`.
 
     >>> displacement_time(10.0, [0.5, -0.5], 0.01).round(3).tolist()
     [19.21, inf]
@@ -40,14 +37,9 @@ def displacement_time(
 
 @guarded
 def misalignment_offset(
-    depth: Depths,
-    init: SmallStarts,
-    covariance_learned: Covariance,
-    covariance_new: Covariance,
-    *,
-    objective: Objective,
-    kind: Misalignment,
-) -> Float[np.ndarray, "..."]:
+    depth: Depths, init: SmallStarts, covariance_learned: Covariance, covariance_new: Covariance, *,
+    objective: Objective, kind: Misalignment,
+) -> Float[np.ndarray, "..."]:  # fmt: skip
     """The part of the offset c that grows as epsilon falls; what remains is of order one and not known in closed form.
 
     Zero for "covariance" (rotated or sampled covariances). For MAE with a "rotated predictor" (1 + lambda_i / lambda_j)

@@ -1,8 +1,8 @@
 """When a feature reaches a given strength, exactly, and how strong it is at a given time.
 
 Theorem 4.4 of Littwin et al. 2024 (arXiv 2407.03475), as quoted by a public formalisation, is the partial-fraction form
-for JEPA; the common form of both objectives and of deeper predictors (a hypergeometric function for MAE), the decay
-from above and the bound on rounding are derived here. Arguments as in `scalar`, and `init` is epsilon = w-bar(0) > 0.
+for JEPA; the common form of both objectives (a hypergeometric function for MAE), the decay from above and the bound
+on rounding are derived here. Arguments as in `scalar`, and `init` is epsilon = w-bar(0) > 0.
 All broadcast, and results are arrays of the common shape.
 """
 
@@ -72,56 +72,35 @@ def flow_time(
 
 @guarded
 def time_to_reach(
-    strength: Positives,
-    init: Positives,
-    depth: Depths,
-    covariance: Covariance,
-    regression: Regression,
-    *,
-    objective: Objective,
-    clock: Clock,
-    predictor_depth: Depths = 1,
-) -> Float[np.ndarray, "..."]:
+    strength: Positives, init: Positives, depth: Depths, covariance: Covariance, regression: Regression, *,
+    objective: Objective, clock: Clock,
+) -> Float[np.ndarray, "..."]:  # fmt: skip
     """Time t(w-bar) from w-bar(0) = `init` to w-bar = `strength`, growing below the asymptote or decaying above it.
 
     Other arguments as `critical_time`. Zero at the start itself; infinite where the strength lies behind the start, at
     the asymptote or beyond it, and where the time exceeds float64.
     """
-    return np.asarray(_timed(strength, init, depth, covariance, regression, objective, clock, predictor_depth).time)
+    return np.asarray(_timed(strength, init, depth, covariance, regression, objective, clock).time)
 
 
 @guarded
 def time_error_bound(
-    strength: Positives,
-    init: Positives,
-    depth: Depths,
-    covariance: Covariance,
-    regression: Regression,
-    *,
-    objective: Objective,
-    clock: Clock,
-    predictor_depth: Depths = 1,
-) -> Float[np.ndarray, "..."]:
+    strength: Positives, init: Positives, depth: Depths, covariance: Covariance, regression: Regression, *,
+    objective: Objective, clock: Clock,
+) -> Float[np.ndarray, "..."]:  # fmt: skip
     """Bound on |`time_to_reach` - exact time for these very float64 arguments|, from the roundings it makes.
 
     It grows as the target nears the asymptote, where the time is ill-conditioned, and is infinite where rounding may
     put the target beyond it, or the time is infinite.
     """
-    return np.asarray(_timed(strength, init, depth, covariance, regression, objective, clock, predictor_depth).error)
+    return np.asarray(_timed(strength, init, depth, covariance, regression, objective, clock).error)
 
 
 @guarded
 def strength_at(
-    time: Times,
-    init: Positives,
-    depth: Depths,
-    covariance: Covariance,
-    regression: Regression,
-    *,
-    objective: Objective,
-    clock: Clock,
-    predictor_depth: Depths = 1,
-) -> Float[np.ndarray, "..."]:
+    time: Times, init: Positives, depth: Depths, covariance: Covariance, regression: Regression, *,
+    objective: Objective, clock: Clock,
+) -> Float[np.ndarray, "..."]:  # fmt: skip
     """w-bar(t) from w-bar(0) = `init` at `time`, the inverse of `time_to_reach`; the asymptote at infinity.
 
     Other arguments as `critical_time`. Solved in the logit x of s (of 1 / s above the asymptote), in which the time is
@@ -132,8 +111,8 @@ def strength_at(
     >>> path.round(4).tolist()
     [0.01, 0.0217, 0.25]
     """
-    gradient, resistance = exponents(depth, objective=objective, predictor_depth=predictor_depth)
-    limit = asymptote(depth, regression, objective=objective, predictor_depth=predictor_depth)
+    gradient, resistance = exponents(depth, objective=objective)
+    limit = asymptote(depth, regression, objective=objective)
     elapsed, start, layers, gradient, resistance, limit, strength, rho = np.broadcast_arrays(
         time / clock_factor(clock, depth), init, depth, gradient, resistance, limit, covariance, regression
     )
@@ -159,17 +138,11 @@ def strength_at(
 
 
 def _timed(
-    strength: Positives,
-    init: Positives,
-    depth: Depths,
-    covariance: Covariance,
-    regression: Regression,
-    objective: Objective,
-    clock: Clock,
-    predictor_depth: Depths,
-) -> Timed:
-    gradient, resistance = exponents(depth, objective=objective, predictor_depth=predictor_depth)
-    limit = asymptote(depth, regression, objective=objective, predictor_depth=predictor_depth)
+    strength: Positives, init: Positives, depth: Depths, covariance: Covariance, regression: Regression,
+    objective: Objective, clock: Clock,
+) -> Timed:  # fmt: skip
+    gradient, resistance = exponents(depth, objective=objective)
+    limit = asymptote(depth, regression, objective=objective)
     end, start, layers, gradient, resistance, limit, feature, rho = np.broadcast_arrays(
         strength, init, depth, gradient, resistance, limit, covariance, regression
     )

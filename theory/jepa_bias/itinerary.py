@@ -39,34 +39,16 @@ def permanent_order(
 
 @guarded
 def itinerary(
-    covariance: FeatureCovariances,
-    regression: FeatureRegressions,
-    depth: Count,
-    init: Positive,
-    fraction: Fraction,
-    misalignment: Fraction,
-    *,
-    objective: Objective,
-    clock: Clock,
-    offset: float = 0.0,
-) -> list[Event]:
+    covariance: FeatureCovariances, regression: FeatureRegressions, depth: Count, init: Positive, fraction: Fraction,
+    misalignment: Fraction, *, objective: Objective, clock: Clock, offset: float = 0.0,
+) -> list[Event]:  # fmt: skip
     """What is learned, unlearned and relearned, and when, from an aligned start but for a misalignment delta.
 
     An approximation: every feature follows the scalar dynamics in a latent unit of its own; the amplitude with which
     the unit of a learned feature reads an unlearned one starts at delta e^(-c), grows at the `saddle_rate` of the pair
     while this lasts, and at one the two units exchange their features. Crossings of p = `fraction` of the asymptotes
-    are listed in order of time; a displaced feature and its successor cross at the same instant.
-
-    Args:
-        covariance: lambda.
-        regression: rho.
-        depth: L, layers of the encoder.
-        init: epsilon.
-        fraction: p.
-        misalignment: delta, of all pairs.
-        objective: jepa or mae.
-        clock: of the times of the events.
-        offset: c, see `misalignment_offset`.
+    are listed in order of time, on the given clock; a displaced feature and its successor cross at the same instant.
+    `misalignment` is the delta of all pairs, `offset` their c, see `misalignment_offset`.
     """
     lowest = min(0.0, np.log(misalignment) - offset)
     targets = fraction * asymptote(depth, regression, objective=objective)
@@ -95,14 +77,9 @@ def itinerary(
             continue
         loser, winner = (int(index) for index in np.unravel_index(np.nanargmin(leaks), leaks.shape))
         reached = strength_at(
-            now - since[winner],
-            carried[winner],
-            depth,
-            covariance[winner],
-            regression[winner],
-            objective=objective,
-            clock=clock,
-        )
+            now - since[winner], carried[winner], depth, covariance[winner], regression[winner],
+            objective=objective, clock=clock,
+        )  # fmt: skip
         events.append(Event(now, loser, "unlearned"))
         learned[loser] = False
         since[loser], carried[loser] = now, float(reached)

@@ -45,24 +45,12 @@ _SMALLEST_LOG_START = -30.0  # of s_0: there Phi - 1 is below 1e-12
 
 @guarded
 def order_boundary(
-    depth: Depths,
-    init: Positives,
-    fraction: Fractions,
-    rho_1: Regression,
-    rho_2: Regression,
+    depth: Depths, init: Positives, fraction: Fractions, rho_1: Regression, rho_2: Regression,
     objective: Objective = "jepa",
-) -> Float[np.ndarray, "..."]:
+) -> Float[np.ndarray, "..."]:  # fmt: skip
     """Phi_L(epsilon, p; rho_1, rho_2) = lambda t*(rho_1) / (lambda t*(rho_2)): feature 2 comes first iff kappa < Phi.
 
-    NaN where either feature starts at or above p times its asymptote. All arguments broadcast.
-
-    Args:
-        depth: L, layers of the encoder.
-        init: epsilon, of both features.
-        fraction: p.
-        rho_1: of the feature with the larger covariance.
-        rho_2: of the other.
-        objective: jepa or mae.
+    `init` is the epsilon of both. NaN where either starts at or above p times its asymptote. All arguments broadcast.
 
     >>> order_boundary(2, [1e-2, 1e-4, 1e-6], 0.5, 0.5, 1.0).round(4).tolist()
     [1.1821, 1.0157, 1.0015]
@@ -121,13 +109,9 @@ def init_threshold(
 
 @guarded
 def limit_order(
-    covariance: FeatureCovariances,
-    regression: FeatureRegressions,
-    depth: Count,
-    fraction: Fraction,
-    *,
+    covariance: FeatureCovariances, regression: FeatureRegressions, depth: Count, fraction: Fraction, *,
     objective: Objective,
-) -> Int[np.ndarray, " features"]:
+) -> Int[np.ndarray, " features"]:  # fmt: skip
     """Indices of the features, first learned first, as epsilon -> 0: by decreasing lambda, for both objectives.
 
     Equal covariances are told apart by rho: JEPA takes the larger first; MAE takes the larger first where p exceeds
@@ -202,13 +186,9 @@ def sign_threshold(depth: Annotated[int, Interval(2, 10**12, why="there p* is 2 
 
 
 def _boundary(
-    depth: Depths,
-    log_init: Reals | Floats,
-    fraction: Fractions,
-    rho_1: Regression,
-    rho_2: Regression,
+    depth: Depths, log_init: Reals | Floats, fraction: Fractions, rho_1: Regression, rho_2: Regression,
     objective: Objective,
-) -> Floats:
+) -> Floats:  # fmt: skip
     time_1, _ = _scaled_time(depth, log_init, fraction, rho_1, objective)
     time_2, _ = _scaled_time(depth, log_init, fraction, rho_2, objective)
     return time_1 / time_2

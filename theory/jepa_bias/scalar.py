@@ -1,10 +1,10 @@
 """The scalar dynamics to which one feature of an aligned, balanced deep linear network reduces.
 
 Littwin et al. 2024 (arXiv 2407.03475), equations (7) and (8) as quoted by a public formalisation; derived here, with
-the general exponents. `strength` is w-bar, the singular value of the encoder W_L ... W_1 on the feature, and
-w = w-bar^(1/L) that of each layer; `covariance` is lambda, `regression` rho = lambda / sigma^2, `depth` L the encoder's
-and `predictor_depth` M that of the predictor (JEPA) or decoder (MAE), one in the paper. All arguments broadcast. On the
-"flow" clock time is that of the gradient flow; the "paper" clock runs L times faster, t_paper = L t_flow.
+the exponents. `strength` is w-bar, the singular value of the encoder W_L ... W_1 on the feature, and w = w-bar^(1/L)
+that of each layer; `covariance` is lambda, `regression` rho = lambda / sigma^2 and `depth` the encoder's L; the
+predictor (JEPA) or decoder (MAE) has one layer. All arguments broadcast. On the "flow" clock time is that of the
+gradient flow; the "paper" clock runs L times faster, t_paper = L t_flow.
 """
 
 import numpy as np
@@ -15,86 +15,62 @@ from theory_on_trial.contract import guarded
 
 
 @guarded
-def exponents(
-    depth: Depths, *, objective: Objective, predictor_depth: Depths = 1
-) -> tuple[Int[np.ndarray, "..."], Int[np.ndarray, "..."]]:
-    """(a, b) of the per-layer flow w' = w^a (lambda - w^b sigma^2).
+def exponents(depth: Depths, *, objective: Objective) -> tuple[Int[np.ndarray, "..."], Int[np.ndarray, "..."]]:
+    """(a, b) of the per-layer flow w' = w^a (lambda - w^b sigma^2): (2L, 1) for JEPA, (L, L + 1) for MAE.
 
-    (2L + M - 1, M) for JEPA, (L + M - 1, L + M) for MAE; with one predictor layer (2L, 1) and (L, L + 1). Derived here
-    from the gradient of each of the L + M factors.
+    From the gradient of each of the L + 1 factors.
     """
-    layers, predictor = np.broadcast_arrays(depth, predictor_depth)
-    if objective == "jepa":
-        return np.asarray(2 * layers + predictor - 1), predictor
-    return np.asarray(layers + predictor - 1), np.asarray(layers + predictor)
+    layers = np.asarray(depth)
+    return (2 * layers, np.ones_like(layers)) if objective == "jepa" else (layers, layers + 1)
 
 
 @guarded
 def layer_velocity(
-    weight: NonNegatives,
-    depth: Depths,
-    covariance: Covariance,
-    regression: Regression,
-    *,
-    objective: Objective,
-    clock: Clock,
-    predictor_depth: Depths = 1,
-) -> Float[np.ndarray, "..."]:
-    """dw/dt = w^a (lambda - w^b lambda / rho) of the singular value w = `weight` of one layer, flow clock.
+    weight: NonNegatives, depth: Depths, covariance: Covariance, regression: Regression, *,
+    objective: Objective, clock: Clock,
+) -> Float[np.ndarray, "..."]:  # fmt: skip
+    """dw/dt of the singular value w = `weight` of one layer, flow clock; divided by L on the paper's.
 
-    On the paper clock divided by L. With M = 1: w^(2L) (lambda - w sigma^2) for JEPA, w^L (lambda - w^(L+1) sigma^2)
-    for MAE.
+    w^(2L) (lambda - w sigma^2) for JEPA, w^L (lambda - w^(L+1) sigma^2) for MAE.
     """
-    gradient, resistance = exponents(depth, objective=objective, predictor_depth=predictor_depth)
+    gradient, resistance = exponents(depth, objective=objective)
     rate = covariance * weight**gradient * (1 - weight**resistance / regression)
     return np.asarray(rate / clock_factor(clock, depth))
 
 
 @guarded
 def velocity(
-    strength: NonNegatives,
-    depth: Depths,
-    covariance: Covariance,
-    regression: Regression,
-    *,
-    objective: Objective,
-    clock: Clock,
-    predictor_depth: Depths = 1,
-) -> Float[np.ndarray, "..."]:
+    strength: NonNegatives, depth: Depths, covariance: Covariance, regression: Regression, *,
+    objective: Objective, clock: Clock,
+) -> Float[np.ndarray, "..."]:  # fmt: skip
     """Rate of change of w-bar = `strength`: equations (7) and (8) on the paper clock, L times them on the flow's.
 
-    JEPA: lambda w-bar^(3 - 1/L) - (lambda / rho) w-bar^3; MAE: lambda w-bar^(2 - 1/L) - (lambda / rho) w-bar^3 (M = 1).
+    JEPA: lambda w-bar^(3 - 1/L) - (lambda / rho) w-bar^3; MAE: lambda w-bar^(2 - 1/L) - (lambda / rho) w-bar^3.
     """
     weight = strength ** (1 / depth)
-    rate = layer_velocity(
-        weight, depth, covariance, regression, objective=objective, clock=clock, predictor_depth=predictor_depth
-    )
+    rate = layer_velocity(weight, depth, covariance, regression, objective=objective, clock=clock)
     return np.asarray(depth * weight ** (depth - 1) * rate)
 
 
 @guarded
-def asymptote(
-    depth: Depths, regression: Regression, *, objective: Objective, predictor_depth: Depths = 1
-) -> Float[np.ndarray, "..."]:
-    """w-bar(infinity) = rho^(L/b): rho^L for JEPA, rho^(L/(L+1)) for MAE (M = 1); the same for every lambda.
+def asymptote(depth: Depths, regression: Regression, *, objective: Objective) -> Float[np.ndarray, "..."]:
+    """w-bar(infinity) = rho^(L/b): rho^L for JEPA, rho^(L/(L+1)) for MAE; the same for every lambda.
 
     >>> asymptote(2, [0.5, 1.0], objective="jepa").tolist()
     [0.25, 1.0]
     """
-    _, resistance = exponents(depth, objective=objective, predictor_depth=predictor_depth)
+    _, resistance = exponents(depth, objective=objective)
     return np.asarray(regression ** (depth / resistance))
 
 
 @guarded
-def end_to_end_asymptote(
-    depth: Depths, regression: Regression, *, objective: Objective, predictor_depth: Depths = 1
-) -> Float[np.ndarray, "..."]:
-    """Limit of the end-to-end map V W-bar on the feature, rho^((L+M)/b): rho^(L+1) for JEPA (M = 1), rho for MAE.
+def end_to_end_asymptote(depth: Depths, regression: Regression, *, objective: Objective) -> Float[np.ndarray, "..."]:
+    """Limit of the end-to-end map V W-bar on the feature, rho^((L+1)/b): rho^(L+1) for JEPA, rho for MAE.
 
     Similar features, different spectra: JEPA shrinks a feature with rho < 1 by another rho^L.
     """
-    _, resistance = exponents(depth, objective=objective, predictor_depth=predictor_depth)
-    return np.asarray(regression ** ((depth + predictor_depth) / resistance))
+    _, resistance = exponents(depth, objective=objective)
+    return np.asarray(regression ** ((depth + 1) / resistance))
 
 
 def clock_factor(clock: Clock, depth: Depths) -> Depths:

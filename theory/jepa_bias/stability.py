@@ -41,15 +41,9 @@ class StabilityMap(NamedTuple):
 
 @guarded
 def saddle_rate(
-    depth: Depths,
-    covariance_learned: Covariance,
-    regression_learned: Regression,
-    covariance_new: Covariance,
-    regression_new: Regression,
-    *,
-    objective: Objective,
-    clock: Clock,
-) -> Float[np.ndarray, "..."]:
+    depth: Depths, covariance_learned: Covariance, regression_learned: Regression, covariance_new: Covariance,
+    regression_new: Regression, *, objective: Objective, clock: Clock,
+) -> Float[np.ndarray, "..."]:  # fmt: skip
     """Rate at which a latent unit that has learned feature j starts to read i: where positive, i displaces j.
 
     JEPA: mu = rho_j^(2L-1) sigma_i^2 (rho_i - rho_j). MAE, with omega = rho_j^(2/(L+1)): the larger root
@@ -73,36 +67,20 @@ def saddle_rate(
 
 @guarded
 def saddle_rates(
-    learned: Learned,
-    covariance: FeatureCovariances,
-    regression: FeatureRegressions,
-    depth: Count,
-    *,
-    objective: Objective,
-    clock: Clock,
-) -> Float[np.ndarray, "features features"]:
+    learned: Learned, covariance: FeatureCovariances, regression: FeatureRegressions, depth: Count, *,
+    objective: Objective, clock: Clock,
+) -> Float[np.ndarray, "features features"]:  # fmt: skip
     """`saddle_rate` of every pair: entry (j, i) for j learned and i not; NaN elsewhere."""
-    rates = saddle_rate(
-        depth,
-        covariance[:, None],
-        regression[:, None],
-        covariance[None],
-        regression[None],
-        objective=objective,
-        clock=clock,
-    )
+    kept, new = (covariance[:, None], regression[:, None]), (covariance[None], regression[None])
+    rates = saddle_rate(depth, *kept, *new, objective=objective, clock=clock)
     return np.where(learned[:, None] & ~learned[None], rates, np.nan)
 
 
 @guarded
 def is_stable(
-    learned: Learned,
-    covariance: FeatureCovariances,
-    regression: FeatureRegressions,
-    depth: Count,
-    *,
+    learned: Learned, covariance: FeatureCovariances, regression: FeatureRegressions, depth: Count, *,
     objective: Objective,
-) -> bool:
+) -> bool:  # fmt: skip
     """Whether nothing grows exponentially out of the state: no learned feature is displaced by one that is not.
 
     From L = 2 on (and for JEPA at L = 1) unlearned features grow algebraically, which does not count; MAE at L = 1
@@ -149,14 +127,9 @@ def full_fixed_point_rates(
 
 @guarded
 def largest_stable_step(
-    covariance: FeatureCovariances,
-    regression: FeatureRegressions,
-    depth: Count,
-    *,
-    objective: Objective,
-    clock: Clock,
-    method: Literal["euler", "rk4"],
-) -> float:
+    covariance: FeatureCovariances, regression: FeatureRegressions, depth: Count, *,
+    objective: Objective, clock: Clock, method: Literal["euler", "rk4"],
+) -> float:  # fmt: skip
     """Largest step with which gradient descent ("euler") or classical Runge-Kutta stays at the full fixed point.
 
     2, respectively 2.785..., over the largest of `full_fixed_point_rates`. Beyond it nothing need blow up: spurious
