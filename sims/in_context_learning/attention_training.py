@@ -28,19 +28,10 @@ class TrainedAttention(NamedTuple):
 
 @guarded(double=False)
 def train_linear_attention(
-    key: Key[Array, ""],
-    starts: Size,
-    *,
-    dimension: Size,
-    context: Size,
-    noise_std: Deviation = 0.0,
-    input_covariance: Covariance | None = None,
-    weight_covariance: Covariance | None = None,
-    start: Start = "positive",
-    steps: Size = 3000,
-    batch: Size = 512,
-    learning_rate: Rate = 1e-2,
-) -> TrainedAttention:
+    key: Key[Array, ""], starts: Size, *, dimension: Size, context: Size, noise_std: Deviation = 0.0,
+    input_covariance: Covariance | None = None, weight_covariance: Covariance | None = None, start: Start = "positive",
+    steps: Size = 3000, batch: Size = 512, learning_rate: Rate = 1e-2,
+) -> TrainedAttention:  # fmt: skip
     """Train the layer of `attention_prediction` for wᵀx from several starts, each on fresh prompts of its own.
 
     Adam in float32, with a learning rate that falls to 0 along a cosine. A "positive" start has ½ as last entry of

@@ -35,16 +35,10 @@ GATE = 10.0
 
 @guarded(double=False)
 def compile_program(
-    instructions: Instructions,
-    *,
-    registers: Size,
-    positions: Size,
-    scales: Scales | Literal["automatic"] = "automatic",
-    input_bound: InputBound | None = None,
-    balanced: bool = True,
-    richardson: bool = False,
-    dtype: FloatType | None = None,
-) -> Network:
+    instructions: Instructions, *, registers: Size, positions: Size,
+    scales: Scales | Literal["automatic"] = "automatic", input_bound: InputBound | None = None, balanced: bool = True,
+    richardson: bool = False, dtype: FloatType | None = None,
+) -> Network:  # fmt: skip
     """The transformer that runs the program: as many decoder layers as instructions.
 
     Args:

@@ -17,13 +17,9 @@ from theory_on_trial.contract import ANY_NUMBER, Natural, guarded, require
 
 @guarded(double=False)
 def prompt_error(
-    instructions: Instructions,
-    state: Annotated[State, ANY_NUMBER],
-    answer: tuple[Natural, Natural],
-    scales: Scales,
-    dtype: FloatType = np.float64,
-    **options: Unpack[Choices],
-) -> Float[np.ndarray, "*batch"]:
+    instructions: Instructions, state: Annotated[State, ANY_NUMBER], answer: tuple[Natural, Natural], scales: Scales,
+    dtype: FloatType = np.float64, **options: Unpack[Choices],
+) -> Float[np.ndarray, "*batch"]:  # fmt: skip
     """A bound on the error of the answer to given prompts, to first order in the errors of the layers.
 
     `state` holds all registers at the start, of one prompt or a batch; `answer` is (row, column). What a layer can add

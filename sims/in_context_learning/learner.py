@@ -60,16 +60,9 @@ class Transformer(eqx.Module):
 
     @guarded(double=False)
     def __init__(
-        self,
-        key: Key[Array, ""],
-        *,
-        dimension: ProgramSize,
-        examples: ProgramSize,
-        layers: ProgramSize,
-        width: ProgramSize,
-        heads: ProgramSize,
-        dtype: FloatType = jnp.float32,
-    ):
+        self, key: Key[Array, ""], *, dimension: ProgramSize, examples: ProgramSize, layers: ProgramSize,
+        width: ProgramSize, heads: ProgramSize, dtype: FloatType = jnp.float32,
+    ):  # fmt: skip
         """Draw the start: linear maps U(±1/√fan-in), as Equinox does, and positions N(0, 0.02²).
 
         Raises ValueError for a width that is no multiple of the number of heads.

@@ -103,13 +103,9 @@ def program_bounds(
 
 
 def automatic_scales(
-    instructions: Sequence[Instruction],
-    input_bound: Float[np.ndarray, "registers positions"],
-    *,
-    dtype: np.dtype,
-    richardson: bool = False,
-    balanced: bool = True,
-) -> Scales:
+    instructions: Sequence[Instruction], input_bound: Float[np.ndarray, "registers positions"], *, dtype: np.dtype,
+    richardson: bool = False, balanced: bool = True,
+) -> Scales:  # fmt: skip
     """Scales at the bottom of their U-shaped error curves, for magnitudes up to those of `program_bounds`.
 
     With u = 2^-53 (float64) and factors a, b with |a| + |b| <= A: the product scale of a layer balances the remainder

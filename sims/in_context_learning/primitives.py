@@ -82,15 +82,10 @@ def div(rows: Rows, divisor: Natural, target: Rows, *, least_divisor: Bound = 0.
 
 @guarded(double=False)
 def aff(
-    first: Rows,
-    second: Rows,
-    target: Rows,
-    first_matrix: Annotated[Float[np.ndarray, "target first"], MAY_BE_EMPTY],
+    first: Rows, second: Rows, target: Rows, first_matrix: Annotated[Float[np.ndarray, "target first"], MAY_BE_EMPTY],
     second_matrix: Annotated[Float[np.ndarray, "target second"], MAY_BE_EMPTY],
-    bias: Annotated[Float[np.ndarray, " target"], MAY_BE_EMPTY] | None = None,
-    *,
-    bound: Bound = np.inf,
-) -> Raw:
+    bias: Annotated[Float[np.ndarray, " target"], MAY_BE_EMPTY] | None = None, *, bound: Bound = np.inf,
+) -> Raw:  # fmt: skip
     """In every column W_1 h[first] + W_2 h[second] + b, with b = 0 if not given; an empty range (0, 0) reads nothing.
 
     Raises ValueError for matrices that do not fit the ranges.

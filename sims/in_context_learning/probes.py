@@ -80,16 +80,9 @@ def ols_targets(prompts: Prompts, prefix: Count) -> Float[Array, "count dimensio
 
 @guarded(double=False)
 def train_probe(
-    key: Key[Array, ""],
-    hidden: Float[AnyArray, "count positions width"],
-    targets: Float[AnyArray, "count outputs"],
-    *,
-    kind: ProbeKind,
-    probe_width: Size = 64,
-    steps: Size = 2000,
-    batch: Size = 64,
-    learning_rate: Rate = 1e-3,
-) -> TrainedProbe:
+    key: Key[Array, ""], hidden: Float[AnyArray, "count positions width"], targets: Float[AnyArray, "count outputs"], *,
+    kind: ProbeKind, probe_width: Size = 64, steps: Size = 2000, batch: Size = 64, learning_rate: Rate = 1e-3,
+) -> TrainedProbe:  # fmt: skip
     """Train a probe by Adam on the squared error, batches drawn with replacement, in the precision of `hidden`.
 
     Weights and losses are infinite or NaN where the descent diverges.

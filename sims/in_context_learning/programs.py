@@ -44,13 +44,9 @@ class Program(NamedTuple):
 
 @guarded(double=False)
 def gradient_step_program(
-    dimension: ProgramSize,
-    step: float,
-    regulariser: float,
-    start_weights: Float[AnyArray, "dim"],
-    *,
+    dimension: ProgramSize, step: float, regulariser: float, start_weights: Float[AnyArray, "dim"], *,
     printed_sign: bool = False,
-) -> Program:
+) -> Program:  # fmt: skip
     """Theorem 1: one SGD step on the ridge loss of one example, applied to the query, in 9 layers and 4d + 3 registers.
 
     The answer is w' · x_2 with w' = w - 2α (x_1 x_1ᵀ w - x_1 y_1 + λ w). `step` is α, `regulariser` λ,
@@ -261,14 +257,9 @@ class Prediction(NamedTuple):
 @guarded(double=False)
 @partial(jax.jit, static_argnames=("layer_norm", "form"))
 def predict(
-    network: Network,
-    inputs: Float[AnyArray, "prompts examples dim"],
-    labels: Float[AnyArray, "prompts examples"],
-    query: Float[AnyArray, "prompts dim"],
-    *,
-    layer_norm: LayerNormMode = "ideal",
-    form: GeluForm = "erf",
-) -> Prediction:
+    network: Network, inputs: Float[AnyArray, "prompts examples dim"], labels: Float[AnyArray, "prompts examples"],
+    query: Float[AnyArray, "prompts dim"], *, layer_norm: LayerNormMode = "ideal", form: GeluForm = "erf",
+) -> Prediction:  # fmt: skip
     """The answers of a compiled program: what its last instruction has written at the query.
 
     Values are infinite or NaN only where something was clipped.

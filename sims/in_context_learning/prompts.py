@@ -26,19 +26,10 @@ class Prompts(NamedTuple):
 
 @guarded(double=False)
 def sample_prompts(
-    key: Key[Array, ""],
-    count: Size,
-    examples: Size,
-    dimension: Size,
-    *,
-    noise_std: Deviation = 0.0,
-    weight_std: Deviation = 1.0,
-    weight_mean: ScalarLike = 0.0,
-    input_scale: ScalarLike = 1.0,
-    input_covariance: Covariance | None = None,
-    weight_covariance: Covariance | None = None,
-    dtype: FloatType = float,
-) -> Prompts:
+    key: Key[Array, ""], count: Size, examples: Size, dimension: Size, *, noise_std: Deviation = 0.0,
+    weight_std: Deviation = 1.0, weight_mean: ScalarLike = 0.0, input_scale: ScalarLike = 1.0,
+    input_covariance: Covariance | None = None, weight_covariance: Covariance | None = None, dtype: FloatType = float,
+) -> Prompts:  # fmt: skip
     """Draw `count` independent problems of `examples` labelled examples each, all Gaussian.
 
     Args:

@@ -14,13 +14,9 @@ HEIGHT = 1e-9  # of an event: smaller ones drown in the rounding of times 10^6 t
 
 
 def states_at(
-    velocity: Callable[[Any], Any],
-    start: Any,
-    times: Float[Array, "times"],
-    *,
-    method: Literal["implicit", "explicit"],
-    absolute: float | Float[Array, ""] = TOLERANCE,
-) -> Any:
+    velocity: Callable[[Any], Any], start: Any, times: Float[Array, "times"], *,
+    method: Literal["implicit", "explicit"], absolute: float | Float[Array, ""] = TOLERANCE,
+) -> Any:  # fmt: skip
     """The state (a pytree of arrays, here with a leading axis of times) at increasing times, from `start` at 0.
 
     `implicit` is Kvaerno's method of order 5, for stiff equations, `explicit` Dormand and Prince's of order 8; both

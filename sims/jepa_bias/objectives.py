@@ -16,14 +16,9 @@ from theory_on_trial.contract import guarded, require
 
 @guarded(double=False)
 def jepa_loss(
-    parameters: Network,
-    Sigma_xx: SecondMoment,
-    Sigma_yx: CrossMoment,
-    Sigma_yy: SecondMoment,
-    *,
-    stop_gradient: bool = True,
-    target_encoder: Matrix | None = None,
-) -> Float[Array, ""]:
+    parameters: Network, Sigma_xx: SecondMoment, Sigma_yx: CrossMoment, Sigma_yy: SecondMoment, *,
+    stop_gradient: bool = True, target_encoder: Matrix | None = None,
+) -> Float[Array, ""]:  # fmt: skip
     """½ E|V W̄ x - SG(T y)|², with T = W̄ or, where given, the target encoder (such as a moving average of W̄).
 
     `stop_gradient` says whether the target counts as a constant in derivatives, as in JEPA. `ValueError` for
@@ -54,15 +49,9 @@ def mae_loss(
 
 @guarded(double=False)
 def gradients(
-    parameters: Network,
-    Sigma_xx: SecondMoment,
-    Sigma_yx: CrossMoment,
-    objective: Objective,
-    *,
-    stop_gradient: bool = True,
-    Sigma_yy: SecondMoment | None = None,
-    target_encoder: Matrix | None = None,
-) -> Parameters:
+    parameters: Network, Sigma_xx: SecondMoment, Sigma_yx: CrossMoment, objective: Objective, *,
+    stop_gradient: bool = True, Sigma_yy: SecondMoment | None = None, target_encoder: Matrix | None = None,
+) -> Parameters:  # fmt: skip
     """The gradient of the loss by hand: E W̄ᵀ for V, and (W_L..W_{a+1})ᵀ Vᵀ E (W_{a-1}..W_1)ᵀ for W_a.
 
     E = V W̄ Σ_xx - T Σ_yx, where T is W̄ or the target encoder for JEPA and I for MAE. Without the stop-gradient the
@@ -97,15 +86,9 @@ def gradients(
 
 @guarded(double=False)
 def autodiff_gradients(
-    parameters: Network,
-    Sigma_xx: SecondMoment,
-    Sigma_yx: CrossMoment,
-    Sigma_yy: SecondMoment,
-    objective: Objective,
-    *,
-    stop_gradient: bool = True,
-    target_encoder: Matrix | None = None,
-) -> Parameters:
+    parameters: Network, Sigma_xx: SecondMoment, Sigma_yx: CrossMoment, Sigma_yy: SecondMoment, objective: Objective, *,
+    stop_gradient: bool = True, target_encoder: Matrix | None = None,
+) -> Parameters:  # fmt: skip
     """The gradient of `jepa_loss` or `mae_loss` by reverse-mode autodiff, through a real stop-gradient.
 
     Arguments and errors as `jepa_loss`.

@@ -17,16 +17,9 @@ Embeddings = Annotated[Float[AnyArray, "samples dim"], SAMPLES]
 
 @guarded(double=False)
 def vicreg_loss(
-    Z: Embeddings,
-    Z_prime: Embeddings,
-    *,
-    invariance: Number = 25.0,
-    variance: Number = 25.0,
-    covariance: Number = 1.0,
-    target_deviation: Number = 1.0,
-    floor: Annotated[Number, NON_NEGATIVE] = 1e-4,
-    mean_of_branches: bool = False,
-) -> Float[Array, ""]:
+    Z: Embeddings, Z_prime: Embeddings, *, invariance: Number = 25.0, variance: Number = 25.0, covariance: Number = 1.0,
+    target_deviation: Number = 1.0, floor: Annotated[Number, NON_NEGATIVE] = 1e-4, mean_of_branches: bool = False,
+) -> Float[Array, ""]:  # fmt: skip
     """λ s(Z, Z') + μ (v(Z) + v(Z')) + ν (c(Z) + c(Z')).
 
     s is the mean over samples of |z - z'|², v(Z) = mean_j max(0, γ - √(Var z_j + ε)) and c(Z) = Σ_{i≠j} C_ij² / d, with

@@ -20,16 +20,9 @@ Operators = Annotated[Float[AnyArray, "atoms dim dim"], USABLE_SCALE]
 
 @guarded(double=False)
 def fit_masks(
-    features: Points,
-    labels: Labels,
-    masks: Masks,
-    probabilities: Masses,
-    mask_labels: Nodes,
-    *,
-    iterations: Iterations = EVALUATIONS,
-    tolerance: Tolerance = TOLERANCE,
-    ridge: Ridge = 0.0,
-) -> Fit:
+    features: Points, labels: Labels, masks: Masks, probabilities: Masses, mask_labels: Nodes, *,
+    iterations: Iterations = EVALUATIONS, tolerance: Tolerance = TOLERANCE, ridge: Ridge = 0.0,
+) -> Fit:  # fmt: skip
     """Minimise the expected empirical mask loss: z = w·(M x_i + (1-M) x_j), ỹ = λ_M y_i + (1-λ_M) y_j.
 
     Masks M have `probabilities` and label weights λ_M = `mask_labels` (usually the mean of M). The loss is
@@ -48,17 +41,9 @@ def fit_masks(
 
 @guarded(double=False)
 def fit_affine(
-    features: Points,
-    labels: Labels,
-    first: Operators,
-    second: Operators,
-    probabilities: Masses,
-    mixing: Nodes,
-    *,
-    iterations: Iterations = EVALUATIONS,
-    tolerance: Tolerance = TOLERANCE,
-    ridge: Ridge = 0.0,
-) -> Fit:
+    features: Points, labels: Labels, first: Operators, second: Operators, probabilities: Masses, mixing: Nodes, *,
+    iterations: Iterations = EVALUATIONS, tolerance: Tolerance = TOLERANCE, ridge: Ridge = 0.0,
+) -> Fit:  # fmt: skip
     """Minimise the expected empirical loss of mixtures A x_i + B x_j, labels λ y_i + (1-λ) y_j.
 
     The atoms of the law of (A, B, λ) are `first`, `second` and `mixing`; the rest is as in `fit_masks`.

@@ -88,16 +88,9 @@ def _converged(fit):
 
 @guarded(double=False)
 def angle_curve(
-    keys: Key[Array, "cells"],
-    separabilities: Separabilities,
-    mean: Mean,
-    factor: Factor,
-    target: Target,
-    *learner_arguments: Float[AnyArray, "..."] | ScalarLike,
-    n: Size,
-    learner: Learner,
-    labels: LabelLaw = "balanced",
-) -> Float[Array, "cells"]:
+    keys: Key[Array, "cells"], separabilities: Separabilities, mean: Mean, factor: Factor, target: Target,
+    *learner_arguments: Float[AnyArray, "..."] | ScalarLike, n: Size, learner: Learner, labels: LabelLaw = "balanced",
+) -> Float[Array, "cells"]:  # fmt: skip
     """1 - cos between `target` (one for all cells or one per cell) and what `learner` finds on one `pair_sample`.
 
     A cell is a key and a κ. n, learner and labels are static: one program is compiled for each of them, whatever the

@@ -37,14 +37,9 @@ def covariance_factor(covariance: Covariance) -> Float[AnyArray, "dim dim"]:
 
 @guarded(double=False)
 def pair_sample(
-    key: Key[Array, ""],
-    n: Size,
-    mean: Mean,
-    factor: Factor,
-    separability: Separability,
-    *,
+    key: Key[Array, ""], n: Size, mean: Mean, factor: Factor, separability: Separability, *,
     labels: LabelLaw = "balanced",
-) -> PairSample:
+) -> PairSample:  # fmt: skip
     """Draw n points x ~ N((2y-1) μ, Σ/κ), Σ = F Fᵀ with F = `factor`, κ = `separability`.
 
     Labels are either half ones, then half zeros ("balanced", n even), or n fair coins given that both sides come up

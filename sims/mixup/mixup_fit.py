@@ -17,16 +17,9 @@ from theory_on_trial.contract import guarded, is_traced, require
 
 @guarded(double=False)
 def fit_mixup(
-    features: Points,
-    labels: Labels,
-    nodes: Nodes,
-    weights: Masses,
-    input_weights: InputWeights,
-    *,
-    iterations: Iterations = EVALUATIONS,
-    tolerance: Tolerance = TOLERANCE,
-    ridge: Ridge = 0.0,
-) -> Fit:
+    features: Points, labels: Labels, nodes: Nodes, weights: Masses, input_weights: InputWeights, *,
+    iterations: Iterations = EVALUATIONS, tolerance: Tolerance = TOLERANCE, ridge: Ridge = 0.0,
+) -> Fit:  # fmt: skip
     """Minimise the expected empirical Mixup loss, the mixing weight averaged over its law for every ordered pair.
 
     (1/n²) Σ_ij Σ_k p_k [log(1 + e^z) - ỹ z] + ½ ridge |w|², with z = w·(g_k x_i + (1-g_k) x_j) and
@@ -54,16 +47,10 @@ def fit_mixup(
 
 @guarded(double=False)
 def fit_mixup_sampled(
-    key: Key[Array, ""],
-    features: Points,
-    labels: Labels,
-    draw: Callable[[Array, tuple[int, int]], Array],
-    *,
-    input_weight: Callable[[Array], Array] = lambda mixing: mixing,
-    iterations: Iterations = EVALUATIONS,
-    tolerance: Tolerance = TOLERANCE,
-    ridge: Ridge = 0.0,
-) -> Fit:
+    key: Key[Array, ""], features: Points, labels: Labels, draw: Callable[[Array, tuple[int, int]], Array], *,
+    input_weight: Callable[[Array], Array] = lambda mixing: mixing, iterations: Iterations = EVALUATIONS,
+    tolerance: Tolerance = TOLERANCE, ridge: Ridge = 0.0,
+) -> Fit:  # fmt: skip
     """Minimise the empirical Mixup loss with one λ_ij per ordered pair, drawn by `draw(key, shape)`.
 
     `input_weight` is the map g of λ. For Beta(α, α): `lambda key, shape: jax.random.beta(key, α, α, shape)`.

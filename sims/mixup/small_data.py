@@ -63,17 +63,13 @@ def digit_pair(first: Digit = 3, second: Digit = 8) -> Digits:
 
 @guarded(double=False)
 def augmentation_accuracies(
-    keys: Key[Array, "keys"],
-    features: Annotated[Float[AnyArray, "points dim"], USABLE_SCALE],
-    labels: Annotated[Float[AnyArray, "points"], BINARY],
-    n: Annotated[int, Interval(2, LONGEST)],
-    ridge: Annotated[ScalarLike, POSITIVE],
-    nodes: Nodes,
-    weights: Masses,
+    keys: Key[Array, "keys"], features: Annotated[Float[AnyArray, "points dim"], USABLE_SCALE],
+    labels: Annotated[Float[AnyArray, "points"], BINARY], n: Annotated[int, Interval(2, LONGEST)],
+    ridge: Annotated[ScalarLike, POSITIVE], nodes: Nodes, weights: Masses,
     masks: Annotated[Float[AnyArray, "masks dim"], BINARY],
     probabilities: Annotated[Float[AnyArray, "masks"], PROBABILITIES],
     mask_labels: Annotated[Float[AnyArray, "masks"], UNIT_INTERVAL],
-) -> Accuracies:
+) -> Accuracies:  # fmt: skip
     """Train on n of the points, half of either class, and classify all others: without and with augmentation.
 
     Three ridge-regularised logistic regressions without bias on the same points: plain, Mixup with g(λ) = λ and the

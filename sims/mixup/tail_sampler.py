@@ -102,14 +102,9 @@ def tail_direction(
 
 @guarded(double=False)
 def certified_tail_directions(
-    key: Key[Array, ""],
-    log_n: LogSampleSize,
-    mean: Mean,
-    factor: Factor,
-    separability: Separability,
-    n_kept: Kept,
+    key: Key[Array, ""], log_n: LogSampleSize, mean: Mean, factor: Factor, separability: Separability, n_kept: Kept,
     runs: Kept,
-) -> CertifiedDirections:
+) -> CertifiedDirections:  # fmt: skip
     """`tail_direction` of `runs` samples; where the certificate fails, the sample is continued to twice the points.
 
     A sample that fails is neither dropped nor replaced by another one, either of which would bias the law: it is drawn

@@ -66,13 +66,9 @@ def lda_error(
 
 @guarded(double=False)
 def efron_pair(
-    key: Key[Array, ""],
-    n_samples: MaxSamples,
-    distance: Distance,
-    n_features: Annotated[int, Interval(1, LONGEST)],
-    *,
+    key: Key[Array, ""], n_samples: MaxSamples, distance: Distance, n_features: Annotated[int, Interval(1, LONGEST)], *,
     labels: LabelScheme = "random",
-) -> Float[Array, "2"]:
+) -> Float[Array, "2"]:  # fmt: skip
     """Excess errors over the best rule of (LDA, unpenalised logistic regression), both fitted to one data set.
 
     Two classes of unit covariance at ±Δ/2 on the first axis, Δ = `distance`; LDA has the intercept log(m_1/m_0). The

@@ -34,15 +34,9 @@ from theory_on_trial.contract import guarded, require, require_room
 
 @guarded(double=False)
 def naive_bayes_errors(
-    key: Key[Array, ""],
-    sizes: Sizes,
-    means: Means,
-    variances: Variances,
-    *,
-    labels: LabelScheme = "balanced",
-    var_floor: VarianceFloor = 1e-9,
-    points: Points | None = None,
-) -> Float[Array, "sizes"]:
+    key: Key[Array, ""], sizes: Sizes, means: Means, variances: Variances, *, labels: LabelScheme = "balanced",
+    var_floor: VarianceFloor = 1e-9, points: Points | None = None,
+) -> Float[Array, "sizes"]:  # fmt: skip
     """Error of naive Bayes trained on m samples of independent Gaussian features, for every m in `sizes`.
 
     Class counts, then sufficient statistics from their exact laws, then the exact conditional error: no data, and a
@@ -67,17 +61,10 @@ def naive_bayes_errors(
 
 @guarded(double=False)
 def logistic_errors(
-    key: Key[Array, ""],
-    sizes: Sizes,
-    means: Means,
-    covariance: DefiniteCovariance,
-    *,
-    max_samples: MaxSamples,
-    inverse_ridge: InverseRidge = 1.0,
-    tolerance: Tolerance = 1e-7,
-    labels: LabelScheme = "balanced",
+    key: Key[Array, ""], sizes: Sizes, means: Means, covariance: DefiniteCovariance, *, max_samples: MaxSamples,
+    inverse_ridge: InverseRidge = 1.0, tolerance: Tolerance = 1e-7, labels: LabelScheme = "balanced",
     points: Points | None = None,
-) -> Float[Array, "sizes"]:
+) -> Float[Array, "sizes"]:  # fmt: skip
     """Error of ridge logistic regression trained on the first m rows of one data set, for every m in `sizes`.
 
     One data set of `max_samples` rows per key; a prefix is a weight of zeros and ones, and each fit starts from the
@@ -95,16 +82,9 @@ def logistic_errors(
 
 @guarded(double=False)
 def nested_naive_bayes_errors(
-    key: Key[Array, ""],
-    sizes: Sizes,
-    means: Means,
-    covariance: DefiniteCovariance,
-    *,
-    max_samples: MaxSamples,
-    labels: LabelScheme = "balanced",
-    var_floor: VarianceFloor = 1e-9,
-    points: Points | None = None,
-) -> Float[Array, "sizes"]:
+    key: Key[Array, ""], sizes: Sizes, means: Means, covariance: DefiniteCovariance, *, max_samples: MaxSamples,
+    labels: LabelScheme = "balanced", var_floor: VarianceFloor = 1e-9, points: Points | None = None,
+) -> Float[Array, "sizes"]:  # fmt: skip
     """Error of naive Bayes trained on the first m rows of the data set of `logistic_errors`, for every m in `sizes`.
 
     For features that are correlated (which naive Bayes ignores), and where sizes shall share their noise.
@@ -117,18 +97,10 @@ def nested_naive_bayes_errors(
 
 @guarded(double=False)
 def paired_errors(
-    key: Key[Array, ""],
-    sizes: Sizes,
-    means: Means,
-    covariance: DefiniteCovariance,
-    *,
-    max_samples: MaxSamples,
-    inverse_ridge: InverseRidge = 1.0,
-    tolerance: Tolerance = 1e-7,
-    labels: LabelScheme = "balanced",
-    var_floor: VarianceFloor = 1e-9,
-    points: Points | None = None,
-) -> Float[Array, "sizes 2"]:
+    key: Key[Array, ""], sizes: Sizes, means: Means, covariance: DefiniteCovariance, *, max_samples: MaxSamples,
+    inverse_ridge: InverseRidge = 1.0, tolerance: Tolerance = 1e-7, labels: LabelScheme = "balanced",
+    var_floor: VarianceFloor = 1e-9, points: Points | None = None,
+) -> Float[Array, "sizes 2"]:  # fmt: skip
     """Errors of (naive Bayes, logistic regression) trained on the same prefixes of one data set.
 
     The columns are `nested_naive_bayes_errors` and `logistic_errors` of the same key.
@@ -143,17 +115,10 @@ def paired_errors(
 
 @guarded(double=False)
 def split_errors(
-    key: Key[Array, ""],
-    features: Features,
-    labels: Labels,
-    n_classes: Classes,
-    sizes: Sizes,
-    *,
-    max_samples: MaxSamples,
-    inverse_ridge: InverseRidge = 1.0,
-    tolerance: Tolerance = 1e-7,
+    key: Key[Array, ""], features: Features, labels: Labels, n_classes: Classes, sizes: Sizes, *,
+    max_samples: MaxSamples, inverse_ridge: InverseRidge = 1.0, tolerance: Tolerance = 1e-7,
     var_floor: VarianceFloor = 1e-9,
-) -> Float[Array, "sizes 2"]:
+) -> Float[Array, "sizes 2"]:  # fmt: skip
     """Test errors of (naive Bayes, logistic regression) on random splits of a data set, a split for every m in `sizes`.
 
     m rows without replacement train, drawn again until every class is among them, and all other rows test. Features

@@ -76,16 +76,10 @@ def rotate(features: Float[AnyArray, "rows features"]) -> Rotation:
 
 @guarded(double=False)
 def ridge_logistic(
-    features: Float[AnyArray, "samples features"],
-    labels: Labels,
-    n_classes: Classes,
-    *,
-    sample_weight: SampleWeight | None = None,
-    inverse_ridge: InverseRidge = 1.0,
-    tolerance: Tolerance = 1e-7,
-    start: FiniteRule | None = None,
-    max_iterations: Iterations = 5000,
-) -> LogisticFit:
+    features: Float[AnyArray, "samples features"], labels: Labels, n_classes: Classes, *,
+    sample_weight: SampleWeight | None = None, inverse_ridge: InverseRidge = 1.0, tolerance: Tolerance = 1e-7,
+    start: FiniteRule | None = None, max_iterations: Iterations = 5000,
+) -> LogisticFit:  # fmt: skip
     """Minimise ½|W|² + C Σ_j s_j log-loss_j over weights W and free intercepts b; C is `inverse_ridge`.
 
     K >= 3: log-loss_j = -log softmax(W x_j + b) at y_j, and all K vectors are penalised. K = 2: a single vector w with

@@ -45,13 +45,9 @@ def naive_bayes_rule(
 
 @guarded(double=False)
 def naive_bayes(
-    features: Features,
-    labels: Labels,
-    n_classes: Classes,
-    *,
-    sample_weight: SampleWeight | None = None,
+    features: Features, labels: Labels, n_classes: Classes, *, sample_weight: SampleWeight | None = None,
     var_floor: VarianceFloor = 1e-9,
-) -> LinearRule:
+) -> LinearRule:  # fmt: skip
     """Fit naive Bayes: priors m_k/m, class means, and pooled variances with divisor m plus `var_floor`.
 
     `sample_weight` counts each sample that often (zeros and ones pick a subset); every sample once by default.

@@ -40,16 +40,9 @@ def official_scan(
 
 @guarded(double=False)
 def official_logistic_scan(
-    key: Key[Array, ""],
-    means: Means,
-    variances: Variances,
-    n_classes: Classes,
-    target: Target,
-    *,
-    most: Most,
-    inverse_ridge: InverseRidge = 1.0,
-    tolerance: Tolerance = 1e-7,
-) -> Int[Array, ""]:
+    key: Key[Array, ""], means: Means, variances: Variances, n_classes: Classes, target: Target, *, most: Most,
+    inverse_ridge: InverseRidge = 1.0, tolerance: Tolerance = 1e-7,
+) -> Int[Array, ""]:  # fmt: skip
     """The same scan for ridge logistic regression: a fresh data set and a fit at every step.
 
     Raises as `official_scan`. A fit that does not converge counts as above the target. Source: as there.

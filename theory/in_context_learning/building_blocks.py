@@ -66,13 +66,9 @@ def layer_norm_division_factor(pad: Positive, divisor: float, row_sum: float, sq
 
 @guarded
 def best_pad(
-    length: Length,
-    magnitude: Positive,
-    row_sum: float,
-    squared_norm: NonNegative,
-    eps: Positive,
+    length: Length, magnitude: Positive, row_sum: float, squared_norm: NonNegative, eps: Positive,
     pads: Pads = "balanced",
-) -> float:
+) -> float:  # fmt: skip
     """Pad N that balances the leading error times the largest entry B = `magnitude` with the rounding eps N / L.
 
     L = `length` counts all rows: the pads are rounded in their last place, and LayerNorm subtracts the mean of that.

@@ -54,13 +54,9 @@ def zhang_rate(input_covariance: Definite, context_length: Count) -> float:
 
 @guarded
 def zhang_risk(
-    slope: Weights,
-    product_covariance: Covariance,
-    input_covariance: Definite,
-    training_length: Count,
-    test_length: Count,
-    linear_error: NonNegative = 0.0,
-) -> float:
+    slope: Weights, product_covariance: Covariance, input_covariance: Definite, training_length: Count,
+    test_length: Count, linear_error: NonNegative = 0.0,
+) -> float:  # fmt: skip
     """Squared error E (y_hat - y_q)^2 of the limit on test prompts of any law with x ~ N(0, Lambda). Theorem 4.2.
 
     a = `slope` = Lambda^-1 E[x y], Sigma = `product_covariance` = Cov(x y), and `linear_error` is the error

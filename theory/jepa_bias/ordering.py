@@ -147,14 +147,9 @@ def depth_cap(
 
 @guarded
 def greedy_excess(
-    depth: Count,
-    init: Annotated[Reals, Interval(0, 1, "()", why="the expansion is in small epsilon")],
-    rho_high: Regression,
-    rho_low: Regression,
-    *,
-    objective: Objective,
-    fraction: Fractions,
-) -> Float[np.ndarray, "..."]:
+    depth: Count, init: Annotated[Reals, Interval(0, 1, "()", why="the expansion is in small epsilon")],
+    rho_high: Regression, rho_low: Regression, *, objective: Objective, fraction: Fractions,
+) -> Float[np.ndarray, "..."]:  # fmt: skip
     """t*(rho_low) / t*(rho_high) - 1 at equal lambda to first order in epsilon; positive: the larger rho comes first.
 
     JEPA: (2L-1)/(2L-2) Delta epsilon^(1/L), Delta = 1/rho_low - 1/rho_high, and Delta epsilon log(1/epsilon) at L = 1;

@@ -18,16 +18,9 @@ Embeddings = Annotated[Float[np.ndarray, "samples dim"], SAMPLES]
 
 @guarded
 def vicreg_loss(
-    first: Embeddings,
-    second: Embeddings,
-    *,
-    invariance: NonNegative = 25.0,
-    variance: NonNegative = 25.0,
-    covariance: NonNegative = 1.0,
-    target: NonNegative = 1.0,
-    epsilon: NonNegative = 1e-4,
-    halve_variance: bool = False,
-) -> float:
+    first: Embeddings, second: Embeddings, *, invariance: NonNegative = 25.0, variance: NonNegative = 25.0,
+    covariance: NonNegative = 1.0, target: NonNegative = 1.0, epsilon: NonNegative = 1e-4, halve_variance: bool = False,
+) -> float:  # fmt: skip
     """Loss of pairs of embeddings, with weights lambda, mu, nu and the `target` gamma of the deviations.
 
     The hinge is max(0, gamma - sqrt(Var + epsilon)), averaged over dimensions; the squared off-diagonal covariances are

@@ -109,13 +109,10 @@ def _common_direction(
 
 
 def _interval_errors(
-    weights: Float[np.ndarray, "classes features"],
-    intercepts: Float[np.ndarray, " classes"],
-    contenders: Int[np.ndarray, " contenders"],
-    means: Float[np.ndarray, "classes features"],
-    covariance: Covariance,
+    weights: Float[np.ndarray, "classes features"], intercepts: Float[np.ndarray, " classes"],
+    contenders: Int[np.ndarray, " contenders"], means: Float[np.ndarray, "classes features"], covariance: Covariance,
     direction: Float[np.ndarray, " features"],
-) -> Float[np.ndarray, " classes"]:
+) -> Float[np.ndarray, " classes"]:  # fmt: skip
     """Error in each class where every score is a line in the standard Gaussian u = direction . (x - mu_k) / spread."""
     from scipy.special import ndtr
 

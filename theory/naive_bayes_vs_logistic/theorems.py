@@ -111,13 +111,9 @@ def logistic_log_regret_bound(
 
 @guarded
 def logistic_zero_one_regret_bound(
-    n_samples: Positive,
-    n_classes: Classes,
-    weight_norm: NonNegative,
-    feature_norm: NonNegative,
-    intercept_bound: NonNegative = 0.0,
-    minimisability_gap: NonNegative = 0.0,
-) -> float:
+    n_samples: Positive, n_classes: Classes, weight_norm: NonNegative, feature_norm: NonNegative,
+    intercept_bound: NonNegative = 0.0, minimisability_gap: NonNegative = 0.0,
+) -> float:  # fmt: skip
     """sqrt(2 (log-loss regret bound + M)) >= mean 0-1 regret, where the posteriors meet `ratio_condition`.
 
     M = `minimisability_gap` is the best log loss in the class less the mean of the pointwise best; the other arguments
