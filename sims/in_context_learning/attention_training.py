@@ -39,18 +39,9 @@ def train_linear_attention(
     & Bartlett 2024. A "random" one is N(0, 0.3²) everywhere. The rows of W_PV but the last, and the last column of
     W_KQ, do not reach the prediction and stay as they start.
 
-    Args:
-        key: of starts and prompts.
-        starts: independent runs, the leading axis of what is returned.
-        dimension: d.
-        context: N, labelled examples per prompt.
-        noise_std: σ, of the examples' labels; the target has no noise.
-        input_covariance: Λ, the identity if not given.
-        weight_covariance: Σ_w, the identity if not given.
-        start: which law of the first weights, above.
-        steps: of Adam.
-        batch: prompts per step.
-        learning_rate: of the first step.
+    Each of the `starts` independent runs sees `batch` prompts of `context` N labelled examples per step of Adam; σ =
+    `noise_std` is of the examples' labels, the target has no noise. Covariances that are not given are the identity;
+    `learning_rate` is that of the first step.
 
     Weights and losses are infinite or NaN where the descent diverges. Raises ValueError for a covariance that is not
     d x d.

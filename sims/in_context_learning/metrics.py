@@ -65,11 +65,8 @@ def implicit_fit(
     R² = 1 - Σ (ŷ' - ŵᵀx')² / Σ ŷ'² has no mean taken out, as the fit has no intercept; it is 1 for a learner that
     is linear in the query, and 1 too where it answers 0 throughout.
 
-    Args:
-        predict: the learner; it is given prompts of `prefix + 1` examples, the last one with label 0.
-        prompts: the problems, of which the first `prefix` examples are shown.
-        prefix: k, at most n.
-        test_inputs: x', at least d of them and of rank d.
+    `predict` is given prompts of k + 1 examples, k = `prefix`, the last one with label 0; `test_inputs` x' are at least
+    d and of rank d.
 
     Raises ValueError for a prefix out of range, test inputs that span less than all dimensions, and as
     `answer_queries`.

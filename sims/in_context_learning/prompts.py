@@ -32,18 +32,9 @@ def sample_prompts(
 ) -> Prompts:  # fmt: skip
     """Draw `count` independent problems of `examples` labelled examples each, all Gaussian.
 
-    Args:
-        key: of everything.
-        count: prompts, the leading axis of all that is returned.
-        examples: n.
-        dimension: d.
-        noise_std: σ, of the labels.
-        weight_std: τ, which multiplies the weights' own law N(0, `weight_covariance`).
-        weight_mean: of every entry of w; with τ = 0 all prompts have the same weights.
-        input_scale: multiplies the inputs, which are N(0, `input_covariance`), before the labels are computed.
-        input_covariance: Λ; the identity if not given.
-        weight_covariance: Σ_w; the identity if not given.
-        dtype: in which all is drawn.
+    Labels have noise σ = `noise_std`; τ = `weight_std` multiplies the weights' own law N(0, `weight_covariance`), with
+    τ = 0 all prompts have the same; `input_scale` multiplies the inputs, which are N(0, `input_covariance`), before
+    labels are computed. Covariances that are not given are the identity.
 
     Raises ValueError for a covariance that is not d x d.
     Source: the setting of Akyürek et al. 2023 (σ = 0, τ = 1 unless stated); covariances: Zhang et al. 2024.

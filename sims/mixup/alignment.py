@@ -66,14 +66,8 @@ def check_alignment(
     the scores of its points have a standard deviation above 12.
     Source: derived here.
 
-    Args:
-        sample_operators: maps a random key to A, B (both dim x dim) and λ.
-        mean: μ.
-        covariance: Σ.
-        separability: κ.
-        key: of all draws.
-        draws: how many (A, B, λ) are drawn.
-        error: chance of refuting what is true.
+    `sample_operators` maps a random key to A, B (both dim x dim) and λ, and is asked `draws` times; `error` is the
+    chance of refuting what is true.
     """
     require_float64("the alignment test")
     factor = np.asarray(covariance_factor(covariance))

@@ -97,17 +97,9 @@ def angle_curve(
     cells, so that a curve over n is one call per n. What a learner refuses by value it cannot see here; it then gives
     NaN. Raises ValueError for an odd n with balanced labels.
 
-    Args:
-        keys: one for each cell.
-        separabilities: κ of each cell.
-        mean: μ.
-        factor: F of Σ = F Fᵀ.
-        target: a direction, for all cells or for each.
-        learner_arguments: handed to the learner.
-        n: sample size.
-        learner: maps (key, features, labels, *learner_arguments) to weights: `erm_weights`, `mixup_weights`,
-            `sampled_mixup_weights`, `mask_weights` or a function of the user's.
-        labels: as in `pair_sample`.
+    Σ = F Fᵀ, F = `factor`; `target` is a direction, for all cells or for each. The learner maps (key, features, labels,
+    *learner_arguments) to weights: `erm_weights`, `mixup_weights`, `sampled_mixup_weights`, `mask_weights` or a
+    function of the user's.
     """
     require_halves(n, labels)
     weights = fitted_weights(keys, separabilities, mean, factor, learner_arguments, n, learner, labels)

@@ -79,17 +79,9 @@ def augmentation_accuracies(
     without a minimiser where n < dim.
     Source: derived here, in place of the image experiments of Oh & Yun 2023 (arXiv 2306.00267).
 
-    Args:
-        keys: one for each choice of training points.
-        features: images as rows.
-        labels: 1 and 0.
-        n: how many points train.
-        ridge: the coefficient of |w|²/2.
-        nodes: λ of Mixup.
-        weights: the probabilities of these.
-        masks: M, 1 where the first image is kept.
-        probabilities: of the masks.
-        mask_labels: the weight of the first label under each mask.
+    There is a key for each choice of `n` training points; `ridge` is the coefficient of |w|²/2. `nodes` and `weights`
+    are Mixup's λ and their probabilities, `masks` M (1 where the first image is kept) come with theirs, and
+    `mask_labels` are the weights of the first label.
     """
     require_float64("a comparison of augmentations")
     require_halves(n, "balanced")

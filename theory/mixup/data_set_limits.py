@@ -53,11 +53,7 @@ def reduced_problem(
     fourth order in the scores, which does not vanish as kappa grows unless p = 1/2. Derived here. `ValueError` unless
     covariances and means together span all dimensions; `RuntimeError` if the solver stops before a stationary point.
 
-    Args:
-        class_means: of the features, class 0 first.
-        class_covariances: of the features within each class, class 0 first.
-        class_fraction: p, the share of class 1.
-        law: of lambda.
+    Means and covariances are of the features, class 0 first; `class_fraction` is p, the share of class 1.
     """
     from scipy.optimize import minimize
     from scipy.special import expit

@@ -63,12 +63,6 @@ class ExpectedLoss:
     """Average over atoms of E[sp(z) - y z], z ~ N(w . m, w' V w), as a function of the weights w.
 
     It is convex. Derived here. Weights that give a score a standard deviation above 100000 raise `ValueError`.
-
-    Args:
-        means: m of each atom.
-        covariances: V of each atom.
-        labels: y of each atom.
-        probabilities: of the atoms.
     """
 
     means: Float[np.ndarray, "atoms dim"]

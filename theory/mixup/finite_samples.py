@@ -76,11 +76,7 @@ def imbalance_weights(
     w_p = (u / m^2) b - sqrt(kappa) (A (p - q) / 2h) (Sigma^-1 - b b' / m^2)(z_1 + z_0) with u = u_infinity, z_c the
     class means of the standardised noise and p = n_1 / n = 1 - q. Derived here. `ValueError` if u_infinity is infinite.
 
-    Args:
-        pair: mu, Sigma and kappa.
-        law: of lambda.
-        class_means: of the features, class 0 first.
-        class_counts: (n_0, n_1).
+    `class_means` are those of the features, class 0 first, `class_counts` (n_0, n_1).
     """
     dim = class_means.shape[1]
     require(dim == pair.dim, f"class_means must have {pair.dim} coordinates, got {dim}")
@@ -101,12 +97,8 @@ def mixup_samples(
     For small epsilon it is (C + sqrt(C^2 + 4 epsilon B kappa)) / (2 epsilon): free of kappa at first, growing as
     sqrt(kappa) in the end, never faster. Derived here. `ValueError` if u_infinity is infinite.
 
-    Args:
-        pair: mu, Sigma and kappa.
-        epsilon: the target of E[1 - cos].
-        law: of lambda.
-        mode: "sampled" (one lambda per ordered pair) adds `sampled_lambda_coefficient` to B.
-        balanced: unless it is true, `imbalance_coefficient` is added to B.
+    `epsilon` is the target of E[1 - cos]. The mode "sampled" (one lambda per ordered pair) adds
+    `sampled_lambda_coefficient` to B, and `imbalance_coefficient` is added unless it is balanced.
 
     >>> pairs = [GaussianPair([1.0, 1.0], [[0.2, 0.0], [0.0, 1.8]], kappa) for kappa in (10.0, 1e6)]
     >>> [round(mixup_samples(pair, 0.01, MixingLaw.beta(1.0), "sampled"), 2) for pair in pairs]

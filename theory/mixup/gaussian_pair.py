@@ -22,10 +22,7 @@ class GaussianPair:
 
     A member of the families of Oh & Yun 2023 (arXiv 2306.00267).
 
-    Args:
-        mean: mu.
-        covariance: Sigma, the noise shape, in squared units of the mean.
-        separability: kappa.
+    `covariance` is the noise shape Sigma, in squared units of the mean mu; `separability` is kappa.
 
     >>> pair = GaussianPair([1.0, 1.0], [[0.2, 0.0], [0.0, 1.8]], separability=1.0)
     >>> round(pair.signal, 4), round(pair.bayes_error, 4), round(pair.misalignment(pair.mean), 4)

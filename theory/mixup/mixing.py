@@ -23,10 +23,7 @@ class MixingLaw:
     The Mixup of Zhang et al. 2018 (arXiv 1710.09412), but for g. Warns when every lambda is 0 or 1, because plain Mixup
     then is empirical risk minimisation.
 
-    Args:
-        nodes: the values of lambda.
-        weights: their probabilities.
-        input_weights: g(lambda); beyond [0, 1] they extrapolate.
+    `nodes` are the values of lambda, `weights` their probabilities; g = `input_weights` beyond [0, 1] extrapolates.
 
     >>> law = MixingLaw.beta(1.0)  # lambda uniform, g = lambda
     >>> round(law.second_moment, 12)

@@ -57,12 +57,8 @@ def linear_rule_error(
     error is accurate to rounding of its arguments. Otherwise it is the mean complement of (K - 1)-dimensional
     orthant probabilities, with an absolute error of about 1e-14 for K = 3 and 1e-6 for larger K (Genz's rule, seeded).
 
-    Args:
-        weights: w_k, one row per class.
-        intercepts: b_k.
-        means: of the classes that the rule is judged on, which need not be those it was made from.
-        covariance: of these classes; it must not vanish in the one direction that a rule looks at (`ValueError`).
-        priors: None means equal.
+    Rows of `weights` are the w_k. The classes that the rule is judged on need not be those it was made from; their
+    covariance must not vanish in the one direction that a rule looks at (`ValueError`). No priors mean equal ones.
 
     >>> round(linear_rule_error([[0.0], [1.0]], [0.0, 0.0], [[-1.0], [1.0]], [1.0]), 6)
     0.158655

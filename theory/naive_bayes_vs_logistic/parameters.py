@@ -20,12 +20,7 @@ def sup_norm_samples(
     K sigma^2 / epsilon^2 times the square of the normal quantile at (1 + (1 - delta)^(1 / (n K))) / 2; it grows like
     2 K sigma^2 / epsilon^2 log(n K / delta). `ValueError` also for a delta that underflows in its share of n K.
 
-    Args:
-        n_features: n.
-        n_classes: K.
-        deviation: epsilon, in the units of the features.
-        failure: delta.
-        noise: sigma, the standard deviation of every feature.
+    `n_features` is n, `n_classes` K, `failure` delta and `deviation` epsilon, in the units of the features.
     """
     from scipy.special import erfcinv
 

@@ -44,12 +44,8 @@ def margin_mass_bound(
 ) -> float:
     """Chebyshev's bound (K - 1) alpha / (n (beta - tau)^2) on G(tau). It may exceed one, where it says nothing.
 
-    Args:
-        n_features: n.
-        n_classes: K.
-        alpha: alpha n is at least each variance of l_k - l_k' within class k.
-        beta: beta n is at most each of its means.
-        width: tau, below beta (else `ValueError`).
+    alpha n is at least each variance of l_k - l_k' within class k, beta n at most each of its means; `width` is tau,
+    below beta (else `ValueError`).
     """
     require(width < beta, f"width must be below beta = {beta}, got {width}")
     return (n_classes - 1) * alpha / (n_features * (beta - width) ** 2)
@@ -99,12 +95,7 @@ def logistic_log_regret_bound(
     By symmetrisation and vector contraction, the loss being sqrt(2)-Lipschitz in the scores. On the unit cube
     X = sqrt(n), so that n and m enter through n / m only. It does not hold for a ridge penalty in place of the bounds.
 
-    Args:
-        n_samples: m.
-        n_classes: K.
-        weight_norm: W, the bound on |w_k|.
-        feature_norm: X, the bound on |x|.
-        intercept_bound: B, the bound on |b_k|.
+    `weight_norm` W bounds |w_k|, `feature_norm` X bounds |x|, `intercept_bound` B bounds |b_k|.
     """
     return float(4 * n_classes * (weight_norm * feature_norm + intercept_bound) / np.sqrt(n_samples))
 
@@ -131,11 +122,8 @@ def informative_log_odds_bound(
 
     Two classes of equal priors. With f and gamma fixed the mean log odds are of order n.
 
-    Args:
-        n_features: n.
-        fraction: f, the share of informative features.
-        gap: gamma, which their two means are apart at least.
-        largest_variance: sigma_max^2, which no variance exceeds; 1/4 for features in [0, 1].
+    `fraction` is f, the share of informative features, whose two means are `gap` gamma apart at least;
+    `largest_variance` is sigma_max^2, which no variance exceeds: 1/4 for features in [0, 1].
     """
     return n_features * fraction * gap**2 / (2 * largest_variance)
 
