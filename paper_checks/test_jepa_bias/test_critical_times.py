@@ -144,6 +144,8 @@ def test_depth_cap(
     tops = predicted.asymptote(depths.astype(int), rho, objective=objective)
     tied = np.min(np.abs(np.log(init / np.concatenate([tops, fraction * tops])))) < 1e-3
     trial.require(caps[0] < 8 and not tied, "init must be above the target from eight layers on, and not on a target")
+    # The powers in the time of a rise, L / (n rho^(2L-1-n) epsilon^(n/L)) for n < 2L, are up to L = 8 at most L / n
+    # times the larger of epsilon^-2 and rho^-16: in all 8 (1 + 1/2 + ... + 1/15) < 27 times; the rest is the approach.
     late = 40 * (init**-2 + rho**-16)
     strength = np.array(
         [

@@ -45,7 +45,6 @@ from sims.in_context_learning.metrics import (
     gram_eigenvalues,
     ilwd,
     implicit_fit,
-    squared_prediction_difference,
 )
 from sims.in_context_learning.network import Layout, Network, Run, Scales, embed, read, run
 from sims.in_context_learning.primitives import aff, div, mov, mul
@@ -63,7 +62,6 @@ from sims.in_context_learning.programs import (
     Program,
     gradient_step_program,
     predict,
-    prompt_bound,
     prompt_state,
     recursive_ridge_program,
     ridge_update_program,

@@ -44,19 +44,6 @@ def estimate(samples: Float[AnyArray, "count *quantities"]) -> Estimate:
 
 
 @guarded(double=False)
-def squared_prediction_difference(
-    first: Float[AnyArray, "count prefixes"], second: Float[AnyArray, "count prefixes"]
-) -> Estimate:
-    """SPD: the mean squared difference between two learners' predictions for the same queries.
-
-    To the Bayes predictor it is the excess risk. Raises ValueError for fewer than two prompts.
-    Source: equation 15 of Akyürek et al. 2023.
-    """
-    _require_several("first", first)
-    return estimate((first - second) ** 2)
-
-
-@guarded(double=False)
 def implicit_fit(
     predict: Predictor, prompts: Prompts, prefix: Natural, test_inputs: Float[AnyArray, "tests dimension"]
 ) -> LinearFit:

@@ -6,7 +6,7 @@ hold x, all others start at zero.
 
 import itertools
 from functools import partial
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +21,7 @@ from sims.in_context_learning.network import Network, embed, run
 from sims.in_context_learning.primitives import Rows, aff, div, mov, mul
 from sims.in_context_learning.raw import Instruction
 from theory_on_trial.base.arrays import AnyArray
-from theory_on_trial.contract import ANY_NUMBER, NonNegative, guarded, require
+from theory_on_trial.contract import guarded, require
 
 
 class Program(NamedTuple):
@@ -214,17 +214,6 @@ def _consecutive(*sizes: int) -> list[Rows]:
     """Ranges of rows of these sizes, one after the other."""
     ends = [0, *np.cumsum(sizes).tolist()]
     return list(itertools.pairwise(ends))
-
-
-@guarded(double=False)
-def prompt_bound(
-    program: Annotated[Program, ANY_NUMBER], inputs: NonNegative, labels: NonNegative
-) -> Float[np.ndarray, "registers positions"]:
-    """Bounds on the registers at the start, for `compile_program`, from bounds on |x| entry by entry and on |y|."""
-    bounds = np.zeros((program.register_rows, program.positions))
-    bounds[1 : 1 + program.dimension, ::2] = inputs
-    bounds[0, 1::2] = labels
-    return bounds
 
 
 @guarded(double=False)

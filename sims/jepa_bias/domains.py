@@ -50,8 +50,6 @@ Fraction = Annotated[Number, Interval(0, 1, "()", why="the asymptote itself is n
 """p."""
 Times = Annotated[Float[AnyArray, "times"], NON_NEGATIVE, RISING]
 
-Matrix = Float[AnyArray, "dim dim"]
-"""An encoder."""
 CrossMoment = Annotated[Float[AnyArray, "dim dim"], USABLE_SCALE]
 """Sigma_yx = E[y xᵀ]."""
 SecondMoment = Annotated[Float[AnyArray, "dim dim"], SYMMETRIC, USABLE_SCALE]

@@ -22,8 +22,6 @@ Method = Literal["runge_kutta", "euler"]
 Step = Annotated[Number, POSITIVE]
 """η, in units of time."""
 Steps = Annotated[int, Interval(1, 10**9, why="the smallest networks take a quarter of an hour for as many")]
-Rate = Annotated[Number, Interval(0, closed="()", why="a target at rest never learns")]
-"""τ, of the moving average of the target."""
 STABLE_REACH = {"runge_kutta": 2.785293563405282, "euler": 2.0}  # of step * rate, on the negative real axis
 
 
@@ -32,8 +30,6 @@ class RunOptions(TypedDict, total=False):
 
     basis: Basis | None
     """Q, the features q_i whose strengths are recorded; the coordinate axes if not given."""
-    ema_rate: Rate | None
-    """τ: the target encoder T follows dT/dt = τ (W̄ - T) from T = W̄; if not given, T is W̄."""
     stop_gradient: bool
     """False differentiates JEPA's target too (and needs `Sigma_yy`): the encoder collapses."""
     Sigma_yy: SecondMoment | None
@@ -50,7 +46,6 @@ class Run(NamedTuple):
     predictor : V.
     balance : W_{a+1}ᵀW_{a+1} - W_a W_aᵀ for a = 1..L-1, then VᵀV - W_L W_Lᵀ.
     parameters : at the end.
-    target_encoder : at the end; W̄ itself unless it was averaged.
     """
 
     times: Float[Array, "records"]
@@ -58,7 +53,6 @@ class Run(NamedTuple):
     predictor: Float[Array, "records dim dim"]
     balance: Float[Array, "records depth dim dim"]
     parameters: Parameters
-    target_encoder: Float[Array, "dim dim"]
 
 
 @guarded(double=False)
@@ -72,7 +66,7 @@ def gradient_flow(
     `ValueError` also for matrices of another size than the layers, and for a step above `largest_stable_step` (where
     nothing blows up, but crossings appear that the flow has not); TypeError for parameters that are not float64. Traced
     covariances and steps are not checked: call `require_stable_step` first. Source: the gradient flow of Littwin et al.
-    2024; moving average of the target: derived here.
+    2024.
     """
     return _checked_run("runge_kutta", parameters, Sigma_xx, Sigma_yx, step, steps, every, objective, **options)
 
@@ -84,7 +78,7 @@ def gradient_descent(
 ) -> Run:  # fmt: skip
     """Full-batch gradient descent θ -> θ - η ∇loss with learning rate `step`; arguments and errors as `gradient_flow`.
 
-    Time is counted as steps times the learning rate, and the target moves by η τ (W̄ - T) per step.
+    Time is counted as steps times the learning rate.
     """
     return _checked_run("euler", parameters, Sigma_xx, Sigma_yx, step, steps, every, objective, **options)
 
@@ -136,7 +130,7 @@ def require_stable_step(
 
 def _checked_run(
     method, parameters, Sigma_xx, Sigma_yx, step, steps, every, objective, *,
-    basis=None, ema_rate=None, stop_gradient=True, Sigma_yy=None, allow_float32=False,
+    basis=None, stop_gradient=True, Sigma_yy=None, allow_float32=False,
 ) -> Run:  # fmt: skip
     require_room("steps", steps // every * parameters.layers.size)
     require_fitting(parameters, Sigma_xx=Sigma_xx, Sigma_yx=Sigma_yx, Sigma_yy=Sigma_yy, basis=basis)
@@ -150,10 +144,6 @@ def _checked_run(
     require(steps % every == 0, f"steps must be a multiple of every = {every}, got {steps}")
     require_stable_step(step, Sigma_xx, Sigma_yx, depth, objective, method=method)
     require(
-        ema_rate is None or (objective == "jepa" and stop_gradient),
-        "ema_rate must be None unless the objective is jepa with its stop-gradient",
-    )
-    require(
         objective == "mae" or stop_gradient or Sigma_yy is not None,
         "Sigma_yy must be given for stop_gradient=False: the target is differentiated too",
     )
@@ -163,23 +153,16 @@ def _checked_run(
 
     return _run(
         parameters, cast(Sigma_xx), cast(Sigma_yx), cast(Sigma_yy), cast(np.eye(dimension) if basis is None else basis),
-        cast(step), every, cast(ema_rate),
+        cast(step), every,
         records=steps // every, objective=objective, method=method, stop_gradient=stop_gradient,
     )  # fmt: skip
 
 
 @partial(jax.jit, static_argnames=("records", "objective", "method", "stop_gradient"))
-def _run(
-    start, Sigma_xx, Sigma_yx, Sigma_yy, basis, step, every, ema_rate, *, records, objective, method, stop_gradient
-):
-    def velocity(state):
-        parameters, target = state
-        slopes = gradients(
-            parameters, Sigma_xx, Sigma_yx, objective,
-            stop_gradient=stop_gradient, Sigma_yy=Sigma_yy, target_encoder=target,
-        )  # fmt: skip
-        chase = None if target is None else ema_rate * (encoder(parameters) - target)
-        return jax.tree.map(jnp.negative, slopes), chase
+def _run(start, Sigma_xx, Sigma_yx, Sigma_yy, basis, step, every, *, records, objective, method, stop_gradient):
+    def velocity(at):
+        slopes = gradients(at, Sigma_xx, Sigma_yx, objective, stop_gradient=stop_gradient, Sigma_yy=Sigma_yy)
+        return jax.tree.map(jnp.negative, slopes)
 
     def after(state, direction, time):
         return jax.tree.map(lambda value, speed: value + time * speed, state, direction)
@@ -200,12 +183,11 @@ def _run(
 
     def record(state, _):
         state = lax.fori_loop(0, every, euler if method == "euler" else runge_kutta, state)
-        return state, observe(state[0])
+        return state, observe(state)
 
-    state = (start, None if ema_rate is None else encoder(start))
-    (final, target), later = lax.scan(record, state, length=records)
+    final, later = lax.scan(record, start, length=records)
     strengths, predictor, residuals = jax.tree.map(
         lambda first, rest: jnp.concatenate([first[None], rest]), observe(start), later
     )
     times = jnp.arange(records + 1) * every * step
-    return Run(times, strengths, predictor, residuals, final, encoder(final) if target is None else target)
+    return Run(times, strengths, predictor, residuals, final)

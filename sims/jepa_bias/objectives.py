@@ -4,12 +4,14 @@ The hand-written gradient is what the flows follow (a third of the compilation, 
 stop-gradient would freeze the target in a Jacobian too). Autodiff of the losses is what people run.
 """
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float
 
-from sims.jepa_bias.domains import CrossMoment, Matrix, Objective, SecondMoment
+from sims.jepa_bias.domains import CrossMoment, Objective, SecondMoment
 from sims.jepa_bias.networks import Network, Parameters, encoder, require_fitting
 from theory_on_trial.contract import guarded, require
 
@@ -17,9 +19,9 @@ from theory_on_trial.contract import guarded, require
 @guarded(double=False)
 def jepa_loss(
     parameters: Network, Sigma_xx: SecondMoment, Sigma_yx: CrossMoment, Sigma_yy: SecondMoment, *,
-    stop_gradient: bool = True, target_encoder: Matrix | None = None,
+    stop_gradient: bool = True,
 ) -> Float[Array, ""]:  # fmt: skip
-    """½ E|V W̄ x - SG(T y)|², with T = W̄ or, where given, the target encoder (such as a moving average of W̄).
+    """½ E|V W̄ x - SG(W̄ y)|².
 
     `stop_gradient` says whether the target counts as a constant in derivatives, as in JEPA. `ValueError` for
     matrices of another size than the layers. Source: the JEPA loss of Littwin et al. 2024.
@@ -29,11 +31,11 @@ def jepa_loss(
     >>> round(float(jepa_loss(start, one, one, one)), 6), round(float(mae_loss(start, one, one, one)), 6)
     (0.007812, 0.382812)
     """
-    require_fitting(parameters, Sigma_xx=Sigma_xx, Sigma_yx=Sigma_yx, Sigma_yy=Sigma_yy, target_encoder=target_encoder)
-    target = encoder(parameters) if target_encoder is None else jnp.asarray(target_encoder)
+    require_fitting(parameters, Sigma_xx=Sigma_xx, Sigma_yx=Sigma_yx, Sigma_yy=Sigma_yy)
+    target = encoder(parameters)
+    prediction = parameters.predictor @ target
     if stop_gradient:
         target = lax.stop_gradient(target)
-    prediction = parameters.predictor @ encoder(parameters)
     return _half_squared_error(prediction, target, Sigma_xx, Sigma_yx, Sigma_yy)
 
 
@@ -50,16 +52,16 @@ def mae_loss(
 @guarded(double=False)
 def gradients(
     parameters: Network, Sigma_xx: SecondMoment, Sigma_yx: CrossMoment, objective: Objective, *,
-    stop_gradient: bool = True, Sigma_yy: SecondMoment | None = None, target_encoder: Matrix | None = None,
+    stop_gradient: bool = True, Sigma_yy: SecondMoment | None = None,
 ) -> Parameters:  # fmt: skip
     """The gradient of the loss by hand: E W̄ᵀ for V, and (W_L..W_{a+1})ᵀ Vᵀ E (W_{a-1}..W_1)ᵀ for W_a.
 
-    E = V W̄ Σ_xx - T Σ_yx, where T is W̄ or the target encoder for JEPA and I for MAE. Without the stop-gradient the
-    target adds W̄ Σ_yy - V W̄ Σ_yxᵀ to the gradient for W̄, and `Sigma_yy` must be given (`ValueError`).
+    E = V W̄ Σ_xx - T Σ_yx, where T is W̄ for JEPA and I for MAE. Without the stop-gradient the target adds
+    W̄ Σ_yy - V W̄ Σ_yxᵀ to the gradient for W̄, and `Sigma_yy` must be given (`ValueError`).
     `ValueError` also for matrices of another size than the layers. Source: equations (4) and (5) of Littwin et al. 2024
     as quoted by a public formalisation.
     """
-    require_fitting(parameters, Sigma_xx=Sigma_xx, Sigma_yx=Sigma_yx, Sigma_yy=Sigma_yy, target_encoder=target_encoder)
+    require_fitting(parameters, Sigma_xx=Sigma_xx, Sigma_yx=Sigma_yx, Sigma_yy=Sigma_yy)
     layers, predictor = parameters
     inputs = [layers[0]]
     for layer in layers[1:]:
@@ -67,11 +69,11 @@ def gradients(
     product = inputs.pop()
     target = jnp.asarray(Sigma_yx)
     if objective == "jepa":
-        target = (product if target_encoder is None else jnp.asarray(target_encoder)) @ Sigma_yx
+        target = product @ Sigma_yx
     prediction = predictor @ product
     error = prediction @ Sigma_xx - target
     backward = predictor.T @ error
-    if objective == "jepa" and target_encoder is None and not stop_gradient:
+    if objective == "jepa" and not stop_gradient:
         require(
             Sigma_yy is not None, "Sigma_yy must be given for stop_gradient=False: the target is differentiated too"
         )
@@ -87,7 +89,7 @@ def gradients(
 @guarded(double=False)
 def autodiff_gradients(
     parameters: Network, Sigma_xx: SecondMoment, Sigma_yx: CrossMoment, Sigma_yy: SecondMoment, objective: Objective, *,
-    stop_gradient: bool = True, target_encoder: Matrix | None = None,
+    stop_gradient: bool = True,
 ) -> Parameters:  # fmt: skip
     """The gradient of `jepa_loss` or `mae_loss` by reverse-mode autodiff, through a real stop-gradient.
 
@@ -95,12 +97,7 @@ def autodiff_gradients(
     """
     if objective == "mae":
         return jax.grad(mae_loss)(parameters, Sigma_xx, Sigma_yx, Sigma_yy)
-    slope = jax.grad(
-        lambda at: jepa_loss(
-            at, Sigma_xx, Sigma_yx, Sigma_yy, stop_gradient=stop_gradient, target_encoder=target_encoder
-        )
-    )
-    return slope(parameters)
+    return jax.grad(partial(jepa_loss, stop_gradient=stop_gradient))(parameters, Sigma_xx, Sigma_yx, Sigma_yy)
 
 
 def _half_squared_error(prediction, target, Sigma_xx, Sigma_yx, Sigma_yy):

@@ -40,23 +40,3 @@ def normal_nodes(variables, nodes_each):
     weights = weights / weights.sum()
     grid = np.array(list(itertools.product(points, repeat=variables)))
     return grid, np.prod(np.array(list(itertools.product(weights, repeat=variables))), axis=1)
-
-
-def spectral_mean(function, d, k, nodes=(48, 40, 32, 28)):
-    """E sum_i f(s_i) by integrating the joint density of the n <= 4 nonzero eigenvalues, ordered, with s = t^2."""
-    n, alpha = min(d, k), abs(d - k)
-    points, weights = np.polynomial.legendre.leggauss(nodes[n - 1])
-    outer_points, outer_weights = np.polynomial.legendre.leggauss(80)
-    reach = np.sqrt(d) + np.sqrt(k) + 10
-    largest = reach * (outer_points + 1) / 2
-    # The ratios t_2 / t_1, t_3 / t_2, ... each run over (0, 1).
-    axes = [(largest, outer_weights * reach / 2)] + [((points + 1) / 2, weights / 2)] * (n - 1)
-    ratios = np.stack(np.meshgrid(*(axis[0] for axis in axes), indexing="ij")).reshape(n, -1)
-    roots = np.cumprod(ratios, axis=0)
-    density = np.prod(np.meshgrid(*(axis[1] for axis in axes), indexing="ij"), axis=0).ravel()
-    for i in range(n):
-        density = density * roots[i] ** alpha * np.exp(-(roots[i] ** 2) / 2)
-        density = density * (roots[i - 1] if i else 1)  # the Jacobian of t_i = t_(i-1) r_i
-        for j in range(i):
-            density = density * (roots[j] ** 2 - roots[i] ** 2)
-    return np.sum(density * sum(function(root**2) for root in roots)) / density.sum()

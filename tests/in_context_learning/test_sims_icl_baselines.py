@@ -1,14 +1,11 @@
-"""Prompts and textbook learners against scikit-learn and plain loops, and what must not move them."""
+"""Prompts by the moments of their law, and textbook learners where examples coincide."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import sims.in_context_learning as observed
 
-ULP = 2.0**-53
 COUNT, N, D = 2, 8, 3
 RULES = [
     observed.ols(),
@@ -19,63 +16,13 @@ RULES = [
     observed.nearest_neighbours(3),
     observed.nearest_neighbours(3, weighted=True),
 ]
-LINEAR, SQUARES = RULES[:5], [0.0, 0.1, 2.0]
-few = settings(max_examples=25, deadline=None)
-seeds = st.integers(0, 2**32 - 1)
 
 
-def problem(seed, spoiler="none"):
+def problem(seed):
     rng = np.random.default_rng(seed)
     inputs, weights = rng.standard_normal((COUNT, N, D)), rng.standard_normal((COUNT, D))
-    spoiled = {
-        "none": inputs[:, 2],
-        "zero": 0 * inputs[:, 2],
-        "repeat": inputs[:, 0],
-        "multiple": 4 * inputs[:, 0],
-        "sum": inputs[:, 0] + inputs[:, 1],
-        "tiny": 1e-3 * inputs[:, 2],
-    }
-    inputs[:, 2] = spoiled[spoiler]
     labels = np.einsum("cnd,cd->cn", inputs, weights) + 0.5 * rng.standard_normal((COUNT, N))
     return observed.Prompts(inputs, labels, weights)
-
-
-def least_squares_bound(rows, labels, regulariser):
-    """The first-order effect on a least squares solution of one backward error of 10 n d ULP (a Givens rotation costs
-    six roundings a row, Gram-Schmidt some more), twice: the reference, an SVD, has one of its own."""
-    augmented = np.vstack([rows, np.sqrt(regulariser) * np.eye(D)])
-    values = np.linalg.svd(augmented, compute_uv=False)
-    values = values[values > 1e-12 * values[0]] if len(rows) and values[0] > 0 else np.ones(1)
-    solution = np.linalg.lstsq(augmented, np.append(labels, np.zeros(D)), rcond=None)[0]
-    residual = np.linalg.norm(augmented @ solution - np.append(labels, np.zeros(D)))
-    condition = values[0] / values[-1]
-    size = np.linalg.norm(solution) + np.linalg.norm(labels) / values[0] + condition * residual / values[0]
-    return solution, 2 * 10 * N * D * ULP * condition * size
-
-
-@given(seed=seeds)
-@few
-def test_rotations_change_no_prediction_and_permutations_only_those_of_sgd(seed):
-    prompts, rng = problem(seed), np.random.default_rng(seed)
-    rotation = np.linalg.qr(rng.standard_normal((D, D)))[0]
-    predictions = np.asarray(observed.predict_all(prompts, RULES))
-    rotated = np.asarray(observed.predict_all(prompts._replace(inputs=prompts.inputs @ rotation), RULES))
-    order = np.append(np.roll(np.arange(N - 1), 3), N - 1)
-    permuted = prompts._replace(inputs=prompts.inputs[:, order], labels=prompts.labels[:, order])
-    reordered = np.asarray(observed.predict_all(permuted, RULES))
-    for prompt in range(COUNT):
-        for index in range(len(RULES)):
-            for k in range(N):
-                rows, labels = prompts.inputs[prompt, :k], prompts.labels[prompt, :k]
-                # The rotation is itself rounded: D roundings of each number, which the solution feels as above. A mean
-                # of neighbours feels the relative error of a squared distance.
-                _, bound = least_squares_bound(rows, labels, SQUARES[index] if index < 3 else 1.0)
-                gap = np.min(np.sum((rows - prompts.inputs[prompt, k]) ** 2, axis=1), initial=np.inf)
-                bound += 100 * N * D * ULP * (1 + 50 / gap) * 50 * (1 + np.abs(labels).max(initial=0))
-                bound *= np.linalg.norm(prompts.inputs[prompt, k]) + 1
-                assert abs(rotated[index, prompt, k] - predictions[index, prompt, k]) <= bound
-            change = abs(reordered[index, prompt, -1] - predictions[index, prompt, -1])
-            assert change > bound if RULES[index].kind == "sgd" else change <= bound
 
 
 def test_a_neighbour_at_distance_zero_gives_its_label():

@@ -27,17 +27,6 @@ def predictor(index):
 
 @given(seed=seeds)
 @few
-def test_spd_is_a_mean_with_its_standard_error(seed):
-    first, second = np.random.default_rng(seed).standard_normal((2, COUNT, N))
-    found, samples = observed.squared_prediction_difference(first, second), (first - second) ** 2
-    bound = 10 * COUNT * ULP * 100  # of squares of numbers below ten
-    assert np.abs(found.mean - samples.mean(axis=0)).max() <= bound
-    expected = samples.std(axis=0, ddof=1) / COUNT**0.5
-    assert np.all(np.abs(found.standard_error - expected) <= bound * (1 + 100 / expected))
-
-
-@given(seed=seeds)
-@few
 def test_the_implicit_weights_of_a_linear_rule_are_its_own(seed):
     prompts, rng = problem(seed), np.random.default_rng(seed)
     queries = rng.standard_normal((TESTS, D))

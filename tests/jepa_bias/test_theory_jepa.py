@@ -125,64 +125,6 @@ def test_collapse_that_was_integrated():
     assert rate == pytest.approx(0.807, abs=6e-4)
 
 
-def exact_power_sum(init, depth, covariance, regression):
-    rho = mpmath.mpf(regression)
-    root = mpmath.mpf(init) ** (mpmath.mpf(1) / depth)
-    terms = [depth / (n * rho ** (2 * depth - n - 1) * root**n) for n in range(1, 2 * depth)]
-    return mpmath.fsum(terms) / mpmath.mpf(covariance)
-
-
-@few
-@given(depths, covariances, regressions, fractions, shares)
-def test_remainder_is_the_jepa_time_less_the_power_sum(depth, covariance, regression, fraction, share):
-    init = share * fraction * float(predicted.asymptote(depth, regression, objective="jepa"))
-    arguments = (init, depth, covariance, regression)
-    remainder = predicted.jepa_remainder(fraction, *arguments, clock="paper")
-    with mpmath.workdps(50):
-        target = fraction * exact_asymptote(depth, regression, "jepa")
-        exact_sum = exact_power_sum(*arguments)
-        exact_rest = quadrature_time(target, *arguments, "jepa") - exact_sum
-        logs = 1 + 2 * abs(np.log(init)) + 2 * depth * abs(np.log(regression))
-        # No term of the sum enters the remainder: its scale is that of s^-n / n and of the logarithms at both ends.
-        s, start = fraction ** (1 / depth), init ** (1 / depth) / regression
-        terms = sum(s**-n / n for n in range(1, 2 * depth)) + abs(np.log(start)) + abs(np.log(s))
-        ends = abs(np.log(1 - s)) + abs(np.log(1 - start)) + 2 * logs / (1 - s) + 2 * logs / (1 - start)
-        scale = depth / covariance * regression ** (1 - 2 * depth) * (terms + ends)
-        assert abs(remainder - exact_rest) <= 16 * (2 * depth + logs) * UNIT_ROUNDOFF * scale
-    flow = predicted.jepa_remainder(fraction, *arguments, clock="flow")
-    assert flow * depth == pytest.approx(remainder, rel=4 * UNIT_ROUNDOFF)
-
-
-@pytest.mark.parametrize("depth", [2, 3, 5, 8])
-@pytest.mark.parametrize(("covariance", "regression", "fraction"), [(1.3, 0.7, 0.5), (0.6, 1.4, 0.9)])
-def test_mae_expansion_leaves_what_it_says(depth, covariance, regression, fraction):
-    init = 1e-6
-    arguments = (init, depth, covariance)
-    leading = predicted.mae_leading_time(*arguments, clock="paper")
-    following = predicted.mae_next_term(*arguments, regression, clock="paper")
-    with mpmath.workdps(50):
-        target = fraction * exact_asymptote(depth, regression, "mae")
-        time = quadrature_time(target, *arguments, regression, "mae")
-        root = mpmath.mpf(init) ** (mpmath.mpf(1) / depth)
-        exact_leading = depth / ((depth - 1) * mpmath.mpf(covariance)) / root ** (depth - 1)
-        assert abs(leading / exact_leading - 1) < 100 * UNIT_ROUNDOFF
-        power = mpmath.mpf(2) / (depth + 1)
-        u = mpmath.mpf(fraction) ** (mpmath.mpf(1) / depth)
-        constant = u**2 / 2 * mpmath.hyp2f1(1, power, 1 + power, u ** (depth + 1)) - u ** (1 - depth) / (depth - 1)
-        exact_constant = depth / mpmath.mpf(covariance) * mpmath.mpf(regression) ** (-(1 - power)) * constant
-        rest = time - exact_leading - exact_constant
-        relative = 2 / (depth + 3) * init ** ((depth + 1) / depth) / regression
-        assert abs(rest / float(following) - 1) <= 1.1 * relative + 100 * UNIT_ROUNDOFF
-    in_float = leading + depth / covariance * regression ** (-(depth - 1) / (depth + 1)) * predicted.mae_constant(
-        fraction, depth
-    )
-    computed = predicted.critical_time(fraction, init, depth, covariance, regression, objective="mae", clock="paper")
-    assert abs(computed - in_float - following) <= 2 * relative * abs(following) + 500 * UNIT_ROUNDOFF * leading
-    for function, rest in ((predicted.mae_leading_time, ()), (predicted.mae_next_term, (regression,))):
-        paper, flow = (function(*arguments, *rest, clock=clock) for clock in ("paper", "flow"))
-        assert flow * depth == pytest.approx(paper, rel=4 * UNIT_ROUNDOFF)
-
-
 @pytest.mark.parametrize(
     ("depth", "threshold"),
     [
@@ -229,36 +171,10 @@ def test_ratio_at_equal_covariance_is_of_first_order(depth, objective):
         assert excess == pytest.approx(expansion, rel=8 * init**order, abs=4 * UNIT_ROUNDOFF)
 
 
-def test_ratio_of_one_layer():
-    high, low, init = 1.2, 0.7, 1e-60
-    with mpmath.workdps(90):
-        for objective, tolerance in (("jepa", 0.03), ("mae", 0.01)):
-            times = [
-                exact_time(0.5 * exact_asymptote(1, rho, objective), init, 1, 1.0, rho, objective)
-                for rho in (low, high)
-            ]
-            excess = times[0] / times[1] - 1
-            leading = float(predicted.greedy_excess(1, init, high, low, objective=objective, fraction=0.5))
-            assert excess / leading == pytest.approx(1, abs=tolerance)
-
-
 EXAMPLE = dict(covariance=np.array([1.6, 0.8]), regression=np.array([0.5, 1.0]))
 # First crossing of 0.8 of its asymptote by feature 1 and second by feature 0, by misalignment delta of V(0) = rotation:
 # matrix flow of L = 2, epsilon = 0.005, integrated in 34 digits.
 RECORDED = {1e-10: (1221.77, 1292.51), 1e-6: (1051.69, 1224.26), 1e-3: (920.39, 1168.23), 0.1: (834.34, 1133.96)}
-
-
-@general
-@given(st.floats(0, 100), st.floats(0.01, 2), st.floats(1e-12, 0.5), st.floats(-0.5, 3))
-def test_displacement_time_grows_by_the_e_fold(learned_time, rate, misalignment, offset):
-    time = predicted.displacement_time(learned_time, rate, misalignment, offset)
-    later = predicted.displacement_time(learned_time, rate, misalignment / np.e, offset)
-    scale = learned_time + (abs(np.log(misalignment)) + 4) / rate
-    assert (later - time) * rate == pytest.approx(1, abs=20 * UNIT_ROUNDOFF * scale * rate)
-    amplitude = misalignment * np.exp(rate * (time - learned_time) - offset)
-    assert amplitude == pytest.approx(1, abs=60 * UNIT_ROUNDOFF * (1 + scale * rate))
-    assert predicted.displacement_time(learned_time, -rate, misalignment) == np.inf
-    assert predicted.displacement_time(learned_time, 0.0, misalignment) == np.inf
 
 
 @pytest.mark.parametrize("misalignment", RECORDED)
@@ -402,40 +318,6 @@ def test_random_starts_miss_the_top_subspace_by_the_power(seed):
     assert slope == pytest.approx(float(predicted.subspace_overlap_exponent(0.9, 0.6)), abs=0.02)
 
 
-def jointly_gaussian(rng, dependent):
-    """Covariances of (X_1, X_2, Y) from X_1 = A Y + n_1, X_2 = B Y + C X_1 + n_2."""
-    labels, inputs, targets = 2, 6, 5
-    root = rng.normal(size=(labels, labels)) + 2 * np.eye(labels)
-    A, B = rng.normal(size=(inputs, labels)), rng.normal(size=(targets, labels))
-    C = rng.normal(size=(targets, inputs)) if dependent else np.zeros((targets, inputs))
-    Sigma_YY = root @ root.T
-    Sigma_11 = A @ Sigma_YY @ A.T + np.eye(inputs)
-    Sigma_Y1 = Sigma_YY @ A.T
-    Sigma_2Y = B @ Sigma_YY + C @ Sigma_Y1.T
-    Sigma_21 = B @ Sigma_Y1 + C @ Sigma_11
-    return Sigma_11, Sigma_21, Sigma_2Y, Sigma_YY, Sigma_Y1
-
-
-@general
-@given(seeds, st.booleans())
-def test_label_is_linear_in_the_pretext_prediction(seed, dependent):
-    Sigma_11, Sigma_21, Sigma_2Y, Sigma_YY, Sigma_Y1 = jointly_gaussian(np.random.default_rng(seed), dependent)
-    pretext, label = Sigma_21 @ np.linalg.inv(Sigma_11), Sigma_Y1 @ np.linalg.inv(Sigma_11)
-    error = predicted.pretext_to_label(Sigma_YY, Sigma_2Y) @ pretext - label
-    computed = predicted.pretext_label_error(Sigma_11, Sigma_21, Sigma_2Y, Sigma_YY, Sigma_Y1)
-    conditions = np.prod([np.linalg.cond(matrix) for matrix in (Sigma_11, Sigma_2Y, Sigma_YY)])
-    scale = (1 + np.linalg.norm(pretext)) * np.linalg.norm(Sigma_YY) * (1 + np.linalg.norm(np.linalg.pinv(Sigma_2Y)))
-    tolerance = 100 * UNIT_ROUNDOFF * conditions * scale * (1 + np.linalg.norm(Sigma_21))
-    assert np.abs(error - computed).max() <= tolerance
-    left_over = predicted.conditional_covariance(Sigma_21, Sigma_2Y, Sigma_YY, Sigma_Y1)
-    if dependent:
-        assert np.abs(left_over).max() > 0.1
-        assert np.abs(computed).max() > 1e-4
-    else:
-        assert np.abs(left_over).max() <= tolerance
-        assert np.abs(error).max() <= tolerance
-
-
 @st.composite
 def finite_classes(draw):
     rng = np.random.default_rng(draw(seeds))
@@ -477,25 +359,6 @@ def test_contrastive_bound_by_brute_force(case, loss):
         predicted.contrastive_unsupervised_loss(constant, disjoint, priors, loss), priors
     )
     assert predicted.mean_classifier_loss(constant, disjoint, priors, loss) == pytest.approx(bound, rel=terms * 10)
-
-
-@general
-@given(seeds, st.integers(2, 6), st.integers(1, 4), st.booleans())
-def test_vicreg_loss_by_loops(seed, n_samples, dim, halve):
-    first, second = np.random.default_rng(seed).normal(size=(2, n_samples, dim))
-    weights = dict(invariance=3.0, variance=2.0, covariance=0.5, target=1.2, epsilon=0.01)
-    distance = sum(sum((first[n] - second[n]) ** 2) for n in range(n_samples)) / n_samples
-    hinge, squares = 0.0, 0.0
-    for batch in (first, second):
-        centred = batch - batch.mean(axis=0)
-        for i in range(dim):
-            hinge += max(0, 1.2 - np.sqrt(centred[:, i] @ centred[:, i] / (n_samples - 1) + 0.01)) / dim
-            for j in range(dim):
-                if i != j:
-                    squares += (centred[:, i] @ centred[:, j] / (n_samples - 1)) ** 2 / dim
-    expected = 3 * distance + 2 * hinge / (2 if halve else 1) + 0.5 * squares
-    computed = predicted.vicreg_loss(first, second, **weights, halve_variance=halve)
-    assert computed == pytest.approx(expected, rel=1000 * UNIT_ROUNDOFF)
 
 
 INITS = np.array([1e-1, 1e-2, 1e-3, 1e-4, 1e-6, 1e-8])
@@ -718,39 +581,6 @@ def test_fewer_samples_than_dimensions():
     assert predicted.restrict_to_range(thin, np.eye(3), 1e-3).basis.shape == (3, 2)
 
 
-def moments_of(joint):
-    """(E x x^T, E y x^T) of a list of (probability, x, y)."""
-    return sum(p * np.outer(x, x) for p, x, _ in joint), sum(p * np.outer(y, x) for p, x, y in joint)
-
-
-@general
-@given(seeds, st.sampled_from([0.25, 0.5, 0.625]), st.sampled_from([0.375, 0.75]))
-def test_mask_covariances_by_enumeration(seed, rate, target_rate):
-    rng = np.random.default_rng(seed)
-    dim = 3
-    factor = rng.normal(size=(dim, dim))
-    data = factor @ factor.T
-    # Every mask times every column of the factor is a joint law with covariance data.
-    masks = [np.array(bits, dtype=float) for bits in product([0, 1], repeat=dim)]
-
-    def chance(mask, share):
-        return np.prod(np.where(mask == 1, share, 1 - share))
-
-    columns = list(factor.T)
-    complementary = [(chance(m, rate), m * z, (1 - m) * z) for m in masks for z in columns]
-    independent = [
-        (chance(m, rate) * chance(k, target_rate), m * z, k * z) for m in masks for k in masks for z in columns
-    ]
-    tolerance = 500 * UNIT_ROUNDOFF * np.abs(data).max()
-    for joint, computed in (
-        (complementary, predicted.complementary_mask_covariances(data, rate)),
-        (independent, predicted.independent_mask_covariances(data, rate, target_rate)),
-    ):
-        for matrix, expected in zip(computed, moments_of(joint), strict=True):
-            assert np.abs(matrix - expected).max() <= tolerance
-    assert np.all(np.diag(predicted.complementary_mask_covariances(data, rate).Sigma_yx) == 0)
-
-
 @general
 @given(seeds, st.floats(0.1, 0.9), st.floats(0.1, 0.9))
 def test_mask_features_are_the_joint_spectrum_of_a_circulant(seed, rate, target_rate):
@@ -929,25 +759,6 @@ def test_stable_states_are_the_most_preferred_features(objective, depth, rho, la
 
 
 anything = (objectives, depths, covariances, regressions, fractions, shares)
-
-
-@general
-@given(objectives, depths, covariances, regressions, st.floats(0.1, 2))
-def test_velocity_is_the_gradient_of_every_factor(objective, depth, covariance, regression, weight):
-    encoder, variance = weight**depth, covariance / regression
-    residual = weight * encoder * variance - (encoder if objective == "jepa" else 1) * covariance
-    of_layer, of_predictor = residual * weight * weight ** (depth - 1), residual * encoder
-    scale = (weight * encoder * variance + max(1, encoder) * covariance) * weight**depth
-    # Powers by repeated factors in one route and by pow in the other: at most 3 (L + 1) roundings of a few ulp each.
-    tolerance = 8 * 3 * (depth + 1) * UNIT_ROUNDOFF
-    flow = predicted.layer_velocity(weight, depth, covariance, regression, objective=objective, clock="flow")
-    assert abs(flow + of_layer) <= tolerance * scale
-    assert abs(flow + of_predictor) <= 4 * tolerance * scale
-    paper = predicted.layer_velocity(weight, depth, covariance, regression, objective=objective, clock="paper")
-    assert paper * depth == pytest.approx(flow, rel=4 * UNIT_ROUNDOFF)
-    encoder_rate = predicted.velocity(encoder, depth, covariance, regression, objective=objective, clock="flow")
-    chain_rule = depth * weight ** (depth - 1) * float(flow)
-    assert abs(encoder_rate - chain_rule) <= tolerance * depth * weight ** (depth - 1) * scale
 
 
 @general

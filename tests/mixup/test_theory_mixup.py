@@ -23,8 +23,6 @@ from theory_instances import (
 from theory.mixup import (
     GaussianPair,
     MixingLaw,
-    carratino_covariance,
-    carratino_points,
     critical_exponent,
     entropy_certificate,
     erm_direction_at,
@@ -57,7 +55,6 @@ from theory.mixup import (
     sampled_lambda_coefficient,
     scalar_minimiser,
     soft_label_cross_entropy,
-    squared_loss_mixing_gap,
     zhang_expansion_terms,
     zhang_mixing_law,
 )
@@ -471,25 +468,6 @@ shapes = st.floats(0.2, 8)
 
 
 @general
-@given(seeds, st.floats(0, 1), st.integers(2, 5))
-def test_the_loss_at_a_mixed_label_is_the_mixture_of_losses(seed, weight, classes):
-    rng = np.random.default_rng(seed)
-    logits, (first, second) = rng.normal(0, 5, (7, classes)), rng.dirichlet(np.ones(classes), (2, 7))
-    mixed = soft_label_cross_entropy(logits, weight * first + (1 - weight) * second)
-    mixture = weight * soft_label_cross_entropy(logits, first) + (1 - weight) * soft_label_cross_entropy(logits, second)
-    assert mixed == pytest.approx(mixture, abs=64 * classes * ROUNDING * (1 + np.abs(logits).max()))
-    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    assert mixture == pytest.approx(
-        -np.sum((weight * first + (1 - weight) * second) * np.log(shares), axis=1),
-        abs=64 * classes * ROUNDING * (1 + np.abs(logits).max()),
-    )
-    own, other, prediction = rng.normal(size=3)
-    lack = weight * (own - prediction) ** 2 + (1 - weight) * (other - prediction) ** 2
-    lack -= (weight * own + (1 - weight) * other - prediction) ** 2
-    assert squared_loss_mixing_gap(weight, own, other) == pytest.approx(lack, abs=256 * ROUNDING)
-
-
-@general
 @given(shapes, shapes, seeds)
 def test_the_hard_label_law_reproduces_mixup_for_any_function(alpha, beta, seed):
     rng = np.random.default_rng(seed)
@@ -547,24 +525,6 @@ def test_the_expansion_leaves_third_order_and_no_less_without_its_second_term(se
     logits = np.stack([np.zeros(6), features @ weights], axis=1)
     plain = np.mean(soft_label_cross_entropy(logits, np.stack([1 - labels, labels], axis=1)))
     assert terms.standard == pytest.approx(plain, rel=SUMMED, abs=0)
-
-
-@general
-@given(seeds, st.sampled_from([1, 2, 3]))
-def test_mixup_perturbs_shrunk_points_with_mean_zero_and_its_covariance(seed, alpha):
-    """theta has a polynomial density on [1/2, 1], which a Gauss-Legendre rule integrates exactly."""
-    rng = np.random.default_rng(seed)
-    points = rng.normal(size=(6, 3)) + 1
-    abscissas, weights = np.polynomial.legendre.leggauss(8)
-    thetas = (3 + abscissas) / 4
-    weights = weights * (thetas * (1 - thetas)) ** (alpha - 1)
-    weights = weights / weights.sum()
-    mixed = thetas[:, None, None, None] * points[:, None] + (1 - thetas[:, None, None, None]) * points
-    perturbation = mixed - carratino_points(points, alpha)[:, None]
-    size = 1 + np.abs(points).max() ** 2
-    assert np.tensordot(weights, perturbation, 1).mean(axis=1) == pytest.approx(0, abs=SUMMED * size)
-    squares = np.einsum("t,tijk,tijl->ikl", weights, perturbation, perturbation) / 6
-    assert carratino_covariance(points, alpha) == pytest.approx(squares, abs=SUMMED * size)
 
 
 LINE, LINE_LABELS, HALVES = np.array([[0.0], [1.0], [0.5]]), np.array([0.0, 0.0, 1.0]), np.array([0.0, 0.5, 1.0])

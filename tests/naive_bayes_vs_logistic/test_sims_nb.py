@@ -164,39 +164,6 @@ def test_naive_bayes_is_the_plain_estimator(problem, floor):
     np.testing.assert_allclose(log_odds(rule, problem.points), expected, rtol=0, atol=problem.bound(variances))
 
 
-@settings(max_examples=20, deadline=None)
-@given(problems, st.integers(0, 2**32 - 1))
-def test_what_must_not_move_naive_bayes(problem, seed):
-    rng = np.random.default_rng(seed)
-    _, n_features = problem.features.shape
-    expected, variances = by_hand(problem, 0.0)
-    bound = problem.bound(variances)
-
-    def fitted(features, labels, points):
-        return log_odds(naive_bayes(features, labels, problem.n_classes, var_floor=0.0), points)
-
-    order, columns = rng.permutation(len(problem.labels)), rng.permutation(n_features)
-    moved = fitted(problem.features[order][:, columns], problem.labels[order], problem.points[:, columns])
-    np.testing.assert_allclose(moved, expected, rtol=0, atol=bound)
-
-    doubled = fitted(np.tile(problem.features, (2, 1)), np.tile(problem.labels, 2), problem.points)
-    np.testing.assert_allclose(doubled, expected, rtol=0, atol=2 * bound)
-
-    # A power of two and an offset of the size of the features: at most a doubling of their reach.
-    stretch, offset = 2.0 ** rng.integers(-8, 8, n_features), problem.location * rng.uniform(-1, 1, n_features)
-    mapped = fitted((problem.features + offset) * stretch, problem.labels, (problem.points + offset) * stretch)
-    np.testing.assert_allclose(mapped, expected, rtol=0, atol=8 * bound)
-
-    renamed = rng.permutation(problem.n_classes)
-    permuted = fitted(problem.features, renamed[problem.labels], problem.points)[:, renamed]
-    np.testing.assert_allclose(permuted - permuted[:, :1], expected, rtol=0, atol=2 * bound)
-
-    priors = np.bincount(problem.labels) / len(problem.labels)
-    log_prior_odds = np.log(priors / priors[0])
-    twice = fitted(np.tile(problem.features, (1, 2)), problem.labels, np.tile(problem.points, (1, 2)))
-    np.testing.assert_allclose(twice - log_prior_odds, 2 * (expected - log_prior_odds), rtol=0, atol=4 * bound)
-
-
 @settings(max_examples=30, deadline=None)
 @given(problems, st.data())
 def test_a_prefix_of_cumulative_sums_is_a_refit(problem, data):

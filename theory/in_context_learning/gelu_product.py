@@ -103,8 +103,10 @@ def rounding_of_product(scale: Positive, magnitude: Positive, eps: Positive) -> 
 def best_product_scale(magnitude: Positive, eps: Positive, richardson: bool = False) -> float:
     """Scale s that balances `rounding_of_product` and the leading error (erf form) at its worst, x = y = B.
 
-    Minimiser of |kappa| 14 B^4 s^2 + r / s with r the rounding at s = 1; with `richardson` of 4 kappa_6 62 B^6 s^4 +
-    (3/2) r / s. About eps^(1/3), resp. eps^(1/5), over B = `magnitude`.
+    At this corner (x + y)^4 - x^4 - y^4 is (16 - 2) B^4 and (x + y)^6 - x^6 - y^6 is (64 - 2) B^6, so that s minimises
+    14 |kappa| B^4 s^2 + r / s, r the rounding at s = 1: s^3 = r / (28 |kappa| B^4). With `richardson` the leading error
+    is that of (4 m_s - m_2s) / 3, whose roundings add up to (4/3 + 1/6) r / s: s minimises 62 * 4 kappa_6 B^6 s^4 +
+    (3/2) r / s, kappa_6 = 1/80. About eps^(1/3), resp. eps^(1/5), over B = `magnitude`.
     """
     rounding = rounding_of_product(1.0, magnitude, eps)
     corner = np.array([float(magnitude)])

@@ -12,7 +12,7 @@ from theory.jepa_bias.balance import (
     discrete_time_shift,
     unbalanced_end_state,
 )
-from theory.jepa_bias.conditional_independence import conditional_covariance, pretext_label_error, pretext_to_label
+from theory.jepa_bias.conditional_independence import pretext_label_error, pretext_to_label
 from theory.jepa_bias.contrastive_bound import (
     collision_probability,
     contrastive_loss,

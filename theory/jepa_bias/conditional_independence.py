@@ -25,17 +25,6 @@ def pretext_to_label(
 
 
 @guarded
-def conditional_covariance(
-    Sigma_21: Float[np.ndarray, "targets inputs"],
-    Sigma_2Y: Float[np.ndarray, "targets labels"],
-    Sigma_YY: Float[np.ndarray, "labels labels"],
-    Sigma_Y1: Float[np.ndarray, "labels inputs"],
-) -> Float[np.ndarray, "targets inputs"]:
-    """Cov(X_2, X_1 | Y) = Sigma_21 - Sigma_2Y Sigma_YY^(-1) Sigma_Y1, zero iff X_1 and X_2 are independent given Y."""
-    return Sigma_21 - Sigma_2Y @ _solved("Sigma_YY", Sigma_YY, Sigma_Y1)
-
-
-@guarded
 def pretext_label_error(
     Sigma_11: Float[np.ndarray, "inputs inputs"],
     Sigma_21: Float[np.ndarray, "targets inputs"],
@@ -43,8 +32,11 @@ def pretext_label_error(
     Sigma_YY: Float[np.ndarray, "labels labels"],
     Sigma_Y1: Float[np.ndarray, "labels inputs"],
 ) -> Float[np.ndarray, "labels inputs"]:
-    """B with A E[X_2 | X_1] - E[Y | X_1] = B X_1: A Cov(X_2, X_1 | Y) Sigma_11^(-1), what dependence costs."""
-    dependence = conditional_covariance(Sigma_21, Sigma_2Y, Sigma_YY, Sigma_Y1)
+    """B with A E[X_2 | X_1] - E[Y | X_1] = B X_1: A Cov(X_2, X_1 | Y) Sigma_11^(-1), what dependence costs.
+
+    Cov(X_2, X_1 | Y) = Sigma_21 - Sigma_2Y Sigma_YY^(-1) Sigma_Y1 is zero iff X_1 and X_2 are independent given Y.
+    """
+    dependence = Sigma_21 - Sigma_2Y @ _solved("Sigma_YY", Sigma_YY, Sigma_Y1)
     return _solved("Sigma_11", Sigma_11, (pretext_to_label(Sigma_YY, Sigma_2Y) @ dependence).T).T
 
 
