@@ -33,7 +33,7 @@ passed_by_gelu = jax.jit(activations.gelu, static_argnames="form")
 
 
 @jax.jit
-def normalised(columns, gains):
+def layer_norms(columns, gains):
     """The layer norm of each column times its gain."""
     return gains * activations.layer_norm(columns)
 
@@ -41,7 +41,7 @@ def normalised(columns, gains):
 def through_layer_norm(rows, upper, lower, pads):
     """The rows (not the pads) after sqrt(2/L) N LayerNorm(upper, lower, rows), one column for each pad N."""
     columns = np.concatenate([[upper, lower], np.broadcast_to(rows[:, None], (len(rows), len(pads)))])
-    return np.asarray(normalised(columns, np.sqrt(2 / len(columns)) * pads))[2:]
+    return np.asarray(layer_norms(columns, np.sqrt(2 / len(columns)) * pads))[2:]
 
 
 def layer_norm_ops(rows):

@@ -37,12 +37,12 @@ def size_of(prompts):
     return 1 + sum((numbers**2).reshape(len(numbers), -1).sum(axis=1) for numbers in prompts)
 
 
-def stepped(prompts, start=None, step=STEP):
+def sgd_answers(prompts, start=None, step=STEP):
     """The answers after steps of SGD, in closed form."""
     return on_each(lambda X, Y: predicted.sgd_weights(X, Y, step, REGULARISER, start), prompts)
 
 
-def regressed(prompts, regulariser=REGULARISER):
+def ridge_answers(prompts, regulariser=REGULARISER):
     """The answers of ridge regression, in closed form."""
     return on_each(lambda X, Y: predicted.ridge_weights(X, Y, regulariser), prompts)
 
@@ -67,9 +67,9 @@ def test_thm1__gd__step(trial, dimension: Dimension, count: Prompted = 64):
     start, prompts = _begun(trial, dimension, count)
     program = programs.gradient_step_program(dimension, STEP, REGULARISER, start)
     chain = programs.gradient_step_program(dimension, STEP, REGULARISER, start, printed_sign=True)
-    found, law, rounding = answers(program, prompts)[0], stepped(prompts, start), rounding_of(prompts)
+    found, law, rounding = answers(program, prompts)[0], sgd_answers(prompts, start), rounding_of(prompts)
     options = {"error": rounding, "margin": 4e-10 * (size_of(prompts) + start @ start)}
-    wrong = {"controls": {"alpha for 2 alpha": stepped(prompts, start, STEP / 2)},
+    wrong = {"controls": {"alpha for 2 alpha": sgd_answers(prompts, start, STEP / 2)},
              "wrong_processes": {"the chain with -lambda": answers(chain, prompts)[0]}}  # fmt: skip
     minus = law + 4 * STEP * REGULARISER * prompts[2] @ start
     trial.value(found, law, **options, **wrong, as_printed=minus)
@@ -113,11 +113,11 @@ def test_sgd__stack(trial, dimension: Dimension, examples: Several, count: Promp
     """Stacked, Theorem 1 makes one pass of SGD over n examples in 8n layers, in the registers of a single step."""
     _, prompts = _begun(trial, dimension, count, examples)
     program = programs.sgd_program(dimension, examples, STEP, REGULARISER)
-    restarted = stepped((prompts[0][:, -1:], prompts[1][:, -1:], prompts[2]))
+    restarted = sgd_answers((prompts[0][:, -1:], prompts[1][:, -1:], prompts[2]))
     options = {"error": rounding_of(prompts), "margin": 4e-10 * size_of(prompts)}
     not_moved = {"w' is not moved on": answers(_forgetful(program), prompts)[0]}
     wrong = {"controls": {"each step starts at zero": restarted}, "wrong_processes": not_moved}
-    trial.value(answers(program, prompts)[0], stepped(prompts), **options, **wrong)
+    trial.value(answers(program, prompts)[0], sgd_answers(prompts), **options, **wrong)
 
 
 @claim(
@@ -132,10 +132,10 @@ def test_sgd__stack(trial, dimension: Dimension, examples: Several, count: Promp
 def test_ridge__stack(trial, dimension: Inverse, examples: Several, count: Prompted = 16):
     """Carrying A^-1 and sum x_i y_i along, the updates of Theorem 2 give ridge on n examples in 11n + 3 layers."""
     _, prompts = _begun(trial, dimension, count, examples)
-    program, law = programs.recursive_ridge_program(dimension, examples, REGULARISER), regressed(prompts)
+    program, law = programs.recursive_ridge_program(dimension, examples, REGULARISER), ridge_answers(prompts)
     (value, clipped), (_, clipped_small) = answers(program, prompts), answers(program, prompts, bypass=30.0)
     options = {"error": rounding_of(prompts), "margin": 6e-10 * size_of(prompts) ** 1.5}
-    wrong = {"twice lambda": regressed(prompts, 2 * REGULARISER)}
+    wrong = {"twice lambda": ridge_answers(prompts, 2 * REGULARISER)}
     trial.value(value, law, **options, controls=wrong, as_printed=on_each(_last_update, prompts))
     clips = {"bypass N = 30": np.sum(clipped_small)}
     trial.identity(np.sum(clipped), 0, ops=0, wrong_processes=clips)
@@ -162,9 +162,9 @@ def test_finite__precision(
     trial.require(program == "ridge" or examples == 1, "examples must be 1 for a gradient step")
     start, prompts = _begun(trial, dimension, count, examples)
     if program == "ridge":
-        built, law = programs.recursive_ridge_program(dimension, examples, REGULARISER), regressed(prompts)
+        built, law = programs.recursive_ridge_program(dimension, examples, REGULARISER), ridge_answers(prompts)
     else:
-        built, law = programs.gradient_step_program(dimension, STEP, REGULARISER, start), stepped(prompts, start)
+        built, law = programs.gradient_step_program(dimension, STEP, REGULARISER, start), sgd_answers(prompts, start)
     value, clipped = answers(built, prompts, layer_norm)
     trial.require(not np.any(clipped), "prompts must leave everything below the bypass of 1000")
     state, tokens = np.zeros((count, built.register_rows, built.positions)), np.asarray(programs.prompt_state(*prompts))

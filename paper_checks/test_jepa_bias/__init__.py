@@ -118,6 +118,11 @@ def random_rotations(rng, dim, count):
     return np.linalg.qr(rng.standard_normal((count, dim, dim)))[0]
 
 
+def rotation(angle):
+    """Return the rotation of two features by an angle."""
+    return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+
+
 def aligned_network(rng, weights, depth, objective):
     """Return a network whose factors are all `weights` on random features, and the features as columns.
 

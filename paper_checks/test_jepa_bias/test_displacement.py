@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from paper_checks.test_jepa_bias import OBJECTIVES, Objective, two_layers
+from paper_checks.test_jepa_bias import OBJECTIVES, Objective, rotation, two_layers
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
 from theory_on_trial import claim, ours
@@ -133,11 +133,6 @@ def test_displacement(trial, delta: Angle):
     )
 
 
-def turned(angle):
-    """A rotation of two features."""
-    return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-
-
 def solved_run(objective, init, turn, cross=None):
     """When both marginal features are learned first, and all strengths, from V(0) times `turn`, by SciPy's LSODA."""
     from scipy.integrate import solve_ivp
@@ -174,7 +169,7 @@ def test_displacement__solved(
     kind: Literal["covariance", "rotated predictor"] = "covariance" if objective == "jepa" else "rotated predictor"
     shift = float(predicted.misalignment_offset(DEPTH, init, *covariance, objective=objective, kind=kind))
     options: dict[str, Any] = {"objective": objective, "offset": shift, **FLOW}
-    runs = [solved_run(objective, init, turned(angle)) for angle in (delta, delta / 100)]
+    runs = [solved_run(objective, init, rotation(angle)) for angle in (delta, delta / 100)]
     events = predicted.itinerary(covariance, regression, DEPTH, init, FRACTION, delta, **options)
     expected = [(event.feature, -1 if event.kind == "unlearned" else 1) for event in events]
     moves = np.diff((runs[0][1] >= levels).astype(int), axis=0)
@@ -303,7 +298,7 @@ def test_displacement_law__offset(
     """
     inits, (covariance, regression, _) = (1e-8, 1e-9), MARGINAL["mae"]
     waits, decade, cross = [], np.log(inits[0] / inits[1]), views_of(covariance, regression)[1]
-    turn, predictor = turned(delta), np.eye(2)
+    turn, predictor = rotation(delta), np.eye(2)
     if kind == "covariance":
         cross = turn @ cross @ turn.T
     else:

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from paper_checks.test_jepa_bias import OBJECTIVES, Objective, random_rotations, two_layers
+from paper_checks.test_jepa_bias import OBJECTIVES, Objective, random_rotations, rotation, two_layers
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
 from theory_on_trial import claim, ours
@@ -162,14 +162,14 @@ Angle = Annotated[float, Interval(0.05, 1, why="covariances that hardly commute,
 """Between the bases of the two covariances, in radians."""
 
 
-def rotated_apart(angle):
+def two_bases(angle):
     """Return lambda, rho of two features and covariances that are diagonal in bases an angle apart."""
     covariance, regression = np.array([1.0, 0.8]), np.array([0.6, 1.0])
-    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    return regression, np.diag(covariance / regression), rotation @ np.diag(covariance) @ rotation.T
+    turn = rotation(angle)
+    return regression, np.diag(covariance / regression), turn @ np.diag(covariance) @ turn.T
 
 
-def ended(objective, method, second, cross):
+def end_of_run(objective, method, second, cross):
     """Return the last two of ten records of a run of 3000 units of time from a small aligned start."""
     start = observed.aligned_init(None, 2, 2, 0.005, objective)
     run = method(start, second, cross, 0.1, 30000, 3000, objective)
@@ -179,9 +179,9 @@ def ended(objective, method, second, cross):
 @claim(ours("stationary JEPA with an invertible encoder has V W = W R"), kind="identity", tier="full", cases=(0.1, 0.4))
 def test_nondiag_spectrum(trial, angle: Angle):
     """Covariances that do not commute: JEPA ends with the eigenvalues of R = Sigma_yx Sigma_xx^-1 in V."""
-    regression, second, cross = rotated_apart(angle)
+    regression, second, cross = two_bases(angle)
     regressed = cross @ np.linalg.inv(second)
-    predictors, _ = ended("jepa", observed.gradient_flow, second, cross)
+    predictors, _ = end_of_run("jepa", observed.gradient_flow, second, cross)
     before, last = (np.sort(np.linalg.eigvals(np.asarray(predictor)).real)[::-1] for predictor in predictors)
     trial.value(
         last,
@@ -199,11 +199,11 @@ def test_nondiag_spectrum(trial, angle: Angle):
 @claim(ours("stationary MAE has V W = R, and stays balanced"), kind="identity", tier="full", cases=(0.1, 0.4))
 def test_nondiag_spectrum__mae(trial, angle: Angle):
     """Covariances that do not commute: MAE ends with W-bar's singular values sv(R)^(L/(L+1))."""
-    _, second, cross = rotated_apart(angle)
+    _, second, cross = two_bases(angle)
     eigenvalues = np.linalg.eigvals(cross @ np.linalg.inv(second))
     expected = predicted.mae_singular_values(second, cross, 2)
     flow, descent = (
-        np.linalg.svd(ended("mae", method, second, cross)[1], compute_uv=False)
+        np.linalg.svd(end_of_run("mae", method, second, cross)[1], compute_uv=False)
         for method in (observed.gradient_flow, observed.gradient_descent)
     )
     trial.value(
@@ -225,7 +225,7 @@ def test_nondiag_spectrum__solved(trial, objective: Objective, angle: Angle):
     """The flow solved to its end leaves the eigenvalues of R in V (JEPA), sv(R)^(L/(L+1)) in W-bar (MAE)."""
     from scipy.integrate import solve_ivp
 
-    regression, second, cross = rotated_apart(angle)
+    regression, second, cross = two_bases(angle)
     start, slope = np.ravel([0.7 * np.eye(2)] * 3), two_layers(objective, second, cross)
     end = solve_ivp(slope, (0, 1e4), start, "LSODA", rtol=1e-11, atol=1e-13).y[:, -1].reshape(3, 2, 2)
     regressed = cross @ np.linalg.inv(second)

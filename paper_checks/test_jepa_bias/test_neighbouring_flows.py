@@ -74,7 +74,7 @@ def test_sec_saxe__network(trial, layers: Annotated[int, Interval(2, 6)] = 3, in
     )
 
 
-def embedded(trial, outputs, dim=6, n_pairs=40):
+def aligned_embedding(trial, outputs, dim=6, n_pairs=40):
     """A symmetric moment of random views, its spectrum decreasing, and an aligned start with its singular values."""
     rng = trial.generator("views")
     shared = rng.standard_normal((n_pairs, dim)) * np.linspace(1.3, 0.5, dim)
@@ -89,7 +89,7 @@ def embedded(trial, outputs, dim=6, n_pairs=40):
 @claim(TRAJECTORY, kind="identity")
 def test_sec_simon_traj(trial, outputs: Outputs = 3):
     """From an aligned start s_j = e^(4 gamma t) / sqrt(s_j(0)^-2 + (e^(8 gamma t) - 1) gamma) on eigenvector j."""
-    moment, top, vectors, init, turn = embedded(trial, outputs)
+    moment, top, vectors, init, turn = aligned_embedding(trial, outputs)
     times = np.array([0.5, 0.75, 1.0, 2.0]) * predicted.stepwise_critical_time(init, top).max()
 
     def run(basis):
@@ -107,7 +107,7 @@ def test_sec_simon_traj(trial, outputs: Outputs = 3):
 @claim(TRAJECTORY, kind="identity")
 def test_sec_simon_tau(trial, outputs: Outputs = 3):
     """At tau_j = -log(s_j(0)^2 gamma_j) / (8 gamma_j) mode j is half learned; the loss falls by one per mode."""
-    moment, top, vectors, init, turn = embedded(trial, outputs)
+    moment, top, vectors, init, turn = aligned_embedding(trial, outputs)
     tau = predicted.stepwise_critical_time(init, top)
     order = np.argsort(tau)
     times = np.append(tau[order], 4 * tau.max())

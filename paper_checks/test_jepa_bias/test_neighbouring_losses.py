@@ -73,7 +73,7 @@ def random_maps(trial, n_classes, n_points, dim, n_maps, spreads):
         yield features, priors, likelihoods
 
 
-def contrasted(trial, n_classes, n_points, dim, n_maps, spreads):
+def contrastive_losses(trial, n_classes, n_points, dim, n_maps, spreads):
     """Return both losses, the bound and tau of random features that are a class's and so much of the point's own."""
     pairs, bounds, collisions = [], [], []
     for features, priors, likelihoods in random_maps(trial, n_classes, n_points, dim, n_maps, spreads):
@@ -92,7 +92,7 @@ def test_sec_arora_bound(
     trial, n_classes: NClasses = 4, n_points: NPoints = 12, dim: Dimension = 2, n_maps: NMaps = 200
 ):
     """The mean classifier's loss is at most (L_un - tau) / (1 - tau), for every f, with hinge and logistic loss."""
-    supervised, unsupervised, bounds, tau = contrasted(trial, n_classes, n_points, dim, n_maps, (-3, 0.5))
+    supervised, unsupervised, bounds, tau = contrastive_losses(trial, n_classes, n_points, dim, n_maps, (-3, 0.5))
     trial.bound(
         supervised,
         bounds,
@@ -127,7 +127,7 @@ def test_sec_arora_bound__equality(
     trial, n_classes: NClasses = 4, n_points: NPoints = 12, dim: Dimension = 2, n_maps: NMaps = 200
 ):
     """The contrastive bound (L_un - tau) / (1 - tau) is the mean classifier's loss if f knows only the class."""
-    supervised, unsupervised, bounds, tau = contrasted(trial, n_classes, n_points, dim, n_maps, (-200, -199))
+    supervised, unsupervised, bounds, tau = contrastive_losses(trial, n_classes, n_points, dim, n_maps, (-200, -199))
     wrong = {
         "tau in the numerator only": unsupervised - tau,
         "natural logarithm with loss 1 at 0": (unsupervised - tau / np.log(2)) / (1 - tau),

@@ -43,7 +43,7 @@ def residuals(parameters):
     return np.array(predicted.balance_residuals(list(np.asarray(parameters.layers)), np.asarray(parameters.predictor)))
 
 
-def moved(parameters, slopes):
+def drift(parameters, slopes):
     """Return the derivative of the residuals: they are quadratic, so whatever step a central difference takes is it."""
     ahead, behind = (
         residuals(jax.tree.map(lambda at, slope, sign=sign: at + sign * np.asarray(slope), parameters, slopes))
@@ -59,15 +59,15 @@ def test_balance_conserved(trial, objective: Objective, dim: Dimension = 4, dept
     parameters, views = random_network(rng, dim, depth, spread), random_views(rng, dim)
     slopes = jax.tree.map(np.asarray, _gradients(parameters, *views, objective))
     uneven = slopes._replace(layers=slopes.layers * (1.5 + np.arange(depth))[:, None, None])
-    wrong = {"the layers at rates of their own": moved(parameters, uneven)}
+    wrong = {"the layers at rates of their own": drift(parameters, uneven)}
     if objective == "jepa":
         differentiated = _gradients(parameters, *views, "jepa", stop_gradient=False)
-        wrong["without the stop-gradient"] = moved(parameters, differentiated)
+        wrong["without the stop-gradient"] = drift(parameters, differentiated)
     norms = [np.linalg.norm(factor) for factor in (*parameters.layers, parameters.predictor)]
     longest = max(norms) + max(np.linalg.norm(slope) for slope in (*slopes.layers, slopes.predictor))
     products = np.prod(np.maximum(1, norms)) ** 2 * sum(np.linalg.norm(view) for view in views)
     scale, still = longest * (longest + products), np.zeros((depth, dim, dim))
-    trial.identity(moved(parameters, slopes), still, ops=2 * dim * (depth + 2), scale=scale, wrong_processes=wrong)
+    trial.identity(drift(parameters, slopes), still, ops=2 * dim * (depth + 2), scale=scale, wrong_processes=wrong)
 
 
 @claim(ours("the gradient conserves them at every point that the flow passes"), kind="identity", cases=OBJECTIVES)
@@ -100,7 +100,7 @@ def test_balance_conserved__flow(
 
 
 @jax.jit
-def _encoder_moved(parameters, slopes):
+def _encoder_velocity(parameters, slopes):
     return jax.jvp(observed.encoder, (parameters,), (slopes,))
 
 
@@ -111,7 +111,7 @@ def decide_velocity(trial, objective, depth, dim):
     parameters, features = aligned_network(rng, weights, depth, objective)
     views = predicted.covariances_of_features(covariance, regression, features)
     slopes = _gradients_by_hand(parameters, *views, objective)
-    encoder, moved = (np.asarray(part) for part in _encoder_moved(parameters, slopes))
+    encoder, moved = (np.asarray(part) for part in _encoder_velocity(parameters, slopes))
     measured = -encoder.T @ moved
     strength, other = weights**depth, "mae" if objective == "jepa" else "jepa"
 

@@ -29,7 +29,7 @@ def partial_state(rng, learned, regression, depth, objective):
     return aligned_network(rng, weights, depth, objective)
 
 
-def linearised(trial, learned, depth, objective):
+def growth_rates(trial, learned, depth, objective):
     """Eigenvalues of the flow at a partial state, by decreasing real part, and the bound on the error of each.
 
     To first order a simple eigenvalue is off by the rounding of the matrix over the cosine between its two
@@ -68,7 +68,7 @@ def test_saddle_eig(trial, objective: Objective, depth: DeepDepth, learned: Lear
     pairs = sorted(map(tuple, np.argwhere(rates > 0)), key=lambda pair: -rates[pair])
     trial.require(len(pairs) > 0, "learned must leave out a feature that is preferred to one in it: else nothing grows")
     # L units of the paper's clock are one of the flow's.
-    values, errors = (np.asarray(part) / depth for part in linearised(trial, learned, depth, objective))
+    values, errors = (np.asarray(part) / depth for part in growth_rates(trial, learned, depth, objective))
     count = len(pairs)
     trial.value(
         values[:count].real,
@@ -106,7 +106,7 @@ def test_saddle_eig__map(trial, objective: Objective, depth: DeepDepth = 2):
     trial.require(
         np.min(chart.largest_rate[~chart.stable]) > 2 * blur, "depth must leave rates above the rounding of 0"
     )
-    grows = [linearised(trial, state, depth, objective)[0][0].real > blur for state in STATES]
+    grows = [growth_rates(trial, state, depth, objective)[0][0].real > blur for state in STATES]
     controls = {
         "by lambda": unstable(by_covariance),
         "as the scalar equations: only the full state": [int(len(state) < 3) for state in STATES],
@@ -122,7 +122,7 @@ def test_saddle_eig__shallow(trial):
     """With one layer MAE leaves every state but the full one: what is not learned grows by itself, at lambda_i."""
     chart = predicted.stability_map(COVARIANCE, REGRESSION, 1, objective="mae")
     partial = chart.learned[~chart.learned.all(axis=1)]
-    leading = [linearised(trial, np.flatnonzero(state), 1, "mae")[0][0].real for state in partial]
+    leading = [growth_rates(trial, np.flatnonzero(state), 1, "mae")[0][0].real for state in partial]
     saddles = [
         predicted.saddle_rates(state, COVARIANCE, REGRESSION, 1, objective="mae", clock="flow") for state in partial
     ]
@@ -138,7 +138,7 @@ def test_saddle_eig__shallow(trial):
 @claim(LINEARISED, kind="identity", cases=list(product((2, 3), OBJECTIVES)))
 def test_saddle_eig__full(trial, depth: DeepDepth, objective: Objective):
     """All learned, JEPA relaxes at sigma_j^2 (rho_i^(2L+1) + rho_j^(2L+1)) / (rho_i + rho_j), MAE at its own rates."""
-    values, errors = linearised(trial, (0, 1, 2), depth, objective)
+    values, errors = growth_rates(trial, (0, 1, 2), depth, objective)
     values, errors = values / depth, errors / depth  # L units of the paper's clock are one of the flow's
     rates = predicted.full_fixed_point_rates(COVARIANCE, REGRESSION, depth, objective=objective, clock="paper")
     # As if every entry (i, j) relaxed like the diagonal one of j.
@@ -152,7 +152,7 @@ def test_saddle_eig__step(trial, depth: DeepDepth, objective: Objective):
     """All learned, descent stays up to the step 2 over the largest rate, Runge and Kutta's method up to 2.785."""
     from scipy.optimize import brentq
 
-    values, errors = linearised(trial, (0, 1, 2), depth, objective)
+    values, errors = growth_rates(trial, (0, 1, 2), depth, objective)
     # A step multiplies a mode by so many terms of the exponential series.
     reach = np.array([
         brentq(lambda z, last=last: sum((-z) ** k / factorial(k) for k in range(last + 1)) ** 2 - 1, 1.9, 2.9)

@@ -20,7 +20,7 @@ ClassSize = Annotated[int, Interval(8, 40, why="smaller classes may be separable
 """Points of one class."""
 
 
-def drawn(trial, count, sizes, separabilities):
+def samples(trial, count, sizes, separabilities):
     """Features [separabilities, points, dim] of `count` data sets with (n_0, n_1) = `sizes`, and their labels.
 
     A data set has the same standardised noise at every kappa.
@@ -34,7 +34,7 @@ def drawn(trial, count, sizes, separabilities):
         yield np.stack([means + noise / np.sqrt(kappa) for kappa in separabilities]), labels
 
 
-def fitted(features, labels):
+def mixup_weights(features, labels):
     """Mixup's minimiser on one data set."""
     fit = observed.fit_mixup(features, labels.astype(float), LAW.nodes, LAW.weights, LAW.input_weights)
     return np.asarray(fit.weights)
@@ -50,7 +50,7 @@ def lda_errors(points, labels):
         np.linalg.solve(scatter, high - low),
         np.linalg.solve(scatter + centre, high - low),
     )
-    return [predicted.one_minus_cosine(fitted(points, labels), candidate) for candidate in candidates]
+    return [predicted.one_minus_cosine(mixup_weights(points, labels), candidate) for candidate in candidates]
 
 
 @claim(ours("the loss to second order in the noise, about the scores of the class means"), kind="limit")
@@ -61,7 +61,7 @@ def test_modified_lda_limit(
     separabilities = least * 4.0 ** np.arange(5)
     errors = [
         [lda_errors(points, labels) for points in features]
-        for features, labels in drawn(trial, count, (n, n), separabilities)
+        for features, labels in samples(trial, count, (n, n), separabilities)
     ]
     # The geometric mean, because a median changes from one data set to another as kappa grows.
     found, plain, one_curvature = np.exp(np.mean(np.log(errors), axis=0)).T
@@ -100,8 +100,8 @@ def test_reduced_problem(
         0.5 <= n_zeros / n_ones <= 2, "n_zeros / n_ones must lie in [1/2, 2]: scores of the noise are large else"
     )
     deficits, neglected = [], []
-    for (points,), labels in drawn(trial, count, (n_zeros, n_ones), (separability,)):
-        weights, classes = fitted(points, labels), [points[labels == label] for label in (0, 1)]
+    for (points,), labels in samples(trial, count, (n_zeros, n_ones), (separability,)):
+        weights, classes = mixup_weights(points, labels), [points[labels == label] for label in (0, 1)]
         means = np.stack([members.mean(axis=0) for members in classes])
         covariances = np.stack([np.cov(members.T, bias=True) for members in classes])
         reduced = [
@@ -133,7 +133,7 @@ def minima(points, labels):
             program = observed.mixup_program(*arguments)
         except ValueError:
             return None
-    expanded, weights = observed.mixed_rows(*arguments), fitted(points, labels)
+    expanded, weights = observed.mixed_rows(*arguments), mixup_weights(points, labels)
     certificate = predicted.entropy_certificate(*expanded, weights)
     # Any other w' loses at most |w' - w| times the gradient: twice |w| is room for every candidate.
     dual = certificate.dual - 2 * np.linalg.norm(weights) * certificate.infeasibility
@@ -164,7 +164,7 @@ def uniqueness(points, labels):
 @claim(ours("by convexity, and the entropy dual of the logistic loss"), kind="optimality")
 def test_coercive(trial, count: Sets = 6, separability: Annotated[float, Interval(1, 1000)] = 50.0):
     """One soft lambda other than 1/2, both classes and points that span: exactly one minimiser, certified by a dual."""
-    sets = [(points, labels.astype(float)) for (points,), labels in drawn(trial, 2 * count, (3, 3), (separability,))]
+    sets = [(points, labels.astype(float)) for (points,), labels in samples(trial, 2 * count, (3, 3), (separability,))]
     found = [(one, values) for one in sets if (values := minima(*one)) is not None][:count]
     primals, duals, optima, floors, starts = np.transpose([values for _, values in found])
     wrong = {"entropy of the labels": floors, "loss of w = 0": starts}

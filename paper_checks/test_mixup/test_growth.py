@@ -83,7 +83,7 @@ def mixup_boxes(trial, epsilon, separabilities, sizes, runs, labels, lambdas):
     return np.transpose([encloses(np.array(sizes, float), column.T, error) for column in columns])
 
 
-def reached(pair, cells, pessimistic):
+def successes(pair, cells, pessimistic):
     """Measure the events 1 - cos <= epsilon for cells (log n, epsilon, kappa); `pessimistic` without a certificate.
 
     Samples that are not separable have no margin; they lie far beyond n_epsilon and count as successes.
@@ -123,12 +123,12 @@ def test_erm_curse(
         return [(max(log_n, np.log(2)), epsilon, separability)]
 
     trial.probability(
-        reached(pair, cell(exponent), True),
+        successes(pair, cell(exponent), True),
         np.array([0.5]),
         side="at most",
         wrong_processes={
-            "mu an eigenvector": reached(isotropic, cell(exponent), True),
-            "2 nu": reached(pair, cell(2 * exponent / share), True),
+            "mu an eigenvector": successes(isotropic, cell(exponent), True),
+            "2 nu": successes(pair, cell(2 * exponent / share), True),
         },
         first=1024,
         most=20_000,
@@ -154,10 +154,10 @@ def test_erm_log_sample_complexity(trial, epsilon: Target, power: Annotated[floa
 
     pair, half = reference_pair(), np.full(len(separabilities), 0.5)
     options = {"first": 1024, "most": 20_000}
-    ceilings = {"2 nu": reached(pair, cells(-1, 2.0), True)}
-    floors = {"nu / 2": reached(pair, cells(1, 0.5), False)}
-    trial.probability(reached(pair, cells(-1, 1.0), True), half, side="at most", wrong_processes=ceilings, **options)
-    trial.probability(reached(pair, cells(1, 1.0), False), half, side="at least", wrong_processes=floors, **options)
+    ceilings = {"2 nu": successes(pair, cells(-1, 2.0), True)}
+    floors = {"nu / 2": successes(pair, cells(1, 0.5), False)}
+    trial.probability(successes(pair, cells(-1, 1.0), True), half, side="at most", wrong_processes=ceilings, **options)
+    trial.probability(successes(pair, cells(1, 1.0), False), half, side="at least", wrong_processes=floors, **options)
 
 
 @claim(

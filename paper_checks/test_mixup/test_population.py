@@ -74,13 +74,13 @@ def rotated(key):
     return axes @ jnp.diag(shares) @ axes.T, axes @ jnp.diag(1 - shares) @ axes.T, shares.mean()
 
 
-def aligned(trial, operators, pair, draws=DRAWS):
+def alignment_test(trial, operators, pair, draws=DRAWS):
     """The test of alignment of one law of operators."""
     key = trial.key("operators")
     return observed.check_alignment(operators, pair.mean, pair.covariance, pair.separability, key, draws=draws)
 
 
-def displaced(found):
+def displacement_and_room(found):
     """Displacement of the minimiser from the ray of b, and how far beyond it the test still admits."""
     return found.displacement, found.displacement_limit - found.displacement
 
@@ -143,8 +143,8 @@ def test_erm_expected_minimiser(trial, effective: Curved):
     """Without augmentation the expected loss is least at 2 kappa b, for every kappa."""
     shape = mixture_pair()
     pair = with_separability(shape, effective / shape.signal)
-    found, cosine = aligned(trial, no_augmentation, pair), 1 - shape.misalignment(shape.mean)
-    displacement, uncertain = displaced(found)
+    found, cosine = alignment_test(trial, no_augmentation, pair), 1 - shape.misalignment(shape.mean)
+    displacement, uncertain = displacement_and_room(found)
     sine = np.sqrt(1 - cosine**2) / cosine
     trial.value(
         np.array([found.scale / (2 * pair.separability), displacement]),
@@ -240,7 +240,7 @@ def test_mixup_expected_minimiser(
     mapped, plain = predicted.MixingLaw.atoms(*atom, lambda mixing: mixing - 0.1), predicted.MixingLaw.atoms(*atom)
     closed, without_map = (predicted.scalar_minimiser(effective, one) for one in (mapped, plain))
     trial.value(
-        np.array([aligned(trial, fixed_mixup, one).scale * one.signal for one in pairs]),
+        np.array([alignment_test(trial, fixed_mixup, one).scale * one.signal for one in pairs]),
         np.full(2, closed),
         margin=1e-6,
         error=QUADRATURE * closed,
@@ -253,8 +253,8 @@ def test_g_invariance(trial, separability: Separability = 3.0):
     """The map g from label weight to input weight does not change the direction, only the length."""
     pair = with_separability(mixture_pair(), separability)
     maps = (lambda x: x**2, lambda x: 1 - x**3, lambda x: 0 * x + 0.5, lambda x: 0.25 + x / 2)
-    found = np.array([displaced(aligned(trial, scalar_mixing(one), pair)) for one in maps])
-    wrong = least_displacement(aligned(trial, coordinatewise, pair))
+    found = np.array([displacement_and_room(alignment_test(trial, scalar_mixing(one), pair)) for one in maps])
+    wrong = least_displacement(alignment_test(trial, coordinatewise, pair))
     trial.value(
         found[:, 0],
         np.zeros(len(maps)),
@@ -269,9 +269,9 @@ def test_g_invariance(trial, separability: Separability = 3.0):
 def test_affine_sufficient(trial, separability: Separability = 3.0):
     """Random multiples of the identity as A and B, extrapolating ones too, keep b; other matrices do not."""
     pair = with_separability(mixture_pair(), separability)
-    measured, error = displaced(aligned(trial, extrapolating, pair))
+    measured, error = displacement_and_room(alignment_test(trial, extrapolating, pair))
     wrong = {
-        name: least_displacement(aligned(trial, operators, pair, draws=1024))
+        name: least_displacement(alignment_test(trial, operators, pair, draws=1024))
         for name, operators in {"rotated axes": rotated, "masks": masked}.items()
     }
     # Displacements are relative to the length.

@@ -55,7 +55,7 @@ def unmixed_loss(points, labels, law):
     return mean_loss(expanded.rows, own, expanded.weights)
 
 
-def integrated(route, scale=1.0):
+def quadrature(route, scale=1.0):
     """What `route` gives with a number of nodes, and how far it is off: what twice as many change, and rounding."""
     value = np.asarray(route(NODES))
     return value, np.abs(value - route(2 * NODES)) + 1000 * 2.0**-53 * scale
@@ -130,8 +130,8 @@ def test_zhang_lemma(trial, alpha: Broad, beta: Broad, n: Few = 7, dim: Small = 
     def beta_law(n_nodes, first=alpha, second=beta):
         return predicted.MixingLaw.beta(first, n_nodes, beta=second)
 
-    found, error = integrated(lambda n_nodes: mixup_loss(points, labels, beta_law(n_nodes)))
-    closed, further = integrated(lambda n_nodes: unmixed(predicted.zhang_mixing_law(alpha, beta, n_nodes)))
+    found, error = quadrature(lambda n_nodes: mixup_loss(points, labels, beta_law(n_nodes)))
+    closed, further = quadrature(lambda n_nodes: unmixed(predicted.zhang_mixing_law(alpha, beta, n_nodes)))
     wrong = {
         "equal weights": (unmixed(beta_law(NODES, alpha + 1, beta)) + unmixed(beta_law(NODES, beta + 1, alpha))) / 2,
         "the law itself": unmixed(beta_law(NODES)),
@@ -147,7 +147,7 @@ def test_zhang_moments(trial, alpha: Alpha):
         law = predicted.zhang_mixing_law(alpha, alpha, n_nodes)
         return np.array([law.mean(1 - law.nodes), law.mean((1 - law.nodes) ** 2)])
 
-    found, error = integrated(moments)
+    found, error = quadrature(moments)
     halves, first = np.array([1.0, 0.5]), alpha / (2 * alpha + 1)
     wrong = {
         "Beta(alpha, alpha)": np.array([0.5, (alpha + 1) / (4 * alpha + 2)]),
@@ -199,7 +199,7 @@ def test_carratino(trial, alpha: Alpha, n: Few, dim: Small):
     joint = np.column_stack([points, labels])
     shrunk = predicted.carratino_points(joint, alpha)
 
-    found, error = integrated(lambda n_nodes: centres(*larger_mixtures(joint, alpha, n_nodes)), np.abs(joint).max())
+    found, error = quadrature(lambda n_nodes: centres(*larger_mixtures(joint, alpha, n_nodes)), np.abs(joint).max())
     wrong = {"theta_bar = 1/2": (joint + joint.mean(axis=0)) / 2, "no shrinking": joint}
     trial.value(found, shrunk, margin=1e-9, error=error, controls=wrong)
 
@@ -208,8 +208,8 @@ def test_carratino(trial, alpha: Alpha, n: Few, dim: Small):
         flat = mixtures.reshape(-1, dim + 1)
         return mean_loss(flat[:, :dim], flat[:, dim], np.repeat(weights, n**2) / n**2)
 
-    found, error = integrated(perturbed)
-    plain, further = integrated(lambda n_nodes: mixup_loss(points, labels, predicted.MixingLaw.beta(alpha, n_nodes)))
+    found, error = quadrature(perturbed)
+    plain, further = quadrature(lambda n_nodes: mixup_loss(points, labels, predicted.MixingLaw.beta(alpha, n_nodes)))
     noiseless = mean_loss(shrunk[:, :dim], shrunk[:, dim], np.full(n, 1 / n))
     trial.value(found, plain, margin=1e-9, error=error + further, controls={"without noise": noiseless})
 
@@ -229,11 +229,11 @@ def test_carratino_cov(trial, alpha: Alpha, n: Few, dim: Small):
         noise = mixtures - centres(mixtures, weights)[:, None]
         return np.einsum("k,kijc,kije->ice", weights, noise, noise) / n
 
-    found, error = integrated(covariances, np.abs(joint).max() ** 2)
+    found, error = quadrature(covariances, np.abs(joint).max() ** 2)
     without = closed - (moments.partner - moments.variance) * np.cov(joint.T, bias=True)
     trial.value(found, closed, margin=1e-9, error=error, controls={"gamma^2 = sigma^2": without})
 
-    found, error = integrated(lambda n_nodes: folded_moments(alpha, n_nodes))
+    found, error = quadrature(lambda n_nodes: folded_moments(alpha, n_nodes))
     unfolded = np.array([0.5, 1 / (8 * alpha + 4), (alpha + 1) / (4 * alpha + 2)])
     trial.value(found, np.array(moments), margin=1e-9, error=error, controls={"lambda itself": unfolded})
 

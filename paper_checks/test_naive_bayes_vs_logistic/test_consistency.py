@@ -223,7 +223,7 @@ def test_hcons_ratio_condition(
     raw = trial.generator("posteriors").uniform(0, 1, (n_draws, n_classes))
     ranges = 2 * logit_bound * np.resize([0.5, 0.9, 1.1, 1.6], n_draws)[:, None]
     p = softmax(ranges * (raw - raw.min(axis=1)[:, None]) / np.ptp(raw, axis=1)[:, None], axis=1)
-    found, gaps = map(np.array, zip(*(_searched(row, logit_bound) for row in p), strict=True))
+    found, gaps = map(np.array, zip(*(_box_minimiser(row, logit_bound) for row in p), strict=True))
     least = kl_divergence(p, found)[0]
     holds, one = (np.array([predicted.ratio_condition(row, x) for row in p]) for x in (logit_bound, logit_bound / 2))
     wrong = {"one Lambda": one, "any logits": np.ones(n_draws, bool)}
@@ -246,7 +246,7 @@ def test_hcons_ratio_condition(
     trial.value(least, closed, margin=margin, scale=others[1], error=gaps, controls=wrong)
 
 
-def _searched(p, limit):
+def _box_minimiser(p, limit):
     """The logits of the least log loss in the box, and by how much they may miss it (the gap of Frank & Wolfe).
 
     By truncated Newton steps: quasi-Newton ones may stop at a bound.

@@ -43,7 +43,7 @@ def deviation_of(statistics, means):
     return jnp.max(jnp.stack(largest))
 
 
-def _judged(world, means, variances, shares, deviations):
+def _bound_sides(world, means, variances, shares, deviations):
     """Both sides of both bounds, and the asymptotic error, for estimates that deviate so much: an array each."""
     n, floor = world.means.shape[1], least_parameter(world.means)
     exact = world.scores(world.means, world.variances, observed.equal_priors(len(world.means)))
@@ -60,7 +60,7 @@ def _lowest_variances(n_features):
     world = predicted.BinaryFeatures(np.repeat([[0.002], [0.006]], n_features, axis=1))
     deviation = least_parameter(world.means) / 2
     means = np.maximum(world.means - [[deviation], [0]], 0)
-    return _judged(world, means[None], world.variances[None] / 2, np.full((1, 2), 0.5), [deviation])
+    return _bound_sides(world, means[None], world.variances[None] / 2, np.full((1, 2), 0.5), [deviation])
 
 
 def _all_wrong():
@@ -68,7 +68,7 @@ def _all_wrong():
     world = predicted.BinaryFeatures(np.array([[0.95], [0.5]]))
     deviation = least_parameter(world.means) / 2
     shares = 0.5 + deviation * np.array([[-1, 1]])
-    return _judged(world, np.array([[[1.0], [0.5]]]), world.variances[None] / 2, shares, [deviation])
+    return _bound_sides(world, np.array([[[1.0], [0.5]]]), world.variances[None] / 2, shares, [deviation])
 
 
 def _tipped_tie():
@@ -76,7 +76,7 @@ def _tipped_tie():
     near = 0.1397  # at .13962 the two features outweigh each other there
     world = predicted.BinaryFeatures(np.array([[0.0, near], [0.5, 1 - near]]))
     means = world.means + np.array([[0, 0], [0, 5e-4]])
-    return _judged(world, means[None], world.variances[None], np.full((1, 2), 0.5), [5e-4])
+    return _bound_sides(world, means[None], world.variances[None], np.full((1, 2), 0.5), [5e-4])
 
 
 @claim(
@@ -102,7 +102,7 @@ def test_nb_theorem_explicit(
     *drawn, deviation = map(np.asarray, quick_map(replicate)(keys))
     near = deviation <= least_parameter(world.means) / 2  # the theorem speaks of these only
     trial.require(near.any(), f"n_samples must be so large that estimates come within rho_0 / 2, got {n_samples}")
-    found = _judged(world, *[part[near] for part in (*drawn, deviation)])
+    found = _bound_sides(world, *[part[near] for part in (*drawn, deviation)])
     moved, most, error, limit, none, size = np.concatenate(
         [found, _lowest_variances(n_features), _all_wrong(), _tipped_tie()], axis=1
     )
