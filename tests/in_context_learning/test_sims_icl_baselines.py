@@ -1,21 +1,13 @@
-"""Prompts by the moments of their law, and textbook learners where examples coincide."""
+"""Prompts by the moments of their law, textbook learners where examples coincide, and questions to a learner."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 import sims.in_context_learning as observed
 
 COUNT, N, D = 2, 8, 3
-RULES = [
-    observed.ols(),
-    observed.ridge(0.1),
-    observed.ridge(2.0),
-    observed.gradient_step(0.05),
-    observed.sgd(0.03),
-    observed.nearest_neighbours(3),
-    observed.nearest_neighbours(3, weighted=True),
-]
 
 
 def problem(seed):
@@ -29,12 +21,13 @@ def test_a_neighbour_at_distance_zero_gives_its_label():
     prompts = problem(0)
     prompts.inputs[0, :5] = [[1.0, 0, 0], [2, 0, 0], [1, 0, 0], [1, 0, 0], [5, 5, 0]]
     prompts.labels[0, :5] = [7.0, 1, 4, 0, 0]
-    three = np.asarray(observed.predict_all(prompts, RULES))[5:, 0, :5]
+    rules = [observed.nearest_neighbours(3), observed.nearest_neighbours(3, weighted=True)]
+    three = np.asarray(observed.predict_all(prompts, rules))[:, 0, :5]
     np.testing.assert_array_equal(three[1, :4], [0, 7, 7, 5.5])
     # Of examples at one distance the first is the nearest; fewer than three are all taken.
     np.testing.assert_array_equal(three[0], [0, 7, 4, 4, (1 + 7 + 4) / 3])
-    one = [*RULES[:5], observed.nearest_neighbours(1), RULES[6]]
-    np.testing.assert_array_equal(observed.predict_all(prompts, one)[5, 0, :4], [0, 7, 7, 7])
+    one = observed.predict_all(prompts, [observed.nearest_neighbours(1)])
+    np.testing.assert_array_equal(one[0, 0, :4], [0, 7, 7, 7])
 
 
 def test_prompts_are_drawn_with_the_moments_asked_for():
@@ -58,3 +51,14 @@ def test_prompts_are_drawn_with_the_moments_asked_for():
     np.testing.assert_array_equal(prompts.inputs[..., 1], 0)
     single = observed.sample_prompts(jax.random.key(0), 3, 2, 2, dtype=jnp.float32)
     assert {part.dtype for part in single} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize("prefix", [0, N])
+def test_every_prefix_can_be_asked(prefix):
+    prompts, shown = problem(0), []
+    observed.answer_queries(lambda prompts: shown.append(prompts) or prompts.labels, prompts, prefix, np.eye(D))
+    assert shown[0].inputs.shape == (COUNT * D, prefix + 1, D)
+    np.testing.assert_array_equal(shown[0].inputs[:, :prefix], np.repeat(prompts.inputs[:, :prefix], D, axis=0))
+    np.testing.assert_array_equal(shown[0].labels[:, :prefix], np.repeat(prompts.labels[:, :prefix], D, axis=0))
+    np.testing.assert_array_equal(shown[0].inputs[:, prefix], np.tile(np.eye(D), (COUNT, 1)))
+    np.testing.assert_array_equal(shown[0].weights, np.repeat(prompts.weights, D, axis=0))

@@ -126,18 +126,6 @@ def test_the_even_part_of_gelu_stays_within_its_remainders(form):
         assert float((fourth * z**4 - missing) / (sixth * z**6)) == pytest.approx(1, rel=1e-6)
 
 
-@general
-@given(st.floats(-2, 2), st.floats(-2, 2), st.sampled_from([1e-1, 3e-2, 1e-3]))
-def test_six_gelus_multiply_with_a_sixth_order_error(x, y, scale):
-    found = float(icl.gelu_product(jnp.float64(x), jnp.float64(y), scale, "erf", richardson=True))
-    leading = -4 / 80 * scale**4 * ((x + y) ** 6 - x**6 - y**6)
-    size = abs(x) + abs(y)
-    # The z⁸ coefficient of the erf form is 1/672, and (4 - 64)/3 = -20 of it is left.
-    remainder = 20 / 672 * scale**6 * size**8
-    rounding = 1.5 * (GELU_ULPS + 8) * ULP * (np.pi / 2) ** 0.5 / scale * 2 * size + 8 * ULP * size**2
-    assert abs(found - x * y - leading) <= remainder + rounding
-
-
 @pytest.mark.parametrize(("richardson", "gelus"), [(False, 3), (True, 6)])
 def test_the_bound_of_a_product_counts_the_rounding_of_every_gelu(richardson, gelus):
     """Exactly: it is linear in the unit of rounding, and two precisions tell its slope."""
@@ -429,33 +417,3 @@ def test_what_a_ridge_program_says_of_its_sizes_holds(regulariser):
         assert np.all(np.abs(state) <= sizes_there.after * (1 + 8 * 2.0**-53))
     # What is attained: w = x y / (λ + x²) is 1 / (2 √λ) at x = √λ.
     assert np.abs(np.abs(state[:, :, 2]).max(axis=0) - 0.5 * regulariser**-0.5).min() <= 1e-12
-
-
-def test_ridge_on_five_examples_runs_as_a_stack_within_its_bound():
-    rng, program = np.random.default_rng(6), icl.recursive_ridge_program(3, 5, 0.3)
-    inputs, (query, task) = rng.normal(size=(64, 5, 3)), rng.normal(size=(2, 64, 3))
-    prompts = inputs, np.einsum("pnd,pd->pn", inputs, task), query
-    state = start_state(program, *prompts)
-    network = icl.compile_program(
-        program.instructions,
-        registers=program.register_rows,
-        positions=program.positions,
-        input_bound=np.abs(state).max(axis=0),
-    )
-    found = icl.predict(network, *prompts)
-    gram = np.swapaxes(inputs, 1, 2) @ inputs + 0.3 * np.eye(3)
-    weights = np.linalg.solve(gram, np.einsum("pnd,pn->pd", inputs, prompts[1])[..., None])[..., 0]
-    error = np.abs(found.value - np.sum(weights * query, axis=1))
-    bound = icl.prompt_error(program.instructions, state, program.answer, network.scales)
-    assert not found.overflow.any()
-    assert np.all(error <= bound)
-    # A bound of the size of the answers would say nothing.
-    assert bound.max() <= 1e-4
-
-
-def test_prompts_become_interleaved_tokens():
-    inputs, labels, query = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([5.0, 6.0]), np.array([7.0, 8.0])
-    tokens = icl.prompt_state(inputs, labels, query)
-    assert np.array_equal(tokens, [[0, 5, 0, 6, 0], [1, 0, 3, 0, 7], [2, 0, 4, 0, 8]])
-    batch = icl.prompt_state(*(np.stack([array, 2 * array]) for array in (inputs, labels, query)))
-    assert np.array_equal(batch[1], 2 * tokens)

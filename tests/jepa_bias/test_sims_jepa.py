@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from functools import partial, reduce
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -346,23 +346,6 @@ def test_gradient_flow_is_the_flow_and_conserves_the_balance():
     assert np.max(np.abs(broken.balance[-1] - broken.balance[0])) > 1e-3
 
 
-@pytest.mark.parametrize("objective", ["jepa", "mae"])
-def test_largest_stable_step_is_that_of_the_linear_flow(objective):
-    """Eigenvalues of the flow's Jacobian at the full fixed point, in a rotated basis with equal variances in it."""
-    basis = np.linalg.qr(FLOW_RNG.standard_normal((2, 2)))[0]
-    for cross, rho in (([1.2, 0.4], [1.5, 0.5]), ([0.8, 0.7], [0.5, 1.3])):
-        cross, rho = np.array(cross), np.array(rho)
-        covariances = basis * (cross / rho) @ basis.T, basis * cross @ basis.T
-        fixed = observed.saddle_state(jax.random.key(0), (0, 1), rho, 2, objective, basis=basis)
-        fastest = -observed.flow_eigenvalues(fixed, *covariances, objective).real[-1]
-        for method, reach in (("runge_kutta", 2.785293563405282), ("euler", 2.0)):
-            step = observed.largest_stable_step(*covariances, 2, objective, method=method)
-            assert abs(step * fastest / reach - 1) <= 1e3 * ULP * 100
-    # 1 + z + z²/2 + z³/6 + z⁴/24 leaves [-1, 1] at z = -2.785..., 1 + z at -2.
-    z = -2.785293563405282
-    assert abs(1 + z + z**2 / 2 + z**3 / 6 + z**4 / 24 - 1) <= 64 * ULP
-
-
 def test_first_and_last_crossings_of_exponential_pieces():
     """Between records the strengths are exponentials, so that interpolation in the logarithm is exact."""
     times = np.array([0.0, 1.0, 3.0, 4.0, 6.0])
@@ -374,65 +357,7 @@ def test_first_and_last_crossings_of_exponential_pieces():
     assert found.ends_above.tolist() == [True, False, False]
 
 
-def test_stepwise_flow_is_the_flow_of_its_loss():
-    rng = np.random.default_rng(0)
-    X, Y = rng.standard_normal((2, 40, 5))
-    Y += 2 * X
+def test_the_moment_of_views_is_symmetrised():
+    X, Y = np.random.default_rng(0).standard_normal((2, 40, 5))
     moment = np.asarray(observed.views_moment(X, Y))
     assert np.all(np.abs(moment - sum(np.outer(x, y) + np.outer(y, x) for x, y in zip(X, Y, strict=True)) / 80) < 1e-13)
-    start = np.asarray(observed.random_embedding(KEY, 2, 5, 1e-2))
-
-    def velocity(_, flat):
-        W = flat.reshape(2, 5)
-        return (-4 * (W @ moment @ W.T - np.eye(2)) @ W @ moment).ravel()
-
-    times = np.array([0.1, 0.3, 2.0])
-    found = np.asarray(observed.stepwise_flow(start, moment, times))
-    # Both keep to 1e-11 and 1e-12 of a growing solution, in a few hundred steps: 1e-8 in all, in the flow's own size.
-    for time, W in zip(times, found, strict=True):
-        reference = solve_ivp(velocity, (0, time), start.ravel(), method="DOP853", rtol=1e-12, atol=1e-15).y[:, -1]
-        assert np.all(np.abs(W.ravel() - reference) <= 1e-8)
-    stepwise_loss = jax.jit(observed.stepwise_loss)
-    losses = [float(stepwise_loss(W, moment)) for W in (start, *found)]
-    assert np.all(np.diff(losses) < 0)
-    assert abs(losses[0] - np.sum((start @ moment @ start.T - np.eye(2)) ** 2)) <= 100 * ULP
-    # Both modes are learned in the end: the loss is 0 and all of it was lost in two steps of 1.
-    assert losses[-1] < 1e-9
-    assert 1.9 < losses[0] < 2
-
-
-@pytest.mark.parametrize("depth", [1, 2, 3])
-def test_deep_linear_flow_follows_the_gradient_of_every_layer(depth):
-    rng = np.random.default_rng(1)
-    layers = rng.standard_normal((depth, 2, 2)) / 2
-    root, cross = rng.standard_normal((2, 2, 2))
-    Sigma_xx, Sigma_yx = root @ root.T + np.eye(2), cross
-    times = np.array([0.5, 1.0, 2.0])
-    found = np.asarray(observed.deep_linear_flow(layers, Sigma_xx, Sigma_yx, times))
-
-    def product(layers):
-        return reduce(lambda below, layer: layer @ below, layers, np.eye(2))
-
-    def velocity(_, flat):
-        layers = flat.reshape(depth, 2, 2)
-        error = product(layers) @ Sigma_xx - Sigma_yx
-        return -np.concatenate(
-            [(product(layers[i + 1 :]).T @ error @ product(layers[:i]).T).ravel() for i in range(depth)]
-        )
-
-    for time, whole in zip(times, found, strict=True):
-        end = solve_ivp(velocity, (0, time), layers.ravel(), method="DOP853", rtol=1e-12, atol=1e-13).y[:, -1]
-        assert np.all(np.abs(whole - product(end.reshape(depth, 2, 2))) <= 1e-8)
-
-
-def test_the_shared_variable_explains_all_but_the_direct_path():
-    """The joint matrix is positive definite, with X_1 and X_2 independent given Y only without the path."""
-    for direct in (0.0, 0.7):
-        triplet = observed.random_triplet(KEY, 2, 6, 5, direct=direct)
-        t = jax.tree.map(np.asarray, triplet)
-        given_target = t.first_second - t.target_first.T @ np.linalg.solve(t.target_target, t.target_second)
-        scale = np.abs(t.first_second).max() * np.linalg.cond(t.target_target)
-        assert (np.abs(given_target).max() <= 64 * ULP * scale) == (direct == 0)
-        assert all(np.linalg.eigvalsh(block)[0] > 0 for block in (t.target_target, t.first_first))
-        learned = jax.tree.map(np.asarray, observed.learn_pretext(triplet))
-        assert (abs(learned.excess) <= 1e-12 * np.linalg.norm(t.target_target)) == (direct == 0)
