@@ -31,7 +31,7 @@ def linear_attention_phases(
     `variances` and σ² = 0.25 against N; both tend to 1/variance (dotted), the larger variance sooner. Points: layers
     trained by Adam from `starts` positive starts on all entries, means with 99 % Student intervals.
     """
-    drawn, (phases, entries) = plt.subplots(1, 2, figsize=(8.6, 3.5))
+    fig, (phases, entries) = plt.subplots(1, 2, figsize=(8.6, 3.5))
     lengths = np.unique(np.geomspace(1, largest, 24).round().astype(int))
     noises = np.geomspace(0.01, 10, 25)
     identity = np.eye(dimension)
@@ -49,7 +49,7 @@ def linear_attention_phases(
     colours = BoundaryNorm(levels, 256, extend="max")
     filled = phases.contourf(lengths, noises, quotient, levels, norm=colours, cmap="cividis", extend="max")
     phases.axvline(dimension, color="white", linestyle="--", linewidth=0.8)
-    bar = drawn.colorbar(filled, ax=phases, ticks=levels, label="linear attention's risk / Bayes risk")
+    bar = fig.colorbar(filled, ax=phases, ticks=levels, label="linear attention's risk / Bayes risk")
     bar.ax.set_yticklabels([f"{level:g}" for level in levels])
     phases.set(xscale="log", yscale="log", xlabel="context length N", ylabel="noise variance σ² / τ²")
     phases.set_title(f"d = {dimension}")
@@ -65,7 +65,7 @@ def linear_attention_phases(
     entries.legend(loc="upper left", bbox_to_anchor=(0, 0.9))
     for axis, letter in zip((phases, entries), "ab", strict=True):
         label(axis, letter)
-    return drawn
+    return fig
 
 
 def _trained(covariance: np.ndarray, noise: float, context: int, steps: int, starts: int) -> np.ndarray:

@@ -41,7 +41,7 @@ def precision_of_constructions(dimension: int = 4, points: int = 13, factors: in
     numbers passed through layer norm with pads of size N: of first order with the pads of Lemma 6, of second with
     balanced ones. Lines: exact factor; dotted: rounding, ε N / L. α = 0.02, λ = 0.3, the layer norm in (b) ideal.
     """
-    drawn, (product, theorems, pads) = plt.subplots(1, 3, figsize=(10.5, 3.4))
+    fig, (product, theorems, pads) = plt.subplots(1, 3, figsize=(10.5, 3.4))
     _products(product, points, factors)
     _theorems(theorems, dimension, points)
     _pads(pads, rows, points)
@@ -49,7 +49,7 @@ def precision_of_constructions(dimension: int = 4, points: int = 13, factors: in
         axis.set(xscale="log", yscale="log")
         axis.legend(fontsize=7)
         label(axis, letter)
-    return drawn
+    return fig
 
 
 def _products(axis: Axes, points: int, factors: int) -> None:

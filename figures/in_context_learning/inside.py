@@ -47,7 +47,7 @@ def probed_quantities(
         "$X^TY$": probes.moment_targets(asked, prefix),
         "least squares weights": probes.ols_targets(asked, prefix),
     }
-    drawn, axes = plt.subplots(1, 3, figsize=(10.5, 3.4))
+    fig, axes = plt.subplots(1, 3, figsize=(10.5, 3.4))
     model, control = models.trained(settings), models.trained(constant)
     depths = np.arange(layers + 1)
     positions = np.arange(2 * prefix)
@@ -75,7 +75,7 @@ def probed_quantities(
     axes[2].legend()
     for axis, letter in zip(axes, "abc", strict=True):
         label(axis, letter)
-    return drawn
+    return fig
 
 
 def _probed(
@@ -108,7 +108,7 @@ def linearity_of_answers(
     asked = models.fresh_prompts(settings[0], prompts)
     inputs = jax.random.normal(jax.random.key(6), (queries, dimension))
     prefixes = np.arange(1, models.EXAMPLES)
-    drawn, axis = plt.subplots(figsize=(5.6, 3.6))
+    fig, axis = plt.subplots(figsize=(5.6, 3.6))
     axis.axhline(1, color=COLOURS[6], linewidth=0.8, label="rules with weights (exact)")
     for of_model, layers, colour, marker in zip(settings, depths, COLOURS, "o^v", strict=False):
         model = models.trained(of_model)
@@ -120,7 +120,7 @@ def linearity_of_answers(
     axis.set(xlabel="number of examples k", ylabel="R² of the best linear fit", title=f"d = {dimension}")
     axis.set(xticks=prefixes, ylim=(0, 1.05))
     axis.legend()
-    return drawn
+    return fig
 
 
 def explained_shares(

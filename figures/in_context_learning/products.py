@@ -20,7 +20,7 @@ def squares(half_width: float = 0.1, shift: float = 0.5, points: int = 21) -> Fi
     units, right at the ends of the interval. (b) Their errors: GeLU's is of fourth order, dotted: -(7/6) x⁴. Lines:
     exact curves. Points: the units evaluated in float64. After figure 7 of Akyürek et al. 2023; δ is ours.
     """
-    drawn, (curves, errors) = plt.subplots(1, 2, figsize=(8, 3.2))
+    fig, (curves, errors) = plt.subplots(1, 2, figsize=(8, 3.2))
     grid, chosen = np.linspace(-half_width, half_width, 401), np.linspace(-half_width, half_width, points)
 
     def difference(u):
@@ -47,4 +47,4 @@ def squares(half_width: float = 0.1, shift: float = 0.5, points: int = 21) -> Fi
     errors.legend(ncols=2, loc="upper center")
     for axis, letter in zip((curves, errors), "ab", strict=True):
         label(axis, letter)
-    return drawn
+    return fig

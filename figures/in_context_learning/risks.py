@@ -34,7 +34,7 @@ def baseline_risks(
         ("GD(0.02)", "D", lambda k: predicted.gradient_step_risk(dimension, k, 0.02, **noise)),
         ("SGD(0.03)", "v", lambda k: predicted.sgd_risk(dimension, k, 0.03, **noise)),
     )
-    drawn, axis = plt.subplots(figsize=(6.2, 3.8))
+    fig, axis = plt.subplots(figsize=(6.2, 3.8))
     for row, ((name, marker, law), colour) in enumerate(zip(laws, COLOURS, strict=False)):
         values = np.array([law(int(k)) for k in prefixes]) / dimension
         axis.plot(prefixes, np.where(np.isinf(values), np.nan, values), color=colour, label=name)
@@ -45,4 +45,4 @@ def baseline_risks(
     axis.set(xlabel="number of examples k", ylabel="risk  $E|\\hat w-w|^2/d$", yscale="log", ylim=(0.012, 1.5))
     axis.set_title(f"d = {dimension}, σ = {noise_std:g}")
     axis.legend(ncols=2, loc="lower left")
-    return drawn
+    return fig

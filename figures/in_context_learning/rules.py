@@ -50,7 +50,7 @@ def rules_compared(
     `model_dimension` dimensions and the given layers instead of the paper's 8 and 16, whose distance to least squares
     is in black. Bars: 99 % Student intervals, in (b) and (c) over `prompts` prompts and 64 of them, for this one model.
     """
-    drawn, axes = plt.subplots(1, 3, figsize=(10.5, 3.7))
+    fig, axes = plt.subplots(1, 3, figsize=(10.5, 3.7))
     prefixes = np.arange(1, largest + 1)
     static = {"dimension": dimension, "examples": largest + 1, "count": count}
     found = replicates(simulations.distances_to_least_squares, runs, static, {})
@@ -73,8 +73,8 @@ def rules_compared(
         label(axis, letter)
     handles, names = axes[1].get_legend_handles_labels()
     more, label_name = axes[0].get_legend_handles_labels()
-    drawn.legend(handles + more[-1:], names + label_name[-1:], loc="outside lower center", ncols=9, fontsize=7)
-    return drawn
+    fig.legend(handles + more[-1:], names + label_name[-1:], loc="outside lower center", ncols=9, fontsize=7)
+    return fig
 
 
 _MODEL_LOOKS = [(COLOURS[6], "o"), *_LOOKS]
@@ -148,13 +148,13 @@ def noise_and_regulariser(
         found[:, column] = np.asarray(models.distances(settings, rules, prompts)).mean(axis=(1, 2))
         infinite = np.isinf(predicted.spd_ridge_to_bayes(0.0, 1, 1, 1.0, sigma / tau))
         found[0, column] = np.inf if infinite else found[0, column]
-    drawn, axes = plt.subplots(1, 2, figsize=(9, 3.7))
+    fig, axes = plt.subplots(1, 2, figsize=(9, 3.7))
     titles = f"Bayes predictor, d = {dimension}, exact", "trained models, d = 1"
     for axis, cells, title, letter in zip(axes, (exact, found), titles, "ab", strict=True):
         _heat_map(axis, cells, regularisers, columns)
         axis.set_title(title)
         label(axis, letter)
-    return drawn
+    return fig
 
 
 def _heat_map(

@@ -37,7 +37,7 @@ def phases_of_depth(
     steps): of its three phases the two later ones are here, the nearest rule going from Ridge(0.5) over Ridge(0.1) to
     least squares. For the width see F8.
     """
-    drawn, axis = plt.subplots(figsize=(5.6, 3.7))
+    fig, axis = plt.subplots(figsize=(5.6, 3.7))
     settings = [models.ladder(dimension, layers, steps) for layers in depths]
     found = [np.asarray(models.distances(s, list(_FAMILY.values()), prompts)).mean(axis=2) for s in settings]
     for row, (name, colour, marker) in enumerate(zip(_FAMILY, COLOURS, "os^D", strict=False)):
@@ -49,7 +49,7 @@ def phases_of_depth(
     axis.set(xlim=(depths[0] / 1.15, 1.5 * depths[-1]), ylim=(0, None), xlabel="layers L")
     axis.set(ylabel="SPD / d to the model", title=f"d = {dimension}, H = {settings[0].width}")
     axis.legend()
-    return drawn
+    return fig
 
 
 def _exact_distance(name: str, dimension: int) -> float:
@@ -82,7 +82,7 @@ def smallest_sizes(
     8 samples of prompts, with 99 % Student intervals of their mean; one model for each size, after `steps` steps. A
     miniature of the paper's figure 8, which has d up to 20 and the smallest size of a sweep with 500 000 steps.
     """
-    drawn, axes = plt.subplots(1, 3, figsize=(9, 3.2), sharey=True)
+    fig, axes = plt.subplots(1, 3, figsize=(9, 3.2), sharey=True)
     panels = (
         ("layers L", depths, [models.small(steps, depth) for depth in depths]),
         ("width H", widths, [models.small(steps, layers, width=width) for width in widths]),
@@ -99,7 +99,7 @@ def smallest_sizes(
         axis.set(xlabel=text, yscale="log", xlim=(sizes[0] / 1.3, sizes[-1] * 1.3))
         label(axis, letter)
     axes[0].set_ylabel("SPD to least squares / SPD to Ridge(0.1)")
-    return drawn
+    return fig
 
 
 @figure(
@@ -117,7 +117,7 @@ def ladder_to_the_bayes_error(
     size for each k (dotted); points: trained models. (b) Mean over k = 1 to 5 against the depth L, with the exact Bayes
     error and that of the best gradient steps. Bars: 99 % Student intervals over `prompts` prompts; one model each.
     """
-    drawn, (by_prefix, by_depth) = plt.subplots(1, 2, figsize=(8.4, 3.4))
+    fig, (by_prefix, by_depth) = plt.subplots(1, 2, figsize=(8.4, 3.4))
     prefixes = np.arange(models.EXAMPLES)
     noise = {"noise_std": noise_std}
     bayes = np.array([predicted.bayes_risk(1, int(k), **noise) for k in prefixes]) + noise_std**2
@@ -140,4 +140,4 @@ def ladder_to_the_bayes_error(
     by_depth.set(xlim=(depths[0] / 1.3, depths[-1] * 1.3), ylim=(0, None))
     for axis, letter in zip((by_prefix, by_depth), "ab", strict=True):
         label(axis, letter)
-    return drawn
+    return fig

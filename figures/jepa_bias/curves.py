@@ -48,7 +48,7 @@ def learning_curves(
     stepping the equations through time. Time is in the paper's units, L times that of the gradient flow. The layout
     follows figure 2 of Littwin et al. 2024; depth, ε, λ and ρ are ours.
     """
-    drawn, axes = plt.subplots(2, 3, figsize=(9, 5.2), sharex="row")
+    fig, axes = plt.subplots(2, 3, figsize=(9, 5.2), sharex="row")
     columns = (
         (lambdas, [1.0] * len(lambdas), "λ = {0:g}", "ρ = 1"),
         ([1.0] * len(rhos), rhos, "ρ = {1:g}", "λ = 1"),
@@ -79,7 +79,7 @@ def learning_curves(
                 axis.legend(loc="upper left", fontsize=6.5)
             axis.set_xlabel(f"{PAPER_TIME}  (10⁵)" if objective == "jepa" else PAPER_TIME)
         row[0].set_ylabel("strength of the feature  $\\bar w$")
-    return drawn
+    return fig
 
 
 def _times_along(
@@ -119,7 +119,7 @@ def depth_fan(
     feature starts above its target. (b) MAE on the same axes, and for small ρ even a little earlier. Lines: exact
     critical times. Points: quadrature of the scalar equations.
     """
-    drawn, axes = plt.subplots(1, 2, figsize=(7.4, 3.2), sharey=True)
+    fig, axes = plt.subplots(1, 2, figsize=(7.4, 3.2), sharey=True)
     for axis, (objective, name), letter in zip(axes, OBJECTIVES, "ab", strict=True):
         for depth, colour in zip(depths, (COLOURS[6], *COLOURS), strict=False):
             grid = np.linspace(lowest_rho, 1, 200)
@@ -136,7 +136,7 @@ def depth_fan(
         label(axis, letter)
     axes[0].set_ylabel("critical time over that of ρ = 1")
     axes[0].legend()
-    return drawn
+    return fig
 
 
 def _hits(fraction: float, depth: int, init: float, rhos: np.ndarray, objective: Objective) -> np.ndarray:

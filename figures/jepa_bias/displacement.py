@@ -44,7 +44,7 @@ def displacement(
     anew. (b) MAE on the same problem, where λρ is equal for both and nothing grows. Points: the scalar equations, which
     δ = 0 follows and which cannot show any of this. Triangles: predicted displacement times t₁ + ln(1/δ)/μ.
     """
-    drawn, axes = plt.subplots(1, 2, figsize=(8.8, 3.3), gridspec_kw={"width_ratios": (1.7, 1)})
+    fig, axes = plt.subplots(1, 2, figsize=(8.8, 3.3), gridspec_kw={"width_ratios": (1.7, 1)})
     basis = np.eye(len(lambdas))
     for axis, (objective, name), letter in zip(axes, OBJECTIVES, "ab", strict=True):
         times = predicted.critical_time(
@@ -80,7 +80,7 @@ def displacement(
     ]
     triangle = Line2D([], [], color=COLOURS[6], marker="v", linestyle="", label="predicted displacement")
     axes[0].legend(handles=[*drawn_lines, triangle], loc="upper left")
-    return drawn
+    return fig
 
 
 @figure("F8", quick={"init": 0.01}, claims=("displacement-itinerary", "permanent_order"))
@@ -101,7 +101,7 @@ def itinerary(
     growth rates of the partly learned states. (a) JEPA visits the features by λ and ends by ρ. (b) MAE from a very
     small start has its own displacements, ordered by λρ.
     """
-    drawn, axes = plt.subplots(1, 2, figsize=(8.8, 3.4))
+    fig, axes = plt.subplots(1, 2, figsize=(8.8, 3.4))
     basis = np.asarray(observed.random_rotation(jax.random.key(7), len(lambdas)))
     for axis, (objective, name), scale, letter in zip(axes, OBJECTIVES, (init, mae_init), "ab", strict=True):
         events = predicted.itinerary(
@@ -126,4 +126,4 @@ def itinerary(
         axis.set(xlabel=FLOW_TIME, ylabel=STRENGTH, title=f"{name}, L = {depth}, ε = {scale:g}, δ = {delta:g}")
         label(axis, letter)
     axes[0].legend(loc="upper left")
-    return drawn
+    return fig

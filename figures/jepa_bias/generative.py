@@ -45,7 +45,7 @@ def generative_models(
         ("random masks", masked, (moments[0], moments[1]), modes, kept),
         ("a process in time", temporal, (np.diag(temporal[0] / temporal[1]), np.diag(temporal[0])), np.eye(2), [0, 1]),
     )
-    drawn, axes = plt.subplots(2, 2, figsize=(8, 5.4))
+    fig, axes = plt.subplots(2, 2, figsize=(8, 5.4))
     letters = iter("abcd")
     for row, (objective, name) in zip(axes, OBJECTIVES, strict=True):
         for axis, (title, features, covariances, basis, shown) in zip(row, models, strict=True):
@@ -77,4 +77,4 @@ def generative_models(
             if objective == "mae":  # one for each column, below it
                 axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=2)
             label(axis, next(letters))
-    return drawn
+    return fig

@@ -36,7 +36,7 @@ def order_phase_diagram(
     white: feature 1 starts above its target. Lines and colours (1 and below alike, 2 and above alike): exact. Points:
     ratios of simulated critical times.
     """
-    drawn, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.5))
+    fig, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.5))
     inits = np.geomspace(1e-8, 0.3, 400)
     for depth, colour in zip(depths, (COLOURS[6], *COLOURS), strict=False):
         boundary = predicted.order_boundary(depth, inits, fraction, rho, 1.0, objective="jepa")
@@ -56,12 +56,12 @@ def order_phase_diagram(
     beyond = np.where(values > 1, values, np.nan)  # where feature 1 starts close to its target the boundary dives
     lines = right.contour(scales, rhos, beyond, levels=[1.02, 1.05, 1.1, 1.2, 1.5], colors="white", linewidths=0.8)
     right.clabel(lines, fmt="%g", fontsize=7)
-    drawn.colorbar(mesh, ax=right, label="λ₁ / λ₂ that JEPA can overturn")
+    fig.colorbar(mesh, ax=right, label="λ₁ / λ₂ that JEPA can overturn")
     right.set(xscale="log", xlabel="scale of the start  ε", ylabel="regression coefficient  ρ₁")
     right.set_title(f"L = {map_depth}, ρ₂ = 1, p = {fraction:g}")
     for axis, letter in zip((left, right), "ab", strict=True):
         label(axis, letter)
-    return drawn
+    return fig
 
 
 def _simulated_boundary(fraction: float, depth: int, inits: np.ndarray, rho: float) -> np.ndarray:

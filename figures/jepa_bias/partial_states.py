@@ -31,7 +31,7 @@ def stability_of_partial_states(
     order = np.argsort(lambdas)[::-1]
     covariance, regression = np.array(lambdas)[order], np.array(rhos)[order]
     features = range(len(covariance))
-    drawn, axes = plt.subplots(1, 2, figsize=(9.4, 4.6))
+    fig, axes = plt.subplots(1, 2, figsize=(9.4, 4.6))
     for axis, (objective, name), letter in zip(axes, OBJECTIVES, "ab", strict=True):
         places = {}
         for size in range(1, len(covariance) + 1):
@@ -63,8 +63,8 @@ def stability_of_partial_states(
         axis.set_title(f"{name}, L = {depth}: preference " + _preference(covariance, regression, objective))
         label(axis, letter)
     listed = ";  ".join(f"{i + 1}: λ = {covariance[i]:g}, ρ = {regression[i]:g}" for i in features)
-    drawn.supxlabel(listed, fontsize=8)
-    return drawn
+    fig.supxlabel(listed, fontsize=8)
+    return fig
 
 
 def _preference(covariance: np.ndarray, regression: np.ndarray, objective: Objective) -> str:

@@ -45,7 +45,7 @@ def staircases(
         name: np.asarray(jax.vmap(lambda W: observed.stepwise_loss(W, moment))(path)) for name, path in paths.items()
     }
     values = np.linalg.norm(np.asarray(paths["aligned start"]) @ basis, axis=1)
-    drawn, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2))
+    fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2))
     fine = np.linspace(0, horizon, 600)
     exact = [predicted.stepwise_loss(time, aligned, spectrum[:outputs]) for time in fine]
     thin = slice(None, None, max(1, records // 50))
@@ -66,4 +66,4 @@ def staircases(
     right.legend()
     for axis, letter in zip((left, right), "ab", strict=True):
         label(axis, letter)
-    return drawn
+    return fig

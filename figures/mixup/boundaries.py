@@ -44,7 +44,7 @@ def boundaries(
     the ridge-LDA path at n points, which training without augmentation follows at large κ (orange), and the minimiser
     of the expected loss of masks (pink); Mixup's is b (black). Oh & Yun 2023 for the three directions; lines are new.
     """
-    drawn, (left, right) = plt.subplots(1, 2, figsize=(8.2, 3.9))
+    fig, (left, right) = plt.subplots(1, 2, figsize=(8.2, 3.9))
     kappas = sorted({*separabilities, separability})
     learnt = {learner: fitted(learner, n, kappas, runs) for learner in _LEARNERS}
     here = kappas.index(separability)
@@ -52,7 +52,7 @@ def boundaries(
     _angle_panel(right, n, kappas, learnt)
     for panel, letter in zip((left, right), "ab", strict=True):
         label(panel, letter, x=-0.06)
-    return drawn
+    return fig
 
 
 def _sample_panel(axes: Axes, n: int, separability: float, learnt: dict[str, Float[np.ndarray, "samples dim"]]) -> None:

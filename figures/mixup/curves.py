@@ -50,7 +50,7 @@ def learning_curves(
     fluctuations of the direction put the orange points above it. (a-e) Growing κ. The four learners see the same
     samples. Oh & Yun 2023 for the curse and its cure; all lines are new.
     """
-    drawn, axes = plt.subplots(
+    fig, axes = plt.subplots(
         1,
         len(separabilities),
         figsize=(max(2.45 * len(separabilities), 6.5), 3.8),
@@ -71,8 +71,8 @@ def learning_curves(
         panel.set(xscale="log", yscale="log", title=f"κ = {separability:g}  (a = {a:.3g})", xlabel="samples  n")
         label(panel, letter)
     axes[0, 0].set(ylabel="1 − cos(w, b)  (dimensionless)", ylim=(3e-6, 1.5))
-    drawn.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=max(3, len(separabilities)))
-    return drawn
+    fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=max(3, len(separabilities)))
+    return fig
 
 
 def _theory_lines(axes: Axes, separability: float, n: np.ndarray) -> None:

@@ -46,7 +46,7 @@ def efficiencies(
         law = predicted.MixingLaw.beta(alpha, _NODES)
         values = np.array([predicted.mixup_efficiency(a, law) for a in grid])
         curves[f"Mixup, α = {alpha:g}"] = values, _COLOURS[alpha]
-    drawn, (left, right) = plt.subplots(1, 2, figsize=(8.2, 3.7))
+    fig, (left, right) = plt.subplots(1, 2, figsize=(8.2, 3.7))
     for panel, scale in ((left, np.ones_like(grid)), (right, lda)):
         for name, (values, colour) in curves.items():
             panel.plot(grid, values / scale, color=colour, label=name)
@@ -68,7 +68,7 @@ def efficiencies(
         panel.set_xlabel("a = κ m²  (dimensionless)")
         label(panel, letter, x=-0.06)
     left.legend(loc="upper left")
-    return drawn
+    return fig
 
 
 def estimates(

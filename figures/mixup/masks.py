@@ -42,7 +42,7 @@ def masking(
     the minimisers for Σ = I at growing κ (`path`) leave b. Oh & Yun 2023 for masks being suboptimal; limit and lines
     are new.
     """
-    drawn, (left, middle, right) = plt.subplots(1, 3, figsize=(11, 3.5), width_ratios=(1, 1, 1.15))
+    fig, (left, middle, right) = plt.subplots(1, 3, figsize=(11, 3.5), width_ratios=(1, 1, 1.15))
     grid = np.geomspace(separabilities[0], separabilities[-1], 30)
     inverse = predicted.mask_limit_direction(np.array(_MEAN))
     for name, shape, colour, marker in _SHAPES:
@@ -63,7 +63,7 @@ def masking(
         panel.set_xlabel("separability  κ  (dimensionless)")
     for panel, letter in zip((left, middle, right), "abc", strict=True):
         label(panel, letter, x=-0.06)
-    return drawn
+    return fig
 
 
 def _limit_loss(axes: Axes, path: Sequence[float], inverse: np.ndarray) -> None:
@@ -73,8 +73,8 @@ def _limit_loss(axes: Axes, path: Sequence[float], inverse: np.ndarray) -> None:
     limit = shape.pair(1e16)
     expected = predicted.mask_expected_loss(limit, *uniform_masks(2))
     loss = [[expected.value(np.array([x, y])) for x in across] for y in up]
-    drawn = axes.contourf(across, up, np.log10(loss), levels=20, cmap="cividis")
-    axes.figure.colorbar(drawn, ax=axes, label="log$_{10}$ of the loss in nats")
+    fig = axes.contourf(across, up, np.log10(loss), levels=20, cmap="cividis")
+    axes.figure.colorbar(fig, ax=axes, label="log$_{10}$ of the loss in nats")
     for direction, colour, name in ((inverse, COLOURS[4], "along 1/μ"), (limit.bayes_direction, "white", "along b")):
         ends = np.outer((0, 20), direction / np.linalg.norm(direction))
         axes.plot(*ends.T, "--", color=colour, label=name)

@@ -61,13 +61,13 @@ def phase_diagram(
     prediction at finite n (lines in the points' colours) and the limit κ → ∞ (black). Oh & Yun 2023 prove the
     exponential growth; phases and lines are new.
     """
-    drawn, (left, right) = plt.subplots(1, 2, figsize=(8.8, 3.8))
+    fig, (left, right) = plt.subplots(1, 2, figsize=(8.8, 3.8))
     limit = REFERENCE.pair(1).signal / 2
     _map(left, cells, runs, limit)
     _profiles(right, profiles, profile_runs, limit)
     for panel, letter in zip((left, right), "ab", strict=True):
         label(panel, letter, x=-0.06)
-    return drawn
+    return fig
 
 
 def _map(axes: Axes, cells: tuple[int, int], runs: int, limit: float) -> None:
@@ -80,8 +80,8 @@ def _map(axes: Axes, cells: tuple[int, int], runs: int, limit: float) -> None:
         separable = np.isfinite(found).mean(axis=1) >= 0.5
         colours[np.flatnonzero(enough)[separable], column] = np.nanmean(found[separable], axis=1)
     axes.set_facecolor("0.85")
-    drawn = axes.pcolormesh(kappas, exponents, colours, cmap="cividis", norm=LogNorm(1e-4, 0.25), shading="nearest")
-    axes.figure.colorbar(drawn, ax=axes, label="mean of 1 − cos(w, b)", extend="min")
+    fig = axes.pcolormesh(kappas, exponents, colours, cmap="cividis", norm=LogNorm(1e-4, 0.25), shading="nearest")
+    axes.figure.colorbar(fig, ax=axes, label="mean of 1 − cos(w, b)", extend="min")
     axes.set(xscale="log", yscale="log", xlabel="separability  κ  (dimensionless)", ylabel="log n / κ  (dimensionless)")
     edges = axes.get_xlim()
     grid = np.geomspace(*edges, 60)

@@ -102,7 +102,7 @@ def samples_needed(
     magnified, with the laws C/(n - d - 2) + Bκ/n² = ε (lines): flat for balanced classes and averaged λ, at most like
     √κ (black, dotted) otherwise. Oh & Yun 2023 for exponential against much less; exponents and lines are new.
     """
-    drawn, (left, right) = plt.subplots(1, 2, figsize=(8.6, 3.9))
+    fig, (left, right) = plt.subplots(1, 2, figsize=(8.6, 3.9))
     grid = np.geomspace(separabilities[0] / 1.15, separabilities[-1] * 1.15, 60)
     for epsilon, colour, marker in zip(epsilons, (COLOURS[1], COLOURS[4], COLOURS[3]), "oD^", strict=False):
         found = [_erm_crossing(kappa, epsilon, runs) for kappa in separabilities]
@@ -139,7 +139,7 @@ def samples_needed(
         panel.set_xlabel("separability  κ  (dimensionless)")
         panel.legend(loc="upper left")
         label(panel, letter, x=-0.06)
-    return drawn
+    return fig
 
 
 def _erm_crossing(separability: float, epsilon: float, runs: int) -> Crossing:

@@ -39,7 +39,7 @@ def scales(
     1/n. (b) The limit u∞(α) falls and rises: it is unbounded for α → 0, where labels are hardly mixed, and for α → ∞,
     where all pairs are mixed half and half. Points: likewise, `limit_n` points at a = 2000; cross: the minimum. New.
     """
-    drawn, (left, right) = plt.subplots(1, 2, figsize=(8.2, 3.6))
+    fig, (left, right) = plt.subplots(1, 2, figsize=(8.2, 3.6))
     grid = np.geomspace(0.1, 100, 60)
     few = [a for a in simulated if a <= 4]
     left.plot(grid, 2 * grid, color=COLOURS[1], label="no augmentation, 2a")
@@ -65,7 +65,7 @@ def scales(
     for panel, letter in zip((left, right), "ab", strict=True):
         panel.legend()
         label(panel, letter, x=-0.06)
-    return drawn
+    return fig
 
 
 def _scores(

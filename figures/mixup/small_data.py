@@ -40,7 +40,7 @@ def small_data(
     lines only join them. (d-f) Growing n. There are 64 pixels: Mixup behaves like a discriminant analysis, whose
     scatter matrix is singular or nearly so for so few points, and a larger ridge repairs that. New.
     """
-    drawn, (above, below) = plt.subplots(2, 3, figsize=(9.3, 5.6))
+    fig, (above, below) = plt.subplots(2, 3, figsize=(9.3, 5.6))
     _moon_panels(above, networks, moon_points, hidden, n_steps)
     above[0].set_ylabel("x$_2$  (dimensionless)")
     for n, panel in zip(sizes, below, strict=False):  # up to three sizes
@@ -53,7 +53,7 @@ def small_data(
     below[0].legend(fontsize=7)
     for panel, letter in zip([*above, *below[: len(sizes)]], "abcdef", strict=False):
         label(panel, letter)
-    return drawn
+    return fig
 
 
 def _digit_panel(axes: Axes, n: int, ridges: Sequence[float], runs: int) -> None:

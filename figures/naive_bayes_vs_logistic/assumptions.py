@@ -77,7 +77,7 @@ def assumption_histograms(
     replaced; the line is new.
     """
     chosen: list[tuple[str, int | None]] = [(name, None) for name in names] + [("digits", n_random)]
-    drawn, axes = plt.subplots(3, len(chosen), figsize=(2.5 * len(chosen), 6.2), squeeze=False)
+    fig, axes = plt.subplots(3, len(chosen), figsize=(2.5 * len(chosen), 6.2), squeeze=False)
     for (name, count), (top, middle, bottom) in zip(chosen, axes.T, strict=True):
         features, labels = data_set(name, count)
         found = assumptions(np.asarray(features), labels)
@@ -97,8 +97,8 @@ def assumption_histograms(
     axes[0, 0].set_ylabel("features")
     axes[1, 0].set_ylabel("triples of classes")
     axes[2, 0].set_ylabel("triples of classes")
-    drawn.legend(*axes[2, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    return drawn
+    fig.legend(*axes[2, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    return fig
 
 
 def _histogram(

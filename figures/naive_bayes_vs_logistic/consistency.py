@@ -40,7 +40,7 @@ def consistency(
     their regret, exactly). Up to ρ/(2 + ρ), ρ = exp(-2Λ) (vertical line), it costs nothing. `draws` draws per number
     of classes, those with t > 0 shown. Zheng et al. 2023 for the subject; transform, counterexample and draws are new.
     """
-    drawn, (left, middle, right) = plt.subplots(1, 3, figsize=(10.5, 3.5))
+    fig, (left, middle, right) = plt.subplots(1, 3, figsize=(10.5, 3.5))
     t = np.linspace(0, 1, 201)
     left.plot(t, predicted.consistency_transform(t), color=COLOURS[6], label="Ψ, no bound")
     for bound, colour in zip(bounds, COLOURS, strict=False):
@@ -81,7 +81,7 @@ def consistency(
     for panel, letter in zip((left, middle, right), "abc", strict=True):
         panel.set(xlabel="error regret  t  (probability)", ylabel="log-loss regret  (nats)")
         label(panel, letter, x=-0.1)
-    return drawn
+    return fig
 
 
 def _error_regret(

@@ -73,7 +73,7 @@ def growth(
     Logistic regression, with growth like n through the last disc (dotted): from three classes on the problem gets
     easier with n at first. Zheng et al. 2023; crossings, intervals and the exact law are new.
     """
-    drawn, axes = plt.subplots(2, len(classes), figsize=(max(2.7 * len(classes), 6.4), 5.6), sharex=True, squeeze=False)
+    fig, axes = plt.subplots(2, len(classes), figsize=(max(2.7 * len(classes), 6.4), 5.6), sharex=True, squeeze=False)
     for n_classes, fitted_sizes, (above, below) in zip(classes, logistic_sizes, axes.T, strict=True):
         scanned = logistic_scanned_sizes if n_classes == 2 else ()
         _naive_bayes_panel(above, n_classes, sizes, scanned_sizes, runs, scans, level)
@@ -86,10 +86,10 @@ def growth(
     for row, learner in zip(axes, ("naive Bayes", "logistic regression"), strict=True):
         row[0].set_ylabel(f"samples  m,  {learner}")
     entries = {name: line for row in axes for line, name in zip(*row[0].get_legend_handles_labels(), strict=True)}
-    drawn.legend(list(entries.values()), list(entries), loc="outside lower center", ncols=min(3, 1 + len(classes)))
+    fig.legend(list(entries.values()), list(entries), loc="outside lower center", ncols=min(3, 1 + len(classes)))
     for panel, letter in zip(axes.flat, "abcdefgh", strict=False):
         label(panel, letter)
-    return drawn
+    return fig
 
 
 def _naive_bayes_panel(

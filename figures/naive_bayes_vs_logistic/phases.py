@@ -35,7 +35,7 @@ def phases(
     (discs, in the same colours). (f) Cut at m = n_samples: exact (lines) and simulated with 99 % Student intervals
     (points). New.
     """
-    drawn, axes = plt.subplots(2, -(-(len(exponents) + 1) // 2), figsize=(9.6, 5.8), squeeze=False)
+    fig, axes = plt.subplots(2, -(-(len(exponents) + 1) // 2), figsize=(9.6, 5.8), squeeze=False)
     n_grid = np.unique(np.geomspace(1, largest, cells).round().astype(int))
     m_grid = np.geomspace(2, largest, cells)
     m_simulated = [4, n_samples, 10 * n_samples]
@@ -71,7 +71,7 @@ def phases(
         panel.set_xlabel("features  n")
     for panel in axes[:, 0]:
         panel.set_ylabel("training samples  m")
-    drawn.colorbar(background, ax=axes, label="expected error", shrink=0.6)
+    fig.colorbar(background, ax=axes, label="expected error", shrink=0.6)
     for panel, letter in zip(axes.flat, "abcdefgh", strict=False):
         label(panel, letter, x=-0.1)
-    return drawn
+    return fig

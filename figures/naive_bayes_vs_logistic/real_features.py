@@ -38,7 +38,7 @@ def learning_curves(
     """
     chosen = [(name, None, runs) for name in names] + [("digits", count, random_runs) for count in n_random]
     columns = -(-len(chosen) // 2)
-    drawn, axes = plt.subplots(2, columns, figsize=(2.9 * columns, 5.2), squeeze=False)
+    fig, axes = plt.subplots(2, columns, figsize=(2.9 * columns, 5.2), squeeze=False)
     for (name, count, splits), panel, letter in zip(chosen, axes.flat, "abcdefgh", strict=False):
         features, labels = data_set(name, count)
         n_classes = int(labels.max()) + 1
@@ -69,4 +69,4 @@ def learning_curves(
     for panel in axes[-1]:
         panel.set_xlabel("training samples  m")
     axes[0, 0].legend(fontsize=6.5)
-    return drawn
+    return fig

@@ -39,7 +39,7 @@ def regimes(
     Ng & Jordan 2001 for the two regimes; design and lines are new.
     """
     columns = -(-len(correlations) // 2)
-    drawn, axes = plt.subplots(2, columns, figsize=(3 * columns, 5.2), sharex=True, sharey="row", squeeze=False)
+    fig, axes = plt.subplots(2, columns, figsize=(3 * columns, 5.2), sharex=True, sharey="row", squeeze=False)
     static = {"n_features": n_features, "gap": gap, "sizes": tuple(sizes)}
     data = replicates(equicorrelated_pair, runs, static, {"correlation": list(correlations)})["equicorrelated_pair"]
     means = half_informative(n_features, gap)
@@ -65,4 +65,4 @@ def regimes(
         panel.set_ylabel("error probability")
         plain_log_ticks(panel, "y")
     axes[0, 0].legend()
-    return drawn
+    return fig

@@ -235,12 +235,12 @@ def _apply(functions, inputs, labels, kinds, parameters):
     parameters = jnp.array(parameters, float)
 
     def of_prompt(inputs, labels):
-        found: dict[int, Array] = {}
+        of_rule: dict[int, Array] = {}
         for kind in dict.fromkeys(kinds):
             members = [index for index, other in enumerate(kinds) if other == kind]
             outputs = jax.vmap(partial(functions[kind], inputs, labels))(parameters[np.array(members)])
-            found |= dict(zip(members, outputs, strict=True))
-        return jnp.stack([found[index] for index in range(len(kinds))])
+            of_rule |= dict(zip(members, outputs, strict=True))
+        return jnp.stack([of_rule[index] for index in range(len(kinds))])
 
     return jax.vmap(of_prompt, out_axes=1)(inputs, labels)
 

@@ -10,7 +10,7 @@ from sims.in_context_learning.compiler import Instructions
 from sims.in_context_learning.layer_error import Choices, Construction, layer_error, no_leftover
 from sims.in_context_learning.magnitudes import layer_bounds
 from sims.in_context_learning.network import Scales
-from sims.in_context_learning.raw import Division, Instruction, Raw, State, applied, operands, require_instructions
+from sims.in_context_learning.raw import Division, Instruction, Raw, State, operands, require_instructions, state_after
 from theory_on_trial.base.arrays import FloatType
 from theory_on_trial.contract import ANY_NUMBER, Natural, guarded, require
 
@@ -51,7 +51,7 @@ def _first_order(
         errors, leftover = layer_error(instruction, sizes, leftover, at_layer)
         befores.append(state)
         added.append(errors)
-        state = applied(instruction, state)
+        state = state_after(instruction, state)
     sensitivity = np.zeros_like(state)
     sensitivity[..., answer[0], answer[1]] = 1
     total = np.zeros(state.shape[:-2])

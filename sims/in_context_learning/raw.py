@@ -118,10 +118,10 @@ def reference(instruction: Instruction, state: Annotated[State, ANY_NUMBER]) -> 
     Raises ValueError for a state without the rows and positions of the instruction.
     """
     require_instructions([instruction], *state.shape[-2:])
-    return applied(instruction, state)
+    return state_after(instruction, state)
 
 
-def applied(instruction: Instruction, state: State) -> State:
+def state_after(instruction: Instruction, state: State) -> State:
     """`reference` for loops over instructions: without its checks, and for states that may be infinite."""
     if isinstance(instruction, Division):
         divisor = np.abs(state[..., [instruction.divisor_row], :])

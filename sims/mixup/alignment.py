@@ -74,13 +74,13 @@ def check_alignment(
     dim = len(factor)
     require(dim >= 2, "mean must have at least 2 coordinates: every direction is aligned in one dimension")
     require(draws >= 10 * dim, f"draws must be at least {10 * dim} in {dim} dimensions, got {draws}")
-    drawn = _drawn(sample_operators, jax.random.split(key, draws))
-    first, second, mixing = _require_operators(drawn, dim)
-    return _tested(first, second, mixing, mean, factor, separability, error)
+    operators = _sampled_operators(sample_operators, jax.random.split(key, draws))
+    first, second, mixing = _require_operators(operators, dim)
+    return _test(first, second, mixing, mean, factor, separability, error)
 
 
 @guarded(double=False)  # what calls back is not, and overflow is to get its sentence
-def _tested(first, second, mixing, mean, factor, separability, error):
+def _test(first, second, mixing, mean, factor, separability, error):
     from scipy.optimize import brentq
     from scipy.stats import f as f_law
 
@@ -152,7 +152,7 @@ def _loss(theta, first, second, mixing, mean, separability):
 
 
 @partial(jax.jit, static_argnums=0)
-def _drawn(sample_operators, keys):
+def _sampled_operators(sample_operators, keys):
     return map_cells(sample_operators, keys)
 
 

@@ -117,10 +117,10 @@ def _hard_margin(points):
             members=corral.members.at[slot].set(entering),
             shares=corral.shares.at[slot].set(jnp.finfo(points.dtype).tiny),
         )
-        moved = lax.while_loop(lambda inner: ~inner[1], _towards_affine_minimiser, (entered, optimal | full))[0]
+        following = lax.while_loop(lambda inner: ~inner[1], _towards_affine_minimiser, (entered, optimal | full))[0]
         # Every step shortens the point, but for rounding errors: the first that does not is the last.
-        finished = optimal | full | (jnp.linalg.norm(moved.shares @ moved.members) >= length)
-        kept = jax.tree.map(lambda old, new: jnp.where(finished, old, new), corral, moved)
+        finished = optimal | full | (jnp.linalg.norm(following.shares @ following.members) >= length)
+        kept = jax.tree.map(lambda old, new: jnp.where(finished, old, new), corral, following)
         return kept._replace(finished=finished, steps=corral.steps + 1)
 
     first = jnp.argmin(lengths)

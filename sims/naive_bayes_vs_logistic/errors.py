@@ -54,8 +54,8 @@ def conditional_error(
         intercepts = one.intercepts - jnp.mean(one.intercepts)
         spread = weights * covariance if covariance.ndim == 1 else weights @ covariance
         centres = means @ weights.T + intercepts
-        wrong = _two_class_errors if n_classes == 2 else _class_errors
-        error = jnp.asarray(shares) @ wrong(centres, spread @ weights.T, points)
+        class_errors = _two_class_errors if n_classes == 2 else _class_errors
+        error = jnp.asarray(shares) @ class_errors(centres, spread @ weights.T, points)
         finite = jnp.all(jnp.isfinite(one.weights)) & jnp.all(jnp.isfinite(one.intercepts))
         return jnp.where(finite, error, jnp.nan)
 

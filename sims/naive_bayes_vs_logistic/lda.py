@@ -81,14 +81,14 @@ def efron_pair(
     require(n_samples >= n_features + 2, f"n_samples must be at least n_features + 2, got {n_samples}")
     labels_key, features_key = jax.random.split(key)
     means = jnp.zeros((2, n_features)).at[:, 0].set(jnp.array([-0.5, 0.5]) * distance)
-    drawn = draw_labels(labels_key, n_samples, 2, labels)
-    features = gaussian_classes(features_key, drawn, means, jnp.ones(n_features))
-    member = jax.nn.one_hot(drawn, 2, dtype=features.dtype)
+    classes = draw_labels(labels_key, n_samples, 2, labels)
+    features = gaussian_classes(features_key, classes, means, jnp.ones(n_features))
+    member = jax.nn.one_hot(classes, 2, dtype=features.dtype)
     counts = jnp.sum(member, axis=0)
     class_means = member.T @ features / counts[:, None]
-    centred = features - class_means[drawn]
+    centred = features - class_means[classes]
     discriminant = lda(class_means, centred.T @ centred / n_samples, counts / n_samples)
-    fit = ridge_logistic(features, drawn, 2, inverse_ridge=jnp.inf, start=discriminant)
+    fit = ridge_logistic(features, classes, 2, inverse_ridge=jnp.inf, start=discriminant)
     best = LinearRule(means, jnp.zeros(2))
 
     def excess(rule):

@@ -75,8 +75,8 @@ def logistic_errors(
     Raises ValueError for sizes outside K..max_samples.
     Source: the simulation of Zheng et al. 2023 (released code; C = `inverse_ridge` = 1); prefixes: derived here.
     """
-    features, drawn = _data_set(key, sizes, means, covariance, max_samples, labels)
-    rules = _prefix_logistic(features, drawn, means.shape[0], sizes, inverse_ridge, tolerance)
+    features, classes = _data_set(key, sizes, means, covariance, max_samples, labels)
+    rules = _prefix_logistic(features, classes, means.shape[0], sizes, inverse_ridge, tolerance)
     return conditional_error(rules, means, covariance, points=points)
 
 
@@ -90,8 +90,8 @@ def nested_naive_bayes_errors(
     For features that are correlated (which naive Bayes ignores), and where sizes shall share their noise.
     Raises TypeError without float64, ValueError as `logistic_errors`. Source: as there.
     """
-    features, drawn = _data_set(key, sizes, means, covariance, max_samples, labels)
-    rules = prefix_naive_bayes(features, drawn, means.shape[0], jnp.asarray(sizes), var_floor=var_floor)
+    features, classes = _data_set(key, sizes, means, covariance, max_samples, labels)
+    rules = prefix_naive_bayes(features, classes, means.shape[0], jnp.asarray(sizes), var_floor=var_floor)
     return conditional_error(rules, means, covariance, points=points)
 
 
@@ -106,9 +106,9 @@ def paired_errors(
     The columns are `nested_naive_bayes_errors` and `logistic_errors` of the same key.
     Raises as these. Source: as there.
     """
-    features, drawn = _data_set(key, sizes, means, covariance, max_samples, labels)
-    generative = prefix_naive_bayes(features, drawn, means.shape[0], jnp.asarray(sizes), var_floor=var_floor)
-    discriminative = _prefix_logistic(features, drawn, means.shape[0], sizes, inverse_ridge, tolerance)
+    features, classes = _data_set(key, sizes, means, covariance, max_samples, labels)
+    generative = prefix_naive_bayes(features, classes, means.shape[0], jnp.asarray(sizes), var_floor=var_floor)
+    discriminative = _prefix_logistic(features, classes, means.shape[0], sizes, inverse_ridge, tolerance)
     both = [conditional_error(rules, means, covariance, points=points) for rules in (generative, discriminative)]
     return jnp.stack(both, axis=1)
 
@@ -171,8 +171,8 @@ def _data_set(key, sizes, means, covariance, max_samples, scheme):
     require_sizes(sizes, means.shape[0], max_samples)
     first = sizes[0] if isinstance(sizes, jax.Array) else int(sizes[0])
     labels_key, features_key = jax.random.split(key)
-    drawn = draw_labels(labels_key, max_samples, means.shape[0], scheme, complete_prefix=first)
-    return gaussian_classes(features_key, drawn, means, covariance_factor(covariance)), jnp.asarray(drawn)
+    classes = draw_labels(labels_key, max_samples, means.shape[0], scheme, complete_prefix=first)
+    return gaussian_classes(features_key, classes, means, covariance_factor(covariance)), jnp.asarray(classes)
 
 
 def _prefix_logistic(features, labels, n_classes, sizes, inverse_ridge, tolerance):

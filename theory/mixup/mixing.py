@@ -59,8 +59,8 @@ class MixingLaw:
         with np.errstate(all="ignore"):
             rule = roots_jacobi(n_nodes, np.nextafter(beta - 1, 0) if nearly_half else beta - 1, alpha - 1)
             abscissas, weights = rule[0], rule[1] / rule[1].sum()
-        found = np.all(np.isfinite(abscissas) & np.isfinite(weights))
-        require(found, f"alpha and beta must be small enough for a Gauss-Jacobi rule, got {alpha} and {beta}")
+        finite = np.all(np.isfinite(abscissas) & np.isfinite(weights))
+        require(finite, f"alpha and beta must be small enough for a Gauss-Jacobi rule, got {alpha} and {beta}")
         return cls.atoms((abscissas + 1) / 2, weights, input_weight)
 
     @classmethod

@@ -72,8 +72,8 @@ class BinaryFeatures:
             f"scores must be those of {points_and_classes} points and classes, got shape {scores.shape}",
         )
         chosen = scores.argmax(axis=-1)
-        wrong = np.arange(len(self.means)) != chosen[..., None]
-        return np.asarray(np.sum(wrong * self._joint, axis=(-2, -1)))
+        misclassified = np.arange(len(self.means)) != chosen[..., None]
+        return np.asarray(np.sum(misclassified * self._joint, axis=(-2, -1)))
 
     @cached_property
     def asymptotic_error(self) -> float:
