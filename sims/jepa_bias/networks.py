@@ -42,11 +42,7 @@ Network = Annotated[Parameters, Is("hold arrays of shapes (depth, d, d) and (d, 
 @guarded(double=False)
 @jax.jit
 def encoder(parameters: Network) -> Float[Array, "dim dim"]:
-    """W̄ = W_L ... W_1.
-
-    >>> encoder(aligned_init(None, 2, 2, 0.25, "jepa")).tolist()
-    [[0.25, 0.0], [0.0, 0.25]]
-    """
+    """W̄ = W_L ... W_1."""
     product = parameters.layers[0]
     for layer in parameters.layers[1:]:
         product = layer @ product

@@ -25,11 +25,6 @@ def jepa_loss(
 
     `stop_gradient` says whether the target counts as a constant in derivatives, as in JEPA. `ValueError` for
     matrices of another size than the layers. Source: the JEPA loss of Littwin et al. 2024.
-
-    >>> from sims.jepa_bias import aligned_init
-    >>> start, one = aligned_init(None, 1, 2, 0.25, "jepa"), [[1.0]]
-    >>> round(float(jepa_loss(start, one, one, one)), 6), round(float(mae_loss(start, one, one, one)), 6)
-    (0.007812, 0.382812)
     """
     require_fitting(parameters, Sigma_xx=Sigma_xx, Sigma_yx=Sigma_yx, Sigma_yy=Sigma_yy)
     target = encoder(parameters)

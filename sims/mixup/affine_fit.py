@@ -28,11 +28,6 @@ def fit_masks(
     Masks M have `probabilities` and label weights λ_M = `mask_labels` (usually the mean of M). The loss is
     (1/n²) Σ_ij Σ_M p_M [log(1 + e^z) - ỹ z] + ½ ridge |w|²; the fit and what it says is that of `fit_mixup`.
     Source: the masking variants that Oh & Yun 2023 (arXiv 2306.00267) treat; its factorised derivatives: derived here.
-
-    >>> points, labels = [[1.0, 2.0], [3.0, 1.0], [-1.0, 1.0], [0.0, -2.0]], [1.0, 1.0, 0.0, 0.0]
-    >>> fit = fit_masks(points, labels, [[1.0, 0.0], [0.0, 1.0]], [0.5, 0.5], [0.5, 0.5])
-    >>> [round(float(weight), 4) for weight in fit.weights]
-    [0.5244, 0.4029]
     """
     require_float64("a fit of mixtures")
     warn_of_one_class(labels)

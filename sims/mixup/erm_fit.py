@@ -62,10 +62,6 @@ def fit_erm(signed_points: Points) -> ErmFit:
 
     Raises TypeError in float32.
     Source: the vanilla training loss of Oh & Yun 2023 (arXiv 2306.00267); its separable limit: Soudry et al. 2018.
-
-    >>> fits = [fit_erm([[2.0, 0.0], [0.0, 2.0], [third, -3.0]]) for third in (5.0, -5.0)]
-    >>> [(bool(fit.separable), *(round(float(weight), 4) for weight in fit.weights)) for fit in fits]
-    [(True, 0.7071, 0.7071), (False, -0.3317, 0.2111)]
     """
     require_float64("empirical risk minimisation")
     return _fit_erm(jnp.asarray(signed_points))

@@ -17,9 +17,6 @@ def geometric_sizes(low: Count, high: Count, ratio: Ratio = 1.1, multiple_of: Co
 
     All are multiples of `multiple_of` (`low` and `high` are rounded up to one) and rise strictly.
     Raises ValueError for high < low, for over a million sizes, or one beyond 2^62. Source: derived here.
-
-    >>> geometric_sizes(10, 30, 1.5)
-    array([10, 15, 22, 33])
     """
     require(high >= low, f"high must be at least low = {low}, got {high}")
     sizes = [-(-low // multiple_of)]

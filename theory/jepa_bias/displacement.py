@@ -25,9 +25,6 @@ def displacement_time(
 
     `rate` is the `saddle_rate` of the pair; delta of covariances from n samples is of order n^(-1/2); the `offset` c of
     order one depends on the kind of misalignment, see `misalignment_offset`.
-
-    >>> displacement_time(10.0, [0.5, -0.5], 0.01).round(3).tolist()
-    [19.21, inf]
     """
     start, growth, amplitude, shift = np.broadcast_arrays(learned_time, rate, misalignment, offset)
     grows = growth > 0

@@ -78,10 +78,6 @@ def inversion_window(
     """The interval (lowest, highest) of epsilon in which JEPA overturns the covariance ratio kappa; NaN if none.
 
     An edge below the range of float64 is returned as zero. `ValueError` unless rho_1 < rho_2.
-
-    >>> low, high = inversion_window(1.1, 2, 0.5, 0.5, 1.0)
-    >>> float(low.round(5)), float(high.round(5))
-    (0.00309, 0.05685)
     """
     peak, lowest, highest = _log_maximiser(depth, fraction, rho_1, rho_2)
     ratio, peak, lowest, highest = np.broadcast_arrays(kappa, peak, lowest, highest)

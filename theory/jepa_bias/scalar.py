@@ -54,11 +54,7 @@ def velocity(
 
 @guarded
 def asymptote(depth: Depths, regression: Regression, *, objective: Objective) -> Float[np.ndarray, "..."]:
-    """w-bar(infinity) = rho^(L/b): rho^L for JEPA, rho^(L/(L+1)) for MAE; the same for every lambda.
-
-    >>> asymptote(2, [0.5, 1.0], objective="jepa").tolist()
-    [0.25, 1.0]
-    """
+    """w-bar(infinity) = rho^(L/b): rho^L for JEPA, rho^(L/(L+1)) for MAE; the same for every lambda."""
     _, resistance = exponents(depth, objective=objective)
     return np.asarray(regression ** (depth / resistance))
 

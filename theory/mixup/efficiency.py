@@ -31,11 +31,7 @@ def fisher_information(effective_separability: InverseExponential) -> float:
 
 @guarded
 def erm_efficiency(effective_separability: InverseExponential) -> float:
-    """K_erm(a) = 1 / (4 I_1(a)), exponential in a. Derived here.
-
-    >>> [round(efficiency(8.0), 4) for efficiency in (lda_efficiency, erm_efficiency)]
-    [9.0, 139.3484]
-    """
+    """K_erm(a) = 1 / (4 I_1(a)), exponential in a. Derived here."""
     return 1 / (4 * fisher_information(effective_separability))
 
 
@@ -47,11 +43,7 @@ def erm_efficiency_asymptotic(effective_separability: InverseExponential) -> flo
 
 @guarded
 def lda_efficiency(effective_separability: Positive) -> float:
-    """K_lda(a) = a + 1 of Fisher's linear discriminant. Derived here.
-
-    >>> lda_efficiency(8.0)
-    9.0
-    """
+    """K_lda(a) = a + 1 of Fisher's linear discriminant. Derived here."""
     return float(effective_separability + 1)
 
 
@@ -63,9 +55,6 @@ def mixup_efficiency(effective_separability: Positive, law: MixingLaw) -> float:
     Psi = E psi^2 for psi(z_1, y_1) = E[(s(z_12) - y_12) g + (s(z_21) - y_21)(1 - g)], the projection of the pair on its
     first point, and H = E[(g^2 + (1 - g)^2) s'(z_12)]. Derived here. `ValueError` if the minimiser is zero, or as in
     `scalar_minimiser`.
-
-    >>> round(mixup_efficiency(8.0, MixingLaw.beta(1.0)), 4)
-    9.7386
     """
     score = scalar_minimiser(effective_separability, law)
     require(score > 0, "law must relate inputs to labels: the minimiser is zero and has no direction")
@@ -92,10 +81,6 @@ def angle_rate(pair: GaussianPair, efficiency: NonNegative) -> float:
     """The limit T K / (2 kappa |b|^2) of n E[1 - cos] for the efficiency K of a way of training; zero where d = 1.
 
     Derived here.
-
-    >>> pair = GaussianPair([1.0, 1.0], [[0.2, 0.0], [0.0, 1.8]], separability=4.0)
-    >>> round(angle_rate(pair, lda_efficiency(pair.effective_separability)), 5)
-    0.06994
     """
     squared_length = float(pair.bayes_direction @ pair.bayes_direction)
     return float(pair.projected_precision_trace * efficiency / (2 * pair.separability * squared_length))

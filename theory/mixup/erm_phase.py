@@ -108,10 +108,6 @@ def finite_sample_radius(
     """r_n = Phi^-1(1 - 1/n) / sqrt(kappa), what sqrt(2 nu) is at a finite sample size. Derived here.
 
     `ValueError` unless either `n` or its natural logarithm `log_n`, which may exceed that of any float, is given.
-
-    >>> pair = GaussianPair([1.0, 1.0], [[0.2, 0.0], [0.0, 1.8]], separability=4.0)
-    >>> round(finite_sample_radius(pair, 1000), 4), round(finite_sample_radius(pair, log_n=5000.0), 4)
-    (1.5451, 49.9724)
     """
     from scipy.special import ndtri_exp
 

@@ -134,11 +134,6 @@ def erm_expected_loss(pair: GaussianPair) -> ExpectedLoss:
     """The expected loss without augmentation: E log(1 + e^(-w . S)), S ~ N(mu, Sigma / kappa); labels drop out.
 
     Derived here.
-
-    >>> pair = GaussianPair([1.0, 1.0], [[0.2, 0.0], [0.0, 1.8]], separability=1.0)
-    >>> loss = erm_expected_loss(pair)
-    >>> [round(loss.value(weights), 4) for weights in (np.zeros(2), pair.mean, 2 * pair.bayes_direction)]
-    [0.6931, 0.2412, 0.0253]
     """
     covariance = pair.covariance / pair.separability
     return ExpectedLoss(pair.mean[None], covariance[None], np.ones(1), np.ones(1))
@@ -164,11 +159,6 @@ def mask_expected_loss(pair: GaussianPair, masks: Masks, probabilities: Masses, 
 
     Derived here. CutMix weights it by the share `masks.mean(axis=1)` of coordinates. `ValueError` unless the masks have
     the dimension of the pair.
-
-    >>> pair = GaussianPair([1.0, 1.0], [[0.2, 0.0], [0.0, 1.8]], separability=1.0)
-    >>> masks = np.array([[True, True], [True, False], [False, True]])
-    >>> round(mask_expected_loss(pair, masks, [0.5, 0.25, 0.25], [1.0, 0.5, 0.5]).value(pair.mean), 4)
-    0.4065
     """
     require(masks.shape[1] == pair.dim, f"masks must have {pair.dim} coordinates, got {masks.shape[1]}")
     signs = np.where(masks, 1.0, -1.0)

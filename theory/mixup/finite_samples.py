@@ -26,10 +26,6 @@ def lda_rate(pair: GaussianPair, n: Annotated[float, Interval(3, closed="()")] |
 
     With `n` given, C n / (n - d - 2), which corrects for the inverse of a Wishart matrix; `ValueError` unless
     n > d + 2 there. Derived here.
-
-    >>> pair = GaussianPair([1.0, 1.0], [[0.2, 0.0], [0.0, 1.8]], separability=4.0)
-    >>> round(lda_rate(pair), 5), round(lda_rate(pair, 20), 5)
-    (0.06692, 0.08366)
     """
     rate = pair.signal * pair.projected_precision_trace / (2 * float(pair.bayes_direction @ pair.bayes_direction))
     if n is None:

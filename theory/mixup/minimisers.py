@@ -32,11 +32,6 @@ def mixup_minimiser(pair: GaussianPair, law: MixingLaw) -> Float[np.ndarray, " d
     """The minimiser of the expected Mixup loss, by Newton in all d coordinates: it does not presuppose alignment.
 
     That it is aligned: Oh & Yun 2023 (arXiv 2306.00267). `RuntimeError` as in `newton_minimiser`.
-
-    >>> pair = GaussianPair([1.0, 1.0], [[0.2, 0.0], [0.0, 1.8]], separability=1.0)
-    >>> minimiser = mixup_minimiser(pair, MixingLaw.beta(1.0))
-    >>> np.round(minimiser / pair.bayes_direction, 4).tolist()
-    [0.5544, 0.5544]
     """
     return newton_minimiser(mixup_expected_loss(pair, law))
 

@@ -20,11 +20,7 @@ _DIFFERENT = Holds("different", "be at least 2 different numbers", lambda c: len
 
 @guarded
 def mahalanobis_squared(difference: Float[np.ndarray, " features"], covariance: DefiniteCovariance) -> float:
-    """Delta^2 = d^T Sigma^-1 d, with d = `difference` of two class means.
-
-    >>> round(mahalanobis_squared([2.0, 1.0], [4.0, 0.5]), 12)
-    3.0
-    """
+    """Delta^2 = d^T Sigma^-1 d, with d = `difference` of two class means."""
     return float(difference @ solve(covariance, difference[:, None])[:, 0])
 
 

@@ -72,11 +72,7 @@ def naive_bayes_log_expected_error(
 def naive_bayes_expected_error_large_n(
     n_features: Features, n_samples: TrainingSize, squared_distance: NonNegative
 ) -> float:
-    """Phi(-Delta^2 / (2 sqrt((Delta^2 + 4 n / m)(1 + 1 / m)))): what the exact law tends to as n grows.
-
-    >>> round(naive_bayes_expected_error_large_n(5, 100, 4), 6)
-    0.16576
-    """
+    """Phi(-Delta^2 / (2 sqrt((Delta^2 + 4 n / m)(1 + 1 / m)))): what the exact law tends to as n grows."""
     from scipy.special import ndtr
 
     noise = (squared_distance + 4 * n_features / n_samples) * (1 + 1 / n_samples)

@@ -16,9 +16,6 @@ def lda_expected_error(squared_distance: NonNegative, aspect_ratio: AspectRatio)
 
     Two balanced Gaussian classes, pooled sample covariance; `squared_distance` is Delta^2. The number of samples is
     therefore proportional to n. Known form of the double asymptotics.
-
-    >>> [round(lda_expected_error(4, y), 6) for y in (0, 0.5)]
-    [0.158655, 0.281851]
     """
     from scipy.special import ndtr
 

@@ -33,11 +33,6 @@ def lda_rule(means: Means, covariance: DefiniteCovariance, priors: Priors | None
     """Weights w_k = Sigma^-1 mu_k and intercepts b_k = log p_k - mu_k . w_k / 2 of linear discriminant analysis.
 
     With the population parameters it is the Bayes rule.
-
-    >>> weights, intercepts = lda_rule([[-1.0, 0.0], [1.0, 0.0]], [[1.0, 0.5], [0.5, 1.0]])
-    >>> weights.round(4)
-    array([[-1.3333,  0.6667],
-           [ 1.3333, -0.6667]])
     """
     weights = solve(covariance, means.T).T
     return weights, np.log(_given_or_equal(priors, len(means))) - np.sum(means * weights, axis=1) / 2
@@ -74,11 +69,7 @@ def linear_rule_error(
 
 @guarded
 def bayes_error(means: Means, covariance: DefiniteCovariance, priors: Priors | None = None) -> float:
-    """The least error of any rule, that of `lda_rule` with the population parameters; accuracy of `linear_rule_error`.
-
-    >>> round(bayes_error([[-1.0, 0.0], [1.0, 0.0]], [1.0, 1.0]), 6)
-    0.158655
-    """
+    """The least error of any rule, that of `lda_rule` with the population parameters; exact as `linear_rule_error`."""
     return linear_rule_error(*lda_rule(means, covariance, priors), means, covariance, priors)
 
 

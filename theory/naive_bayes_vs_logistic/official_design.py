@@ -18,10 +18,6 @@ def official_design(
 
     The first floor(n / 2) of the n features have variance n, the others variance one; features are independent and
     Gaussian, classes balanced. Source: the code released with arXiv 2302.02334.
-
-    >>> means, variances = official_design(4, 3)
-    >>> means[:, 0].tolist(), variances.tolist()
-    ([-1.0, 1.0, 2.0], [4.0, 4.0, 1.0, 1.0])
     """
     means = np.repeat(_LEVELS[:n_classes, None], n_features, axis=1)
     variances = np.where(np.arange(n_features) < n_features // 2, float(n_features), 1.0)

@@ -73,9 +73,6 @@ def sufficient_samples(
     """Size m = (K + 3)^2 / (rho_0 epsilon^2) log((2 n K + 1) / delta), at which `deviation_probability_bound` is delta.
 
     delta = `failure`. It grows with log n.
-
-    >>> [round(sufficient_samples(n, 2, 0.1, 0.05, 0.25)) for n in (100, 10_000)]
-    [89897, 135924]
     """
     _require_deviation(deviation, floor, n_classes)
     unions = np.log(2 * n_features * n_classes + 1) - np.log(failure)
