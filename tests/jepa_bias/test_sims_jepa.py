@@ -346,6 +346,20 @@ def test_gradient_flow_is_the_flow_and_conserves_the_balance():
     assert np.max(np.abs(broken.balance[-1] - broken.balance[0])) > 1e-3
 
 
+@pytest.mark.parametrize("objective", ["jepa", "mae"])
+def test_largest_stable_step_is_that_of_the_linear_flow(objective):
+    """Eigenvalues of the flow's Jacobian at the full fixed point, in a rotated basis with equal variances in it."""
+    basis = np.linalg.qr(FLOW_RNG.standard_normal((2, 2)))[0]
+    for cross, rho in (([1.2, 0.4], [1.5, 0.5]), ([0.8, 0.7], [0.5, 1.3])):
+        cross, rho = np.array(cross), np.array(rho)
+        covariances = basis * (cross / rho) @ basis.T, basis * cross @ basis.T
+        fixed = observed.saddle_state(jax.random.key(0), (0, 1), rho, 2, objective, basis=basis)
+        fastest = -observed.flow_eigenvalues(fixed, *covariances, objective).real[-1]
+        for method, reach in (("runge_kutta", 2.785293563405282), ("euler", 2.0)):
+            step = observed.largest_stable_step(*covariances, 2, objective, method=method)
+            assert abs(step * fastest / reach - 1) <= 1e3 * ULP * 100
+
+
 def test_first_and_last_crossings_of_exponential_pieces():
     """Between records the strengths are exponentials, so that interpolation in the logarithm is exact."""
     times = np.array([0.0, 1.0, 3.0, 4.0, 6.0])
