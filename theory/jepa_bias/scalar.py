@@ -21,7 +21,9 @@ def exponents(depth: Depths, *, objective: Objective) -> tuple[Int[np.ndarray, "
     From the gradient of each of the L + 1 factors.
     """
     layers = np.asarray(depth)
-    return (2 * layers, np.ones_like(layers)) if objective == "jepa" else (layers, layers + 1)
+    if objective == "jepa":
+        return np.asarray(2 * layers), np.ones_like(layers)
+    return layers, np.asarray(layers + 1)
 
 
 @guarded
