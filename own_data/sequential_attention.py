@@ -4,20 +4,30 @@
 where the order is arbitrary, where forward selection takes another feature, and what coherence guarantees.
 """
 
+import warnings
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from theory import sequential_attention as predicted
 from theory.sequential_attention.domains import Features, Responses, Rounds
+from theory.sequential_attention.greedy import project_off, second_level
 from theory_on_trial.contract import guarded, require
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
+from theory_on_trial.own_data.estimate import Estimate
 
 _TIE = 1e-8  # margin below which rounding decides
+_ALIKE = 2e-6  # of a column's length, by which a copy may differ
+_ORDERS = 99  # of y, against which what is explained is held
 _SAME = 1e-12  # of a squared length; and of the length of y, what is left of it
 _NO_MEAN = 0.01  # share of y's square that a mean may have where no intercept is fitted
 _SHOWN = 8
+
+
+Vector = Float[np.ndarray, " p"]
+Cosines = Float[np.ndarray, "p p"]
 
 
 class Round(NamedTuple):
@@ -30,7 +40,8 @@ class Round(NamedTuple):
         runner_up: the feature of the second largest correlation; None where no other is left.
         margin: 1 - second / first correlation; 1 where no other is left.
         forward_pick: what forward selection would take in its place.
-        tied: this feature and those within 1e-8 of its correlation; empty where there are none.
+        tied: this feature and those within 1e-8 of its correlation, or copies of it to a millionth; empty if there are
+            none.
     """
 
     feature: int
@@ -50,14 +61,20 @@ class SelectionAudit(Answer):
         rounds: one for each feature that is chosen.
         standardised: whether columns were centred and brought to one length first, and y centred.
         explained: the share of y's squared length that the chosen features explain.
+        by_chance: the median of that share, with the range, for 99 random orders of y, which X knows nothing of.
         coherence: mu, the largest |cosine| of two columns.
         certified_size: the largest number of columns that OMP is sure to find, lengths as they are, if y is made of
             them alone.
     """
 
+    asked: ClassVar[str] = "in which order, and over which penalties, are features chosen one by one?"
+    rests_on: ClassVar[str] = "this table alone, of which the order is exact"
+    unseen: ClassVar[str] = "what other rows of the same law would choose"
+
     rounds: tuple[Round, ...]
     standardised: bool
     explained: float
+    by_chance: Estimate
     coherence: float
     certified_size: int
 
@@ -78,7 +95,7 @@ class SelectionAudit(Answer):
         nearest = min(self.rounds, key=lambda one: one.margin, default=None)
         lines = [
             f"order: {_listed([str(one) for one in self.order])}, of {'standardised' * self.standardised or 'raw'} "
-            f"columns; {self.explained:.4g} of y explained",
+            f"columns; {self.explained:.4g} of y explained, of y in random order {self.by_chance}",
             f"alone for lambda: {_listed(windows)}",
             f"forward selection would take: {_listed(other) or 'the same in each round'}",
             f"coherence {self.coherence:.4g} certifies supports of up to {self.certified_size}: "
@@ -133,10 +150,9 @@ def selection_audit(X: Features, y: Responses, k: Rounds, *, standardise: bool) 
     doubts = [] if standardise else _no_intercept(X, y)
     if standardise:
         X, y = _standardised(X, y)
-    if pairs := _duplicates(X):
-        listed = _listed([f"{i} and {j}" for i, j in pairs])
-        reason = f"columns {listed} are duplicates or negatives: only one of them can ever be chosen"
-        doubts.append(Doubt(reason, len(pairs), "features"))
+    lengths, cosines = _directions(X)
+    copy_of, copies = _copies(X, lengths, cosines)
+    doubts += copies
     size, rounds, left = np.linalg.norm(y), list[Round](), predicted.leftover(X, y)
     while len(rounds) < k:
         done = len(rounds)
@@ -146,21 +162,27 @@ def selection_audit(X: Features, y: Responses, k: Rounds, *, standardise: bool) 
             break
         rank = f"k must be at most the rank of X: after round {done} no column is left outside the span, got {k}"
         require(left.offered.any(), rank)
-        lengths = np.linalg.norm(X, axis=0)
-        if np.all(np.abs(left.correlations) <= _SAME * lengths * size):
+        correlations = left.correlations
+        if np.all(np.abs(correlations) <= _SAME * lengths * size):
             reason = f"what is left of y after round {done} is uncorrelated with every column that is left"
             doubts += [Doubt(reason, k - done, "picks not made")] * bool(done)
             break
-        rounds.append(one := _round(X, y, tuple(earlier.feature for earlier in rounds), left))
+        rounds.append(one := _round(left, correlations, lengths, copy_of))
         if one.tied:
             reason = f"round {done + 1}: features {_listed(list(map(str, one.tied)))} tie, and their order is arbitrary"
             doubts.append(Doubt(reason, k - done, "of the picks"))
-        left = predicted.leftover(X, y, tuple(earlier.feature for earlier in rounds))
-    mu, uneven = _coherence(X)
+        left = project_off(left, one.feature, lengths)
+    mu, uneven = _coherence(X, cosines)
+    explained = float(1 - (np.linalg.norm(left.residual) / size) ** 2) if rounds else 0.0
+    by_chance = _explained_by_chance(X, y, len(rounds), cosines * lengths * lengths[:, None])
+    if rounds and explained <= by_chance.high:
+        reason = f"y in random order is explained as well, by {by_chance}: these features may have nothing to do with y"
+        doubts.append(Doubt(reason, explained, "of y's square"))
     return SelectionAudit(
         rounds=tuple(rounds),
         standardised=standardise,
-        explained=float(1 - (np.linalg.norm(left.residual) / size) ** 2) if rounds else 0.0,
+        explained=explained,
+        by_chance=by_chance,
         coherence=mu,
         certified_size=predicted.certified_size(mu, p, uneven),
         doubts=tuple(doubts),
@@ -168,18 +190,18 @@ def selection_audit(X: Features, y: Responses, k: Rounds, *, standardise: bool) 
     )
 
 
-def _round(X: Features, y: Responses, chosen: tuple[int, ...], left: predicted.Leftover) -> Round:
-    sizes = np.where(left.offered, np.abs(left.correlations), -1.0)
+def _round(left: predicted.Leftover, correlations: Vector, lengths: Vector, copy_of: Int[np.ndarray, " p"]) -> Round:
+    sizes = np.where(left.offered, np.abs(correlations), -1.0)
     pick, *others = np.argsort(-sizes, kind="stable")
     first = float(sizes[pick])
     others = [int(j) for j in others if left.offered[j]]
-    tied = tuple(j for j in others if sizes[j] >= first * (1 - _TIE))
-    gains = np.where(left.offered, np.abs(left.correlations) / left.lengths, -1.0)
+    tied = tuple(j for j in others if sizes[j] >= first * (1 - _TIE) or copy_of[j] == copy_of[pick])
+    gains = np.where(left.offered, np.abs(correlations) / left.lengths, -1.0)
     best = int(np.argmax(gains))
     return Round(
         feature=int(pick),
         threshold=first,
-        window=(predicted.second_entry_level(X, y, chosen), first),
+        window=(second_level(left, correlations, lengths), first),
         runner_up=others[0] if others else None,
         margin=float(1 - sizes[others[0]] / first) if others else 1.0,
         # What rounding alone prefers is no other choice.
@@ -188,14 +210,41 @@ def _round(X: Features, y: Responses, chosen: tuple[int, ...], left: predicted.L
     )
 
 
-def _coherence(X: Features) -> tuple[float, float]:
-    """Mu of the columns that are not zero, and the longest over the shortest of them."""
-    X = X[:, np.any(X != 0, axis=0)]
-    if not X.size:
-        return 1.0, 1.0
+def _directions(X: Features) -> tuple[Vector, Cosines]:
+    """Lengths of the columns, and cosines of any two; those of a column of zeros are 0."""
     largest = np.abs(X).max(axis=0)
-    logs = np.log(largest) + np.log(np.linalg.norm(X / largest, axis=0))
-    return predicted.coherence(X), float(np.exp(min(np.ptp(logs), 460.0)))
+    shrunk = X / np.where(largest > 0, largest, 1.0)  # squares of a short column would be lost
+    sizes = np.linalg.norm(shrunk, axis=0)
+    unit = shrunk / np.where(sizes > 0, sizes, 1.0)
+    return largest * sizes, unit.T @ unit
+
+
+def _coherence(X: Features, cosines: Cosines) -> tuple[float, float]:
+    """Mu of the columns that are not zero, and the longest over the shortest of them."""
+    there = np.any(X != 0, axis=0)
+    if not there.any():
+        return 1.0, 1.0
+    largest = np.abs(X[:, there]).max(axis=0)
+    logs = np.log(largest) + np.log(np.linalg.norm(X[:, there] / largest, axis=0))
+    apart = np.abs(cosines - np.diag(np.diag(cosines)))
+    return min(float(apart.max()), 1.0), float(np.exp(min(np.ptp(logs), 460.0)))
+
+
+def _explained_by_chance(X: Features, y: Responses, rounds: int, gram: Cosines) -> Estimate:
+    """The share of y that as many rounds explain if its entries are put into random order: median, least and most."""
+    from sklearn.linear_model import orthogonal_mp_gram
+
+    if not rounds:
+        return Estimate(0.0, 0.0, 0.0)
+    generator, scale = np.random.default_rng(0), max(float(np.abs(y).max()), 1e-300)
+    orders = np.stack([generator.permutation(y / scale) for _ in range(_ORDERS)], axis=1)
+    norm = max(float(np.sqrt(np.diag(gram).max())), 1e-300)
+    products = X.T @ orders / norm
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it stops where nothing is left
+        found = orthogonal_mp_gram(gram / norm**2, products, n_nonzero_coefs=rounds).reshape(len(gram), -1)
+    shares = np.sum(found * products, axis=0) / np.sum(orders**2, axis=0)
+    return Estimate(float(np.median(shares)), float(shares.min()), float(min(1.0, shares.max())))
 
 
 def _standardised(X: Features, y: Responses) -> tuple[np.ndarray, np.ndarray]:
@@ -219,13 +268,23 @@ def _no_intercept(X: Features, y: Responses) -> list[Doubt]:
     return [Doubt(reason, float(share), "of the square of y")]
 
 
-def _duplicates(X: Features) -> list[tuple[int, int]]:
-    """Each column that is, up to its sign and rounding, an earlier one, with the first such."""
-    sizes, found = np.linalg.norm(X, axis=0), list[tuple[int, int]]()
-    for j in np.flatnonzero(sizes):
-        apart = [np.linalg.norm(X[:, :j] - sign * X[:, [j]], axis=0) for sign in (1, -1)]
-        found += [(int(i), int(j)) for i in np.flatnonzero(np.minimum(*apart) <= 1e-12 * sizes[j])[:1]]
-    return found
+def _copies(X: Features, lengths: Vector, cosines: Cosines) -> tuple[Int[np.ndarray, " p"], list[Doubt]]:
+    """The first column that each one is, up to its sign, a copy of; and doubts of exact copies and of near ones."""
+    copy_of, exact, near = np.arange(len(lengths)), list[str](), list[str]()
+    alike = np.triu((np.abs(cosines) > 1 - _ALIKE**2) & (lengths > 0), 1)
+    for j in np.flatnonzero(alike.any(axis=0)):
+        for i in np.flatnonzero(alike[:, j]):
+            apart = np.linalg.norm(X[:, j] - np.sign(cosines[i, j]) * X[:, i])
+            if apart <= _ALIKE * lengths[j]:
+                copy_of[j] = copy_of[i]
+                (exact if apart <= _SAME * lengths[j] else near).append(f"{i} and {j}")
+                break
+    reasons = (
+        (exact, "are duplicates or negatives: only one of them can ever be chosen"),
+        (near, "are copies to a millionth: which of them is chosen is arbitrary"),
+    )
+    found = [Doubt(f"columns {_listed(one)} {what}", len(one), "features") for one, what in reasons if one]
+    return copy_of, found
 
 
 def _listed(entries: list[str]) -> str:

@@ -41,6 +41,20 @@ class Leftover(NamedTuple):
         return np.where(self.offered, np.linalg.norm(self.features, axis=0), np.inf)
 
 
+def project_off(left: Leftover, j: int, lengths: Float[np.ndarray, " p"]) -> Leftover:
+    """What one column more leaves, of columns that were as long as this."""
+    rest, residual = left.features, left.residual
+    if (length := np.linalg.norm(rest[:, j])) > _SPANNED * lengths[j]:
+        direction = rest[:, j] / length
+        rest = rest - np.outer(direction, direction @ rest)
+        rest -= np.outer(direction, direction @ rest)
+        for _ in range(2):
+            residual = residual - direction * (direction @ residual)
+    offered = left.offered & (np.linalg.norm(rest, axis=0) > _SPANNED * lengths)
+    offered[j] = False
+    return Leftover(rest, residual, offered)
+
+
 @guarded
 def leftover(X: Features, y: Responses, chosen: Chosen = ()) -> Leftover:
     """Project off the chosen columns, twice, which leaves rounding of the size of one.
@@ -51,15 +65,11 @@ def leftover(X: Features, y: Responses, chosen: Chosen = ()) -> Leftover:
         len(set(chosen)) == len(chosen) and max(chosen, default=0) < X.shape[1],
         f"chosen must name different columns of the {X.shape[1]}, got {chosen}",
     )
-    rest, residual = X.copy(), y.copy()
+    lengths = np.linalg.norm(X, axis=0)
+    left = Leftover(X, y, lengths > 0)
     for j in chosen:
-        direction = rest[:, j] / np.linalg.norm(rest[:, j]) if _outside(rest, X)[j] else np.zeros(len(y))
-        for _ in range(2):
-            rest -= np.outer(direction, direction @ rest)
-            residual -= direction * (direction @ residual)
-    offered = _outside(rest, X)
-    offered[list(chosen)] = False
-    return Leftover(rest, residual, offered)
+        left = project_off(left, j, lengths)
+    return left
 
 
 @guarded
@@ -108,12 +118,16 @@ def second_entry_level(X: Features, y: Responses, chosen: Chosen = ()) -> float:
     0.75
     """
     left = leftover(X, y, chosen)
-    c = left.correlations
+    return second_level(left, left.correlations, np.linalg.norm(X, axis=0))
+
+
+def second_level(left: Leftover, c: Float[np.ndarray, " p"], before: Float[np.ndarray, " p"]) -> float:
+    """`second_entry_level` of what is left, with its correlations, of columns that were as long as `before`."""
     j = int(np.argmax(np.abs(c)))
     first = abs(float(c[j]))
     require(first > 0, "X must have a column outside the span of the chosen ones that is correlated with the rest of y")
     slopes = np.sign(c[j]) * (left.features.T @ left.features[:, j]) / left.lengths[j] ** 2
-    before, after = np.linalg.norm(X, axis=0), np.linalg.norm(left.features, axis=0)
+    after = np.linalg.norm(left.features, axis=0)
     rounding = _PARALLEL * (before + before[j] * after / after[j]) / after[j]
     found = [0.0]
     for sign in (1, -1):
@@ -129,8 +143,9 @@ def second_entry_level(X: Features, y: Responses, chosen: Chosen = ()) -> float:
 def _greedy(X: Features, y: Responses, rounds: int, *, forward: bool) -> list[tuple[int, float]]:
     """The pick of each round with what it was picked for."""
     picks: list[tuple[int, float]] = []
+    lengths, left = np.linalg.norm(X, axis=0), leftover(X, y)
     for done in range(rounds):
-        left = leftover(X, y, tuple(pick for pick, _ in picks))
+        left = project_off(left, picks[-1][0], lengths) if picks else left
         most, explained = (
             f"rounds must be at most {done}",
             np.linalg.norm(left.residual) <= _EXPLAINED * np.linalg.norm(y),
@@ -141,7 +156,3 @@ def _greedy(X: Features, y: Responses, rounds: int, *, forward: bool) -> list[tu
         sizes[~left.offered] = -np.inf
         picks.append((int(np.argmax(sizes)), float(sizes.max())))
     return picks
-
-
-def _outside(rest: Features, X: Features) -> Bool[np.ndarray, " p"]:
-    return np.asarray(np.linalg.norm(rest, axis=0) > _SPANNED * np.linalg.norm(X, axis=0))
