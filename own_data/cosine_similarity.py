@@ -6,7 +6,7 @@ what the predictions decide, not what a regulariser or an initialisation has pic
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -53,6 +53,10 @@ class CosineRange(Answer):
         imbalance: K of the gauge that balances the factors, if the other factor was given.
         notes: what no gauge of this family moves.
     """
+
+    asked: ClassVar[str] = "how far can cosines of these rows move without a prediction changing?"
+    rests_on: ClassVar[str] = "rows that enter predictions through inner products with another factor alone"
+    unseen: ClassVar[str] = "which of these gauges a regulariser or a start has picked"
 
     family: Family
     condition: float
@@ -103,6 +107,10 @@ class StableNeighbours(Answer):
         shares: the share of stable ones for K = 1.5, 4 and 25.
         margin: the least cosine with the neighbour, less the largest with any other.
     """
+
+    asked: ClassVar[str] = "which nearest neighbours are decided by the predictions?"
+    rests_on: ClassVar[str] = CosineRange.rests_on
+    unseen: ClassVar[str] = "neighbours that are safe since one gauge serves all pairs"
 
     condition: float
     neighbour: Int[np.ndarray, " items"]
