@@ -104,7 +104,7 @@ def fisher_length(low, high):
     """The integral of √I from low to high, I being the mean square of the score, a derivative by a complex step."""
 
     def root_information(theta):
-        bent = theta + 1e-30j
+        bent = complex(theta, 1e-30)
         return np.sqrt(WEIGHTS @ ((np.log(bent) - bent * NODES / theta).imag / 1e-30) ** 2)
 
     return quad(root_information, low, high)[0]
