@@ -13,38 +13,20 @@ paper's constants were not read. Derived here: all. Not claimed: the upper half 
 Topic: learning.
 """
 
-from itertools import product
+from itertools import count, product
 from typing import Annotated
 
 import numpy as np
 
 from theory_on_trial import claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
-from theory_on_trial.figures import COLOURS, figure
+from theory_on_trial.figures import chart, figure
 
 Honest = Annotated[int, Interval(3, 100, why="fewer are no majority of two thirds; distances grow with the square")]
 Faulty = Annotated[int, Interval(1, 20, why="without faulty machines nothing happens; distances grow with the square")]
 Dims = Annotated[int, Interval(1, 10, why="the bound does not depend on it")]
 Few = Annotated[int, Interval(3, 14, why="all graphs are tried")]
-SHY = 1 - 1e-12
-"""Faulty vectors stay nearer than what they replace by this factor, so that rounding makes no ties."""
-
-
-def majority(trial, honest, faulty):
-    """Ask for more than two thirds honest machines."""
-    trial.require(honest > 2 * faulty, "honest must exceed twice faulty: else simpler attacks do as much harm")
-
-
-def worst_line(honest, faulty):
-    """Honest machines on a line for an attack that gives f of them f others to drop, and these f to everyone else.
-
-    They stand at the leading eigenvector of the Laplacian of who drops whom, moved by 1.
-    """
-    drops = np.zeros((honest, honest))
-    drops[faulty:, :faulty] = 1
-    drops[:faulty, faulty : 2 * faulty] = 1
-    laplacian = np.diag(drops.sum(axis=0) + drops.sum(axis=1)) - drops - drops.T
-    return 1 + np.linalg.eigh(laplacian)[1][:, -1:]
+SHY = 1 - 1e-12  # faulty vectors stay nearer than what they replace by this factor, so that rounding makes no ties
 
 
 def mirrored(honest, faulty):
@@ -67,63 +49,60 @@ def simple_bound(honest, faulty):
 
 
 @observed
-def averaged(honest, sent):
-    """One round: each machine sorts what it receives by distance, and averages the m nearest vectors."""
+def after_round(honest, sent):
+    """Mean squared distance from the honest mean and squared shift of it, over V, after averages over the m nearest."""
     received = np.concatenate([sent, np.broadcast_to(honest, (len(honest), *honest.shape))], axis=1)
     distances = np.linalg.norm(received - honest[:, None], axis=2)
     nearest = np.argsort(distances, axis=1, kind="stable")[:, : len(honest)]
-    return np.mean(np.take_along_axis(received, nearest[..., None], axis=1), axis=1)
+    moved = np.mean(np.take_along_axis(received, nearest[..., None], axis=1), axis=1) - honest.mean(axis=0)
+    squares = np.mean(np.sum(moved**2, axis=1)), np.sum(moved.mean(axis=0) ** 2)
+    return np.array(squares) / np.sum(np.var(honest, axis=0))
 
 
 @observed
-def ratio(honest, sent):
-    """The mean squared distance from the honest mean after a round, over that before."""
-    mean = np.mean(honest, axis=0)
-    return np.sum((averaged(honest, sent) - mean) ** 2) / np.sum((honest - mean) ** 2)
+def attacked(honest, faulty):
+    """The ratio once each machine of a line, f on either side and the rest between, met its f farthest, mirrored."""
+    top = (honest + 3 * faulty + np.sqrt((honest + 3 * faulty) ** 2 - 8 * faulty * honest)) / 2
+    places = [1, 2 * faulty / (2 * faulty - top), faulty / (faulty - top)]
+    line = 1 + np.repeat(places, [faulty, faulty, honest - 2 * faulty])[:, None]
+    return after_round(line, mirrored(line, faulty))[0]
 
 
 @observed
 def largest_over_graphs(honest, faulty):
     """The largest Laplacian eigenvalue of graphs in which each of m nodes on a line points to its f farthest others."""
-    choices = np.array(list(product(range(faulty + 1), repeat=honest)))
-    laplacians = np.zeros((len(choices), honest, honest))
-    for node in range(honest):
-        others = [other for other in range(honest) if other != node]
-        for lowest in np.unique(choices):
-            edges = np.eye(honest)[node] - np.eye(honest)[others[:lowest] + others[honest - 1 - faulty + lowest :]]
-            laplacians[choices[:, node] == lowest] += edges.T @ edges
-    return np.max(np.linalg.eigvalsh(laplacians))
+    left = np.array(list(product(range(faulty + 1), repeat=honest)))[..., None]
+    ranks = np.arange(honest) - np.triu(np.ones((honest, honest)), 1)  # among the others of each node
+    points = ((ranks < left) | (ranks >= honest - 1 - faulty + left)) & ~np.eye(honest, dtype=bool)
+    edges = points.astype(float) + np.swapaxes(points, 1, 2)
+    return np.max(np.linalg.eigvalsh(np.eye(honest) * edges.sum(axis=2, keepdims=True) - edges))
 
 
 @claim(ours("Cauchy-Schwarz over exchanges"), kind="bound", cases=[(3, 1, 1), (9, 2, 3)], loose="attained at m = 2f")
 def test_bound(trial, honest: Honest, faulty: Faulty, dim: Dims):
     """After a round the mean squared distance from the honest mean is at most 8f/m times V, attained if m were 2f."""
-    majority(trial, honest, faulty)
+    trial.require(honest > 2 * faulty, "honest must exceed twice faulty: else simpler attacks do as much harm")
     generator, bound = trial.generator("machines"), simple_bound(honest, faulty)
-    ratios = [ratio(line := worst_line(honest, faulty), mirrored(line, faulty))]
+    ratios = [attacked(honest, faulty)]
     for places in generator.standard_t(2, (10, honest, dim)):
         mirror = mirrored(places, faulty)
         far = 10.0 ** generator.uniform(-1, 1) * generator.standard_normal(mirror.shape)
-        ratios += [ratio(places, mirror), ratio(places, far)]
+        ratios += [after_round(places, sent)[0] for sent in (mirror, far)]
     wrong = {"4f/m": np.full(21, bound / 2)}
     trial.bound(ratios, np.full(21, bound), found_by="draws", independent=10, ops=100 * honest, controls=wrong)
-    # At m = 2f, the edge of what is asked for, the attack attains it.
-    line, most = worst_line(2 * faulty, faulty), simple_bound(2 * faulty, faulty)
-    trial.value(ratio(line, mirrored(line, faulty)), most, error=1e-9, margin=1e-8, controls={"4f/m": most / 2})
+    most = simple_bound(2 * faulty, faulty)  # at m = 2f, the edge of what is asked for, the attack attains it
+    trial.value(attacked(2 * faulty, faulty), most, error=1e-9, margin=1e-8, controls={"4f/m": most / 2})
 
 
 @claim(ours("a Laplacian on the exchanged pairs"), kind="optimality", cases=[(5, 1), (9, 1), (6, 2)])
 def test_sharp(trial, honest: Few, faulty: Annotated[int, Interval(1, 3, why="all graphs are tried")]):
     """On a line κ = 4fΛ/m², Λ = ½[m+3f+√((m+3f)²-8fm)]: an attack attains it and no graph of exchanges gives more."""
-    majority(trial, honest, faulty)
+    trial.require(honest > 2 * faulty, "honest must exceed twice faulty: else simpler attacks do as much harm")
     trial.require((faulty + 1) ** honest <= 2**14, "(faulty + 1)^honest must be at most 16384: all graphs are tried")
-    law, line = worst_ratio(honest, faulty), worst_line(honest, faulty)
-    most = 4 * faulty / honest**2 * largest_over_graphs(honest, faulty)
-    reached = ratio(line, mirrored(line, faulty))
-    wrong = {"4f/m": 4 * faulty / honest, "a star: 4f/(m-f)": 4 * faulty / (honest - faulty)}
-    # Mirrored vectors fall short by a share of 1e-12.
-    controls = {name: np.full(2, value) for name, value in wrong.items()}
-    trial.value(np.array([reached, most]), np.full(2, law), error=1e-10, margin=1e-8, controls=controls)
+    law = np.full(2, worst_ratio(honest, faulty))
+    found = [attacked(honest, faulty), 4 * faulty / honest**2 * largest_over_graphs(honest, faulty)]
+    wrong = {"4f/m": 0 * law + 4 * faulty / honest, "a star: 4f/(m-f)": 0 * law + 4 * faulty / (honest - faulty)}
+    trial.value(found, law, error=1e-10, margin=1e-8, controls=wrong)
 
 
 @predicted
@@ -135,9 +114,7 @@ def contracting(faulty):
 @claim(ours("κ = 1"), kind="identity", cases=[1, 5, 10])
 def test_contraction(trial, faulty: Faulty):
     """The attack pushes honest machines apart unless m > (1+√17)f, so that less than a share 1/6.12 may be faulty."""
-    honest = 2 * faulty + 1
-    while ratio(line := worst_line(honest, faulty), mirrored(line, faulty)) >= 1:
-        honest += 1
+    honest = next(m for m in count(2 * faulty + 1) if attacked(m, faulty) < 1)
     trial.identity(honest, contracting(faulty), ops=0, controls={"two thirds": 2 * faulty + 1})
 
 
@@ -147,22 +124,16 @@ def mean_shift(honest, faulty):
     return 4 * faulty / honest * (1 - faulty / honest)
 
 
-@observed
-def shift_of_the_mean(honest, faulty):
-    """F machines at 1 and the rest at 0, which receive -1; the f receive what they drop."""
-    places = np.repeat([1.0, 0.0], [faulty, honest - faulty])[:, None]
-    sent = np.full((honest, faulty, 1), -SHY)
-    sent[:faulty] = np.inf
-    return np.sum(np.mean(averaged(places, sent) - np.mean(places), axis=0) ** 2) / np.var(places)
-
-
 @claim(ours("an attack on the majority"), kind="identity", cases=[(5, 1), (9, 4)])
 def test_mean_shift(trial, honest: Honest, faulty: Faulty):
     """The mean can be moved by √(4(f/m)(1-f/m)V) in one round, twice what removing the faulty side would move it."""
-    majority(trial, honest, faulty)
+    trial.require(honest > 2 * faulty, "honest must exceed twice faulty: else simpler attacks do as much harm")
+    places = np.repeat([1.0, 0.0], [faulty, honest - faulty])[:, None]
+    sent = np.full((honest, faulty, 1), -SHY)
+    sent[:faulty] = np.inf  # these f receive what they drop
     law, removal = mean_shift(honest, faulty), faulty / (honest - faulty)
     controls = {"half the faulty sides' distance": law / 4, "a removal": removal}
-    trial.value(shift_of_the_mean(honest, faulty), law, error=1e-10, margin=1e-8, controls=controls)
+    trial.value(after_round(places, sent)[1], law, error=1e-10, margin=1e-8, controls=controls)
 
 
 @figure("F1", claims=("bound", "sharp", "contraction"))
@@ -171,16 +142,9 @@ def worst_ratios(faulty: int = 4):
 
     Lines: κ and the simple bound 8f/m; points: the attack on literal nearest neighbour averaging, f = `faulty`.
     """
-    import matplotlib.pyplot as plt
-
-    drawn, axes = plt.subplots(figsize=(4.8, 3.2))
     honest = np.arange(2 * faulty + 1, 14 * faulty, 2)
     shares = 1 + honest / faulty
-    attacked = [ratio(line := worst_line(m, faulty), mirrored(line, faulty)) for m in honest]
-    axes.plot(shares, simple_bound(honest, faulty), "--", color=COLOURS[1], label="bound 8f/m")
-    axes.plot(shares, worst_ratio(honest, faulty), color=COLOURS[0], label="κ")
-    axes.plot(shares, attacked, "o", color=COLOURS[0], label="attack")
-    axes.axhline(1, linestyle=":", color="grey", label="no contraction")
-    axes.set(xlabel="machines per faulty machine n/f", ylabel="mean squared distance, after / before")
-    axes.legend()
-    return drawn
+    lines = {"κ": (shares, worst_ratio(honest, faulty)), "bound 8f/m": (shares, simple_bound(honest, faulty))}
+    attacks = {"attack": (shares, [attacked(m, faulty) for m in honest])}
+    labels = {"x": "machines per faulty machine n/f", "y": "mean squared distance, after / before"}
+    return chart(lines, attacks, levels={"no contraction": 1.0}, **labels)

@@ -8,54 +8,44 @@ matrices A_i; B_k = sum of A_i D_k,i is the segment's generator, and C = sum of 
 
 Read: the abstract. Derived here: all claims (the part of level m is at most C^m / m!). Not claimed: that the bound is
 near for winding paths, whose tensors are far smaller, and that few levels are few numbers: level N has d^N of them.
-
 Topic: linear algebra for learning.
 """
 
-import itertools
-from math import exp, factorial
+from functools import reduce
+from itertools import accumulate, combinations_with_replacement
+from math import exp
 from typing import Annotated
 
 import numpy as np
 from scipy.linalg import expm
+from scipy.special import factorial, gammainc
 
 from theory_on_trial import abstract, claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
-from theory_on_trial.figures import COLOURS, figure
+from theory_on_trial.figures import chart, figure
 
 LINEAR = abstract("cast this non-linear problem as a high-dimensional linear regression")
 Segments = Annotated[int, Interval(1, 5, why="a path has a segment; all rising index tuples are listed")]
-Channels = Annotated[
-    int, Interval(2, 3, why="of one channel the signature knows the increment only; d^n numbers a level")
-]
+Channels = Annotated[int, Interval(2, 3, why="of one channel S knows the increment only; d^n numbers a level")]
 Level = Annotated[int, Interval(2, 4, why="level 1 is the increment; level n has d^n numbers")]
 Several = Annotated[int, Interval(2, 5, why="within one segment all matrices are the same, and the path is straight")]
 Order = Annotated[int, Interval(1, 6, why="words up to this length; there are d^n of length n")]
-States = Annotated[
-    int, Interval(3, 5, why="words of two letters, the first to have an order, survive in triangular 3 x 3")
-]
+States = Annotated[int, Interval(3, 5, why="words of two letters, which have an order, survive in triangular 3 x 3")]
 
 
 @observed
 def iterated_integrals(increments, level):
     """S_n by its definition: sums over segments k_1 <= .. <= k_n, divided by the factorials of repetitions."""
-    segments, channels = increments.shape
-    total = np.zeros((channels,) * level)
-    for chosen in itertools.combinations_with_replacement(range(segments), level):
-        product = np.ones(())
-        for k in chosen:
-            product = np.multiply.outer(product, increments[k])
-        total += product / np.prod([factorial(chosen.count(k)) for k in set(chosen)])
+    total = np.zeros((increments.shape[1],) * level)
+    for chosen in combinations_with_replacement(range(len(increments)), level):
+        total += reduce(np.multiply.outer, increments[list(chosen)]) / np.prod(factorial(np.bincount(chosen)))
     return total
 
 
 @observed
 def flow(increments, matrices):
     """The matrix that takes y_0 to y_T: the product of the matrix exponentials of the segments."""
-    result = np.eye(len(matrices[0]))
-    for increment in increments:
-        result = expm(np.tensordot(increment, matrices, 1)) @ result
-    return result
+    return reduce(np.matmul, [expm(np.tensordot(increment, matrices, 1)) for increment in increments[::-1]])
 
 
 @predicted
@@ -67,13 +57,8 @@ def chen(first, second):
 @predicted
 def signature(increments, level):
     """All levels up to one, segment by segment."""
-    result = [np.ones(())] + [np.zeros((increments.shape[1],) * n) for n in range(1, level + 1)]
-    for increment in increments:
-        segment = [np.ones(())]
-        for n in range(1, level + 1):
-            segment.append(np.multiply.outer(segment[-1], increment) / n)
-        result = chen(result, segment)
-    return result
+    factors = [[increment / n for n in range(1, level + 1)] for increment in increments]
+    return reduce(chen, [list(accumulate(each, np.multiply.outer, initial=np.ones(()))) for each in factors])
 
 
 @predicted
@@ -81,8 +66,7 @@ def sum_over_words(increments, matrices, level, reverse=False):
     """The sum over words w_1..w_n of S^w A_(w_n) .. A_(w_1), cut after each level from 0 on."""
     sums, products = [np.eye(len(matrices[0]))], np.eye(len(matrices[0]))[None]
     for tensor in signature(increments, level)[1:]:
-        grown = products[:, None] @ matrices if reverse else matrices @ products[:, None]
-        products = grown.reshape(-1, *grown.shape[2:])
+        products = np.concatenate(products[:, None] @ matrices if reverse else matrices @ products[:, None])
         sums.append(sums[-1] + np.tensordot(tensor.ravel(), products, 1))
     return np.array(sums)
 
@@ -90,13 +74,7 @@ def sum_over_words(increments, matrices, level, reverse=False):
 @predicted
 def tail(total, level):
     """The sum over m > N of C^m / m!."""
-    return sum(total**m / factorial(m) for m in range(level + 1, level + 40))
-
-
-@predicted
-def area_with_time(path, times):
-    """The integral of (x - x_0) dt by trapezoids."""
-    return np.sum((path[1:] + path[:-1] - 2 * path[0]) / 2 * np.diff(times))
+    return exp(total) * gammainc(level + 1, total)
 
 
 @claim(ours("recalled: Chen's identity"), kind="identity", cases=[(4, 3, 2, 3), (1, 1, 3, 4)])
@@ -115,17 +93,17 @@ def test_chen(trial, segments: Segments, others: Segments, channels: Channels, l
 def test_linear_functional(trial, segments: Several, channels: Channels, states: States, order: Order):
     """Y_T is the sum over words of S^w A_(w_n)..A_(w_1) y_0; cut after level N it misses at most the tail of exp(C)."""
     generator = trial.generator("paths and equations")
-    errors, tails, first = [], [], []
+    errors, tails, first, levels = [], [], [], np.arange(order + 1)
     for instance in range(20):
         increments = generator.uniform(-1, 1, (segments, channels)) / segments
         matrices = generator.normal(size=(channels, states, states)) / states
         if instance == 0:  # one state and a rising path attain the bound
             increments, matrices = np.abs(increments[:, :1]), np.ones((1, 1, 1))
         total = sum(np.linalg.norm(np.tensordot(one, matrices, 1), 2) for one in increments)
-        exact = flow(increments, matrices)
-        errors += [np.linalg.norm(exact - cut, 2) for cut in sum_over_words(increments, matrices, order)]
-        tails += [tail(total, n) for n in range(order + 1)]
-        first += [total ** (n + 1) / factorial(n + 1) for n in range(order + 1)]
+        cuts = sum_over_words(increments, matrices, order)
+        errors += [*np.linalg.norm(flow(increments, matrices) - cuts, 2, axis=(1, 2))]
+        tails += [*tail(total, levels)]
+        first += [total ** (n + 1) / factorial(n + 1) for n in levels]
     options = {"found_by": "draws", "independent": 19, "ops": 1000, "scale": exp(2)}
     trial.bound(errors, tails, controls={"first term of the tail": first}, **options)
     basis = np.linalg.qr(generator.normal(size=(states, states)))[0]
@@ -139,19 +117,17 @@ def test_clock_blindness(trial, segments: Several, channels: Channels, level: Le
     """Without a time channel S ignores the clock, and a path and its reverse give 1, 0, 0..; word (x, t) is an area."""
     generator = trial.generator("path and clocks")
     increments = generator.normal(size=(segments, channels))
-    shares = generator.uniform(0.1, 0.9, (segments, 1))
-    resampled = np.stack([shares * increments, (1 - shares) * increments], axis=1).reshape(-1, channels)
+    resampled = np.repeat(increments, 2, axis=0) * generator.dirichlet((2, 2), segments).reshape(-1, 1)
     back = np.vstack([increments, -increments[::-1]])
-    measured = np.stack([iterated_integrals(each, level) for each in (resampled, back)])
     once, straight = (signature(each, level)[level] for each in (increments, increments.sum(axis=0, keepdims=True)))
-    wrong = {
-        "ends alone, and twice the path": np.stack([straight, signature(np.tile(increments, (2, 1)), level)[level]])
-    }
+    twice = signature(np.tile(increments, (2, 1)), level)[level]
+    wrong = {"ends alone, and twice the path": np.stack([straight, twice])}
     length = np.sum(2 * np.abs(increments)) ** level / factorial(level)
-    trial.identity(measured, np.stack([once, 0 * once]), ops=100, scale=length, controls=wrong)
+    measured = np.stack([iterated_integrals(each, level) for each in (resampled, back)])
+    trial.identity(measured, [once, 0 * once], ops=100, scale=length, controls=wrong)
     path, clocks = generator.normal(size=segments + 1), np.cumsum(generator.uniform(0.2, 1, (2, segments + 1)), axis=1)
     words = [iterated_integrals(np.diff([path, clock]).T, 2)[0, 1] for clock in clocks]
-    areas = np.array([area_with_time(path, clock) for clock in clocks])
+    areas = np.trapezoid(path - path[0], clocks)
     trial.identity(words, areas, ops=100, scale=10.0 * segments, controls={"the other clock": areas[::-1]})
 
 
@@ -162,19 +138,13 @@ def levels_needed(order: int = 10):
     Error of the flow of a controlled equation when the signature is cut after level N, total length C = 1.5 in both
     cases. Points: product of matrix exponentials against sums over words. Line: the tail of exp(C).
     """
-    import matplotlib.pyplot as plt
-
     generator, levels = np.random.default_rng(0), np.arange(order + 1)
     winding, matrices = generator.normal(size=(6, 2)), generator.normal(size=(2, 3, 3))
     winding *= 1.5 / sum(np.linalg.norm(np.tensordot(one, matrices, 1), 2) for one in winding)
-    rising = np.full((3, 1), 0.5), np.ones((1, 1, 1))
-    drawn, axes = plt.subplots(figsize=(5.2, 3.2))
-    axes.plot(levels, [tail(1.5, n) for n in levels], color=COLOURS[6], label="bound")
-    for (path, each), mark, colour, name in zip(
-        (rising, (winding, matrices)), "os", COLOURS, ("one rising channel", "winding in two channels"), strict=False
-    ):
-        errors = [np.linalg.norm(flow(path, each) - cut, 2) for cut in sum_over_words(path, each, order)]
-        axes.plot(levels, errors, mark, color=colour, label=name)
-    axes.set(yscale="log", xlabel="levels kept N", ylabel="error in the spectral norm")
-    axes.legend()
-    return drawn
+    rising, points = (np.full((3, 1), 0.5), np.ones((1, 1, 1))), {}
+    paths = {"one rising channel": rising, "winding in two channels": (winding, matrices)}
+    for name, (path, each) in paths.items():
+        cuts = sum_over_words(path, each, order)
+        points[name] = levels, np.linalg.norm(flow(path, each) - cuts, 2, axis=(1, 2))
+    bound = {"bound": (levels, tail(1.5, levels))}
+    return chart(bound, points, log="y", x="levels kept N", y="error in the spectral norm")

@@ -13,7 +13,6 @@ Read: the abstract ("k + 1/epsilon^2 elements"). Derived here: all constants, by
 l_i <= h_i <= l_i + 2 lambda v_i. Hoeffding's inequality turns the largest draw into the abstract's 1/epsilon^2, and
 Bernstein's turns the variance into less for tight clusters. Not claimed: that this is the least variance; at loose
 clusters uniform sampling may be better.
-
 Topic: linear algebra for learning.
 """
 
@@ -24,7 +23,7 @@ import numpy as np
 
 from theory_on_trial import claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
-from theory_on_trial.figures import COLOURS, figure
+from theory_on_trial.figures import chart, figure
 
 Points = Annotated[int, Interval(2, 8, why="one point leaves nothing to chance; all points^draws draws are listed")]
 Draws = Annotated[int, Interval(1, 4, why="all points^draws draws are listed")]
@@ -43,7 +42,7 @@ def clusters(generator, points, radius):
 def sampling_chances(centre_losses, distances, lam):
     """The chances p_i, proportional to c_i + lambda v_i."""
     ceilings = centre_losses + lam * distances
-    return ceilings / ceilings.sum()
+    return ceilings / ceilings.sum(axis=-1, keepdims=True)
 
 
 @predicted
@@ -57,30 +56,23 @@ def mean_and_variance(losses, chances, draws):
 @predicted
 def largest_draw(centre_losses, distances, lam):
     """Z, the most that one draw can contribute."""
-    return np.sum(centre_losses + lam * distances)
+    return np.sum(centre_losses + lam * distances, axis=-1)
 
 
 @predicted
 def variance_bounds(losses, centre_losses, distances, lam, draws):
     """L (Z - L) / s, and 2 lambda Phi L / s."""
-    total, ceiling = losses.sum(axis=-1), np.sum(centre_losses + lam * distances, axis=-1)
+    total, ceiling = losses.sum(axis=-1), largest_draw(centre_losses, distances, lam)
     return np.stack([total * (ceiling - total), 2 * lam * distances.sum(axis=-1) * total]) / draws
 
 
 @observed
-def every_estimate(losses, chances, draws):
-    """The estimates from all sequences of draws that can occur, and the chance of each sequence."""
-    drawable = np.flatnonzero(chances)
-    sequences = np.array(list(itertools.product(drawable, repeat=draws)))
-    return np.mean(losses[sequences] / chances[sequences], axis=1), np.prod(chances[sequences], axis=1)
-
-
-@observed
-def enumerated_moments(losses, chances, draws):
-    """Mean and variance of the estimate over all sequences of draws."""
-    estimates, weights = every_estimate(losses, chances, draws)
+def enumerated(losses, chances, draws):
+    """Mean, variance and largest value of the estimate over all sequences of draws that can occur."""
+    sequences = np.array(list(itertools.product(np.flatnonzero(chances), repeat=draws)))
+    estimates, weights = np.mean(losses[sequences] / chances[sequences], axis=1), np.prod(chances[sequences], axis=1)
     mean = weights @ estimates
-    return np.array([mean, weights @ (estimates - mean) ** 2])
+    return np.array([mean, weights @ (estimates - mean) ** 2, estimates.max()])
 
 
 @claim(ours("derived: the draws are independent"), kind="identity", cases=[(5, 3, 0.7, 1.0), (2, 1, 1.0, 0.05)])
@@ -92,11 +84,8 @@ def test_mean_and_variance(trial, points: Points, draws: Draws, lam: Lambda, rad
     chances = sampling_chances(centre_losses, distances, lam)
     total, second = losses.sum(), np.sum(losses**2 / chances)
     uniform = (points * np.sum(losses**2) - total**2) / draws
-    wrong = {
-        "as if drawn uniformly, mean of the centres": np.array([centre_losses.sum(), uniform]),
-        "second moment for variance": np.array([total, second / draws]),
-    }
-    moments, expected = enumerated_moments(losses, chances, draws), mean_and_variance(losses, chances, draws)
+    wrong = {"drawn uniformly, of the centres": [centre_losses.sum(), uniform], "not centred": [total, second / draws]}
+    moments, expected = enumerated(losses, chances, draws)[:2], mean_and_variance(losses, chances, draws)
     trial.identity(moments, expected, ops=points**draws, scale=np.array([total, second]), controls=wrong)
 
 
@@ -105,21 +94,16 @@ def test_bounded_terms(trial, points: Corners, lam: Lambda, radius: Radius):
     """No draw contributes more than Z, whatever the losses are, and Z <= L + 2 lambda Phi."""
     centre_losses, distances = clusters(trial.generator("losses"), points, radius)
     chances = sampling_chances(centre_losses, distances, lam)
-    corners = np.array(list(itertools.product([-1, 1], repeat=points)))
-    losses = centre_losses + lam * distances * corners
-    largest = np.array([every_estimate(corner, chances, 1)[0].max() for corner in losses])
+    losses = centre_losses + lam * distances * list(itertools.product([-1, 1], repeat=points))
+    largest = np.array([enumerated(corner, chances, 1)[2] for corner in losses])
+    ceilings = np.full(len(losses), largest_draw(centre_losses, distances, lam))
     totals, reach = losses.sum(axis=1), lam * distances.sum()
-    ceiling = largest_draw(centre_losses, distances, lam)
-    wrong = {"L + lambda Phi": totals + reach}
-    trial.bound(largest, np.full(len(corners), ceiling), found_by="all", ops=4 * points, controls=wrong)
-    trial.bound(
-        np.full(len(corners), largest.max()), totals + 2 * reach, found_by="all", ops=4 * points, controls=wrong
-    )
+    options = {"found_by": "all", "ops": 4 * points, "controls": {"L + lambda Phi": totals + reach}}
+    trial.bound(largest, ceilings, **options)
+    trial.bound(np.full(len(losses), largest.max()), totals + 2 * reach, **options)
 
 
-@claim(
-    ours("derived: l_i^2 / p_i <= Z l_i, with equality for l_i = 0 and l_i = h_i"), kind="bound", cases=[(5, 2, 0.7)]
-)
+@claim(ours("derived: l_i^2 / p_i <= Z l_i, equal for l_i = 0 and l_i = h_i"), kind="bound", cases=[(5, 2, 0.7)])
 def test_variance_bound(trial, points: Points, draws: Draws, lam: Lambda):
     """The variance is at most L (Z - L) / s, which is at most 2 lambda Phi L / s; both equalities can hold at once."""
     generator = trial.generator("losses")
@@ -131,15 +115,11 @@ def test_variance_bound(trial, points: Points, draws: Draws, lam: Lambda):
     near = np.arange(points) < (points + 1) // 2
     centre_losses[0] = np.where(near, generator.uniform(0.2, 1, points), lam * distances[0])
     distances[0], losses[0] = np.where(near, 0, distances[0]), np.where(near, centre_losses[0], 0)
-    variances = np.array(
-        [
-            enumerated_moments(one, sampling_chances(centre, distance, lam), draws)[1]
-            for one, centre, distance in zip(losses, centre_losses, distances, strict=True)
-        ]
-    )
+    pairs = zip(losses, sampling_chances(centre_losses, distances, lam), strict=True)
+    variances = np.array([enumerated(*pair, draws)[1] for pair in pairs])
     first, second = variance_bounds(losses, centre_losses, distances, lam, draws)
-    scale = largest_draw(centre_losses, distances, lam) ** 2
-    options = {"found_by": "draws", "independent": 199, "ops": points**draws, "scale": scale}
+    options = {"found_by": "draws", "independent": 199, "ops": points**draws}
+    options["scale"] = largest_draw(centre_losses, distances, lam) ** 2
     trial.bound(variances, first, controls={"half of it": first / 2}, **options)
     trial.bound(variances, second, controls={"lambda Phi L / s": second / 2}, **options)
 
@@ -148,13 +128,11 @@ def test_variance_bound(trial, points: Points, draws: Draws, lam: Lambda):
 def test_small_lambda(trial, points: Points, missed: Missed, draws: Draws):
     """Points with c_i + lambda v_i = 0 and a positive loss are never drawn: the mean is L without their losses."""
     trial.require(missed < points, "some points must be drawable: missed must be below points")
-    generator = trial.generator("losses")
-    centre_losses, distances = clusters(generator, points, 1.0)
-    centre_losses[:missed] = distances[:missed] = 0
-    losses = np.where(np.arange(points) < missed, generator.uniform(0.5, 1, points), centre_losses)
-    chances = sampling_chances(centre_losses, distances, 0.5)
+    centre_losses, distances = clusters(trial.generator("losses"), points, 1.0)
+    known = np.arange(points) >= missed
+    losses, chances = centre_losses / (4 - 3 * known), sampling_chances(centre_losses * known, distances * known, 0.5)
     wrong = {"L, as if unbiased": losses.sum(), "all points share the loss": losses.sum() * (1 - missed / points)}
-    mean, expected = enumerated_moments(losses, chances, draws)[0], mean_and_variance(losses, chances, draws)[0]
+    mean, expected = enumerated(losses, chances, draws)[0], mean_and_variance(losses, chances, draws)[0]
     trial.identity(mean, expected, ops=points**draws, controls=wrong)
 
 
@@ -165,8 +143,6 @@ def spread_of_the_estimate(points: int = 200, centres: int = 5, draws: int = 40,
     200 losses in five clusters, 40 draws. Lines: the exact relative standard deviation of sensitivity sampling, the
     bound sqrt(2 lambda Phi / (L s)) and the exact one of uniform sampling. Points: the spread of 2000 estimates.
     """
-    import matplotlib.pyplot as plt
-
     generator = np.random.default_rng(0)
     centre_losses = np.resize(generator.uniform(0.2, 2, centres), points)
     spread, sides = generator.uniform(0, 1, points), generator.uniform(-1, 1, points)
@@ -180,10 +156,7 @@ def spread_of_the_estimate(points: int = 200, centres: int = 5, draws: int = 40,
         curves.append(np.sqrt([exact, bound, uniform]) / losses.sum())
         sampled = generator.choice(points, p=chances, size=(redraws, draws))
         simulated.append(np.std(np.mean(losses[sampled] / chances[sampled], axis=1)) / losses.sum())
-    drawn, axes = plt.subplots(figsize=(5.6, 3.2))
-    for curve, colour, name in zip(np.array(curves).T, COLOURS, ("exact", "bound", "uniform sampling"), strict=False):
-        axes.plot(sizes, curve, color=colour, label=name)
-    axes.plot(sizes, simulated, "o", color=COLOURS[0], label=f"{redraws} estimates")
-    axes.set(xscale="log", yscale="log", xlabel="cluster radius / centre loss", ylabel="relative standard deviation")
-    axes.legend()
-    return drawn
+    names = "sensitivity sampling", "bound", "uniform sampling"
+    lines = {name: (sizes, curve) for name, curve in zip(names, np.array(curves).T, strict=True)}
+    labels = {"x": "cluster radius / centre loss", "y": "relative standard deviation"}
+    return chart(lines, {names[0]: (sizes, simulated)}, log="xy", **labels)
