@@ -243,7 +243,8 @@ def _shrunk(tasks: Tasks, covariance: Square) -> tuple[Square, float, float]:
     """Second moment of past tasks, drawn towards one that makes all directions alike; by how much; its squared error.
 
     What a task predicts, and so the result, is the same in all units of the columns: tasks are shrunk where the rows
-    are white. The error is that of the moment relative to its own square. Shrinkage as of Ledoit & Wolf 2004.
+    are white. The error is that of the moment relative to its own square, at least as of normal tasks. Shrinkage as of
+    Ledoit & Wolf 2004.
     """
     root = np.linalg.cholesky(covariance)
     white = tasks @ root
@@ -256,7 +257,8 @@ def _shrunk(tasks: Tasks, covariance: Square) -> tuple[Square, float, float]:
     distance = float(np.sum((moment - target) ** 2))
     shrinkage = min(1.0, max(spread / distance if distance > 0 else 1.0, 1 / count))
     back = np.linalg.solve(root.T, np.linalg.solve(root.T, (1 - shrinkage) * moment + shrinkage * target).T)
-    return (back + back.T) / 2, shrinkage, spread / square if count > 1 else np.inf
+    of_normal = (square + float(np.trace(moment)) ** 2) / count  # few tasks alike by chance hide their own scatter
+    return (back + back.T) / 2, shrinkage, max(spread, of_normal) / square
 
 
 def _without_groups(rows: Features, past: Tasks | None, prior: Square) -> list[tuple[Part, Square]]:

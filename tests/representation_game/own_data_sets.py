@@ -17,7 +17,7 @@ def of_past_tasks(count: int, unit: float, dim: int = 4, rows: int = 500) -> Dat
 
     def ask(seed: int) -> Any:
         draw = np.random.default_rng(seed)
-        past = np.linalg.solve(mixing.T, turn @ draw.standard_normal((dim, count))).T
+        past = np.linalg.solve(mixing, turn @ draw.standard_normal((dim, count))).T
         return optimal_representation(draw.standard_normal((rows, dim)) @ mixing * units, 1, past / units)
 
     def judge(answer: Any) -> Worth:
