@@ -216,8 +216,7 @@ def _the_same(items: list[pytest.Item], config: pytest.Config) -> list[pytest.It
     for item in items:
         parameters: dict[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
         claim = item.stash.get(CLAIM, None)
-        given = _settings(config, claim) if claim is not None and parameters else {}
-        if not given.keys() & parameters.keys():
+        if claim is None or not parameters.keys() & (given := _settings(config, claim)).keys():
             continue
         from dataclasses import replace
 

@@ -146,5 +146,5 @@ def worst_ratios(faulty: int = 4):
     shares = 1 + honest / faulty
     lines = {"κ": (shares, worst_ratio(honest, faulty)), "bound 8f/m": (shares, simple_bound(honest, faulty))}
     attacks = {"attack": (shares, [attacked(m, faulty) for m in honest])}
-    labels = {"x": "machines per faulty machine n/f", "y": "mean squared distance, after / before"}
-    return chart(lines, attacks, levels={"no contraction": 1.0}, **labels)
+    x, y = "machines per faulty machine n/f", "mean squared distance, after / before"
+    return chart(lines, attacks, levels={"no contraction": 1.0}, x=x, y=y)

@@ -146,5 +146,5 @@ def cost_of_wrong_forgetting(truth: float = 0.9, c: float = 1.0, noise: float = 
         predictions = signal.fftconvolve(outcomes, settled_filter(gamma, c, noise, 2000)[1])[: steps - 1]
         errors.append(np.mean((outcomes[1:] - predictions)[2000:] ** 2))
     theory = {"theory": (fine, [one_step_error(truth, 1 - each, c, noise) for each in fine])}
-    labels = {"x": "forgetting 1 - γ of the filter", "y": "mean squared error  (units of y²)"}
-    return chart(theory, {"simulated": (coarse, errors)}, log="x", thresholds={"γ = γ₀": 1 - truth}, **labels)
+    x, y = "forgetting 1 - γ of the filter", "mean squared error  (units of y²)"
+    return chart(theory, {"simulated": (coarse, errors)}, log="x", thresholds={"γ = γ₀": 1 - truth}, x=x, y=y)

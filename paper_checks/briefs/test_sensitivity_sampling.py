@@ -158,5 +158,5 @@ def spread_of_the_estimate(points: int = 200, centres: int = 5, draws: int = 40,
         simulated.append(np.std(np.mean(losses[sampled] / chances[sampled], axis=1)) / losses.sum())
     names = "sensitivity sampling", "bound", "uniform sampling"
     lines = {name: (sizes, curve) for name, curve in zip(names, np.array(curves).T, strict=True)}
-    labels = {"x": "cluster radius / centre loss", "y": "relative standard deviation"}
-    return chart(lines, {names[0]: (sizes, simulated)}, log="xy", **labels)
+    x, y = "cluster radius / centre loss", "relative standard deviation"
+    return chart(lines, {names[0]: (sizes, simulated)}, log="xy", x=x, y=y)

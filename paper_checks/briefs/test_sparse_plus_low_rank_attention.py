@@ -139,5 +139,5 @@ def errors(angle: float = 1.2, bits: int = 2, features: int = 2):
     found = {"both": (lengths[::6], enumerated(q[::6], k[::6], features, bits)[1])}
     crossing = {"exp(s) − 1 = m": np.sqrt(np.log1p(features) / (2 + 2 * np.cos(angle)))}
     lines = {name: (lengths, law) for name, law in laws.items()}
-    labels = {"x": "length of query and key (dimensionless)", "y": "mean squared error / A²"}
-    return chart(lines, found, log="y", thresholds=crossing, **labels)
+    x, y = "length of query and key (dimensionless)", "mean squared error / A²"
+    return chart(lines, found, log="y", thresholds=crossing, x=x, y=y)

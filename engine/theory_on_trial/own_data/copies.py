@@ -25,7 +25,8 @@ def _digests(view: Shaped[np.ndarray, "rows columns"]) -> Shaped[np.ndarray, " r
     factors = np.random.default_rng(0).integers(2**64, size=view.shape[1], dtype=np.uint64) | np.uint64(1)
     bits = np.ascontiguousarray(view + 0.0, dtype=np.float64).view(np.uint64)  # adding 0 makes -0 equal to 0
     mixed = (bits ^ (bits >> np.uint64(32))) * np.uint64(0x9E3779B97F4A7C15)
-    return np.einsum("ij,j->i", mixed ^ (mixed >> np.uint64(32)), factors)
+    digests: np.ndarray = np.einsum("ij,j->i", mixed ^ (mixed >> np.uint64(32)), factors)
+    return digests
 
 
 def _equal_pairs(values: Int[np.ndarray, " rows"]) -> int:

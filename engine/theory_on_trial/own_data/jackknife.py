@@ -51,7 +51,8 @@ def covariances(
     without = scatters.sum(axis=0) - np.concatenate([0 * scatters[:1], scatters])
     remaining = sums.sum(axis=0) - np.vstack([0 * sums[:1], sums])
     left = len(rows) - np.array([0, *sizes])[:, None, None]
-    return (without - remaining[:, :, None] * remaining[:, None, :] / left) / (left - 1)
+    covariances: np.ndarray = (without - remaining[:, :, None] * remaining[:, None, :] / left) / (left - 1)
+    return covariances
 
 
 def at_least(estimate: Estimate, least: float) -> Estimate:
