@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from theory_on_trial.decide import trends
-from theory_on_trial.decide.decision import ControlTooClose, Prediction
+from theory_on_trial.decide.decision import Prediction
 from theory_on_trial.decide.trends import GROWTH_LAWS
 from theory_on_trial.laws import Asymptotic, Enclosure, Normal, NormalVariance
 from theory_on_trial.trial.decisions import Trial
@@ -331,53 +331,3 @@ def test_an_exponent_at_the_end_of_the_grid_has_no_end():
     assert fast.high == np.inf
     flat = trends.exponent_interval(DESIGN, np.full(6, 0.9), np.full(6, 1.1), error=0.0)
     assert (flat.low, flat.high) == (-np.inf, np.inf)
-
-
-BOX = Enclosure(np.asarray(1.0), np.asarray(0.9), np.asarray(1.1), 1e-8, "finite-n", 5)
-
-
-def make_growth(low=(1.0, 2.0), high=(2.0, 3.0), n=(10, 20), claimed="n", slack_log=0.0):
-    return trends.growth(n, low, high, claimed, error=1e-6, slack_log=slack_log, controls=[])
-
-
-@pytest.mark.parametrize(
-    ("act", "error", "sentence"),
-    [
-        (lambda: make_growth(low=(1, np.nan)), ValueError, "0 <= low <= high"),
-        (lambda: make_growth(low=(1, 4)), ValueError, "0 <= low <= high"),
-        (lambda: make_growth(low=(-1, 1)), ValueError, "0 <= low <= high"),
-        (lambda: make_growth(n=(0, 1)), ValueError, "sizes n >= 1"),
-        (lambda: make_growth(n=(7, 7)), ValueError, "different sizes"),
-        (lambda: make_growth(slack_log=-1), ValueError, "slack_log must not be negative"),
-        (lambda: make_growth(claimed="n^7"), ValueError, "unknown growth law 'n\\^7'"),
-        (
-            lambda: trends.exponent_interval([1, 2, 4, 8], [1, 5, 1, 5], [1.1, 5.1, 1.1, 5.1], error=0),
-            ValueError,
-            "no exponent on the grid fits",
-        ),
-        (lambda: trends.limit([1, 2], [1, 2], Prediction(1, 1), {}), ValueError, "either the remainder"),
-        (lambda: trends.limit([1, 2], [1, 2], Prediction(1, 1), {}, order=1, remainder=1), ValueError, "either the"),
-        (lambda: trends.limit(np.ones(4), [1, 2, 4, 9], Prediction(1, 1), {}, order=1), ValueError, "twice the one"),
-        (lambda: trends.limit(np.ones(3), [1, 2, 4], Prediction(1, 1), {}, order=1), ValueError, "at least four sizes"),
-        (lambda: trends.limit([1], [1], Prediction(1, 1), {}, remainder=-1), ValueError, "empty interval"),
-        (
-            lambda: trends.limit([1], [1], Prediction(1, 1), {"w": 1.5}, remainder=1),
-            ControlTooClose,
-            "'w' is too close",
-        ),
-        (lambda: trends.convergence_order(np.ones(4), [1, 2, 4, 8]), ValueError, "need their rounding"),
-        (lambda: trends.convergence_order([BOX] * 4, [1, 2, 4, 8], 0.0), ValueError, "hold theirs already"),
-        (lambda: trends.convergence_order([BOX] * 3 + [1.0], [1, 2, 4, 8]), ValueError, "either every size"),
-        (lambda: trends.convergence_order(BOX, [1, 2, 4, 8]), ValueError, "one interval per size"),
-        (lambda: trends.convergence_order(np.ones(3), [1, 2, 4], 0), ValueError, "at least four sizes"),
-        (
-            lambda: trends.convergence_order(np.ones(4), [10, 20, 30, 40], 0),
-            ValueError,
-            "at least twice the one before",
-        ),
-        (lambda: trends.convergence_order([1, 0.5, 0.2, 0.0], [1, 2, 4, 8], 0), ValueError, "exceed its rounding"),
-    ],
-)
-def test_trends_that_cannot_be_judged_get_one_sentence(act, error, sentence):
-    with pytest.raises(error, match=sentence):
-        act()

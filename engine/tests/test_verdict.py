@@ -1,13 +1,11 @@
 """What a claim must have earned to be VERIFIED: referees' tricks end INCONCLUSIVE, or in one sentence."""
 
-import math
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from theory_on_trial import Trial
-from theory_on_trial.laws import Normal
 from theory_on_trial.ledger.verdict import verdict_of, weakness
 
 
@@ -95,46 +93,6 @@ def test_what_is_not_earned_is_not_verified(decide, kind, why):
 )  # fmt: skip
 def test_what_is_earned_is_verified(decide, kind, reasons):
     assert verdict(decide, kind, **reasons) == ("VERIFIED", "")
-
-
-@pytest.mark.parametrize(
-    ("decide", "sentence"),
-    [
-        (lambda t: t.value(5.0, 0.0, side="at most", margin=10, error=0), "a one-sided claim has no margin"),
-        (lambda t: t.value(5.0, 5.0, error=0), "state the margin"),
-        (lambda t: t.mean(coin, 0.5, law=None), "state the margin"),
-        (lambda t: t.identity(1.0, 1.3, ops=1e15, controls={"two": 2.0}), "is no rounding"),
-        (lambda t: t.identity(1.0, 1 + 7j, ops=1), "float64, got complex"),
-        (lambda t: t.value(1.0, 1 + 7j, margin=0.1, error=0), "prediction must be finite real numbers"),
-        (lambda t: t.value(1.0, np.inf, margin=0.1, error=0), "prediction must be finite real numbers"),
-        (lambda t: t.value(1.0, 1.0, margin=np.inf, error=0), "margin must be finite real numbers"),
-        (lambda t: t.value(1.0, 1.0, margin=0.1, error=0, controls={"x": np.nan}), "control 'x' must be finite"),
-        (lambda t: t.value([], [], margin=0.1, error=0), "empty"),
-        (lambda t: t.bound([], [], found_by="all", ops=1), "on no instance"),
-        (lambda t: t.runs(np.ones(5), alpha=0.1, controls={"mirror": -np.ones(5)}), "a multiple of the outcomes"),
-        (lambda t: t.runs(np.arange(1, 9), alpha=0.1, controls={"x": -0.5 * np.arange(1, 9)}), "multiple of the outco"),
-        (lambda t: t.runs(np.ones(5), alpha=0.9, controls={"none": np.zeros(5)}), "level of a few runs"),
-        (
-            lambda t: t.bound(np.full(99, 0.9), np.ones(99), found_by="draws", independent=99, ops=1),
-            "instances .* are equal",
-        ),
-        (lambda t: t.growth_at_most([1, 2], ([1, 2], [1, 2]), "n^7", error=0.0, wrong_processes={}), "unknown growth"),
-        (lambda t: t.limit([], [], 1.0, order=1, margin=0.1), "growing sizes, one per value"),
-        (lambda t: t.limit([1, 2], [2, 1], 1.0, remainder=1, margin=2), "growing sizes, one per value"),
-        (lambda t: t.mean(coin, 0.5, law=Normal, margin=0.1), "got the class"),
-        (lambda t: t.identity(math.factorial(200), 1, ops=0, controls={"x": 2}), "beyond float64"),
-        (lambda t: t.value(np.ma.array([1.0, 2], mask=[0, 1]), [1.0, 2], margin=0.1, error=0), "masked entries"),
-        (lambda t: t.identity(np.ones((3, 1)), np.ones((1, 3)), ops=1), "a row beside a column"),
-        (
-            lambda t: (t.generator(), t.growth([1, 2], [1, 2], [1, 2], "n", error=0, slack_log=0, controls=[])),
-            "may miss",
-        ),
-        (lambda t: t.bound(np.ones(9), np.ones(9), found_by="draws", ops=1), "how many of its 9 instances are indep"),
-    ],
-)
-def test_what_cannot_be_decided_gets_one_sentence(decide, sentence):
-    with pytest.raises((ValueError, TypeError), match=sentence):
-        decide(Trial("verdict.trick"))
 
 
 def test_equal_numbers_are_equal_at_any_size():
