@@ -8,7 +8,7 @@ import pytest
 
 from theory_on_trial import Trial, abstract, claim, code, ours, paper
 from theory_on_trial.audits import resolution, settings
-from theory_on_trial.contract import Count, Interval, Positive
+from theory_on_trial.contract import Count, Interval, NonNegative, Positive, guarded
 from theory_on_trial.trial.cases import BY_CASE, over_cases
 from theory_on_trial.trial.domain import OutsideDomain
 
@@ -198,3 +198,27 @@ def test_an_error_that_is_not_noticed_is_named():
     trial = resolution.Mistaken("cases.size", 0, boastful, 1)
     test_size(trial)
     assert trial.unnoticed == ["size=1.0 value", "size=-3.0 value"]
+
+
+def test_a_case_within_a_case_keeps_both():
+    trial, drawn = Trial("toy.case"), {}
+    for outer in "ab":
+        with trial.case(outer):
+            with trial.case("inner"):
+                drawn[outer, "inner"] = trial.generator().random()
+            drawn[outer, ""] = trial.generator().random()
+    assert len(set(drawn.values())) == 4
+
+
+def test_a_refusal_names_its_case_and_leaves_the_domain():
+    @guarded
+    def root(x: NonNegative):
+        return np.sqrt(x)
+
+    @claim(ours("an example"), kind="identity", cases=[(1.0, 2.0), (4.0, 3.0)])
+    def test_root(trial, x, y):
+        """Roots are roots."""
+        trial.identity(root(x - 0.5) ** 2, x - 0.5, ops=3, controls={"w": 9.0})
+
+    with pytest.raises(OutsideDomain, match=r"x=0.25, y=2.0: x must be non-negative, got -0.25"):
+        test_root.claim.run(x=0.25)

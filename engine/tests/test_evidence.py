@@ -142,13 +142,12 @@ def test_a_gap_encloses_the_optimum():
 def test_an_enclosed_value():
     finding = evidence.enclosed(3.14, 0.002, Prediction(np.pi, 0.01), {"22/7 + 1/50": 22 / 7 + 0.02})
     assert (finding.outcome, finding.controls[0].outcome) == ("VERIFIED", "REFUTED")
-    for value, error, sentence in (
-        (np.inf, 0.1, "value must be finite"),
-        (1.0, -0.1, "not negative"),
-        ([], 1, "empty"),
-    ):
-        with pytest.raises(ValueError, match=sentence):
-            evidence.enclosed(value, error, Prediction(1.0, 0.1), {})
+
+
+@pytest.mark.parametrize(("printed", "verdict"), [(2 / 3, "VERIFIED"), (0.6, "REFUTED"), (2.0, "REFUTED")])
+def test_what_is_printed_and_not_the_predictions_rounding_is_judged(printed, verdict):
+    prediction = Prediction(2 / 3, 0.01)
+    assert evidence.enclosed(2 / 3, 1e-9, prediction, {"w": 2.0}, printed=printed).printed == verdict
 
 
 @pytest.mark.parametrize("count", [5, 12, 20, 21])

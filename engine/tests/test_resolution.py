@@ -7,6 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from theory_on_trial import Trial
 from theory_on_trial.decide import evidence
 from theory_on_trial.decide.decision import Prediction, decide, judge
 from theory_on_trial.decide.resolution import distance
@@ -96,3 +97,20 @@ def test_no_error_of_the_resolution_passes_by_luck_at_an_earlier_look():
     assert decided(1.009, *looks).outcome == "VERIFIED"  # an error that the last look alone would have noticed
     assert both.resolution.size == pytest.approx(0.0105)
     assert decided(1.0106, *looks).outcome == "REFUTED"
+
+
+@pytest.mark.parametrize(
+    ("measured", "predicted", "error", "sentence"),
+    [
+        ([1.0, 2.0], 1.5, [0.0, 0.0], "one prediction for all 2 coordinates"),
+        ([1.0, 0.0], [1.0, 0.0], [0.0, 0.2], "where 0 is predicted errors are noticed from 0.2 of the largest on"),
+        ([1.0, 1.0], [1.0, 1.0], [0.0, 0.2], "noticed from 0.1 % on, an error in one coordinate from 0.2 on"),
+    ],
+)
+def test_what_a_row_does_not_show_is_in_its_note(measured, predicted, error, sentence):
+    trial = Trial("toy.note")
+    trial.value(
+        np.array(measured), np.array(predicted), margin=np.where(np.array(error) > 0, 0.3, 0.001), error=error,
+        controls={"w": np.array(predicted) + 9},
+    )  # fmt: skip
+    assert sentence in trial.findings[0].note

@@ -74,6 +74,17 @@ def test_the_bracket_holds_the_limit_of_two_term_expansions(limit, leading, foll
     assert found.low - rounding <= limit <= found.high + rounding
 
 
+@pytest.mark.parametrize(("order", "sentence"), [(1.0, "larger sizes would decide"), (3.0, "have not settled into")])
+def test_an_undecided_limit_names_its_coordinate(order, sentence):
+    sizes = np.array([8, 16, 32, 64])
+    values = np.stack([1 + 1 / sizes + 1 / sizes**2, 1 + 0.001 / sizes], axis=1)
+    trial = Trial("toy.limit")
+    trial.limit(values, sizes, [1.0, 1.0], order=order, margin=[1e-5, 1.0], controls={"w": [2.0, 9.0]})
+    assert trial.findings[0].outcome == "INCONCLUSIVE"
+    assert "the interval of coordinate [0] " in trial.findings[0].note
+    assert sentence in trial.findings[0].note
+
+
 def test_a_computed_remainder_is_the_half_width():
     found = trends.limit([1.0, 1.5, 1.75], [1, 2, 4], Prediction(2.0, 0.6), {"off": 3.0}, remainder=0.25, printed=2.7)
     assert (found.interval.low, found.interval.high) == (1.5, 2.0)

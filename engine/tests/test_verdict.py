@@ -80,6 +80,7 @@ def test_what_is_not_earned_is_not_verified(decide, kind, why):
     ("decide", "kind", "reasons"),
     [
         (lambda t: t.value(1.0, 1.0, margin=1e-3, **HONEST), "identity", {}),
+        (lambda t: t.identity(2**60, 2**60, ops=0, controls={"one more": 2**60 + 1}), "identity", {}),
         (lambda t: t.value(1.0, 1.0, margin=0.2, error=0, controls={"half": 0.5}), "identity", {"coarse": "few runs"}),
         (lambda t: t.bound(1.0, 2.0, found_by="all", ops=1, controls={"less": 0.9}), "bound", {"loose": "worst case"}),
         (lambda t: t.bound(1.0, 1.05, found_by="all", ops=1, controls={"less": 0.9}), "bound", {}),
