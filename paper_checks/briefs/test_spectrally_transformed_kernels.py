@@ -16,10 +16,11 @@ import itertools
 from typing import Annotated
 
 import numpy as np
+from sklearn.linear_model import Ridge as RidgeRegression
 
 from theory_on_trial import claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
-from theory_on_trial.figures import COLOURS, figure
+from theory_on_trial.figures import chart, figure
 
 Points = Annotated[int, Interval(2, 30, why="one point leaves nothing to transform; beyond, nothing new happens")]
 Degree = Annotated[int, Interval(2, 8, why="of degree 1 nothing is transformed; higher ones see lambda_1 only")]
@@ -40,28 +41,11 @@ def domain(generator, points):
 
 
 @observed
-def eigenpairs(kernel, chances):
-    """Eigenvalues of K M, and the psi_i as columns, from the symmetric M^(1/2) K M^(1/2)."""
+def features(kernel, chances, transform):
+    """The functions √s(λ_i) ψ_i as columns, from the eigenvectors of M^(1/2) K M^(1/2): K_s is their Gram matrix."""
     root = np.sqrt(chances)
     values, vectors = np.linalg.eigh(root[:, None] * kernel * root)
-    return np.maximum(values, 0), vectors / root[:, None]
-
-
-@observed
-def by_eigenvectors(kernel, chances, transform):
-    """K_s by its definition."""
-    values, vectors = eigenpairs(kernel, chances)
-    return (vectors * transform(values)) @ vectors.T
-
-
-@observed
-def stacked_fit(kernel, chances, transform, labelled, labels, ridge):
-    """The regression solved by least squares in the coordinates sqrt(s(lambda_i)) psi_i."""
-    values, vectors = eigenpairs(kernel, chances)
-    coordinates = vectors * np.sqrt(transform(values))
-    rows = np.vstack([coordinates[labelled] / np.sqrt(len(labels)), np.sqrt(ridge) * np.eye(len(values))])
-    targets = np.append(labels / np.sqrt(len(labels)), np.zeros(len(values)))
-    return coordinates @ np.linalg.lstsq(rows, targets)[0]
+    return vectors / root[:, None] * np.sqrt(transform(np.maximum(values, 0)))
 
 
 @observed
@@ -76,27 +60,16 @@ def mean_over_samples(kernel, chances, draws, exponent):
 
 
 @predicted
-def power(kernel, chances, exponent):
-    """K_p = K (M K)^(p - 1)."""
-    return kernel @ np.linalg.matrix_power(chances[:, None] * kernel, exponent - 1)
-
-
-@predicted
 def polynomial(kernel, chances, coefficients):
-    """K_s of s(x) = sum of pi_p x^p, p from 1 on."""
-    return sum(pi * power(kernel, chances, p) for p, pi in enumerate(coefficients, 1))
+    """K_s of s(x) = Σ π_p x^p, p from 1 on: Σ π_p K (M K)^(p - 1)."""
+    powers = [np.linalg.matrix_power(chances[:, None] * kernel, p) for p in range(len(coefficients))]
+    return kernel @ np.tensordot(coefficients, powers, 1)
 
 
 @predicted
 def geometric(kernel, chances, eta):
     """K_s of s(x) = x / (1 - eta x): (I - eta K M)^(-1) K."""
     return np.linalg.solve(np.eye(len(kernel)) - eta * kernel * chances, kernel)
-
-
-@predicted
-def remainder(largest, eta, terms):
-    """What a number of terms of the geometric series leave: lambda_1 (eta lambda_1)^q / (1 - eta lambda_1)."""
-    return largest * (eta * largest) ** terms / (1 - eta * largest)
 
 
 @predicted
@@ -110,7 +83,7 @@ def fit(kernel_s, labelled, labels, ridge):
 def mean_of_cubes(kernel, chances, draws):
     """The mean of the empirical K_3: (1 - 1/N) K_3 + (1/N) K M diag(K) K."""
     coinciding = (kernel * (chances * np.diag(kernel))) @ kernel
-    return (1 - 1 / draws) * power(kernel, chances, 3) + coinciding / draws
+    return (1 - 1 / draws) * polynomial(kernel, chances, [0, 0, 1]) + coinciding / draws
 
 
 @claim(ours("derived: (K M)^p has eigenvalues lambda^p"), kind="identity", cases=[(12, 3, 0.9), (2, 2, 0.1)])
@@ -120,17 +93,15 @@ def test_no_eigenvectors(trial, points: Points, degree: Degree, share: Share):
     kernel, chances, largest = domain(generator, points)
     coefficients, eta = generator.uniform(0.2, 1, degree), share / largest
     uniform, scale = np.full(points, 1 / points), 1 / np.sqrt(np.outer(chances, chances))
-    measured = by_eigenvectors(kernel, chances, lambda x: np.polyval([*coefficients[::-1], 0], x))
-    wrong = {
-        "uniform mu": polynomial(kernel, uniform, coefficients),
-        "powers of entries": sum(pi * kernel**p for p, pi in enumerate(coefficients, 1)),
-    }
+    root = features(kernel, chances, lambda x: np.polyval([*coefficients[::-1], 0], x))
+    entries = sum(pi * kernel**p for p, pi in enumerate(coefficients, 1))
+    wrong = {"uniform mu": polynomial(kernel, uniform, coefficients), "powers of entries": entries}
     expected = polynomial(kernel, chances, coefficients)
-    trial.identity(measured, expected, ops=10 * points * degree, scale=degree * scale, controls=wrong)
-    measured = by_eigenvectors(kernel, chances, lambda x: x / (1 - eta * x))
+    trial.identity(root @ root.T, expected, ops=10 * points * degree, scale=degree * scale, controls=wrong)
+    root = features(kernel, chances, lambda x: x / (1 - eta * x))
     wrong = {"uniform mu": geometric(kernel, uniform, eta), "no M": geometric(kernel, np.full(points, 0.1), eta)}
     scale = scale / (1 - share) ** 2  # the derivative of s at the largest eigenvalue
-    trial.identity(measured, geometric(kernel, chances, eta), ops=10 * points, scale=scale, controls=wrong)
+    trial.identity(root @ root.T, geometric(kernel, chances, eta), ops=10 * points, scale=scale, controls=wrong)
 
 
 @claim(ours("derived: a geometric tail"), kind="identity", cases=[(12, 0.9, 5), (9, 0.5, 19), (2, 0.1, 1)])
@@ -139,11 +110,11 @@ def test_truncation(trial, points: Points, share: Share, terms: Terms):
     trial.require(share**terms >= 1e-6, "share^terms must be at least 1e-6: rounding hides a smaller remainder")
     kernel, chances, largest = domain(trial.generator("domain"), points)
     eta = share / largest
-    difference = by_eigenvectors(kernel, chances, lambda x: x / (1 - eta * x))
-    difference -= polynomial(kernel, chances, eta ** np.arange(terms))
+    root = features(kernel, chances, lambda x: x / (1 - eta * x))
+    difference = root @ root.T - polynomial(kernel, chances, eta ** np.arange(terms))
     error = np.linalg.norm(np.sqrt(np.outer(chances, chances)) * difference, 2)  # as an operator on L2(mu)
-    expected = remainder(largest, eta, terms)
-    wrong = {"one term more": remainder(largest, eta, terms + 1), "no factor 1 / (1 - x)": expected * (1 - share)}
+    expected = largest * share**terms / (1 - share)
+    wrong = {"one term more": expected * share, "no factor 1 / (1 - x)": expected * (1 - share)}
     trial.identity(error, expected, ops=10 * points, scale=points * largest / (1 - share) ** 2, controls=wrong)
 
 
@@ -153,9 +124,9 @@ def test_representer(trial, points: Points, labelled: Labels, share: Share, ridg
     generator = trial.generator("domain")
     kernel, chances, largest = domain(generator, points)
     chosen, labels = generator.integers(points, size=labelled), generator.normal(size=labelled)
-    eta = share / largest
-    kernel_s = geometric(kernel, chances, eta)
-    measured = stacked_fit(kernel, chances, lambda x: x / (1 - eta * x), chosen, labels, ridge)
+    kernel_s, root = geometric(kernel, chances, share / largest), features(kernel, chances, lambda x: x / (1 - share / largest * x))
+    regression = RidgeRegression(ridge * labelled, fit_intercept=False, solver="svd").fit(root[chosen], labels)
+    measured = root @ regression.coef_
     expected, size = fit(kernel_s, chosen, labels, ridge), np.trace(kernel_s) / ridge
     wrong = {"half the beta": fit(kernel_s, chosen, labels, ridge / 2), "K itself": fit(kernel, chosen, labels, ridge)}
     scale = (1 + size) / (1 - share) * np.abs(labels).max()
@@ -167,13 +138,11 @@ def test_sample_bias(trial, points: Few, draws: Draws):
     """From N draws K_2 is unbiased, and K_3 has the mean (1 - 1/N) K_3 + (1/N) K M diag(K_11, K_22, ..) K."""
     kernel, chances, _ = domain(trial.generator("domain"), points)
     measured = np.stack([mean_over_samples(kernel, chances, draws, p) for p in (2, 3)])
-    second, third = (power(kernel, chances, p) for p in (2, 3))
-    expected = np.stack([second, mean_of_cubes(kernel, chances, draws)])
-    wrong = {
-        "both unbiased": np.stack([second, third]),
-        "K_2 shrunk, K_3 not": np.stack([(1 - 1 / (2 * draws)) * second, expected[1] + third / draws]),
-    }
-    trial.identity(measured, expected, ops=points**draws, controls=wrong)
+    second, third = (polynomial(kernel, chances, pi) for pi in ([0, 1], [0, 0, 1]))
+    mean = mean_of_cubes(kernel, chances, draws)
+    shrunk = np.stack([(1 - 1 / (2 * draws)) * second, mean + third / draws])
+    wrong = {"both unbiased": np.stack([second, third]), "K_2 shrunk, K_3 not": shrunk}
+    trial.identity(measured, np.stack([second, mean]), ops=points**draws, controls=wrong)
 
 
 @figure("F1", claims=("sample_bias",))
@@ -183,17 +152,11 @@ def bias_of_powers(points: int = 4, most: int = 6):
     Means of the empirical K_2 and K_3 over all samples of N draws, traces as a share of the population's. Lines: the
     theory at N = 1 to 6. Points: enumeration of all samples from four points.
     """
-    import matplotlib.pyplot as plt
-
     kernel, chances, _ = domain(np.random.default_rng(0), points)
-    traces = [np.trace(power(kernel, chances, p)) for p in (2, 3)]
-    sizes, (drawn, axes) = np.arange(1, most + 1), plt.subplots(figsize=(5.2, 3.2))
-    expected = np.ones((2, most))
-    expected[1] = [np.trace(mean_of_cubes(kernel, chances, n)) / traces[1] for n in sizes]
-    for p, line, trace, colour in zip((2, 3), expected, traces, COLOURS, strict=False):
-        means = [np.trace(mean_over_samples(kernel, chances, n, p)) / trace for n in sizes]
-        axes.plot(sizes, line, color=colour, label=f"K_{p}, theory")
-        axes.plot(sizes, means, "o", color=colour, label=f"K_{p}, all samples")
-    axes.set(xlabel="draws N", ylabel="mean trace / trace of the population")
-    axes.legend()
-    return drawn
+    sizes, points = np.arange(1, most + 1), {}
+    for p, coefficients in ((2, [0, 1]), (3, [0, 0, 1])):
+        whole = np.trace(polynomial(kernel, chances, coefficients))
+        points[f"K_{p}"] = sizes, [np.trace(mean_over_samples(kernel, chances, n, p)) / whole for n in sizes]
+    cubes = [np.trace(mean_of_cubes(kernel, chances, n)) / whole for n in sizes]
+    lines = {"K_2": (sizes, 1.0), "K_3": (sizes, cubes)}
+    return chart(lines, points, x="draws N", y="mean trace / trace of the population")
