@@ -19,7 +19,7 @@ from scipy.special import hyp1f1, ndtr, roots_genlaguerre, roots_hermitenorm, ro
 
 from theory_on_trial import claim, observed, ours, paper, predicted
 from theory_on_trial.contract import Interval
-from theory_on_trial.figures import COLOURS, figure
+from theory_on_trial.figures import chart, figure
 
 Norm = Annotated[float, Interval(0.3, 2, why="below, all variances vanish; above, quadrature needs more points")]
 Angle = Annotated[float, Interval(0.1, 3.04, why="between q and k: at 0 or π one of the estimators is exact")]
@@ -34,34 +34,19 @@ def pair(left, right, angle):
 
 
 @observed
-def moments(q, k):
-    """Mean and variance of each feature by Gauss-Hermite quadrature over w · (q ± k)."""
+def quadrature(q, k, order=2):
+    """The variance, or else the mean, of each feature by Gauss and Hermite's quadrature over w · (q ± k)."""
     points, weights = roots_hermitenorm(180)
-    weights = weights / weights.sum()
-    c, total, difference = (q @ q + k @ k) / 2, np.linalg.norm(q + k), np.linalg.norm(q - k)
-    features = np.array(
-        [np.exp(total * points - c), np.exp(c) * np.cos(difference * points), np.exp(-c) * np.cosh(total * points)]
-    )
-    means = features @ weights
-    return means, (features - means[:, None]) ** 2 @ weights
+    c, total, difference = (q @ q + k @ k) / 2, np.linalg.norm(q + k) * points, np.linalg.norm(q - k) * points
+    features = np.array([np.exp(total - c), np.exp(c) * np.cos(difference), np.exp(-c) * np.cosh(total)])
+    means = features @ weights / weights.sum()
+    return means if order == 1 else (features - means[:, None]) ** 2 @ weights / weights.sum()
 
 
-@observed
-def crossing(radius):
-    """The q · k at which the variances of positive and trigonometric features meet, from their second moments."""
-
-    def gap(u):
-        q, k = pair(radius, radius, np.arccos(u / radius**2))
-        spreads = moments(q, k)[1]
-        return np.log(spreads[0] / spreads[1])
-
-    return brentq(gap, -0.999 * radius**2, -1e-9, xtol=1e-14)
-
-
-@predicted
-def kernel(q, k):
-    """e^{q · k}."""
-    return np.exp(q @ k)
+def meeting(spreads, radius):
+    """Where the first two of these meet: ½ e^{-4u} (1 - e^{-2(r² - u)})² = 1 - e^{-2(r² + u)} at u = q · k."""
+    angle = brentq(lambda t: np.diff(np.log(spreads(*pair(radius, radius, t))[:2]))[0], np.pi / 2, 3.09, xtol=1e-14)
+    return radius**2 * np.cos(angle)
 
 
 @predicted
@@ -70,16 +55,6 @@ def variances(q, k):
     s, c = (q + k) @ (q + k), (q @ q + k @ k) / 2
     positive = np.exp(2 * q @ k) * np.expm1(s)
     return np.array([positive, np.exp(2 * c) * np.expm1(-(q - k) @ (q - k)) ** 2 / 2, -np.expm1(-s) * positive / 2])
-
-
-@predicted
-def equal_variance(radius):
-    """The root u* < 0 of ½ e^{-4u} (1 - e^{-2(r² - u)})² = 1 - e^{-2(r² + u)}."""
-
-    def gap(u):
-        return np.exp(-4 * u) * np.expm1(-2 * (radius**2 - u)) ** 2 / 2 + np.expm1(-2 * (radius**2 + u))
-
-    return brentq(gap, -(radius**2), 0.0, xtol=1e-15)
 
 
 @observed
@@ -116,59 +91,42 @@ def positive_features(q, k):
     as_printed=paper("after Lemma 2", says="for SM(x,y)→0 we have: MSE(SM^trig)→∞ and MSE(SM^+)→0"),
 )
 def test_variances(trial, left: Norm, right: Norm, angle: Angle):
-    """All three features are unbiased; m times the variances of their means are SM² (e^s - 1) (positive),
-    ½ e^{2c} (1 - e^{-|q-k|²})² (trigonometric) and ½ (1 - e^{-s}) SM² (e^s - 1) (hyperbolic).
-    """
+    """Features have means SM, variances SM² (e^s - 1), ½ e^{2c} (1 - e^{-|q-k|²})² and ½ (1 - e^{-s}) SM² (e^s - 1)."""
     q, k = pair(left, right, angle)
-    means, measured = moments(q, k)
     s, difference, predict = (q + k) @ (q + k), (q - k) @ (q - k), variances(q, k)
-    mean, size = np.full(3, kernel(q, k)), np.exp((q @ q + k @ k) / 2)
-    trial.identity(means, mean, ops=400, scale=size, controls={"cosh and cos without their half": 2 * mean})
+    mean, size = np.full(3, np.exp(q @ k)), np.exp((q @ q + k @ k) / 2)
+    trial.identity(quadrature(q, k, 1), mean, ops=400, scale=size, controls={"cosh without its half": 2 * mean})
     scale = predict * (1 + 1 / np.array([np.sqrt(s), difference, s]))
-    wrong = {"without - 1": predict + np.array([kernel(q, k) ** 2, 0, 0]), "twice": 2 * predict}
-    trial.identity(measured, predict, ops=400, scale=scale, controls=wrong)
+    wrong = {"without - 1": predict + np.array([np.exp(2 * q @ k), 0, 0]), "twice": 2 * predict}
+    trial.identity(quadrature(q, k), predict, ops=400, scale=scale, controls=wrong)
     growing = [pair(1.0, float(t), np.pi) for t in range(2, 7)]
-    measured = [moments(*each)[1][0] for each in growing]
-    predict = np.array([variances(*each)[0] for each in growing])
+    measured, predict = (np.array([of(*each)[0] for each in growing]) for of in (quadrature, variances))
     trial.identity(measured, predict, ops=400, scale=predict, controls={"half": predict / 2}, as_printed=0 * predict)
 
 
 @claim(ours("derived from the variances"), kind="identity", cases=[0.5, 1.0, 4.0])
 def test_crossover(trial, radius: Radius):
-    """With |q| = |k| = r positive features beat trigonometric ones only where q · k < u*(r) < 0, not wherever SM < 1;
-    at q · k = 0 the trigonometric variance is ½ (1 - e^{-2r²}) of the other.
-    """
-    wrong = {"wherever SM < 1": 0.0}
-    trial.value(crossing(radius), equal_variance(radius), error=1e-9, margin=1e-7, controls=wrong)
-    q, k = pair(radius, radius, np.pi / 2)
-    positive, trigonometric, _ = moments(q, k)[1]
-    expected = variances(q, k)
-    trial.identity(
-        [trigonometric / positive],
-        [expected[1] / expected[0]],
-        ops=4000,
-        controls={"1 - e^{-2r²}": [2 * expected[1] / expected[0]]},
-    )
+    """For |q| = |k| = r positive features beat cosines if q · k < u* < 0 only; at 0 the ratio is 2/(1 - e^{-2r²})."""
+    crossing, law = (meeting(spreads, radius) for spreads in (quadrature, variances))
+    trial.value(crossing, law, error=1e-9, margin=1e-7, controls={"wherever SM < 1": 0.0})
+    measured, predict = (spreads(*pair(radius, radius, np.pi / 2)) for spreads in (quadrature, variances))
+    share = predict[1] / predict[0]
+    trial.identity(measured[1] / measured[0], share, ops=4000, controls={"1 - e^{-2r²}": 2 * share})
 
 
 @claim(ours("derived; Theorem 2 is the inequality"), kind="identity", cases=[(4, 0.6), (64, 9.0), (2, 2.0)])
 def test_orthogonal_gain(trial, dimensions: Dimensions, s: Spread):
-    """With m <= d orthogonal directions and χ norms m times the variance drops by e^{-2c} (m - 1) (e^s - ₁F₁(d; d/2;
-    s/2)), and Theorem 2 promises less than that.
-    """
+    """Orthogonal directions take e^{-2c} (m - 1) (e^s - ₁F₁(d; d/2; s/2)) off m times the variance, above Theorem 2."""
     gain = np.exp(s) - orthogonal_moment(dimensions, s)
-    wrong = {"Theorem 2 as an equality": [2 * np.expm1(s / 2) ** 2 / (dimensions + 2)]}
-    trial.identity([np.exp(s) - paired_moment(dimensions, s)], [gain], ops=400, scale=np.exp(s), controls=wrong)
+    wrong = {"Theorem 2 as an equality": 2 * np.expm1(s / 2) ** 2 / (dimensions + 2)}
+    trial.identity(np.exp(s) - paired_moment(dimensions, s), gain, ops=400, scale=np.exp(s), controls=wrong)
 
 
-@claim(ours("derived: w · (q + k) is normal"), kind="distribution", cases=[(3, 1.0), (2, 4.0)])
-def test_lognormal(trial, dimensions: Dimensions, s: Spread):
-    """The logarithm of a positive feature is normal with mean -c and variance s, so that it exceeds SM with the
-    probability 1 - Φ(√s/2) only.
-    """
-    whole, apart = trial.generator().normal(size=(2, dimensions))
-    whole *= np.sqrt(s) / np.linalg.norm(whole)
-    q, k = (whole + apart) / 2, (whole - apart) / 2
+@claim(ours("derived: w · (q + k) is normal"), kind="distribution", cases=[(1.2, 1.0), (0.1, 4.0)])
+def test_lognormal(trial, angle: Angle, s: Spread):
+    """The log of a positive feature is normal of mean -c and variance s: it exceeds SM with chance 1 - Φ(√s/2) only."""
+    q, k = pair(1.0, 0.5, angle)
+    q, k = np.sqrt(s) / np.linalg.norm(q + k) * np.array([q, k])
     c, draws = (q @ q + k @ k) / 2, positive_features(q, k)
     cdf, share = lognormal(s, c)
     wrong = {"mean 0 of log(f/SM)": lognormal(s, -(q @ k))[0], "variance 2s": lognormal(2 * s, c)[0]}
@@ -182,19 +140,11 @@ def test_lognormal(trial, dimensions: Dimensions, s: Spread):
 def deviations(radius=1.0):
     """Positive features win only where the kernel is small.
 
-    Standard deviation of one feature over the kernel against q · k for |q| = |k| = 1: closed forms (lines), quadrature
-    (points), and where both are equal (dashed).
+    Standard deviation of a feature against q · k for |q| = |k| = 1. Lines: theory. Points: quadrature. Dotted: u*.
     """
-    import matplotlib.pyplot as plt
-
-    products, (drawn, axes) = np.linspace(-0.98, 0.98, 25), plt.subplots(figsize=(5.4, 3.4))
+    products, names = np.linspace(-0.98, 0.98, 25), ("positive", "trigonometric", "hyperbolic")
     pairs = [pair(radius, radius, np.arccos(u)) for u in products]
-    lines = np.array([np.sqrt(variances(*each)) for each in pairs])
-    points = np.array([np.sqrt(moments(*each)[1]) for each in pairs])
-    for i, (name, colour) in enumerate(zip(("positive", "trigonometric", "hyperbolic"), COLOURS, strict=False)):
-        axes.plot(products, lines[:, i], color=colour, label=f"{name}, closed form")
-        axes.plot(products, points[:, i], "o", color=colour, label=f"{name}, quadrature")
-    axes.axvline(equal_variance(radius), linestyle="--", color=COLOURS[6], linewidth=0.8, label="u*")
-    axes.set(xlabel="q · k  (dimensionless)", ylabel="standard deviation  (dimensionless)", yscale="log")
-    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-    return drawn
+    laws, found = (np.sqrt([spreads(*each) for each in pairs]).T for spreads in (variances, quadrature))
+    lines, points = ({name: (products, row) for name, row in zip(names, of, strict=True)} for of in (laws, found))
+    thresholds, labels = {"u*": meeting(variances, radius)}, {"x": "q · k", "y": "standard deviation  (dimensionless)"}
+    return chart(lines, points, log="y", thresholds=thresholds, legend="beside", **labels)

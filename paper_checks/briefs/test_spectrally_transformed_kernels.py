@@ -16,7 +16,6 @@ import itertools
 from typing import Annotated
 
 import numpy as np
-from sklearn.linear_model import Ridge as RidgeRegression
 
 from theory_on_trial import claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
@@ -32,20 +31,21 @@ Few = Annotated[int, Interval(2, 4, why="all points^draws samples are listed")]
 Draws = Annotated[int, Interval(1, 6, why="all points^draws samples are listed")]
 
 
-def domain(generator, points):
-    """A kernel matrix of points of the plane, a law that is not uniform, and lambda_1, to set eta by."""
+def domain(generator, points, share=0.5):
+    """A kernel matrix of points of the plane, a law that is not uniform, and eta, a share of 1/lambda_1."""
     places, (sizes, chances) = generator.normal(size=(points, 2)), generator.uniform(0.3, 1.7, (2, points))
     kernel = np.outer(sizes, sizes) * np.exp(-np.sum((places[:, None] - places) ** 2, axis=-1) / 2)
     chances = chances / chances.sum()
-    return kernel, chances, np.abs(np.linalg.eigvals(kernel * chances)).max()
+    return kernel, chances, share / np.abs(np.linalg.eigvals(kernel * chances)).max()
 
 
 @observed
-def features(kernel, chances, transform):
-    """The functions √s(λ_i) ψ_i as columns, from the eigenvectors of M^(1/2) K M^(1/2): K_s is their Gram matrix."""
+def features(kernel, chances, coefficients=(1.0,), eta=0.0):
+    """Columns sqrt(s(lambda_i)) psi_i, s(x) = sum of pi_p x^p / (1 - eta x), by eigenvectors of M^(1/2) K M^(1/2)."""
     root = np.sqrt(chances)
     values, vectors = np.linalg.eigh(root[:, None] * kernel * root)
-    return vectors / root[:, None] * np.sqrt(transform(np.maximum(values, 0)))
+    x = np.maximum(values, 0)
+    return vectors / root[:, None] * np.sqrt(np.polyval([*coefficients[::-1], 0], x) / (1 - eta * x))
 
 
 @observed
@@ -53,23 +53,15 @@ def mean_over_samples(kernel, chances, draws, exponent):
     """K_p with mu replaced by the frequencies of a sample, averaged over all samples."""
     samples = np.array(list(itertools.product(range(len(chances)), repeat=draws)))
     frequencies = np.mean(samples[:, :, None] == np.arange(len(chances)), axis=1)
-    powers = np.broadcast_to(kernel, (len(samples), *kernel.shape))
-    for _ in range(exponent - 1):
-        powers = (powers * frequencies[:, None, :]) @ kernel
+    powers = kernel @ np.linalg.matrix_power(frequencies[:, :, None] * kernel, exponent - 1)
     return np.tensordot(np.prod(chances[samples], axis=1), powers, 1)
 
 
 @predicted
-def polynomial(kernel, chances, coefficients):
-    """K_s of s(x) = Σ π_p x^p, p from 1 on: Σ π_p K (M K)^(p - 1)."""
-    powers = [np.linalg.matrix_power(chances[:, None] * kernel, p) for p in range(len(coefficients))]
-    return kernel @ np.tensordot(coefficients, powers, 1)
-
-
-@predicted
-def geometric(kernel, chances, eta):
-    """K_s of s(x) = x / (1 - eta x): (I - eta K M)^(-1) K."""
-    return np.linalg.solve(np.eye(len(kernel)) - eta * kernel * chances, kernel)
+def transform(kernel, chances, coefficients=(1.0,), eta=0.0):
+    """K_s of the same s: (I - eta K M)^(-1) times the sum of pi_p K (M K)^(p - 1)."""
+    powers = sum(pi * np.linalg.matrix_power(chances[:, None] * kernel, p) for p, pi in enumerate(coefficients))
+    return np.linalg.solve(np.eye(len(kernel)) - eta * kernel * chances, kernel @ powers)
 
 
 @predicted
@@ -82,36 +74,34 @@ def fit(kernel_s, labelled, labels, ridge):
 @predicted
 def mean_of_cubes(kernel, chances, draws):
     """The mean of the empirical K_3: (1 - 1/N) K_3 + (1/N) K M diag(K) K."""
-    coinciding = (kernel * (chances * np.diag(kernel))) @ kernel
-    return (1 - 1 / draws) * polynomial(kernel, chances, [0, 0, 1]) + coinciding / draws
+    coinciding = kernel * chances * np.diag(kernel) @ kernel
+    return (1 - 1 / draws) * transform(kernel, chances, [0, 0, 1]) + coinciding / draws
 
 
 @claim(ours("derived: (K M)^p has eigenvalues lambda^p"), kind="identity", cases=[(12, 3, 0.9), (2, 2, 0.1)])
 def test_no_eigenvectors(trial, points: Points, degree: Degree, share: Share):
     """For s(x) = sum of pi_p x^p, K_s = sum of pi_p K (M K)^(p-1); for x / (1 - eta x), (I - eta K M)^(-1) K."""
     generator = trial.generator("domain")
-    kernel, chances, largest = domain(generator, points)
-    coefficients, eta = generator.uniform(0.2, 1, degree), share / largest
+    (kernel, chances, eta), coefficients = domain(generator, points, share), generator.uniform(0.2, 1, degree)
     uniform, scale = np.full(points, 1 / points), 1 / np.sqrt(np.outer(chances, chances))
-    root = features(kernel, chances, lambda x: np.polyval([*coefficients[::-1], 0], x))
+    root = features(kernel, chances, coefficients)
     entries = sum(pi * kernel**p for p, pi in enumerate(coefficients, 1))
-    wrong = {"uniform mu": polynomial(kernel, uniform, coefficients), "powers of entries": entries}
-    expected = polynomial(kernel, chances, coefficients)
+    wrong = {"uniform mu": transform(kernel, uniform, coefficients), "powers of entries": entries}
+    expected = transform(kernel, chances, coefficients)
     trial.identity(root @ root.T, expected, ops=10 * points * degree, scale=degree * scale, controls=wrong)
-    root = features(kernel, chances, lambda x: x / (1 - eta * x))
-    wrong = {"uniform mu": geometric(kernel, uniform, eta), "no M": geometric(kernel, np.full(points, 0.1), eta)}
+    root = features(kernel, chances, eta=eta)
+    wrong = {"uniform": transform(kernel, uniform, eta=eta), "no M": transform(kernel, np.full(points, 0.1), eta=eta)}
     scale = scale / (1 - share) ** 2  # the derivative of s at the largest eigenvalue
-    trial.identity(root @ root.T, geometric(kernel, chances, eta), ops=10 * points, scale=scale, controls=wrong)
+    trial.identity(root @ root.T, transform(kernel, chances, eta=eta), ops=10 * points, scale=scale, controls=wrong)
 
 
 @claim(ours("derived: a geometric tail"), kind="identity", cases=[(12, 0.9, 5), (9, 0.5, 19), (2, 0.1, 1)])
 def test_truncation(trial, points: Points, share: Share, terms: Terms):
     """After q terms of s(x) = x + eta x^2 + .. the operator error is lambda_1 (eta lambda_1)^q / (1 - eta lambda_1)."""
     trial.require(share**terms >= 1e-6, "share^terms must be at least 1e-6: rounding hides a smaller remainder")
-    kernel, chances, largest = domain(trial.generator("domain"), points)
-    eta = share / largest
-    root = features(kernel, chances, lambda x: x / (1 - eta * x))
-    difference = root @ root.T - polynomial(kernel, chances, eta ** np.arange(terms))
+    kernel, chances, eta = domain(trial.generator("domain"), points, share)
+    root, largest = features(kernel, chances, eta=eta), share / eta
+    difference = root @ root.T - transform(kernel, chances, eta ** np.arange(terms))
     error = np.linalg.norm(np.sqrt(np.outer(chances, chances)) * difference, 2)  # as an operator on L2(mu)
     expected = largest * share**terms / (1 - share)
     wrong = {"one term more": expected * share, "no factor 1 / (1 - x)": expected * (1 - share)}
@@ -122,15 +112,14 @@ def test_truncation(trial, points: Points, share: Share, terms: Terms):
 def test_representer(trial, points: Points, labelled: Labels, share: Share, ridge: Ridge):
     """The penalised least-squares fit in the norm of K_s is K_s(., X) (K_s(X, X) + n beta I)^(-1) y."""
     generator = trial.generator("domain")
-    kernel, chances, largest = domain(generator, points)
+    kernel, chances, eta = domain(generator, points, share)
     chosen, labels = generator.integers(points, size=labelled), generator.normal(size=labelled)
-    kernel_s, root = geometric(kernel, chances, share / largest), features(kernel, chances, lambda x: x / (1 - share / largest * x))
-    regression = RidgeRegression(ridge * labelled, fit_intercept=False, solver="svd").fit(root[chosen], labels)
-    measured = root @ regression.coef_
-    expected, size = fit(kernel_s, chosen, labels, ridge), np.trace(kernel_s) / ridge
+    kernel_s, root = transform(kernel, chances, eta=eta), features(kernel, chances, eta=eta)
+    stacked = np.vstack([root[chosen], np.sqrt(ridge * labelled) * np.eye(points)])
+    measured = root @ np.linalg.lstsq(stacked, np.append(labels, np.zeros(points)))[0]
     wrong = {"half the beta": fit(kernel_s, chosen, labels, ridge / 2), "K itself": fit(kernel, chosen, labels, ridge)}
-    scale = (1 + size) / (1 - share) * np.abs(labels).max()
-    trial.identity(measured, expected, ops=10 * points, scale=scale, controls=wrong)
+    scale = (1 + np.trace(kernel_s) / ridge) / (1 - share) * np.abs(labels).max()
+    trial.identity(measured, fit(kernel_s, chosen, labels, ridge), ops=10 * points, scale=scale, controls=wrong)
 
 
 @claim(ours("derived: which of the draws coincide"), kind="identity", cases=[(4, 3), (2, 1), (3, 6)])
@@ -138,7 +127,7 @@ def test_sample_bias(trial, points: Few, draws: Draws):
     """From N draws K_2 is unbiased, and K_3 has the mean (1 - 1/N) K_3 + (1/N) K M diag(K_11, K_22, ..) K."""
     kernel, chances, _ = domain(trial.generator("domain"), points)
     measured = np.stack([mean_over_samples(kernel, chances, draws, p) for p in (2, 3)])
-    second, third = (polynomial(kernel, chances, pi) for pi in ([0, 1], [0, 0, 1]))
+    second, third = (transform(kernel, chances, pi) for pi in ([0, 1], [0, 0, 1]))
     mean = mean_of_cubes(kernel, chances, draws)
     shrunk = np.stack([(1 - 1 / (2 * draws)) * second, mean + third / draws])
     wrong = {"both unbiased": np.stack([second, third]), "K_2 shrunk, K_3 not": shrunk}
@@ -149,13 +138,12 @@ def test_sample_bias(trial, points: Few, draws: Draws):
 def bias_of_powers(points: int = 4, most: int = 6):
     """A transformed kernel from a sample is biased upwards from the cube on, by a share that falls like 1/N.
 
-    Means of the empirical K_2 and K_3 over all samples of N draws, traces as a share of the population's. Lines: the
-    theory at N = 1 to 6. Points: enumeration of all samples from four points.
+    Means of the empirical K_2 and K_3, traces as a share of the population's. Lines: theory. Points: all samples.
     """
     kernel, chances, _ = domain(np.random.default_rng(0), points)
     sizes, points = np.arange(1, most + 1), {}
     for p, coefficients in ((2, [0, 1]), (3, [0, 0, 1])):
-        whole = np.trace(polynomial(kernel, chances, coefficients))
+        whole = np.trace(transform(kernel, chances, coefficients))
         points[f"K_{p}"] = sizes, [np.trace(mean_over_samples(kernel, chances, n, p)) / whole for n in sizes]
     cubes = [np.trace(mean_of_cubes(kernel, chances, n)) / whole for n in sizes]
     lines = {"K_2": (sizes, 1.0), "K_3": (sizes, cubes)}
