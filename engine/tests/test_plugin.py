@@ -337,11 +337,14 @@ def test_a_claim_that_needs_no_jax_does_not_start_it(pytester, true_children):
         test_plain="""
         import sys
         from theory_on_trial import claim, paper
+        from theory_on_trial.laws import Bounded
 
-        @claim(paper("Section 1"), kind="identity")
+        @claim(paper("Section 1"), kind="identity", coarse="few throws")
         def test_sum(trial):
             'One and one are two.'
             trial.identity(1 + 1, 2, ops=0, controls={"one": 1})
+            trial.mean(sampler=lambda generator, n: generator.integers(1, 7, size=n), predict=3.5, law=Bounded(1, 6),
+                       margin=0.2, controls={"three": 3.0})
             assert "jax" not in sys.modules
 
         @claim(paper("Section 2"), kind="identity")
