@@ -315,8 +315,9 @@ def test_rejected_means_form_a_half_line():
                 assert np.all(np.diff((below_mean >= np.log(2 / error)).astype(int)) <= 0)
 
 
-@pytest.mark.parametrize("width", [0.25, 64.0])
-@pytest.mark.parametrize("offset", [0.0, -3.0, 1e4, 1e8])
+@pytest.mark.parametrize(
+    ("offset", "width"), [*((o, w) for o in (0.0, -3.0, 1e4, 1e8) for w in (0.25, 64.0)), (0.0, 1e-200), (0.0, 1e200)]
+)
 def test_bounded_interval_moves_with_the_range(offset, width):
     """Affine maps of data and range map the interval, up to the rounding of the mapped samples and 48 halvings."""
     for seed in range(20):
@@ -399,11 +400,3 @@ def test_samples_of_the_law_are_never_refused(law, draws, n):
         found = law.interval([draws(np.random.default_rng([n, chunk]), (n, 1000))], 0.5, np.asarray(0.1))
         assert np.all(found.low <= found.estimate)
         assert np.all(found.estimate <= found.high)
-
-
-@pytest.mark.parametrize("scale", [1e-200, 1.0, 1e200])
-def test_a_bounded_range_may_be_of_any_size(scale):
-    x = np.random.default_rng(4).random(500)
-    found = Bounded(0.0, scale).interval([x * scale], 1e-6, np.asarray(0.02 * scale))
-    of_one = Bounded(0.0, 1.0).interval([x], 1e-6, np.asarray(0.02))
-    np.testing.assert_allclose(np.array(found[:3]) / scale, np.array(of_one[:3]), rtol=1e-9)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from theory_on_trial import Trial, claim, code, ours, paper
+from theory_on_trial import Trial, abstract, claim, claims, code, ours, paper
 from theory_on_trial.contract import Argument, Count
 from theory_on_trial.decide import evidence, trends
 from theory_on_trial.decide.decision import ControlTooClose, Prediction, check_controls, check_margin, decide
@@ -188,6 +188,17 @@ REFUSED = {
         (lambda t: claim(ours("it follows"), kind="bound", coarse="."), "coarse= says in words why"),
         (lambda t: claim(ours("it follows"), kind="bound", loose="why"), "loose= says in words why"),
         (lambda t: claim(ours("it follows"), kind="bound", as_printed=paper("p. 3", says=" ")), "what is printed"),
+        (lambda t: claim(paper("Section 1"), kind="theorem"), "kind must be one of identity"),
+        (lambda t: claim(paper("Section 1"), kind="mean"), "got 'mean': do you mean 'distribution'"),
+        (lambda t: claim(paper("Section 1"), kind="identity", tier="slow"), "tier must be one of fast"),
+        *((lambda t, source=source: claim(source, kind="identity"), r"the source of a claim is paper\(\.\.\.\)")
+          for source in ("Theorem 1", None, 3)),
+        *((lambda t, said=said: claim(ours("made up"), kind="identity", as_printed=said), "as_printed says what")
+          for said in ("It is 3.", paper("Theorem 1"), ours("compared"))),
+        *((make, "must say where the statement stands, or how it follows")
+          for make in (lambda t: paper(" "), lambda t: ours(""), lambda t: abstract(""))),
+        (lambda t: claim("nowhere.nothing"), "no claim 'nowhere.nothing'; "),
+        (lambda t: claims("nobody"), "no claims of a paper 'nobody'"),
         (lambda t: code("", "", ""), "names repository, path and commit"),
         (lambda t: ours("."), "must say where"),
         (lambda t: Argument.of(Count).accept("many", 2**60), r"many must be at most 2\^53"),
