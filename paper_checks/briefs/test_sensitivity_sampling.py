@@ -33,16 +33,12 @@ Missed = Annotated[int, Interval(1, 7, why="at least one point is missed and one
 Radius = Annotated[float, Interval(0.05, 1.0, why="in units of the centre losses, as lambda")]
 
 
-def clusters(generator, points, radius):
-    """Losses of centres and distances to them: pairs of points share a centre, none lies further off than radius."""
+def clusters(generator, points, radius, lam):
+    """Losses of centres, distances to them and chances: pairs of points share a centre, none lies beyond the radius."""
     centre_losses = np.repeat(generator.uniform(1, 3, points), 2)[:points]
-    return centre_losses, radius * generator.uniform(0.2, 1, points)
-
-
-def sampling_chances(centre_losses, distances, lam):
-    """The chances p_i, proportional to c_i + lambda v_i."""
+    distances = radius * generator.uniform(0.2, 1, points)
     ceilings = centre_losses + lam * distances
-    return ceilings / ceilings.sum(axis=-1, keepdims=True)
+    return centre_losses, distances, ceilings / ceilings.sum()
 
 
 @predicted
@@ -79,9 +75,8 @@ def enumerated(losses, chances, draws):
 def test_mean_and_variance(trial, points: Points, draws: Draws, lam: Lambda, radius: Radius):
     """The estimate has mean L and variance ((sum of l_i^2 over its chance) - L^2) / s."""
     generator = trial.generator("losses")
-    centre_losses, distances = clusters(generator, points, radius)
+    centre_losses, distances, chances = clusters(generator, points, radius, lam)
     losses = centre_losses + lam * distances * generator.uniform(-1, 1, points)
-    chances = sampling_chances(centre_losses, distances, lam)
     total, second = losses.sum(), np.sum(losses**2 / chances)
     uniform = (points * np.sum(losses**2) - total**2) / draws
     wrong = {"drawn uniformly, of the centres": [centre_losses.sum(), uniform], "not centred": [total, second / draws]}
@@ -92,8 +87,7 @@ def test_mean_and_variance(trial, points: Points, draws: Draws, lam: Lambda, rad
 @claim(ours("derived from l_i <= h_i <= l_i + 2 lambda v_i"), kind="bound", cases=[(6, 0.7, 1.0), (9, 0.2, 0.3)])
 def test_bounded_terms(trial, points: Corners, lam: Lambda, radius: Radius):
     """No draw contributes more than Z, whatever the losses are, and Z <= L + 2 lambda Phi."""
-    centre_losses, distances = clusters(trial.generator("losses"), points, radius)
-    chances = sampling_chances(centre_losses, distances, lam)
+    centre_losses, distances, chances = clusters(trial.generator("losses"), points, radius, lam)
     losses = centre_losses + lam * distances * list(itertools.product([-1, 1], repeat=points))
     largest = np.array([enumerated(corner, chances, 1)[2] for corner in losses])
     ceilings = np.full(len(losses), largest_draw(centre_losses, distances, lam))
@@ -107,19 +101,16 @@ def test_bounded_terms(trial, points: Corners, lam: Lambda, radius: Radius):
 def test_variance_bound(trial, points: Points, draws: Draws, lam: Lambda):
     """The variance is at most L (Z - L) / s, which is at most 2 lambda Phi L / s; both equalities can hold at once."""
     generator = trial.generator("losses")
-    distances = generator.uniform(0.2, 1, (200, points))
-    centre_losses = lam * distances * generator.uniform(0, 3, (200, points))
-    lowest = np.maximum(centre_losses - lam * distances, 0)
-    losses = lowest + generator.uniform(0, 1, (200, points)) * (centre_losses + lam * distances - lowest)
+    distances, centre_losses, shares = generator.uniform(0.1, 1, (3, 200, points)) * [[[1]], [[3 * lam]], [[1]]]
     # One half of the points lies on the centres, the other half as far below them as it can, at 0.
-    near = np.arange(points) < (points + 1) // 2
-    centre_losses[0] = np.where(near, generator.uniform(0.2, 1, points), lam * distances[0])
-    distances[0], losses[0] = np.where(near, 0, distances[0]), np.where(near, centre_losses[0], 0)
-    pairs = zip(losses, sampling_chances(centre_losses, distances, lam), strict=True)
+    half = (points + 1) // 2
+    distances[0, :half], centre_losses[0, half:], shares[0] = 0, lam * distances[0, half:], 0
+    lowest, ceilings = np.maximum(centre_losses - lam * distances, 0), centre_losses + lam * distances
+    losses = lowest + shares * (ceilings - lowest)
+    pairs = zip(losses, ceilings / ceilings.sum(axis=1, keepdims=True), strict=True)
     variances = np.array([enumerated(*pair, draws)[1] for pair in pairs])
     first, second = variance_bounds(losses, centre_losses, distances, lam, draws)
-    options = {"found_by": "draws", "independent": 199, "ops": points**draws}
-    options["scale"] = largest_draw(centre_losses, distances, lam) ** 2
+    options = {"found_by": "draws", "independent": 199, "ops": points**draws, "scale": ceilings.sum(axis=1) ** 2}
     trial.bound(variances, first, controls={"half of it": first / 2}, **options)
     trial.bound(variances, second, controls={"lambda Phi L / s": second / 2}, **options)
 
@@ -128,9 +119,9 @@ def test_variance_bound(trial, points: Points, draws: Draws, lam: Lambda):
 def test_small_lambda(trial, points: Points, missed: Missed, draws: Draws):
     """Points with c_i + lambda v_i = 0 and a positive loss are never drawn: the mean is L without their losses."""
     trial.require(missed < points, "some points must be drawable: missed must be below points")
-    centre_losses, distances = clusters(trial.generator("losses"), points, 1.0)
+    centre_losses, _, chances = clusters(trial.generator("losses"), points, 1.0, 0.5)
     known = np.arange(points) >= missed
-    losses, chances = centre_losses / (4 - 3 * known), sampling_chances(centre_losses * known, distances * known, 0.5)
+    losses, chances = centre_losses / (4 - 3 * known), chances * known / np.sum(chances * known)
     wrong = {"L, as if unbiased": losses.sum(), "all points share the loss": losses.sum() * (1 - missed / points)}
     mean, expected = enumerated(losses, chances, draws)[0], mean_and_variance(losses, chances, draws)[0]
     trial.identity(mean, expected, ops=points**draws, controls=wrong)
@@ -140,23 +131,19 @@ def test_small_lambda(trial, points: Points, missed: Missed, draws: Draws):
 def spread_of_the_estimate(points: int = 200, centres: int = 5, draws: int = 40, redraws: int = 2000):
     """Tight clusters make forty samples as good as knowing all losses; uniform sampling keeps its error.
 
-    200 losses in five clusters, 40 draws. Lines: the exact relative standard deviation of sensitivity sampling, the
-    bound sqrt(2 lambda Phi / (L s)) and the exact one of uniform sampling. Points: the spread of 2000 estimates.
+    Losses in five clusters, 40 draws. Lines: exact relative standard deviations and sqrt(2 lambda Phi / (L s)), the
+    bound on that of sensitivity sampling. Points: the spread of 2000 estimates.
     """
-    generator = np.random.default_rng(0)
+    generator, sizes = np.random.default_rng(0), np.geomspace(0.01, 1, 13)
     centre_losses = np.resize(generator.uniform(0.2, 2, centres), points)
-    spread, sides = generator.uniform(0, 1, points), generator.uniform(-1, 1, points)
-    curves, simulated, sizes = [], [], np.geomspace(0.01, 1, 13)
-    for size in sizes:
-        distances = size * spread * centre_losses
-        losses = centre_losses + distances * sides
-        chances = sampling_chances(centre_losses, distances, 1.0)
-        exact, uniform = (mean_and_variance(losses, p, draws)[1] for p in (chances, np.full(points, 1 / points)))
-        bound = variance_bounds(losses, centre_losses, distances, 1.0, draws)[1]
-        curves.append(np.sqrt([exact, bound, uniform]) / losses.sum())
+    distances = sizes[:, None] * generator.uniform(0, 1, points) * centre_losses
+    losses, ceilings = centre_losses + distances * generator.uniform(-1, 1, points), centre_losses + distances
+    variances, simulated, bound = [], [], variance_bounds(losses, centre_losses, distances, 1.0, draws)[1]
+    for one, chances in zip(losses, ceilings / ceilings.sum(axis=1, keepdims=True), strict=True):
+        variances.append([mean_and_variance(one, p, draws)[1] for p in (chances, np.full(points, 1 / points))])
         sampled = generator.choice(points, p=chances, size=(redraws, draws))
-        simulated.append(np.std(np.mean(losses[sampled] / chances[sampled], axis=1)) / losses.sum())
-    names = "sensitivity sampling", "bound", "uniform sampling"
-    lines = {name: (sizes, curve) for name, curve in zip(names, np.array(curves).T, strict=True)}
-    x, y = "cluster radius / centre loss", "relative standard deviation"
-    return chart(lines, {names[0]: (sizes, simulated)}, log="xy", x=x, y=y)
+        simulated.append(np.std(np.mean(one[sampled] / chances[sampled], axis=1)) / one.sum())
+    curves = zip(("sensitivity sampling", "uniform sampling", "bound"), [*np.transpose(variances), bound], strict=True)
+    lines = {name: (sizes, np.sqrt(variance) / losses.sum(axis=1)) for name, variance in curves}
+    labels = {"x": "cluster radius / centre loss", "y": "relative standard deviation"}
+    return chart(lines, {"sensitivity sampling": (sizes, simulated)}, log="xy", **labels)
