@@ -17,7 +17,7 @@ from itertools import product
 from typing import Annotated
 
 import numpy as np
-from scipy.optimize import least_squares
+from scipy.optimize import brentq, minimize
 
 from theory_on_trial import claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
@@ -41,14 +41,19 @@ def instance(generator, size):
 def trained(generator, target, root, masks, chances, starts=3):
     """U and V of the least mean of |(A - U diag(mask) Vᵀ) S^(1/2)|² over masks, that mean, and the slope left there."""
 
-    def errors(entries):
-        u, v = np.split(entries.reshape(-1, masks.shape[1]), [len(target)])
-        return (np.sqrt(chances)[:, None, None] * ((u * masks[:, None]) @ v.T - target) @ root).ravel()
+    def fit(entries):
+        v = entries.reshape(-1, masks.shape[1])
+        images, together = root @ root @ v, (masks.T * chances) @ masks
+        u = np.linalg.solve((v.T @ images) * together, (target @ images * (chances @ masks)).T).T
+        errors = ((u * masks[:, None]) @ v.T - target) @ root
+        slopes = np.einsum("b,bmn,mr,br->nr", 2 * chances, errors @ root, u, masks)
+        return chances @ np.sum(errors**2, axis=(1, 2)), slopes.ravel(), u, v
 
-    begun = generator.normal(size=(starts, masks.shape[1] * sum(target.shape)))
-    ends = [least_squares(errors, x, jac="cs", ftol=None, xtol=1e-15, gtol=1e-10, max_nfev=2000) for x in begun]
-    best = min(ends, key=lambda end: end.cost)
-    return *np.split(best.x.reshape(-1, masks.shape[1]), [len(target)]), 2 * best.cost, 2 * np.linalg.norm(best.grad)
+    options = {"maxiter": 2000, "ftol": 0, "gtol": 1e-9}
+    begun = np.linalg.qr(generator.normal(size=(starts, target.shape[1], masks.shape[1])))[0].reshape(starts, -1)
+    ends = [minimize(lambda x: fit(x)[:2], one, jac=True, method="L-BFGS-B", options=options) for one in begun]
+    best = min(ends, key=lambda end: end.fun)
+    return *fit(best.x)[2:], best.fun, np.linalg.norm(best.jac)
 
 
 @predicted
@@ -71,8 +76,7 @@ def dropout_optimum(values, rank, kept):
     Σ s_i = Σ_{i<=k} a_i/(q + k c/q), where k <= r singular values are above the threshold c T/q.
     """
     c = kept * (1 - kept) / rank
-    totals = [values[:k].sum() / (kept + k * c / kept) for k in range(1, rank + 1)]
-    total = max(total for k, total in enumerate(totals) if values[k] > c * total / kept)
+    total = brentq(lambda t: np.maximum(values[:rank] - c * t / kept, 0).sum() / kept - t, 0, values.sum() / kept)
     shrunk = np.maximum(values - c * total / kept, 0) / kept
     shrunk[rank:] = 0
     return np.sum((values - kept * shrunk) ** 2) + c * total**2, total / rank
@@ -110,15 +114,12 @@ def test_every_prefix(trial, size: Size, rank: Rank):
 
 @claim(ours("derived by Cauchy and Schwarz"), kind="optimality", cases=[(5, 3, 0.5), (3, 3, 0.2), (6, 2, 0.9)])
 def test_plain_dropout(trial, size: Size, rank: Rank, kept: Kept):
-    """For S = I and components kept with chance q the least loss is Σ (a_i - q s_i)² + c T², and all |u_i| |v_i| = T/r:
-    an order of the components is not unlearned, it is forbidden.
-    """
+    """For S = I and components kept with chance q the least loss is Σ (a_i - q s_i)² + c T², all |u_i| |v_i| T/r."""
     trial.require(size >= rank, "no map of size by size + 1 has a larger rank: size must be at least rank")
-    generator = trial.generator()
-    target, _ = instance(generator, size)
+    target, _ = instance(trial.generator(), size)
     masks = np.array(list(product([0.0, 1.0], repeat=rank)))
     chances = np.prod(np.where(masks == 1, kept, 1 - kept), axis=1)
-    u, v, loss, slope = trained(generator, target, np.eye(size + 1), masks, chances)
+    u, v, loss, slope = trained(trial.generator("starts"), target, np.eye(size + 1), masks, chances)
     measured = np.append(loss, np.linalg.norm(u, axis=0) * np.linalg.norm(v, axis=0))
     values = np.linalg.svd(target, compute_uv=False)
     least, each = dropout_optimum(values, rank, kept)
@@ -133,8 +134,7 @@ def test_plain_dropout(trial, size: Size, rank: Rank, kept: Kept):
 def cuts(size=6, rank=5):
     """Only nested training leaves every cut at its optimum.
 
-    Squared error of a map that is cut to its first b components: the singular values beyond b, components that were
-    trained as prefixes, at the full rank alone (in any rotation of them), and with independent dropout.
+    Squared error of a map cut to its first b components. Line: singular values beyond b. Points: three trainings.
     """
     generator = np.random.default_rng(0)
     target, root = instance(generator, size)
