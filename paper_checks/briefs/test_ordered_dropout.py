@@ -114,7 +114,7 @@ def test_every_prefix(trial, size: Size, rank: Rank):
 
 @claim(ours("derived by Cauchy and Schwarz"), kind="optimality", cases=[(5, 3, 0.5), (3, 3, 0.2), (6, 2, 0.9)])
 def test_plain_dropout(trial, size: Size, rank: Rank, kept: Kept):
-    """For S = I and components kept with chance q the least loss is Σ (a_i - q s_i)² + c T², all |u_i| |v_i| T/r."""
+    """For S = I, components kept with chance q, the least loss is Σ (a_i - q s_i)² + c T², all |u_i| |v_i| = T/r."""
     trial.require(size >= rank, "no map of size by size + 1 has a larger rank: size must be at least rank")
     target, _ = instance(trial.generator(), size)
     masks = np.array(list(product([0.0, 1.0], repeat=rank)))

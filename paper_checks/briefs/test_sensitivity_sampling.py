@@ -145,5 +145,5 @@ def spread_of_the_estimate(points: int = 200, centres: int = 5, draws: int = 40,
         simulated.append(np.std(np.mean(one[sampled] / chances[sampled], axis=1)) / one.sum())
     curves = zip(("sensitivity sampling", "uniform sampling", "bound"), [*np.transpose(variances), bound], strict=True)
     lines = {name: (sizes, np.sqrt(variance) / losses.sum(axis=1)) for name, variance in curves}
-    labels = {"x": "cluster radius / centre loss", "y": "relative standard deviation"}
-    return chart(lines, {"sensitivity sampling": (sizes, simulated)}, log="xy", **labels)
+    x, y = "cluster radius / centre loss", "relative standard deviation"
+    return chart(lines, {"sensitivity sampling": (sizes, simulated)}, log="xy", x=x, y=y)

@@ -141,10 +141,10 @@ def bias_of_powers(points: int = 4, most: int = 6):
     Means of the empirical K_2 and K_3, traces as a share of the population's. Lines: theory. Points: all samples.
     """
     kernel, chances, _ = domain(np.random.default_rng(0), points)
-    sizes, points = np.arange(1, most + 1), {}
+    sizes, means = np.arange(1, most + 1), {}
     for p, coefficients in ((2, [0, 1]), (3, [0, 0, 1])):
         whole = np.trace(transform(kernel, chances, coefficients))
-        points[f"K_{p}"] = sizes, [np.trace(mean_over_samples(kernel, chances, n, p)) / whole for n in sizes]
+        means[f"K_{p}"] = sizes, [np.trace(mean_over_samples(kernel, chances, n, p)) / whole for n in sizes]
     cubes = [np.trace(mean_of_cubes(kernel, chances, n)) / whole for n in sizes]
     lines = {"K_2": (sizes, 1.0), "K_3": (sizes, cubes)}
-    return chart(lines, points, x="draws N", y="mean trace / trace of the population")
+    return chart(lines, means, x="draws N", y="mean trace / trace of the population")
