@@ -5,9 +5,8 @@ For whoever builds "ideal words" from embeddings of combined concepts: averages 
 only, tables without any structure look compositional, and what is left over is statistical dependence.
 
 A table holds a vector u_{ab…} in R^D for each cell of a grid of two or three factors, N cells in all. It is
-decomposable if u_{ab…} = u_0 + u_a + u_b + …. A vector v of the other modality gives the cells the probabilities
-p(a, b | v) ∝ exp(u_ab·v). With q = 1 + Σ (n_i - 1) for factors of n_i values, decomposable tables of numbers have
-dimension q.
+decomposable if u_{ab…} = u_0 + u_a + u_b + …. A vector v of the other modality gives the cells the probabilities p(a, b
+| v) ∝ exp(u_ab·v). With q = 1 + Σ (n_i - 1) for factors of n_i values, decomposable tables of numbers have dimension q.
 
 Read: Proposition 4 and Corollary 8. Derived here: the share that chance explains, the failure under unbalanced weights,
 the odds ratios, the information. Not claimed: that real embeddings are Gaussian.
@@ -15,10 +14,10 @@ Topic: representations.
 """
 
 from functools import partial
-from math import prod
 from typing import Annotated
 
 import numpy as np
+from scipy.linalg import orth
 from scipy.special import softmax
 from scipy.stats import beta
 
@@ -36,54 +35,46 @@ TABLES = [(3, 4, 8), (2, 2, 1), (12, 12, 64)]  # two factors and D
 
 
 def dummies(shape):
-    """The design of a decomposable table, one row for each cell: a constant, and an indicator for every value."""
-    values = np.indices(shape).reshape(3, -1)
-    return np.column_stack([np.ones(values.shape[1]), *(np.eye(n)[row] for n, row in zip(shape, values, strict=True))])
-
-
-def decomposable(generator, shape, width):
-    """A random table u_0 + u_a + u_b + u_c."""
-    return (dummies(shape) @ generator.normal(size=(1 + sum(shape), width))).reshape(*shape, width)
+    """The design of a decomposable table, one row for each cell and one indicator for every value of every factor."""
+    return np.hstack([np.eye(n)[row] for n, row in zip(shape, np.indices(shape).reshape(len(shape), -1), strict=True)])
 
 
 @predicted
 def marginal_means(table, weights):
     """The weighted grand mean and, for each factor, how its weighted means differ from it, added up in every cell."""
-    weighted, grand = weights[..., None] * table, np.tensordot(weights, table, 3) / weights.sum()
-    pairs = ((1, 2), (0, 2), (0, 1))
-    means = (weighted.sum(pair, keepdims=True) / weights.sum(pair, keepdims=True)[..., None] for pair in pairs)
+    full, factors = np.broadcast_to(weights[..., None], table.shape), set(range(weights.ndim))
+    grand = np.average(table, tuple(factors), full)
+    means = (np.average(table, tuple(factors - {i}), full, keepdims=True) for i in factors)
     return grand + sum(each - grand for each in means)
 
 
 @predicted
 def contrasts(table):
-    """u_11 + u_ab - u_1b - u_a1 for all a, b beyond the first, and I, the table less its best decomposable one."""
-    fit = marginal_means(table[:, :, None], np.ones((*table.shape[:2], 1)))[:, :, 0]
-    return table[:1, :1] + table[1:, 1:] - table[:1, 1:] - table[1:, :1], table - fit
+    """u_11 + u_ab - u_1b - u_a1 for all a, b beyond the first."""
+    return table[:1, :1] + table[1:, 1:] - table[:1, 1:] - table[1:, :1]
 
 
 @observed
 def least_squares(table, weights):
     """The decomposable table with the least weighted squared error."""
     root = np.sqrt(weights).reshape(-1, 1)
-    design, targets = dummies(table.shape[:3]), table.reshape(weights.size, -1)
+    design, targets = dummies(weights.shape), table.reshape(weights.size, -1)
     return (design @ np.linalg.lstsq(root * design, root * targets)[0]).reshape(table.shape)
 
 
 @predicted
 def chance_law(shape, width, centred):
     """The law of the explained share: Beta(D q/2, D (N - q)/2), about the grand mean with q - 1 for q."""
-    dimension, cells = 1 + sum(shape) - 3, prod(shape)
+    dimension, cells = sum(shape) - 2, shape[0] * shape[1] * shape[2]
     return beta(width * (dimension - centred) / 2, width * (cells - dimension) / 2)
 
 
 @observed
 def explained_shares(generator, n, shape, width, centred):
     """|fit|²/|u|² of n tables of normal numbers, by projection on an orthonormal basis of the decomposable ones."""
-    left, singular, _ = np.linalg.svd(dummies(shape), full_matrices=False)
     tables = generator.normal(size=(n, np.prod(shape), width))
     tables -= centred * tables.mean(axis=1, keepdims=True)
-    fits = np.tensordot(tables, left[:, singular > 1e-9], (1, 0))
+    fits = np.tensordot(tables, orth(dummies(shape)), (1, 0))
     return np.sum(fits**2, axis=(1, 2)) / np.sum(tables**2, axis=(1, 2))
 
 
@@ -92,17 +83,16 @@ def dependence(table, v):
     """p(a, b | v)/(p(a | v) p(b | v)), log odds p(1, 1) p(a, b)/(p(1, b) p(a, 1)) beyond the first, and information."""
     p = softmax(table @ v)
     ratios = p / np.outer(p.sum(axis=1), p.sum(axis=0))
-    odds = np.log(p[0, 0] * p[1:, 1:] / (p[:1, 1:] * p[1:, :1]))
-    return ratios, odds, np.sum(p * np.log(ratios))
+    return ratios, np.log(p[0, 0] * p[1:, 1:] / (p[:1, 1:] * p[1:, :1])), np.sum(p * np.log(ratios))
 
 
 @claim(paper("Proposition 4"), kind="identity", cases=[(3, 4, 1, 8), (2, 2, 5, 3), (2, 2, 1, 1), (12, 12, 6, 2)])
 def test_marginal_means(trial, first: Values, second: Values, third: Third, width: Width):
     """Under product weights averages give the best decomposable table; else they miss even one that is decomposable."""
     generator, shape = trial.generator(), (first, second, third)
-    table, exact = generator.normal(size=(*shape, width)), decomposable(generator, shape, width)
-    weights = np.einsum("a,b,c->abc", *(np.exp(generator.uniform(-1, 1, n)) for n in shape))
-    unbalanced = np.exp(generator.uniform(-1, 1, shape))
+    table, logs = generator.normal(size=(*shape, width)), generator.uniform(-1, 1, shape)
+    exact, product = (each[:, :1, :1] + each[:1, :, :1] + each[:1, :1] for each in (table, logs))
+    weights, unbalanced = np.exp(product), np.exp(logs)
     ops, plain = 40 * np.prod(shape), {"unweighted means": marginal_means(table, np.ones(shape))}
     trial.identity(least_squares(table, weights), marginal_means(table, weights), ops=ops, controls=plain)
     missed = {"means under unbalanced weights": marginal_means(exact, unbalanced)}
@@ -126,14 +116,9 @@ def test_independence(trial, first: Values, second: Values, width: Width):
     generator, shape = trial.generator(), (first, second)
     table, v = generator.normal(size=(*shape, width)), generator.normal(size=width) / np.sqrt(width)
     odds = np.stack([dependence(table, basis)[1] for basis in np.eye(width)], axis=-1)
-    law, _ = contrasts(table)
-    unlike = {"main effects": table[1:, :1] + table[:1, 1:] - 2 * table[:1, :1], "reversed": -law}
-    trial.identity(odds, law, ops=32, scale=8 + np.abs(table).max(), controls=unlike)
-    words = decomposable(generator, (*shape, 1), width)[:, :, 0]
-    moved = words.copy()
-    moved[0, 0] += generator.normal(size=width)
-    ops, broken = 32 * (8 + np.abs(words @ v).max()), {"one cell moved": dependence(moved, v)[0]}
-    trial.identity(dependence(words, v)[0], np.ones(shape), ops=ops, wrong_processes=broken)
+    law, words = contrasts(table), table[:, :1] + table[:1]
+    trial.identity(odds, law, ops=32, scale=8 + np.abs(table).max(), controls={"reversed": -law})
+    trial.identity(dependence(words, v)[0], 1.0, ops=1000, wrong_processes={"any table": dependence(table, v)[0]})
 
 
 @claim(ours("derived from the second derivative"), kind="limit", cases=TABLES)
@@ -141,11 +126,10 @@ def test_small_information(trial, first: Values, second: Values, width: Width):
     """For small ε two factors share the information ε² mean (I_ab·v)²/2 given ε v; I is u less its decomposable fit."""
     generator, sizes = trial.generator(), 2.0 ** np.arange(8, 15)
     table, v = generator.normal(size=(first, second, width)), generator.normal(size=width) / np.sqrt(width)
-    # A contrast of one: no table is all but decomposable.
-    table[0, 0] += (1 - contrasts(table)[0][0, 0] @ v) * v / (v @ v)
+    table[0, 0] = table[0, 1] + table[1, 0] - table[1, 1] + v / (v @ v)  # a contrast of one: far from decomposable
     values = [size**2 * (dependence(table, v / size)[2] + dependence(table, -v / size)[2]) / 2 for size in sizes]
-    predict, cells = np.mean((contrasts(table)[1] @ v) ** 2) / 2, first * second / (first - 1) / (second - 1)
-    wrong = {"without ½": 2 * predict, "degrees of freedom for cells": cells * predict}
+    predict = np.mean(((table - marginal_means(table, np.ones((first, second)))) @ v) ** 2) / 2
+    wrong = {"without ½": 2 * predict, "sum for mean": first * second * predict}
     rest = np.ptp(table @ v) ** 4 / sizes[-1] ** 2 + 1e-15 * sizes[-1] ** 2  # fourth derivative <= 14 R⁴; rounding
     trial.limit(values, sizes, predict, remainder=rest, margin=1e-3 * predict, controls=wrong, same_instance=True)
 
