@@ -3,9 +3,9 @@
 For whoever trains with maximal coding rate reduction and chooses the precision ε and the width d: what is the optimum?
 
 Class j has a share π_j of the points; its features, in d dimensions, have mean square length 1 and rank at most d_j.
-With C_j the mean of z zᵀ over the class (trace 1) and C = Σ π_j C_j, the rate reduction at precision ε is
-ΔR = ½ logdet(I + d C/ε²) − Σ π_j ½ logdet(I + d C_j/ε²). A class that fills r directions evenly, orthogonally to all
-others, contributes v_j(r) = (r/2)[log(1 + dπ_j/(ε² r)) − π_j log(1 + d/(ε² r))].
+With C_j the mean of z zᵀ over the class (trace 1) and C = Σ π_j C_j, the rate reduction at precision ε is ΔR = ½
+logdet(I + d C/ε²) − Σ π_j ½ logdet(I + d C_j/ε²). A class that fills r directions evenly, orthogonally to all others,
+contributes v_j(r) = (r/2)[log(1 + dπ_j/(ε² r)) − π_j log(1 + d/(ε² r))].
 
 Read: the abstract, and the book of the same group, which has an unspecified constant in ε⁴ < c · min π_j d²/d_j².
 Derived here: the optimum where there is room for all classes, and the exact c. Found by search only: the optimum where
@@ -33,69 +33,53 @@ AnyShare = Annotated[float, Interval(0.01, 0.95, why="a single class has no rate
 
 
 @observed
-def rate_reduction(factors, shares, scale):
-    """ΔR and its derivative for C_j = M_j M_jᵀ; the factors M_j are stacked, scale = d/ε²."""
-    unit = np.eye(factors[0].shape[0])
-    each = [unit + scale * m @ m.T for m in factors]
-    whole = unit + scale * sum(p * m @ m.T for p, m in zip(shares, factors, strict=True))
-    rates = [np.linalg.slogdet(one)[1] / 2 for one in each]
-    slopes = [
-        p * scale * (np.linalg.solve(whole, m) - np.linalg.solve(one, m))
-        for p, m, one in zip(shares, factors, each, strict=True)
-    ]
-    return np.linalg.slogdet(whole)[1] / 2 - np.dot(shares, rates), slopes
+def negative_reduction(entries, dim, first, shares, scale):
+    """−ΔR and its derivative, where the first columns are M_1 and the rest M_2, C_j = M_j M_jᵀ/|M_j|², scale = d/ε²."""
+    parts = np.split(entries.reshape(dim, -1), [first], axis=1)
+    each = np.array([np.eye(dim) + scale * m @ m.T / np.sum(m**2) for m in parts])
+    whole, slopes = np.tensordot(shares, each, 1), []
+    for m, share, one in zip(parts, shares, each, strict=True):
+        slope = share * scale * (np.linalg.solve(one, m) - np.linalg.solve(whole, m)) / np.sum(m**2)
+        slopes.append(slope - m * np.sum(slope * m) / np.sum(m**2))
+    return (shares @ np.linalg.slogdet(each)[1] - np.linalg.slogdet(whole)[1]) / 2, np.hstack(slopes).ravel()
 
 
 @observed
 def largest_reduction(generator, dim, ranks, shares, precision):
-    """The largest ΔR over BFGS searches, and the last decrement.
-
-    They start from random and from nearly orthogonal features of every lower rank.
-    """
-    ends = np.cumsum(np.multiply(dim, ranks))[:-1]
-
-    def descend(entries):
-        raw = [part.reshape(dim, -1) for part in np.split(entries, ends)]
-        lengths = [np.linalg.norm(one) for one in raw]
-        factors = [one / length for one, length in zip(raw, lengths, strict=True)]
-        value, slopes = rate_reduction(factors, shares, dim / precision**2)
-        bent = [(g - m * np.sum(g * m)) / h for g, m, h in zip(slopes, factors, lengths, strict=True)]
-        return -value, -np.concatenate([one.ravel() for one in bent])
-
-    classes, column = np.repeat([0, 1], ranks), np.concatenate([np.arange(r) for r in ranks])
-    first = []
-    for filled in np.ndindex(*ranks):
-        noise, frame = generator.normal(size=(dim, column.size)), np.linalg.qr(generator.normal(size=(dim, dim)))[0]
-        frame = frame[:, np.cumsum(column <= np.take(filled, classes)) % dim]
-        for start in (noise, frame + 0.1 * noise):
-            kept = start * (column <= np.take(filled, classes))
-            first.append(np.concatenate([kept[:, classes == j].ravel() for j in (0, 1)]))
-    searches = [minimize(descend, start, jac=True, options={"gtol": 1e-7}) for start in first]
+    """The largest ΔR of BFGS searches from nearly orthogonal and random features of all ranks; the last decrement."""
+    searches, options = [], {"gtol": 1e-7}
+    for first, second in np.ndindex(*ranks):
+        frame = np.linalg.qr(generator.normal(size=(dim, dim)))[0][:, np.arange(first + second + 2) % dim]
+        given = dim, first + 1, shares, dim / precision**2
+        for noise in (0.1, 10):
+            start = (frame + noise * generator.normal(size=frame.shape)).ravel()
+            searches.append(minimize(negative_reduction, start, given, jac=True, options=options))
     best = min(searches, key=lambda search: search.fun)
     return -best.fun, best.jac @ best.hess_inv @ best.jac
 
 
 @predicted
 def contribution(rank, share, scale):
-    """v(r) for a class of this share, scale = d/ε²; nothing for r = 0."""
-    r = max(rank, 1)
-    return (rank > 0) * r / 2 * (np.log1p(scale * share / r) - share * np.log1p(scale / r))
+    """v(r) for classes of these shares, scale = d/ε²; nothing for r = 0."""
+    r = np.maximum(rank, 1)
+    return np.minimum(rank, 1) * r / 2 * (np.log1p(scale * share / r) - share * np.log1p(scale / r))
 
 
 @predicted
 def optimum(dim, ranks, shares, precision):
     """The most of Σ v_j(r_j) over r_j ≤ d_j with Σ r_j ≤ d, by trying all."""
-    tried = [np.array(r) for r in np.ndindex(*np.add(ranks, 1)) if sum(r) <= dim]
-    return max(sum(contribution(r, p, dim / precision**2) for r, p in zip(one, shares, strict=True)) for one in tried)
+    tried = [r for r in np.ndindex(*np.add(ranks, 1)) if sum(r) <= dim]
+    return contribution(np.array(tried), shares, dim / precision**2).sum(axis=1).max()
 
 
-def judge_optimum(trial, dim, ranks, shares, precision, wrong):
+def judge_optimum(trial, dim, ranks, share, precision):
     """The decision on the largest rate reduction that a search finds; a decrement of 1e-9 is beyond its rounding."""
+    shares = np.array([share, 1 - share])
     law = optimum(dim, ranks, shares, precision)
     best, decrement = largest_reduction(trial.generator(), dim, ranks, shares, precision)
-    wrong = {"log2 for log": law / np.log(2)} | {
-        name: one for name, one in wrong.items() if abs(one - law) > 2e-3 * law
-    }
+    wrong = {"always full rank": ranks, "always a line": (1, 1)}
+    wrong = {name: np.sum(contribution(each, shares, dim / precision**2)) for name, each in wrong.items()}
+    wrong = {name: one for name, one in wrong.items() if abs(one - law) > 2e-3 * law} | {"log2": law / np.log(2)}
     trial.value(best, law, error=1e-6 * law + 10 * decrement, margin=1e-3 * law, controls=wrong)
 
 
@@ -103,41 +87,31 @@ def judge_optimum(trial, dim, ranks, shares, precision, wrong):
 def test_optimum(trial, dim: Dim, first: Rank, second: Rank, share: Share, precision: Precision):
     """If Σ d_j ≤ d, the most of ΔR is Σ max v_j(r), r ≤ d_j: orthogonal classes, each of r equal singular values."""
     trial.require(first + second <= dim, "first + second must be at most dim: there must be room for both classes")
-    shares, scale = (share, 1 - share), dim / precision**2
-    full = sum(contribution(r, p, scale) for r, p in zip((first, second), shares, strict=True))
-    lines = sum(contribution(1, p, scale) for p in shares)
-    judge_optimum(trial, dim, (first, second), shares, precision, {"always full rank": full, "always a line": lines})
+    judge_optimum(trial, dim, (first, second), share, precision)
 
 
 @observed
 def threshold(rank, share, dim):
-    """The ε from which on fewer equal singular values are better, by determinants of explicit features of a class.
-
-    The other class is orthogonal, so that what it contributes is the same throughout.
-    """
-    flat = [np.diag(np.repeat([1 / np.sqrt(r), 0], [r, rank - r])) for r in range(1, rank + 1)]
+    """The ε from which on fewer equal singular values are better, by determinants; the orthogonal class is constant."""
+    even = np.array([np.diag(np.repeat([1 / r, 0], [r, rank - r])) for r in range(1, rank + 1)])  # C_j for all r
 
     def advantage(log_precision):
         scale = dim / np.exp(2 * log_precision)
-        *fewer, full = (halves(m, share * scale) - share * halves(m, scale) for m in flat)
+        whole, own = (np.linalg.slogdet(np.eye(rank) + weight * even)[1] for weight in (share * scale, scale))
+        *fewer, full = whole - share * own
         return full - max(fewer)
-
-    def halves(m, weight):
-        return np.linalg.slogdet(np.eye(rank) + weight * m @ m.T)[1] / 2
 
     return np.exp(brentq(advantage, np.log(1e-3), np.log(1e3), xtol=1e-14))
 
 
 @predicted
 def sharp_constant(rank, share):
-    """The constant c = π/t², where d_j h(t) = (d_j − 1) h(t d_j/(d_j − 1)) and h(t) = log(1 + t) − π log(1 + t/π)."""
+    """The constant c = d_j²/(π (d/ε²)²) at the precision where v_j(d_j) = v_j(d_j − 1)."""
 
-    def gain(log_t):
-        t, ratio = np.exp(log_t), rank / (rank - 1)
-        h = [np.log1p(one) - share * np.log1p(one / share) for one in (t, t * ratio)]
-        return ratio * h[0] - h[1]
+    def gain(log_scale):
+        return np.subtract(*contribution(np.array([rank, rank - 1]), share, np.exp(log_scale)))
 
-    return share / np.exp(2 * brentq(gain, np.log(1e-4), np.log(1e4), xtol=1e-14))
+    return rank**2 / share / np.exp(2 * brentq(gain, np.log(1e-3), np.log(1e8), xtol=1e-14))
 
 
 @predicted
@@ -158,9 +132,7 @@ def test_sharp_precision(trial, rank: Directions, share: AnyShare, dim: Dim):
 def test_too_many(trial, dim: Narrow, first: Crowd, second: Crowd, precision: Precision):
     """If Σ d_j > d, the best found is the most of Σ v_j(r_j) over Σ r_j ≤ d, of equal classes possibly unequal r_j."""
     trial.require(first + second > dim, "first + second must exceed dim: else there is room for all")
-    scale = dim / precision**2
-    room = sum(contribution(r, 0.5, scale) for r in (first, second))
-    judge_optimum(trial, dim, (first, second), (0.5, 0.5), precision, {"room for all": room})
+    judge_optimum(trial, dim, (first, second), 0.5, precision)
 
 
 @figure("F1", claims=("optimum", "sharp_precision"))
@@ -171,8 +143,8 @@ def rank_of_a_class(dim: int = 6, most: int = 3):
     three directions are best, ε⁴ = c π d²/9 with the exact c = .3175 (left), and with c = 1.
     """
     fine, at = np.linspace(0.7, 1.4, 60), np.linspace(0.72, 1.38, 9)
-    lines = {f"r = {r}": (fine, [2 * contribution(r, 0.5, dim / e**2) for e in fine]) for r in range(1, most + 1)}
-    found = [largest_reduction(np.random.default_rng(0), dim, (most, most), (0.5, 0.5), e)[0] for e in at]
+    lines = {f"r = {r}": (fine, 2 * contribution(r, 0.5, dim / fine**2)) for r in range(1, most + 1)}
+    found = [largest_reduction(np.random.default_rng(0), dim, (most, most), np.full(2, 0.5), e)[0] for e in at]
     ends = {f"c = {c:.4g}": precision_at(c, most, 0.5, dim) for c in (sharp_constant(most, 0.5), 1.0)}
     points = {"search": (at, found)}
     return chart(lines, points, thresholds=ends, log="y", x="precision ε (dimensionless)", y="rate reduction ΔR (nats)")
