@@ -3,8 +3,8 @@
 For one with fewer samples than features who asks whether the features explain anything: a sum over pairs of samples
 answers without a fit, and its exact variance says how far to trust it.
 
-Samples (x_i, y_i), i = 1..n, are independent with one law on R^d x R, no intercept; g = E[y x], A = E[y^2 x x'], S =
-E[x x'], and X, y stack the samples. T = (|X'y|^2 - sum of y_i^2 |x_i|^2) / (n (n - 1)) costs n d operations. In the
+Samples (x_i, y_i), i = 1..n, are independent with one law on R^d x R, no intercept; g = E[y x], A = E[y^2 x x'],
+S = E[x x'], and X, y stack the samples. T = (|X'y|^2 - sum of y_i^2 |x_i|^2) / (n (n - 1)) costs n d operations. In the
 Gaussian case x has covariance I and y = <x, beta> + noise of variance v; b = |beta|^2 is the explained variance.
 
 Read: the abstract ("linear time and space"); Kong & Valiant, arXiv 1805.01626, recalled. Derived here: the exact

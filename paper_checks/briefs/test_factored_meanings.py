@@ -5,8 +5,8 @@ For whoever builds "ideal words" from embeddings of combined concepts: averages 
 only, tables without any structure look compositional, and what is left over is statistical dependence.
 
 A table holds a vector u_{ab…} in R^D for each cell of a grid of two or three factors, N cells in all. It is
-decomposable if u_{ab…} = u_0 + u_a + u_b + …. A vector v of the other modality gives the cells the probabilities p(a, b
-| v) ∝ exp(u_ab·v). With q = 1 + Σ (n_i - 1) for factors of n_i values, decomposable tables of numbers have dimension q.
+decomposable if u_{ab…} = u_0 + u_a + u_b + …. A vector v of the other modality gives the cells the probabilities
+p(a, b | v) ∝ exp(u_ab·v). With q = 1 + Σ (n_i - 1), n_i values per factor, decomposable scalar tables have dimension q.
 
 Read: Proposition 4 and Corollary 8. Derived here: the share that chance explains, the failure under unbalanced weights,
 the odds ratios, the information. Not claimed: that real embeddings are Gaussian.

@@ -4,8 +4,8 @@ For readers of information bounds: a linear network on which every divergence th
 gap between training and test error, is known in closed form.
 
 A label y = ±1 and a point x give u = yx ~ N(μ, s²I) in d dimensions. A classifier takes the mean w of n samples u_i and
-predicts the sign of w·x. Linear layers that do not depend on the data map u to B_l u, with B_l of full rank r_l and B_0
-= I. The information at layer l is KL_l, the divergence of the law of B_l u_i given w from that of B_l u, u fresh.
+predicts the sign of w·x. Linear layers that do not depend on the data map u to B_l u, with B_l of full rank r_l and
+B_0 = I. The information at layer l is KL_l, the divergence of the law of B_l u_i given w from that of B_l u, u fresh.
 
 Read: the abstract (the example, the decrease over layers). Derived here: all formulas (at μ = 0 by Student's t); a
 training point is not N(w, s²I), as w takes the share 1/n of its variance. Not claimed: layers that learn.

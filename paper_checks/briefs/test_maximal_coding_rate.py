@@ -3,9 +3,9 @@
 For whoever trains with maximal coding rate reduction and chooses the precision ε and the width d: what is the optimum?
 
 Class j has a share π_j of the points; its features, in d dimensions, have mean square length 1 and rank at most d_j.
-With C_j the mean of z zᵀ over the class (trace 1) and C = Σ π_j C_j, the rate reduction at precision ε is ΔR = ½
-logdet(I + d C/ε²) − Σ π_j ½ logdet(I + d C_j/ε²). A class that fills r directions evenly, orthogonally to all others,
-contributes v_j(r) = (r/2)[log(1 + dπ_j/(ε² r)) − π_j log(1 + d/(ε² r))].
+With C_j the mean of z zᵀ over the class (trace 1) and C = Σ π_j C_j, the rate reduction at precision ε is
+ΔR = ½ logdet(I + d C/ε²) − Σ π_j ½ logdet(I + d C_j/ε²). A class that fills r directions evenly, orthogonally to all
+others, contributes v_j(r) = (r/2)[log(1 + dπ_j/(ε² r)) − π_j log(1 + d/(ε² r))].
 
 Read: the abstract, and the book of the same group, which has an unspecified constant in ε⁴ < c · min π_j d²/d_j².
 Derived here: the optimum where there is room for all classes, and the exact c. Found by search only: the optimum where
