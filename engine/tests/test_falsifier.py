@@ -53,6 +53,7 @@ EXPECTED = {"rise": (1, "yes", "broken"), "loose": (0.5, "no", ""), "whole": (1,
 def file(tmp_path, monkeypatch):
     """The claims of a paper in a repository of its own."""
     before = dict(registry._REGISTERED)
+    registry._REGISTERED.clear()  # those that other tests have loaded
     lay_out(tmp_path, {"pyproject.toml": "[tool.pytest.ini_options]\n", "test_waves.py": CLAIMS})
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("THEORY_ON_TRIAL_CACHE", str(tmp_path / "cache"))

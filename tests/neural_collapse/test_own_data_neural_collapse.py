@@ -192,7 +192,7 @@ def test_deep_cross_entropy_is_bracketed():
     assert "antipodal pairs" in found.remarks[0]
     assert f"at least {found.least_gap:.3g}" in found.lines()[0]
     problem = observed.Problem((10,) * 6, (5e-4,) * 2, 5e-4, loss="ce")
-    best = observed.best_of(problem, jax.random.key(0), 8, widths=(6, 6), weight_std=1.0).value
+    best = observed.best_of(problem, jax.random.key(0), 8, widths=(6, 6)).value
     assert 0.3 * best < found.lower_bound <= best
     assert best == pytest.approx(found.upper_bound, rel=1e-6)
 

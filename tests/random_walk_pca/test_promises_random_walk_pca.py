@@ -135,7 +135,6 @@ def recorded(*points):
         (lambda: observed.corrupted_points(KEY, 10, 2, 10, spike=1.0, outlier_length=1.0), "must be even and below"),
         (lambda: observed.spike_errors(KEY, 10, 3, 4), "latent_dim must be at most dim = 3, got 4"),
         (lambda: tool.random_walk_test(WALK, n_components=15), "n_components must be at most 14 for 16 points, got 15"),
-        (lambda: tool.random_walk_test(WALK[:, :2]), "n_components must be below the trajectory's 2 directions, got 3"),
         (lambda: tool.estimate_noise_decay(np.insert(WALK, 5, WALK[4], axis=0)), "must move to have a noise decay,"),
         (lambda: tool.step_gram(), "at least one block"),
         (lambda: tool.step_gram(WALK, WALK[1:]), "trajectory must have one entry for each of the 16 points, got 15"),
