@@ -388,15 +388,14 @@ def runs(outcomes: Any, controls: Mapping[str, Any], *, alpha: float) -> Finding
         events = (signs > 0).astype(float)
         if events.ndim != 1 or events.size == 0:
             raise ValueError(f"runs needs one outcome per run, shape (runs,) with runs >= 1, got {events.shape}")
-        periods = [k for k in range(1, len(signs)) if len(signs) % k == 0 and len(signs) >= 4]
-        if np.any(signs != np.round(signs)) and any(
-            np.array_equal(np.resize(signs[:k], len(signs)), signs) for k in periods
-        ):
-            raise ValueError("outcomes of runs that repeat are copies: one number for each run of its own")
         # A hair above alpha: at alpha = 2^(1-S) itself the interval of S equal signs would only touch 1/2.
         found = Bernoulli().interval([events], alpha * (1 + 1e-12), np.asarray(0.0))
         return found._replace(guarantee=f"exact, {len(events)} runs")
 
+    seen = np.ravel(np.asarray(outcomes, float))  # a control may be one run that nothing random moves
+    periods = [k for k in range(1, seen.size) if seen.size % k == 0 and seen.size >= 4]
+    if np.any(seen != np.round(seen)) and any(np.array_equal(np.resize(seen[:k], seen.size), seen) for k in periods):
+        raise ValueError("outcomes of runs that repeat are copies: one number for each run of its own")
     for name, wrong in controls.items():
         check_finite(f"control {name!r}", wrong)
         if np.shape(wrong) == np.shape(outcomes) and _proportional(wrong, outcomes):
