@@ -102,7 +102,7 @@ def test_nested_minimum(trial, size: Size, rank: Rank):
 
 @claim(ours("derived by Eckart and Young's theorem for each b"), kind="identity", cases=[(4, 3), (6, 2)])
 def test_every_prefix(trial, size: Size, rank: Rank):
-    """A nested prefix is S^(-1/2) after the best cut of A S^(1/2), that of A only if S is a multiple of I (A = I: PCA)."""
+    """A nested prefix is the best cut of A S^(1/2), times S^(-1/2), which is that of A only if S is a multiple of I."""
     target, root, masks, _, (u, v, _, slope) = nested(trial, size, rank)
     predict, plain = ([truncated(target, r, b) for b in range(1, rank + 1)] for r in (root, np.eye(size + 1)))
     turn = np.linalg.qr(trial.generator("turn").normal(size=(rank, rank)))[0]
