@@ -110,7 +110,7 @@ def test_exact_variance(trial, samples: Few, dim: Nodes, signal: Signal, noise: 
     expected = np.array([pair_variance(laws[0], samples), gaussian_case(samples, dim, signal, noise)[0]])
     scale = [(np.max(y**2) * np.sum(x**2)) ** 2 for x, y, _ in laws]
     wrong = {"n^2 for n (n - 1)": expected * (samples - 1) / samples}
-    wrong["x, y independent if Gaussian"] = [expected[0], 2 * dim * (signal + noise) ** 2 / samples**2]
+    wrong["x, y independent if Gaussian"] = np.array([expected[0], 2 * dim * (signal + noise) ** 2 / samples**2])
     trial.identity(measured, expected, ops=1000, scale=scale, controls=wrong)
 
 
@@ -145,6 +145,6 @@ def signal_without_fit(dim: int = 100, signal: float = 0.5, noise: float = 0.5, 
     y = np.sqrt(signal) * x[..., 0] + np.sqrt(noise) * generator.normal(size=(repetitions, sizes[-1]))
     pairs = np.array([path_statistics(x[:, :n], y[:, :n], most=2)[:, 0] for n in sizes])
     lines = {"T": (wide, signal, 2 * np.sqrt(variances)), "plug-in": (wide, plug_in)}
-    points = {"T": (sizes, pairs.mean(axis=1), 2 * pairs.std(axis=1))}
+    points: dict[str, tuple] = {"T": (sizes, pairs.mean(axis=1), 2 * pairs.std(axis=1))}
     points["plug-in"] = sizes, [plug_in_statistic(x[:, :n], y[:, :n]).mean() for n in sizes]
     return chart(lines, points, x="samples n", y="explained variance")
