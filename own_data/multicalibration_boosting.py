@@ -17,6 +17,7 @@ from theory import multicalibration_boosting as predicted
 from theory_on_trial.contract import RISING, USABLE_SCALE, Fraction, Interval, guarded, require
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.estimate import Estimate
+from theory_on_trial.own_data.jackknife import exact_ends
 
 Numbers = Annotated[Float[np.ndarray, " rows"], USABLE_SCALE]
 Labels = Numbers | Bool[np.ndarray, " rows"]
@@ -302,13 +303,6 @@ def _binomial_ends(
     Pearson 1934): a twentieth of the chance to miss goes to the former. Predictions that differ within a level have a
     mean in its ends, to which another twentieth goes (Hoeffding).
     """
-    from scipy.special import betaincinv
-
-    def share(found: Vector, of: Vector, chance: float) -> tuple[Vector, Vector]:
-        low = np.where(found > 0, betaincinv(np.maximum(found, 1), of - found + 1, chance / 2), 0.0)
-        high = np.where(found < of, betaincinv(found + 1, np.maximum(of - found, 1), 1 - chance / 2), 1.0)
-        return low, high
-
     total, span = _Total(levels), levels.high - levels.low
     for group, column in enumerate(h.T):
         present = np.unique(column[column != 0])
@@ -318,9 +312,9 @@ def _binomial_ends(
         parts = np.column_stack([member, member * positive, member * predictions])[total.order]
         members, positives, sums = total(parts).T
         share_low, share_high = (
-            (np.ones(len(members)),) * 2 if member.all() else share(members, levels.counts.astype(float), miss / 20)
+            (np.ones(len(members)),) * 2 if member.all() else exact_ends(members, levels.counts, 1 - miss / 20)
         )
-        low, high = share(positives, members, 0.9 * miss)
+        low, high = exact_ends(positives, members, 1 - 0.9 * miss)
         mean = sums / np.maximum(members, 1)
         width = (levels.ends[1] - levels.ends[0]) * np.sqrt(np.log(40 / miss) / (2 * np.maximum(members, 1)))
         apart = levels.low + span * low - mean - width, levels.low + span * high - mean + width
