@@ -133,7 +133,7 @@ def test_price_of_offset(trial, a: Spread, relative_time: Time):
     # Condition numbers reach 1e11, and the slow mode's share of the loss loses half of these digits.
     alone, error = law[0] * (sizes / sizes[0]) ** 2, 1e-5 * law
     trial.value(noise, law, error=error, margin=1e-3 * law, controls={"sensitivity alone": alone})
-    trial.order(noise, sizes, offset_power(), rounding=error, margin=0.1, controls={"sensitivity alone": 2})
+    trial.order(noise, sizes, offset_power(), rounding=error, margin=0.04, controls={"sensitivity alone": 2})
 
 
 @predicted

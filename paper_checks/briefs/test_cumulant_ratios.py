@@ -144,7 +144,7 @@ def test_gaussian_latent(trial, a1: Moderate, a2: Moderate, noise1: Moderate, no
     location, scale = limit_of_the_ratio(covariance)
     draws = partial(sampled_ratios, factor=np.linalg.cholesky(covariance), size=200)
     cdf, wrong = stats.cauchy(location, scale).cdf, {"twice as wide": stats.cauchy(location, 2 * scale).cdf}
-    trial.distribution(sampler=draws, cdf=cdf, margin=0.04, controls=wrong, first=1024)
+    trial.distribution(sampler=draws, cdf=cdf, margin=0.02, controls=wrong, first=4096)
 
 
 @predicted

@@ -134,7 +134,7 @@ def test_random_pairs(trial, dim: AnyDim, vectors: Several, cosine: Cosine):
     draw, pairs = partial(close_pairs, vectors=vectors, dim=dim, cosine=cosine), vectors * (vectors - 1)
     wrong = {"d + 1": mean_close_pairs(dim + 1, vectors, cosine), "normal tail": pairs * norm.sf(cosine * np.sqrt(dim))}
     wrong = {"one sign": law / 2} | {name: one for name, one in wrong.items() if abs(one - law) > 0.05 * law}
-    trial.mean(sampler=draw, predict=law, law=Asymptotic(), margin=0.02 * law, controls=wrong, first=100, most=20_000)
+    trial.mean(sampler=draw, predict=law, law=Asymptotic(), margin=0.012 * law, controls=wrong, first=100, most=40_000)
 
 
 @figure("F1", claims=("welch", "orthoplex"))

@@ -103,7 +103,7 @@ def test_euclidean(trial, dim: Dim, old: Noise, new: Noise):
     law = mean_squared_distances(dim, old, new)
     wrong = {"d − 1 directions": law - np.tile(law[:2] / dim, 2), "same prototype": law[[0, 1, 0, 1]]}
     draw = partial(squared_distances, dim=dim, old=old, new=new)
-    trial.mean(sampler=draw, predict=law, law=Asymptotic(), margin=0.02 * law, controls=wrong, first=2000, most=400_000)
+    trial.mean(sampler=draw, predict=law, law=Asymptotic(), margin=0.012 * law, controls=wrong, first=4000, most=10**6)
 
 
 @observed

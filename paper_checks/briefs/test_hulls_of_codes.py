@@ -166,7 +166,7 @@ def test_limit(trial, q: Literal[2, 3], k: Dims):
     law, total = limit_law(q), subspaces(3 * k, k, q)
     remainder = np.abs([float(Fraction(count, total)) for count in codes_by_hull(3 * k, k, q)[:3]] - law)
     slack, wrong = remainder + q ** (-2.0 * k), {"geometric": (1 - 1 / q) / q ** np.arange(3)}
-    draws = partial(random_hulls, n=3 * k, k=k, q=q)
+    draws = partial(random_hulls, n=3 * k, k=k, q=q)  # an elimination each: for 1 % a million codes would be drawn
     trial.probability(sampler=draws, predict=law, margin=0.04 * law[0], slack=slack, controls=wrong, first=2**12)
 
 

@@ -131,7 +131,7 @@ def test_trace(trial, images: Images, views: FewViews, signals: Signals, decay: 
     draw, law = partial(drawn_trace, images=images, views=views, variances=a), mean_trace(images, views, a.sum(), dim)
     wrong = {"noise counts in full": mean_trace(images, views, a.sum() + dim - dim / views, dim)}
     wrong["Σ_w at its mean"] = law * (1 - (dim + 1) / images / (views - 1))
-    trial.mean(sampler=draw, predict=law, law=Asymptotic(), margin=0.02 * law, controls=wrong, first=1000, most=100_000)
+    trial.mean(sampler=draw, predict=law, law=Asymptotic(), margin=0.01 * law, controls=wrong, first=1000, most=400_000)
 
 
 @figure("F1", claims=("view_floor",))

@@ -75,7 +75,7 @@ def test_inverse_gamma(trial, dim: Dim, neighbours: Neighbours, beyond: Beyond):
     draw = partial(likelihood_estimate, dim=dim, neighbours=neighbours, beyond=beyond)
     wrong = {"normal": stats.norm(dim, dim / np.sqrt(neighbours)), "Gamma(k + 1)": likelihood_law(dim, neighbours, -1)}
     wrong = {name: law.cdf for name, law in wrong.items()}
-    looks = {"margin": 0.03, "first": 6000, "most": 60_000}
+    looks = {"margin": 0.02, "first": 15_000, "most": 150_000}
     trial.distribution(sampler=draw, cdf=likelihood_law(dim, neighbours).cdf, controls=wrong, **looks)
 
 

@@ -132,7 +132,7 @@ def test_exact_error(trial, dim: Dim, kept: Kept, high: Bits, low: Bits):
     usual = sizes @ (np.log(dims) / (6 * levels**2))
     law = Bounded(0, float(0.3 * sizes @ ((dims - 1) / levels**2)))  # half a step in all entries but one
     wrong = {"D²/12 with a largest entry √(2 log d)": usual, "g of all d": whole}
-    options = {"law": law, "margin": 0.02 * predict, "first": 2**13, "most": 10**6}
+    options = {"law": law, "margin": 0.01 * predict, "first": 2**13, "most": 10**6}
     trial.mean(sampler=errors, predict=predict, controls=wrong, **options)
 
 
@@ -168,8 +168,8 @@ def test_rule_flips(trial, many: Many, bits: MoreBits):
     predict, plane = rounding_error(many, bits), rounding_error(2, 4)
     errors = partial(relative_errors, dim=many, bits=bits)
     wrong = {"the plane's at four bits": plane, "the plane's at as many": rounding_error(2, bits)}
-    law, margin = Bounded(0, many / (2 * (2 ** (bits - 1) - 1)) ** 2), 0.02 * predict
-    trial.mean(sampler=errors, predict=predict, law=law, margin=margin, controls=wrong, first=2**11)
+    law, margin = Bounded(0, many / (2 * (2 ** (bits - 1) - 1)) ** 2), 0.01 * predict
+    trial.mean(sampler=errors, predict=predict, law=law, margin=margin, controls=wrong, first=2**11, most=10**6)
     uniform = {"D²/12 in both entries": (0.5 + 1 / np.pi) / (6 * 7**2)}
     trial.value(plane_errors(np.array([[1, 0]]), 4), plane, error=1e-10, margin=1e-8, controls=uniform)
 

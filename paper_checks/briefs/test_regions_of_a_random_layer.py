@@ -6,9 +6,9 @@ random ReLU layer has, how many of them inputs can meet, and how often two input
 A layer of n units on R^d gives a point x the code sign(Wx + b), and the points of one code are a linear region. W and b
 have a continuous law, so that the hyperplanes of the units are in general position.
 
-Read: the abstract, which is empirical ("almost every linear region contains at most one training example"). Derived
-here: all counts; the first is Schläfli's of 1850. Not claimed: anything on trained networks beyond the first count,
-which no training changes, as it is the same for almost all weights.
+Read: the abstract, which is empirical ("almost every linear region contains at most one training example").
+Derived here: all counts; the first is Schläfli's of 1850. Not claimed: anything on trained networks beyond the first
+count, which no training changes, as it is the same for almost all weights.
 Topic: learning.
 """
 
@@ -118,7 +118,7 @@ def test_collisions(trial, units: FewUnits, inputs: Dims):
     trial.probability(
         sampler=lambda generator, count: equal_codes(generator, count, units, inputs),
         predict=value,
-        margin=0.04 * value,
+        margin=0.015 * value,
         controls={"a uniform hash": 0.5**units},
         first=2**13,
         most=2**21,
