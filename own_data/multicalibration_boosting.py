@@ -17,7 +17,7 @@ from theory import multicalibration_boosting as predicted
 from theory_on_trial.contract import RISING, USABLE_SCALE, Fraction, Interval, guarded, require
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.estimate import Estimate
-from theory_on_trial.own_data.jackknife import exact_ends
+from theory_on_trial.laws import exact_ends
 
 Numbers = Annotated[Float[np.ndarray, " rows"], USABLE_SCALE]
 Labels = Numbers | Bool[np.ndarray, " rows"]
@@ -312,9 +312,9 @@ def _binomial_ends(
         parts = np.column_stack([member, member * positive, member * predictions])[total.order]
         members, positives, sums = total(parts).T
         share_low, share_high = (
-            (np.ones(len(members)),) * 2 if member.all() else exact_ends(members, levels.counts, 1 - miss / 20)
+            (np.ones(len(members)),) * 2 if member.all() else exact_ends(members, levels.counts, miss / 20)
         )
-        low, high = exact_ends(positives, members, 1 - 0.9 * miss)
+        low, high = exact_ends(positives, members, 0.9 * miss)
         mean = sums / np.maximum(members, 1)
         width = (levels.ends[1] - levels.ends[0]) * np.sqrt(np.log(40 / miss) / (2 * np.maximum(members, 1)))
         apart = levels.low + span * low - mean - width, levels.low + span * high - mean + width

@@ -5,7 +5,8 @@ import pytest
 from scipy.signal import lfilter
 from scipy.stats import binom, binomtest
 
-from theory_on_trial.own_data.jackknife import covariances, exact_ends, stratified_groups
+from theory_on_trial.laws import exact_ends
+from theory_on_trial.own_data.jackknife import covariances, stratified_groups
 from theory_on_trial.own_data.neighbours import beside, near
 
 
@@ -38,8 +39,8 @@ def test_covariances_without_each_group_are_numpys():
 @pytest.mark.parametrize(("successes", "trials"), [(0, 12), (3, 12), (12, 12)])
 def test_exact_ends_are_scipys_and_hold_the_share(successes, trials):
     known = binomtest(successes, trials).proportion_ci(0.9, method="exact")
-    assert exact_ends(successes, trials, 0.9) == pytest.approx((known.low, known.high))
+    assert exact_ends(successes, trials, 0.1) == pytest.approx((known.low, known.high))
     for share in (0.01, 0.2, 0.5):
-        ends = np.array([exact_ends(count, trials, 0.9) for count in range(trials + 1)])
+        ends = np.array([exact_ends(count, trials, 0.1) for count in range(trials + 1)])
         held = (ends[:, 0] <= share) & (share <= ends[:, 1])
         assert binom(trials, share).pmf(np.arange(trials + 1)) @ held >= 0.9

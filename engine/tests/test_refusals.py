@@ -166,7 +166,6 @@ REFUSED = {
         (lambda t: t.growth_at_most([1, 2], ([1, 2], [1, 2]), "n^7", error=0.0, wrong_processes={}), "unknown growth"),
         (lambda t: (t.generator(), t.growth([1, 2], [1, 2], [1, 2], "n", error=0, slack_log=0, controls=[])),
          "may miss"),
-        (lambda t: trends.exponent_interval(DOUBLING, [1, 5, 1, 5], [1.1, 5.1, 1.1, 5.1], error=0), "no exponent on"),
         (lambda t: trends.limit([1, 2], [1, 2], Prediction(1, 1), {}), "either the remainder"),
         (lambda t: trends.limit([1, 2], [1, 2], Prediction(1, 1), {}, order=1, remainder=1), "either the"),
         (lambda t: t.limit(np.ones(4), [1, 2, 4, 9], 1, order=1, margin=1), "twice the one"),

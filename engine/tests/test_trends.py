@@ -306,26 +306,3 @@ def test_profiling_over_a_grid_of_ratios_rejects_a_true_law():
     on_the_grid = np.max(low / shapes, axis=1) <= np.min(high / shapes, axis=1)
     assert not on_the_grid.any()
     assert trends.survives(GROWTH_LAWS["n^2"], n, low, high)
-
-
-@pytest.mark.parametrize(("offset", "slope", "exponent"), [(26.9, 0.925, 1.0), (0.0, 2.0, 0.5), (500.0, 0.1, 1.5)])
-def test_the_exponent_interval_is_immune_to_offsets(offset, slope, exponent):
-    m = offset + slope * DESIGN**exponent
-    interval = trends.exponent_interval(DESIGN, m * 0.99, m * 1.01, error=1e-6)
-    assert interval.low <= exponent <= interval.high
-    assert interval.high - interval.low < 0.6
-    assert interval.error == 1e-6
-
-
-def test_the_naive_slope_is_not():
-    m = 26.9 + 0.925 * DESIGN
-    interval = trends.exponent_interval(DESIGN, m * 0.99, m * 1.01, error=1e-6)
-    slope = np.polyfit(np.log(DESIGN), np.log(m), 1)[0]
-    assert slope < interval.low <= 1
-
-
-def test_an_exponent_at_the_end_of_the_grid_has_no_end():
-    fast = trends.exponent_interval(DESIGN, 0.9 * DESIGN**4.02, 1.1 * DESIGN**4.02, error=0.0)
-    assert fast.high == np.inf
-    flat = trends.exponent_interval(DESIGN, np.full(6, 0.9), np.full(6, 1.1), error=0.0)
-    assert (flat.low, flat.high) == (-np.inf, np.inf)

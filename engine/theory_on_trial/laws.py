@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 Batches = Sequence[np.ndarray]
 
@@ -122,6 +123,19 @@ def _varied(x: np.ndarray, error: float) -> np.ndarray:
     return varied
 
 
+def exact_ends(successes: ArrayLike, trials: ArrayLike, error: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ends of Clopper and Pearson's interval (1934) of a share, which misses with a chance of `error`.
+
+    It never shrinks to a point. Successes may be real.
+    """
+    from scipy.special import betainccinv, betaincinv
+
+    successes, failures = np.asarray(successes, float), np.subtract(trials, successes)
+    low = betaincinv(np.where(successes > 0, successes, 1), failures + 1, error / 2)
+    high = betainccinv(successes + 1, np.where(failures > 0, failures, 1), error / 2)
+    return np.where(successes > 0, low, 0.0), np.where(failures > 0, high, 1.0)
+
+
 @dataclass(frozen=True)
 class Bernoulli:
     """Events: samples are 0 or 1. Clopper-Pearson (1934) at planned looks: exact for every probability and every n."""
@@ -130,15 +144,11 @@ class Bernoulli:
 
     def interval(self, batches: Batches, error: float, target: np.ndarray) -> Enclosure:
         """Return the Clopper-Pearson interval. Raises `ValueError` for a sample other than 0 or 1."""
-        from scipy import stats
-
         x = np.concatenate(batches)
         if not np.isin(x, (0, 1)).all():
             raise ValueError("Bernoulli() needs samples that are 0 or 1")
         n, k = len(x), x.sum(axis=0, dtype=float)
-        low = np.where(k > 0, stats.beta.ppf(error / 2, np.maximum(k, 1), n - k + 1), 0.0)
-        high = np.where(k < n, stats.beta.isf(error / 2, k + 1, np.maximum(n - k, 1)), 1.0)
-        return Enclosure(k / n, low, high, error, "finite-n", n)
+        return Enclosure(k / n, *exact_ends(k, n, error), error, "finite-n", n)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from theory_on_trial.own_data.estimate import Estimate
-from theory_on_trial.own_data.jackknife import exact_ends
+from theory_on_trial.laws import exact_ends
 
 SPLITS = 16
 _STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0)  # C
@@ -72,7 +72,7 @@ def measure(
         value, low, high = np.clip(mean(losses, size), 0, 1).tolist()
         # Few errors show little of their own scatter: no narrower than so many errors in all rows held out.
         tested = int(np.sum(~np.all(np.isnan(losses), axis=0)))
-        least, most = exact_ends(value * tested, tested, 1 - (1 - confidence) / len(sizes))
+        least, most = exact_ends(value * tested, tested, (1 - confidence) / len(sizes))
         return Estimate(value, min(low, least), max(high, most))
 
     return tuple(

@@ -121,16 +121,10 @@ def decide(interval: Enclosure, prediction: Prediction, *, refute_first: bool = 
     if exact:  # nothing is added to p, which may be a Fraction
         holds = low == p if prediction.side == "two" else low <= p if prediction.side == "at most" else low >= p
         return "VERIFIED" if bool(np.all(holds)) else "REFUTED"
-    if prediction.side == "at most":
-        inside, outside = high < p + margin, low > p + slack
-    elif prediction.side == "at least":
-        inside, outside = p - margin < low, high < p - slack
-    else:
-        inside = (p - margin < low) & (high < p + margin)
-        outside = (high < p - slack) | (low > p + slack)
-    if np.all(inside) and not (refute_first and np.any(outside)):
+    within, beyond = inside(interval, prediction), outside(interval, prediction)
+    if np.all(within) and not (refute_first and np.any(beyond)):
         return "VERIFIED"
-    return "REFUTED" if np.any(outside & (refute_first | ~inside)) else "INCONCLUSIVE"
+    return "REFUTED" if np.any(beyond & (refute_first | ~within)) else "INCONCLUSIVE"
 
 
 def check_margin(prediction: Prediction) -> None:
@@ -263,6 +257,13 @@ def _rounded_to(printed: Any, value: Any) -> int:
     decimals = -int(Decimal(repr(float(printed))).as_tuple().exponent)
     value = float(np.ravel(value)[0])
     return decimals if decimals <= _PRINTED and value != printed and round(value, decimals) == printed else 0
+
+
+def inside(interval: Enclosure, prediction: Prediction) -> np.ndarray:
+    """Tell on which coordinates an interval lies within the margin of a prediction."""
+    value, margin = np.asarray(prediction.value), np.asarray(prediction.margin)
+    below, above = interval.high < value + margin, interval.low > value - margin
+    return np.asarray({"two": above & below, "at most": below, "at least": above}[prediction.side])
 
 
 def outside(interval: Enclosure, prediction: Prediction) -> np.ndarray:

@@ -305,13 +305,6 @@ def _undecided(finding: Finding, controls: Mapping[str, Any], apart: Mapping[str
         yield f"control {control.name!r}: {wanting(found, said, wrong=True)}"
 
 
-def probability(
-    sampler: Callable[[int], np.ndarray], prediction: Prediction, controls: Mapping[str, Any], **options: Any
-) -> Finding:
-    """Decide a probability from events (samples 0 or 1): `mean` with Clopper-Pearson intervals, exact for every n."""
-    return mean(sampler, prediction, controls, law=Bernoulli(), **options)
-
-
 def distribution(
     sampler: Callable[[int], np.ndarray],
     cdf: Callable[[np.ndarray], np.ndarray] | None,

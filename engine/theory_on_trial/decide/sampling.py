@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from theory_on_trial.decide.decision import Prediction
+from theory_on_trial.decide.decision import Prediction, inside
 from theory_on_trial.laws import Bernoulli, Bounded, Enclosure, Law, RatioOfMeans, SubGaussian, Symmetric
 
 Measure = Callable[[Any], Any]
@@ -278,7 +278,7 @@ def wanting(interval: Enclosure, prediction: Prediction, *, wrong: bool = False)
     have, need = np.where(margin > slack, (high - low, margin - slack), (half, np.abs(beyond)))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         ratio = np.nan_to_num(have / need, nan=np.inf, posinf=np.inf)
-        far = np.argmin(ratio) if wrong else np.argmax(np.where(_settled(interval, prediction), 0.0, ratio))
+        far = np.argmin(ratio) if wrong else np.argmax(np.where(inside(interval, prediction), 0.0, ratio))
         at = np.unravel_index(int(far), ratio.shape)
         samples = interval.n * float(ratio[at]) ** 2
     where = f" of coordinate [{', '.join(map(str, at))}]" if at else ""
@@ -291,13 +291,6 @@ def wanting(interval: Enclosure, prediction: Prediction, *, wrong: bool = False)
     if margin[at] > slack[at]:
         return f"{given} is {have[at]:.2g} wide and margin - slack {need[at]:.2g}; at most {about}"
     return f"{given} reaches {have[at]:.2g} to a bound {need[at]:.2g} away; {about}"
-
-
-def _settled(interval: Enclosure, prediction: Prediction) -> np.ndarray:
-    """Tell which coordinates lie within the margin."""
-    below = interval.high < np.asarray(prediction.value) + prediction.margin
-    above = interval.low > np.asarray(prediction.value) - prediction.margin
-    return np.asarray({"two": above & below, "at most": below, "at least": above}[prediction.side])
 
 
 def _refuse_constants(first: np.ndarray, vary: np.ndarray, law: Law, predicted: np.ndarray, n: int, what: str) -> None:

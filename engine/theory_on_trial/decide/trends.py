@@ -2,12 +2,20 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from theory_on_trial.decide.decision import MOST_ERROR, Control, Finding, Outcome, Prediction, check_controls, judge
+from theory_on_trial.decide.decision import (
+    MOST_ERROR,
+    Control,
+    Finding,
+    Outcome,
+    Prediction,
+    check_controls,
+    inside,
+    judge,
+)
 from theory_on_trial.decide.resolution import UNKNOWN, Resolution
 from theory_on_trial.laws import Enclosure, Law
 
@@ -60,8 +68,7 @@ def _wanting(interval: Enclosure, prediction: Prediction) -> str:
     """Say which coordinate an interval from growing sizes leaves open, and what would decide."""
     parts = np.broadcast_arrays(interval.low, interval.high, np.subtract(prediction.margin, prediction.slack))
     low, high, room = (np.asarray(part, float) for part in parts)
-    inside = (low > prediction.value - prediction.margin) & (high < prediction.value + prediction.margin)
-    at = np.unravel_index(int(np.argmax(np.where(inside, 0.0, (high - low) / room))), room.shape)
+    at = np.unravel_index(int(np.argmax(np.where(inside(interval, prediction), 0.0, (high - low) / room))), room.shape)
     where = f" of coordinate [{', '.join(map(str, at))}]" if at else ""
     if not np.isfinite(high[at] - low[at]):
         return (
@@ -325,28 +332,6 @@ def _falls_to(sizes: np.ndarray, curve: np.ndarray, level: float) -> np.ndarray:
     before, after = np.log(np.maximum(curve[j - 1 : j + 1], level * 1e-12))
     share = (before - np.log(level)) / (before - after)
     return np.asarray(sizes[j - 1] * (sizes[j] / sizes[j - 1]) ** share)
-
-
-def _power(n: np.ndarray, exponent: float) -> np.ndarray:
-    return n**exponent
-
-
-def exponent_interval(n: Any, low: Any, high: Any, *, error: float, exponents: Any = None) -> Enclosure:
-    """Return the interval of exponents s for which a + b n^s (a, b >= 0) passes through every box; immune to offsets.
-
-    `exponents` is the growing grid that is searched (default 0.01 … 4 in steps of 0.01); the interval is widened by
-    one step, and has no end where the grid's end survives.
-    No survivor raises `ValueError`: no power law with an offset fits, or the boxes are narrower than the grid resolves.
-    """
-    n, low, high = (np.asarray(v, float) for v in (n, low, high))
-    grid = np.arange(0.01, 4.0, 0.01) if exponents is None else np.asarray(exponents, float)
-    alive = grid[[survives(partial(_power, exponent=s), n, low, high) for s in grid]]
-    if not len(alive):
-        raise ValueError("no exponent on the grid fits: no power law with an offset, or the grid is too coarse")
-    step = float(np.max(np.diff(grid)))
-    least = np.where(alive[0] == grid[0], -np.inf, alive[0] - step)
-    most = np.where(alive[-1] == grid[-1], np.inf, alive[-1] + step)
-    return Enclosure((alive[0] + alive[-1]) / 2, least, most, error, "finite-n (union)", len(n))
 
 
 def order(exponent: Enclosure, prediction: Prediction, controls: Mapping[str, Any], printed: Any = None) -> Finding:

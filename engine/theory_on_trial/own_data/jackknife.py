@@ -4,7 +4,6 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Int
-from numpy.typing import ArrayLike
 
 from theory_on_trial.own_data.estimate import Estimate
 
@@ -59,18 +58,6 @@ def covariances(
 def at_least(estimate: Estimate, least: float) -> Estimate:
     """The estimate cut to what is at least `least`."""
     return Estimate(*(max(end, least) for end in estimate))
-
-
-def exact_ends(
-    successes: ArrayLike, trials: ArrayLike, confidence: float
-) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
-    """Ends of Clopper and Pearson's interval (1934) of a share; it never shrinks to a point. Successes may be real."""
-    from scipy.special import betainccinv, betaincinv
-
-    tail, successes, failures = (1 - confidence) / 2, np.asarray(successes, float), np.subtract(trials, successes)
-    low = betaincinv(np.where(successes > 0, successes, 1), failures + 1, tail)
-    high = betainccinv(successes + 1, np.where(failures > 0, failures, 1), tail)
-    return np.where(successes > 0, low, 0.0), np.where(failures > 0, high, 1.0)
 
 
 def share(successes: int, trials: int, confidence: float) -> Estimate:
