@@ -15,9 +15,9 @@ from jaxtyping import Bool, Float, Int
 from sims import multicalibration_boosting as observed
 from theory import multicalibration_boosting as predicted
 from theory_on_trial.contract import RISING, USABLE_SCALE, Fraction, Interval, guarded, require
+from theory_on_trial.laws import exact_ends
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.estimate import Estimate
-from theory_on_trial.laws import exact_ends
 
 Numbers = Annotated[Float[np.ndarray, " rows"], USABLE_SCALE]
 Labels = Numbers | Bool[np.ndarray, " rows"]

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from theory_on_trial.own_data.estimate import Estimate
 from theory_on_trial.laws import exact_ends
+from theory_on_trial.own_data.estimate import Estimate
 
 SPLITS = 16
 _STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0)  # C

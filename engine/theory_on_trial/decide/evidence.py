@@ -47,14 +47,13 @@ def identity(
     *,
     scale: Any = None,
     ops: float,
-    c: float = 4.0,
     printed: Any = None,
 ) -> Finding:
-    """Decide whether two computed values are equal up to rounding: |value - reference| < E = c ops u scale.
+    """Decide whether two computed values are equal up to rounding: |value - reference| < E = 4 ops u scale.
 
     `scale` is the size of the *intermediates that were subtracted* (an upper bound on them, the unit of `value`; by
     default the largest entry of the reference, 1 where that is 0), `ops` the number of roundings on the longest path (n
-    for a reduction of length n, 3 n for an eigendecomposition of order n), u = 2^-53. With c = 4 no false refutation
+    for a reduction of length n, 3 n for an eigendecomposition of order n), u = 2^-53. No false refutation
     occurred in 8e5 products, eigendecompositions and solves. `ops=0` means exact arithmetic (integers,
     `fractions.Fraction`): equality, nothing else. A VERIFIED identity holds to within 2 E.
     Guarantee: error 0, given that E bounds the rounding.
@@ -82,7 +81,7 @@ def identity(
     value, reference = as_numbers("value", value).astype(float), np.asarray(reference, float)
     largest = float(np.max(np.abs(check_finite("prediction", reference))))
     scale = (largest or 1.0) if scale is None else scale
-    bound = np.broadcast_to(c * ops * UNIT_ROUNDOFF * np.asarray(scale, float), np.broadcast(value, reference).shape)
+    bound = np.broadcast_to(4 * ops * UNIT_ROUNDOFF * np.asarray(scale, float), np.broadcast(value, reference).shape)
     if not np.all(np.isfinite(value)):
         raise ValueError("the value of an identity must be finite")
     if not (ops > 0 and np.all(bound > 0)):

@@ -209,14 +209,13 @@ def growth(
     slack_log: float,
     controls: Sequence[str],
     guarantee: str = "finite-n (union)",
-    laws: Mapping[str, Callable[[np.ndarray], np.ndarray]] = GROWTH_LAWS,
     printed: str | None = None,
 ) -> Finding:
     """Decide which growth law the boxes around m(n_j) admit: VERIFIED iff `claimed` is the only survivor.
 
     The boxes [low_j, high_j] hold the truth at all design points with chance >= 1 - `error`; `slack_log` (>= 0)
     widens them to allow that relative deviation from a pure law a + b g(n). REFUTED iff `claimed` does not survive,
-    INCONCLUSIVE ("undecided") if a rival survives too. Verified *among the listed laws*. Guarantee: the true law is
+    INCONCLUSIVE ("undecided") if a rival survives too. Verified *among `GROWTH_LAWS`*. Guarantee: the true law is
     rejected with chance <= `error`, by the union bound alone. A constant is a member of every law (b = 0), so "const"
     can be refuted but never verified. `controls` are laws that must be REFUTED as claims; `guarantee` is what the
     boxes themselves rest on.
@@ -227,15 +226,15 @@ def growth(
     if not slack_log >= 0:
         raise ValueError(f"slack_log must not be negative, got {slack_log}")
     wide_low, wide_high = low * np.exp(-slack_log), high * np.exp(slack_log)
-    alive = [name for name, law in laws.items() if survives(law, n, wide_low, wide_high)]
+    alive = [name for name, law in GROWTH_LAWS.items() if survives(law, n, wide_low, wide_high)]
 
     def verdict(name: str) -> Outcome:
-        if name not in laws:
-            raise ValueError(_unknown_law(name, laws))
+        if name not in GROWTH_LAWS:
+            raise ValueError(_unknown_law(name))
         return "REFUTED" if name not in alive else "VERIFIED" if alive == [name] else "INCONCLUSIVE"
 
     interval = Enclosure(np.asarray(", ".join(alive) or "none"), low, high, error, guarantee, len(n))
-    names = list(laws)
+    names = list(GROWTH_LAWS)
     at = names.index(claimed) if claimed in names else 0
     rivals = " or ".join(name for name in names[max(at - 1, 0) : at + 2] if name not in alive)
     return Finding(
@@ -271,7 +270,7 @@ def growth_at_most(
     if not (np.all(np.diff(n) > 0) and np.all(low[0] > 0) and np.isfinite(high[0])):
         raise ValueError("growth_at_most needs increasing sizes and a first box with 0 < low <= high < inf")
     if unknown := [law for law in (claimed, printed) if law is not None and law not in GROWTH_LAWS]:
-        raise ValueError(_unknown_law(unknown[0], GROWTH_LAWS))
+        raise ValueError(_unknown_law(unknown[0]))
     g = np.asarray(GROWTH_LAWS[claimed](n), float)
     if not np.all(g > 0):
         raise ValueError(f"the law {claimed!r} must be positive on the design, which starts at n = {n[0]:g}")
@@ -286,8 +285,8 @@ def growth_at_most(
     return replace(finding, printed=outcome, printed_value=printed)
 
 
-def _unknown_law(name: str, laws: Mapping[str, Any]) -> str:
-    return f"unknown growth law {name!r}; the list has {', '.join(laws)}"
+def _unknown_law(name: str) -> str:
+    return f"unknown growth law {name!r}; the list has {', '.join(GROWTH_LAWS)}"
 
 
 def _boxes(n: Any, low: Any, high: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -1,25 +1,11 @@
 """The repository that claims live in: its places, what its check files say, digests of its source, its records."""
 
-from theory_on_trial.repository.places import (
-    check_files,
-    check_folder,
-    dotted_name,
-    import_base,
-    import_file,
-    import_path,
-    paper_of,
-    records_folder,
-    root,
-)
-
-__all__ = [
-    "check_files",
-    "check_folder",
-    "dotted_name",
-    "import_base",
-    "import_file",
-    "import_path",
-    "paper_of",
-    "records_folder",
-    "root",
-]
+from theory_on_trial.repository.places import check_files as check_files
+from theory_on_trial.repository.places import check_folder as check_folder
+from theory_on_trial.repository.places import dotted_name as dotted_name
+from theory_on_trial.repository.places import import_base as import_base
+from theory_on_trial.repository.places import import_file as import_file
+from theory_on_trial.repository.places import import_path as import_path
+from theory_on_trial.repository.places import paper_of as paper_of
+from theory_on_trial.repository.places import records_folder as records_folder
+from theory_on_trial.repository.places import root as root
