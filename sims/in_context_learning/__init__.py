@@ -25,7 +25,6 @@ from sims.in_context_learning.baselines import (
 from sims.in_context_learning.compiler import compile_program
 from sims.in_context_learning.error_bound import prompt_error
 from sims.in_context_learning.layer import LayerOutput, LayerWeights, decoder_layer
-from sims.in_context_learning.layer_error import Construction
 from sims.in_context_learning.learned_descent import LearnedDescent, descent_losses, learn_descent, task_spectra
 from sims.in_context_learning.learner import Transformer
 from sims.in_context_learning.linear_attention import (
@@ -46,7 +45,7 @@ from sims.in_context_learning.metrics import (
     ilwd,
     implicit_fit,
 )
-from sims.in_context_learning.network import Layout, Network, Run, Scales, embed, read, run
+from sims.in_context_learning.network import Layout, Network, Run, Scales, embed, run
 from sims.in_context_learning.primitives import aff, div, mov, mul
 from sims.in_context_learning.probes import (
     Probe,

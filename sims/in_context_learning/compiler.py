@@ -8,7 +8,8 @@ here.
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, NamedTuple
+from numbers import Real
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,55 +19,34 @@ from jaxtyping import Float, Int
 from sims.in_context_learning.activations import product_terms, require_product_scale
 from sims.in_context_learning.domains import Size
 from sims.in_context_learning.layer import LayerWeights
-from sims.in_context_learning.magnitudes import automatic_scales
 from sims.in_context_learning.network import Layout, Network, Scales
 from sims.in_context_learning.raw import Division, Instruction, Raw, require_instructions
-from theory_on_trial.base.arrays import AnyArray, FloatType
 from theory_on_trial.base.precision import require_float64
-from theory_on_trial.contract import ANY_NUMBER, NON_NEGATIVE, guarded, require
+from theory_on_trial.contract import guarded, require
 
-InputBound = Annotated[float, NON_NEGATIVE] | Annotated[Float[AnyArray, "*registers_positions"], NON_NEGATIVE]
-"""On the absolute values of the registers at the start: one, one for each, or one for each and position."""
-Instructions = Annotated[Sequence[Instruction], ANY_NUMBER]
-"""A program; its bounds may be infinite."""
 GATE = 10.0
 """A unit that is to stay shut gets -GATE times the bypass shift: it stays shut for entries up to 8 shifts."""
 
 
 @guarded(double=False)
 def compile_program(
-    instructions: Instructions, *, registers: Size, positions: Size,
-    scales: Scales | Literal["automatic"] = "automatic", input_bound: InputBound | None = None, balanced: bool = True,
-    richardson: bool = False, dtype: FloatType | None = None,
-) -> Network:  # fmt: skip
-    """The transformer that runs the program: as many decoder layers as instructions.
+    instructions: Sequence[Instruction], *, registers: Size, positions: Size, scales: Scales, balanced: bool = True
+) -> Network:
+    """The transformer that runs the program: as many decoder layers as instructions, with weights in float64.
 
     Args:
         instructions: from `mov`, `mul`, `div`, `aff`, or `Raw` in general.
         registers: rows of the state that the instructions act on.
         positions: T, tokens of a prompt.
-        scales: given, or "automatic": `automatic_scales` from `input_bound`.
-        input_bound: on the absolute values of the registers at the start: one number, one per register, or one per
-            register and position.
+        scales: of products, bypasses, pads and attention.
         balanced: pads ±N - S/2, whose error is of second order in 1/N, or the paper's N and -N - S (first order).
-        richardson: products from six GeLUs instead of three.
-        dtype: of the weights. Float64 if not given; less must be asked for, since little of the accuracy is left.
 
-    Raises:
-        ValueError: no instruction, a row or position that does not exist, scales out of range, automatic scales
-            without a bound on the input, or for which some magnitude has no bound.
-        TypeError: float64 that is not enabled.
+    Raises ValueError for no instruction, a row or position that does not exist, and scales out of range, TypeError in
+    float32.
     """
     require_instructions(instructions, registers, positions)
-    weight_dtype = np.dtype(np.float64 if dtype is None else dtype)
-    if weight_dtype == np.float64:
-        require_float64("the compiled program")
-    if scales == "automatic":
-        require(input_bound is not None, "input_bound must be given with automatic scales, got None")
-        bounds = register_bounds(input_bound, registers, positions)
-        chosen = automatic_scales(instructions, bounds, dtype=weight_dtype, richardson=richardson, balanced=balanced)
-    else:
-        chosen = scales
+    require_float64("the compiled program")
+    require_scales(scales)
     raws = [instruction for instruction in instructions if isinstance(instruction, Raw)]
     layout = Layout(
         registers=registers,
@@ -74,43 +54,22 @@ def compile_program(
         positions=positions,
         output_rows=instructions[-1].write_rows,
     )
-    per_layer = scales_per_layer(chosen, len(instructions), weight_dtype)
-    layers = [
-        _layer(instruction, layout, at_layer, balanced, richardson)
-        for instruction, at_layer in zip(instructions, per_layer, strict=True)
-    ]
+    layers = [_layer(instruction, layout, scales, balanced) for instruction in instructions]
     units = max(len(layer.inner) for layer in layers)
-    stacked = jax.tree.map(lambda *arrays: np.stack(arrays), *(_with_idle_units(layer, units) for layer in layers))
-    weights = jax.tree.map(
-        lambda array: jnp.asarray(array, weight_dtype if array.dtype == np.float64 else array.dtype), stacked
-    )
-    product, bypass = (np.array([getattr(layer, name) for layer in per_layer]) for name in ("product", "bypass"))
-    return Network(weights, per_layer[0]._replace(product=product, bypass=bypass), layout)
+    padded = [_with_idle_units(layer, units) for layer in layers]
+    return Network(jax.tree.map(lambda *arrays: jnp.asarray(np.stack(arrays)), *padded), scales, layout)
 
 
-def register_bounds(
-    input_bound: InputBound | None, registers: int, positions: int
-) -> Float[np.ndarray, "registers positions"]:
-    """The bound on every register at every position at the start, from the forms that `compile_program` takes."""
-    bound = np.asarray(input_bound, float)
-    if bound.ndim == 1:
-        bound = bound[:, None]
-    fits = bound.shape in ((), (registers, 1), (registers, positions))
-    require(fits, f"input_bound must hold one bound, {registers} or {registers} x {positions}, got shape {bound.shape}")
-    return np.broadcast_to(bound, (registers, positions)).copy()
-
-
-def _layer(instruction: Instruction, layout: Layout, scales: Scales, balanced: bool, richardson: bool) -> LayerWeights:
+def _layer(instruction: Instruction, layout: Layout, scales: Scales, balanced: bool) -> LayerWeights:
     """The weights of one layer, with as many units in the MLP as it needs."""
     divisor_row = instruction.divisor_row if isinstance(instruction, Division) else layout.constant_row
     keys, queries, values, mix = _heads(instruction, layout, scales, balanced, divisor_row)
-    product, shift = float(scales.product), float(scales.bypass)
     if isinstance(instruction, Division):
         rows = np.eye(layout.rows)
         numerators, targets = rows[list(instruction.numerator_rows)], rows[list(instruction.write_rows)]
-        units = [_passing(numerators, targets.T, shift, layout)]
+        units = [_passing(numerators, targets.T, scales.bypass, layout)]
     else:
-        units = _arithmetic_units(instruction, layout, shift, product_terms(product, richardson))
+        units = _arithmetic_units(instruction, layout, scales)
     return LayerWeights(
         keys=keys,
         queries=queries,
@@ -164,9 +123,9 @@ def _passing(inner, outer, shift, layout):
     return _Units(inner, np.full(len(inner), shift), outer, np.ones((len(inner), layout.positions), np.int8))
 
 
-def _arithmetic_units(raw, layout, shift, terms):
+def _arithmetic_units(raw, layout, scales):
     """Write W_o (scratch ⋆ W h[s]) + b minus what was there, and clear the scratch."""
-    rows = np.eye(layout.rows)
+    rows, shift = np.eye(layout.rows), scales.bypass
     scratch = rows[list(layout.scratch_rows)[: len(raw.read_matrix)]]
     own = raw.own_matrix @ rows[list(raw.own_rows)]
     targets = rows[list(raw.write_rows)]
@@ -175,11 +134,11 @@ def _arithmetic_units(raw, layout, shift, terms):
     writing = []
     if raw.star == "*":
         outer = targets.T @ raw.out_matrix
-        for scale, coefficient in terms:
-            inner = scale * np.concatenate([scratch + own, scratch, own])
-            idle = np.zeros((len(inner), layout.positions), np.int8)
-            signed = coefficient * np.concatenate([outer, -outer, -outer], axis=1)
-            writing.append(_Units(inner, np.zeros(len(inner)), signed, idle))
+        scale, coefficient = np.array(product_terms(scales.product, False)[0])
+        inner = scale * np.concatenate([scratch + own, scratch, own])
+        idle = np.zeros((len(inner), layout.positions), np.int8)
+        signed = coefficient * np.concatenate([outer, -outer, -outer], axis=1)
+        writing.append(_Units(inner, np.zeros(len(inner)), signed, idle))
     else:
         change = change + raw.out_matrix @ (scratch + own)
     writing.append(_passing(change, targets.T, shift, layout))
@@ -209,27 +168,10 @@ def _with_idle_units(layer, units):
     )
 
 
-def scales_per_layer(scales: Scales, layers: int, dtype: FloatType) -> list[Scales]:
-    """The scales of each layer as floats; ValueError where one of them is out of range, TypeError for no number."""
-    shifts = {"scales: the product scale": scales.product, "scales: the bypass shift": scales.bypass}
-    for name, value in (shifts | {"scales: the pad": scales.pad, "scales: the sharpness": scales.sharpness}).items():
-        _require_real(name, value)
-        if np.size(value) not in (1, layers):
-            raise ValueError(f"{name} must be one number or one for each of {layers} layers, got {np.size(value)}")
-        require(np.min(value) > 0 and np.isfinite(value).all(), f"{name} must be positive and finite, got {value}")
-    require_product_scale(np.min(scales.product), np.dtype(dtype))
-    product, bypass = (np.broadcast_to(np.asarray(value, float), layers) for value in shifts.values())
-    return [
-        Scales(one_product, one_bypass, float(scales.pad), float(scales.sharpness))
-        for one_product, one_bypass in zip(product.tolist(), bypass.tolist(), strict=True)
-    ]
-
-
-def _require_real(name: str, value: Any) -> None:
-    """Raise `TypeError` unless `value` is a real number or an array of them."""
-    try:
-        kind = np.asarray(value).dtype.kind
-    except ValueError:  # rows of different lengths
-        kind = "O"
-    if kind not in "fiu":
-        raise TypeError(f"{name} must hold real numbers, got {value!r}")
+def require_scales(scales: Scales) -> None:
+    """Raise `TypeError` unless all scales are numbers, `ValueError` unless they are in their range."""
+    for name, value in scales._asdict().items():
+        if not isinstance(value, Real):
+            raise TypeError(f"scales.{name} must be a real number, got {value!r}")
+        require(0 < float(value) < np.inf, f"scales.{name} must be positive and finite, got {value}")
+    require_product_scale(scales.product, np.dtype(float))

@@ -6,7 +6,7 @@ from jax import Array
 from jaxtyping import Float, ScalarLike
 
 from theory_on_trial.base.arrays import AnyArray
-from theory_on_trial.contract import ANY_NUMBER, COVARIANCE, MAY_BE_INFINITE, NON_NEGATIVE, POSITIVE, Interval
+from theory_on_trial.contract import ANY_NUMBER, COVARIANCE, NON_NEGATIVE, POSITIVE, Interval
 
 Size = Annotated[int, Interval(1, 10**8, why="there is nothing to draw or to learn from otherwise")]
 """Of prompts, examples, dimensions, layers: a machine must have the time and the memory."""
@@ -20,10 +20,6 @@ Covariance = Annotated[Float[AnyArray, "dimension dimension"], COVARIANCE]
 """Λ, or Σ_w."""
 GeluForm = Literal["erf", "tanh"]
 """Of a product or a bypass."""
-Bound = Annotated[float, NON_NEGATIVE, MAY_BE_INFINITE]
-"""On a magnitude; infinite where nothing is known."""
-Registers = Annotated[Float[AnyArray, "registers positions"], NON_NEGATIVE]
-"""Bounds on the registers at the start."""
 ProgramSize = Annotated[int, Interval(1, 10**4)]
 """Dimensions or examples of a program that is laid out register by register."""
 Regulariser = Annotated[float, Interval(1e-300, why="the Sherman-Morrison recursion starts from I / regulariser")]

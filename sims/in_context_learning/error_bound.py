@@ -1,64 +1,52 @@
 """How far a compiled program can be from what it means: the errors of all layers, propagated to the answer."""
 
 from collections.abc import Sequence
-from typing import Annotated, Unpack
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float
 
-from sims.in_context_learning.compiler import Instructions
-from sims.in_context_learning.layer_error import Choices, Construction, layer_error, no_leftover
-from sims.in_context_learning.magnitudes import layer_bounds
+from sims.in_context_learning.compiler import require_scales
+from sims.in_context_learning.layer import LayerNormMode
+from sims.in_context_learning.layer_error import layer_error, no_leftover
 from sims.in_context_learning.network import Scales
 from sims.in_context_learning.raw import Division, Instruction, Raw, State, operands, require_instructions, state_after
-from theory_on_trial.base.arrays import FloatType
 from theory_on_trial.contract import ANY_NUMBER, Natural, guarded, require
 
 
 @guarded(double=False)
 def prompt_error(
-    instructions: Instructions, state: Annotated[State, ANY_NUMBER], answer: tuple[Natural, Natural], scales: Scales,
-    dtype: FloatType = np.float64, **options: Unpack[Choices],
+    instructions: Sequence[Instruction], state: Annotated[State, ANY_NUMBER], answer: tuple[Natural, Natural],
+    scales: Scales, layer_norm: LayerNormMode = "ideal",
 ) -> Float[np.ndarray, "*batch"]:  # fmt: skip
     """A bound on the error of the answer to given prompts, to first order in the errors of the layers.
 
     `state` holds all registers at the start, of one prompt or a batch; `answer` is (row, column). What a layer can add
     at this prompt counts with the derivative of the answer in that register, so that errors which the program damps are
-    damped; products of the errors of two layers are left out. It holds only for prompts on which nothing is clipped
-    (the run's `overflow` is False): a clipped value may be off by any amount. It is infinite where a divisor is
-    zero, or a number too large. `options` are those of `Construction`.
+    damped; products of the errors of two layers are left out. It holds for balanced pads, and only for prompts on which
+    nothing is clipped (the run's `overflow` is False). It is infinite where a divisor is zero, or a number too large.
 
     Raises ValueError for scales out of range, and for instructions and an answer that do not fit the state.
     Source: derived here.
     """
     require_instructions(instructions, *state.shape[-2:])
+    require_scales(scales)
     shape = state.shape[-2:]
     fits = answer[0] < shape[0] and answer[1] < shape[1]
     require(fits, f"answer must be a row and a column of a state of shape {shape}, got {answer}")
-    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        total = _first_order(instructions, state, answer, Construction(scales, dtype, **options))
-    return np.where(np.isnan(total), np.inf, total)
-
-
-def _first_order(
-    instructions: Sequence[Instruction], state: State, answer: tuple[int, int], construction: Construction
-) -> Float[np.ndarray, "*batch"]:
-    """The bound of `prompt_error`, NaN where infinities meet."""
     befores, added, leftover = [], [], no_leftover(state)
-    for instruction, at_layer in zip(instructions, construction.per_layer(len(instructions)), strict=True):
-        least = np.abs(state[..., instruction.divisor_row, :]) if isinstance(instruction, Division) else None
-        sizes = layer_bounds(instruction, np.abs(state), least)
-        errors, leftover = layer_error(instruction, sizes, leftover, at_layer)
-        befores.append(state)
-        added.append(errors)
-        state = state_after(instruction, state)
-    sensitivity = np.zeros_like(state)
+    sensitivity, total = np.zeros_like(state), np.zeros(state.shape[:-2])
     sensitivity[..., answer[0], answer[1]] = 1
-    total = np.zeros(state.shape[:-2])
-    for instruction, before, errors in zip(reversed(instructions), reversed(befores), reversed(added), strict=True):
-        total += (np.abs(sensitivity[..., list(instruction.write_rows), :]) * errors).sum(axis=(-2, -1))
-        sensitivity = pull_back(instruction, before, sensitivity)
-    return total
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        for instruction in instructions:
+            errors, leftover = layer_error(instruction, state, leftover, scales, layer_norm)
+            befores.append(state)
+            added.append(errors)
+            state = state_after(instruction, state)
+        for instruction, before, errors in zip(reversed(instructions), reversed(befores), reversed(added), strict=True):
+            total += (np.abs(sensitivity[..., list(instruction.write_rows), :]) * errors).sum(axis=(-2, -1))
+            sensitivity = pull_back(instruction, before, sensitivity)
+    return np.where(np.isnan(total), np.inf, total)
 
 
 def pull_back(instruction: Instruction, before: State, sensitivity: State) -> State:

@@ -13,7 +13,7 @@ from sims.in_context_learning.activations import GeluForm
 from sims.in_context_learning.domains import Hidden
 from sims.in_context_learning.layer import LayerNormMode, LayerWeights, decoder_layer
 from theory_on_trial.base.arrays import AnyArray
-from theory_on_trial.contract import Natural, guarded, require
+from theory_on_trial.contract import guarded, require
 
 HEADROOM = 9.0
 """GeLU(z) = z to 1e-18 from z = 9 on: the room that a passing unit must keep, and a shut one below zero."""
@@ -58,14 +58,14 @@ class Layout:
 
 
 class Scales(NamedTuple):
-    """The scales of a construction: one number for all layers, or one per layer.
+    """The scales of a construction, of all its layers.
 
     `product` is s of the GeLU product, `bypass` N of the GeLU bypass, which must exceed every |entry| that is passed on
-    by 9, `pad` N of the layer-norm pads (one for all layers), `sharpness` N_a of the attention scores.
+    by 9, `pad` N of the layer-norm pads, `sharpness` N_a of the attention scores.
     """
 
-    product: float | Float[AnyArray, "*layers"] = 1e-6
-    bypass: float | Float[AnyArray, "*layers"] = 1e3
+    product: float = 1e-6
+    bypass: float = 1e3
     pad: float = 1e7
     sharpness: float = 64.0
 
@@ -129,17 +129,6 @@ def run(network: Network, hidden: Hidden, *, layer_norm: LayerNormMode = "ideal"
 
     hidden, headroom = lax.scan(pass_through, hidden, network.weights)
     return Run(hidden, headroom, ~jnp.all(headroom >= HEADROOM))
-
-
-@guarded(double=False)
-def read(network: Network, hidden: Hidden, rows: tuple[Natural, Natural], column: Natural) -> Float[Array, "read"]:
-    """The registers in the half-open range `rows` of one column, whatever they hold; ValueError for none."""
-    _require_hidden(network, hidden)
-    start, end = rows
-    registers, positions = network.layout.registers, network.layout.positions
-    require(start <= end <= registers, f"rows must be a range that ends at {registers} at most, got {rows}")
-    require(column < positions, f"column must be below {positions}, got {column}")
-    return hidden[start:end, column]
 
 
 def _require_hidden(network, hidden):

@@ -1,7 +1,7 @@
 """The paper's four primitives as instructions: copy between positions, multiply, divide, and an affine map.
 
 Rows are half-open ranges (i, j) as in the paper, whose section on the primitives and Lemma 1 define all four (Akyürek
-et al. 2023, arXiv 2211.15661). `bound` and `least_divisor` are explained at `Raw` and `Division`.
+et al. 2023, arXiv 2211.15661).
 """
 
 from typing import Annotated
@@ -9,7 +9,6 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float
 
-from sims.in_context_learning.domains import Bound
 from sims.in_context_learning.raw import Division, Raw
 from theory_on_trial.contract import MAY_BE_EMPTY, Interval, Natural, guarded, require
 
@@ -20,7 +19,7 @@ Entries = Annotated[int, Interval(1, 10**4)]
 
 
 @guarded(double=False)
-def mov(source: Natural, target: Natural, rows: Rows, target_rows: Rows | None = None, *, bound: Bound = np.inf) -> Raw:
+def mov(source: Natural, target: Natural, rows: Rows, target_rows: Rows | None = None) -> Raw:
     """Copy `rows` of column `source` into `target_rows` (the same if not given) of column `target` >= `source`.
 
     Between different rows only the target column may write; between equal rows all may, since each of the others
@@ -42,12 +41,11 @@ def mov(source: Natural, target: Natural, rows: Rows, target_rows: Rows | None =
         bias=np.zeros(len(read)),
         reads={target: (source,)},
         only_at=None if read == write else target,
-        bound=bound,
     )
 
 
 @guarded(double=False)
-def mul(a: Entries, b: Entries, c: Entries, first: Rows, second: Rows, target: Rows, *, bound: Bound = np.inf) -> Raw:
+def mul(a: Entries, b: Entries, c: Entries, first: Rows, second: Rows, target: Rows) -> Raw:
     """In every column the a x b matrix in the rows `first` times the b x c matrix in `second`, all row-major.
 
     Raises ValueError for ranges that do not hold a b, b c and a c rows.
@@ -65,26 +63,25 @@ def mul(a: Entries, b: Entries, c: Entries, first: Rows, second: Rows, target: R
         own_matrix=np.eye(b * c)[inner * c + column],
         out_matrix=np.eye(a * c)[:, row * c + column],
         bias=np.zeros(a * c),
-        bound=bound,
     )
 
 
 @guarded(double=False)
-def div(rows: Rows, divisor: Natural, target: Rows, *, least_divisor: Bound = 0.0, bound: Bound = np.inf) -> Division:
+def div(rows: Rows, divisor: Natural, target: Rows) -> Division:
     """In every column the `rows` over the absolute value of the row `divisor`, into rows that hold zero.
 
     Raises ValueError for ranges of unequal length.
     """
     numerators, write = _indices("rows", rows), _indices("target", target)
     _require_equal_number("target", write, len(numerators))
-    return Division(numerators, divisor, write, least_divisor, bound)
+    return Division(numerators, divisor, write)
 
 
 @guarded(double=False)
 def aff(
     first: Rows, second: Rows, target: Rows, first_matrix: Annotated[Float[np.ndarray, "target first"], MAY_BE_EMPTY],
     second_matrix: Annotated[Float[np.ndarray, "target second"], MAY_BE_EMPTY],
-    bias: Annotated[Float[np.ndarray, " target"], MAY_BE_EMPTY] | None = None, *, bound: Bound = np.inf,
+    bias: Annotated[Float[np.ndarray, " target"], MAY_BE_EMPTY] | None = None,
 ) -> Raw:  # fmt: skip
     """In every column W_1 h[first] + W_2 h[second] + b, with b = 0 if not given; an empty range (0, 0) reads nothing.
 
@@ -103,7 +100,6 @@ def aff(
         own_matrix=second_matrix,
         out_matrix=np.eye(len(write)),
         bias=np.zeros(len(write)) if bias is None else bias,
-        bound=bound,
     )
 
 

@@ -15,7 +15,7 @@ from jax import Array
 from jaxtyping import Bool, Float
 
 from sims.in_context_learning.activations import GeluForm
-from sims.in_context_learning.domains import Bound, ProgramSize, Regulariser
+from sims.in_context_learning.domains import ProgramSize, Regulariser
 from sims.in_context_learning.layer import LayerNormMode
 from sims.in_context_learning.network import Network, embed, run
 from sims.in_context_learning.primitives import Rows, aff, div, mov, mul
@@ -76,15 +76,10 @@ def gradient_step_program(
 
 
 @guarded(double=False)
-def sgd_program(
-    dimension: ProgramSize, examples: ProgramSize, step: float, regulariser: float, *, weight_bound: Bound = np.inf
-) -> Program:
+def sgd_program(dimension: ProgramSize, examples: ProgramSize, step: float, regulariser: float) -> Program:
     """One pass of SGD from w = 0 over n examples, batches of one, applied to the query: 8n layers, 4d + 3 registers.
 
-    Each example does w <- w - 2α (x xᵀ w - x y + λ w), with α = `step`, λ = `regulariser`. `weight_bound` is a size
-    that no weight is known ever to exceed, in any column (all of them step along with what they hold): without it
-    automatic scales must allow for weights that grow by 1 + 2α (d |x|² + λ) a step.
-
+    Each example does w <- w - 2α (x xᵀ w - x y + λ w), with α = `step`, λ = `regulariser`.
     Source: the stack that Akyürek et al. 2023 indicate after Theorem 1; its layers: derived here.
     """
     r = _GradientRegisters(dimension)
@@ -100,7 +95,7 @@ def sgd_program(
             r.subtract_label(),
             r.multiply_by_input(),
             aff(r.product, r.weights, r.gradient, identity, regulariser * identity),
-            aff(r.weights, r.gradient, r.weights, identity, -2 * step * identity, bound=weight_bound),
+            aff(r.weights, r.gradient, r.weights, identity, -2 * step * identity),
             mov(label_column, label_column + 1, r.weights),
         ]
     instructions.append(r.apply(r.gradient[0]))
@@ -150,10 +145,9 @@ def ridge_update_program(dimension: ProgramSize, regulariser: Regulariser) -> Pr
         mul(d, 1, d, left, right, outer),
         mul(1, d, 1, x, left, denominator),
         aff(denominator, nothing, denominator, np.eye(1), np.zeros((1, 0)), np.ones(1)),
-        div(outer, denominator[0], quotient, least_divisor=1.0, bound=1 / regulariser),
-        _difference(inverse, quotient, 1 / regulariser),
-        # x / (λ + |x|²) is longest at |x|² = λ.
-        mul(d, d, 1, inverse, x, weights, bound=0.5 * regulariser**-0.5),
+        div(outer, denominator[0], quotient),
+        aff(inverse, quotient, inverse, np.eye(square), -np.eye(square)),
+        mul(d, d, 1, inverse, x, weights),
         mul(d, 1, 1, weights, y, weights),
         mov(1, 2, weights),
         mul(1, d, 1, weights, x, answer),
@@ -162,15 +156,11 @@ def ridge_update_program(dimension: ProgramSize, regulariser: Regulariser) -> Pr
 
 
 @guarded(double=False)
-def recursive_ridge_program(
-    dimension: ProgramSize, examples: ProgramSize, regulariser: Regulariser, *, weight_bound: Bound = np.inf
-) -> Program:
+def recursive_ridge_program(dimension: ProgramSize, examples: ProgramSize, regulariser: Regulariser) -> Program:
     """Ridge regression on n examples, one Sherman-Morrison update each: 11n + 3 layers, 3d² + 5d + 3 registers.
 
     The answer is x · (XᵀX + λ I)⁻¹ XᵀY at the query x, λ = `regulariser`. Every column updates its own inverse with its
     own input in every round; only what `mov` carries on matters, and all of them stay inverses of matrices above λ I.
-    `weight_bound` is a size that no weight is known ever to exceed, as in `sgd_program`.
-
     Source: Akyürek et al. 2023 state one update (Theorem 2); the recursion, which must carry A⁻¹ and Σ x y on: derived
     here.
     """
@@ -178,7 +168,7 @@ def recursive_ridge_program(
     y, x, inverse, moment, direction, outer, denominator, quotient, xy, weights, answer = _consecutive(
         1, d, square, d, d, square, 1, square, d, d, 1
     )
-    nothing, largest = (0, 0), 1 / regulariser
+    nothing = (0, 0)
     instructions: list[Instruction] = [_constant(inverse, np.eye(d).ravel() / regulariser)]
     for example in range(examples):
         input_column, label_column = 2 * example, 2 * example + 1
@@ -189,25 +179,19 @@ def recursive_ridge_program(
             mul(1, d, 1, x, direction, denominator),
             aff(denominator, nothing, denominator, np.eye(1), np.zeros((1, 0)), np.ones(1)),
             _constant(quotient, np.zeros(square)),
-            div(outer, denominator[0], quotient, least_divisor=1.0, bound=largest),
-            _difference(inverse, quotient, largest),
+            div(outer, denominator[0], quotient),
+            aff(inverse, quotient, inverse, np.eye(square), -np.eye(square)),
             mul(d, 1, 1, x, y, xy),
             aff(moment, xy, moment, np.eye(d), np.eye(d)),
             mov(label_column, label_column + 1, (inverse[0], moment[1])),
         ]
-    instructions += [mul(d, d, 1, inverse, moment, weights, bound=weight_bound), mul(1, d, 1, weights, x, answer)]
+    instructions += [mul(d, d, 1, inverse, moment, weights), mul(1, d, 1, weights, x, answer)]
     return Program(tuple(instructions), dimension, answer[1], 2 * examples + 1, (answer[0], 2 * examples))
 
 
 def _constant(rows: Rows, values: Float[np.ndarray, " rows"]) -> Instruction:
     nothing = np.zeros((len(values), 0))
     return aff((0, 0), (0, 0), rows, nothing, nothing, values)
-
-
-def _difference(inverse: Rows, quotient: Rows, bound: float) -> Instruction:
-    """A⁻¹ minus the quotient: both are at most 1/λ in every entry, since 0 <= (A + u uᵀ)⁻¹ <= A⁻¹ <= I/λ."""
-    identity = np.eye(inverse[1] - inverse[0])
-    return aff(inverse, quotient, inverse, identity, -identity, bound=bound)
 
 
 def _consecutive(*sizes: int) -> list[Rows]:

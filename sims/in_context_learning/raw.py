@@ -12,7 +12,6 @@ from typing import Annotated, Literal
 import numpy as np
 from jaxtyping import Float
 
-from sims.in_context_learning.domains import Bound
 from theory_on_trial.contract import ANY_NUMBER, MAY_BE_EMPTY, Natural, guarded, require
 
 State = Float[np.ndarray, "*batch registers positions"]
@@ -36,8 +35,6 @@ class Raw:
         bias: b.
         reads: the timestep map K: a position i and the positions K(i) <= i that it reads; those not listed read {i}.
         only_at: the one position that writes, for "+"; None writes at all.
-        bound: a magnitude that the results are known never to exceed, where arithmetic on magnitudes cannot see it.
-            Where it is false, automatic scales and error bounds are wrong (clipping is reported all the same).
 
     Raises ValueError for sizes that do not fit, a repeated row, K(i) empty or in the future; TypeError for positions in
     K that are no integers.
@@ -56,7 +53,6 @@ class Raw:
     bias: Annotated[Float[np.ndarray, " write"], MAY_BE_EMPTY]
     reads: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     only_at: Natural | None = None
-    bound: Bound = np.inf
 
     def __post_init__(self) -> None:
         gated_product = self.star == "*" and self.only_at is not None
@@ -85,22 +81,13 @@ class Raw:
 class Division:
     """h_i[w] <- h_i[numerator] / |h_i[divisor]| in every column i; the rows w must be zero before.
 
-    Args:
-        numerator_rows: as many as rows are written.
-        divisor_row: one row.
-        write_rows: w, without repetition.
-        least_divisor: |h[divisor]| is known never to fall below it, in any column; 0 where nothing is known.
-        bound: as in `Raw`.
-
-    Raises ValueError for unequal numbers of rows, or a row that is written twice.
+    Raises ValueError for unequal numbers of numerators and rows w, or a row that is written twice.
     Source: Akyürek et al. 2023, `div` and Lemma 8.
     """
 
     numerator_rows: tuple[Natural, ...]
     divisor_row: Natural
     write_rows: tuple[Natural, ...]
-    least_divisor: Bound = 0.0
-    bound: Bound = np.inf
 
     def __post_init__(self) -> None:
         numerators, found = len(self.numerator_rows), len(self.write_rows)
