@@ -32,7 +32,12 @@ def _sampled_gaps(runs: int, correlation: float, count: int) -> jax.Array:
     return jax.jit(lambda keys: jax.lax.map(draw, keys, batch_size=min(runs, 10_000)))(keys)
 
 
-@figure("F1", quick={"encoders": 60}, claims=("unsupervised_bounds_supervised", "equality_cases"))
+@figure(
+    "F1",
+    quick={"encoders": 60},
+    claims=("unsupervised_bounds_supervised", "equality_cases"),
+    marks="dotted: loss of f = 0, beyond which a certificate is vacuous",
+)
 def certificates(encoders: int = 300, lengths: Sequence[float] = (1.0, 0.6, 0.3)) -> Figure:
     """What a loss certifies: L_un against the least loss τ + (1 - τ) L_sup that goes with an encoder's own L_sup.
 

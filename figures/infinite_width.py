@@ -21,7 +21,12 @@ SCALINGS = {
 SERIES = np.array([1, -1, 0.5, 1, -0.5, 1, -1, 0.5])
 
 
-@figure("F1", quick={"seeds": 16}, claims=("width_exponent", "width_exponent-deep", "width_exponent-named"))
+@figure(
+    "F1",
+    quick={"seeds": 16},
+    claims=("width_exponent", "width_exponent-deep", "width_exponent-named"),
+    marks="points: networks; lines: slope from the exponents alone",
+)
 def movement(widths: Sequence[int] = (128, 256, 512, 1024, 2048, 4096), seeds: int = 64) -> Figure:
     """How far the last hidden activations move in one step, against the width n, in four parametrisations.
 

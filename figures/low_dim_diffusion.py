@@ -12,7 +12,12 @@ from theory_on_trial.figures.drawing import COLOURS, figure
 from theory_on_trial.figures.panels import points_with_intervals
 
 
-@figure("F1", quick={"draws": 200}, claims=("random_completion", "noise_law"))
+@figure(
+    "F1",
+    quick={"draws": 200},
+    claims=("random_completion", "noise_law"),
+    marks="points: simulation; lines: theory; dotted: N = d + 1",
+)
 def samples(
     ambient: int = 20,
     dim: int = 6,
@@ -48,7 +53,12 @@ def samples(
     return drawn
 
 
-@figure("F2", quick={"draws": 2000}, claims=("price_of_assignment", "price_of_assignment-sampled"))
+@figure(
+    "F2",
+    quick={"draws": 2000},
+    claims=("price_of_assignment", "price_of_assignment-sampled"),
+    marks="shaded: the price of assignment",
+)
 def price(
     noises: Sequence[float] = (0.1, 0.2, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0, 5.0),
     dim: int = 2,

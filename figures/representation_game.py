@@ -12,7 +12,12 @@ from theory_on_trial.figures.panels import points_with_intervals
 DIM, STEEP = 6, np.array([3.2, 3.0, 2.2, 2.0, 1.0, 0.1])
 
 
-@figure("F1", quick={"samples": 2000, "replicas": 20}, claims=("pure_value", "mixed_value", "regret_by_regression"))
+@figure(
+    "F1",
+    quick={"samples": 2000, "replicas": 20},
+    claims=("pure_value", "mixed_value", "regret_by_regression"),
+    marks="lines: theory; marks: least squares on drawn rows",
+)
 def worst_regrets(world: int = 0, samples: int = 20_000, replicas: int = 200) -> Figure:
     """The worst regret over plausible tasks against how many of six features' directions are kept.
 
@@ -51,7 +56,12 @@ def worst_regrets(world: int = 0, samples: int = 20_000, replicas: int = 200) ->
     return drawn
 
 
-@figure("F2", quick={"draws": 2000}, claims=("equalised_regret", "price_of_worst_case"))
+@figure(
+    "F2",
+    quick={"draws": 2000},
+    claims=("equalised_regret", "price_of_worst_case"),
+    marks="lines: theory; marks: simulation; dotted: the value of the game",
+)
 def who_pays(kept: int = 2, draws: int = 20_000) -> Figure:
     """The expected regret of six uncorrelated plausible tasks, two directions kept, S with ℓ* = 4 tasks to hedge.
 

@@ -31,7 +31,10 @@ def _bags(penalty, *, subsample, dim, runs, sizes):
 
 
 @figure(
-    "F1", quick={"grid": 12, "runs": 8, "dim": 40, "along": (0.5,)}, claims=("risk_law", "path_equivalence", "optimum")
+    "F1",
+    quick={"grid": 12, "runs": 8, "dim": 40, "along": (0.5,)},
+    claims=("risk_law", "path_equivalence", "optimum"),
+    marks="(a) grey: contours of the risk",
 )
 def paths(ends=(1.25, 2.0), along=(0.5, 0.75, 1.0, 1.5), runs=40, dim=100, grid=60):
     """Subsampling is a penalty: the full ensemble's risk is constant along curves of penalty and subsample size.
@@ -75,6 +78,7 @@ def paths(ends=(1.25, 2.0), along=(0.5, 0.75, 1.0, 1.5), runs=40, dim=100, grid=
     "F2",
     quick={"runs": 6, "dim": 40, "sizes": (1, 2, 4)},
     claims=("risk_law", "gcv_bias_finite_M", "corrected_gcv", "union_consistent_M1"),
+    marks="lines: theory; points: means over data sets",
 )
 def validation(penalty=0.1, subsample_aspect=1.25, sizes=(1, 2, 4, 8, 16, 32, 64), runs=40, dim=100):
     """Cross-validation of a finite bag says too much, by a share of one member's risk over M; the repair does not.

@@ -14,7 +14,12 @@ from theory_on_trial.figures.drawing import COLOURS, figure
 from theory_on_trial.figures.panels import label, points_with_intervals
 
 
-@figure("F11", quick={"largest": 24, "contexts": (4,), "steps": 600, "starts": 3}, claims=("lsa-optimum", "lsa-train"))
+@figure(
+    "F11",
+    quick={"largest": 24, "contexts": (4,), "steps": 600, "starts": 3},
+    claims=("lsa-optimum", "lsa-train"),
+    marks="(a) dashed: N = d. (b) lines: exact; dotted: their limits; points: trained layers",
+)
 def linear_attention_phases(
     dimension: int = 8,
     largest: int = 64,

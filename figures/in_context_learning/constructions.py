@@ -29,6 +29,7 @@ _REGULARISER, _STEP = 0.3, 0.02
         "thm2-sherman-morrison",
         "finite-precision",
     ),
+    marks="points: evaluation; solid: law of the error; dotted: bound on the rounding; dashed: proportional to s²",
 )
 def precision_of_constructions(dimension: int = 4, points: int = 13, factors: int = 400, rows: int = 30) -> Figure:
     """Constructions as precise as desired on paper have a best scale in floating point: their errors are U-shaped.

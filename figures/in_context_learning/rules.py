@@ -29,6 +29,7 @@ _LOOKS = [(COLOURS[0], "s"), (COLOURS[1], "^"), (COLOURS[1], "v"), (COLOURS[2], 
     "F1",
     quick={"runs": 8, "model_dimension": 1, "layers": 1, "steps": 500, "prompts": 512},
     claims=("fig1-curves", "icl-ols-noiseless"),
+    marks="(a) lines: exact laws; points: simulation; thin lines join points",
 )
 def rules_compared(
     dimension: int = 8,
@@ -114,6 +115,7 @@ def _weight_distances(settings: training.TrainingSettings, seen: np.ndarray, cou
     "F2",
     quick={"columns": ((0.0, 1.0), (0.5, 1.0)), "layers": 1, "steps": 500, "prompts": 1024},
     claims=("mbr-ridge", "fig2-diagonal", "icl-approaches-mbr"),
+    marks="rings: smallest of the column",
 )
 def noise_and_regulariser(
     dimension: int = 8,

@@ -24,6 +24,7 @@ _FAMILY = {
     "F3",
     quick={"dimension": 1, "depths": (1,), "steps": 500, "prompts": 1024},
     claims=("phase-depth", "phase-depth-paper"),
+    marks="dotted: exact distance of each rule from least squares",
 )
 def phases_of_depth(
     dimension: int = 2, depths: Sequence[int] = (1, 2, 4), steps: int = 8000, prompts: int = 4096

@@ -28,6 +28,7 @@ from theory_on_trial.figures.panels import label
         "greedy_rho",
         "order_inversion",
     ),
+    marks="lines: exact; points: the equations stepped through time; colours of (d-f) as in (a-c)",
 )
 def learning_curves(
     depth: int = 5,
@@ -103,6 +104,7 @@ def _stepped(
     "F2",
     quick={"points": 4},
     claims=("exact_time_jepa", "exact_time_mae", "greedy_rho", "greedy_rho-slopes", "depth_cap"),
+    marks="lines: exact; points: quadrature",
 )
 def depth_fan(
     depths: Sequence[int] = (1, 2, 3, 5, 8),

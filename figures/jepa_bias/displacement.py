@@ -26,6 +26,7 @@ from theory_on_trial.figures.panels import label
     "F5",
     quick={"deltas": (0.0, 1e-3), "step": 0.2},
     claims=("displacement", "displacement_law", "saddle_eig", "saddle_eig-growth"),
+    marks="lines: networks, the darker the more misaligned; points: scalar equations",
 )
 def displacement(
     depth: int = 2,
@@ -83,7 +84,12 @@ def displacement(
     return fig
 
 
-@figure("F8", quick={"init": 0.01}, claims=("displacement-itinerary", "permanent_order"))
+@figure(
+    "F8",
+    quick={"init": 0.01},
+    claims=("displacement-itinerary", "permanent_order"),
+    marks="lines: network; ▲ predicted to be learned, ▼ unlearned, △ learned again",
+)
 def itinerary(
     depth: int = 2,
     init: float = 0.002,

@@ -12,7 +12,12 @@ from theory_on_trial.figures.drawing import figure
 from theory_on_trial.figures.panels import label
 
 
-@figure("F3", quick={"depth": 1}, claims=("gen_masking", "gen_masking-order", "gen_temporal", "gen_temporal-order"))
+@figure(
+    "F3",
+    quick={"depth": 1},
+    claims=("gen_masking", "gen_masking-order", "gen_temporal", "gen_temporal-order"),
+    marks="points: networks; lines: scalar equations; dashed: 0.8 of the asymptote; triangles: predicted times",
+)
 def generative_models(
     depth: int = 2,
     init: float = 0.02,

@@ -17,6 +17,7 @@ from theory_on_trial.figures.panels import label
     "F4",
     quick={"points": 4, "cells": 30},
     claims=("order_inversion", "order_inversion-window", "lambda_dominates", "lambda_dominates-limit"),
+    marks="(a) lines: exact; points: simulated; grey: MAE. (b) white: feature 1 starts above its target",
 )
 def order_phase_diagram(
     depths: Sequence[int] = (1, 2, 3, 5, 8),

@@ -14,7 +14,12 @@ from theory_on_trial.figures.drawing import COLOURS, figure
 from theory_on_trial.figures.panels import label
 
 
-@figure("F6", quick={"records": 60}, claims=("sec_simon_traj", "sec_simon_tau", "sec_simon_random"))
+@figure(
+    "F6",
+    quick={"records": 60},
+    claims=("sec_simon_traj", "sec_simon_tau", "sec_simon_random"),
+    marks="(b) lines: exact; points: flow of the matrix; dashed: predicted times",
+)
 def staircases(
     eigenvalues: Sequence[float] = (2.0, 1.2, 0.7, 0.3, 0.1),
     outputs: int = 3,

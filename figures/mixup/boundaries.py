@@ -27,6 +27,7 @@ _LEARNERS = {
     "F4",
     quick={"separabilities": (0.5, 2, 8, 32), "runs": 100},
     claims=("erm_phase_curve", "mixup_expected_minimiser", "mask_expected_minimiser", "mask_limit_inverse_mean"),
+    marks="(b) points: simulation; lines: theory",
 )
 def boundaries(
     n: int = 40,

@@ -31,6 +31,7 @@ _LEARNERS = {
         "sampled_lambda",
         "mask_suboptimal",
     ),
+    marks="bands: from the 10 % to the 90 % quantile of the runs",
 )
 def learning_curves(
     separabilities: Sequence[float] = (0.5, 1, 2, 4, 8),

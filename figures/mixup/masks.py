@@ -24,6 +24,7 @@ _SHAPES = (
     "F7",
     quick={"separabilities": (1, 10, 100), "n": 100, "runs": 20},
     claims=("mask_expected_minimiser", "mask_limit_inverse_mean", "mask_suboptimal", "mask_concentration"),
+    marks="(a, b) lines: theory; points: fits",
 )
 def masking(
     separabilities: Sequence[float] = (0.1, 1, 10, 100, 1000),

@@ -47,6 +47,7 @@ def tail_deficits(
     "F3",
     quick={"cells": (5, 7), "runs": 40, "profile_runs": 40, "profiles": (20, 160)},
     claims=("erm_phase_curve", "erm_phase_curve-simulated"),
+    marks="(a) lines: 1 − cos = ε at finite κ, dashed: in the limit. (b) lines: theory; dotted: end of separability",
 )
 def phase_diagram(
     cells: tuple[int, int] = (9, 20), runs: int = 40, profiles: Sequence[float] = (20, 80, 160), profile_runs: int = 100

@@ -82,6 +82,7 @@ def median_band(values: Float[np.ndarray, "sizes runs"]) -> list[Float[np.ndarra
         "mixup_runs": 150,
     },
     claims=("n_eps_formula", "erm_curse", "erm_log_sample_complexity", "mixup_poly", "exp_vs_poly"),
+    marks="points: simulation; solid: theory; coloured dots: the exponent alone",
 )
 def samples_needed(
     separabilities: Sequence[float] = (10, 20, 40, 80, 160, 320),

@@ -22,6 +22,7 @@ _FLAT = 2000.0  # a at which u* is within .1 % of its limit
     "F6",
     quick={"simulated": (0.5, 4, 32), "simulated_alphas": (0.2, 1, 20), "n": 40, "erm_n": 1000, "runs": 150},
     claims=("scale_limit", "lambda_dependence", "mixup_expected_minimiser", "erm_expected_minimiser"),
+    marks="lines: theory; points: fits; (a) dashed: limits",
 )
 def scales(
     simulated: Sequence[float] = (0.25, 0.5, 1, 2, 4, 8, 16, 64),

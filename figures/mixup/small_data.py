@@ -18,7 +18,11 @@ _LEARNERS = (("erm", "no augmentation", COLOURS[1], "o"), ("mixup", "Mixup", COL
 _MASKS = ("masks", "boxes (CutMix)", COLOURS[3], "D")
 
 
-@figure("F8", quick={"sizes": (20,), "ridges": (1e-5, 1e-2), "runs": 8, "networks": 5, "n_steps": 1000})
+@figure(
+    "F8",
+    quick={"sizes": (20,), "ridges": (1e-5, 1e-2), "runs": 8, "networks": 5, "n_steps": 1000},
+    marks="(a-c) lines: boundaries of trained networks; points: one training set. (d-f) lines join points",
+)
 def small_data(
     sizes: Sequence[int] = (20, 40, 80),
     ridges: Sequence[float] = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1),

@@ -22,6 +22,7 @@ _NO_BOUND = 500.0  # on the logits, of which the softmax still has no zeros
     "F5",
     quick={"class_counts": (2, 3), "draws": 1000},
     claims=("psi_conjugate", "hcons_multiclass", "hcons_sqrt2", "hcons_bounded_fails"),
+    marks="(a) dashed: tanh Λ, from where Ψ is straight. (c) dashed: error regret that costs nothing",
 )
 def consistency(
     bounds: Sequence[float] = (0.5, 1.0, 2.0),

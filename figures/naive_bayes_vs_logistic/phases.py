@@ -17,6 +17,7 @@ from theory_on_trial.figures.replicates import replicates
     "F4",
     quick={"cells": 13, "simulated_sizes": (10, 100, 1000), "runs": 50},
     claims=("nb_exact_law", "nb_sample_exponent", "nb_linear_when_weak", "nb_constant_when_dense"),
+    marks="(a-e) white: samples needed, m*; dashed: its power of n; discs: simulated. (f) lines: exact",
 )
 def phases(
     exponents: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0),

@@ -19,6 +19,7 @@ from theory_on_trial.figures.replicates import replicates
     "F6",
     quick={"sizes": (8, 32, 128, 512), "runs": 25},
     claims=("two_regimes", "small_samples", "asym_nb_error", "nb_correlated_floor", "nb_exact_law"),
+    marks="solid: naive Bayes, infinite data; dashed: Bayes error; (a) dotted: exact law with known variances",
 )
 def regimes(
     correlations: Sequence[float] = (0.0, 0.05, 0.1, 0.2, 0.5, 0.8),

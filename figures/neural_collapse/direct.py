@@ -38,6 +38,7 @@ _LIMITS = (1e-17, 9.0)
         "nc_rate",
         "nc_rate-within",
     ),
+    marks="points: descent; lines: predicted last phase; dotted: where it would stay at the other frame",
 )
 def direct_balanced(
     per_class: int = 100,
@@ -77,7 +78,12 @@ def direct_balanced(
     return drawn
 
 
-@figure("F2", quick={"depths": (3,), "steps": 6000}, claims=("imb_M1", "imb_deep", "nc_rate", "nc_rate-within"))
+@figure(
+    "F2",
+    quick={"depths": (3,), "steps": 6000},
+    claims=("imb_M1", "imb_deep", "nc_rate", "nc_rate-within"),
+    marks="points: descent; lines: predicted last phase; dotted: where it would stay at the orthogonal frame",
+)
 def direct_imbalanced(
     class_sizes: Sequence[int] = (200, 100, 50, 50),
     depths: Sequence[int] = (1, 3, 6),

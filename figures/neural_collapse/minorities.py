@@ -26,6 +26,7 @@ _GEOMETRY = {
     "F6",
     quick={"depths": (1,), "strong_depths": (2,), "steps": 4000, "every": 400, "runs": 3},
     claims=("imb_M1", "imb_M1_minority", "imb_deep", "imb_deep_minority", "feature_lengths", "gd_basin"),
+    marks="lines: theory; points: descent; hollow: from a small start; dotted: size below which classes vanish",
 )
 def minorities(
     class_sizes: Sequence[int] = (500, 500, 400, 400, 300, 300, 200, 200, 100, 100),

@@ -18,7 +18,12 @@ _CORNERS = np.indices((2, 2)).reshape(2, 4).T.astype(float)
 _EXCLUSIVE_OR = np.array([-1, 1, 1, -1])
 
 
-@figure("F1", quick={"tolerances": 11}, claims=("xor-figure1", "bound-tight"))
+@figure(
+    "F1",
+    quick={"tolerances": 11},
+    claims=("xor-figure1", "bound-tight"),
+    marks="(a-d) shaded: predicted +; ring: the corner that is wrong; line: largest margin",
+)
 def exclusive_or(copies: int = 25, tolerances: int = 26) -> Figure:
     """Four linear classifiers are equally good on exclusive or, and any two of them disagree on half of the points.
 

@@ -18,7 +18,12 @@ _NAMES = {
 }  # fmt: skip
 
 
-@figure("F4", quick={"tolerances": TOLERANCES[:6]}, claims=("compas-table",))
+@figure(
+    "F4",
+    quick={"tolerances": TOLERANCES[:6]},
+    claims=("compas-table",),
+    marks="(b) points: exact ambiguity; lines: flip bounds",
+)
 def groups(
     target: Target = "arrest",
     epsilon: float = 0.01,

@@ -16,7 +16,10 @@ from theory_on_trial.figures.panels import label, points_with_intervals
 
 
 @figure(
-    "F5", quick={"n_points": 40, "runs": 10}, claims=("parity", "order", "steps", "discrepancy-bound", "cover-count")
+    "F5",
+    quick={"n_points": 40, "runs": 10},
+    claims=("parity", "order", "steps", "discrepancy-bound", "cover-count"),
+    marks="(a) frame: bounds for any classifier whatsoever",
 )
 def rashomon(n_points: int = 60, dim: int = 2, noise: float = 0.25, runs: int = 40, shown: int = 16) -> Figure:
     """The set of good models, drawn whole: error against disagreement with the best, for every linear classifier.

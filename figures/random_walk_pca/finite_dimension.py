@@ -18,6 +18,7 @@ from theory_on_trial.figures.replicates import replicates
     "F10",
     quick={"runs": 500, "lengths": (10, 100, 1000), "dims": (30, 100, 300), "swept_runs": 100},
     claims=("sim_evr",),
+    marks="(b, c) points: simulation; lines: first order; (b) band, bars: one standard deviation of each",
 )
 def finite_dimension(
     n_points: int = 100,

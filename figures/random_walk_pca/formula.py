@@ -19,6 +19,7 @@ from theory_on_trial.figures.replicates import replicates
     "F9",
     quick={"n_points": 100, "dim": 2000, "runs": 6, "cells": 15},
     claims=("ou_circulant_limit", "ou_exact", "momentum_long_memory"),
+    marks="(a) discs: simulated, in the background's colours. (c) lines: exact; points: simulated",
 )
 def circulant_formula(
     n_points: int = 200,

@@ -20,7 +20,12 @@ from theory_on_trial.figures.replicates import replicates
 _MARKERS = ("o", "s", "^", "D")
 
 
-@figure("F6", quick={"runs": 4, "n_steps": 1000, "window": 250}, claims=("nn_walk_with_drift", "drift_mixing"))
+@figure(
+    "F6",
+    quick={"runs": 4, "n_steps": 1000, "window": 250},
+    claims=("nn_walk_with_drift", "drift_mixing"),
+    marks="(a) coloured lines: walk with drift. (b) dots: one run; lines: cosines of the walk",
+)
 def linear_regression(
     runs: int = 10, n_steps: int = 2000, window: int = 500, batch: int = 32, learning_rate: float = 0.02
 ) -> Figure:
@@ -75,6 +80,7 @@ def linear_regression(
     "F7",
     quick={"runs": 4, "n_steps": 600, "window": 150, "target_dim": 500},
     claims=("nn_walk_with_drift", "jl_projection-bias"),
+    marks="open: after a random projection; dots: one run; thin lines: cosines of the walk",
 )
 def neural_networks(
     runs: int = 5,

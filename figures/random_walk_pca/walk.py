@@ -51,7 +51,12 @@ def lissajous(n_points: int = 1000, dim: int = 10_000, runs: int = 20) -> Figure
     return drawn
 
 
-@figure("F2", quick=_SMALL, claims=("exact_spectrum", "evr_limit", "sim_evr", "sim_evr_large"))
+@figure(
+    "F2",
+    quick=_SMALL,
+    claims=("exact_spectrum", "evr_limit", "sim_evr", "sim_evr_large"),
+    marks="(b) line: first order in 1/d",
+)
 def spectrum(n_points: int = 1000, dim: int = 10_000, runs: int = 20) -> Figure:
     """The explained variance ratios of a walk fall as k⁻², with 61 % in the first component at every length.
 
@@ -89,6 +94,7 @@ def spectrum(n_points: int = 1000, dim: int = 10_000, runs: int = 20) -> Figure:
     "F3",
     quick={**_SMALL, "sweep_runs": 10},
     claims=("momentum_spectrum", "momentum_long_memory", "momentum_concentrates"),
+    marks="points: simulation; lines: exact; (a) bands: circulant formula, triangles: its corner; (b) dotted: limits",
 )
 def momentum(
     n_points: int = 1000,

@@ -6,6 +6,7 @@ import json
 import pkgutil
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -54,6 +55,7 @@ class Figure:
         draw: the function; its parameters are the settings, with the published ones as defaults.
         quick: settings of the reduced version (`--quick`).
         claims: names of the paper's claims that decide what the figure shows, e.g. "sim_evr".
+        marks: what stands for what, written below the panels where a legend does not name every mark.
     """
 
     paper: str
@@ -61,6 +63,7 @@ class Figure:
     draw: Callable[..., "MatplotlibFigure"]
     quick: dict[str, Any]
     claims: tuple[str, ...] = ()
+    marks: str = ""
 
     @property
     def file_name(self) -> str:
@@ -92,6 +95,9 @@ class Figure:
         picture, second, caption = paths = [folder / f"{self.file_name}.{suffix}" for suffix in suffixes]
         with style():
             drawn = self.draw(**settings)
+            if self.marks:
+                wide = int(17 * drawn.get_figwidth())
+                drawn.supxlabel(textwrap.fill(self.marks, wide), fontsize=7.5)
             overlaps = collisions(drawn)
             drawn.savefig(picture, dpi=_SMALL if small else None)
             if small:
@@ -124,13 +130,13 @@ def style() -> Any:
 
 
 def figure(
-    name: str, *, quick: dict[str, Any] | None = None, claims: tuple[str, ...] = ()
+    name: str, *, quick: dict[str, Any] | None = None, claims: tuple[str, ...] = (), marks: str = ""
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a drawing function as figure `name` of the paper its module is named after, in `figures` or a check.
 
     `quick` overrides its settings for the reduced version; `claims` names the claims of that paper which decide what
-    it shows. Raises `ValueError` for a missing caption (docstring), a setting without a default, or a quick setting
-    that it does not have.
+    it shows; `marks` says in a line below the panels what no legend names. Raises `ValueError` for a missing caption
+    (docstring), a setting without a default, or a quick setting that it does not have.
     """
     reduced = quick or {}
 
@@ -141,7 +147,7 @@ def figure(
         if any(p.default is inspect.Parameter.empty for p in parameters.values()) or set(reduced) - set(parameters):
             raise ValueError(f"figure {name}: every setting needs a default, and quick settings must be among them")
         paper = _paper(draw)
-        _REGISTERED[f"{paper}.{name}"] = Figure(paper, name, draw, reduced, claims)
+        _REGISTERED[f"{paper}.{name}"] = Figure(paper, name, draw, reduced, claims, marks)
         return draw
 
     return register
