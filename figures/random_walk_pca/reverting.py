@@ -19,7 +19,7 @@ from theory_on_trial.figures.replicates import replicates
     "F4",
     quick={"n_points": 200, "dim": 2000, "runs": 4},
     claims=("ou_exact", "ou_crossover", "ou_sine_not_cosine", "ou_trapping", "ou_not_mean_reverting"),
-    marks="(a, c) points: simulation; lines: exact; dotted: limits; bands: formula. (d, e) colour: one run; dotted: cosines",
+    marks="(a, c) points: simulation; lines: exact; dotted: limits; bands: formula. (d, e) colour: one run",
 )
 def ornstein_uhlenbeck(
     n_points: int = 1000,
