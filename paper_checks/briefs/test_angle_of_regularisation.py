@@ -1,13 +1,13 @@
 """Tanay & Griffin 2018, "A New Angle on L2 Regularization", arXiv 1806.11186.
 
-For whoever tunes the weight decay of a linear classifier: which direction waits at each end, not always delta.
+For whoever tunes the weight decay of a linear classifier: which direction waits at each end, not always δ.
 
-Two classes have n_+ and n_- points, n in all; delta is the difference of the means, S the within-class scatter
-divided by n, with eigenpairs s_i, u_i, and p_i = (u_i delta)^2 / |delta|^2; m_k = sum of p_i (s_i + lambda)^-k. Ridge
-minimises mean (y - w x - b)^2 + lambda |w|^2, the hinge classifier mean (1 - y (w x + b))_+ + lambda |w|^2, b free.
+Two classes have n_+ and n_- points, n in all; δ is the difference of the means, S the within-class scatter
+divided by n, with eigenpairs s_i, u_i, and p_i = (u_i δ)^2 / |δ|^2; m_k = sum of p_i (s_i + λ)^-k. Ridge
+minimises mean (y - w x - b)^2 + λ |w|^2, the hinge classifier mean (1 - y (w x + b))_+ + λ |w|^2, b free.
 
 Read: the abstract ("this angle depends on the level of L2 regularization used"). Derived here: all claims.
-Not claimed: the direction at lambda_0 itself, and of a constant classifier (u = 0).
+Not claimed: the direction at λ_0 itself, and of a constant classifier (u = 0).
 Topic: learning.
 """
 
@@ -25,7 +25,7 @@ Class = Annotated[int, Interval(2, 30, why="one point has no scatter; of more, p
 More = Annotated[int, Interval(1, 30, why="by how much one class is larger; of more, programs are slow")]
 Dim = Annotated[int, Interval(2, 6, why="on a line there is no angle; of more, programs are slow")]
 Penalty = Annotated[float, Interval(1e-3, 100, why="in squared units of the data; beyond, the angle is 0 to rounding")]
-Above = Annotated[float, Interval(1.01, 20, why="lambda as a multiple of where the law begins")]
+Above = Annotated[float, Interval(1.01, 20, why="λ as a multiple of where the law begins")]
 
 
 def points_of_classes(generator, positives, negatives, dim):
@@ -37,7 +37,7 @@ def points_of_classes(generator, positives, negatives, dim):
 
 
 def difference_of_means(points, labels):
-    """The vector delta."""
+    """The vector δ."""
     return points[labels > 0].mean(axis=0) - points[labels < 0].mean(axis=0)
 
 
@@ -54,7 +54,7 @@ def box_program(quadratic, linear, row, total, most):
 
 @observed
 def ridge_angle(points, labels, penalty):
-    """Cosine of w and delta from the normal equations of the data, and d log cos / d lambda by a complex step."""
+    """Cosine of w and δ from the normal equations of the data, and d log cos / d λ by a complex step."""
     centred, delta = points - points.mean(axis=0), difference_of_means(points, labels)
     decay = len(labels) * (penalty + 1e-30j) * np.eye(len(delta))
     w = np.linalg.solve(centred.T @ centred + decay, centred.T @ labels)
@@ -64,7 +64,7 @@ def ridge_angle(points, labels, penalty):
 
 @observed
 def sines(spectra, deltas, penalty):
-    """Sines of the angles between delta and (S + lambda)^-1 delta, S diagonal, from what is left after projection."""
+    """Sines of the angles between δ and (S + λ)^-1 δ, S diagonal, from what is left after projection."""
     w, along = deltas / (spectra + penalty), deltas / np.linalg.norm(deltas, axis=1, keepdims=True)
     return np.linalg.norm(w - np.sum(w * along, axis=1, keepdims=True) * along, axis=1) / np.linalg.norm(w, axis=1)
 
@@ -84,7 +84,7 @@ def hinge_classifier(points, labels, penalty):
 
 @predicted
 def moments(points, labels, penalty):
-    """The cosine m_1 / sqrt(m_2), and d log cos / d lambda = m_3 / m_2 - m_2 / m_1, which is not negative."""
+    """The cosine m_1 / sqrt(m_2), and d log cos / d λ = m_3 / m_2 - m_2 / m_1, which is not negative."""
     delta, means = difference_of_means(points, labels), [points[labels == sign].mean(axis=0) for sign in (1, -1)]
     within = points - np.where(labels[:, None] > 0, *means)
     values, vectors = np.linalg.eigh(within.T @ within / len(labels))
@@ -95,21 +95,21 @@ def moments(points, labels, penalty):
 
 @predicted
 def largest_sines(spectra, penalty):
-    """(kappa - 1) / (kappa + 1), kappa = (s_max + lambda) / (s_min + lambda)."""
+    """(κ - 1) / (κ + 1), κ = (s_max + λ) / (s_min + λ)."""
     kappa = (spectra.max(axis=1) + penalty) / (spectra.min(axis=1) + penalty)
     return (kappa - 1) / (kappa + 1)
 
 
 @predicted
 def balanced_threshold(points, labels):
-    """lambda_0 = (max of delta x over + less min of delta x over -) / 8."""
+    """λ_0 = (max of δ x over + less min of δ x over -) / 8."""
     along = points @ difference_of_means(points, labels)
     return (along[labels > 0].max() - along[labels < 0].min()) / 8
 
 
 @predicted
 def reduced_hull(points, labels):
-    """u, the shortest vector from the mean of - to the hull of + with weights up to 1 / n_-, and lambda_1."""
+    """u, the shortest vector from the mean of - to the hull of + with weights up to 1 / n_-, and λ_1."""
     positives, negatives = points[labels > 0], points[labels < 0]
     shifted, few, ones = positives - negatives.mean(axis=0), len(negatives), np.ones(len(positives))
     weights = box_program(shifted @ shifted.T, 0 * ones, ones, 1.0, 1 / few)
@@ -120,13 +120,13 @@ def reduced_hull(points, labels):
 
 @predicted
 def hinge_value(direction, penalty, few, count):
-    """2 n_- / n - n_-^2 |u|^2 / (4 lambda n^2), where w = n_- u / (2 lambda n)."""
+    """2 n_- / n - n_-^2 |u|^2 / (4 λ n^2), where w = n_- u / (2 λ n)."""
     return 2 * few / count - few**2 * (direction @ direction) / (4 * penalty * count**2)
 
 
-@claim(ours("derived: w is along (S + lambda)^-1 delta"), kind="identity", cases=[(30, 20, 5, 1.0), (2, 2, 2, 1e-3)])
+@claim(ours("derived: w is along (S + λ)^-1 δ"), kind="identity", cases=[(30, 20, 5, 1.0), (2, 2, 2, 1e-3)])
 def test_angle(trial, positives: Class, negatives: Class, dim: Dim, penalty: Penalty):
-    """Ridge has cos(w, delta) = m_1 / sqrt(m_2), and d log cos / d lambda = m_3/m_2 - m_2/m_1 is never negative."""
+    """Ridge has cos(w, δ) = m_1 / sqrt(m_2), and d log cos / d λ = m_3/m_2 - m_2/m_1 is never negative."""
     points, labels = points_of_classes(trial.generator("points"), positives, negatives, dim)
     measured, expected = ridge_angle(points, labels, penalty), moments(points, labels, penalty)
     wrong = {"scatter not divided by n": moments(points, labels, penalty / len(labels))}
@@ -136,14 +136,14 @@ def test_angle(trial, positives: Class, negatives: Class, dim: Dim, penalty: Pen
 
 @claim(ours("derived: Kantorovich's inequality"), kind="bound", cases=[(5, 1.0), (2, 1e-3)])
 def test_floor(trial, dim: Dim, penalty: Penalty):
-    """For ridge cos >= 2 sqrt(kappa) / (1 + kappa), that is sin <= (kappa - 1) / (kappa + 1): attained."""
+    """For ridge cos >= 2 sqrt(κ) / (1 + κ), that is sin <= (κ - 1) / (κ + 1): attained."""
     generator = trial.generator("spectra")
     spectra, deltas = np.sort(generator.uniform(0.2, 5, (100, dim))), generator.normal(size=(100, dim))
     deltas[0] = np.sqrt(spectra[0] + penalty) * (np.arange(dim) % (dim - 1) == 0)  # the case of equality
     bounds, twice = largest_sines(spectra, penalty), largest_sines(spectra, 2 * penalty)
     measured, options = sines(spectra, deltas, penalty), {"ops": 10 * dim, "scale": 10.0}
-    trial.bound(measured, bounds, found_by="draws", independent=99, controls={"2 lambda": twice}, **options)
-    trial.identity(measured[0], bounds[0], controls={"2 lambda": twice[0]}, **options)
+    trial.bound(measured, bounds, found_by="draws", independent=99, controls={"2 λ": twice}, **options)
+    trial.identity(measured[0], bounds[0], controls={"2 λ": twice[0]}, **options)
 
 
 def judge_hinge(trial, points, labels, penalty, start, direction, wrong):
@@ -160,15 +160,15 @@ def judge_hinge(trial, points, labels, penalty, start, direction, wrong):
 
 @claim(ours("derived: every dual variable is at its limit"), kind="optimality", cases=[(20, 5, 1.01), (2, 2, 20.0)])
 def test_hinge_balanced(trial, negatives: Class, dim: Dim, above: Above):
-    """With classes of one size w = delta / (4 lambda) from lambda_0 = (max over + - min over - of delta x) / 8 on."""
+    """With classes of one size w = δ / (4 λ) from λ_0 = (max over + - min over - of δ x) / 8 on."""
     points, labels = points_of_classes(trial.generator("points"), negatives, negatives, dim)
     delta, start = difference_of_means(points, labels), balanced_threshold(points, labels)
-    judge_hinge(trial, points, labels, above * start, start, delta, {"delta / (2 lambda)": 2 * delta})
+    judge_hinge(trial, points, labels, above * start, start, delta, {"δ / (2 λ)": 2 * delta})
 
 
 @claim(ours("derived: the dual, - at its limit"), kind="optimality", cases=[(10, 10, 5, 1.01), (2, 1, 2, 20.0)])
 def test_hinge_unbalanced(trial, negatives: Class, more: More, dim: Dim, above: Above):
-    """With m points - and more +, w = m u / (2 lambda n) from lambda_1 on: towards a hull, and not along delta."""
+    """With m points - and more +, w = m u / (2 λ n) from λ_1 on: towards a hull, and not along δ."""
     points, labels = points_of_classes(trial.generator("points"), negatives + more, negatives, dim)
     (u, start), wrong = reduced_hull(points, labels), {"delta": difference_of_means(points, labels)}
     judge_hinge(trial, points, labels, above * start, start, u, wrong)
@@ -178,7 +178,7 @@ def test_hinge_unbalanced(trial, negatives: Class, more: More, dim: Dim, above: 
 def turning_angles(positives: int = 20, dim: int = 5):
     """Weight decay turns a classifier to the difference of the means, but not a hinge classifier of unequal classes.
 
-    20 points against 20 or 10. Lines: theory, of the hinge from lambda_0 or lambda_1 on. Points: dual programs.
+    20 points against 20 or 10. Lines: theory, of the hinge from λ_0 or λ_1 on. Points: dual programs.
     """
     penalties, lines, found = np.geomspace(0.01, 10, 25), {}, {}
     for negatives in (20, 10):

@@ -8,7 +8,7 @@ space into 2^k cells. The query's sketch holds in each cell the SUM of its vecto
 vectors; an empty cell of the document is filled with the mean of its vectors at the least Hamming distance. F is the
 inner product of both sketches divided by |Q|. There is one repetition and no inner projection.
 
-Read: the abstract ("high-quality epsilon-approximations"). Derived here: all claims; that F is one-sided shows that an
+Read: the abstract ("high-quality ε-approximations"). Derived here: all claims; that F is one-sided shows that an
 error above can come from the projection only. Not claimed: the rule for ties of the released code, which may take the
 first vector, and a bound for more than two documents, where a union bound says nothing.
 Topic: linear algebra for learning.
@@ -80,7 +80,7 @@ def chance_of_nearer(near, far, between, bits):
 
 @predicted
 def chance_of_one_cell(angle, bits):
-    """(1 - t / pi)^k."""
+    """(1 - t / π)^k."""
     return (1 - angle / np.pi) ** bits
 
 
@@ -93,7 +93,7 @@ def by_hamming_distance(queries, documents, planes):
     return np.mean(np.sum(nearest * (queries @ documents.T), axis=2) / nearest.sum(axis=2), axis=1)
 
 
-@claim(abstract("high-quality epsilon-approximations"), kind="bound", cases=[(8, 12, 8, 4), (1, 2, 2, 1)])
+@claim(abstract("high-quality ε-approximations"), kind="bound", cases=[(8, 12, 8, 4), (1, 2, 2, 1)])
 def test_never_above(trial, queries: Queries, documents: Documents, dim: Dim, bits: Bits):
     """F is at most NCh for every draw of hyperplanes, and equals it for one document."""
     generator = trial.generator("vectors")
@@ -118,7 +118,7 @@ def test_two_documents(trial, near: Near, far: Far, turn: Turn, bits: Bits):
 
 @claim(ours("derived: all k bits must agree"), kind="identity", cases=[(0.6, 4), (1.0, 1), (0.1, 5)])
 def test_cost_of_no_fill(trial, angle: Angle, bits: Bits):
-    """With one document and empty cells left empty, E F = <q, p> (1 - t / pi)^k."""
+    """With one document and empty cells left empty, E F = <q, p> (1 - t / π)^k."""
     expected, wrong = chance_of_one_cell(angle, bits), {"one bit more": chance_of_one_cell(angle, bits + 1)}
     draw = partial(sampled_shares, vectors=on_the_sphere(angle, 0, 0)[0][:2], bits=bits, fill=False)  # 1 %: 10^6 draws
     trial.mean(sampler=draw, predict=expected, law=Bernoulli(), margin=0.015 * expected, controls=wrong, most=2**21)

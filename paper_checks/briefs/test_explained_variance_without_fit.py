@@ -5,7 +5,7 @@ answers without a fit, and its exact variance says how far to trust it.
 
 Samples (x_i, y_i), i = 1..n, are independent with one law on R^d x R, no intercept; g = E[y x], A = E[y^2 x x'],
 S = E[x x'], and X, y stack the samples. T = (|X'y|^2 - sum of y_i^2 |x_i|^2) / (n (n - 1)) costs n d operations. In the
-Gaussian case x has covariance I and y = <x, beta> + noise of variance v; b = |beta|^2 is the explained variance.
+Gaussian case x has covariance I and y = <x, β> + noise of variance v; b = |β|^2 is the explained variance.
 
 Read: the abstract ("linear time and space"); Kong & Valiant, arXiv 1805.01626, recalled. Derived here: the exact
 variance (Hoeffding's decomposition) and the proof by paths, which meet each sample once. Not claimed: that T is
@@ -37,7 +37,7 @@ def four_points(generator, dim):
 
 
 def gaussian_nodes(dim, signal, noise):
-    """A law on 3 * 2^dim points, beta along x_1, with g and A of the Gaussian case, and so its mean and variance."""
+    """A law on 3 * 2^dim points, β along x_1, with g and A of the Gaussian case, and so its mean and variance."""
     grid = np.array(list(product([-np.sqrt(3), 0, np.sqrt(3)], *[[-1, 1]] * dim)))
     values = np.sqrt(signal) * grid[:, 0] + np.sqrt(noise) * grid[:, dim]
     return grid[:, :dim], values, np.where(grid[:, 0] == 0, 2 / 3, 1 / 6) / 2**dim

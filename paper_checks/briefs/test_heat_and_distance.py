@@ -2,12 +2,12 @@
 
 For one who reads distances off a diffusion: which time to take, and which correction, on a manifold and on a graph.
 
-h_t is the kernel of exp(t Laplacian), with generator Delta and not Delta / 2, so that -4 t log h_t tends to the squared
-distance d^2 as t -> 0 on a manifold. The circle has length 2 pi, S^3 is the unit sphere of R^4, and of a graph with
+h_t is the kernel of exp(t Laplacian), with generator Δ and not Δ / 2, so that -4 t log h_t tends to the squared
+distance d^2 as t -> 0 on a manifold. The circle has length 2 π, S^3 is the unit sphere of R^4, and of a graph with
 weights w the generator is -L, L = degrees - weights. The chain has spacing h and rates 1 / h^2; p is its kernel.
 
 Read: the abstract ("explicitly connecting heat diffusion to manifold distances"). Derived here: circle and sphere by
-summing over all geodesics (the images d + 2 pi k), the graph by the first power of L that reaches, the chain by
+summing over all geodesics (the images d + 2 π k), the graph by the first power of L that reaches, the chain by
 Debye's asymptotics of Bessel functions. Not claimed: other manifolds, where further terms of order t appear.
 Topic: linear algebra for learning.
 """
@@ -47,7 +47,7 @@ def heat_logarithm(manifold, distance, time):
 
 @predicted
 def sum_over_geodesics(manifold, time, most=8, curved=True):
-    """-4 t log of a sum over the geodesics d + 2 pi k, |k| <= most; on S^3 weights change sign behind the antipode."""
+    """-4 t log of a sum over the geodesics d + 2 π k, |k| <= most; on S^3 weights change sign behind the antipode."""
     images, dimension = np.add.outer(DISTANCES, 2 * np.pi * np.arange(-most, most + 1)), 1
     weights, curvature = np.ones_like(images), 0.0
     if manifold == "sphere":
@@ -68,7 +68,7 @@ def grid_kernel(weights, time):
 
 @observed
 def chain_logarithm(slope, steps):
-    """-4 t log(p / h) - 2 t log(4 pi t) at distance 1 on the chain of spacing 1 / steps, and t, which is h / (2 u)."""
+    """-4 t log(p / h) - 2 t log(4 π t) at distance 1 on the chain of spacing 1 / steps, and t, which is h / (2 u)."""
     time = 1 / (2 * slope * steps)
     kernel = ive(steps, 2 * time * steps**2) * steps
     return -4 * time * np.log(kernel) - 2 * time * np.log(4 * np.pi * time), time
@@ -96,15 +96,15 @@ def grid(generator, side):
 
 @claim(abstract("explicitly connecting heat diffusion to manifold distances"), kind="identity", cases=[0.1, 0.02, 1.0])
 def test_circle(trial, time: Time):
-    """On the circle -4t log h_t - 2t log(4 pi t) = d^2 - 4t log sum_k exp(-((d + 2 pi k)^2 - d^2) / 4t)."""
+    """On the circle -4t log h_t - 2t log(4 π t) = d^2 - 4t log sum_k exp(-((d + 2 π k)^2 - d^2) / 4t)."""
     measured, expected = [heat_logarithm("circle", d, time) for d in DISTANCES], sum_over_geodesics("circle", time)
-    wrong = {"one geodesic": sum_over_geodesics("circle", time, most=0), "generator Delta / 2": 2 * expected}
+    wrong = {"one geodesic": sum_over_geodesics("circle", time, most=0), "generator Δ / 2": 2 * expected}
     trial.identity(measured, expected, ops=100, scale=np.pi**2, controls=wrong)
 
 
 @claim(ours("derived: images on S^3"), kind="identity", cases=[0.1, 0.02, 1.0])
 def test_sphere(trial, time: Time):
-    """On S^3 curvature adds 4t^2 + 4t log(d / sin d), images have weights 1 + 2 pi k / d; antipodes cost t log 1/t."""
+    """On S^3 curvature adds 4t^2 + 4t log(d / sin d), images have weights 1 + 2 π k / d; antipodes cost t log 1/t."""
     measured, expected = [heat_logarithm("sphere", d, time) for d in DISTANCES], sum_over_geodesics("sphere", time)
     short, flat = (sum_over_geodesics("sphere", time, *option) for option in ((0,), (8, False)))
     wrong = {"one geodesic": short, "as if flat": flat}
@@ -137,7 +137,7 @@ def test_chain(trial, slope: Slope):
 def heat_against_time(distance: float = 1.3, spacing: float = 0.1):
     """On a chain heat forgets the distance d at times below d times the spacing, on the circle it never does.
 
-    -4t log h_t - 2t log(4 pi t) at distance 1.3 on the circle and on a chain of spacing .1. Lines: the squared
+    -4t log h_t - 2t log(4 π t) at distance 1.3 on the circle and on a chain of spacing .1. Lines: the squared
     distance, and the chain's law to the order of t. Points: spectral sums and Bessel functions.
     """
     times, wide, early = np.geomspace(0.02, 0.5, 9), np.geomspace(0.003, 0.5, 200), np.geomspace(0.003, 0.5, 12)

@@ -4,11 +4,11 @@ For whoever swaps cross entropy for Poly-1 or for a truncated series: what happe
 probabilities.
 
 P is the softmax probability of the label, Q = 1 - P. L_J is the sum of Q^j / j, j = 1..J; the focal loss with exponent
-gamma is -Q^gamma log P; Poly-1 is -log P + epsilon Q. K is the number of classes, and p the true posterior.
+γ is -Q^γ log P; Poly-1 is -log P + ε Q. K is the number of classes, and p the true posterior.
 
 Read: the abstract ("naturally subsuming" cross entropy and focal loss "as special cases"). Derived here: all else.
-Poly-1 is convex on the simplex for every epsilon, so that a stationary point is the minimiser. Not claimed: the order
-of the probabilities and the inverse below epsilon = -1.
+Poly-1 is convex on the simplex for every ε, so that a stationary point is the minimiser. Not claimed: the order
+of the probabilities and the inverse below ε = -1.
 
 Topic: learning.
 """
@@ -39,7 +39,7 @@ def softmax(logits):
 
 
 def poly1(probability, epsilon):
-    """-log P + epsilon (1 - P)."""
+    """-log P + ε (1 - P)."""
     return -np.log(probability) + epsilon * (1 - probability)
 
 
@@ -88,7 +88,7 @@ def best_probability(epsilon):
 
 @predicted
 def focal(gamma):
-    """-Q^gamma log P."""
+    """-Q^γ log P."""
     return -((1 - PROBABILITIES) ** gamma) * np.log(PROBABILITIES)
 
 
@@ -108,7 +108,7 @@ def share_of_cross_entropy(probabilities, label, power):
 
 @predicted
 def sharpened(posterior, epsilon):
-    """q_k = p_k / (mu - epsilon p_k), with mu such that the q_k sum to one."""
+    """q_k = p_k / (μ - ε p_k), with μ such that the q_k sum to one."""
     least = np.max(epsilon * posterior)
     mu = brentq(lambda m: np.sum(posterior / (m - epsilon * posterior)) - 1, least + 1e-9, least + 1.01, xtol=1e-15)
     return posterior / (mu - epsilon * posterior)
@@ -116,23 +116,23 @@ def sharpened(posterior, epsilon):
 
 @predicted
 def corrected(probabilities, epsilon):
-    """The posterior: q_k / (1 + epsilon q_k), normalised."""
+    """The posterior: q_k / (1 + ε q_k), normalised."""
     weights = probabilities / (1 + epsilon * probabilities)
     return weights / weights.sum()
 
 
 @predicted
 def least_of_poly1(epsilon):
-    """1 for epsilon >= -1, else -1 / epsilon."""
+    """1 for ε >= -1, else -1 / ε."""
     return 1.0 if epsilon >= -1 else -1 / epsilon
 
 
 @claim(abstract("naturally subsuming"), kind="identity", cases=[(3, 2.0), (1, 0.1), (60, 5.0)])
 def test_series(trial, terms: Terms, focus: Focus):
-    """The focal loss is the sum of Q^(j + gamma) / j, and the tail of -log P after J terms lies between two bounds."""
+    """The focal loss is the sum of Q^(j + γ) / j, and the tail of -log P after J terms lies between two bounds."""
     tail, (lower, upper) = tail_by_quadrature(terms), tail_bounds(terms)
     summed = (1 - PROBABILITIES) ** focus * (truncated(PROBABILITIES, terms) + tail)
-    wrong = {"powers not shifted": focal(0), "exponent 2 gamma": focal(2 * focus)}
+    wrong = {"powers not shifted": focal(0), "exponent 2 γ": focal(2 * focus)}
     trial.identity(summed, focal(focus), ops=1000, controls=wrong)
     first = upper * PROBABILITIES
     trial.bound(tail, upper, found_by="grid", ops=100, controls={"first term": first})
@@ -153,21 +153,21 @@ def test_gradient(trial, classes: Classes, terms: Early):
 
 @claim(ours("derived: the stationary point on the simplex"), kind="optimality", cases=[(3, 2.0), (2, -1.0), (8, 8.0)])
 def test_poly1_calibration(trial, classes: Classes, epsilon: Epsilon):
-    """Poly-1 is least at q_k = p_k / (mu - epsilon p_k), from which q_k / (1 + epsilon q_k), normalised, recovers p."""
-    trial.require(abs(epsilon) >= 0.1, "epsilon must be .1 off 0, where Poly-1 is cross entropy and q = p")
+    """Poly-1 is least at q_k = p_k / (μ - ε p_k), from which q_k / (1 + ε q_k), normalised, recovers p."""
+    trial.require(abs(epsilon) >= 0.1, "ε must be .1 off 0, where Poly-1 is cross entropy and q = p")
     weights = 1 + np.arange(classes) + trial.generator("posterior").uniform(0, 0.5, classes)
     posterior = weights / weights.sum()
     measured, slope = minimiser(posterior, epsilon)
     error = 100 * slope + 1e-13  # a curvature of .01 or more
-    wrong = {"q = p": posterior, "sign of epsilon": sharpened(posterior, -epsilon)}
+    wrong = {"q = p": posterior, "sign of ε": sharpened(posterior, -epsilon)}
     trial.value(measured, sharpened(posterior, epsilon), error=error, margin=1e-5, controls=wrong)
     recovered, wrong = corrected(measured, epsilon), {"no correction": measured}
     trial.value(posterior, recovered, error=10 * error, margin=1e-4, controls=wrong)
 
 
-@claim(ours("derived: the slope is -1 / P - epsilon"), kind="identity", cases=[(-2.0, -1.0), (-8.0, 8.0), (-1.05, 0.0)])
+@claim(ours("derived: the slope is -1 / P - ε"), kind="identity", cases=[(-2.0, -1.0), (-8.0, 8.0), (-1.05, 0.0)])
 def test_monotone(trial, below: Below, above: Above):
-    """Poly-1 falls in P up to 1 if epsilon >= -1, and is least at -1 / epsilon otherwise."""
+    """Poly-1 falls in P up to 1 if ε >= -1, and is least at -1 / ε otherwise."""
     measured, expected = (
         [least(epsilon) for epsilon in (below, above)] for least in (best_probability, least_of_poly1)
     )
@@ -176,7 +176,7 @@ def test_monotone(trial, below: Below, above: Above):
 
 @figure("F1", claims=("poly1_calibration",))
 def reliability(epsilons: tuple[float, ...] = (-1.0, 1.0, 2.0, 5.0)):
-    """A network trained on Poly-1 is overconfident for positive epsilon and too cautious for negative epsilon.
+    """A network trained on Poly-1 is overconfident for positive ε and too cautious for negative ε.
 
     Two classes: fitted probability against the true posterior. Lines: the theory. Points: minimisers found by search
     over logits. Dotted: a calibrated network.

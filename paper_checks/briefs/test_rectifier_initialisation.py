@@ -3,7 +3,7 @@
 For whoever picks scale, width and depth of an unnormalised network: the mean of its activations says "stable", their
 law says how often they are not.
 
-The layers are h_0 = x, h_l = phi(W_l h_(l-1)) without biases, phi(t) = t above 0 and a t below; W_l is n_l x n_(l-1)
+The layers are h_0 = x, h_l = φ(W_l h_(l-1)) without biases, φ(t) = t above 0 and a t below; W_l is n_l x n_(l-1)
 with independent entries of mean 0 and variance s_l. He's choice is s_l = 2 / ((1 + a^2) n_(l-1)), Xavier's 1 / n_(l-1).
 |.| is the length, and c = 6 (1 + a^4) / (1 + a^2)^2, so that c = 6 for ReLU and 3 without a kink.
 
@@ -35,7 +35,7 @@ MOST_WEIGHTS = "inputs * first + first * second must be at most 10: all 3^weight
 
 
 def rectified(t, a):
-    """The activation phi."""
+    """The activation φ."""
     return np.where(t > 0, t, a * t)
 
 
@@ -118,11 +118,11 @@ def mean_gradient(widths, variances, a):
 
 @predicted
 def gradient_of_sum(widths, variances, a):
-    """One layer, v = (1, .., 1): besides, s (1 - a)^2 n_1 (n_1 - 1) / (2 pi)."""
+    """One layer, v = (1, .., 1): besides, s (1 - a)^2 n_1 (n_1 - 1) / (2 π)."""
     return mean_gradient(widths, variances, a) + variances[0] * (1 - a) ** 2 * widths[1] * (widths[1] - 1) / (2 * np.pi)
 
 
-@claim(ours("derived: phi(z)^2 + phi(-z)^2 = (1 + a^2) z^2"), kind="identity", cases=[(2, 2, 2, 0.0), (1, 3, 2, -0.4)])
+@claim(ours("derived: φ(z)^2 + φ(-z)^2 = (1 + a^2) z^2"), kind="identity", cases=[(2, 2, 2, 0.0), (1, 3, 2, -0.4)])
 def test_second_moment(trial, inputs: Few, first: Few, second: Few, slope: Slope):
     """E|h_L|^2 = |x|^2 times the product of s_l n_l (1 + a^2) / 2, for weights of any symmetric law."""
     trial.require(inputs * first + first * second <= 10, MOST_WEIGHTS)
@@ -133,7 +133,7 @@ def test_second_moment(trial, inputs: Few, first: Few, second: Few, slope: Slope
     trial.identity(measured, expected, ops=1000, controls=wrong)
 
 
-@claim(ours("derived: E phi(z)^4 = 3 (1 + a^4) / 2"), kind="identity", cases=[(2, 2, 2, 0.0), (1, 3, 2, -0.4)])
+@claim(ours("derived: E φ(z)^4 = 3 (1 + a^4) / 2"), kind="identity", cases=[(2, 2, 2, 0.0), (1, 3, 2, -0.4)])
 def test_fluctuations(trial, inputs: Few, first: Few, second: Few, slope: Slope):
     """E|h_L|^4 / (E|h_L|^2)^2 is the product of 1 + (c - 1) / n_l: 1 + 5 / n_l for ReLU, 1 + 2 / n_l without a kink."""
     trial.require(inputs * first + first * second <= 10, MOST_WEIGHTS)
@@ -161,7 +161,7 @@ def test_typical_size(trial, first: Width, second: Width):
 
 @claim(ours("derived: a row's sign carries slope and weight"), kind="identity", cases=[(3, 6, 5, 0.25), (1, 3, 3, 0.0)])
 def test_backward(trial, inputs: Few, first: Wide, second: Wide, slope: Kinked):
-    """A random readout has E|gradient|^2 = n_0 prod s_l n_l (1 + a^2) / 2; the sum of units has (1 - a)^2 / pi more."""
+    """A random readout has E|gradient|^2 = n_0 prod s_l n_l (1 + a^2) / 2; the sum of units has (1 - a)^2 / π more."""
     widths, x = (inputs, first, second), trial.generator("input").normal(size=inputs)
     variances = he_variances(widths, slope)  # products of squares: for 1 % ten million networks would be drawn
     random = partial(gradient_squares, widths=widths, variances=variances, x=x, a=slope)

@@ -3,12 +3,12 @@
 For one who explains a prediction of a sparse or low-rank model by its training samples: which sum of contributions is
 exact, and which part of it is a choice.
 
-A matrix theta minimises (1/n) sum of l(y_i, <X_i, theta>) + lambda |theta|, here with the logistic loss, where |theta|
+A matrix θ minimises (1/n) sum of l(y_i, <X_i, θ>) + λ |θ|, here with the logistic loss, where |θ|
 is the sum of the absolute entries, of the norms of the rows (the group lasso), or of the singular values (the nuclear
-norm; theta = U D V' is the thin decomposition). At the optimum a_i = -l'_i / (n lambda), l'_i being the slope of the
-loss in the score <X_i, theta>, and Gamma = sum of a_i X_i is a subgradient of the norm.
+norm; θ = U D V' is the thin decomposition). At the optimum a_i = -l'_i / (n λ), l'_i being the slope of the
+loss in the score <X_i, θ>, and Γ = sum of a_i X_i is a subgradient of the norm.
 
-Read: the abstract. Derived here: all identities, from the subgradient (on the support Gamma is the sign of an entry,
+Read: the abstract. Derived here: all identities, from the subgradient (on the support Γ is the sign of an entry,
 the direction of a row, or U V' between the singular spaces). Not claimed: anything away from the optimum, and that a
 contribution is what leaving the sample out would change, which it is not.
 Topic: linear algebra for learning.
@@ -24,9 +24,7 @@ from theory_on_trial.figures import COLOURS, figure
 
 Samples = Annotated[int, Interval(10, 60, why="of fewer the optimum may fit all labels; beyond, the solver is slow")]
 Size = Annotated[int, Interval(2, 6, why="of one row or column two of the norms are one; beyond, the solver is slow")]
-Share = Annotated[
-    float, Interval(0.1, 0.9, why="of the least lambda that makes theta 0; nearer to 0 the solver is slow")
-]
+Share = Annotated[float, Interval(0.1, 0.9, why="of the least λ that makes θ 0; nearer to 0 the solver is slow")]
 Norm = Literal["entries", "rows", "singular values"]
 CONTRIBUTIONS = abstract("decomposes the model prediction in terms of contributions from each of the training samples")
 TEMPERS = (0.0, 0.25, 0.5, 1.0)  # exponents c
@@ -46,7 +44,7 @@ def slopes(labels, scores):
 
 @observed
 def shrunk(theta, amount, norm):
-    """The proximal step: what minimises |z - theta|^2 / 2 + amount |z|."""
+    """The proximal step: what minimises |z - θ|^2 / 2 + amount |z|."""
     if norm == "entries":
         return np.sign(theta) * np.maximum(np.abs(theta) - amount, 0)
     if norm == "rows":
@@ -58,7 +56,7 @@ def shrunk(theta, amount, norm):
 
 @observed
 def minimiser(features, labels, lam, norm, most=20_000):
-    """The optimum by accelerated proximal steps that restart, and how far it is from stationary, in units of Gamma."""
+    """The optimum by accelerated proximal steps that restart, and how far it is from stationary, in units of Γ."""
     step = 4 * len(labels) / np.linalg.norm(features.reshape(len(labels), -1), 2) ** 2
     theta, ahead, momentum = np.zeros(features.shape[1:]), np.full(features.shape[1:], 0.1), 1.0
     for _ in range(most):
@@ -82,7 +80,7 @@ def norm_of(theta, norm):
 
 @observed
 def vanishing_penalty(features, labels, norm):
-    """Both ends of a bracket of the least lambda at which the minimiser is 0."""
+    """Both ends of a bracket of the least λ at which the minimiser is 0."""
     low, high = 0.0, np.linalg.norm(features, axis=(1, 2)).mean()
     while high - low > 0.005 * high:
         middle = (low + high) / 2
@@ -92,7 +90,7 @@ def vanishing_penalty(features, labels, norm):
 
 @predicted
 def coefficients(features, labels, theta, lam):
-    """The a_i = -l'_i / (n lambda)."""
+    """The a_i = -l'_i / (n λ)."""
     return -slopes(labels, np.tensordot(features, theta)) / (len(labels) * lam)
 
 
@@ -118,7 +116,7 @@ def least_vanishing_penalty(features, labels, norm):
 
 
 def fitted(trial, samples, rows, columns, norm, share):
-    """A training set, lambda, the optimum with its error in the norm of theta, the a_i, and Gamma."""
+    """A training set, λ, the optimum with its error in the norm of θ, the a_i, and Γ."""
     features, labels = training_set(trial.generator("training set"), samples, rows, columns)
     lam = share * least_vanishing_penalty(features, labels, norm)
     theta, residual = minimiser(features, labels, lam, norm)
@@ -144,32 +142,32 @@ def judge_sum(trial, samples, rows, columns, norm, share, tempers=(0.5,)):
 
 @claim(CONTRIBUTIONS, kind="identity", cases=[(40, 3, 5, 0.3), (10, 2, 2, 0.8)])
 def test_l1_sum(trial, samples: Samples, rows: Size, columns: Size, share: Share):
-    """With the sum of absolute entries, <theta, x> is the sum over i and j of a_i |theta_j| X_ij x_j, for every x."""
+    """With the sum of absolute entries, <θ, x> is the sum over i and j of a_i |θ_j| X_ij x_j, for every x."""
     judge_sum(trial, samples, rows, columns, "entries", share)
 
 
-@claim(ours("derived: Gamma V = U and U' Gamma = V'"), kind="identity", cases=[(40, 5, 4, 0.4), (10, 2, 3, 0.8)])
+@claim(ours("derived: Γ V = U and U' Γ = V'"), kind="identity", cases=[(40, 5, 4, 0.4), (10, 2, 3, 0.8)])
 def test_nuclear_sum(trial, samples: Samples, rows: Size, columns: Size, share: Share):
-    """With the nuclear norm theta = (U D^c U') Gamma (V D^(1-c) V') for every c from 0 to 1: parts are a choice."""
+    """With the nuclear norm θ = (U D^c U') Γ (V D^(1-c) V') for every c from 0 to 1: parts are a choice."""
     judge_sum(trial, samples, rows, columns, "singular values", share, TEMPERS)
 
 
-@claim(ours("derived: Gamma is the direction of a row"), kind="identity", cases=[(40, 5, 4, 0.3), (10, 2, 2, 0.8)])
+@claim(ours("derived: Γ is the direction of a row"), kind="identity", cases=[(40, 5, 4, 0.3), (10, 2, 2, 0.8)])
 def test_group_sum(trial, samples: Samples, rows: Size, columns: Size, share: Share):
-    """With the group lasso, the length of its row of theta stands in place of |theta_j|."""
+    """With the group lasso, the length of its row of θ stands in place of |θ_j|."""
     judge_sum(trial, samples, rows, columns, "rows", share)
 
 
 @claim(
-    ours("derived from the subgradient at theta and at 0"),
+    ours("derived from the subgradient at θ and at 0"),
     kind="identity",
     cases=[(40, 3, 5, 0.3, "entries"), (40, 5, 4, 0.4, "rows"), (30, 4, 5, 0.6, "singular values")],
 )
 def test_total_weight(trial, samples: Samples, rows: Size, columns: Size, share: Share, norm: Norm):
-    """Contributions to the training scores add up to |theta|; theta is 0 from |sum l'_i(0) X_i|_dual / n on."""
+    """Contributions to the training scores add up to |θ|; θ is 0 from |sum l'_i(0) X_i|_dual / n on."""
     features, labels, lam, theta, error, parts, _ = fitted(trial, samples, rows, columns, norm, share)
     total, size = parts @ np.tensordot(features, theta), norm_of(theta, norm)
-    wrong = {"lambda forgotten": lam * total, "square of the length": np.sum(theta**2)}
+    wrong = {"λ forgotten": lam * total, "square of the length": np.sum(theta**2)}
     trial.value(size, total, error=rows * columns * error, margin=1e-8 * size, controls=wrong)
     least, (low, high) = least_vanishing_penalty(features, labels, norm), vanishing_penalty(features, labels, norm)
     wrong, error = {"slope 1 at 0": 2 * least}, (high - low) / 2

@@ -5,12 +5,12 @@ For one who estimates a total loss from k cluster centres and s further samples:
 draw of it exceeds a known number, and its spread vanishes with the size of the clusters.
 
 Point i has the loss l_i >= 0, its centre the loss c_i, and it lies at distance v_i from its centre (to the Hoelder
-power). The losses are assumed to obey |l_i - c_i| <= lambda v_i, so that h_i = c_i + lambda v_i is known before l_i is
+power). The losses are assumed to obey |l_i - c_i| <= λ v_i, so that h_i = c_i + λ v_i is known before l_i is
 and at least as large. Points are drawn with chance p_i = h_i / Z, Z = sum of h_i, and the estimate of L = sum of l_i is
-the mean of l_I / p_I over s independent draws I. Phi is the sum of the v_i.
+the mean of l_I / p_I over s independent draws I. Φ is the sum of the v_i.
 
-Read: the abstract ("k + 1/epsilon^2 elements"). Derived here: all constants, by Cauchy and Schwarz and by
-l_i <= h_i <= l_i + 2 lambda v_i. Hoeffding's inequality turns the largest draw into the abstract's 1/epsilon^2, and
+Read: the abstract ("k + 1/ε^2 elements"). Derived here: all constants, by Cauchy and Schwarz and by
+l_i <= h_i <= l_i + 2 λ v_i. Hoeffding's inequality turns the largest draw into the abstract's 1/ε^2, and
 Bernstein's turns the variance into less for tight clusters. Not claimed: that this is the least variance; at loose
 clusters uniform sampling may be better.
 Topic: linear algebra for learning.
@@ -30,7 +30,7 @@ Draws = Annotated[int, Interval(1, 4, why="all points^draws draws are listed")]
 Corners = Annotated[int, Interval(2, 12, why="all 2^points corners of the admissible losses are tried")]
 Lambda = Annotated[float, Interval(0.05, 1.0, why="centre losses start at 1: beyond, a loss could be negative")]
 Missed = Annotated[int, Interval(1, 7, why="at least one point is missed and one is drawable")]
-Radius = Annotated[float, Interval(0.05, 1.0, why="in units of the centre losses, as lambda")]
+Radius = Annotated[float, Interval(0.05, 1.0, why="in units of the centre losses, as λ")]
 
 
 def clusters(generator, points, radius, lam):
@@ -57,7 +57,7 @@ def largest_draw(centre_losses, distances, lam):
 
 @predicted
 def variance_bounds(losses, centre_losses, distances, lam, draws):
-    """L (Z - L) / s, and 2 lambda Phi L / s."""
+    """L (Z - L) / s, and 2 λ Φ L / s."""
     total, ceiling = losses.sum(axis=-1), largest_draw(centre_losses, distances, lam)
     return np.stack([total * (ceiling - total), 2 * lam * distances.sum(axis=-1) * total]) / draws
 
@@ -84,22 +84,22 @@ def test_mean_and_variance(trial, points: Points, draws: Draws, lam: Lambda, rad
     trial.identity(moments, expected, ops=points**draws, scale=np.array([total, second]), controls=wrong)
 
 
-@claim(ours("derived from l_i <= h_i <= l_i + 2 lambda v_i"), kind="bound", cases=[(6, 0.7, 1.0), (9, 0.2, 0.3)])
+@claim(ours("derived from l_i <= h_i <= l_i + 2 λ v_i"), kind="bound", cases=[(6, 0.7, 1.0), (9, 0.2, 0.3)])
 def test_bounded_terms(trial, points: Corners, lam: Lambda, radius: Radius):
-    """No draw contributes more than Z, whatever the losses are, and Z <= L + 2 lambda Phi."""
+    """No draw contributes more than Z, whatever the losses are, and Z <= L + 2 λ Φ."""
     centre_losses, distances, chances = clusters(trial.generator("losses"), points, radius, lam)
     losses = centre_losses + lam * distances * list(itertools.product([-1, 1], repeat=points))
     largest = np.array([enumerated(corner, chances, 1)[2] for corner in losses])
     ceilings = np.full(len(losses), largest_draw(centre_losses, distances, lam))
     totals, reach = losses.sum(axis=1), lam * distances.sum()
-    options = {"found_by": "all", "ops": 4 * points, "controls": {"L + lambda Phi": totals + reach}}
+    options = {"found_by": "all", "ops": 4 * points, "controls": {"L + λ Φ": totals + reach}}
     trial.bound(largest, ceilings, **options)
     trial.bound(np.full(len(losses), largest.max()), totals + 2 * reach, **options)
 
 
 @claim(ours("derived: l_i^2 / p_i <= Z l_i, equal for l_i = 0 and l_i = h_i"), kind="bound", cases=[(5, 2, 0.7)])
 def test_variance_bound(trial, points: Points, draws: Draws, lam: Lambda):
-    """The variance is at most L (Z - L) / s, which is at most 2 lambda Phi L / s; both equalities can hold at once."""
+    """The variance is at most L (Z - L) / s, which is at most 2 λ Φ L / s; both equalities can hold at once."""
     generator = trial.generator("losses")
     distances, centre_losses, shares = generator.uniform(0.1, 1, (3, 200, points)) * [[[1]], [[3 * lam]], [[1]]]
     # One half of the points lies on the centres, the other half as far below them as it can, at 0.
@@ -112,12 +112,12 @@ def test_variance_bound(trial, points: Points, draws: Draws, lam: Lambda):
     first, second = variance_bounds(losses, centre_losses, distances, lam, draws)
     options = {"found_by": "draws", "independent": 199, "ops": points**draws, "scale": ceilings.sum(axis=1) ** 2}
     trial.bound(variances, first, controls={"half of it": first / 2}, **options)
-    trial.bound(variances, second, controls={"lambda Phi L / s": second / 2}, **options)
+    trial.bound(variances, second, controls={"λ Φ L / s": second / 2}, **options)
 
 
 @claim(ours("derived: what is never drawn is missing"), kind="identity", cases=[(5, 2, 2), (2, 1, 1)])
 def test_small_lambda(trial, points: Points, missed: Missed, draws: Draws):
-    """Points with c_i + lambda v_i = 0 and a positive loss are never drawn: the mean is L without their losses."""
+    """Points with c_i + λ v_i = 0 and a positive loss are never drawn: the mean is L without their losses."""
     trial.require(missed < points, "some points must be drawable: missed must be below points")
     centre_losses, _, chances = clusters(trial.generator("losses"), points, 1.0, 0.5)
     known = np.arange(points) >= missed
@@ -131,7 +131,7 @@ def test_small_lambda(trial, points: Points, missed: Missed, draws: Draws):
 def spread_of_the_estimate(points: int = 200, centres: int = 5, draws: int = 40, redraws: int = 2000):
     """Tight clusters make forty samples as good as knowing all losses; uniform sampling keeps its error.
 
-    Losses in five clusters, 40 draws. Lines: exact relative standard deviations and sqrt(2 lambda Phi / (L s)), the
+    Losses in five clusters, 40 draws. Lines: exact relative standard deviations and sqrt(2 λ Φ / (L s)), the
     bound on that of sensitivity sampling. Points: the spread of 2000 estimates.
     """
     generator, sizes = np.random.default_rng(0), np.geomspace(0.01, 1, 13)

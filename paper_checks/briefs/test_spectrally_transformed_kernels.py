@@ -3,8 +3,8 @@
 For one who brings unlabelled data into a kernel: how to compute the transformed kernel without eigenvectors, and how
 far off it is on average when the law of the data is known from a sample only.
 
-The domain is finite, with the law mu > 0 (M its diagonal matrix) and the kernel matrix K. lambda_i, psi_i are the
-eigenpairs of K M, with psi' M psi = I, and the transformed kernel is K_s = sum of s(lambda_i) psi_i psi_i'. K_p stands
+The domain is finite, with the law μ > 0 (M its diagonal matrix) and the kernel matrix K. λ_i, ψ_i are the
+eigenpairs of K M, with ψ' M ψ = I, and the transformed kernel is K_s = sum of s(λ_i) ψ_i ψ_i'. K_p stands
 for s(x) = x^p, so that K_1 = K.
 
 Read: the abstract ("STKR with a known polynomial transformation"). Derived here: all four identities. Not claimed: that
@@ -22,8 +22,8 @@ from theory_on_trial.contract import Interval
 from theory_on_trial.figures import chart, figure
 
 Points = Annotated[int, Interval(2, 30, why="one point leaves nothing to transform; beyond, nothing new happens")]
-Degree = Annotated[int, Interval(2, 8, why="of degree 1 nothing is transformed; higher ones see lambda_1 only")]
-Share = Annotated[float, Interval(0.1, 0.99, why="eta lambda_1: towards 1 the inverse is ill-conditioned")]
+Degree = Annotated[int, Interval(2, 8, why="of degree 1 nothing is transformed; higher ones see λ_1 only")]
+Share = Annotated[float, Interval(0.1, 0.99, why="η λ_1: towards 1 the inverse is ill-conditioned")]
 Terms = Annotated[int, Interval(1, 40, why="a series has a term; beyond, the remainder is below rounding")]
 Labels = Annotated[int, Interval(1, 30, why="a fit needs a label; points may be labelled repeatedly")]
 Ridge = Annotated[float, Interval(0.05, 10, why="below, the system is ill-conditioned; above, the fit is 0")]
@@ -32,7 +32,7 @@ Draws = Annotated[int, Interval(1, 6, why="all points^draws samples are listed")
 
 
 def domain(generator, points, share=0.5):
-    """A kernel matrix of points of the plane, a law that is not uniform, and eta, a share of 1/lambda_1."""
+    """A kernel matrix of points of the plane, a law that is not uniform, and η, a share of 1/λ_1."""
     places, (sizes, chances) = generator.normal(size=(points, 2)), generator.uniform(0.3, 1.7, (2, points))
     kernel = np.outer(sizes, sizes) * np.exp(-np.sum((places[:, None] - places) ** 2, axis=-1) / 2)
     chances = chances / chances.sum()
@@ -41,7 +41,7 @@ def domain(generator, points, share=0.5):
 
 @observed
 def features(kernel, chances, coefficients=(1.0,), eta=0.0):
-    """Columns sqrt(s(lambda_i)) psi_i, s(x) = sum of pi_p x^p / (1 - eta x), by eigenvectors of M^(1/2) K M^(1/2)."""
+    """Columns sqrt(s(λ_i)) ψ_i, s(x) = sum of π_p x^p / (1 - η x), by eigenvectors of M^(1/2) K M^(1/2)."""
     root = np.sqrt(chances)
     values, vectors = np.linalg.eigh(root[:, None] * kernel * root)
     x = np.maximum(values, 0)
@@ -50,7 +50,7 @@ def features(kernel, chances, coefficients=(1.0,), eta=0.0):
 
 @observed
 def mean_over_samples(kernel, chances, draws, exponent):
-    """K_p with mu replaced by the frequencies of a sample, averaged over all samples."""
+    """K_p with μ replaced by the frequencies of a sample, averaged over all samples."""
     samples = np.array(list(itertools.product(range(len(chances)), repeat=draws)))
     frequencies = np.mean(samples[:, :, None] == np.arange(len(chances)), axis=1)
     powers = kernel @ np.linalg.matrix_power(frequencies[:, :, None] * kernel, exponent - 1)
@@ -59,14 +59,14 @@ def mean_over_samples(kernel, chances, draws, exponent):
 
 @predicted
 def transform(kernel, chances, coefficients=(1.0,), eta=0.0):
-    """K_s of the same s: (I - eta K M)^(-1) times the sum of pi_p K (M K)^(p - 1)."""
+    """K_s of the same s: (I - η K M)^(-1) times the sum of π_p K (M K)^(p - 1)."""
     powers = sum(pi * np.linalg.matrix_power(chances[:, None] * kernel, p) for p, pi in enumerate(coefficients))
     return np.linalg.solve(np.eye(len(kernel)) - eta * kernel * chances, kernel @ powers)
 
 
 @predicted
 def fit(kernel_s, labelled, labels, ridge):
-    """K_s(., X) (K_s(X, X) + n beta I)^(-1) y."""
+    """K_s(., X) (K_s(X, X) + n β I)^(-1) y."""
     gram = kernel_s[np.ix_(labelled, labelled)] + len(labels) * ridge * np.eye(len(labels))
     return kernel_s[:, labelled] @ np.linalg.solve(gram, labels)
 
@@ -78,15 +78,15 @@ def mean_of_cubes(kernel, chances, draws):
     return (1 - 1 / draws) * transform(kernel, chances, [0, 0, 1]) + coinciding / draws
 
 
-@claim(ours("derived: (K M)^p has eigenvalues lambda^p"), kind="identity", cases=[(12, 3, 0.9), (2, 2, 0.1)])
+@claim(ours("derived: (K M)^p has eigenvalues λ^p"), kind="identity", cases=[(12, 3, 0.9), (2, 2, 0.1)])
 def test_no_eigenvectors(trial, points: Points, degree: Degree, share: Share):
-    """For s(x) = sum of pi_p x^p, K_s = sum of pi_p K (M K)^(p-1); for x / (1 - eta x), (I - eta K M)^(-1) K."""
+    """For s(x) = sum of π_p x^p, K_s = sum of π_p K (M K)^(p-1); for x / (1 - η x), (I - η K M)^(-1) K."""
     generator = trial.generator("domain")
     (kernel, chances, eta), coefficients = domain(generator, points, share), generator.uniform(0.2, 1, degree)
     uniform, scale = np.full(points, 1 / points), 1 / np.sqrt(np.outer(chances, chances))
     root = features(kernel, chances, coefficients)
     entries = sum(pi * kernel**p for p, pi in enumerate(coefficients, 1))
-    wrong = {"uniform mu": transform(kernel, uniform, coefficients), "powers of entries": entries}
+    wrong = {"uniform μ": transform(kernel, uniform, coefficients), "powers of entries": entries}
     expected = transform(kernel, chances, coefficients)
     trial.identity(root @ root.T, expected, ops=10 * points * degree, scale=degree * scale, controls=wrong)
     root = features(kernel, chances, eta=eta)
@@ -97,7 +97,7 @@ def test_no_eigenvectors(trial, points: Points, degree: Degree, share: Share):
 
 @claim(ours("derived: a geometric tail"), kind="identity", cases=[(12, 0.9, 5), (9, 0.5, 19), (2, 0.1, 1)])
 def test_truncation(trial, points: Points, share: Share, terms: Terms):
-    """After q terms of s(x) = x + eta x^2 + .. the operator error is lambda_1 (eta lambda_1)^q / (1 - eta lambda_1)."""
+    """After q terms of s(x) = x + η x^2 + .. the operator error is λ_1 (η λ_1)^q / (1 - η λ_1)."""
     trial.require(share**terms >= 1e-6, "share^terms must be at least 1e-6: rounding hides a smaller remainder")
     kernel, chances, eta = domain(trial.generator("domain"), points, share)
     root, largest = features(kernel, chances, eta=eta), share / eta
@@ -110,14 +110,14 @@ def test_truncation(trial, points: Points, share: Share, terms: Terms):
 
 @claim(ours("derived: representer theorem"), kind="identity", cases=[(12, 6, 0.9, 0.05), (2, 1, 0.1, 10.0)])
 def test_representer(trial, points: Points, labelled: Labels, share: Share, ridge: Ridge):
-    """The penalised least-squares fit in the norm of K_s is K_s(., X) (K_s(X, X) + n beta I)^(-1) y."""
+    """The penalised least-squares fit in the norm of K_s is K_s(., X) (K_s(X, X) + n β I)^(-1) y."""
     generator = trial.generator("domain")
     kernel, chances, eta = domain(generator, points, share)
     chosen, labels = generator.integers(points, size=labelled), generator.normal(size=labelled)
     kernel_s, root = transform(kernel, chances, eta=eta), features(kernel, chances, eta=eta)
     stacked = np.vstack([root[chosen], np.sqrt(ridge * labelled) * np.eye(points)])
     measured = root @ np.linalg.lstsq(stacked, np.append(labels, np.zeros(points)))[0]
-    wrong = {"half the beta": fit(kernel_s, chosen, labels, ridge / 2), "K itself": fit(kernel, chosen, labels, ridge)}
+    wrong = {"half the β": fit(kernel_s, chosen, labels, ridge / 2), "K itself": fit(kernel, chosen, labels, ridge)}
     scale = (1 + np.trace(kernel_s) / ridge) / (1 - share) * np.abs(labels).max()
     trial.identity(measured, fit(kernel_s, chosen, labels, ridge), ops=10 * points, scale=scale, controls=wrong)
 

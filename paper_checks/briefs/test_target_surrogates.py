@@ -1,10 +1,10 @@
 """Lavington et al. 2023, "Target-based Surrogates for Stochastic Optimization", ICML, arXiv 2302.02607.
 
-For whoever has expensive gradients in the outputs and cheap model updates: how many inner steps to take, and which eta.
+For whoever has expensive gradients in the outputs and cheap model updates: how many inner steps to take, and which η.
 
-Targets z = f(theta) in R^n have an L-smooth loss l(z). At z_t the surrogate is g(theta) = l(z_t) + <grad l(z_t),
-f(theta) - z_t> + |f(theta) - z_t|^2 / (2 eta), minimised by inner steps before the next gradient is asked for.
-In the linear case f = X theta, X = U diag(s) V' (thin), P = UU'. The logistic loss is the sum of log(1 + exp(-y z)).
+Targets z = f(θ) in R^n have an L-smooth loss l(z). At z_t the surrogate is g(θ) = l(z_t) + <grad l(z_t),
+f(θ) - z_t> + |f(θ) - z_t|^2 / (2 η), minimised by inner steps before the next gradient is asked for.
+In the linear case f = X θ, X = U diag(s) V' (thin), P = UU'. The logistic loss is the sum of log(1 + exp(-y z)).
 
 Read: the abstract ("our surrogate is a global upper-bound on the loss", "projected stochastic gradient descent in the
 target space"). Derived here: all laws. Not claimed: that descent needs a surrogate above the loss, for it does not.
@@ -25,7 +25,7 @@ Targets = Annotated[int, Interval(2, 30, why="one target has no direction to los
 Weights = Annotated[int, Interval(1, 40, why="a model has a weight; it may have more of them than targets")]
 Several = Annotated[int, Interval(2, 40, why="the basis of one weight is a scale, which a step size undoes")]
 Inner = Annotated[int, Interval(1, 1000, why="inner steps are taken one by one")]
-Share = Annotated[float, Interval(0.05, 0.95, why="of the largest stable inner step, 2 eta / s_max^2")]
+Share = Annotated[float, Interval(0.05, 0.95, why="of the largest stable inner step, 2 η / s_max^2")]
 Eta = Annotated[float, Interval(0.1, 1.9, why="in units of 1 / L; from 2 on the outer iteration diverges")]
 Distance = Annotated[float, Interval(0.2, 12, why="least |z_i|; near 0 the law is the limit 4, far off losses vanish")]
 Outer = Annotated[int, Interval(1, 40, why="an iteration has a step; later ones change nothing")]
@@ -60,13 +60,13 @@ def inner_loop(x, z, gradient, eta, step, most):
 
 @observed
 def inner_optimum(x, z, gradient, eta):
-    """Targets at the minimum of the surrogate, by least squares in theta."""
+    """Targets at the minimum of the surrogate, by least squares in θ."""
     return z + x @ np.linalg.lstsq(x, -eta * gradient)[0]
 
 
 @observed
 def outer_losses(loss, x, labels, eta, steps, update=inner_optimum):
-    """Losses from targets 0 on, and the squares of the moves divided by eta."""
+    """Losses from targets 0 on, and the squares of the moves divided by η."""
     z, losses, moves = np.zeros(len(labels)), [], []
     for _ in range(steps):
         value, gradient = loss(labels, z)
@@ -89,20 +89,20 @@ def largest_curvature(z):
 
 @predicted
 def least_curvature(z):
-    """tanh(|z| / 2) / (2 |z|), the reciprocal of the largest eta that majorises, at most 1/4."""
+    """tanh(|z| / 2) / (2 |z|), the reciprocal of the largest η that majorises, at most 1/4."""
     return np.tanh(np.abs(z) / 2) / (2 * np.abs(z))
 
 
 @predicted
 def after_inner_steps(x, z, gradient, eta, step, most):
-    """Targets z - eta U [1 - (1 - alpha s^2 / eta)^m] U' grad l; for m infinite, the projection P alone."""
+    """Targets z - η U [1 - (1 - α s^2 / η)^m] U' grad l; for m infinite, the projection P alone."""
     left, s, _ = np.linalg.svd(x, full_matrices=False)
     return z - eta * left @ ((1 - (1 - step * s**2 / eta) ** most) * (left.T @ gradient))
 
 
 @predicted
 def projected_gains(x, labels, eta, steps):
-    """What least squares from 0 have gained after t steps, |P y|^2 (1 - (1 - eta)^(2 t)) / 2, whatever basis X has."""
+    """What least squares from 0 have gained after t steps, |P y|^2 (1 - (1 - η)^(2 t)) / 2, whatever basis X has."""
     left = np.linalg.svd(x, full_matrices=False)[0]
     return (1 - (1 - eta) ** (2 * np.arange(1, steps + 1))) * np.sum((left.T @ labels) ** 2) / 2
 
@@ -117,7 +117,7 @@ def descent_budget(smoothness, losses):
     abstract("our surrogate is a global upper-bound on the loss"), kind="bound", cases=[(5, 2.0), (2, 0.2), (30, 12.0)]
 )
 def test_majorises(trial, targets: Targets, distance: Distance):
-    """For eta <= 1/L the surrogate is above the loss; for logistic losses up to eta = min 2|z_i| / tanh(|z_i| / 2)."""
+    """For η <= 1/L the surrogate is above the loss; for logistic losses up to η = min 2|z_i| / tanh(|z_i| / 2)."""
     generator = trial.generator("targets")
     z = distance * np.append(1, generator.uniform(1, 1.5, targets - 1)) * generator.choice([-1, 1], targets)
     labels, curvature = np.sign(z), least_curvature(distance)
@@ -129,25 +129,25 @@ def test_majorises(trial, targets: Targets, distance: Distance):
     excess = logistic(labels, others)[0] - value - (others - z) @ gradient
     above = curvature * np.sum((others - z) ** 2, axis=1) / 2
     options = {"found_by": "draws", "independent": 1999, "ops": 10 * targets**2, "scale": 1 + np.max(np.abs(others))}
-    trial.bound(excess, above, controls={"eta a tenth larger": above / 1.1}, **options)
+    trial.bound(excess, above, controls={"η a tenth larger": above / 1.1}, **options)
 
 
 @claim(ours("derived: a linear recursion"), kind="identity", cases=[(12, 5, 3, 0.7, 0.3), (4, 9, 40, 1.5, 0.1)])
 def test_inner_steps(trial, targets: Targets, weights: Weights, inner: Inner, eta: Eta, share: Share):
-    """After m inner steps z moves by -eta U [1 - (1 - alpha s^2 / eta)^m] U' grad l; m = 1 is gradient descent."""
+    """After m inner steps z moves by -η U [1 - (1 - α s^2 / η)^m] U' grad l; m = 1 is gradient descent."""
     generator = trial.generator("instance")
     x, (z, labels) = features(generator, targets, weights), generator.normal(size=(2, targets))
     gradient, step = squares(labels, z)[1], share * 2 * eta / np.linalg.norm(x, 2) ** 2
     measured = np.array([inner_loop(x, z, gradient, eta, step, inner), inner_optimum(x, z, gradient, eta)])
     *before, last, limit = (after_inner_steps(x, z, gradient, eta, step, m) for m in (inner - 1, inner, np.inf))
     expected, unconverged = np.stack([last, limit]), np.abs(before - last).max() > 1e-6
-    wrong = {"half the eta": (expected + z) / 2} | ({"m - 1": np.stack([*before, limit])} if unconverged else {})
+    wrong = {"half the η": (expected + z) / 2} | ({"m - 1": np.stack([*before, limit])} if unconverged else {})
     trial.identity(measured, expected, ops=100 * targets, scale=10.0, controls=wrong)
 
 
 @claim(ours("derived: P is that of X A"), kind="identity", cases=[(12, 5, 0.7, 2.0, 8), (4, 9, 1.0, 4.0, 3)])
 def test_invariance(trial, targets: Targets, weights: Several, eta: Eta, decades: Decades, outer: Outer):
-    """At the inner optimum the losses of X A are those of X; least squares with eta = 1/L ends in one step."""
+    """At the inner optimum the losses of X A are those of X; least squares with η = 1/L ends in one step."""
     generator = trial.generator("instance")
     x, labels = features(generator, targets, weights), generator.normal(size=targets)
     x_a = x @ (np.linalg.qr(generator.normal(size=(weights, weights)))[0] * np.logspace(0, decades, weights))
@@ -159,9 +159,9 @@ def test_invariance(trial, targets: Targets, weights: Several, eta: Eta, decades
     trial.identity(losses[0] - losses[1:], expected, ops=10 * targets, scale=scale, wrong_processes=wrong)
 
 
-@claim(ours("derived: the surrogate falls by eta |P grad l|^2 / 2"), kind="bound", cases=[(12, 5, 20), (2, 1, 1)])
+@claim(ours("derived: the surrogate falls by η |P grad l|^2 / 2"), kind="bound", cases=[(12, 5, 20), (2, 1, 1)])
 def test_rate(trial, targets: Targets, weights: Weights, outer: Outer):
-    """With eta = 1/L and f linear, the sum of |P grad l(z_t)|^2, t < T, is at most 2 L (l_0 - l_T): l never rises."""
+    """With η = 1/L and f linear, the sum of |P grad l(z_t)|^2, t < T, is at most 2 L (l_0 - l_T): l never rises."""
     generator = trial.generator("instance")
     x, labels = features(generator, targets, weights), generator.normal(size=targets)
     cases = (logistic, 0.25, np.sign(labels)), (partial(squares, smoothness=0.5), 0.5, labels)
@@ -176,7 +176,7 @@ def test_rate(trial, targets: Targets, weights: Weights, outer: Outer):
 def inner_steps_pay(targets: int = 12, weights: int = 5, outer: int = 25):
     """More inner steps for one gradient lower the loss faster, up to a projection that no basis can spoil.
 
-    Logistic loss of a linear model, twelve targets, singular values 2 to 1/2, eta = 1/L = 4. Points: runs with m inner
+    Logistic loss of a linear model, twelve targets, singular values 2 to 1/2, η = 1/L = 4. Points: runs with m inner
     steps a gradient. Lines: the recursion of the theory.
     """
     import matplotlib.pyplot as plt
