@@ -3,16 +3,3 @@
 from sims.cosine_similarity.fits import Fit, fit, loss
 from sims.cosine_similarity.flow import Rest, flow
 from sims.cosine_similarity.gauges import cosines, draw_gauges, gauged_cosines, regauge, search_diagonal
-
-__all__ = [
-    "Fit",
-    "Rest",
-    "cosines",
-    "draw_gauges",
-    "fit",
-    "flow",
-    "gauged_cosines",
-    "loss",
-    "regauge",
-    "search_diagonal",
-]

@@ -11,8 +11,3 @@ from sims.denoising_posterior.mixtures import (
     posterior_mean,
 )
 from sims.denoising_posterior.numerics import difference_fourth_moment, marginal_nodes, subspace_tangents
-
-__all__ = [
-    "Mixture", "difference_fourth_moment", "jacobian", "line_derivatives", "line_moments", "log_density",
-    "marginal_nodes", "point_moment", "posterior_covariance", "posterior_mean", "sample_pairs", "subspace_tangents"
-]  # fmt: skip

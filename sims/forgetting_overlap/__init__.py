@@ -2,14 +2,3 @@
 
 from sims.forgetting_overlap.linear import descend, drift, march, principal_directions, refit, tilted_subspaces
 from sims.forgetting_overlap.network import lazy_features, lazy_forgetting
-
-__all__ = [
-    "descend",
-    "drift",
-    "lazy_features",
-    "lazy_forgetting",
-    "march",
-    "principal_directions",
-    "refit",
-    "tilted_subspaces",
-]

@@ -2,17 +2,3 @@
 
 from sims.infinite_width.drawing import deep_nodes, draw_network, reduced_network, reduced_nodes, shallow_network
 from sims.infinite_width.training import Network, features, kernel_descent, outputs, sgd_step, train
-
-__all__ = [
-    "Network",
-    "deep_nodes",
-    "draw_network",
-    "features",
-    "kernel_descent",
-    "outputs",
-    "reduced_network",
-    "reduced_nodes",
-    "sgd_step",
-    "shallow_network",
-    "train",
-]

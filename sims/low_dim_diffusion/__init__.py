@@ -11,9 +11,3 @@ from sims.low_dim_diffusion.subspaces import (
     trace_tail,
     trained_errors,
 )
-
-__all__ = [
-    "Rule", "best_angles", "best_subspace", "completion_errors", "cubature", "denoising_loss", "fitting_partitions",
-    "gauss_hermite", "inverse_traces", "k_subspaces", "noisy_errors", "posterior_moments", "sampled_losses",
-    "steadied_errors", "trace_tail", "trained_errors"
-]  # fmt: skip

@@ -21,10 +21,3 @@ from sims.multicalibration_boosting.worlds import (
     two_cells,
     undone_rows,
 )
-
-__all__ = [
-    "World", "affine", "best_gain", "best_ratio", "binned_error", "delayed_rows", "enumerate_levels", "gain",
-    "level_fit", "lsboost", "parity_world", "peeled_world", "plug_in", "random_predictor", "random_world",
-    "released_error", "released_lsboost", "round_to_grid", "sample_levels", "squared_error", "two_cells", "unbiased",
-    "undone_rows", "worst_error"
-]  # fmt: skip

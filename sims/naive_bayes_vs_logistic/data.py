@@ -8,15 +8,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Key
 
-from sims.naive_bayes_vs_logistic.domains import (
-    DefiniteCovariance,
-    Factor,
-    Labels,
-    Means,
-    Priors,
-    Size,
-    require_labels,
-)
+from sims.naive_bayes_vs_logistic.domains import DefiniteCovariance, Factor, Labels, Means, Priors, Size, require_labels
 from sims.naive_bayes_vs_logistic.labels import random_counts
 from theory_on_trial.contract import UNIT_INTERVAL, guarded, is_traced
 

@@ -69,8 +69,7 @@ def elastic_net_pool(
 
 @guarded(double=False)
 def pool_dichotomies(
-    features: Features,
-    coefficients: Annotated[Float[np.ndarray, "models coefficients"], MAY_BE_EMPTY],
+    features: Features, coefficients: Annotated[Float[np.ndarray, "models coefficients"], MAY_BE_EMPTY]
 ) -> Int[np.ndarray, "models rows"]:
     """1 where a model's score β·(1, x) exceeds 0, else 0, at each row.
 

@@ -11,22 +11,3 @@ from sims.representation_game.regrets import (
     worst_regret,
 )
 from sims.representation_game.worlds import World, drawn_world, shaped_world
-
-__all__ = [
-    "Estimated",
-    "World",
-    "balanced",
-    "drawn_world",
-    "dropped",
-    "estimated_excess",
-    "guaranteed_regret",
-    "hedge",
-    "least_squares_regret",
-    "mean_regret",
-    "projected_regret",
-    "shaped_world",
-    "unavoidable_regret",
-    "worst_case",
-    "worst_expected_regret",
-    "worst_regret",
-]

@@ -4,9 +4,3 @@ from sims.sequential_attention.attention import coded_picks, coded_schedule, sof
 from sims.sequential_attention.hadamard import Hadamard, hadamard_minimum
 from sims.sequential_attention.lasso import Bracket, active_counts, entry, weights
 from sims.sequential_attention.pursuit import Course, equicorrelated, outside_ratio, problems, refitted, sparse_problem
-
-__all__ = [
-    "Bracket", "Course", "Hadamard", "active_counts", "coded_picks", "coded_schedule", "entry", "equicorrelated",
-    "hadamard_minimum", "outside_ratio", "problems", "refitted", "softmax_agreement", "softmax_descent",
-    "sparse_problem", "weights",
-]  # fmt: skip

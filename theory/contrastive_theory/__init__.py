@@ -25,22 +25,3 @@ from theory.contrastive_theory.infonce import (
     limit_excess,
     mutual_information,
 )
-
-__all__ = [
-    "certificate",
-    "chi_squared",
-    "collision_constant",
-    "collision_floor",
-    "collision_probability",
-    "gap_coefficient",
-    "gaussian_chi_squared",
-    "grid_sharpness",
-    "independent_block_limit",
-    "infonce_ceiling",
-    "limit_excess",
-    "mutual_information",
-    "spread",
-    "spread_loss",
-    "supervised_loss",
-    "supervised_weight",
-]

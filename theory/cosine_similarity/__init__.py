@@ -18,18 +18,3 @@ from theory.cosine_similarity.optima import (
     objective2_minimum,
 )
 from theory.cosine_similarity.ranges import Range, any_gauge_range, diagonal_gauge_range, extreme_gauge
-
-__all__ = [
-    "Factors",
-    "Range",
-    "any_gauge_range",
-    "balancing_gauge",
-    "diagonal_gauge_range",
-    "extreme_gauge",
-    "gauge_cosines",
-    "objective1_factors",
-    "objective1_minimum",
-    "objective1_product",
-    "objective2_factors",
-    "objective2_minimum",
-]

@@ -10,9 +10,3 @@ from theory.denoising_posterior.differences import rounding_error, step_error
 from theory.denoising_posterior.moments import central_moments, cumulants, moments_of_cumulants, tweedie_mean
 from theory.denoising_posterior.noise import noise_variance, residual_of_denoiser, residual_variance
 from theory.denoising_posterior.tensors import fourth_moment_tensor, third_moment_tensor
-
-__all__ = [
-    "central_moments", "contraction", "cumulants", "fourth_moment_tensor", "masked_components", "moments_of_cumulants",
-    "noise_variance", "posterior_covariance", "residual_of_denoiser", "residual_variance", "rounding_error",
-    "step_error", "third_moment_tensor", "tweedie_mean"
-]  # fmt: skip

@@ -16,18 +16,3 @@ from theory.forgetting_overlap.overlap import (
     stopped_forgetting,
 )
 from theory.forgetting_overlap.random_labels import independent_forgetting, random_forgetting, teacher_forgetting
-
-__all__ = [
-    "angle_bound",
-    "by_direction",
-    "chained_drifts",
-    "cosines",
-    "forgetting",
-    "independent_forgetting",
-    "kept_bound",
-    "loss_increase",
-    "memory_bound",
-    "random_forgetting",
-    "stopped_forgetting",
-    "teacher_forgetting",
-]

@@ -18,24 +18,3 @@ from theory.infinite_width.scaling import (
     shifted,
     stability,
 )
-
-__all__ = [
-    "CONDITIONS",
-    "FiniteWidth",
-    "LateMovement",
-    "Scaling",
-    "departure_exponent",
-    "feature_exponent",
-    "finite_width",
-    "first_step_exponent",
-    "is_nontrivial",
-    "kernel_limit_outputs",
-    "late_movement",
-    "limit_outputs",
-    "named_scaling",
-    "normal_units",
-    "output_exponent",
-    "shifted",
-    "small_start",
-    "stability",
-]

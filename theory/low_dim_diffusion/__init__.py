@@ -15,9 +15,3 @@ from theory.low_dim_diffusion.samples import (
     tail_exponent,
     worst_completion,
 )
-
-__all__ = [
-    "clustering_loss", "genie_loss", "implicit_loss", "least_loss", "mmse", "noise_law", "perfect_partitions",
-    "posterior_mean", "posterior_variance", "random_completion", "shrinkage", "soft_angles", "tail_constant",
-    "tail_exponent", "worst_completion"
-]  # fmt: skip

@@ -15,9 +15,3 @@ from theory.multicalibration_boosting.levels import (
     swap_regret,
 )
 from theory.multicalibration_boosting.plug_in import bernoulli_moments, plug_in_bias, sampled_error
-
-__all__ = [
-    "bernoulli_moments", "best_step", "calibration_error", "converse_ratio", "grid", "guaranteed_error",
-    "hidden_by_bins", "least_correlation", "most_rounds", "plug_in_bias", "sampled_error", "step_gain", "swap_regret",
-    "tolerance"
-]  # fmt: skip

@@ -28,25 +28,3 @@ from theory.representation_game.pure import (
     task_spectrum,
     worst_task,
 )
-
-__all__ = [
-    "Mixture",
-    "adversary_chances",
-    "adversary_covariance",
-    "equalised_regret",
-    "estimation_excess",
-    "hedge_excess",
-    "hedged",
-    "inclusion",
-    "mixed_average",
-    "mixed_value",
-    "pair_excess",
-    "pure_average",
-    "pure_representation",
-    "pure_value",
-    "regret",
-    "systematic_mixture",
-    "task_directions",
-    "task_spectrum",
-    "worst_task",
-]

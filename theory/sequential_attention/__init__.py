@@ -16,9 +16,3 @@ from theory.sequential_attention.greedy import (
 )
 from theory.sequential_attention.plane import differing_share, mean_differing_share, mean_rising_share, rising_share
 from theory.sequential_attention.softmax import early_logits, features_chosen, pick_steps
-
-__all__ = [
-    "Leftover", "certified_size", "coherence", "differing_share", "early_logits", "entry_levels", "features_chosen",
-    "forward_order", "leftover", "mean_differing_share", "mean_rising_share", "omp_order", "outside_ratio",
-    "pick_steps", "recovery_coherence", "rising_share", "second_entry_level",
-]  # fmt: skip

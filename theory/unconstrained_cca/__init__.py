@@ -4,12 +4,7 @@ Chapman, Wells & Lawry Aguila 2024, "Unconstrained Stochastic CCA: Unifying Mult
 arXiv 2310.01012. Each import below is one concept in one file.
 """
 
-from theory.unconstrained_cca.batches import (
-    cumulant_bias,
-    single_batch_bias,
-    two_batch_gradient,
-    two_batch_penalty,
-)
+from theory.unconstrained_cca.batches import cumulant_bias, single_batch_bias, two_batch_gradient, two_batch_penalty
 from theory.unconstrained_cca.flow import aligned_strength, flow_gram
 from theory.unconstrained_cca.landscape import (
     columns_used,
@@ -22,8 +17,5 @@ from theory.unconstrained_cca.landscape import (
     loss_by_distance,
     minimising_gram,
 )
-from theory.unconstrained_cca.shrinkage import (
-    batch_that_keeps,
-    shrunk_strengths,
-)
+from theory.unconstrained_cca.shrinkage import batch_that_keeps, shrunk_strengths
 from theory.unconstrained_cca.unrelated_views import null_level

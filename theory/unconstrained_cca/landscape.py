@@ -7,15 +7,7 @@ critical points and curvatures are derived here.
 import numpy as np
 from jaxtyping import Float
 
-from theory.unconstrained_cca.domains import (
-    Columns,
-    Correlations,
-    Denominator,
-    Eigenvalues,
-    Form,
-    Numerator,
-    Weights,
-)
+from theory.unconstrained_cca.domains import Columns, Correlations, Denominator, Eigenvalues, Form, Numerator, Weights
 from theory_on_trial.contract import Natural, guarded, require
 
 Chosen = tuple[Natural, ...]
