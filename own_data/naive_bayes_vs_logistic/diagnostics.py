@@ -16,7 +16,7 @@ from theory_on_trial.own_data.estimate import Estimate
 from theory_on_trial.own_data.features import labelled_samples
 from theory_on_trial.own_data.jackknife import GROUPS, Scale, at_least, jackknife, stratified_groups
 
-_LAW = 0.05  # what the law of naive Bayes is off by, relative to the samples; 1.5 times that for their growth
+_LAW, _RARE = 0.05, 0.3  # the law of the samples is off by this share and this over samples of the rarer class
 
 Handed = Annotated[Any, ANY_NUMBER, MAY_BE_EMPTY]
 """What a user has: `labelled_samples` says of it where it is wrong."""
@@ -43,13 +43,16 @@ def assumption_diagnostics(
     makes them larger by n / K. Samples and growth are those of the law at the user's n and correlations
     (`NaiveBayesCurve`), for naive Bayes with variances shared by the classes.
 
-    Their law is that of equally likely classes: where shares differ so much that it is off by more than 5 %, samples,
-    growth and curves are None.
+    Samples are those of two classes in proportion; of more classes the pairs' errors add up to too much (1.2 to 1.8
+    times where simulated), and where unequal classes have a gap above `excess` what is neglected is as large as the
+    excess: samples, growth and the curve of naive Bayes are None there. That of logistic regression is the one of
+    equally likely classes, None where shares shift it by more than 5 %.
 
     Intervals of predictions are those of the grouped jackknife (20 random groups, stratified, fixed seed) with
     Student's quantile: asymptotic in m for fixed n, conditional on the ranges of the features, each at `confidence` on
     its own. Where several classes or eigenvalues tie for the least or largest they are approximate even then. Those of
-    samples and growth are wider by 5 % and 0.075, what the law is off by beside simulated fits.
+    samples are wider by what the law is off by beside simulated fits, 5 % and 0.3 over the samples of the rarer class,
+    those of growth by 1.5 times as much.
 
     The regime is "never" where the gap surely exceeds `excess`, else how `samples` grows while features of the same
     kind are added: "O(1)" for an exponent surely at most zero, "O(log n)" for one surely at most that of log n on
@@ -141,7 +144,9 @@ def _predicted(fits: list[Fit], excess: float, confidence: float, n_samples: int
     naive_bayes_error, bayes_error = (jackknife(errors, confidence, "probit") for errors in (naive_bayes, bayes))
     gap = at_least(jackknife(naive_bayes - bayes, confidence), 0.0)
     n_features, n_classes = len(fits[0].variances), len(fits[0].priors)
-    samples, growth = _needs(fits, excess, confidence) if _as_if_equal(fits[0]) else (None, None)
+    equal = _as_if_equal(fits[0])
+    known = n_classes == 2 and (equal or gap.value <= excess)
+    samples, growth = _needs(fits, excess, confidence) if known else (None, None)
     guessing = naive_bayes_error.high >= 1 - fits[0].priors.max() - excess
     return Predicted(
         beta=fits[0].beta,
@@ -163,15 +168,16 @@ def _predicted(fits: list[Fit], excess: float, confidence: float, n_samples: int
         growth=growth,
         regime="undecided" if guessing else _regime(gap, growth, excess, n_features),
         naive_bayes=fits[0].naive_bayes if samples else None,
-        logistic=fits[0].logistic if samples else None,
+        logistic=fits[0].logistic if equal else None,
     )
 
 
 def _as_if_equal(one: Fit) -> bool:
-    """Whether the law of equally likely classes is that of these, to what it is off by anyway.
+    """Whether the law of equally likely classes is that of these, to 5 %.
 
-    Its leading order is in proportion to the density of a pair at the boundary, where both classes have the same. That
-    of shares p and q, relative to p = q and to 4 p q, is 2 sqrt(p q) e^(-log(p / q)^2 / (2 Delta^2)). Derived here.
+    The leading order of the excess is in proportion to the density of a pair at the boundary, where both classes have
+    the same. That of shares p and q, relative to p = q and to 4 p q, is 2 sqrt(p q) e^(-log(p / q)^2 / (2 Delta^2)).
+    Derived here.
     """
     first, second = np.triu_indices(len(one.priors), 1)
     p, q = (one.priors[which] / (one.priors[first] + one.priors[second]) for which in (first, second))
@@ -187,9 +193,10 @@ def _needs(fits: list[Fit], excess: float, confidence: float) -> tuple[Estimate,
         growth_exponent(one.naive_bayes, m, excess, order) for one, m in zip(fits, needed.tolist(), strict=True)
     ]
     growth = jackknife(np.array(exponents), confidence)
-    growth = growth._replace(low=growth.low - 1.5 * _LAW, high=growth.high + 1.5 * _LAW)
     samples = jackknife(needed, confidence, "log")
-    samples = samples._replace(low=samples.low * (1 - _LAW), high=samples.high * (1 + _LAW))
+    off = _LAW + _RARE / (fits[0].priors.min() * max(samples.low, fits[0].naive_bayes.fewest))
+    growth = growth._replace(low=growth.low - 1.5 * off, high=growth.high + 1.5 * off)
+    samples = samples._replace(low=samples.low * (1 - off), high=samples.high * (1 + off))
     return at_least(samples, 2.0), growth
 
 

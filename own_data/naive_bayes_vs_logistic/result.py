@@ -37,12 +37,12 @@ class Predicted:
         naive_bayes_error: limit of naive Bayes with infinite data.
         bayes_error: limit of logistic regression and of linear discriminant analysis.
         gap: the former less the latter, never negative.
-        samples: real m at which naive Bayes with variances shared by the classes is within `excess` of its limit; None,
-            as are growth and curves, where the classes are not about equally likely.
+        samples: real m from which on naive Bayes with variances shared by two classes, in proportion, is within
+            `excess` of its limit; None, as are growth and its curve, where the law does not reach.
         growth: exponent of n in `samples`, from half of the features to all.
         regime: how the samples grow that naive Bayes needs to come within `excess` of the Bayes error.
         naive_bayes: its learning curve, variances shared by the classes.
-        logistic: learning curve of logistic regression without a penalty.
+        logistic: learning curve of logistic regression without a penalty; None for classes not about equally likely.
     """
 
     beta: Float[np.ndarray, "classes classes classes"]
@@ -104,7 +104,8 @@ class AssumptionDiagnostics(Answer):
         else:
             found = self.predicted
             if found.samples is None:
-                said.append("samples that naive Bayes needs: not known, the law is that of equally likely classes")
+                law = "two classes" if len(self.classes) > 2 else "equally likely classes, or of a gap below the excess"
+                said.append(f"samples that naive Bayes needs: not known, the law is that of {law}")
             elif found.regime != "never":
                 said.append(f"samples that naive Bayes needs: {found.samples}, growing with n^{found.growth}")
             said += [
@@ -143,14 +144,12 @@ class AssumptionDiagnostics(Answer):
         """Draw the errors measured (points), those predicted (lines) and the interval of the crossing."""
         axes = axes_for(axes)
         sizes = np.array([one.size for one in self.measured], float)
-        curves: tuple[Any, ...] = (
-            ()
-            if self.predicted is None or self.predicted.samples is None
-            else (
+        curves: list[Any] = []
+        if self.predicted is not None:
+            curves = [
                 (self.predicted.naive_bayes_error.value, self.predicted.naive_bayes, "variances shared"),
                 (self.predicted.bayes_error.value, self.predicted.logistic, "without a penalty"),
-            )
-        )
+            ]
         for colour, attribute, name in (
             ("C0", "naive_bayes", "naive Bayes"),
             ("C1", "logistic", "logistic regression"),
@@ -160,6 +159,8 @@ class AssumptionDiagnostics(Answer):
             axes.errorbar(shifted, value, [value - low, high - value], fmt="o", color=colour, label=f"{name}, measured")
         grid = np.geomspace(sizes[0], 4 * sizes[-1], 60)
         for colour, (limit, curve, what) in zip(("C0", "C1"), curves, strict=False):
+            if curve is None:
+                continue
             errors = [limit + curve.excess(float(size)) for size in grid]
             axes.plot(grid, np.minimum(errors, 1), color=colour, label=f"predicted, {what}")
         if self.crossing.low > 0 or np.isfinite(self.crossing.high):

@@ -279,13 +279,13 @@ def of_needs(share: float) -> DataSet:
     return DataSet(
         tool="assumption_diagnostics",
         name=f"a class of {share:.0%}: samples that naive Bayes needs",
-        fits=share >= 0.4,
+        fits=True,
         ask=ask,
         truth=f"{needed(share):.0f}",
         judge=judge,
         headline=lambda answer: str(answer.predicted and answer.predicted.samples),
         draws=40,
-        level=0.95 if share >= 0.4 else None,
+        level=0.95,
     )
 
 

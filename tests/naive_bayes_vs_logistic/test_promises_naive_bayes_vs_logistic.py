@@ -38,7 +38,7 @@ THEORY = {name: Case(within=within) for within, names in RANGES.items() for name
     "kl_divergence": Case(infinite="where q misses a class of p", within=(-1e-12, np.inf)),
     "zero_one_regret_bound": Case(infinite="of an infinite regret", within=(0, np.inf)),
     "conditional_regret": Case(within=(-1e-12, np.inf)),
-    "NaiveBayesCurve": Case({name: getattr(CURVES[0], name) for name in ("sizes", "weights", "gaps", "correlation")}),
+    "NaiveBayesCurve": Case({name: getattr(CURVES[0], name) for name in ("shares", "weights", "gaps", "correlation")}),
     "NaiveBayesCurve.errors": Case(of=CURVES[0], within=(0, 0.5)),
     "NaiveBayesCurve.excess": Case(of=CURVES[0], within=(-1e-8, 1)),
     "NaiveBayesCurve.samples": Case(of=CURVES[0], within=(2, np.inf), infinite="where 1e15 samples do not suffice"),
