@@ -46,7 +46,7 @@ def phases(
     standard deviation of the start, with the same intervals; runs that overflow count as not reaching it. From M = 2 on
     neither theory nor descent from one start tells what another start finds. New.
     """
-    drawn, (left, middle, right) = plt.subplots(1, 3, figsize=(10, 3.4), gridspec_kw={"width_ratios": (1.25, 1, 1)})
+    drawn, (left, middle, right) = plt.subplots(1, 3, figsize=(10, 3.6), gridspec_kw={"width_ratios": (1.25, 1, 1)})
     _phase_diagram(left, max(depths), max(strengths))
     fixed: dict[str, Any] = {"class_sizes": (per_class,) * n_classes, "width": width, "steps": steps}
     for depth, colour in zip(depths, COLOURS, strict=False):

@@ -35,6 +35,7 @@ _STYLE: dict[Any, Any] = {
     "axes.spines.right": False,
     "legend.frameon": False,
     "legend.fontsize": 8,
+    "legend.title_fontsize": 7.5,
     "lines.linewidth": 1.2,
     "lines.markersize": 3.5,
     "errorbar.capsize": 1.5,
@@ -96,8 +97,11 @@ class Figure:
         with style():
             drawn = self.draw(**settings)
             if self.marks:
-                wide = int(17 * drawn.get_figwidth())
-                drawn.supxlabel(textwrap.fill(self.marks, wide), fontsize=7.5)
+                marks = textwrap.fill(self.marks, int(17 * drawn.get_figwidth()))
+                if drawn.legends:  # below the panels, too
+                    drawn.legends[0].set_title(marks)
+                else:
+                    drawn.supxlabel(marks, fontsize=7.5)
             overlaps = collisions(drawn)
             drawn.savefig(picture, dpi=_SMALL if small else None)
             if small:
