@@ -20,6 +20,7 @@ Likelihoods = Annotated[Float[AnyArray, "classes points"], PROBABILITIES]
 
 
 @guarded(double=False)
+@partial(jax.jit, static_argnames="loss")
 def unsupervised_loss(
     features: Features, class_probabilities: ClassProbabilities, likelihoods: Likelihoods, loss: Loss
 ) -> Float[Array, ""]:
@@ -27,11 +28,6 @@ def unsupervised_loss(
 
     ℓ(v) is max(0, 1 - v) (hinge) or log₂(1 + exp(-v)) (logistic). Source: one negative sample in Arora et al. 2019.
     """
-    return _unsupervised_loss(features, class_probabilities, likelihoods, loss)
-
-
-@partial(jax.jit, static_argnames="loss")
-def _unsupervised_loss(features, class_probabilities, likelihoods, loss):
     similarities = features @ features.T
     margins = similarities[:, :, None] - similarities[:, None, :]
     marginal = class_probabilities @ likelihoods
@@ -40,6 +36,7 @@ def _unsupervised_loss(features, class_probabilities, likelihoods, loss):
 
 
 @guarded(double=False)
+@partial(jax.jit, static_argnames="loss")
 def mean_classifier_loss(
     features: Features, class_probabilities: ClassProbabilities, likelihoods: Likelihoods, loss: Loss
 ) -> Float[Array, ""]:
@@ -47,11 +44,6 @@ def mean_classifier_loss(
 
     Arguments as `unsupervised_loss`. Source: the supervised loss of the mean classifier in Arora et al. 2019.
     """
-    return _mean_classifier_loss(features, class_probabilities, likelihoods, loss)
-
-
-@partial(jax.jit, static_argnames="loss")
-def _mean_classifier_loss(features, class_probabilities, likelihoods, loss):
     scores = features @ (likelihoods @ features).T
     margins = scores[:, :, None] - scores[:, None, :]
     tasks = class_probabilities[:, None] * class_probabilities * (1 - jnp.eye(class_probabilities.shape[0]))

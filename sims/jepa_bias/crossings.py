@@ -25,6 +25,7 @@ class Crossings(NamedTuple):
 
 
 @guarded(double=False)
+@jax.jit
 def up_crossings(
     times: Annotated[Float[AnyArray, "records"], RISING, SEVERAL],
     strengths: Annotated[Float[AnyArray, "records features"], POSITIVE],
@@ -36,11 +37,7 @@ def up_crossings(
     interpolated linearly in the logarithm of the strength, and NaN where their ratio is infinite. A feature that starts
     above its level and stays there has none. Derived here.
     """
-    return _up_crossings(jnp.asarray(times)[:, None], jnp.asarray(strengths), jnp.asarray(levels))
-
-
-@jax.jit
-def _up_crossings(times, strengths, levels):
+    times = times[:, None]
     before, after = strengths[:-1], strengths[1:]
     crossed = (before < levels) & (after >= levels)
     share = jnp.log(levels / before) / jnp.log(jnp.where(crossed, after / before, 2.0))

@@ -44,6 +44,7 @@ def _fits(triplet: Triplet) -> bool:
 
 
 @guarded(double=False)
+@partial(jax.jit, static_argnames=("target_dim", "first_dim", "second_dim"))
 def random_triplet(
     key: RandomKey, target_dim: Dimension, first_dim: Dimension, second_dim: Dimension, *, direct: Number = 0.0
 ) -> Triplet:
@@ -54,11 +55,6 @@ def random_triplet(
     derived here.
     """
     require_room("target_dim, first_dim and second_dim", 2 * (target_dim + first_dim + second_dim) ** 2)
-    return _random_triplet(key, target_dim, first_dim, second_dim, jnp.asarray(direct, float))
-
-
-@partial(jax.jit, static_argnums=(1, 2, 3))
-def _random_triplet(key, target_dim, first_dim, second_dim, direct):
     total = target_dim + first_dim + second_dim
     paths, noise = jax.random.normal(key, (2, total, total))
     y, first, second = slice(target_dim), slice(target_dim, target_dim + first_dim), slice(target_dim + first_dim, None)

@@ -1,6 +1,5 @@
 """Minimisers of empirical losses whose points are mixed by matrices: masks (CutMix style) and any affine pairing."""
 
-from functools import partial
 from typing import Annotated
 
 import jax
@@ -9,8 +8,8 @@ from jax import Array, lax
 from jaxtyping import Float
 
 from sims.mixup.data import warn_of_one_class
-from sims.mixup.domains import Iterations, Labels, Masks, Masses, Nodes, Points, Ridge, Tolerance
-from sims.mixup.newton import EVALUATIONS, TOLERANCE, Fit, minimise
+from sims.mixup.domains import Labels, Masks, Masses, Nodes, Points, Ridge
+from sims.mixup.newton import Fit, minimise
 from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.base.precision import require_float64
 from theory_on_trial.contract import USABLE_SCALE, guarded
@@ -20,9 +19,8 @@ Operators = Annotated[Float[AnyArray, "atoms dim dim"], USABLE_SCALE]
 
 @guarded(double=False)
 def fit_masks(
-    features: Points, labels: Labels, masks: Masks, probabilities: Masses, mask_labels: Nodes, *,
-    iterations: Iterations = EVALUATIONS, tolerance: Tolerance = TOLERANCE, ridge: Ridge = 0.0,
-) -> Fit:  # fmt: skip
+    features: Points, labels: Labels, masks: Masks, probabilities: Masses, mask_labels: Nodes, *, ridge: Ridge = 0.0
+) -> Fit:
     """Minimise the expected empirical mask loss: z = w·(M x_i + (1-M) x_j), ỹ = λ_M y_i + (1-λ_M) y_j.
 
     Masks M have `probabilities` and label weights λ_M = `mask_labels` (usually the mean of M). The loss is
@@ -31,14 +29,13 @@ def fit_masks(
     """
     require_float64("a fit of mixtures")
     warn_of_one_class(labels)
-    return _fit(features, labels, (masks, 1 - masks), probabilities, mask_labels, tolerance, ridge, iterations)
+    return _fit(features, labels, (masks, 1 - masks), probabilities, mask_labels, ridge)
 
 
 @guarded(double=False)
 def fit_affine(
-    features: Points, labels: Labels, first: Operators, second: Operators, probabilities: Masses, mixing: Nodes, *,
-    iterations: Iterations = EVALUATIONS, tolerance: Tolerance = TOLERANCE, ridge: Ridge = 0.0,
-) -> Fit:  # fmt: skip
+    features: Points, labels: Labels, first: Operators, second: Operators, probabilities: Masses, mixing: Nodes
+) -> Fit:
     """Minimise the expected empirical loss of mixtures A x_i + B x_j, labels λ y_i + (1-λ) y_j.
 
     The atoms of the law of (A, B, λ) are `first`, `second` and `mixing`; the rest is as in `fit_masks`.
@@ -46,11 +43,11 @@ def fit_affine(
     """
     require_float64("a fit of mixtures")
     warn_of_one_class(labels)
-    return _fit(features, labels, (first, second), probabilities, mixing, tolerance, ridge, iterations)
+    return _fit(features, labels, (first, second), probabilities, mixing, 0.0)
 
 
-@partial(jax.jit, static_argnums=7)
-def _fit(features, labels, operators, probabilities, mixing, tolerance, ridge, iterations):
+@jax.jit
+def _fit(features, labels, operators, probabilities, mixing, ridge):
     """`operators` are pairs of matrices, or of the diagonals of diagonal ones, along a leading axis of atoms."""
     features, labels = jnp.asarray(features, float), jnp.asarray(labels, float)
     n, dim = features.shape
@@ -78,4 +75,4 @@ def _fit(features, labels, operators, probabilities, mixing, tolerance, ridge, i
         start = (ridge * parameters, ridge * jnp.eye(dim))
         return lax.scan(add_atom, start, (operators, probabilities / n**2, mixing))[0]
 
-    return minimise(derivatives, features, iterations, tolerance)
+    return minimise(derivatives, features)

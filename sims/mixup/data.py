@@ -36,6 +36,7 @@ def covariance_factor(covariance: Covariance) -> Float[AnyArray, "dim dim"]:
 
 
 @guarded(double=False)
+@partial(jax.jit, static_argnames=("n", "labels"))
 def pair_sample(
     key: Key[Array, ""], n: Size, mean: Mean, factor: Factor, separability: Separability, *,
     labels: LabelLaw = "balanced",
@@ -49,11 +50,6 @@ def pair_sample(
     Source: the family of distributions of Oh & Yun 2023 (arXiv 2306.00267).
     """
     require_halves(n, labels)
-    return _pair_sample(key, n, mean, factor, separability, labels)
-
-
-@partial(jax.jit, static_argnums=(1, 5))
-def _pair_sample(key, n, mean, factor, separability, labels):
     label_key, noise_key = jax.random.split(key)
     ones = (jnp.arange(n) < n // 2).astype(float) if labels == "balanced" else _coins_of_both_sides(label_key, n)
     noise = jax.random.normal(noise_key, (n, mean.shape[0])) @ jnp.asarray(factor).T / jnp.sqrt(separability)

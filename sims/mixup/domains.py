@@ -9,7 +9,6 @@ from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import (
     LARGEST,
     NON_NEGATIVE,
-    POSITIVE,
     PROBABILITIES,
     SMALLEST,
     UNIT_INTERVAL,
@@ -76,10 +75,6 @@ InputWeights = Annotated[Float[AnyArray, "atoms"], USABLE_SCALE]
 BINARY = Holds("binary", "have entries 0 and 1 only", lambda values: bool(np.isin(values, (0, 1)).all()))
 Masks = Annotated[Float[AnyArray, "atoms dim"], BINARY]
 """M, one per row, 1 where the first point is kept."""
-Iterations = Annotated[int, Interval(1, 10**6, why="a compiled loop cannot be interrupted")]
-"""The most evaluations of gradient and Hessian."""
-Tolerance = Annotated[ScalarLike, POSITIVE]
-"""Of the relative Newton step."""
 Ridge = Annotated[ScalarLike, NON_NEGATIVE]
 """The coefficient of |w|^2 / 2."""
 LogSampleSize = Annotated[ScalarLike, Interval(0, 600, why="tail probabilities near 1/n must not underflow")]

@@ -8,7 +8,7 @@ from jax import Array, lax
 from jaxtyping import Bool, Float
 
 from sims.mixup.domains import Points
-from sims.mixup.newton import EVALUATIONS, TOLERANCE, minimise
+from sims.mixup.newton import minimise
 from theory_on_trial.base.precision import require_float64
 from theory_on_trial.contract import guarded
 
@@ -57,6 +57,7 @@ def hard_margin(signed_points: Points) -> HardMargin:
 
 
 @guarded(double=False)
+@jax.jit
 def fit_erm(signed_points: Points) -> ErmFit:
     """Minimise (1/n) Σ log(1 + exp(-w·S_i)): the finite minimiser, or the hard margin's direction where there is none.
 
@@ -64,11 +65,7 @@ def fit_erm(signed_points: Points) -> ErmFit:
     Source: the vanilla training loss of Oh & Yun 2023 (arXiv 2306.00267); its separable limit: Soudry et al. 2018.
     """
     require_float64("empirical risk minimisation")
-    return _fit_erm(jnp.asarray(signed_points))
-
-
-@jax.jit
-def _fit_erm(points):
+    points = jnp.asarray(signed_points)
     solution, gap = _hard_margin(points)
 
     def newton():
@@ -77,7 +74,7 @@ def _fit_erm(points):
             curvature = misfit * jax.nn.sigmoid(points @ weights)
             return -points.T @ misfit, (points.T * curvature) @ points
 
-        fit = minimise(derivatives, points, EVALUATIONS, TOLERANCE)
+        fit = minimise(derivatives, points)
         return fit.weights, fit.newton_step
 
     weights, residual = lax.cond(solution.separable, lambda: (solution.direction, gap), newton)

@@ -1,7 +1,6 @@
 """Minimisers of the empirical Mixup loss of a linear logistic model without bias: pairs are never expanded to rows."""
 
 from collections.abc import Callable
-from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -9,8 +8,8 @@ from jax import Array, lax
 from jaxtyping import Key
 
 from sims.mixup.data import warn_of_one_class
-from sims.mixup.domains import InputWeights, Iterations, Labels, Masses, Nodes, Points, Ridge, Tolerance
-from sims.mixup.newton import EVALUATIONS, TOLERANCE, Fit, minimise
+from sims.mixup.domains import InputWeights, Labels, Masses, Nodes, Points, Ridge
+from sims.mixup.newton import Fit, minimise
 from theory_on_trial.base.precision import require_float64
 from theory_on_trial.contract import guarded, is_traced, require
 
@@ -18,7 +17,7 @@ from theory_on_trial.contract import guarded, is_traced, require
 @guarded(double=False)
 def fit_mixup(
     features: Points, labels: Labels, nodes: Nodes, weights: Masses, input_weights: InputWeights, *,
-    iterations: Iterations = EVALUATIONS, tolerance: Tolerance = TOLERANCE, ridge: Ridge = 0.0,
+    ridge: Ridge = 0.0,
 ) -> Fit:  # fmt: skip
     """Minimise the expected empirical Mixup loss, the mixing weight averaged over its law for every ordered pair.
 
@@ -27,9 +26,9 @@ def fit_mixup(
     their `weights` p_k and `input_weights` g_k (plain Mixup: g = λ). For a law symmetric about ½ with
     g(1-λ) = 1 - g(λ) the nodes below ½ alone, with doubled weights, give the same loss at half the cost.
 
-    Newton with at most `iterations` gradients and Hessians, each n² nodes logistic functions and n² dim products;
-    `tolerance` is on the relative Newton step. Where there is no finite minimiser, `converged` is false. With fewer
-    points than dimensions the minimiser is not unique; the one of least norm is returned.
+    Newton with at most 200 gradients and Hessians, each n² nodes logistic functions and n² dim products. Where there is
+    no finite minimiser, `converged` is false. With fewer points than dimensions the minimiser is not unique; the one of
+    least norm is returned.
 
     Warns where all labels are equal. Raises TypeError in float32.
     Source: the Mixup loss of Oh & Yun 2023 (arXiv 2306.00267); its factorised derivatives: derived here.
@@ -42,20 +41,17 @@ def fit_mixup(
     """
     require_float64("a Mixup fit")
     warn_of_one_class(labels)
-    return _fit(features, labels, nodes, weights, input_weights, tolerance, ridge, iterations)
+    return _fit(features, labels, nodes, weights, input_weights, ridge)
 
 
 @guarded(double=False)
 def fit_mixup_sampled(
-    key: Key[Array, ""], features: Points, labels: Labels, draw: Callable[[Array, tuple[int, int]], Array], *,
-    input_weight: Callable[[Array], Array] = lambda mixing: mixing, iterations: Iterations = EVALUATIONS,
-    tolerance: Tolerance = TOLERANCE, ridge: Ridge = 0.0,
-) -> Fit:  # fmt: skip
+    key: Key[Array, ""], features: Points, labels: Labels, draw: Callable[[Array, tuple[int, int]], Array]
+) -> Fit:
     """Minimise the empirical Mixup loss with one λ_ij per ordered pair, drawn by `draw(key, shape)`.
 
-    `input_weight` is the map g of λ. For Beta(α, α): `lambda key, shape: jax.random.beta(key, α, α, shape)`.
-    The loss, the other parameters and the fit are those of `fit_mixup`. Raises ValueError for functions that return
-    another shape, λ outside [0, 1], or g that is not finite.
+    For Beta(α, α): `lambda key, shape: jax.random.beta(key, α, α, shape)`. The loss, with g(λ) = λ, and the fit are
+    those of `fit_mixup`. Raises ValueError for a function that returns another shape, or λ outside [0, 1].
     Source: as `fit_mixup`.
     """
     require_float64("a Mixup fit")
@@ -63,17 +59,13 @@ def fit_mixup_sampled(
     shape = (features.shape[0], features.shape[0])
     mixing = draw(key, shape)
     require(jnp.shape(mixing) == shape, f"draw must return numbers of the shape {shape}, got {jnp.shape(mixing)}")
-    inputs = input_weight(mixing)
-    require(jnp.shape(inputs) == shape, f"input_weight must return numbers of the shape {shape} that it is given")
     if not is_traced(mixing):
         require(jnp.all((mixing >= 0) & (mixing <= 1)), "draw must return numbers in [0, 1]")
-    if not is_traced(inputs):
-        require(jnp.all(jnp.isfinite(inputs)), "input_weight must return finite numbers")
-    return _fit(features, labels, mixing[None], jnp.ones(1), inputs[None], tolerance, ridge, iterations)
+    return _fit(features, labels, mixing[None], jnp.ones(1), mixing[None], 0.0)
 
 
-@partial(jax.jit, static_argnums=7)
-def _fit(features, labels, mixing, weights, input_weights, tolerance, ridge, iterations):
+@jax.jit
+def _fit(features, labels, mixing, weights, input_weights, ridge):
     """`mixing` and `input_weights` are numbers or n x n matrices, along a leading axis of nodes."""
     features, labels = jnp.asarray(features, float), jnp.asarray(labels, float)
     n, dim = features.shape
@@ -106,4 +98,4 @@ def _fit(features, labels, mixing, weights, input_weights, tolerance, ridge, ite
         hessian = (features.T * own) @ features + products + products.T
         return features.T @ slopes + ridge * parameters, hessian + ridge * jnp.eye(dim)
 
-    return minimise(derivatives, features, iterations, tolerance)
+    return minimise(derivatives, features)

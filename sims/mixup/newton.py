@@ -21,7 +21,7 @@ class Fit(NamedTuple):
         Infinite where the loss has lost its curvature in some direction, as on the way to a minimiser at infinity, and
         NaN, as weights and gradient may be, where a ridge or weights of extreme size overflow.
     evaluations : gradients and Hessians computed.
-    converged : whether `newton_step` is within the tolerance; false where there is no finite minimiser.
+    converged : whether `newton_step` is at most 1e-9; false where there is no finite minimiser.
     """
 
     weights: Float[Array, "dim"]
@@ -34,8 +34,6 @@ class Fit(NamedTuple):
 def minimise(
     derivatives: Callable[[Float[Array, "dim"]], tuple[Float[Array, "dim"], Float[Array, "dim dim"]]],
     points: Float[Array, "n dim"],
-    evaluations: int,
-    tolerance: Float[Array, ""] | float,
 ) -> Fit:
     """Minimise a convex loss, given its gradient and Hessian at w, from w = 0.
 
@@ -48,7 +46,7 @@ def minimise(
 
     def unfinished(state):
         *_, newton_step, _, count = state
-        return (count < evaluations) & ~(newton_step <= tolerance)
+        return (count < EVALUATIONS) & ~(newton_step <= TOLERANCE)
 
     def improve(state):
         weights, gradient, direction, size, newton_step, rank, count = state
@@ -69,7 +67,7 @@ def minimise(
     weights, gradient, _, _, newton_step, _, count = lax.while_loop(
         unfinished, improve, (zero, zero, zero, one, jnp.inf * one, jnp.array(0), jnp.array(0))
     )
-    return Fit(weights, jnp.linalg.norm(gradient), newton_step, count, newton_step <= tolerance)
+    return Fit(weights, jnp.linalg.norm(gradient), newton_step, count, newton_step <= TOLERANCE)
 
 
 def _pseudo_solve(matrix, vector):

@@ -81,7 +81,6 @@ LEARNING = {"learner": observed.erm_weights, "learner_arguments": (), "n": 4, "l
 CURVE = {"keys": KEYS, "separabilities": np.array([1.0, 4.0]), **CLASSES, "target": np.ones(2), **LEARNING}
 TAIL = {**CLASSES, "log_n": 5.0, "n_kept": 8}
 OPERATORS = {"sample_operators": lambda key: (jnp.eye(2), jnp.zeros((2, 2)), 1.0), "draws": 100}
-SETTINGS = {**SAMPLE, "iterations": 50}
 FIT = Case(infinite="the Newton step of a loss that is flat, and all of what overflows", warns="labels are all equal")
 NO_FIT = Case(infinite="the weights of a fit that did not converge", warns="labels are all equal")
 MARGIN = Case(infinite="the direction of points that are not separable")
@@ -94,12 +93,12 @@ SIMULATORS = {
     "digit_pair": Case(within=(-1, 1)),
     "erm_weights": replace(NO_FIT, given=SAMPLE),
     "fit_affine": replace(
-        FIT, given={**SETTINGS, "first": np.eye(2)[None], "second": np.eye(2)[None], "probabilities": np.ones(1)}
+        FIT, given={**SAMPLE, "first": np.eye(2)[None], "second": np.eye(2)[None], "probabilities": np.ones(1)}
     ),
     "fit_erm": FIT,
-    "fit_masks": replace(FIT, given={**SETTINGS, **MASKING}),
-    "fit_mixup": replace(FIT, given={**SETTINGS, **MIXING}),
-    "fit_mixup_sampled": replace(FIT, given={**SETTINGS, "draw": jax.random.uniform}),
+    "fit_masks": replace(FIT, given={**SAMPLE, **MASKING}),
+    "fit_mixup": replace(FIT, given={**SAMPLE, **MIXING}),
+    "fit_mixup_sampled": replace(FIT, given={**SAMPLE, "draw": jax.random.uniform}),
     "hard_margin": MARGIN,
     "mask_weights": replace(NO_FIT, given={**SAMPLE, **MASKING}),
     "mixed_rows": NO_FIT,
@@ -154,8 +153,8 @@ def accuracies(n, labels):
     return observed.augmentation_accuracies(KEYS, FEATURES, labels, n, 1.0, *LAMBDA.values(), *MASKING.values())
 
 
-def sampled(draw, input_weight=jnp.sqrt):
-    return observed.fit_mixup_sampled(KEY, FEATURES, LABELS, draw, input_weight=input_weight)
+def sampled(draw):
+    return observed.fit_mixup_sampled(KEY, FEATURES, LABELS, draw)
 
 
 def single_precision():
@@ -243,8 +242,6 @@ def single_precision():
         (lambda: accuracies(4, np.array([1, 1, 1, 1, 0, 0])), "more than n / 2 = 2 points of each class, got 2"),
         (lambda: sampled(lambda key, shape: jnp.ones(2)), r"numbers of the shape \(6, 6\), got \(2,\)"),
         (lambda: sampled(lambda key, shape: jnp.full(shape, 1.5)), r"draw must return numbers in \[0, 1\]"),
-        (lambda: sampled(jax.random.uniform, jnp.sum), r"input_weight must return numbers of the shape \(6, 6\)"),
-        (lambda: sampled(jax.random.uniform, lambda g: g / 0), "input_weight must return finite numbers"),
         (single_precision, "a Mixup fit needs float64"),
         (lambda: observed.hard_margin_program(np.array([[1.0, 0], [-1, 0.5], [0, -1]])), "must be separable"),
         (
