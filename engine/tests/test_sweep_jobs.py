@@ -1,4 +1,4 @@
-"""One sweep on many machines: the processes of a `jax.distributed` job, and the jobs of a queue system."""
+"""One sweep on many machines: the processes of a `jax.distributed` job."""
 
 import re
 import socket
@@ -8,12 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import submitit
 import sweep_support
 import xarray as xr
 from sweep_support import child_environment, chunk_files
 
-from theory_on_trial.sweep import SimulationError, sweep
+from theory_on_trial.sweep import sweep
 
 HERE = Path(__file__).parent
 SPECTRA = ({"noise": [1.0, 2.0, 3.0]}, 8)
@@ -107,19 +106,3 @@ def test_a_process_of_a_job_that_dies_loses_nothing_that_is_finished(tmp_path, m
     monkeypatch.setenv("DEADLY", str(poison))
     resumed = sweep(sweep_support.deadly, {"scale": [1.0, 2.0, 3.0]}, 5, cache=tmp_path / "cache")
     xr.testing.assert_identical(resumed, sweep(sweep_support.deadly, {"scale": [1.0, 2.0, 3.0]}, 5))
-
-
-def test_a_job_of_a_queue_system_changes_no_bit_and_its_death_is_one_sentence(tmp_path, warm_python, monkeypatch):
-    """Submitit's "local" jobs are processes of their own that get and leave files, as Slurm's do."""
-    poison = tmp_path / "poison"
-    poison.touch()
-    for name, value in child_environment(tmp_path, DEADLY=str(poison), PYTHONPATH=str(HERE)).items():
-        monkeypatch.setenv(name, value)
-    executor = submitit.AutoExecutor(tmp_path / "jobs", cluster="local", local_python=warm_python[0])
-    result = sweep(sweep_support.walk_spectrum, *SPECTRA, static=SIZES, executor=executor, chunk=12)
-    xr.testing.assert_identical(result, sweep(sweep_support.walk_spectrum, *SPECTRA, static=SIZES))
-    with pytest.raises(SimulationError, match=r"failed at scale=3\.0, seed=0: FloatingPointError: the scale is three"):
-        sweep(sweep_support.fragile, {"scale": [3.0]}, 1, executor=executor)
-    with pytest.raises(RuntimeError, match=r"^a worker died \(.*\); 0 finished chunks .* to resume$") as death:
-        sweep(sweep_support.deadly, {"scale": [3.0]}, 1, executor=executor, cache=tmp_path / "cache")
-    assert "\n" not in str(death.value)
