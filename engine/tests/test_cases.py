@@ -1,6 +1,7 @@
 """A claim of several cases, within its domain, and who states it."""
 
 import inspect
+from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from theory_on_trial import Trial, abstract, claim, code, ours, paper
 from theory_on_trial.audits import resolution, settings
 from theory_on_trial.contract import Count, Interval, NonNegative, Positive, guarded
+from theory_on_trial.decide.resolution import Resolution
 from theory_on_trial.trial.cases import BY_CASE, over_cases
 from theory_on_trial.trial.domain import OutsideDomain
 
@@ -140,18 +142,10 @@ def test_the_audit_of_settings_finds_where_a_claim_fails():
     assert row[2] == sum(row[3:])
 
 
-def test_the_audit_of_resolution_scales_every_prediction():
-    assert resolution.unnoticed("cases.size")[0] == [["cases.size", 2, 2, 0.005, ""]]
-
-
 @claim(ours("counted"), kind="identity", as_printed=paper("Section 2", says="Twice n is n + 1."))
 def test_twice(trial, n: Count = 5):
     """Twice n is 2 n."""
     trial.identity(2 * n, n + n, ops=0, controls={"n + 2": n + 2}, as_printed=n + 1)
-
-
-def test_the_audit_of_resolution_leaves_what_is_printed_alone():
-    assert resolution.unnoticed("cases.twice")[0] == [["cases.twice", 1, 1, 0.0, ""]]
 
 
 @claim(ours("counted"), kind="identity")
@@ -162,27 +156,22 @@ def test_difference(trial, n: Count = 5):
     )
 
 
-def test_the_audit_of_resolution_measures_errors_of_zeros_in_a_scale_each():
-    (name, decisions, tried, _, missed), *others = resolution.unnoticed("cases.difference")[0]
-    assert (name, decisions, tried, missed, others) == ("cases.difference", 1, 1, "", [])
-
-
 @claim(ours("cancelled"), kind="identity")
 def test_nothing(trial, n: Count = 3):
     """n - n is 0, to rounding."""
     trial.identity(float(n) - n, 0.0, ops=1, scale=n, controls={"n": n})
 
 
-def test_an_identity_of_zero_notices_what_it_refuses():
-    (row,) = resolution.unnoticed("cases.nothing")[0]
-    assert (row[:3], row[-1]) == (["cases.nothing", 1, 1], "")
+@pytest.mark.parametrize(
+    ("name", "decisions", "weakest"),
+    [("size", 2, 0.005), ("twice", 1, 0.0), ("difference", 1, 0.005), ("nothing", 1, 4.44e-16)],
+)
+def test_the_audit_of_resolution_makes_every_prediction_wrong_by_what_is_noticed(name, decisions, weakest):
+    """Of several cases, beside what is printed, of zeros in a scale each, and of an identity of 0."""
+    assert resolution.unnoticed(f"cases.{name}")[0] == [[f"cases.{name}", decisions, decisions, weakest, ""]]
 
 
 def test_an_error_that_is_not_noticed_is_named():
-    from dataclasses import replace
-
-    from theory_on_trial.decide.resolution import Resolution
-
     honest = Trial("cases.size")
     test_size(honest)
     boastful = [replace(finding, resolution=Resolution(1e-3, 1e-3)) for finding in honest.findings]

@@ -478,7 +478,7 @@ SENTENCES = {
     ValueError: [
         (rows(TWO), r"rows must be .* got an array of float64 of shape \(2,\)"),
         (lambda: scaled(PAIRS, np.ones(3)), "by must have one entry for each of the 2 columns, got 3"),
-        (lambda: scaled(PAIRS, pd.DataFrame({"age": [1.0]})), r"by must be an array .* got a DataFrame of shape \(1, 1\)"),
+        (lambda: scaled(PAIRS, pd.DataFrame({"age": [1.0]})), r"by must be .* got a DataFrame of shape \(1, 1\)"),
         (lambda: scaled(PAIRS, TWO, math.nan), "power must be finite, got nan"),
         (lambda: scaled(np.ones((1, 0)), np.ones(0)), r"rows must not be empty, got an array of shape \(1, 0\)"),
         (rows(np.array([[1.0, np.inf]])), "rows must be finite, got inf among the entries"),

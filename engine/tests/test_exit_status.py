@@ -61,28 +61,6 @@ def test_a_decision_that_raised_counts_where_the_check_catches_it(pytester, afte
     assert done.ret == 1
 
 
-@pytest.mark.parametrize(
-    ("samples", "sentence"),
-    [
-        (
-            "np.where(np.arange(n) == 7, np.nan, g.normal(size=n))",
-            "1 of 64 sampled values are not finite, first nan in",
-        ),
-        ("g.normal(size=(n, 0))", "a sample must have a coordinate, got an array of shape (64, 0)"),
-        ("g.normal(size=n // 2)", "64 samples must lie along the first axis, got an array of shape (32,)"),
-        ("g.normal(size=n) + 1j", "samples must be real numbers, got complex128"),
-        ("g.normal(size=n).astype(object)", "samples must be real numbers, got object"),
-        ("np.ones(n)", "the measurement does not draw from the generator that it is given"),
-    ],
-)
-def test_what_is_no_sample_is_a_row_of_the_ledger(pytester, samples, sentence):
-    options = "predict=0, law=Normal(), margin=0.1, controls={'one': 1.0}"
-    done, book = run(pytester, ["import numpy as np", f"trial.mean(sampler=lambda g, n: {samples}, {options})"])
-    assert [row["verdict"] for row in book["claims"]] == ["INCONCLUSIVE"]
-    assert book["claims"][0]["note"].startswith(f"ValueError: {sentence}")
-    assert done.ret == 1
-
-
 def test_a_decision_that_raised_before_the_printed_form_costs_no_row(pytester):
     pytester.makepyfile(
         test_sums=HEAD

@@ -12,7 +12,6 @@ import pytest
 from theory_on_trial.audits import papers
 from theory_on_trial.audits.papers import check, lay_down, steps
 from theory_on_trial.audits.papers.row import Paper
-from theory_on_trial.command import main
 
 pytestmark = pytest.mark.usefixtures("warm_children")
 
@@ -77,13 +76,6 @@ def test_a_package_or_a_page_of_that_name_is_not_touched(toy, taken):
     with pytest.raises(ValueError, match=r"NAME must be new, and .*new.* exists"):
         lay_down("new", toy.folder, row=True)
     assert everything_in(toy.folder) == before
-
-
-def test_the_command_refuses_with_one_sentence(toy, capsys):
-    with pytest.raises(SystemExit) as stopped:
-        main(["new-paper", "toy", "--root", str(toy.folder)])
-    assert stopped.value.code == 2
-    assert capsys.readouterr().err.splitlines()[-1].endswith("NAME must be new, and paper_checks/test_toy.py exists")
 
 
 def test_every_missing_file_and_section_is_named(toy):

@@ -200,22 +200,6 @@ def test_everything_but_the_expected_verdict_fails_the_run(pytester, body, verdi
     assert [c["verdict"] for c in book["claims"]] == [verdict]
 
 
-def test_trial_without_claim_is_refused(pytester):
-    pytester.makepyfile(test_plain="def test_it(trial):\n    pass\n")
-    done = pytester.runpytest_subprocess()
-    done.assert_outcomes(errors=1)
-    assert "decorate it with @claim" in done.stdout.str()
-
-
-def test_other_suites_pay_nothing(pytester, true_children):
-    pytester.makepyfile(
-        test_plain="import sys\n\ndef test_it():\n    assert not {'jax', 'numpy', 'scipy'} & set(sys.modules)\n"
-    )
-    done = pytester.runpytest_subprocess("-p", "no:hypothesispytest", "-p", "no:jaxtyping", "-p", "no:cacheprovider")
-    done.assert_outcomes(passed=1)
-    assert "ledger" not in done.stdout.str()
-
-
 @pytest.mark.parametrize(("most", "status"), [(1, 1), (1000, 0)])
 @pytest.mark.parametrize("lies_in_a_package", [True, False])
 def test_more_programs_than_a_paper_may_ask_for_fail_the_run(pytester, most, status, lies_in_a_package):
@@ -298,29 +282,40 @@ def test_files_of_one_name_in_two_folders_are_two_papers(pytester):
     assert rows["a.dice.mean"] != rows["b.dice.mean"]
 
 
-@pytest.mark.parametrize("name", ["test_mean", "test_Mean"])
-def test_a_second_claim_of_one_id_is_an_error(pytester, name):
-    again = f"""
+AGAIN = """
     @claim(paper("Section 3"), kind="identity")
-    def {name}(trial):
+    def {}(trial):
         'Another mean.'
-    """
-    pytester.makepyfile(test_dice=textwrap.dedent(PAPER) + textwrap.dedent(again))
-    done = pytester.runpytest_subprocess("-p", "no:cacheprovider")
-    done.assert_outcomes(errors=1)
-    assert "two claims are called dice." in done.stdout.str()
+"""
+DRAWN = """
+from hypothesis import given, strategies as st
+from theory_on_trial import claim, paper
+
+{}
+{}
+def test_it(trial, x):
+    'A statement.'
+"""
+DECORATORS = "@given(x=st.integers())", '@claim(paper("Section 1"), kind="identity")'
 
 
-@pytest.mark.parametrize("order", ["@given(x=st.integers())\n@{}", "@{}\n@given(x=st.integers())"])
-def test_a_claim_that_hypothesis_draws_gets_one_sentence(pytester, order):
-    pytester.makepyfile(
-        test_drawn="from hypothesis import given, strategies as st\nfrom theory_on_trial import claim, paper\n"
-        + order.format('claim(paper("Section 1"), kind="identity")')
-        + "\ndef test_it(trial, x):\n    'A statement.'\n"
-    )
-    done = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+@pytest.mark.parametrize(
+    ("written", "arguments", "sentence"),
+    [
+        ("def test_it(trial):\n    pass\n", [], "decorate it with @claim"),
+        *((textwrap.dedent(PAPER) + textwrap.dedent(AGAIN.format(name)), [], "two claims are called dice.")
+          for name in ("test_mean", "test_Mean")),
+        *((DRAWN.format(*order), [], "cannot be a claim and drawn by @given")
+          for order in (DECORATORS, reversed(DECORATORS))),
+        (PAPER, ["--trial-ledger", "."], "--trial-ledger must name a file"),
+        (PAPER, ["--trial-set", "power=two"], "--trial-set power must be a literal such as 3, (1, 2) or 'a', got two"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_gets_one_sentence(pytester, written, arguments, sentence):
+    pytester.makepyfile(test_dice=written)
+    done = pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
     assert done.ret != 0
-    assert "cannot be a claim and drawn by @given" in done.stdout.str()
+    assert sentence in done.stdout.str() + done.stderr.str()
 
 
 def test_settings_of_a_claim_are_set_from_the_command_line(paper):
@@ -328,8 +323,6 @@ def test_settings_of_a_claim_are_set_from_the_command_line(paper):
     done.assert_outcomes(passed=1, deselected=2)
     assert [row["predicted"] for row in book["claims"]] == [0.25, 0.6]
     assert "--trial-set power=3" in book["claims"][0]["command"]
-    done = paper.runpytest_subprocess("--trial-set", "power=two")
-    assert "--trial-set power must be a literal such as 3 or 'a', got two" in done.stdout.str() + done.stderr.str()
 
 
 def test_a_claim_that_needs_no_jax_does_not_start_it(pytester, true_children):
@@ -415,11 +408,6 @@ def test_numbers_beyond_all_sizes_lose_no_ledger(pytester):
     done, book = ledger(pytester, "--trial-set", "n=5")
     done.assert_outcomes(passed=1, failed=1)
     assert [row["verdict"] for row in book["claims"]] == ["REFUTED", "VERIFIED"]
-
-
-def test_a_folder_is_no_ledger(pytester):
-    done = pytester.runpytest_subprocess("--trial-ledger", ".")
-    assert "--trial-ledger must name a file" in done.stderr.str()
 
 
 def test_what_was_not_heard_of_is_in_the_ledger(pytester):

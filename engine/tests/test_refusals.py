@@ -2,6 +2,7 @@
 
 import math
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -207,6 +208,12 @@ REFUSED = {
         (lambda t: t.identity(1.0, np.ones(2, np.float16), ops=1), "float64, got float16"),
         (lambda t: t.identity(1.0 + 1j, 1.0 + 2j, ops=1), "float64, got complex128"),
         (lambda t: t.mean(coin, 0.5, law=Normal, margin=0.1), "got the class"),
+        *((lambda t, make=make, given=given: make(t)(**given), sentence)
+          for make in (lambda t: partial(t.mean, predict=0.0, law=Normal(), margin=0.1),
+                       lambda t: partial(t.distribution, cdf=stats.norm.cdf, margin=0.1))
+          for given, sentence in (({}, "give a measurement of one key, or sampler="),
+                                  ({"measure": uniform, "sampler": coin}, "and not both"),
+                                  ({"sampler": coin, "vectorised": True}, "vectorised= is for the measurement"))),
     ],
     ControlTooClose: [
         (lambda t: check_controls(Prediction(0, 1, 0.5), {"w": 1.25}), "'w' is too close"),

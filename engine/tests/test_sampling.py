@@ -399,22 +399,6 @@ def test_draws_that_are_no_samples_get_one_sentence(sampler, predict, sentence):
             sampled(normal, margin=1, controls={"far": 2}, wrong_processes={"wrong": sampler})
 
 
-@pytest.mark.parametrize(
-    ("given", "sentence"),
-    [
-        ({}, "give a measurement of one key, or sampler="),
-        ({"measure": jax.random.normal, "sampler": normal}, "and not both"),
-        ({"sampler": normal, "vectorised": True}, "vectorised= is for the measurement of one key"),
-    ],
-)
-def test_one_route_to_the_samples_must_be_given(given, sentence):
-    trial = Trial("toy.claim")
-    with pytest.raises(TypeError, match=sentence):
-        trial.mean(predict=0.0, law=Normal(), margin=0.1, controls={"wrong": 1.0}, **given)
-    with pytest.raises(TypeError, match=sentence):
-        trial.distribution(cdf=stats.norm.cdf, margin=0.1, **given)
-
-
 @pytest.mark.parametrize("size", [1e-120, 1.0, 1e130])
 def test_samples_are_asked_whether_they_are_normal_at_any_scale(size):
     samples = size * np.random.default_rng(0).lognormal(size=2000)

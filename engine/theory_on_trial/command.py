@@ -6,7 +6,6 @@ are quick.
 """
 
 import argparse
-import ast
 import json
 import os
 import subprocess
@@ -21,7 +20,7 @@ from typing import Any
 import argcomplete
 
 from theory_on_trial import repository
-from theory_on_trial.plugin import KINDS, TIERS
+from theory_on_trial.plugin import KINDS, TIERS, settings_of
 from theory_on_trial.repository import outline
 
 _NO_TESTS = 5  # pytest's exit status where nothing was collected
@@ -321,17 +320,10 @@ def _run(options: argparse.Namespace) -> int:
 
 def _check_settings(given: list[str], stated: outline.Stated) -> None:
     """Raise ValueError unless every `NAME=VALUE` names a setting of the claim and holds a literal."""
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise ValueError(f"--set takes NAME=VALUE, got {text!r}")
+    for name in settings_of(given, "--set"):
         if name not in stated.settings:
             known = ", ".join(stated.settings) or "none"
             raise ValueError(f"{stated.id} has no setting {name!r}; its settings are {known}")
-        try:
-            ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            raise ValueError(f"--set {name} must be a literal such as 3, 0.5, (1, 2) or 'a', got {value}") from None
 
 
 def _search(options: argparse.Namespace) -> int:

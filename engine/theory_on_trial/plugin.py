@@ -9,7 +9,7 @@ import ast
 import functools
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -233,16 +233,25 @@ def _the_same(items: list[pytest.Item], config: pytest.Config) -> list[pytest.It
 
 def _settings(config: pytest.Config, claim: Any) -> dict[str, Any]:
     """Return the values that `--trial-set` gives to settings of a claim."""
+    try:
+        given = settings_of(config.getoption("trial_set"), "--trial-set")
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
+    return {name: value for name, value in given.items() if name in claim.settings}
+
+
+def settings_of(texts: Sequence[str], option: str) -> dict[str, Any]:
+    """Return the settings that NAME=VALUE texts give; raise `ValueError` for one without a value that is a literal."""
     given = {}
-    for text in config.getoption("trial_set"):
+    for text in texts:
         name, equals, value = text.partition("=")
         if not equals:
-            raise pytest.UsageError(f"--trial-set takes NAME=VALUE, got {text!r}")
+            raise ValueError(f"{option} takes NAME=VALUE, got {text!r}")
         try:
             given[name] = ast.literal_eval(value)
         except (ValueError, SyntaxError):
-            raise pytest.UsageError(f"--trial-set {name} must be a literal such as 3 or 'a', got {value}") from None
-    return {name: value for name, value in given.items() if name in claim.settings}
+            raise ValueError(f"{option} {name} must be a literal such as 3, (1, 2) or 'a', got {value}") from None
+    return given
 
 
 class Ledger:

@@ -22,6 +22,7 @@ import numpy as np
 from theory_on_trial.audits.driver import Audit, Measured, Row, ids, source_of
 from theory_on_trial.base.compilation_cache import cache_folder
 from theory_on_trial.decide.decision import Finding
+from theory_on_trial.explore.runs import keep_line, kept_lines
 from theory_on_trial.trial.decisions import Trial
 from theory_on_trial.trial.registry import Claim, claim, recorded
 
@@ -76,14 +77,7 @@ def run_once(subject: Claim, seed: int) -> dict[str, Any]:
 
 def kept_runs(path: Path) -> list[dict[str, Any]]:
     """The runs on file, in order of their seeds; a line cut short by a kill is left out."""
-    runs = {}
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []:
-        try:
-            run = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        runs[run["seed"]] = run
-    return [runs[seed] for seed in sorted(runs)]
+    return [run for _, run in sorted(kept_lines(path, "seed").items())]
 
 
 def wanted_seeds(runs: Sequence[dict[str, Any]], most: int) -> int:
@@ -106,9 +100,7 @@ def calibrate(claim_id: str, path: Path, most: int) -> list[dict[str, Any]]:
     while missing := [seed for seed in range(wanted_seeds(runs, most)) if seed not in done]:
         run = run_once(subject, missing[0])
         try:
-            with path.open("a", encoding="utf-8") as file:
-                # A line of its own, even after one that was cut short.
-                file.write(("\n" if file.tell() else "") + json.dumps(run))
+            keep_line(path, json.dumps(run))
         except OSError as error:
             raise SystemExit(
                 f"the runs cannot be kept in {path} ({error.strerror}): make room, or name another folder in "

@@ -1,7 +1,6 @@
 """What `theory-on-trial search` and `theory-on-trial map` do with their options."""
 
 import argparse
-import ast
 import contextlib
 import json
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 from theory_on_trial.explore.runs import Runs
 from theory_on_trial.explore.search import SECONDS
 from theory_on_trial.explore.search import search as search_one
+from theory_on_trial.plugin import settings_of
 from theory_on_trial.trial.registry import claim
 
 
@@ -64,7 +64,7 @@ def draw_map(claim_id: str, folder: Path, options: argparse.Namespace) -> int:
     axes = {name: values for name, _, values in (text.partition("=") for text in given)}
     if len(axes) < len(given):
         raise ValueError(f"the axes must be different settings, got {', '.join(given)}")
-    fixed = {name: ast.literal_eval(value) for name, _, value in (text.partition("=") for text in options.set)}
+    fixed = settings_of(options.set, "--set")
     path = options.out.absolute()
     with contextlib.chdir(folder):
         dataset = map_of(

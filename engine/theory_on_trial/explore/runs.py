@@ -4,6 +4,7 @@ A cell of `sweep` is a function that JAX traces; a trial draws until it decides 
 that its cells are run here.
 """
 
+import contextlib
 import inspect
 import json
 import multiprocessing
@@ -61,7 +62,7 @@ class Runs:
         self.deadline, self.left = float("inf"), float("inf")
         self.new = 0
         self._path = _path_of(subject)
-        self._known = _read(self._path) if self._path else {}
+        self._known = kept_lines(self._path, "key") if self._path else {}
 
     def allow(self, seconds: float = float("inf"), runs: float = float("inf")) -> None:
         """Let `at` begin trials for so many seconds from now, and so many of them."""
@@ -94,8 +95,8 @@ class Runs:
 
     def _ended(self, settings: dict[str, Any], seed: int, result: Any) -> Attempt:
         if isinstance(result, dict):  # on file
-            error = result.get("error")
-            return Attempt(settings, seed, **(result | {"error": tuple(error) if error else None}))
+            fields = {name: value for name, value in result.items() if name != "key"}
+            return Attempt(settings, seed, **(fields | {"error": tuple(fields["error"]) if fields["error"] else None}))
         try:
             done: Attempt = result if isinstance(result, Attempt) else result.result()
         except BrokenProcessPool:
@@ -107,10 +108,7 @@ class Runs:
         if self._path is not None:
             key = repr((sorted(settings.items()), seed, self.beyond))
             self._known[key] = json.loads(line := done.kept(key))
-            del self._known[key]["key"]
-            with self._path.open("a", encoding="utf-8") as file:
-                # A line of its own, even after one that was cut short.
-                file.write(("\n" if file.tell() else "") + line)
+            keep_line(self._path, line)
         return done
 
     def __enter__(self) -> Self:
@@ -149,13 +147,17 @@ def _path_of(subject: Claim) -> Path | None:
     return folder / f"{subject.id}-{digest}-{version('theory-on-trial')}.jsonl"
 
 
-def _read(path: Path) -> dict[str, dict[str, Any]]:
-    """The attempts on file by their keys; a line cut short by a kill is left out."""
+def keep_line(path: Path, line: str) -> None:
+    """Add a line to a file: one of its own, even after one that was cut short."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(("\n" if file.tell() else "") + line)
+
+
+def kept_lines(path: Path, key: str) -> dict[Any, dict[str, Any]]:
+    """Return the JSON objects in the lines of a file, each by one of its entries, without those cut short by a kill."""
     known = {}
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []:
-        try:
+        with contextlib.suppress(json.JSONDecodeError, KeyError, TypeError):
             held = json.loads(line)
-            known[held.pop("key")] = held
-        except (json.JSONDecodeError, KeyError, AttributeError):
-            continue
+            known[held[key]] = held
     return known

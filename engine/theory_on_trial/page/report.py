@@ -7,8 +7,7 @@ import base64
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from functools import cached_property
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,58 +23,28 @@ from theory_on_trial.repository.outline import title
 from theory_on_trial.repository.records import tables
 
 
-@dataclass(frozen=True)
 class Picture:
-    """A drawn figure: its PNG and the text file beside it, as `python -m figures` leaves them in a paper's folder."""
+    """A drawn figure: its image and what the text file beside it says, as `python -m figures` leaves them.
 
-    path: Path
+    Attributes:
+        path: the image; `format` is its format, as in its address, `data` its content in base 64.
+        name: the figure's name, e.g. "F10".
+        id: paper and name, e.g. "random_walk_pca.F10"; the figure's anchor in a page.
+        caption: without the figure's name; `title` is its first sentence.
+        settings, command: what it was drawn with, and what draws it again; "" where the text does not say.
+        claims: the ids of the claims that decide what it shows.
+    """
 
-    @property
-    def name(self) -> str:
-        """The figure's name, e.g. "F10"."""
-        return self.path.stem.split("_")[0]
-
-    @property
-    def id(self) -> str:
-        """Paper and name, e.g. "random_walk_pca.F10"; the figure's anchor in a page."""
-        return f"{self.path.parent.name}.{self.name}"
-
-    @cached_property
-    def _lines(self) -> dict[str, str]:
-        beside = self.path.with_suffix(".txt")
-        text = beside.read_text(encoding="utf-8") if beside.exists() else ""
-        caption, _, rest = text.partition("\n")
-        return {"Caption": caption, **dict(line.split(": ", 1) for line in rest.splitlines() if ": " in line)}
-
-    @property
-    def caption(self) -> str:
-        """The caption without the figure's name."""
-        return self._lines["Caption"].removeprefix(f"{self.name}. ")
-
-    @property
-    def title(self) -> str:
-        """The first sentence of the caption."""
-        return re.split(r"(?<=\.)\s", self.caption, maxsplit=1)[0]
-
-    @property
-    def settings(self) -> str:
-        """The settings it was drawn with."""
-        return self._lines.get("Settings", "")
-
-    @property
-    def command(self) -> str:
-        """The command that draws it again."""
-        return self._lines.get("Command", "")
-
-    @property
-    def claims(self) -> list[str]:
-        """The ids of the claims that decide what it shows."""
-        return [claim for claim in self._lines.get("Claims", "").rstrip(".").split(", ") if claim]
-
-    @property
-    def format(self) -> str:
-        """The format of the image, as in its address."""
-        return self.path.suffix.removeprefix(".")
+    def __init__(self, path: Path):
+        self.path, self.name, self.format = path, path.stem.split("_")[0], path.suffix.removeprefix(".")
+        self.id = f"{path.parent.name}.{self.name}"
+        beside = path.with_suffix(".txt")
+        caption, _, rest = (beside.read_text(encoding="utf-8") if beside.exists() else "").partition("\n")
+        lines = dict(line.split(": ", 1) for line in rest.splitlines() if ": " in line)
+        self.caption = caption.removeprefix(f"{self.name}. ")
+        self.title = re.split(r"(?<=\.)\s", self.caption, maxsplit=1)[0]
+        self.settings, self.command = lines.get("Settings", ""), lines.get("Command", "")
+        self.claims = [claim for claim in lines.get("Claims", "").rstrip(".").split(", ") if claim]
 
     @property
     def data(self) -> str:
@@ -83,53 +52,30 @@ class Picture:
         return base64.b64encode(self.path.read_bytes()).decode()
 
 
-@dataclass(frozen=True)
 class Section:
-    """One paper's section of the report; its title is authors, year and title, where the repository has its checks."""
+    """One paper's section of the report; its title is authors, year and title, where the repository has its checks.
 
-    name: str
-    rows: list[Row]
-    title: str
-    not_run: list[dict[str, str]]
-    pictures: list[Picture]
+    Attributes:
+        holding: the statements that hold: VERIFIED, as expected; `kinds` counts them, `said` says whose they are.
+        coarse: those that overlook errors of 5 % (bounds: 10 %) or more, with the reason given.
+        sampled: those of the authors that sampling decides, with the size of error that it notices.
+        printed: each statement that is REFUTED as printed, with the row of what is true instead.
+        unexpected: the rows whose verdict is not the expected one.
+    """
 
-    @property
-    def holding(self) -> list[Row]:
-        """The statements that hold: VERIFIED, as expected."""
-        return [row for row in self.rows if row.verdict == row.expected == "VERIFIED"]
-
-    @property
-    def kinds(self) -> dict[str, int]:
-        """How many statements of each kind hold, the most frequent first."""
-        return dict(Counter(row.kind for row in self.holding).most_common())
-
-    @property
-    def said(self) -> str:
-        """Who states what holds, in a phrase."""
-        ours = sum(row.provenance == "ours" for row in self.holding)
-        return f"{attributed(len(self.holding) - ours, ours)} {'is' if ours == 1 else 'are'} ours"
-
-    @property
-    def coarse(self) -> list[Row]:
-        """The statements that hold and overlook errors of 5 % (bounds: 10 %) or more, with the reason given."""
-        return [row for row in self.holding if row.why_coarse]
-
-    @property
-    def printed(self) -> list[tuple[Row, Row | None]]:
-        """Each statement that is REFUTED as printed, with the row of what is true instead."""
-        by_id = {row.id: row for row in self.rows}
-        wrong = [row for row in self.rows if row.verdict == row.expected == "REFUTED"]
-        return [(row, by_id.get(row.id.removesuffix("-as-printed"))) for row in wrong]
-
-    @property
-    def sampled(self) -> list[Row]:
-        """What the authors state and sampling decides, with the size of error that it notices."""
-        return [row for row in self.holding if row.provenance != "ours" and row.error_probability and row.resolution]
-
-    @property
-    def unexpected(self) -> list[Row]:
-        """The rows whose verdict is not the expected one."""
-        return [row for row in self.rows if not row.as_expected]
+    def __init__(self, name: str, rows: list[Row], title: str, not_run: list[dict[str, str]], pictures: list[Picture]):
+        self.name, self.rows, self.title, self.not_run, self.pictures = name, rows, title, not_run, pictures
+        self.holding = [row for row in rows if row.verdict == row.expected == "VERIFIED"]
+        self.kinds = dict(Counter(row.kind for row in self.holding).most_common())
+        theirs = [row for row in self.holding if row.provenance != "ours"]
+        ours = len(self.holding) - len(theirs)
+        self.said = f"{attributed(len(theirs), ours)} {'is' if ours == 1 else 'are'} ours"
+        self.coarse = [row for row in self.holding if row.why_coarse]
+        self.sampled = [row for row in theirs if row.error_probability and row.resolution]
+        by_id = {row.id: row for row in rows}
+        wrong = [row for row in rows if row.verdict == row.expected == "REFUTED"]
+        self.printed = [(row, by_id.get(row.id.removesuffix("-as-printed"))) for row in wrong]
+        self.unexpected = [row for row in rows if not row.as_expected]
 
 
 def write_html(

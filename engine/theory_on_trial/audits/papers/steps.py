@@ -20,7 +20,6 @@ FAST_TIER_SECONDS = 6.0
 SEEDS = 3
 MUTANTS = 10
 SETTINGS = 12
-_SENTENCE = 40  # letters: a line as long as that is not written twice by chance
 _NO_TESTS = 5  # pytest's exit status where nothing was collected
 
 
