@@ -193,6 +193,31 @@ def groups(rng, shuffled=False):
     return rng.standard_normal((2, 40, 3))[:, of_row] + 0.4 * rng.standard_normal((2, 1000, 3))
 
 
+def test_unrelated_views_of_named_groups_are_related_once_in_a_hundred():
+    """Without the groups 19 of 20 are, half of the variance being of the group."""
+    found = {True: 0, False: 0}
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        of_row = rng.permutation(np.repeat(np.arange(50), 10))
+        Z = rng.standard_normal((2, 50, 3))[:, of_row] + rng.standard_normal((2, 500, 3))
+        found[True] += tool.ey_certificate(*Z, groups=of_row).related > 0
+        found[False] += seed < 20 and tool.ey_certificate(*Z).related > 0
+    assert found[True] <= binom(100, 0.01).ppf(1 - 1e-3)
+    assert found[False] > 10
+
+
+def test_related_views_of_named_groups_are_found_and_their_best_loss_is_held():
+    held = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        of_row = rng.permutation(np.repeat(np.arange(100), 10))
+        own, other = (rng.standard_normal((2, 100, 3))[:, of_row] + rng.standard_normal((2, 1000, 3))) / np.sqrt(2)
+        found = tool.ey_certificate(own, RHO * own + np.sqrt(1 - RHO**2) * other, groups=[f"g{k}" for k in of_row])
+        assert found.related == 3
+        held += found.best.low <= -np.sum(RHO**2) <= found.best.high
+    assert held >= binom(60, 0.9).ppf(1e-3)
+
+
 @pytest.mark.parametrize("draw", [walks, slow, groups, lambda rng: groups(rng, shuffled=True)])
 def test_unrelated_views_of_dependent_rows_seem_related_and_are_doubted(draw):
     for seed in range(20):
@@ -223,6 +248,19 @@ def test_many_rows_cost_one_covariance_and_little_more():
 def test_embeddings_that_cannot_be_judged_are_refused(change, sentence):
     with pytest.raises(ValueError, match=sentence):
         tool.ey_certificate(*change(*views(np.random.default_rng(7), 60, BEST)))
+
+
+@pytest.mark.parametrize(
+    ("labels", "sentence"),
+    [
+        (range(59), "groups must have a label for each of the 60 rows, got 59"),
+        (np.arange(60) // 2, "groups must be at least 40 different ones, got 30"),
+        ([None] * 60, "groups must have a label for every sample, got a missing one"),
+    ],
+)
+def test_groups_that_cannot_be_judged_are_refused(labels, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        tool.ey_certificate(*views(np.random.default_rng(7), 60, BEST), groups=labels)
 
 
 HEADS, WHITE = np.stack([np.diag([1.0, 0.7, 0.5])] * 2), np.eye(3)

@@ -49,7 +49,7 @@ def labelled_samples(X: Any, y: Any) -> Samples:
     fewer than two features that vary, and for features that depend linearly on each other.
     """
     table = features("X", X)
-    labels, classes = _class_numbers(y)
+    labels, classes = class_numbers("y", y)
     if len(labels) != len(table.values):
         raise ValueError(f"y must have a label for each of the {len(table.values)} rows of X, got {len(labels)}")
     rows = np.column_stack([table.values, labels])
@@ -76,19 +76,23 @@ def labelled_samples(X: Any, y: Any) -> Samples:
     return Samples(values, labels, classes, columns, dropped, leaks, copies)
 
 
-def _class_numbers(y: Any) -> tuple[Int[np.ndarray, " samples"], tuple[Any, ...]]:
-    values = entries("y", y)
+def class_numbers(name: str, labels: Any) -> tuple[Int[np.ndarray, " samples"], tuple[Any, ...]]:
+    """Numbers 0..K-1 in place of labels, and the labels that they stand for; `name` is that of the argument.
+
+    TypeError and ValueError for what is no vector of labels, and for a category without samples.
+    """
+    values = entries(name, labels)
     if values.ndim != 1:
-        raise ValueError(f"y must be one label per sample, got shape {values.shape}")
+        raise ValueError(f"{name} must be one label per sample, got shape {values.shape}")
     if values.dtype.kind not in "biuOUST":
-        raise TypeError(f"y must hold labels (integers, booleans, strings or categories), got {values.dtype}")
+        raise TypeError(f"{name} must hold labels (integers, booleans, strings or categories), got {values.dtype}")
     if values.dtype.kind == "O" and any(value is None or value != value for value in values):
-        raise ValueError("y must have a label for every sample, got a missing one")
-    classes, labels = np.unique(values, return_inverse=True)
-    for category in getattr(getattr(y, "dtype", None), "categories", ()):
+        raise ValueError(f"{name} must have a label for every sample, got a missing one")
+    classes, numbers = np.unique(values, return_inverse=True)
+    for category in getattr(getattr(labels, "dtype", None), "categories", ()):
         if category not in classes:
-            raise ValueError(f"class {category!r} of y has no samples")
-    return labels, tuple(classes.tolist())
+            raise ValueError(f"class {category!r} of {name} has no samples")
+    return numbers, tuple(classes.tolist())
 
 
 def _require_enough(
