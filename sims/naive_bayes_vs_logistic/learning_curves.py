@@ -10,7 +10,6 @@ from sims.naive_bayes_vs_logistic.domains import (
     Classes,
     DefiniteCovariance,
     Features,
-    InverseRidge,
     Labels,
     LabelScheme,
     MaxSamples,
@@ -35,7 +34,7 @@ from theory_on_trial.contract import guarded, require, require_room
 @guarded(double=False)
 def naive_bayes_errors(
     key: Key[Array, ""], sizes: Sizes, means: Means, variances: Variances, *, labels: LabelScheme = "balanced",
-    var_floor: VarianceFloor = 1e-9, points: Points | None = None,
+    points: Points | None = None,
 ) -> Float[Array, "sizes"]:  # fmt: skip
     """Error of naive Bayes trained on m samples of independent Gaussian features, for every m in `sizes`.
 
@@ -53,7 +52,7 @@ def naive_bayes_errors(
         counts_key, statistics_key = jax.random.split(size_key)
         counts = draw_counts(counts_key, size, n_classes, labels)
         class_means, pooled = sample_statistics(statistics_key, counts, means, variances)
-        rule = naive_bayes_rule(class_means, pooled + var_floor, counts / size)
+        rule = naive_bayes_rule(class_means, pooled + 1e-9, counts / size)
         return conditional_error(rule, means, variances, points=points)
 
     return jax.vmap(error_at)(jnp.asarray(sizes), jax.random.split(key, len(sizes)))
@@ -62,8 +61,7 @@ def naive_bayes_errors(
 @guarded(double=False)
 def logistic_errors(
     key: Key[Array, ""], sizes: Sizes, means: Means, covariance: DefiniteCovariance, *, max_samples: MaxSamples,
-    inverse_ridge: InverseRidge = 1.0, tolerance: Tolerance = 1e-7, labels: LabelScheme = "balanced",
-    points: Points | None = None,
+    tolerance: Tolerance = 1e-7, labels: LabelScheme = "balanced", points: Points | None = None,
 ) -> Float[Array, "sizes"]:  # fmt: skip
     """Error of ridge logistic regression trained on the first m rows of one data set, for every m in `sizes`.
 
@@ -73,51 +71,47 @@ def logistic_errors(
     has the error NaN.
 
     Raises ValueError for sizes outside K..max_samples.
-    Source: the simulation of Zheng et al. 2023 (released code; C = `inverse_ridge` = 1); prefixes: derived here.
+    Source: the simulation of Zheng et al. 2023 (released code; C = 1); prefixes: derived here.
     """
     features, classes = _data_set(key, sizes, means, covariance, max_samples, labels)
-    rules = _prefix_logistic(features, classes, means.shape[0], sizes, inverse_ridge, tolerance)
+    rules = _prefix_logistic(features, classes, means.shape[0], sizes, tolerance)
     return conditional_error(rules, means, covariance, points=points)
 
 
 @guarded(double=False)
 def nested_naive_bayes_errors(
-    key: Key[Array, ""], sizes: Sizes, means: Means, covariance: DefiniteCovariance, *, max_samples: MaxSamples,
-    labels: LabelScheme = "balanced", var_floor: VarianceFloor = 1e-9, points: Points | None = None,
-) -> Float[Array, "sizes"]:  # fmt: skip
+    key: Key[Array, ""], sizes: Sizes, means: Means, covariance: DefiniteCovariance, *, max_samples: MaxSamples
+) -> Float[Array, "sizes"]:
     """Error of naive Bayes trained on the first m rows of the data set of `logistic_errors`, for every m in `sizes`.
 
     For features that are correlated (which naive Bayes ignores), and where sizes shall share their noise.
     Raises TypeError without float64, ValueError as `logistic_errors`. Source: as there.
     """
-    features, classes = _data_set(key, sizes, means, covariance, max_samples, labels)
-    rules = prefix_naive_bayes(features, classes, means.shape[0], jnp.asarray(sizes), var_floor=var_floor)
-    return conditional_error(rules, means, covariance, points=points)
+    features, classes = _data_set(key, sizes, means, covariance, max_samples, "balanced")
+    rules = prefix_naive_bayes(features, classes, means.shape[0], jnp.asarray(sizes))
+    return conditional_error(rules, means, covariance)
 
 
 @guarded(double=False)
 def paired_errors(
     key: Key[Array, ""], sizes: Sizes, means: Means, covariance: DefiniteCovariance, *, max_samples: MaxSamples,
-    inverse_ridge: InverseRidge = 1.0, tolerance: Tolerance = 1e-7, labels: LabelScheme = "balanced",
-    var_floor: VarianceFloor = 1e-9, points: Points | None = None,
+    tolerance: Tolerance = 1e-7,
 ) -> Float[Array, "sizes 2"]:  # fmt: skip
     """Errors of (naive Bayes, logistic regression) trained on the same prefixes of one data set.
 
     The columns are `nested_naive_bayes_errors` and `logistic_errors` of the same key.
     Raises as these. Source: as there.
     """
-    features, classes = _data_set(key, sizes, means, covariance, max_samples, labels)
-    generative = prefix_naive_bayes(features, classes, means.shape[0], jnp.asarray(sizes), var_floor=var_floor)
-    discriminative = _prefix_logistic(features, classes, means.shape[0], sizes, inverse_ridge, tolerance)
-    both = [conditional_error(rules, means, covariance, points=points) for rules in (generative, discriminative)]
-    return jnp.stack(both, axis=1)
+    features, classes = _data_set(key, sizes, means, covariance, max_samples, "balanced")
+    generative = prefix_naive_bayes(features, classes, means.shape[0], jnp.asarray(sizes))
+    discriminative = _prefix_logistic(features, classes, means.shape[0], sizes, tolerance)
+    return jnp.stack([conditional_error(rules, means, covariance) for rules in (generative, discriminative)], axis=1)
 
 
 @guarded(double=False)
 def split_errors(
     key: Key[Array, ""], features: Features, labels: Labels, n_classes: Classes, sizes: Sizes, *,
-    max_samples: MaxSamples, inverse_ridge: InverseRidge = 1.0, tolerance: Tolerance = 1e-7,
-    var_floor: VarianceFloor = 1e-9,
+    max_samples: MaxSamples, tolerance: Tolerance = 1e-7, var_floor: VarianceFloor = 1e-9,
 ) -> Float[Array, "sizes 2"]:  # fmt: skip
     """Test errors of (naive Bayes, logistic regression) on random splits of a data set, a split for every m in `sizes`.
 
@@ -146,14 +140,7 @@ def split_errors(
         scaled = (features - low) / jnp.where(high > low, high - low, 1)
         weight = is_train[:max_samples].astype(features.dtype)
         generative = naive_bayes(scaled[train], labels[train], n_classes, sample_weight=weight, var_floor=var_floor)
-        fit = ridge_logistic(
-            scaled[train],
-            labels[train],
-            n_classes,
-            sample_weight=weight,
-            inverse_ridge=inverse_ridge,
-            tolerance=tolerance,
-        )
+        fit = ridge_logistic(scaled[train], labels[train], n_classes, sample_weight=weight, tolerance=tolerance)
         is_test = ~jnp.zeros(n_samples, bool).at[order].set(is_train)
 
         def test_error(rule):
@@ -175,22 +162,14 @@ def _data_set(key, sizes, means, covariance, max_samples, scheme):
     return gaussian_classes(features_key, classes, means, covariance_factor(covariance)), jnp.asarray(classes)
 
 
-def _prefix_logistic(features, labels, n_classes, sizes, inverse_ridge, tolerance):
+def _prefix_logistic(features, labels, n_classes, sizes, tolerance):
     """Rules for all prefixes, each fit started from the one before; NaN where a fit did not converge."""
     n_samples, n_features = features.shape
     zero = LinearRule(jnp.zeros((n_classes, n_features), features.dtype), jnp.zeros(n_classes, features.dtype))
 
     def fit_prefix(start, size):
         weight = (jnp.arange(n_samples) < size).astype(features.dtype)
-        fit = ridge_logistic(
-            features,
-            labels,
-            n_classes,
-            sample_weight=weight,
-            inverse_ridge=inverse_ridge,
-            tolerance=tolerance,
-            start=start,
-        )
+        fit = ridge_logistic(features, labels, n_classes, sample_weight=weight, tolerance=tolerance, start=start)
         return fit.rule, jax.tree.map(lambda leaf: jnp.where(fit.gradient <= tolerance, leaf, jnp.nan), fit.rule)
 
     return lax.scan(fit_prefix, zero, jnp.asarray(sizes))[1]

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Int, Key
 
-from sims.naive_bayes_vs_logistic.domains import Classes, InverseRidge, Means, Number, Tolerance, Variances
+from sims.naive_bayes_vs_logistic.domains import Classes, Means, Number, Tolerance, Variances
 from sims.naive_bayes_vs_logistic.learning_curves import logistic_errors, naive_bayes_errors
 from theory_on_trial.contract import FRACTION, Interval, guarded, require
 
@@ -41,7 +41,7 @@ def official_scan(
 @guarded(double=False)
 def official_logistic_scan(
     key: Key[Array, ""], means: Means, variances: Variances, n_classes: Classes, target: Target, *, most: Most,
-    inverse_ridge: InverseRidge = 1.0, tolerance: Tolerance = 1e-7,
+    tolerance: Tolerance = 1e-7,
 ) -> Int[Array, ""]:  # fmt: skip
     """The same scan for ridge logistic regression: a fresh data set and a fit at every step.
 
@@ -49,15 +49,9 @@ def official_logistic_scan(
     """
 
     def error_at(m, step_key):
+        sizes = m[None]
         return logistic_errors(
-            step_key,
-            m[None],
-            means,
-            variances,
-            max_samples=most,
-            inverse_ridge=inverse_ridge,
-            tolerance=tolerance,
-            labels="random",
+            step_key, sizes, means, variances, max_samples=most, tolerance=tolerance, labels="random"
         )[0]
 
     return _first_passage(key, means, n_classes, target, most, error_at)

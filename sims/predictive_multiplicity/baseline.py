@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Int
 
 from sims.predictive_multiplicity.certificates import GordanProgram
-from sims.predictive_multiplicity.domains import Formulation, Margin, Scores, TimeLimit
+from sims.predictive_multiplicity.domains import Formulation, Scores, TimeLimit
 from sims.predictive_multiplicity.exact_solver import ExactSolver, Solution, certified
 from sims.predictive_multiplicity.incumbents import AllBelow, Incumbents
 from sims.predictive_multiplicity.margin_free import MarginFree
@@ -21,17 +21,15 @@ _SAME_ERRORS = 1e-5  # relative, for weights that are not whole
 
 @guarded(double=False)
 def minimise_errors(
-    table: AnyTable, *, formulation: Formulation = "margin_free", margin: Margin = 1e-4, time_limit: TimeLimit = None
+    table: AnyTable, *, formulation: Formulation = "margin_free", time_limit: TimeLimit = None
 ) -> Solution:
     """A linear classifier with the least number of errors, E_0 = min_b E(b): the baseline h_0.
 
     On the time limit (in seconds) the answer holds valid bounds, bound <= E_0 <= value. Where several dichotomies are
-    optimal any of them is returned: see `co_optimal`. `margin` is the γ of the two formulations that have one, and of
-    circuits that could not be made rational. Raises RuntimeError for an answer that does not recount.
+    optimal any of them is returned: see `co_optimal`. Raises RuntimeError for an answer that does not recount.
     Source: Marx, Calmon & Ustun 2020; the margin-free formulation is derived here.
     """
-    exact_solver = ExactSolver(table, formulation=formulation, margin=margin)
-    return exact_solver.solve(least_errors(table), time_limit=time_limit)
+    return ExactSolver(table, formulation=formulation).solve(least_errors(table), time_limit=time_limit)
 
 
 class NearOptimal(NamedTuple):

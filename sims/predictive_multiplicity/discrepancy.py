@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Real
 
-from sims.predictive_multiplicity.domains import Formulation, Margin, TimeLimit, Tolerances
+from sims.predictive_multiplicity.domains import Formulation, TimeLimit, Tolerances
 from sims.predictive_multiplicity.exact_solver import Baseline, ExactSolver, Solution, dichotomy_of
 from sims.predictive_multiplicity.table import AnyTable
 from sims.predictive_multiplicity.tasks import most_disagreement, tolerance_of
@@ -33,7 +33,6 @@ def discrepancy_path(
     tolerances: Tolerances,
     *,
     formulation: Formulation = "margin_free",
-    margin: Margin = 1e-4,
     time_limit: TimeLimit = None,
 ) -> DiscrepancyPath:
     """The largest disagreement of b with h_0 over linear dichotomies with E(b) <= E(h_0) + e, for each tolerance ε.
@@ -51,7 +50,7 @@ def discrepancy_path(
     """
     dichotomy = dichotomy_of(table, baseline)
     admitted = [tolerance_of(table, epsilon) for epsilon in tolerances]
-    exact_solver = ExactSolver(table, formulation=formulation, margin=margin)
+    exact_solver = ExactSolver(table, formulation=formulation)
     exact_solver.admit(baseline)
     solutions = {
         tolerance: exact_solver.solve(most_disagreement(table, dichotomy, tolerance), time_limit=time_limit)

@@ -41,8 +41,6 @@ Target = Literal["arrest", "violent"]
 # Exact solvers.
 Formulation = Literal["margin_free", "big_m", "published"]
 """The integer program: over dichotomies alone, with weights, or as released."""
-Margin = Annotated[float, Interval(1e-6, 1, "[)", why="solvers meet a row to a tenth of the least")]
-"""γ, where a formulation has a margin."""
 TimeLimit = Annotated[float, Interval(0, closed="(]"), MAY_BE_INFINITE] | None
 """Seconds; none for as long as it takes."""
 Share = Annotated[float, UNIT_INTERVAL]

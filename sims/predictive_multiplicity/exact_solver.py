@@ -17,6 +17,9 @@ from sims.predictive_multiplicity.tasks import Task
 from sims.predictive_multiplicity.with_weights import WithWeights
 from theory_on_trial.contract import require
 
+MARGIN = 1e-4
+"""γ of the two formulations that have one, and of circuits that could not be made rational."""
+
 
 class Solution(NamedTuple):
     """A linear classifier with its certificates.
@@ -64,20 +67,19 @@ def dichotomy_of(table: Table, baseline: Baseline) -> Dichotomy:
 class ExactSolver:
     """Solves tasks on one table: rows and dichotomies found for one task serve the next.
 
-    formulation : "margin_free", "big_m" or "published". margin : the γ of the two formulations that have one, and of
-    circuits that could not be made rational.
+    formulation : "margin_free", "big_m" or "published".
     """
 
-    def __init__(self, table: Table, *, formulation: Formulation = "margin_free", margin: float = 1e-4):
+    def __init__(self, table: Table, *, formulation: Formulation = "margin_free"):
         self.table = table
         self.gordan = GordanProgram(table)
         self.incumbents = Incumbents(table)
         self._engine: MarginFree | WithWeights
         if formulation == "margin_free":
-            self._engine = MarginFree(table, self.gordan, margin)
+            self._engine = MarginFree(table, self.gordan, MARGIN)
         else:
-            form = (BigM if formulation == "big_m" else Published)(table, margin)
-            self._engine = WithWeights(form, self.gordan, margin)
+            form = (BigM if formulation == "big_m" else Published)(table, MARGIN)
+            self._engine = WithWeights(form, self.gordan, MARGIN)
         for constant in (0, 1):
             self.admit(np.full(len(table.rows), constant))
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from jaxtyping import Int, Real
 
-from sims.predictive_multiplicity.domains import Formulation, Margin, TimeLimit, Workers
+from sims.predictive_multiplicity.domains import Formulation, TimeLimit, Workers
 from sims.predictive_multiplicity.exact_solver import Baseline, ExactSolver, Solution, dichotomy_of
 from sims.predictive_multiplicity.table import AnyTable, Table
 from sims.predictive_multiplicity.tasks import least_errors
@@ -30,7 +30,6 @@ def flip_errors(
     *,
     rows: Annotated[Int[np.ndarray, "flips"], NON_NEGATIVE, MAY_BE_EMPTY] | None = None,
     formulation: Formulation = "margin_free",
-    margin: Margin = 1e-4,
     time_limit: TimeLimit = None,
     workers: Workers = 1,
 ) -> FlipErrors:
@@ -45,7 +44,7 @@ def flip_errors(
     rows = np.arange(len(table.rows)) if rows is None else rows
     largest, last = rows.max(initial=0), len(table.rows) - 1
     require(largest <= last, f"rows must be indices from 0 to {last}, got {largest}")
-    arguments = table, baseline, {"formulation": formulation, "margin": margin}, time_limit
+    arguments = table, baseline, formulation, time_limit
     distinct = list(dict.fromkeys(rows.tolist()))
     if workers == 1:
         worker = _Worker(*arguments)
@@ -59,9 +58,9 @@ def flip_errors(
 
 
 class _Worker:
-    def __init__(self, table: Table, baseline: Baseline, settings: dict[str, Any], time_limit: Any):
+    def __init__(self, table: Table, baseline: Baseline, formulation: Formulation, time_limit: Any):
         self._table, self._dichotomy, self._time_limit = table, dichotomy_of(table, baseline), time_limit
-        self._solver = ExactSolver(table, **settings)
+        self._solver = ExactSolver(table, formulation=formulation)
         self._solver.admit(baseline)
 
     def flip(self, row: int) -> Solution:

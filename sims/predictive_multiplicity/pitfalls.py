@@ -6,8 +6,8 @@ import numpy as np
 from jaxtyping import Float
 
 from sims.predictive_multiplicity.big_m import BigM
-from sims.predictive_multiplicity.domains import Margin, Share
-from sims.predictive_multiplicity.exact_solver import Baseline, dichotomy_of
+from sims.predictive_multiplicity.domains import Share
+from sims.predictive_multiplicity.exact_solver import MARGIN, Baseline, dichotomy_of
 from sims.predictive_multiplicity.highs import solve
 from sims.predictive_multiplicity.mip import Limits
 from sims.predictive_multiplicity.published import Published
@@ -59,9 +59,7 @@ def uncertified_errors(
 
 
 @guarded(double=False)
-def one_sided_discrepancy(
-    table: AnyTable, baseline: Baseline, tolerance: Share, *, margin: Margin = 1e-4
-) -> Uncertified:
+def one_sided_discrepancy(table: AnyTable, baseline: Baseline, tolerance: Share) -> Uncertified:
     """The discrepancy that the published program reports with M a >= γ + h_0 <w, u> alone: never too small.
 
     a = 1 is then allowed where the classifiers disagree, which hides new errors from the row that bounds them.
@@ -69,7 +67,7 @@ def one_sided_discrepancy(
     Source: the printed row of Marx, Calmon & Ustun 2020, as recalled.
     """
     dichotomy = dichotomy_of(table, baseline)
-    formulation = Published(table, margin, one_sided=True)
+    formulation = Published(table, MARGIN, one_sided=True)
     task = most_disagreement(table, dichotomy, tolerance_of(table, tolerance))
     program, constant = formulation.program(task)
     outcome = solve(program, limits=Limits(gap=0.99 if table.has_counts else 0.0))
@@ -85,11 +83,11 @@ def one_sided_discrepancy(
 
 
 @guarded(double=False)
-def root_bound(table: AnyTable, margin: Margin = 1e-4, *, conflict_rows: bool = True) -> float:
+def root_bound(table: AnyTable, *, conflict_rows: bool = True) -> float:
     """The bound on the least errors from the linear relaxation of the published formulation.
 
     Without the rows z_p + z_p' = 1 for the two labels of one row it is next to nothing.
     """
-    program, constant = Published(table, margin, conflict_rows=conflict_rows).program(least_errors(table))
+    program, constant = Published(table, MARGIN, conflict_rows=conflict_rows).program(least_errors(table))
     outcome = solve(program._replace(integral=np.zeros_like(program.integral)), limits=Limits(feasibility=1e-9))
     return outcome.bound + constant

@@ -68,8 +68,10 @@ LABELS = np.array([0, 0, 0, 1, 1, 1])
 RULE = observed.LinearRule(jnp.asarray(MEANS), jnp.array([0.25, -0.25]))
 ROTATION = observed.Rotation(jnp.asarray(FEATURES), jnp.eye(2))
 SAMPLE = {"features": FEATURES, "labels": LABELS, "n_classes": 2}
-CURVE = {"key": KEY, "sizes": np.array([3, 5]), "means": MEANS, "labels": "balanced", "points": None}
-FITTED = {"inverse_ridge": 1.0, "tolerance": 1e-6}
+CURVE = {"key": KEY, "sizes": np.array([3, 5]), "means": MEANS}
+DRAWN = {"labels": "balanced", "points": None}
+PAIRED = CURVE | {"covariance": SIGMA, "max_samples": 6}
+FITTED = {"tolerance": 1e-6}
 SCAN = {"key": KEY, "means": MEANS, "variances": VARIANCES, "n_classes": 2, "target": 0.45, "most": 9}
 
 
@@ -92,23 +94,23 @@ SIMS = {
     "gaussian_classes": Case({"key": KEY, "labels": LABELS, "means": MEANS}),
     "lda": Case({"means": MEANS, "priors": HALVES}, infinite="of products beyond floats"),
     "lda_error": once({"key": KEY, "counts": COUNTS, "means": MEANS, "factor": SIGMA, "n_samples": None}),
-    "logistic_errors": once(CURVE | FITTED | {"covariance": SIGMA, "max_samples": 6}, within=(0, 1)),
+    "logistic_errors": once(PAIRED | FITTED | DRAWN, within=(0, 1)),
     "naive_bayes": Case(SAMPLE, infinite="of squares over a variance near the least float"),
-    "naive_bayes_errors": once(CURVE | {"variances": VARIANCES, "var_floor": 0.25}, within=(0, 1)),
+    "naive_bayes_errors": once(CURVE | DRAWN | {"variances": VARIANCES}, within=(0, 1)),
     "naive_bayes_rule": Case(
         {"means": MEANS}, infinite="of a prior or variance of zero, or squares over a variance near the least float"
     ),
-    "nested_naive_bayes_errors": once(
-        CURVE | {"covariance": SIGMA, "max_samples": 6, "var_floor": 0.25}, within=(0, 1)
-    ),
+    "nested_naive_bayes_errors": once(PAIRED, within=(0, 1)),
     "official_logistic_scan": once(SCAN | FITTED),
     "official_scan": once(SCAN),
-    "paired_errors": once(CURVE | FITTED | {"covariance": SIGMA, "max_samples": 6, "var_floor": 0.25}, within=(0, 1)),
+    "paired_errors": once(PAIRED | FITTED, within=(0, 1)),
     "prefix_naive_bayes": Case(SAMPLE | {"sizes": np.array([2, 6])}, infinite="NaN for a prefix that lacks a class"),
     "quasi_random_points": Case({"n_points": 4}),
     "random_counts": once({"key": KEY, "n_samples": 8, "priors": HALVES}, within=(1, 7)),
     "random_labels": Case({"key": KEY, "n_samples": 9, "priors": HALVES}, within=(0, 1)),
-    "ridge_logistic": once(SAMPLE | FITTED | {"sample_weight": np.ones(6), "start": RULE, "max_iterations": 9}),
+    "ridge_logistic": once(
+        SAMPLE | FITTED | {"sample_weight": np.ones(6), "inverse_ridge": 1.0, "start": RULE, "max_iterations": 9}
+    ),
     "rotate": Case({"features": FEATURES}),
     "sample_statistics": Case({"key": KEY, "counts": COUNTS, "means": MEANS}, infinite="where a draw overflows"),
     "sample_statistics_correlated": Case({"key": KEY, "counts": COUNTS, "means": MEANS, "n_samples": 5}),

@@ -173,14 +173,15 @@ def test_slacks_are_distances_to_the_nearer_bound():
 
 
 def test_an_answer_that_does_not_recount_is_refused(monkeypatch):
-    from sims.predictive_multiplicity import highs, with_weights
+    from sims.predictive_multiplicity import exact_solver, highs, with_weights
 
     def careless(program, limits, start):
         return highs.solve(program, limits._replace(feasibility=1e-4))
 
     monkeypatch.setattr(with_weights, "solve", careless)
+    monkeypatch.setattr(exact_solver, "MARGIN", 1e-5)
     with pytest.raises(RuntimeError, match="does not recount"):
-        pm.minimise_errors(XOR, formulation="big_m", margin=1e-5)
+        pm.minimise_errors(XOR, formulation="big_m")
 
 
 def test_a_solver_serves_tasks_of_all_kinds_in_any_order():
