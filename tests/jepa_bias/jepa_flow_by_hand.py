@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 UNIT_ROUNDOFF = 2.0**-53
 general = settings(deadline=None, derandomize=True, max_examples=20)
-few = settings(deadline=None, derandomize=True, max_examples=6)
 
 objectives = st.sampled_from(["jepa", "mae"])
 depths = st.integers(1, 8)
@@ -93,34 +92,6 @@ def gradients(layers, predictor, Sigma_xx, Sigma_yx, objective, transpose=np.tra
         for a in range(len(layers))
     ]
     return [*of_layers, residual @ transpose(encoder)]
-
-
-def _dual(value, direction):
-    """Matrix [[A, dA], [0, A]], whose products carry the product rule; of the same number type as `value`."""
-    return np.block([[value, direction], [np.zeros_like(value), value]])
-
-
-def _dual_transpose(matrix):
-    half = len(matrix) // 2
-    return _dual(matrix[:half, :half].T, matrix[:half, half:].T)
-
-
-def flow_jacobian(layers, predictor, Sigma_xx, Sigma_yx, objective):
-    """Jacobian of the gradient flow in all entries of W_1, ..., W_L, V; exact if the entries are Fractions."""
-    factors = [*layers, predictor]
-    dim = len(Sigma_xx)
-    still = np.zeros_like(Sigma_xx)
-    columns = []
-    for moved in range(len(factors)):
-        for entry in range(dim * dim):
-            direction = np.zeros_like(Sigma_xx)
-            direction.flat[entry] += 1
-            duals = [_dual(factor, direction if a == moved else still) for a, factor in enumerate(factors)]
-            change = gradients(
-                duals[:-1], duals[-1], _dual(Sigma_xx, still), _dual(Sigma_yx, still), objective, _dual_transpose
-            )
-            columns.append(np.concatenate([-part[:dim, dim:].ravel() for part in change]))
-    return np.array(columns).T
 
 
 def descent_crossings(Sigma_xx, Sigma_yx, basis, depth, epsilon, objective, fraction, rate, stop):

@@ -1,8 +1,6 @@
 """What a user's views would teach a network: exact identities, planted truths, coverage of intervals, doubts."""
 
-import jax
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +8,6 @@ from jepa_flow_by_hand import descent_crossings
 
 from own_data.jepa_bias import learning_order, learning_order_of_views, shared_features
 from theory import jepa_bias as predicted
-from theory_on_trial.own_data.estimate import Estimate
 from theory_on_trial.testing.suite import check_readable
 
 ROUNDING = 2.0**-53
@@ -120,23 +117,6 @@ def test_intervals_hold_the_truth():
             hits[name] += [one.low <= value <= one.high for one, value in zip(getattr(found, name), truth, strict=True)]
     assert min(counts.min() for counts in hits.values()) >= 7
     assert commuting_seen >= 7
-
-
-def test_containers_means_and_rows_do_not_matter():
-    X, Y = pairs(3, 200, *TRUTH)
-    found = learning_order_of_views(X, Y, 2, 1e-3, "mae")
-    assert found.n_samples == 200
-    assert str(found.order) == str(learning_order(*moments(X, Y), 2, 1e-3, "mae"))
-    for first, second in ((pd.DataFrame(X), pd.DataFrame(Y)), (jax.numpy.asarray(X), Y.tolist()), (X + 4.0, Y - 2.0)):
-        other = learning_order_of_views(first, second, 2, 1e-3, "mae")
-        np.testing.assert_allclose(other.order.times, found.order.times, rtol=1e5 * ROUNDING)
-    assert "200 pairs, 200 distinct" in str(found)
-    assert all(isinstance(time, Estimate) for time in found.times)
-
-
-def moments(X, Y):
-    X, Y = X - X.mean(axis=0), Y - Y.mean(axis=0)
-    return X.T @ X / len(X), Y.T @ X / len(X)
 
 
 def test_fewer_than_ten_pairs_per_feature_are_no_answer():

@@ -3,7 +3,6 @@
 import jax
 import matplotlib
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -143,15 +142,6 @@ def test_no_size_beyond_the_tails_of_the_sample():
     assert found.log_erm.value == found.log_erm.high == np.inf
     assert found.log_erm.low <= np.log(200)
     assert "plain training needs more than" in str(found)
-
-
-def test_containers_and_labels_do_not_matter():
-    features, labels = drawn(2, PLANTED, 60)
-    result = samples_needed_on(features, labels, COARSE, 0.9)
-    frame, names = pd.DataFrame(features, columns=list("vwxyz")), np.array(["ape", "bee"])[labels]
-    other = samples_needed_on(frame, pd.Series(names, dtype="category"), COARSE, 0.9)
-    assert str(other) == str(result)
-    assert other.classes == ("ape", "bee")
 
 
 def test_an_answer_is_short_and_plain():

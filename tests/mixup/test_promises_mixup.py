@@ -199,6 +199,7 @@ def single_precision():
             lambda: predicted.mixup_efficiency(1.0, hard_law(0.0, 1.0, input_weight=lambda node: 1 - node)),
             "law must relate inputs to labels",
         ),
+        (lambda: predicted.lda_rate(PAIR_IN_PLANE, 4), r"n must be above dim \+ 2 = 4, got 4"),
         (lambda: predicted.mixup_samples(PAIR_IN_PLANE, 0.1, HARD_LAW, balanced=False), MIXES),
         (lambda: predicted.isotropic_angle(PAIR_IN_PLANE), "must be an eigenvector of its covariance"),
         (lambda: predicted.modified_lda_direction(FEATURES[:5], LABELS[:5], LAW), "balanced, got 2 zeros and 3 ones"),

@@ -207,20 +207,6 @@ def test_samples_have_the_law_of_the_pair():
     )
 
 
-def test_random_labels_are_fair_coins_of_both_sides():
-    keys = jax.random.split(KEY, 4000)
-    draw = jax.jit(lambda keys: jax.lax.map(lambda key: sample_labels(key), keys))
-    counts = np.asarray(draw(keys)).sum(axis=1).astype(int)
-    # Three coins that are not all equal: one or two heads, evenly; each coin is as often the odd one out.
-    assert set(counts) == {1, 2}
-    assert stats.binomtest(int((counts == 1).sum()), 4000).pvalue > 1e-6
-    assert stats.chisquare(np.asarray(draw(keys)).sum(axis=0)).pvalue > 1e-6
-
-
-def sample_labels(key):
-    return observed.pair_sample(key, 3, MEAN, FACTOR, 1.0, labels="random").labels
-
-
 @pytest.mark.parametrize("tangent", [1e-3, 1e-6, 1e-9, 1e-12])
 def test_small_angles_keep_their_digits(tangent):
     expected = tangent**2 / 2 * (1 - 0.75 * tangent**2)  # 1 - cos of arctan t, to t⁶
@@ -283,14 +269,6 @@ def test_augmentation_accuracies_are_those_of_the_fits():
         keys, data[0] + 50 * (2 * data[1][:, None] - 1), data[1], 6, 1e-2, NODES, WEIGHTS, *MASK_LAW
     )
     np.testing.assert_array_equal(far.erm, np.ones(3))
-
-
-def test_digits_are_centred_images_of_two_kinds():
-    digits = observed.digit_pair(3, 8)
-    assert digits.features.shape == (357, 64)
-    assert digits.labels.sum() == 174
-    assert np.abs(digits.features.mean(axis=0)).max() <= 357 * ULP
-    assert np.abs(digits.features).max() <= 1
 
 
 @given(st.integers(8, 200), st.integers(0, 2**32 - 1))

@@ -44,9 +44,3 @@ def hard_law(*values, input_weight=None):
 
 
 UNIFORM = MixingLaw.beta(1.0)
-mixing_laws = st.builds(
-    lambda alpha, beta, shape: MixingLaw.beta(alpha, 12, shape, beta),
-    st.floats(0.2, 5),
-    st.floats(0.2, 5),
-    st.sampled_from([None, np.square, lambda node: 1 - node, lambda node: 0.25 + node / 2, lambda node: 1.3 * node]),
-)
