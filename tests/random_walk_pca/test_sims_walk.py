@@ -86,25 +86,6 @@ def test_running_mean_is_the_mean_so_far(size):
 
 
 @settings(max_examples=30, deadline=None)
-@given(sizes, processes, st.floats(1e-3, 1e3))
-def test_ratios_do_not_see_rotation_scale_origin_or_order(size, process, scale):
-    n_points, dim, seed = size
-    points = np.asarray(observed.trajectory(random_rows(*size), **process))
-    rng = np.random.default_rng(seed + 1)
-    rotation = np.linalg.qr(rng.standard_normal((dim, dim)))[0]
-    shift = rng.standard_normal(dim)
-    moved = scale * (points @ rotation + shift)[rng.permutation(n_points)]
-    ratios = np.asarray(observed.variance_ratios(points))
-    spread = np.linalg.norm(points - points.mean(axis=0))
-    lost_to_the_origin = 1 + (np.linalg.norm(points) + np.linalg.norm(shift) * n_points) / spread
-    bound = ratio_rounding(n_points, dim) * lost_to_the_origin
-    assert np.all(np.abs(ratios - observed.variance_ratios(moved)) <= bound)
-    assert np.all(np.abs(ratios - observed.variance_ratios(points[::-1])) <= bound)
-    assert np.all(np.diff(ratios) <= 0)
-    assert abs(ratios.sum() - 1) <= bound
-
-
-@settings(max_examples=30, deadline=None)
 @given(sizes)
 def test_all_routes_to_the_ratios_agree(size):
     n_points, dim, _ = size
@@ -270,14 +251,6 @@ def test_rates_do_not_recompile_and_a_rate_of_zero_stays():
     last_point(0.1, 0.9)
     assert len(traces) == 1
     np.testing.assert_array_equal(still[0], still[-1])
-
-
-def test_digits_are_scaled_images_and_one_hot_classes():
-    images, classes = observed.digits()
-    assert images.shape == (1797, 64)
-    assert (images.min(), images.max()) == (0.0, 1.0)
-    assert classes.shape == (1797, 10)
-    np.testing.assert_array_equal(classes.sum(axis=1), 1)
 
 
 def test_outliers_are_exact_and_filtering_survives_them():
