@@ -6,7 +6,7 @@ from typing import Annotated
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Float, Key
+from jaxtyping import Float, Key, ScalarLike
 
 from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import NON_NEGATIVE, USABLE_SCALE, Interval, guarded
@@ -29,23 +29,20 @@ def _outputs(parameters: Float[Array, " parameters"], inputs: Inputs) -> Float[A
 
 
 @guarded(double=False)
+@partial(jax.jit, static_argnames="pairs")
 def lazy_features(key: Key[Array, ""], inputs: Inputs, pairs: Width) -> Float[Array, "rows parameters"]:
     """Return the gradients of the outputs by all parameters at the start."""
-    return _features(key, jnp.asarray(inputs), pairs)
-
-
-@partial(jax.jit, static_argnums=2)
-def _features(key: Key[Array, ""], inputs: Inputs, pairs: int) -> Float[Array, "rows parameters"]:
     gradients: Array = jax.jacrev(_outputs)(_start(key, pairs, inputs.shape[1]), inputs)
     return gradients
 
 
 @guarded(double=False)
+@partial(jax.jit, static_argnames="pairs")
 def lazy_forgetting(
     key: Key[Array, ""],
     inputs: Annotated[Float[AnyArray, "2 rows dim"], USABLE_SCALE],
     targets: Annotated[Float[AnyArray, "2 rows"], USABLE_SCALE],
-    ridge: Annotated[float, NON_NEGATIVE],
+    ridge: Annotated[ScalarLike, NON_NEGATIVE],
     pairs: Width,
 ) -> Float[Array, ""]:
     """Train a net on the first task, then on the second: how far have its outputs on the first inputs moved, squared?
@@ -54,11 +51,6 @@ def lazy_forgetting(
     by 30 steps of Gauss and Newton on the sum of squares plus `ridge` times the squared distance from where it started.
     These may not settle, and give NaN, for narrow nets without a ridge.
     """
-    return _forgotten(key, jnp.asarray(inputs), jnp.asarray(targets), jnp.asarray(ridge), pairs)
-
-
-@partial(jax.jit, static_argnums=4)
-def _forgotten(key: Key[Array, ""], inputs: Array, targets: Array, ridge: Array, pairs: int) -> Float[Array, ""]:
     start = _start(key, pairs, inputs.shape[2])
     gradients = jax.jacrev(_outputs)(start, inputs[0])
     rate = 1 / jnp.linalg.norm(gradients @ gradients.T, 2)

@@ -79,7 +79,7 @@ def predict_all(prompts: Prompts, rules: list[Rule]) -> Float[Array, "rules coun
     whose squares leave float64, and for rules with a parameter out of range.
     """
     inputs, labels = _require_prompts(prompts, rules)
-    return _predict_all(inputs, labels, *_split(rules))
+    return _apply(inputs, labels, *_split(rules))
 
 
 @guarded(double=False)
@@ -92,7 +92,7 @@ def weights_all(prompts: Prompts, rules: list[Rule]) -> Float[Array, "rules coun
     for rule in rules:
         if rule.kind not in _WEIGHTS:
             raise ValueError(f"rules must be linear in the query to have weights, got {rule}")
-    return _weights_all(inputs, labels, *_split(rules))
+    return _apply(inputs, labels, *_split(rules), of_weights=True)
 
 
 @guarded(double=False)
@@ -230,8 +230,10 @@ def _split(rules):
     return tuple(rule.kind for rule in rules), [rule.parameter for rule in rules]
 
 
-def _apply(functions, inputs, labels, kinds, parameters):
+@partial(jax.jit, static_argnames=("kinds", "of_weights"))
+def _apply(inputs, labels, kinds, parameters, of_weights=False):
     """Rules of one kind are one program over their parameters; the results stand in the order of the rules."""
+    functions = _WEIGHTS if of_weights else _PREDICTIONS
     parameters = jnp.array(parameters, float)
 
     def of_prompt(inputs, labels):
@@ -246,19 +248,9 @@ def _apply(functions, inputs, labels, kinds, parameters):
 
 
 @partial(jax.jit, static_argnames="kinds")
-def _predict_all(inputs, labels, kinds, parameters):
-    return _apply(_PREDICTIONS, inputs, labels, kinds, parameters)
-
-
-@partial(jax.jit, static_argnames="kinds")
-def _weights_all(inputs, labels, kinds, parameters):
-    return _apply(_WEIGHTS, inputs, labels, kinds, parameters)
-
-
-@partial(jax.jit, static_argnames="kinds")
 def _label_weights(inputs, kinds, parameters):
     def with_label(unit):
         labels = jnp.broadcast_to(unit, inputs.shape[:2])
-        return _apply(_PREDICTIONS, inputs, labels, kinds, parameters)
+        return _apply(inputs, labels, kinds, parameters)
 
     return jax.vmap(with_label, out_axes=-1)(jnp.eye(inputs.shape[1]))

@@ -9,7 +9,7 @@ from jax import Array
 from jaxtyping import Float, Int
 
 from sims.in_context_learning._records import require_shapes
-from sims.in_context_learning.activations import GeluForm, activated, layer_norm
+from sims.in_context_learning.activations import activated, layer_norm
 from sims.in_context_learning.domains import Hidden
 from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import guarded
@@ -50,9 +50,7 @@ class LayerOutput(NamedTuple):
 
 
 @guarded(double=False)
-def decoder_layer(
-    weights: LayerWeights, hidden: Hidden, layer_norm: LayerNormMode = "ideal", form: GeluForm = "erf"
-) -> LayerOutput:
+def decoder_layer(weights: LayerWeights, hidden: Hidden, layer_norm: LayerNormMode = "ideal") -> LayerOutput:
     """One layer: a = W^F [b_1; ...; b_m], then h' = W_1 GeLU(W_2 λ(a + h) + b_2) + b_1 + a + h.
 
     b_j = W^V_j H softmax((W^K_j H)ᵀ W^Q_j h_i), the softmax over positions up to i. A `layer_norm` that is "realised"
@@ -69,7 +67,7 @@ def decoder_layer(
     stream = hidden + attention(weights, hidden)
     normalised = normalise(weights, stream, layer_norm)
     entering = matmul(weights.inner, normalised) + weights.inner_bias[:, None]
-    change = matmul(weights.outer, activated(entering, form)) + weights.outer_bias[:, None]
+    change = matmul(weights.outer, activated(entering, "erf")) + weights.outer_bias[:, None]
     # An infinity (a division by zero) is as good as clipped: it is NaN in the next sum.
     signed = jnp.where(jnp.isfinite(entering), weights.gate * entering, -jnp.inf)
     return LayerOutput(stream + change, jnp.min(signed, initial=jnp.inf, where=weights.gate != 0))

@@ -9,7 +9,6 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Bool, Float
 
-from sims.in_context_learning.activations import GeluForm
 from sims.in_context_learning.domains import Hidden
 from sims.in_context_learning.layer import LayerNormMode, LayerWeights, decoder_layer
 from theory_on_trial.base.arrays import AnyArray
@@ -112,8 +111,8 @@ def embed(network: Network, register_state: Float[AnyArray, "given positions"]) 
 
 
 @guarded(double=False)
-@partial(jax.jit, static_argnames=("layer_norm", "form"))
-def run(network: Network, hidden: Hidden, *, layer_norm: LayerNormMode = "ideal", form: GeluForm = "erf") -> Run:
+@partial(jax.jit, static_argnames="layer_norm")
+def run(network: Network, hidden: Hidden, *, layer_norm: LayerNormMode = "ideal") -> Run:
     """The hidden state of one prompt through all layers, in the precision of the weights; `vmap` over prompts.
 
     Raises ValueError for a hidden state of another precision or shape.
@@ -124,7 +123,7 @@ def run(network: Network, hidden: Hidden, *, layer_norm: LayerNormMode = "ideal"
 
     # Layers are stacked and scanned, so that compilation does not grow with their number.
     def pass_through(state: Array, weights: LayerWeights) -> tuple[Array, Array]:
-        output = decoder_layer(weights, state, layer_norm, form)
+        output = decoder_layer(weights, state, layer_norm)
         return output.hidden, output.headroom  # JAX from 0.12 on wants a plain pair
 
     hidden, headroom = lax.scan(pass_through, hidden, network.weights)

@@ -14,7 +14,6 @@ import numpy as np
 from jax import Array
 from jaxtyping import Bool, Float
 
-from sims.in_context_learning.activations import GeluForm
 from sims.in_context_learning.domains import ProgramSize, Regulariser
 from sims.in_context_learning.layer import LayerNormMode
 from sims.in_context_learning.network import Network, embed, run
@@ -228,10 +227,10 @@ class Prediction(NamedTuple):
 
 
 @guarded(double=False)
-@partial(jax.jit, static_argnames=("layer_norm", "form"))
+@partial(jax.jit, static_argnames="layer_norm")
 def predict(
     network: Network, inputs: Float[AnyArray, "prompts examples dim"], labels: Float[AnyArray, "prompts examples"],
-    query: Float[AnyArray, "prompts dim"], *, layer_norm: LayerNormMode = "ideal", form: GeluForm = "erf",
+    query: Float[AnyArray, "prompts dim"], *, layer_norm: LayerNormMode = "ideal",
 ) -> Prediction:  # fmt: skip
     """The answers of a compiled program: what its last instruction has written at the query.
 
@@ -248,7 +247,7 @@ def predict(
     answer_row = network.layout.output_rows[0]
 
     def answer(tokens):
-        finished = run(network, embed(network, tokens), layer_norm=layer_norm, form=form)
+        finished = run(network, embed(network, tokens), layer_norm=layer_norm)
         return finished.hidden[answer_row, -1], finished.overflow
 
     return Prediction(*jax.vmap(answer)(prompt_state(inputs, labels, query)))

@@ -5,7 +5,6 @@ from functools import partial
 from typing import Annotated
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.flatten_util import ravel_pytree
@@ -37,6 +36,7 @@ def saddle_state(
 
 
 @guarded(double=False)
+@partial(jax.jit, static_argnames="objective")
 def flow_jacobian(
     parameters: Network, Sigma_xx: Definite, Sigma_yx: CrossMoment, objective: Objective
 ) -> Float[Array, "parameters parameters"]:
@@ -47,7 +47,8 @@ def flow_jacobian(
     matrices of another size than the layers. Derived here.
     """
     require_fitting(parameters, Sigma_xx=Sigma_xx, Sigma_yx=Sigma_yx)
-    return _jacobian(parameters, jnp.asarray(Sigma_xx), jnp.asarray(Sigma_yx), objective)
+    flat, unravel = ravel_pytree(parameters)
+    return jax.jacfwd(lambda at: -ravel_pytree(gradients(unravel(at), Sigma_xx, Sigma_yx, objective))[0])(flat)
 
 
 @guarded(double=False)
@@ -61,9 +62,3 @@ def flow_eigenvalues(
     """
     values = np.linalg.eigvals(np.asarray(flow_jacobian(parameters, Sigma_xx, Sigma_yx, objective))).astype(complex)
     return values[np.argsort(-values.real, kind="stable")]
-
-
-@partial(jax.jit, static_argnames="objective")
-def _jacobian(parameters, Sigma_xx, Sigma_yx, objective):
-    flat, unravel = ravel_pytree(parameters)
-    return jax.jacfwd(lambda at: -ravel_pytree(gradients(unravel(at), Sigma_xx, Sigma_yx, objective))[0])(flat)

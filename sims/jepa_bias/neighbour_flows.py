@@ -48,6 +48,7 @@ def random_embedding(
 
 
 @guarded(double=False)
+@jax.jit
 def stepwise_flow(
     start: Annotated[Float[AnyArray, "outputs dim"], AWAY_FROM_ZERO], moment: SecondMoment, times: Times
 ) -> Float[Array, "times outputs dim"]:
@@ -57,10 +58,11 @@ def stepwise_flow(
     al. 2023.
     """
     require_float64("a flow away from a small start")
-    return _stepwise_flow(jnp.asarray(start, float), jnp.asarray(moment, float), jnp.asarray(times, float))
+    return _descend(lambda W: stepwise_loss(W, moment), jnp.asarray(start, float), jnp.asarray(times, float))
 
 
 @guarded(double=False)
+@jax.jit
 def deep_linear_flow(
     layers: Annotated[Float[AnyArray, "depth dim dim"], AWAY_FROM_ZERO],
     Sigma_xx: Definite,
@@ -73,21 +75,7 @@ def deep_linear_flow(
     Source: Saxe et al. 2013.
     """
     require_float64("a flow away from a small start")
-    return _deep_linear_flow(
-        jnp.asarray(layers, float),
-        jnp.asarray(Sigma_xx, float),
-        jnp.asarray(Sigma_yx, float),
-        jnp.asarray(times, float),
-    )
 
-
-@jax.jit
-def _stepwise_flow(start, moment, times):
-    return _descend(lambda W: stepwise_loss(W, moment), start, times)
-
-
-@jax.jit
-def _deep_linear_flow(layers, Sigma_xx, Sigma_yx, times):
     def product(layers):
         return jnp.linalg.multi_dot(list(layers[::-1])) if len(layers) > 1 else layers[0]
 
@@ -95,7 +83,7 @@ def _deep_linear_flow(layers, Sigma_xx, Sigma_yx, times):
         # Up to the constant ½ E|y|².
         return jnp.sum(product(layers) * (product(layers) @ Sigma_xx / 2 - Sigma_yx))
 
-    return jax.vmap(product)(_descend(loss, layers, times))
+    return jax.vmap(product)(_descend(loss, jnp.asarray(layers, float), jnp.asarray(times, float)))
 
 
 def _descend(loss: Callable[[Array], Array], start: Array, times: Array) -> Array:

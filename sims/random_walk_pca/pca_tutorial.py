@@ -38,18 +38,15 @@ def covariance(points: Cloud) -> Float[Array, "dim dim"]:
 
 
 @guarded(double=False)
+@jax.jit
 def axes_from_covariance(points: Cloud) -> PrincipalAxes:
     """The eigenvectors of the covariance, ordered by variance. NaN where that overflows. Source: as `covariance`."""
-    return _axes(covariance(points))
-
-
-@jax.jit
-def _axes(symmetric):
-    variances, vectors = jnp.linalg.eigh(symmetric)
+    variances, vectors = jnp.linalg.eigh(covariance(points))
     return PrincipalAxes(variances[::-1], vectors[:, ::-1].T)
 
 
 @guarded(double=False)
+@jax.jit
 def axes_from_singular_values(points: Cloud) -> PrincipalAxes:
     """The right singular vectors of the centred points over sqrt(n); variances are squared singular values.
 
@@ -59,11 +56,7 @@ def axes_from_singular_values(points: Cloud) -> PrincipalAxes:
     """
     n_points, dim = points.shape
     require(n_points >= dim, f"points must have at least {dim} rows, one per dimension, got {n_points}")
-    return _axes_of_rows((points - points.mean(axis=0)) * points.shape[0] ** -0.5)
-
-
-@jax.jit
-def _axes_of_rows(rows):
+    rows = (points - points.mean(axis=0)) * n_points**-0.5
     _, singular_values, axes = jnp.linalg.svd(rows, full_matrices=False)
     return PrincipalAxes(singular_values**2, axes)
 

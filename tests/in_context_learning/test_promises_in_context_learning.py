@@ -179,12 +179,12 @@ SIMULATORS = {
         instructions=INSTRUCTIONS, state=STATE, answer=(1, 1), scales=SCALES, layer_norm="ideal", within=(0, np.inf),
         infinite="a number that is too large",
     ),
-    "decoder_layer": held(weights=LAYER, hidden=HIDDEN, layer_norm="ideal", form="erf", infinite=CLIPPED),
+    "decoder_layer": held(weights=LAYER, hidden=HIDDEN, layer_norm="ideal", infinite=CLIPPED),
     "embed": held(network=NETWORK, register_state=STATE),
-    "run": held(network=NETWORK, hidden=HIDDEN, layer_norm="ideal", form="erf", infinite=CLIPPED),
+    "run": held(network=NETWORK, hidden=HIDDEN, layer_norm="ideal", infinite=CLIPPED),
     "predict": held(
         network=COMPILED, inputs=INPUTS[:, :1, :1], labels=LABELS[:, :1], query=WEIGHTS[:, :1], layer_norm="ideal",
-        form="erf", infinite=CLIPPED,
+        infinite=CLIPPED,
     ),
     # transformers that learn
     "sample_prompts": held(

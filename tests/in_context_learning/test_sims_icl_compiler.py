@@ -20,7 +20,7 @@ general = settings(deadline=None, derandomize=True, max_examples=40)
 SEEDS = st.integers(0, 2**32 - 1)
 
 
-def layer_by_hand(weights, hidden, layer_norm, form):
+def layer_by_hand(weights, hidden, layer_norm):
     """Equations (1)-(6) of the paper with loops over heads and positions; `weights` are those of one layer."""
     attended = np.zeros_like(hidden)
     for head in range(len(weights.keys)):
@@ -41,24 +41,20 @@ def layer_by_hand(weights, hidden, layer_norm, form):
             centred = column - column.mean()
             normal = weights.gain * centred / np.sqrt((centred**2).mean())
         x = weights.inner @ normal + weights.inner_bias
-        if form == "erf":
-            activated = x * ndtr(x)
-        else:
-            activated = x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
-        after[:, position] += weights.outer @ activated + weights.outer_bias
+        after[:, position] += weights.outer @ (x * ndtr(x)) + weights.outer_bias
         gate = weights.gate[:, position]
         headroom = min(headroom, (gate * x)[gate != 0].min(initial=np.inf))
     return after, headroom
 
 
-def run_by_hand(network, state, layer_norm="ideal", form="erf"):
+def run_by_hand(network, state, layer_norm="ideal"):
     """All layers in turn; the registers at the end, the rows of the scratch, and the least headroom."""
     weights = jax.tree.map(np.asarray, network.weights)
     layout, headroom = network.layout, np.inf
     codes = [np.eye(layout.positions), np.ones((1, layout.positions))]
     hidden = np.concatenate([state, np.zeros((layout.scratch + 2, layout.positions)), *codes])
     for layer in zip(*weights, strict=True):
-        hidden, room = layer_by_hand(icl.LayerWeights(*layer), hidden, layer_norm, form)
+        hidden, room = layer_by_hand(icl.LayerWeights(*layer), hidden, layer_norm)
         headroom = min(headroom, room)
     return hidden[: layout.registers], hidden[list(layout.scratch_rows)], headroom
 
@@ -182,8 +178,7 @@ def test_large_numbers_that_are_only_read_count_in_the_norm(pad):
 
 
 @pytest.mark.parametrize("layer_norm", ["ideal", "realised"])
-@pytest.mark.parametrize("form", ["erf", "tanh"])
-def test_the_layer_is_the_one_with_loops_and_causal(layer_norm, form):
+def test_the_layer_is_the_one_with_loops_and_causal(layer_norm):
     rng = np.random.default_rng(3)
     rows, heads, units, positions = 7, 2, 5, 4
     shapes = [(heads, 3, rows)] * 2 + [(heads, 2, rows), (rows, heads, 2), (units, rows), units, (rows, units), rows]
@@ -194,16 +189,16 @@ def test_the_layer_is_the_one_with_loops_and_causal(layer_norm, form):
         gate=rng.integers(-1, 2, (units, positions)),
     )
     hidden = rng.normal(size=(rows, positions))
-    step = jax.jit(icl.decoder_layer, static_argnums=(2, 3))
+    step = jax.jit(icl.decoder_layer, static_argnums=2)
     arrays = jax.tree.map(jnp.asarray, weights)
-    found = step(arrays, jnp.asarray(hidden), layer_norm, form)
-    expected, headroom = layer_by_hand(weights, hidden, layer_norm, form)
+    found = step(arrays, jnp.asarray(hidden), layer_norm)
+    expected, headroom = layer_by_hand(weights, hidden, layer_norm)
     # Sums of at most 30 products, three deep, of numbers below 50 (the ideal norm divides by a normal number).
     largest = np.abs(expected).max() * (1 if layer_norm == "realised" else 1 / np.abs(hidden[2]).min())
     assert np.all(np.abs(found.hidden - expected) <= 1000 * ULP * largest)
     assert abs(found.headroom - headroom) <= 1000 * ULP * largest
     later = jnp.asarray(hidden).at[:, -1].set(9.0)
-    assert np.array_equal(step(arrays, later, layer_norm, form).hidden[:, :-1], found.hidden[:, :-1])
+    assert np.array_equal(step(arrays, later, layer_norm).hidden[:, :-1], found.hidden[:, :-1])
 
 
 @general
