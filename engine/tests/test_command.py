@@ -45,6 +45,9 @@ def test_double(trial, n, factor: Count = 2):
 '''
 
 
+SUMS = "verification.sums"
+
+
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory):
     folder = tmp_path_factory.mktemp("outside")
@@ -138,31 +141,20 @@ def test_run_prints_the_row_and_tells_whether_it_is_as_expected(here, capsys, ar
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["show", "verification.sums.summ"], "no claim 'verification.sums.summ'; nearest: verification.sums.sum"),
-        (["run", "verification.sumz.sum"], "no claim 'verification.sumz.sum'; nearest: verification.sums"),
-        (
-            ["show", "verification.sums.double[4]"],
-            "no claim 'verification.sums.double[4]'; known: verification.sums.do",
-        ),
-        (["list", "nobody"], "no paper 'nobody'; there are verification.sums"),
-        (["run", "verification.sums.sum", "--set", "shift"], "--set takes NAME=VALUE, got 'shift'"),
-        (
-            ["run", "verification.sums.sum", "--set", "size=3"],
-            "verification.sums.sum has no setting 'size'; its settings are terms, shift",
-        ),
-        (
-            ["run", "verification.sums.sum", "--set", "shift=one"],
-            "--set shift must be a literal such as 3, (1, 2) or 'a'",
-        ),
-        (
-            ["run", "verification.sums.double[2]", "--set", "factor=0"],
-            "verification.sums.double[2]: outside the claim's domain: factor must be",
-        ),
-        (["report", "page.html", "sumz"], "no paper 'sumz'; there are verification.sums"),
+        (["show", f"{SUMS}.summ"], f"no claim '{SUMS}.summ'; nearest: {SUMS}.sum"),
+        (["run", "verification.sumz.sum"], f"no claim 'verification.sumz.sum'; nearest: {SUMS}"),
+        (["show", f"{SUMS}.double[4]"], f"no claim '{SUMS}.double[4]'; known: {SUMS}.do"),
+        (["list", "nobody"], f"no paper 'nobody'; there are {SUMS}"),
+        (["run", f"{SUMS}.sum", "--set", "shift"], "--set takes NAME=VALUE, got 'shift'"),
+        (["run", f"{SUMS}.sum", "--set", "size=3"], f"{SUMS}.sum has no setting 'size'; its settings are terms, shift"),
+        (["run", f"{SUMS}.sum", "--set", "shift=one"], "--set shift must be a literal such as 3, (1, 2) or 'a'"),
+        (["run", f"{SUMS}.double[2]", "--set", "factor=0"],
+         f"{SUMS}.double[2]: outside the claim's domain: factor must be"),
+        (["report", "page.html", "sumz"], f"no paper 'sumz'; there are {SUMS}"),
         (["list", "--root", "no/folder"], "--root must be a folder, got no/folder"),
         (["compare", "no.json", "no.json"], "no.json must be a ledger that can be read"),
     ],
-)
+)  # fmt: skip
 def test_bad_input_gets_one_sentence_and_status_2(here, capsys, arguments, sentence):
     with pytest.raises(SystemExit) as stopped:
         main(arguments)
@@ -181,19 +173,8 @@ def test_checks_that_cannot_be_collected_say_why(tmp_path, capfd):
 
 def test_compare_prints_what_differs(here, capsys, tmp_path):
     ledger = tmp_path / "a.json"
-    files = here / "verification"
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        str(files),
-        "--trial-ledger",
-        str(ledger),
-    ]
-    assert subprocess.run(command, check=False, capture_output=True).returncode == 0
+    asked = ["-q", "-p", "no:cacheprovider", str(here / "verification"), "--trial-ledger", str(ledger)]
+    assert subprocess.run([sys.executable, "-m", "pytest", *asked], check=False, capture_output=True).returncode == 0
     other = json.loads(ledger.read_text())
     other["claims"][-1]["verdict"] = "REFUTED"  # of a row with parameters
     (tmp_path / "b.json").write_text(json.dumps(other))

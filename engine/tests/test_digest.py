@@ -86,16 +86,8 @@ RULES = (
     *("trial.decisions", "trial.registry", "contract", "contract.guard", "contract.domains"),
 )
 ELSEWHERE = (
-    "page.report",
-    "page.compare",
-    "plugin",
-    "command",
-    "page.typeset",
-    "repository.records",
-    "sweep",
-    "figures.drawing",
-    "audits",
-    "audits.falsify",
+    *("page.report", "page.compare", "page.typeset", "plugin", "command", "repository.records", "sweep"),
+    *("figures.drawing", "audits", "audits.falsify"),
 )
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -48,27 +49,23 @@ def address_space():
 
 def test_a_disk_that_fills_up_loses_no_result_and_names_the_folder(tmp_path):
     """No file may grow beyond 4 kB: the small files of the first sweep fit, the chunks of the second do not."""
-    kept = sweep(sweep_support.draw, {"scale": [1.0]}, 4, cache=tmp_path / "small")
-    sweep(sweep_support.walk_spectrum, {"noise": [1.0]}, 1, static=SPECTRUM, cache=tmp_path / "large")
+    draws = partial(sweep, sweep_support.draw, {"scale": [1.0]}, 4, cache=tmp_path / "small")
+    spectra, large = partial(sweep, sweep_support.walk_spectrum, {"noise": [1.0]}, static=SPECTRUM), tmp_path / "large"
+    kept = draws()
+    spectra(1, cache=large)
     # The program is compiled here: JAX, too, could not keep it on the full disk.
-    expected = sweep(sweep_support.walk_spectrum, {"noise": [1.0]}, 64, static=SPECTRUM, chunk=21)
+    expected = spectra(64, chunk=21)
     with limited(resource.RLIMIT_FSIZE, 4096):
-        xr.testing.assert_identical(sweep(sweep_support.draw, {"scale": [1.0]}, 4, cache=tmp_path / "small"), kept)
-        sentence = (
-            rf"chunks cannot be kept in {tmp_path}/large/\S+ \(File too large\): this sweep goes on and will return"
-        )
+        xr.testing.assert_identical(draws(), kept)
+        sentence = rf"chunks cannot be kept in {large}/\S+ \(File too large\): this sweep goes on and will return"
         with pytest.warns(RuntimeWarning, match=sentence) as warned:
-            full = sweep(
-                sweep_support.walk_spectrum, {"noise": [1.0]}, 64, static=SPECTRUM, cache=tmp_path / "large", chunk=21
-            )
+            full = spectra(64, cache=large, chunk=21)
     assert len(warned) == 3
     assert "\n" not in str(warned[0].message)
     assert list(tmp_path.glob("*/*/*.tmp")) == []
-    assert len(chunk_files(tmp_path / "large")) == 1
+    assert len(chunk_files(large)) == 1
     xr.testing.assert_identical(full, expected)
-    xr.testing.assert_identical(
-        sweep(sweep_support.walk_spectrum, {"noise": [1.0]}, 64, static=SPECTRUM, cache=tmp_path / "large"), expected
-    )
+    xr.testing.assert_identical(spectra(64, cache=large), expected)
 
 
 def test_a_disk_that_is_full_from_the_start_is_refused_before_the_first_cell(tmp_path):
@@ -102,23 +99,14 @@ def test_a_full_disk_leaves_the_last_record_of_the_falsifier(tmp_path):
 @pytest.mark.parametrize("executor", [None, sweep_support.QueueSystem(max_workers=2)], ids=["device", "executor"])
 def test_a_batch_that_exhausts_the_memory_is_halved_until_it_fits(executor):
     """16 cells of at least 16 MB at once in 256 MB, which the sweep was told to be plenty."""
-    expected = sweep(sweep_support.running_maxima, {"scale": [1.0, 2.0]}, 8)
-    sizes = []
+    maxima, sizes = partial(sweep, sweep_support.running_maxima, {"scale": [1.0, 2.0]}, 8), []
+    expected = maxima()
 
     def note(done, total, seconds):
         sizes.append(done - sum(sizes))
 
     with limited(resource.RLIMIT_AS, address_space() + 2**28):
-        found = sweep(
-            sweep_support.running_maxima,
-            {"scale": [1.0, 2.0]},
-            8,
-            mode="vmap",
-            memory=2**40,
-            chunk=16,
-            executor=executor,
-            progress=note,
-        )
+        found = maxima(mode="vmap", memory=2**40, chunk=16, executor=executor, progress=note)
     np.testing.assert_array_equal(found["running_maxima"], expected["running_maxima"])
     assert sum(sizes) == 16
     assert set(sizes) <= {1, 2, 4, 8}

@@ -17,21 +17,11 @@ from theory_on_trial.page.formats import badge, citations, latex, markdown, meth
 HOSTILE = r"""\input{/etc/passwd} 100 % of a_b^2 & "c" #1 ${x}$ ~ <script>|x| `y` *z* [u](v)
  λ ≤ 3 → ∞, Rényi, 中 =1+1"""
 GOOD = Row(
-    id="toys.a_b",
-    paper="toys",
-    source="Theorem 1 & 2",
-    statement=HOSTILE,
-    kind="bound",
-    tier="fast",
-    expected="VERIFIED",
-    verdict="VERIFIED",
-    predicted=0.5,
-    measured=0.49,
-    interval=[0.4, 0.55],
-    error_probability=5e-7,
+    "toys.a_b", "toys", "Theorem 1 & 2", HOSTILE, "bound", "fast", "VERIFIED", "VERIFIED",
+    predicted=0.5, measured=0.49, interval=[0.4, 0.55], error_probability=5e-7,
     controls=[{"name": "wrong", "predicted": 1.0, "verdict": "REFUTED"}],
     settings=[{"n": 3, "way": "a_b"}, {"n": 4, "way": "c"}],
-)
+)  # fmt: skip
 BAD = replace(GOOD, id="toys.c", verdict="REFUTED", statement="=HYPERLINK(1)", settings=[])
 TITLES = {"toys": "Éluard, d'Arc & Li 2024, \"What 100 % of {toys} do & don't\", ICLR, arXiv 2401.00001."}
 
@@ -81,13 +71,8 @@ def test_the_methods_paragraph_has_this_runs_numbers():
 def test_references_are_read_from_what_a_paper_says_of_itself():
     entries = citations("toys", TITLES["toys"])
     assert list(entries) == ["eluard2024"]
-    for field in (
-        "author = {Éluard and d'Arc and Li}",
-        r"title = {{What 100 \% of \{toys\} do \& don't}}",
-        "year = {2024}",
-        "eprint = {2401.00001}",
-        "note = {ICLR}",
-    ):
+    titled = r"title = {{What 100 \% of \{toys\} do \& don't}}"
+    for field in ("author = {Éluard and d'Arc and Li}", titled, "year = {2024}", "eprint = {2401.00001}", "{ICLR}"):
         assert field in entries["eluard2024"]
     two = citations("two", 'A et al. 2016, "One", arXiv 1602.02215; A & B 2016, "Two", arXiv 1909.13021.')
     assert list(two) == ["a2016", "a2016b"]

@@ -18,13 +18,9 @@ def test_shift(trial, shift=1.0, count=2):
     More text that is not the statement.
     """
     trial.mean(
-        lambda key: shift + jax.random.normal(key, (count,)),
-        np.full(count, shift),
-        law=Normal(),
-        margin=0.5,
-        controls={"no shift": np.zeros(count)},
-        as_printed=np.full(count, 3.0),
-    )
+        lambda key: shift + jax.random.normal(key, (count,)), np.full(count, shift), law=Normal(), margin=0.5,
+        controls={"no shift": np.zeros(count)}, as_printed=np.full(count, 3.0),
+    )  # fmt: skip
 
 
 def test_a_claim_is_found_by_any_spelling():

@@ -320,12 +320,7 @@ def test_print_leaves_the_filters_out_and_the_details_closed(tab):
 def test_a_ledger_of_330_claims_prints_on_25_pages(browser, tmp_path):
     rows = [row for row in ledger()[0] if row.as_expected]
     many = [
-        replace(
-            row,
-            id=f"p{n % 11}.{row.id}{n}{row.id[len(row.id) - 11 :]}",
-            paper=f"p{n % 11}",
-            statement=row.statement * 3,
-        )
+        replace(row, id=f"p{n % 11}.{row.id}{n}{row.id[-11:]}", paper=f"p{n % 11}", statement=row.statement * 3)
         for n in range(110)
         for row in rows
     ]
