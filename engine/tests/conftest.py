@@ -18,6 +18,29 @@ NUMERICAL = ("sweep", "base.mapping", "base.precision", "own_data")
 install_import_hook([f"theory_on_trial.{name}" for name in NUMERICAL], "theory_on_trial.testing.suite.typechecker")
 
 from theory_on_trial.testing.children import true_children, warm_children, warm_python  # noqa: E402 -- after the hook
+from theory_on_trial.testing.layout import lay_out  # noqa: E402
 from theory_on_trial.testing.suite import programs_of_one_module  # noqa: E402
 
 __all__ = ["programs_of_one_module", "true_children", "warm_children", "warm_python"]
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    """A function that lays out files in a repository and a cache of their own, where the test runs from then on.
+
+    What the test imports from it, and the claims that it registers, are forgotten afterwards.
+    """
+    from theory_on_trial.trial import registry
+
+    def laid_out(files, settings=""):
+        lay_out(tmp_path, {"pyproject.toml": f"[tool.pytest.ini_options]\n{settings}", **files})
+        return tmp_path
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("THEORY_ON_TRIAL_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(registry, "_REGISTERED", {})
+    yield laid_out
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", "")).startswith(str(tmp_path)):
+            del sys.modules[name]

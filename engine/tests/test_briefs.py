@@ -6,14 +6,12 @@ import sys
 
 import pytest
 
-from theory_on_trial import claim, observed, predicted, repository
+from theory_on_trial import claim, observed, predicted
 from theory_on_trial.audits import settings
 from theory_on_trial.audits.papers import lay_down, steps
 from theory_on_trial.audits.papers.row import Paper
 from theory_on_trial.explore.draw import domains, ends, spread
-from theory_on_trial.repository import outline
-from theory_on_trial.testing.layout import lay_out
-from theory_on_trial.trial import registry
+from theory_on_trial.repository import outline, paper_of
 from theory_on_trial.trial.sides import Crossing, crossings, marked
 
 PAGE = '''
@@ -42,20 +40,14 @@ def test_most(trial, n: N, x: X, way: Literal["up", "down"], sizes: tuple[N, ...
     value = closed_form(n) * np.linspace(0, x, 9)
     trial.bound(value, summed(n), found_by="grid", ops=4, controls={"x times less": 0.5 * x * summed(n)})
 '''
-CONFIGURED = "[tool.pytest.ini_options]\ntestpaths = ['tests']\npythonpath = ['.', 'tests']\n"
+CONFIGURED = "testpaths = ['tests']\npythonpath = ['.', 'tests']\n"
 
 
 @pytest.fixture
-def page(tmp_path, monkeypatch):
+def page(repository):
     """A repository whose only paper stands on one page."""
-    helpers = "def twice(n): return 2 * n\n"
-    lay_out(tmp_path, {"pyproject.toml": CONFIGURED, "tests/test_squares.py": PAGE, "tests/helpers.py": helpers})
-    monkeypatch.chdir(tmp_path)
-    yield tmp_path / "tests" / "test_squares.py"
-    for name in ("test_squares", "helpers"):
-        sys.modules.pop(name, None)
-    for name in [name for name in registry._REGISTERED if name.startswith("squares.")]:
-        del registry._REGISTERED[name]
+    files = {"tests/test_squares.py": PAGE, "tests/helpers.py": "def twice(n): return 2 * n\n"}
+    return repository(files, CONFIGURED) / "tests" / "test_squares.py"
 
 
 def test_a_parameter_is_no_call_of_the_function_that_bears_its_name(page):
@@ -132,12 +124,11 @@ def test_a_claim_that_fails_at_an_end_alone_is_found_there(page):
     assert all("n=9" in sentence for sentence in sentences)
 
 
-def test_what_is_laid_down_passes_and_is_still_called_a_toy(tmp_path, monkeypatch):
-    lay_out(tmp_path, {"pyproject.toml": CONFIGURED, "tests/conftest.py": ""})
-    monkeypatch.chdir(tmp_path)
+def test_what_is_laid_down_passes_and_is_still_called_a_toy(repository):
+    tmp_path = repository({"tests/conftest.py": ""}, CONFIGURED)
     (laid,) = lay_down("uniform", tmp_path)
     assert laid == tmp_path / "tests" / "test_uniform.py"
-    assert repository.paper_of(laid) == "uniform"
+    assert paper_of(laid) == "uniform"
     with pytest.raises(ValueError, match=r"NAME must be new, and tests/test_uniform.py exists"):
         lay_down("uniform", tmp_path)
     paper = Paper("uniform", tmp_path)

@@ -13,7 +13,6 @@ from theory_on_trial.audits.driver import subjects_in
 from theory_on_trial.decide.decision import Finding, Prediction
 from theory_on_trial.laws import Enclosure
 from theory_on_trial.repository import records
-from theory_on_trial.trial import registry
 
 CLAIMS = '''
 """Tosses."""
@@ -68,18 +67,10 @@ RUN = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module", autouse=True)
-def root(tmp_path_factory):
+@pytest.fixture(autouse=True)
+def root(repository):
     """A repository with a paper of its own."""
-    folder = tmp_path_factory.mktemp("repository")
-    (folder / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
-    (folder / "test_tosses.py").write_text(CLAIMS)
-    registered = dict(registry._REGISTERED)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        yield folder
-    registry._REGISTERED.clear()
-    registry._REGISTERED.update(registered)
+    return repository({"test_tosses.py": CLAIMS})
 
 
 def runs(count, **changes):
@@ -154,7 +145,7 @@ def test_a_full_disk_is_one_sentence(tmp_path, monkeypatch):
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    path = tmp_path / "runs.jsonl"
+    path, _ = tmp_path / "runs.jsonl", claim(CLAIM)
     monkeypatch.setattr(calibration, "run_once", lambda subject, seed: RUN | {"seed": seed})
     monkeypatch.setattr(type(path), "open", full)
     with pytest.raises(SystemExit, match=r"^the runs cannot be kept in .*runs\.jsonl \(No space left on device\): "):
@@ -165,14 +156,13 @@ def test_what_needs_pytest_and_what_is_not_fast_is_left_out():
     assert [one.id for one in subjects_in("tosses")] == ["tosses.mean", "tosses.wrong", "tosses.sum"]
 
 
-def test_the_command_runs_keeps_and_records(root, tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("THEORY_ON_TRIAL_CACHE", str(tmp_path))
+def test_the_command_runs_keeps_and_records(root, capsys):
     assert calibration.main(["tosses.sum", "--seeds", "2"]) == 0
     assert capsys.readouterr().out.startswith("2 runs of 1 claims: 0 with another")
     table = records.read(root / "records" / "calibration.json")
     assert [row[:3] for row in table["rows"]] == [["tosses.sum", 2, 2]]
     assert not any(records.stale(table, root))
-    assert len(list((tmp_path / "calibration").iterdir())) == 1
+    assert len(list((root / "cache" / "calibration").iterdir())) == 1
     assert calibration.main(["tosses.wrong", "--seeds", "1"]) == 1
     assert "tosses.wrong: 1 other verdicts" in capsys.readouterr().out
     rows = records.read(root / "records" / "calibration.json")["rows"]

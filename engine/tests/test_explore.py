@@ -18,7 +18,6 @@ from theory_on_trial.explore.attempt import attempt
 from theory_on_trial.explore.draw import domains
 from theory_on_trial.explore.runs import Runs
 from theory_on_trial.explore.search import search, simpler
-from theory_on_trial.testing.layout import lay_out
 
 CHECKS = '''
 """Toys (Nobody & Somebody 2024, "What 100 % of _toys_ do & don't", arXiv 2401.00001)."""
@@ -72,14 +71,9 @@ def test_slow(trial, n: Annotated[int, Interval(1, 10**6)] = 1):
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch):
-    """A repository of its own for each test: a module of its own name, and a cache of its own."""
-    name = f"toys_{tmp_path.name.replace('-', '_')}"
-    lay_out(tmp_path, {"pyproject.toml": "[tool.pytest.ini_options]\n", f"tests/test_{name}.py": CHECKS})
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("THEORY_ON_TRIAL_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    return name
+def here(repository):
+    repository({"tests/test_toys.py": CHECKS})
+    return "toys"
 
 
 def searched(subject, seed=0, most=1000, outside=False):

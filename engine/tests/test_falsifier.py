@@ -1,15 +1,11 @@
 """The falsifier: it finds where a bound is attained or breaks, what is attained breaks when tighter, and it resumes."""
 
-import sys
-
 import pytest
 
-from theory_on_trial import claim, repository
+from theory_on_trial import claim
 from theory_on_trial.audits import falsify
 from theory_on_trial.page.searched import beside_search, tightest
-from theory_on_trial.repository import records
-from theory_on_trial.testing.layout import lay_out
-from theory_on_trial.trial import registry
+from theory_on_trial.repository import records, records_folder
 
 CLAIMS = '''
 """Waves."""
@@ -50,23 +46,14 @@ EXPECTED = {"rise": (1, "yes", "broken"), "loose": (0.5, "no", ""), "whole": (1,
 
 
 @pytest.fixture
-def file(tmp_path, monkeypatch):
-    """The claims of a paper in a repository of its own."""
-    before = dict(registry._REGISTERED)
-    registry._REGISTERED.clear()  # those that other tests have loaded
-    lay_out(tmp_path, {"pyproject.toml": "[tool.pytest.ini_options]\n", "test_waves.py": CLAIMS})
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("THEORY_ON_TRIAL_CACHE", str(tmp_path / "cache"))
-    yield tmp_path / "test_waves.py"
-    sys.modules.pop("test_waves", None)
-    registry._REGISTERED.clear()
-    registry._REGISTERED.update(before)
+def file(repository):
+    return repository({"test_waves.py": CLAIMS}) / "test_waves.py"
 
 
 def test_the_command_says_how_tight_each_bound_is_and_resumes(file, capsys):
     assert falsify.main(["--workers", "1"]) == 0
     assert "3 bounds on trial" in capsys.readouterr().out
-    path = repository.records_folder() / "falsifier.json"
+    path = records_folder() / "falsifier.json"
     table = records.read(path)
     assert {row[0].partition(".")[2]: tuple(row[1:4]) for row in table["rows"]} == EXPECTED
     assert table["rows"][0][4].startswith("x = 4.0")
@@ -91,7 +78,7 @@ def test_a_bound_that_breaks_somewhere_in_its_domain_is_found(file, capsys):
     file.write_text(CLAIMS.replace("HIGH = 1.5", "HIGH = 1.4"))
     (sentence,) = falsify.unexpected("waves")
     assert sentence.startswith('waves.rise is violated: claim("waves.rise").run(x=4.0, seed=0): waves.rise is REFUTED')
-    assert not repository.records_folder().exists()  # only the command writes
+    assert not records_folder().exists()  # only the command writes
     assert falsify.main(["waves.rise", "--workers", "1"]) == 1
     assert sentence in capsys.readouterr().out
 

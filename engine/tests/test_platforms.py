@@ -51,12 +51,9 @@ def kept(path, rows):
 
 
 @pytest.fixture
-def root(tmp_path, monkeypatch):
+def root(repository):
     """A repository with one claim, which holds on two devices."""
-    (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
-    (tmp_path / "test_coins.py").write_text(CLAIMS)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+    return repository({"test_coins.py": CLAIMS})
 
 
 def test_a_name_says_the_platform():

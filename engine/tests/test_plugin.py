@@ -153,17 +153,10 @@ def test_full_tier_and_selection(paper, selection):
     assert book["not_run"] == []
 
 
-def test_workers_give_the_same_ledger(paper):
-    _, alone = ledger(paper, "--trial-tier", "full")
-    done, together = ledger(paper, "--trial-tier", "full", "-n", "2")
-    done.assert_outcomes(passed=3)
-
-    def essence(book):
-        return {c["id"]: (c["verdict"], c["measured"], c["interval"], c["samples"]) for c in book["claims"]}
-
-    assert essence(alone) == essence(together)
-    _, fast = ledger(paper, "-n", "2")
-    assert [entry["id"] for entry in fast["not_run"]] == ["dice.sum-of_squares"]
+def test_what_was_not_run_comes_back_from_the_workers(paper):
+    done, book = ledger(paper, "-n", "2")
+    done.assert_outcomes(passed=2)
+    assert [entry["id"] for entry in book["not_run"]] == ["dice.sum-of_squares"]
 
 
 @pytest.mark.parametrize(
@@ -177,7 +170,6 @@ def test_workers_give_the_same_ledger(paper):
             "INCONCLUSIVE, expected VERIFIED",
         ),
         ("trial.identity(1, 1, ops=0, wrong_processes={'the same': 1})", "INCONCLUSIVE", "control survived: the same"),
-        ("trial.identity(1, 1, ops=0)", "INCONCLUSIVE", "no control that could have failed"),
         ("pass", "INCONCLUSIVE", "the check made no decision"),
         ("raise RuntimeError('broken simulator')", "INCONCLUSIVE", "broken simulator"),
     ],

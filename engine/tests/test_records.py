@@ -15,14 +15,9 @@ TABLE = {"title": "Heads", "command": "theory-on-trial audit heads", "columns": 
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(repository):
     """A repository with two modules."""
-    (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
-    (tmp_path / "penny.py").write_text("import metal\n")
-    (tmp_path / "metal.py").write_text("")
-    (tmp_path / "dime.py").write_text("")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+    return repository({"penny.py": "import metal\n", "metal.py": "", "dime.py": ""})
 
 
 def write(folder):
@@ -82,12 +77,6 @@ def test_a_row_is_stale_once_its_source_or_an_import_of_it_has_changed(folder):
     assert records.stale({"rows": [[1]]}, folder) == [False]  # it does not say what it was measured on
 
 
-def test_a_digest_that_is_not_known_is_stale(folder):
-    table = write(folder)
-    table["sources"][1]["digest"] = None
-    assert records.stale(table, folder) == [False, True, False]
-
-
 def test_the_command_lists_what_is_stale(folder, capsys):
     (folder / "records").mkdir()
     (folder / "records" / "unrelated.json").write_text('{"rows": 3}')
@@ -135,7 +124,4 @@ def test_only_a_search_on_the_present_source_stands_in_a_row(folder, digest, mos
     shown = beside_search(row, folder / "records")
     assert shown.tightness == (most and most[0])
     assert shown.note == (f"lhs / rhs up to {most[0]} by search, at {most[1]}" if most else "")
-
-
-def test_without_records_a_row_has_its_own_ratio(folder):
-    assert tightest("coins.fair", folder / "records") is None
+    assert tightest("coins.fair", folder / "nowhere") is None

@@ -116,15 +116,6 @@ def words_of(html):
     return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", html))
 
 
-def test_the_first_screen_says_what_this_is_and_what_was_found(page):
-    first = words_of(page.read_text(encoding="utf-8").partition('<form id="filters"')[0])
-    assert "Each claim of a paper is a prediction that met a measurement made without it" in first
-    found = first[first.index("False as printed, and what is true instead") :]
-    assert re.search(r"✗ REFUTED The sum of .* printed, 650 measured ✓ VERIFIED The sum of the squares", found)
-    assert "3 of 4 verdicts as expected" in first
-    assert "Seed 0, tier fast" in first
-
-
 def test_the_tables_of_trust_have_a_page_of_their_own(page):
     beside = page.with_name("report-trust.html")
     told = words_of(beside.read_text(encoding="utf-8"))
