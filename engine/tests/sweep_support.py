@@ -16,6 +16,7 @@ import numpy as np
 from theory_on_trial.sweep import sweep
 
 runs: Counter[float] = Counter()
+SPECTRA, SIZES = ({"noise": [1.0, 2.0, 3.0]}, 8), {"n_points": 10, "dim": 20}
 
 
 def walk(key, scale, drift=0.0, n_steps=8):

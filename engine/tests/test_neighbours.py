@@ -6,6 +6,7 @@ from scipy.signal import lfilter
 from scipy.stats import binom, binomtest
 
 from theory_on_trial.laws import exact_ends
+from theory_on_trial.own_data.copies import copied_rows
 from theory_on_trial.own_data.jackknife import covariances, stratified_groups
 from theory_on_trial.own_data.neighbours import beside, near
 
@@ -44,3 +45,24 @@ def test_exact_ends_are_scipys_and_hold_the_share(successes, trials):
         ends = np.array([exact_ends(count, trials, 0.1) for count in range(trials + 1)])
         held = (ends[:, 0] <= share) & (share <= ends[:, 1])
         assert binom(trials, share).pmf(np.arange(trials + 1)) @ held >= 0.9
+
+
+def test_rows_that_come_several_times_are_counted():
+    rng = np.random.default_rng(0)
+    first, second = rng.standard_normal((50, 3)), rng.standard_normal((50, 2))
+    again = rng.permutation(np.repeat(np.arange(50), 4))
+    assert copied_rows(first, second) == 0
+    assert copied_rows(first[again], second[again]) == 200
+    twice = np.append(np.arange(50), [3, 7])
+    assert copied_rows(first[twice], second[twice]) == 4
+    assert copied_rows(first[again].round(), second[again]) == 200
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_few_values_that_meet_by_chance_are_no_copies(seed):
+    rng = np.random.default_rng(seed)
+    classes = rng.integers(0, 3, (300, 1))
+    assert copied_rows(classes, rng.standard_normal((300, 2))) == 0
+    assert copied_rows(classes, rng.integers(0, 2, (300, 4))) == 0
+    assert copied_rows(classes, 1 - classes) == 0
+    assert copied_rows(classes, np.eye(3)[classes[:, 0]]) == 0

@@ -35,12 +35,9 @@ def test_double(trial):
 
 
 @pytest.fixture
-def toy(tmp_path):
+def toy(repository):
     """A repository of one paper that has nothing but claims."""
-    (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\ntestpaths = ['paper_checks']\n")
-    (tmp_path / "paper_checks").mkdir()
-    (tmp_path / "paper_checks" / "test_toy.py").write_text(CHECKS)
-    return Paper("toy", tmp_path)
+    return Paper("toy", repository({"paper_checks/test_toy.py": CHECKS}, "testpaths = ['paper_checks']\n"))
 
 
 def everything_in(folder):

@@ -29,7 +29,7 @@ import sweep_support
 import xarray as xr
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from sweep_support import child_environment, chunk_files
+from sweep_support import SIZES, SPECTRA, child_environment, chunk_files
 
 from theory_on_trial.sweep import SimulationError, sweep
 from theory_on_trial.sweep.store import _load, source_digest
@@ -441,10 +441,6 @@ def test_four_devices_change_no_bit(tmp_path, warm_children):
     # eigenvalues are found to within c n eps |A|, and the trace bounds the norm
     scale = float(one["walk_spectrum"].sum("walk_spectrum_dim0").max())
     np.testing.assert_allclose(four["batched"], one["walk_spectrum"], rtol=0, atol=40 * 60 * 2**-53 * scale)
-
-
-SPECTRA = ({"noise": [1.0, 2.0, 3.0]}, 8)
-SIZES = {"n_points": 10, "dim": 20}
 
 
 @pytest.fixture(scope="module")

@@ -19,15 +19,13 @@ import pytest
 import submitit
 import sweep_support
 import xarray as xr
-from sweep_support import child_environment, chunk_files
+from sweep_support import SIZES, SPECTRA, child_environment, chunk_files
 
 from theory_on_trial.sweep import sweep
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("warm_children")]
 
 HERE = Path(__file__).parent
-SPECTRA = ({"noise": [1.0, 2.0, 3.0]}, 8)
-SIZES = {"n_points": 10, "dim": 20}
 MORTAL = ({"scale": [1.0, 2.0, 3.0]}, 5)
 
 # Two nodes of one host, told apart by their ports.

@@ -8,8 +8,8 @@ from scipy import stats
 
 from theory_on_trial.decide import trends
 from theory_on_trial.decide.decision import Prediction
-from theory_on_trial.decide.trends import GROWTH_LAWS
-from theory_on_trial.laws import Asymptotic, Enclosure, Normal, NormalVariance
+from theory_on_trial.decide.trends import GROWTH_LAWS, crossing, growth_at_most
+from theory_on_trial.laws import Asymptotic, Bounded, Enclosure, Normal, NormalVariance
 from theory_on_trial.trial.decisions import Trial
 
 U = 2.0**-53
@@ -149,16 +149,18 @@ def test_enough_runs_verify_a_true_rate_and_refute_a_wrong_one():
         assert (found.interval.guarantee, found.interval.n) == ("extrapolated, finite-n (union)", 5)
 
 
+def within(values, widths, where):
+    """Intervals that have values at their lower or, where a bit of `where` is set, at their upper end."""
+    lows = [value - width * (where >> k & 1) for k, (value, width) in enumerate(zip(values, widths, strict=True))]
+    return [Enclosure(low + w / 2, low, low + w, 1e-8, "finite-n", 10) for low, w in zip(lows, widths, strict=True)]
+
+
 @given(
     exponent=st.floats(-2, 2), correction=st.floats(-3, 3), width=st.floats(1e-6, 0.3), where=st.integers(0, 2**6 - 1)
 )
 def test_the_exponent_is_enclosed_wherever_the_errors_lie_in_their_boxes(exponent, correction, width, where):
     errors = 3 * doublings**exponent * (1 + correction / doublings)
-    boxes = []
-    for k, error in enumerate(errors):
-        low, high = (error * (1 - width), error) if where >> k & 1 else (error, error * (1 + width))
-        boxes.append(Enclosure(np.sqrt(low * high), low, high, 1e-8, "finite-n", 10))
-    found = trends.convergence_order(boxes, doublings)
+    found = trends.convergence_order(within(errors, width * errors, where), doublings)
     assert found.low <= exponent <= found.high
 
 
@@ -186,10 +188,7 @@ def test_intervals_of_no_width_give_the_limit_of_exact_values(options):
 def test_the_limit_is_enclosed_wherever_the_values_lie_in_their_boxes(leading, following, width, where, order, sign):
     first = np.min(order)
     values = 2 + sign * leading / doublings**first + following / doublings ** (first + 1)
-    boxes = []
-    for k, value in enumerate(values):
-        low, high = (value - width, value) if where >> k & 1 else (value, value + width)
-        boxes.append(Enclosure((low + high) / 2, low, high, 1e-8, "finite-n", 10))
+    boxes = within(values, np.full(6, width), where)
     found = trends.limit(boxes, doublings, Prediction(2.0, 1.0), {}, order=order).interval
     assert found.low - 64 * U <= 2 <= found.high + 64 * U
     exact = trends.limit(values, doublings, Prediction(2.0, 1.0), {}, order=order).interval
@@ -306,3 +305,110 @@ def test_profiling_over_a_grid_of_ratios_rejects_a_true_law():
     on_the_grid = np.max(low / shapes, axis=1) <= np.min(high / shapes, axis=1)
     assert not on_the_grid.any()
     assert trends.survives(GROWTH_LAWS["n^2"], n, low, high)
+
+
+# ------------------------------------------------------------------------------------- crossings, growth at most
+
+SIZES = np.array([10.0, 12, 15, 19, 24, 30])
+
+
+def curves(rng, mean, runs, sd):
+    """Draw curves that share one normal disturbance per run, as nested designs do, besides one of their own."""
+    shared, own = rng.standard_normal((runs, 1)), rng.standard_normal((runs, len(mean)))
+    return mean * (1 + sd * (0.8 * shared + 0.6 * own))
+
+
+@given(st.floats(0.3, 4), st.floats(11, 29))
+def test_a_power_law_is_cut_exactly_where_it_meets_the_level(exponent, where):
+    samples = curves(np.random.default_rng(4), (SIZES / where) ** -exponent * 0.01, 50, 1e-12)
+    found = crossing(SIZES, samples, 0.01, law=Normal(), error=1e-6)
+    # The mean of 50 runs and Student's 6 leave about 1e-12 of each mean, and 1 / exponent of that in m*.
+    np.testing.assert_allclose([found.low, found.estimate, found.high], where, rtol=2e-12 * (1 + 1 / exponent))
+
+
+def test_the_interval_misses_the_crossing_no_more_often_than_it_says():
+    rng, alpha, repetitions, runs, where = np.random.default_rng(0), 0.05, 20_000, 12, 17.3
+    mean = (SIZES / where) ** -2.0 * 0.01
+    missed = 0
+    for _ in range(repetitions):
+        found = crossing(SIZES, curves(rng, mean, runs, 0.3), 0.01, law=Normal(), error=alpha)
+        missed += not found.low <= where <= found.high
+    assert missed <= stats.binom.isf(1e-6, repetitions, alpha)
+    # Two of the six means decide on either side, so that the union bound is generous, but not by orders of magnitude.
+    assert missed >= repetitions * alpha / 100
+
+
+def test_without_the_share_of_each_size_the_interval_would_miss_too_often():
+    rng, repetitions, where = np.random.default_rng(1), 4000, 17.3
+    mean, missed = np.full(6, 0.01) * (SIZES / where) ** -0.05, 0
+    for _ in range(repetitions):
+        samples = mean + 0.004 * rng.standard_normal((12, 6))
+        found = crossing(SIZES, samples, 0.01, law=Normal(), error=6 * 0.05)  # each size at 0.05
+        missed += not found.low <= where <= found.high
+    assert missed > stats.binom.isf(1e-6, repetitions, 0.05)
+
+
+@pytest.mark.parametrize(("level", "low", "high"), [(1.0, 0.0, 0.0), (1e-5, np.inf, np.inf)])
+def test_a_level_outside_the_design_is_said_to_be_outside(level, low, high):
+    found = crossing(SIZES, curves(np.random.default_rng(5), 1 / SIZES, 5, 1e-12), level, law=Normal(), error=1e-6)
+    assert (found.low, found.high) == (low, high)
+
+
+def test_a_band_that_does_not_bracket_has_an_open_end():
+    rng = np.random.default_rng(2)
+    noisy = crossing(SIZES, curves(rng, 0.1 / SIZES, 20, 1.0), 0.1 / 29, law=Normal(), error=1e-6)
+    assert noisy.high == np.inf
+    assert noisy.low < 29
+
+
+def test_samples_with_a_proved_range_give_a_finite_n_interval():
+    rng = np.random.default_rng(3)
+    mean = np.array([0.4, 0.3, 0.2, 0.12, 0.08, 0.05])
+    events = (rng.random((20_000, 6)) < mean).astype(float)
+    found = crossing(SIZES, events, 0.15, law=Bounded(0, 1), error=1e-6)
+    truth = 15 * (19 / 15) ** (np.log(0.2 / 0.15) / np.log(0.2 / 0.12))
+    assert found.guarantee == "finite-n"
+    assert 15 < found.low < truth < found.high < 19
+
+
+@pytest.mark.parametrize(
+    ("act", "sentence"),
+    [
+        (lambda: crossing([2, 2], np.ones((3, 2)), 1.0, law=Normal(), error=0.1), "increasing positive sizes"),
+        (lambda: crossing([1, 2], np.ones((3, 3)), 1.0, law=Normal(), error=0.1), "shape"),
+        (lambda: crossing([1, 2], np.full((3, 2), np.nan), 1.0, law=Normal(), error=0.1), "finite"),
+        (lambda: crossing([1, 2], np.ones((3, 2)), 0.0, law=Normal(), error=0.1), "positive level"),
+        (lambda: growth_at_most([2, 4], [0, 1], [1, 2], "n", error=0.1), "first box"),
+        (lambda: growth_at_most([4, 2], [1, 1], [1, 2], "n", error=0.1), "increasing sizes"),
+        (lambda: growth_at_most([1, 2], [1, 1], [1, 2], "log n", error=0.1), "positive on the design"),
+    ],
+)
+def test_what_cannot_be_judged_gets_one_sentence(act, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        act()
+
+
+SPREAD = np.array([25.0, 50, 100, 200, 400, 800])
+ORDER = ["const", "log n", "sqrt n", "n", "n log n", "n^2"]
+
+
+@given(st.sampled_from(ORDER), st.sampled_from(ORDER), st.floats(0.1, 100))
+def test_at_most_follows_the_order_of_the_laws(truth, claimed, scale):
+    exact = scale * GROWTH_LAWS[truth](SPREAD)
+    found = growth_at_most(SPREAD, exact * 0.99, exact * 1.01, claimed, error=0.0)
+    faster, same = ORDER.index(truth) > ORDER.index(claimed), truth == claimed
+    assert found.outcome == ("INCONCLUSIVE" if same else "REFUTED" if faster else "VERIFIED")
+
+
+@given(st.floats(1, 50), st.floats(0.5, 20), st.sampled_from(ORDER[1:]))
+def test_an_offset_never_makes_a_law_grow_faster_than_itself(offset, slope, law):
+    exact = offset + slope * GROWTH_LAWS[law](SPREAD)
+    assert growth_at_most(SPREAD, exact, exact, law, error=0.0).outcome != "REFUTED"
+
+
+def test_a_decreasing_quantity_refutes_the_exact_form_of_every_law():
+    exact = 10 - np.log(SPREAD)
+    found = growth_at_most(SPREAD, exact * 0.99, exact * 1.01, "const", error=1e-6, printed="log n")
+    assert (found.outcome, found.printed) == ("VERIFIED", "REFUTED")
+    flat = growth_at_most(SPREAD, np.full(6, 0.9), np.full(6, 1.1), "n", error=1e-6, printed="log n")
+    assert (flat.outcome, flat.printed) == ("VERIFIED", "INCONCLUSIVE")

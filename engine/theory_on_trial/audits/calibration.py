@@ -19,7 +19,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from theory_on_trial.audits.driver import Audit, Measured, Row, ids, source_of
+from theory_on_trial.audits.driver import Audit, Measured, Row, source_of
 from theory_on_trial.base.compilation_cache import cache_folder
 from theory_on_trial.decide.decision import Finding
 from theory_on_trial.explore.runs import keep_line, kept_lines
@@ -165,9 +165,7 @@ main = Audit(
     name="calibration",
     title="False alarms and power: the fast tier over many seeds",
     columns=COLUMNS,
-    parts=ids,
     measure=measure,
-    source=source_of,
     note=_note,
     complaint=_complaint,
     options=_options,

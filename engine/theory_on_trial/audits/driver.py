@@ -19,7 +19,7 @@ from typing import Any
 from theory_on_trial import repository
 from theory_on_trial.explore.attempt import begin
 from theory_on_trial.repository import outline, records
-from theory_on_trial.trial.registry import Claim, claims
+from theory_on_trial.trial.registry import Claim, claim, claims
 
 # OpenBLAS reads it once, when it is loaded: processes share the cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -30,6 +30,27 @@ Line = tuple[list[Any], dict[str, Any] | None]
 """A line of a table, and the source that it was measured on."""
 Measured = tuple[list[list[Any]], list[str]]
 """The lines of one part, and sentences for whoever watches."""
+
+
+def subjects_in(paper: str | None = None) -> list[Claim]:
+    """Return the claims of a paper, or of all, that an audit can run: fast ones whose settings all have a value."""
+    every = [one for one in claims(paper) if one.tier == "fast" and not one.printed_form]
+    return [one for one in every if inspect.Parameter.empty not in one.settings.values()]
+
+
+def ids() -> list[str]:
+    """Return the ids of the claims that an audit can run."""
+    return [subject.id for subject in subjects_in()]
+
+
+def file_of(subject: Claim) -> Path:
+    """Return the module of a claim's check."""
+    return Path(inspect.unwrap(subject.function).__code__.co_filename)
+
+
+def source_of(claim_id: str) -> dict[str, Any]:
+    """Return what the verdicts of a claim rest on: the module of its check, with all that it imports."""
+    return records.source(repository.root(), file_of(claim(claim_id)))
 
 
 def _no_complaint(row: Row) -> str:
@@ -44,16 +65,16 @@ class Table:
         name: of the file, and of the audit's command, with hyphens, unless that is given.
         title: of the table.
         columns: titles; the first one is the part that a line is of.
-        parts: what there is to measure in the present repository, in the order of the table.
         note: the sentence under the table.
+        parts: what there is to measure in the present repository, in the order of the table.
         command: the audit's name on the command line.
     """
 
     name: str
     title: str
     columns: Sequence[str]
-    parts: Callable[[], list[str]]
     note: Callable[[list[Row]], str]
+    parts: Callable[[], list[str]] = ids
     command: str = ""
 
     @property
@@ -120,7 +141,7 @@ class Audit(Table):
     """
 
     measure: Callable[[str, Namespace], Measured]
-    source: Callable[[str], dict[str, Any] | None]
+    source: Callable[[str], dict[str, Any] | None] = source_of
     complaint: Callable[[Row], str] = _no_complaint
     selects: str = "PAPER | CLAIM"
     options: Callable[[ArgumentParser], Any] = lambda parser: None
@@ -184,29 +205,3 @@ class Audit(Table):
                     yield running[done], done.result()
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
-
-
-# ---------------------------------------------------------------------------------------------------- audits of claims
-
-
-def subjects_in(paper: str | None = None) -> list[Claim]:
-    """Return the claims of a paper, or of all, that an audit can run: fast ones whose settings all have a value."""
-    every = [one for one in claims(paper) if one.tier == "fast" and not one.printed_form]
-    return [one for one in every if inspect.Parameter.empty not in one.settings.values()]
-
-
-def ids() -> list[str]:
-    """Return the ids of the claims that an audit can run."""
-    return [subject.id for subject in subjects_in()]
-
-
-def file_of(subject: Claim) -> Path:
-    """Return the module of a claim's check."""
-    return Path(inspect.unwrap(subject.function).__code__.co_filename)
-
-
-def source_of(claim_id: str) -> dict[str, Any]:
-    """Return what the verdicts of a claim rest on: the module of its check, with all that it imports."""
-    from theory_on_trial.trial.registry import claim
-
-    return records.source(repository.root(), file_of(claim(claim_id)))

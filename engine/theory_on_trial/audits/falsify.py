@@ -106,7 +106,6 @@ AUDIT = Audit(
     columns=COLUMNS,
     parts=bounds,
     measure=searched,
-    source=source_of,
     note=_note,
     complaint=complaint,
 )

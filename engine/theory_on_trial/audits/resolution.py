@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from theory_on_trial.audits.driver import Audit, Measured, Row, ids, source_of
+from theory_on_trial.audits.driver import Audit, Measured, Row
 from theory_on_trial.decide.decision import Finding
 from theory_on_trial.trial.decisions import Trial
 from theory_on_trial.trial.registry import claim, recorded
@@ -130,9 +130,7 @@ main = Audit(
     name="resolution",
     title="Resolution, by deed: predictions scaled by what their decisions say they notice",
     columns=COLUMNS,
-    parts=ids,
     measure=unnoticed,
-    source=source_of,
     note=_note,
     complaint=_complaint,
 ).main

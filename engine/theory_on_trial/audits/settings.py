@@ -14,7 +14,7 @@ from typing import Any
 
 import jax
 
-from theory_on_trial.audits.driver import Audit, Measured, Row, ids, source_of
+from theory_on_trial.audits.driver import Audit, Measured, Row
 from theory_on_trial.explore.attempt import attempt
 from theory_on_trial.explore.draw import domains, ends, spread
 from theory_on_trial.trial.registry import Claim, claim
@@ -81,9 +81,7 @@ main = Audit(
     name="settings",
     title="Settings drawn from the claims' domains",
     columns=COLUMNS,
-    parts=ids,
     measure=measure,
-    source=source_of,
     note=_note,
     complaint=_complaint,
     options=_options,
