@@ -174,6 +174,51 @@ def compare(
     return answers
 
 
+def answers(
+    contenders: Mapping[str, Callable[..., Callable[[int], T]]], judge: Callable[..., dict[str, Any]]
+) -> Callable[..., Callable[[int], Response]]:
+    """What `command` asks for, of contenders that are made for the sizes of a workload and then called with a seed.
+
+    `judge(seed, found, *sizes)` tells, untimed, what an answer holds beside the seconds.
+    """
+
+    def contender(name: str, *sizes: Any) -> Callable[[int], Response]:
+        solve = contenders[name](*sizes)
+
+        def answer(seed: int) -> Response:
+            seconds, found = timed(solve, seed)
+            return {"seconds": seconds, **judge(seed, found, *sizes)}
+
+        return answer
+
+    return contender
+
+
+def contest(
+    module: str,
+    title: str,
+    contenders: Iterable[str],
+    workloads: Sequence[tuple[Any, ...]],
+    quick: Sequence[tuple[Any, ...]],
+    **options: Any,
+) -> Callable[[bool], None]:
+    """The `run` of a benchmark that compares all contenders on every workload, which is its sizes and the rounds.
+
+    `title` is a format of the sizes; `options` are those of `compare`.
+    """
+
+    def run(is_quick: bool) -> None:
+        for *sizes, rounds in quick if is_quick else workloads:
+            compare(module, title.format(*sizes), {name: (name, *sizes) for name in contenders}, rounds, **options)
+
+    return run
+
+
+def worst(entry: str = "error") -> Callable[[str, list[Response]], str]:
+    """A `figure_of`: the largest entry of a contender's answers, to one digit."""
+    return lambda name, answers: f"{max(answer[entry] for answer in answers):.1g}"
+
+
 def _ratio(theirs: Iterable[float], ours: Iterable[float]) -> float:
     """How many times faster ours is: the median over rounds of the ratio of seconds."""
     return statistics.median(their / our for their, our in zip(theirs, ours, strict=True))

@@ -6,7 +6,7 @@
 
 from collections.abc import Callable
 
-from audits.side_by_side import Response, command, compare, timed
+from audits.side_by_side import answers, command, contest
 
 SIZES = (20, 25, 30, 40, 50, 65, 80, 100, 150, 200)
 PAIRS, DIM, KEPT = 2000, 10, 2
@@ -68,28 +68,13 @@ def ours(repetitions: int) -> Callable[[int], list[float]]:
 
 CONTENDERS = {"scikit-learn pipeline": sklearn_pipeline, "ours": ours}
 
-
-def answer_seed(name: str, repetitions: int) -> Callable[[int], Response]:
-    draw = CONTENDERS[name](repetitions)
-
-    def answer(seed: int) -> Response:
-        seconds, risks = timed(draw, seed)
-        return {"seconds": seconds, "risk": risks[SIZES.index(50)]}
-
-    return answer
-
-
-def run(quick: bool) -> None:
-    for repetitions, rounds in QUICK if quick else WORKLOADS:
-        compare(
-            "benchmarks.conditional_independence_ssl",
-            f"{len(SIZES)} numbers of labels, {repetitions} repetitions, {PAIRS} pairs",
-            {name: (name, repetitions) for name in CONTENDERS},
-            rounds,
-            ours=["ours"],
-            figure="risk at 50 labels",
-            figure_of=lambda name, answers: f"{sum(answer['risk'] for answer in answers) / len(answers):.4f}",
-        )
+answer_seed = answers(CONTENDERS, lambda seed, risks, _: {"risk": risks[SIZES.index(50)]})
+run = contest(
+    "benchmarks.conditional_independence_ssl",
+    f"{len(SIZES)} numbers of labels, {{}} repetitions, {PAIRS} pairs", CONTENDERS, WORKLOADS, QUICK, ours=["ours"],
+    figure="risk at 50 labels",
+    figure_of=lambda name, answers: f"{sum(answer['risk'] for answer in answers) / len(answers):.4f}",
+)  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from itertools import product
 
-from audits.side_by_side import Response, command, compare, timed
+from audits.side_by_side import answers, command, contest, worst
 
 WORKLOADS = [(200_000, 5)]  # triples, rounds
 QUICK = [(5_000, 2)]
@@ -63,27 +63,11 @@ def exactly(seed: int) -> float:
     )  # fmt: skip
 
 
-def answer_seed(name: str, n: int) -> Callable[[int], Response]:
-    draw = CONTENDERS[name](n)
-
-    def answer(seed: int) -> Response:
-        seconds, loss = timed(draw, seed)
-        return {"seconds": seconds, "error": abs(loss - exactly(seed))}
-
-    return answer
-
-
-def run(quick: bool) -> None:
-    for n, rounds in QUICK if quick else WORKLOADS:
-        compare(
-            "benchmarks.contrastive_theory",
-            f"{n} triples",
-            {name: (name, n) for name in CONTENDERS},
-            rounds,
-            ours=["ours, sampled", "ours, enumerated"],
-            figure="worst error",
-            figure_of=lambda name, answers: f"{max(answer['error'] for answer in answers):.1g}",
-        )
+answer_seed = answers(CONTENDERS, lambda seed, loss, _: {"error": abs(loss - exactly(seed))})
+run = contest(
+    "benchmarks.contrastive_theory", "{} triples", CONTENDERS, WORKLOADS, QUICK,
+    ours=["ours, sampled", "ours, enumerated"], figure="worst error", figure_of=worst(),
+)  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ cosine that each finds, of the whole one; refits are held to no condition number
 
 from collections.abc import Callable
 
-from audits.side_by_side import Response, command, compare, timed
+from audits.side_by_side import answers, command, contest
 
 WORKLOADS = [(40, 8, 5)]  # items, k, rounds
 QUICK = [(10, 3, 2)]
@@ -77,28 +77,12 @@ def closed_form(items: int, rank: int) -> Callable[[int], tuple[float, float]]:
 
 CONTENDERS = {"five refits": refits, "20 000 random gauges": random_gauges, "ours": closed_form}
 
-
-def answer_seed(name: str, items: int, rank: int) -> Callable[[int], Response]:
-    estimate = CONTENDERS[name](items, rank)
-
-    def answer(seed: int) -> Response:
-        seconds, (low, high) = timed(estimate, seed)
-        return {"seconds": seconds, "width": high - low}
-
-    return answer
-
-
-def run(quick: bool) -> None:
-    for items, rank, rounds in QUICK if quick else WORKLOADS:
-        compare(
-            "benchmarks.cosine_similarity",
-            f"{items} items, k = {rank}",
-            {name: (name, items, rank) for name in CONTENDERS},
-            rounds,
-            ours=["ours"],
-            figure="width found",
-            figure_of=lambda name, answers: f"{sum(one['width'] for one in answers) / len(answers):.3g}",
-        )
+answer_seed = answers(CONTENDERS, lambda seed, ends, *_: {"width": ends[1] - ends[0]})
+run = contest(
+    "benchmarks.cosine_similarity", "{} items, k = {}", CONTENDERS, WORKLOADS, QUICK, ours=["ours"],
+    figure="width found",
+    figure_of=lambda name, answers: f"{sum(one['width'] for one in answers) / len(answers):.3g}",
+)  # fmt: skip
 
 
 if __name__ == "__main__":

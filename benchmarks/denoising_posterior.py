@@ -5,7 +5,7 @@
 
 from collections.abc import Callable
 
-from audits.side_by_side import Response, command, compare, timed
+from audits.side_by_side import answers, command, contest, worst
 
 WORKLOADS = [(10_000, 5), (1_000_000, 3)]  # samples, rounds
 QUICK = [(10_000, 2)]
@@ -67,28 +67,17 @@ def exactly(seed: int) -> list[float]:
     return [float(density @ (x - density @ x) ** k) for k in (2, 3, 4)]
 
 
-def answer_seed(name: str, n: int) -> Callable[[int], Response]:
-    moments = CONTENDERS[name](n)
-
-    def answer(seed: int) -> Response:
-        seconds, found = timed(moments, seed)
-        truth = exactly(seed)
-        return {"seconds": seconds, "error": max(abs(found[k] / truth[k] - 1) for k in (0, 2))}
-
-    return answer
+def apart(seed: int, found: list[float], _: int) -> dict[str, float]:
+    """How far the second and the fourth moment are from the true ones, relatively."""
+    truth = exactly(seed)
+    return {"error": max(abs(found[k] / truth[k] - 1) for k in (0, 2))}
 
 
-def run(quick: bool) -> None:
-    for n, rounds in QUICK if quick else WORKLOADS:
-        compare(
-            "benchmarks.denoising_posterior",
-            f"{n} samples",
-            {name: (name, n) for name in CONTENDERS},
-            rounds,
-            ours=["ours, derivatives"],
-            figure="worst relative error",
-            figure_of=lambda name, answers: f"{max(answer['error'] for answer in answers):.1g}",
-        )
+answer_seed = answers(CONTENDERS, apart)
+run = contest(
+    "benchmarks.denoising_posterior", "{} samples", CONTENDERS, WORKLOADS, QUICK,
+    ours=["ours, derivatives"], figure="worst relative error", figure_of=worst(),
+)  # fmt: skip
 
 
 if __name__ == "__main__":

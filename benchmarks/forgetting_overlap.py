@@ -6,7 +6,7 @@
 from collections.abc import Callable
 from functools import cache
 
-from audits.side_by_side import Response, command, compare, timed
+from audits.side_by_side import Response, command, compare, timed, worst
 
 WORKLOADS = [(1000, 400, 3)]  # residuals, features; half as many inputs of each task; rounds
 QUICK = [(20, 60, 2)]
@@ -70,7 +70,7 @@ def run(quick: bool) -> None:
             rounds,
             ours=["ours, by overlap"],
             figure="worst relative error",
-            figure_of=lambda name, answers: f"{max(answer['error'] for answer in answers):.1g}",
+            figure_of=worst(),
         )
 
 

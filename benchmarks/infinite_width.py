@@ -5,7 +5,7 @@
 
 from collections.abc import Callable
 
-from audits.side_by_side import Response, command, compare, timed
+from audits.side_by_side import answers, command, contest, worst
 
 WORKLOADS = [(2_000_000, 5)]  # units, rounds
 QUICK = [(20_000, 2)]
@@ -74,27 +74,11 @@ def exactly(seed: int) -> float:
     return float(f)
 
 
-def answer_seed(name: str, n: int) -> Callable[[int], Response]:
-    draw = CONTENDERS[name](n)
-
-    def answer(seed: int) -> Response:
-        seconds, f = timed(draw, seed)
-        return {"seconds": seconds, "error": abs(f - exactly(seed))}
-
-    return answer
-
-
-def run(quick: bool) -> None:
-    for n, rounds in QUICK if quick else WORKLOADS:
-        compare(
-            "benchmarks.infinite_width",
-            f"{n} units, {STEPS} steps",
-            {name: (name, n) for name in CONTENDERS},
-            rounds,
-            ours=["our network", "our limit"],
-            figure="worst error",
-            figure_of=lambda name, answers: f"{max(answer['error'] for answer in answers):.1g}",
-        )
+answer_seed = answers(CONTENDERS, lambda seed, f, _: {"error": abs(f - exactly(seed))})
+run = contest(
+    "benchmarks.infinite_width", f"{{}} units, {STEPS} steps", CONTENDERS, WORKLOADS, QUICK,
+    ours=["our network", "our limit"], figure="worst error", figure_of=worst(),
+)  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@
 
 from collections.abc import Callable
 
-from audits.side_by_side import Response, command, compare, timed
+from audits.side_by_side import answers, command, contest
 
 WORKLOADS = [(4, 3000, 5), (16, 3000, 5)]  # samples of each subspace, steps of training, rounds
 QUICK = [(4, 200, 2)]
@@ -84,28 +84,12 @@ def lloyd(samples: int, steps: int) -> Callable[[int], float]:
 
 CONTENDERS = {"JAX, denoiser by Adam": adam, "ours, K subspaces": lloyd}
 
-
-def answer_seed(name: str, samples: int, steps: int) -> Callable[[int], Response]:
-    solve = CONTENDERS[name](samples, steps)
-
-    def answer(seed: int) -> Response:
-        seconds, error = timed(solve, seed)
-        return {"seconds": seconds, "error": error}
-
-    return answer
-
-
-def run(quick: bool) -> None:
-    for samples, steps, rounds in QUICK if quick else WORKLOADS:
-        compare(
-            "benchmarks.low_dim_diffusion",
-            f"{samples} samples of each of two planes in 8 dimensions",
-            {name: (name, samples, steps) for name in CONTENDERS},
-            rounds,
-            ours=["ours, K subspaces"],
-            figure="median distance",
-            figure_of=lambda name, answers: f"{sorted(answer['error'] for answer in answers)[len(answers) // 2]:.1g}",
-        )
+answer_seed = answers(CONTENDERS, lambda seed, error, *_: {"error": error})
+run = contest(
+    "benchmarks.low_dim_diffusion", "{} samples of each of two planes in 8 dimensions", CONTENDERS, WORKLOADS, QUICK,
+    ours=["ours, K subspaces"], figure="median distance",
+    figure_of=lambda name, answers: f"{sorted(answer['error'] for answer in answers)[len(answers) // 2]:.1g}",
+)  # fmt: skip
 
 
 if __name__ == "__main__":

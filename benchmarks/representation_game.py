@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from audits.side_by_side import Response, command, compare, timed
+from audits.side_by_side import answers, command, compare
 
 WORKLOADS = [(6, 7), (12, 5), (24, 3)]  # features, rounds
 QUICK = [(4, 2)]
@@ -68,17 +68,15 @@ def components(dim: int) -> Callable[[int], float]:
 CONTENDERS = {"cvxpy, CLARABEL": semidefinite, "scikit-learn, PCA": components, "ours": closed_form}
 
 
-def answer_seed(name: str, dim: int) -> Callable[[int], Response]:
-    solve = CONTENDERS[name](dim)
+def excess(seed: int, value: float, dim: int) -> dict[str, float]:
+    """By how much the value is above the least, relatively."""
+    from theory import representation_game as predicted
 
-    def answer(seed: int) -> Response:
-        from theory import representation_game as predicted
+    best = predicted.mixed_value(predicted.task_spectrum(*world(seed, dim)), dim // 2)
+    return {"excess": value / best - 1}
 
-        seconds, value = timed(solve, seed)
-        best = predicted.mixed_value(predicted.task_spectrum(*world(seed, dim)), dim // 2)
-        return {"seconds": seconds, "excess": value / best - 1}
 
-    return answer
+answer_seed = answers(CONTENDERS, excess)
 
 
 def run(quick: bool) -> None:

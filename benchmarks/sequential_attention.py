@@ -6,7 +6,7 @@ set only; the levels of the penalty at which features come in are what a solver 
 
 from collections.abc import Callable
 
-from audits.side_by_side import Response, command, compare, timed
+from audits.side_by_side import answers, command, contest, worst
 
 WORKLOADS = [(200, 20, 5)]  # rows, columns, rounds of the benchmark
 QUICK = [(40, 8, 2)]
@@ -77,28 +77,16 @@ def formula(n: int, p: int) -> Callable[[int], list[float]]:
 CONTENDERS = {"scikit-learn, bisection": bisection, "ours, descent": descent, "ours, formula": formula}
 
 
-def answer_seed(name: str, n: int, p: int) -> Callable[[int], Response]:
-    solve, exact = CONTENDERS[name](n, p), formula(n, p)
-
-    def answer(seed: int) -> Response:
-        seconds, levels = timed(solve, seed)
-        expected = exact(seed)
-        return {"seconds": seconds, "error": max(abs(a / b - 1) for a, b in zip(levels, expected, strict=True))}
-
-    return answer
+def apart(seed: int, levels: list[float], n: int, p: int) -> dict[str, float]:
+    """How far the levels are from the formula's, relatively."""
+    return {"error": max(abs(a / b - 1) for a, b in zip(levels, formula(n, p)(seed), strict=True))}
 
 
-def run(quick: bool) -> None:
-    for n, p, rounds in QUICK if quick else WORKLOADS:
-        compare(
-            "benchmarks.sequential_attention",
-            f"{ROUNDS} rounds, {n} x {p}",
-            {name: (name, n, p) for name in CONTENDERS},
-            rounds,
-            ours=["ours, descent", "ours, formula"],
-            figure="apart from the formula",
-            figure_of=lambda name, answers: f"{max(answer['error'] for answer in answers):.1g}",
-        )
+answer_seed = answers(CONTENDERS, apart)
+run = contest(
+    "benchmarks.sequential_attention", f"{ROUNDS} rounds, {{}} x {{}}", CONTENDERS, WORKLOADS, QUICK,
+    ours=["ours, descent", "ours, formula"], figure="apart from the formula", figure_of=worst(),
+)  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from audits.side_by_side import Response, command, compare, timed
+from audits.side_by_side import Response, command, contest, timed, worst
 
 WORKLOADS = [(5000, 40, 5, 5)]  # rows, features of each view, components, rounds
 QUICK = [(500, 10, 3, 1)]
@@ -78,17 +78,11 @@ def answer_seed(name: str, rows: int, features: int, components: int) -> Callabl
     return answer
 
 
-def run(quick: bool) -> None:
-    for rows, features, components, rounds in QUICK if quick else WORKLOADS:
-        compare(
-            "benchmarks.unconstrained_cca",
-            f"{rows} rows, {features} + {features} features, {components} components",
-            {name: (name, rows, features, components) for name in CONTENDERS},
-            rounds,
-            ours=["eigenvalue problem", "certificate with intervals"],
-            figure="largest difference from QR and SVD",
-            figure_of=lambda name, answers: f"{max(answer['error'] for answer in answers):.1g}",
-        )
+run = contest(
+    "benchmarks.unconstrained_cca", "{0} rows, {1} + {1} features, {2} components", CONTENDERS, WORKLOADS, QUICK,
+    ours=["eigenvalue problem", "certificate with intervals"], figure="largest difference from QR and SVD",
+    figure_of=worst(),
+)  # fmt: skip
 
 
 if __name__ == "__main__":
