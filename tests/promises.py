@@ -102,6 +102,17 @@ def promises(
     )
 
 
+def refused(table: list[tuple[Callable[[], Any], str]]) -> Callable[..., None]:
+    """The test that each of some calls is refused, in a sentence that matches."""
+
+    @pytest.mark.parametrize(("call", "sentence"), table, ids=[sentence for _, sentence in table])
+    def what_cannot_be_answered_is_refused(call: Callable[[], Any], sentence: str) -> None:
+        with pytest.raises((TypeError, ValueError), match=sentence), np.errstate(all="ignore"):
+            call()
+
+    return what_cannot_be_answered_is_refused
+
+
 def public(modules: list[Any], cases: Mapping[str, Case]) -> dict[str, Callable[..., Any]]:
     """Public functions, classes, and methods of the objects that `cases` give, by their names; those with arguments."""
     found: dict[str, Callable[..., Any]] = {}

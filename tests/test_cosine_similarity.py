@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from promises import Case, promises
+from promises import Case, promises, refused
 
 from own_data import cosine_similarity as tool
 from sims import cosine_similarity as observed
 from theory import cosine_similarity as predicted
+from theory_on_trial.testing.suite import check_readable
 
 GENERATOR = np.random.default_rng(0)
 X = GENERATOR.normal(size=(40, 7)) * [3, 2.3, 2, 1.3, 1, 0.7, 0.4] @ np.linalg.qr(GENERATOR.normal(size=(7, 7)))[0]
@@ -124,26 +125,13 @@ def test_a_cosine_that_is_small_beside_its_terms_has_a_range():
 
 @few
 @given(seeds, st.floats(1.01, 100))
-def test_ranges_nest_and_turn_over(seed, condition):
+def test_ranges_turn_over_and_know_no_lengths(seed, condition):
     u, v = np.random.default_rng(seed).normal(size=(2, 3, 4))
-    any_, diagonal = (one(u, v, condition) for one in (predicted.any_gauge_range, predicted.diagonal_gauge_range))
-    wider = predicted.diagonal_gauge_range(u, v, 2 * condition)
-    present = np.sum(u * v, axis=1) / np.linalg.norm(u, axis=1) / np.linalg.norm(v, axis=1)
-    for less, more in zip(
-        (any_.low, wider.low, diagonal.low, present, diagonal.high),
-        (diagonal.low, diagonal.low, present, diagonal.high, any_.high),
-        strict=True,
-    ):
-        assert (less <= more + 1e-12).all()
     for one in (predicted.any_gauge_range, predicted.diagonal_gauge_range):
-        turned, scaled = one(u, -v, condition), one(1e-40 * u, 1e40 * v, condition)
         found = one(u, v, condition)
-        assert (turned.high, scaled.high) == (
-            pytest.approx(-found.low, abs=1e-12),
-            pytest.approx(found.high, abs=1e-12),
-        )
-        uneven = one(u * [[1], [1], [1e-200]], v, condition)
-        assert np.ravel(uneven) == pytest.approx(np.ravel(found), abs=1e-12)
+        assert one(u, -v, condition).high == pytest.approx(-found.low, abs=1e-12)
+        for other in (one(1e-40 * u, 1e40 * v, condition), one(u * [[1], [1], [1e-200]], v, condition)):
+            assert np.ravel(other) == pytest.approx(np.ravel(found), abs=1e-12)
 
 
 def test_degenerate_pairs_do_not_move():
@@ -168,41 +156,6 @@ def test_a_fit_is_the_least_however_unlike_the_sizes_of_its_factors_are_at_the_s
     assert observed.fit(X, factor * A, B / factor, 5.0, "product").value == pytest.approx(least, rel=1e-12)
 
 
-def test_gauges_have_their_condition_and_leave_scores_alone():
-    gauges = observed.draw_gauges(np.random.default_rng(1), 3, 25.0, 50)
-    conditions = np.linalg.cond(gauges) ** 2
-    assert conditions.max() == pytest.approx(25, rel=1e-9)
-    assert conditions.min() < 10
-    for gauge in gauges[:5]:
-        a, b = observed.regauge(A, B, gauge)
-        assert a @ b.T == pytest.approx(A @ B.T, abs=1e-12)
-        moved = observed.gauged_cosines(B[0], B[1], gauge[None])[0]
-        assert moved == pytest.approx(cosine(B[0], B[1], np.linalg.inv(gauge @ gauge.T)), abs=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("call", "sentence"),
-    [
-        (lambda: predicted.objective1_minimum(X, 8, 1.0), "rank must be at most 7, the smaller side of x, got 8"),
-        (
-            lambda: predicted.objective1_product(np.outer(X[:, 0], X[0]), 2, 1.0),
-            "rank must be at most the rank of x, 1",
-        ),
-        (lambda: predicted.objective1_product(np.eye(4), 2, 1.0), "x must have singular values 2 and 3 apart"),
-        (lambda: predicted.objective2_factors(3 * np.eye(4), 2, 1.0), "x must have singular values 2 and 3 apart"),
-        (lambda: predicted.balancing_gauge(np.ones((4, 2)), np.eye(2)), "a must have full column rank"),
-        (lambda: predicted.balancing_gauge(np.eye(2), np.ones((4, 2))), "b must have full column rank"),
-        (lambda: predicted.any_gauge_range([[0.0, 0.0]], [[1.0, 0.0]], 2.0), "first must have no row of zeros"),
-        (lambda: predicted.any_gauge_range([[1.0, 0.0]], [[1.0, 0.0]], 0.5), "condition must lie in"),
-        (lambda: observed.fit(np.ones((2, 400)), np.ones((400, 3)), np.ones((400, 3)), 1.0, "product"), "at most 1000"),
-        (lambda: observed.regauge(A, B, np.zeros((3, 3))), "gauge"),
-    ],
-)
-def test_what_cannot_be_answered_is_refused(call, sentence):
-    with pytest.raises(ValueError, match=sentence):
-        call()
-
-
 # ------------------------------------------------------------------------------------------------------------- own data
 
 
@@ -218,9 +171,6 @@ def test_no_gauge_of_the_condition_leaves_the_range_and_some_nearly_reach_it():
     assert min(below + above) > -1e-12
     assert min(below) < 0.01
     assert min(above) < 0.01
-    escaping = observed.draw_gauges(generator, 3, 90.0, 200)
-    moved = [observed.cosines(np.linalg.solve(one, items.T).T)[tuple(said.pairs.T)] for one in escaping]
-    assert np.mean([(one < said.low).any() or (one > said.high).any() for one in moved]) > 0.5
 
 
 def test_diagonal_gauges_are_held_to_their_own_range():
@@ -237,17 +187,6 @@ def test_diagonal_gauges_are_held_to_their_own_range():
     turned = tool.cosine_range(items @ np.linalg.qr(generator.normal(size=(4, 4)))[0], family="diagonal", condition=9.0)
     assert np.abs(turned.high - said.high).max() > 0.01
     assert turned.cosine == pytest.approx(said.cosine, abs=1e-12)
-
-
-def test_equivalent_optima_lie_within_the_range_of_any_one_of_them():
-    """Cosines of another fit are reachable by the gauge between the two, whose condition is known."""
-    one, other = (observed.fit(X, *start, 30.0, "product") for start in ((A, B), (B, A)))
-    gauge = np.linalg.lstsq(one.a, other.a, rcond=None)[0]
-    said = tool.cosine_range(one.b, condition=float(np.linalg.cond(gauge)) ** 2 * (1 + 1e-9))
-    found = observed.cosines(other.b)[tuple(said.pairs.T)]
-    assert (said.low <= found).all()
-    assert (found <= said.high).all()
-    assert np.abs(found - said.cosine).max() > 0.1
 
 
 def test_the_balance_of_two_factors_is_read_and_doubted():
@@ -331,30 +270,31 @@ def test_no_array_of_pairs_by_dimensions_is_held():
 
 
 def test_answers_are_short_plain_and_drawn():
-    for said in (tool.cosine_range(B, A=A), tool.stable_neighbours(B)):
-        assert len(said.lines()) <= 7
-        assert len(said.summary().splitlines()) <= 10
-        assert said.to_dict()["answerable"]
-        axes = said.plot()
-        assert axes.get_xlabel()
-        assert axes.get_ylabel()
-        plt.close(axes.figure)
+    check_readable(tool.cosine_range(B, A=A))
+    check_readable(tool.stable_neighbours(B))
+    tool.stable_neighbours(B).plot()
     _, own = plt.subplots()
     said = tool.cosine_range(B, pairs=[[0, 1], [2, 5]])
     assert said.plot(own) is own
     drawn = own.lines[0].get_ydata()
     assert np.array_equal(drawn, np.sort(said.cosine))
-    plt.close(own.figure)
+    plt.close("all")
     assert f"rows 0 and 1: cosine {cosine(B[0], B[1], np.eye(3)):.4f}" in said.summary()
 
 
-@pytest.mark.parametrize(
-    ("call", "sentence"),
+test_what_cannot_be_answered_is_refused = refused(
     [
-        (
-            lambda: tool.cosine_range(np.eye(3)[[0, 1, 2]] * [[1], [1], [0]]),
-            "item 2 has no embedding, its cosine is undef",
-        ),
+        (lambda: predicted.objective1_minimum(X, 8, 1.0), "rank must be at most 7, the smaller side of x, got 8"),
+        (lambda: predicted.objective1_product(X[:, :1] * X[0], 2, 1.0), "rank must be at most the rank of x, 1"),
+        (lambda: predicted.objective1_product(np.eye(4), 2, 1.0), "x must have singular values 2 and 3 apart"),
+        (lambda: predicted.objective2_factors(3 * np.eye(4), 2, 1.0), "x must have singular values 2 and 3 apart"),
+        (lambda: predicted.balancing_gauge(np.ones((4, 2)), np.eye(2)), "a must have full column rank"),
+        (lambda: predicted.balancing_gauge(np.eye(2), np.ones((4, 2))), "b must have full column rank"),
+        (lambda: predicted.any_gauge_range([[0.0, 0.0]], [[1.0, 0.0]], 2.0), "first must have no row of zeros"),
+        (lambda: predicted.any_gauge_range([[1.0, 0.0]], [[1.0, 0.0]], 0.5), "condition must lie in"),
+        (lambda: observed.fit(np.ones((2, 400)), np.ones((400, 3)), np.ones((400, 3)), 1.0, "product"), "at most 1000"),
+        (lambda: observed.regauge(A, B, np.zeros((3, 3))), "gauge"),
+        (lambda: tool.cosine_range(np.diag([1.0, 1.0, 0.0])), "item 2 has no embedding, its cosine is undef"),
         (lambda: tool.stable_neighbours(np.diag([1.0, 0.0, 1.0])), "item 1 has no embedding"),
         (lambda: tool.cosine_range([[1.0, math.nan], [1.0, 2.0]]), "B must be finite"),
         (lambda: tool.cosine_range(B, condition=0.9), "condition must lie in"),
@@ -368,12 +308,8 @@ def test_answers_are_short_plain_and_drawn():
         (lambda: tool.cosine_range(B, A=A[:, [0, 1, 1]]), "A must have full column rank"),
         (lambda: tool.cosine_range(B[:, [0, 1, 1]], A=A), "B must have full column rank"),
         (lambda: tool.cosine_range(B[:2], A=A), "B must have full column rank"),
-    ],
+    ]
 )
-def test_what_cannot_be_judged_is_refused(call, sentence):
-    with pytest.raises(ValueError, match=sentence):
-        call()
-
 
 FIXED = {"x": X, "a": A, "b": B}
 RECORDS = ("CosineRange", "CosineRange.plot", "StableNeighbours", "StableNeighbours.plot")
