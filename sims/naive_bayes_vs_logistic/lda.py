@@ -24,7 +24,7 @@ from sims.naive_bayes_vs_logistic.labels import draw_labels
 from sims.naive_bayes_vs_logistic.linear_rule import LinearRule
 from sims.naive_bayes_vs_logistic.logistic import ridge_logistic
 from sims.naive_bayes_vs_logistic.statistics import sample_statistics_correlated
-from theory_on_trial.contract import LONGEST, Interval, guarded, is_traced, require, require_room
+from theory_on_trial.contract import LONGEST, Interval, guarded, require, require_room
 
 Distance = Annotated[Number, Interval(1e-6, 1e6, why="rounding would hide one scale")]
 """Δ between two classes of unit covariance."""
@@ -43,23 +43,20 @@ def lda(means: Means, covariance_hat: DefiniteMatrix, priors: Priors) -> LinearR
 
 
 @guarded(double=False)
-def lda_error(
-    key: Key[Array, ""], counts: Counts, means: Means, factor: InvertibleFactor, *, n_samples: MaxSamples | None = None
-) -> Float[Array, ""]:
+def lda_error(key: Key[Array, ""], counts: Counts, means: Means, factor: InvertibleFactor) -> Float[Array, ""]:
     """Error of linear discriminant analysis trained on `counts` samples of Gaussian classes with Σ = factor factorᵀ.
 
     Draws the class means and a Wishart matrix instead of data; the error is exact given them, for equal true priors.
-    The estimated priors are m_k/m. m is static: where the counts are traced, `n_samples` must say it.
+    The estimated priors are m_k/m. The counts are static.
 
-    Raises ValueError where the sample covariance is singular, m - K < n, and as `sample_statistics_correlated`.
-    Source: derived here.
+    Raises ValueError where the sample covariance is singular, m - K < n. Source: derived here.
     """
-    total = int(np.sum(counts)) if n_samples is None and not is_traced(counts) else n_samples
+    total = int(np.sum(counts))
     require(
-        total is None or total >= sum(means.shape),
+        total >= sum(means.shape),
         f"counts must add up to at least n + K = {sum(means.shape)}, or the sample covariance is singular, got {total}",
     )
-    class_means, scatter = sample_statistics_correlated(key, counts, means, factor, n_samples=n_samples)
+    class_means, scatter = sample_statistics_correlated(key, counts, means, factor)
     covariance = factor**2 if factor.ndim == 1 else factor @ factor.T
     return conditional_error(lda(class_means, scatter, counts / counts.sum()), means, covariance)
 

@@ -7,9 +7,9 @@ from jax import Array
 from jaxtyping import Float, Key
 
 from sims.naive_bayes_vs_logistic.data import coloured
-from sims.naive_bayes_vs_logistic.domains import Counts, Factor, MaxSamples, Means, Variances
+from sims.naive_bayes_vs_logistic.domains import Counts, Factor, Means, Variances
 from sims.wishart import bartlett_factor, chi_square
-from theory_on_trial.contract import guarded, is_traced, require
+from theory_on_trial.contract import guarded
 
 
 @guarded(double=False)
@@ -35,17 +35,14 @@ def sample_statistics(
 
 @guarded(double=False)
 def sample_statistics_correlated(
-    key: Key[Array, ""], counts: Counts, means: Means, factor: Factor, *, n_samples: MaxSamples | None = None
+    key: Key[Array, ""], counts: Counts, means: Means, factor: Factor
 ) -> tuple[Float[Array, "classes features"], Float[Array, "features features"]]:
     """Class means μ̂ [K, n] and pooled maximum-likelihood covariance Σ̂ [n, n] of correlated Gaussian features.
 
     μ̂_k ~ N(μ_k, Σ/m_k) and m Σ̂ ~ Wishart(m - K, Σ), independent; Σ = `factor` `factor`ᵀ, or its standard deviations.
-    m is static: where the counts are traced, `n_samples` must say it.
-
-    Raises ValueError for traced counts without `n_samples`, or another `n_samples` than the sum of the counts.
-    Source: the classical law of normal samples (Wishart 1928, Bartlett 1933).
+    m is static, and so are the counts. Source: the classical law of normal samples (Wishart 1928, Bartlett 1933).
     """
-    total = _total(counts, n_samples)
+    total = int(np.sum(counts))
     means_key, scatter_key = jax.random.split(key)
     n_classes, n_features = means.shape
     freedom = total - n_classes
@@ -57,12 +54,3 @@ def sample_statistics_correlated(
     normals = jax.random.normal(means_key, means.shape, means.dtype)
     class_means = coloured(factor, normals) / jnp.sqrt(counts)[:, None] + means
     return class_means, coloured_root.T @ coloured_root / total
-
-
-def _total(counts, n_samples):
-    if is_traced(counts):
-        require(n_samples is not None, "n_samples must be given where the counts are traced: the size depends on it")
-        return n_samples
-    total = int(np.sum(counts))
-    require(n_samples in (None, total), f"n_samples must be what counts add up to, {total}, got {n_samples}")
-    return total

@@ -3,13 +3,12 @@
 import numpy as np
 from jaxtyping import Float, Int
 
-from sims.predictive_multiplicity.mip import Program
+from sims.predictive_multiplicity.mip import Program, split_signs
 from sims.predictive_multiplicity.table import Table
 from sims.predictive_multiplicity.tasks import Task, least_errors
-from sims.predictive_multiplicity.with_weights import Formulation, raw_design, split_signs
 
 
-class BigM(Formulation):
+class BigM:
     """Variables b (0/1, [m]) and w₊, w₋ >= 0 ([D] each); b is the dichotomy of w = w₊ - w₋.
 
     γ - M_u (1 - b_u) <= <w, u> <= M_u b_u - γ and Σ (w₊ + w₋) <= 1, with M_u = reach (γ + |u|_∞): the least valid value
@@ -20,7 +19,7 @@ class BigM(Formulation):
     def __init__(self, table: Table, margin: float, reach: float = 1.0):
         from scipy.sparse import csr_array, diags_array, hstack, vstack
 
-        design = raw_design(table)
+        design = table.raw_design
         self._n, n_dims = design.shape
         self._errors = least_errors(table)
         self._rest = np.zeros(2 * n_dims)
@@ -34,7 +33,7 @@ class BigM(Formulation):
         self._high = np.concatenate([free, np.full(self._n, -margin), [1.0]])
 
     def program(self, task: Task) -> tuple[Program, float]:
-        """As `Formulation.program`."""
+        """The program of a task, and the constant that makes its objective the task's."""
         lower, upper = task.box
         whole = np.arange(self._n + len(self._rest)) < self._n
         most = task.most_errors - self._errors.constant
@@ -51,9 +50,9 @@ class BigM(Formulation):
     def start(
         self, task: Task, dichotomy: Int[np.ndarray, "rows"], weights: Float[np.ndarray, "dims"]
     ) -> Float[np.ndarray, "variables"]:
-        """As `Formulation.start`."""
+        """The variables of a known dichotomy."""
         return np.concatenate([dichotomy, split_signs(weights)])
 
     def dichotomy(self, values: Float[np.ndarray, "variables"]) -> Int[np.ndarray, "rows"]:
-        """As `Formulation.dichotomy`."""
+        """The dichotomy of a solution."""
         return np.round(values[: self._n]).astype(int)

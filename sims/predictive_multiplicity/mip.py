@@ -61,3 +61,8 @@ class Deadline:
     def passed(self) -> bool:
         """Whether no time is left."""
         return self.left() == 0.0
+
+
+def split_signs(weights: Float[np.ndarray, "dims"]) -> Float[np.ndarray, "2*dims"]:
+    """w₊, then w₋, with w = w₊ - w₋ and one of the two zero."""
+    return np.concatenate([np.maximum(weights, 0), np.maximum(-weights, 0)])

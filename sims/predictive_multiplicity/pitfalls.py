@@ -13,7 +13,6 @@ from sims.predictive_multiplicity.mip import Limits
 from sims.predictive_multiplicity.published import Published
 from sims.predictive_multiplicity.table import AnyTable
 from sims.predictive_multiplicity.tasks import least_errors, most_disagreement, tolerance_of
-from sims.predictive_multiplicity.with_weights import raw_design
 from theory_on_trial.contract import Interval, guarded
 
 Wide = Annotated[float, Interval(0, 1e6)]
@@ -46,7 +45,7 @@ def uncertified_errors(
     A γ at or below the tolerance lets w = 0 pass; a γ above the margin of the best dichotomy loses it; so does M_u =
     reach (γ + |u|_∞) with reach < 1. Where the program is infeasible `reported` is infinite.
     """
-    formulation, task, design = BigM(table, margin, reach), least_errors(table), raw_design(table)
+    formulation, task, design = BigM(table, margin, reach), least_errors(table), table.raw_design
     program, constant = formulation.program(task)
     outcome = solve(program, limits=Limits(gap=0.99 if table.has_counts else 0.0, feasibility=feasibility))
     if outcome.values is None:

@@ -5,10 +5,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from sims.predictive_multiplicity.mip import Program
+from sims.predictive_multiplicity.mip import Program, split_signs
 from sims.predictive_multiplicity.table import Table
 from sims.predictive_multiplicity.tasks import Task
-from sims.predictive_multiplicity.with_weights import Formulation, raw_design, split_signs
 
 _UNDECIDED = 1e-9
 _NUDGE = 1e-7
@@ -16,7 +15,7 @@ _NUDGE = 1e-7
 Block = tuple[Any, Float[np.ndarray, "_"], Float[np.ndarray, "_"]]  # a sparse matrix with its bounds
 
 
-class Published(Formulation):
+class Published:
     """The mixed-integer programs of the paper, with big-M rows in place of a commercial solver's indicators.
 
     Errors: z_p = 1 if the pair p = (u, y) is wrong, by y <w, u> >= γ - M z_p, with z_p + z_p' = 1 for the two labels of
@@ -30,7 +29,7 @@ class Published(Formulation):
     def __init__(self, table: Table, margin: float, *, one_sided: bool = False, conflict_rows: bool = True):
         self._table, self._margin = table, margin
         self._one_sided, self._conflict_rows = one_sided, conflict_rows
-        self._design = raw_design(table)
+        self._design = table.raw_design
         counts = np.stack([table.positives, table.negatives])
         negative, self._row = np.nonzero(counts)
         self._label = 1 - 2 * negative
@@ -39,7 +38,7 @@ class Published(Formulation):
         self._n_pairs, self._n_dims = len(self._row), self._design.shape[1]
 
     def program(self, task: Task) -> tuple[Program, float]:
-        """As `Formulation.program`."""
+        """The program of a task, and the constant that makes its objective the task's."""
         from scipy.sparse import vstack
 
         blocks = self._mistakes(task) if task.baseline is None else self._agreement(task, task.baseline)
@@ -121,7 +120,7 @@ class Published(Formulation):
     def start(
         self, task: Task, dichotomy: Int[np.ndarray, "rows"], weights: Float[np.ndarray, "dims"]
     ) -> Float[np.ndarray, "variables"]:
-        """As `Formulation.start`."""
+        """The variables of a known dichotomy."""
         prediction = (2 * dichotomy - 1)[self._row]
         wanted = self._label if task.baseline is None else (2 * task.baseline - 1)[self._row]
         binaries = prediction != wanted if task.baseline is None else prediction == wanted
@@ -138,7 +137,7 @@ class Published(Formulation):
         return positive - negative
 
     def dichotomy(self, values: Float[np.ndarray, "variables"]) -> Int[np.ndarray, "rows"]:
-        """As `Formulation.dichotomy`; a row with score 0, which the program calls wrong, goes to either side."""
+        """That of a solution; a row with score 0, which the program calls wrong, goes to either side."""
         weights = self.weights(values)
         scores = self._design @ weights
         if (np.abs(scores) < _UNDECIDED).any():

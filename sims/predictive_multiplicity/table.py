@@ -16,6 +16,7 @@ from theory_on_trial.own_data.arrays import numbers
 
 _COMPAS = Path(__file__).parent / "data" / "compas_counts.csv"
 _LEAST_WEIGHT, _LARGEST_WEIGHT = 0.01, 2.0**53
+_LARGEST_FEATURE = 1e15  # coefficient that HiGHS takes
 _RACES = ("race_is_causasian", "race_is_african_american", "race_is_hispanic", "race_is_other")  # the source's spelling
 
 
@@ -59,6 +60,14 @@ class Table:
         ratios = [[(1, 1), *(value.as_integer_ratio() for value in row)] for row in self.rows.tolist()]
         scale = max((denominator for row in ratios for _, denominator in row), default=1)
         return np.array([[numerator * (scale // divisor) for numerator, divisor in row] for row in ratios], object)
+
+    @property
+    def raw_design(self) -> Float[np.ndarray, "rows dims"]:
+        """[1, features] as given. Raises ValueError for features beyond 1e15, larger than the solvers take."""
+        largest = np.abs(self.rows).max(initial=0)
+        limited = largest <= _LARGEST_FEATURE
+        require(limited, f"table must have features up to 1e15 where weights are sought, got {largest:g}")
+        return np.column_stack([np.ones(len(self.rows)), self.rows])
 
     @functools.cached_property
     def unit_design(self) -> Float[np.ndarray, "rows dims"]:

@@ -93,7 +93,7 @@ SIMS = {
     "equal_priors": Case(within=(0, 1)),
     "gaussian_classes": Case({"key": KEY, "labels": LABELS, "means": MEANS}),
     "lda": Case({"means": MEANS, "priors": HALVES}, infinite="of products beyond floats"),
-    "lda_error": once({"key": KEY, "counts": COUNTS, "means": MEANS, "factor": SIGMA, "n_samples": None}),
+    "lda_error": once({"key": KEY, "counts": COUNTS, "means": MEANS, "factor": SIGMA}),
     "logistic_errors": once(PAIRED | FITTED | DRAWN, within=(0, 1)),
     "naive_bayes": Case(SAMPLE, infinite="of squares over a variance near the least float"),
     "naive_bayes_errors": once(CURVE | DRAWN | {"variances": VARIANCES}, within=(0, 1)),
@@ -113,7 +113,7 @@ SIMS = {
     ),
     "rotate": Case({"features": FEATURES}),
     "sample_statistics": Case({"key": KEY, "counts": COUNTS, "means": MEANS}, infinite="where a draw overflows"),
-    "sample_statistics_correlated": Case({"key": KEY, "counts": COUNTS, "means": MEANS, "n_samples": 5}),
+    "sample_statistics_correlated": Case({"key": KEY, "counts": COUNTS, "means": MEANS}),
     "split_errors": once(
         SAMPLE | FITTED | {"key": KEY, "sizes": np.array([3, 4]), "max_samples": 4, "var_floor": 0.25}, within=(0, 1)
     ),
@@ -208,14 +208,6 @@ REFUSED = [
     (lambda: observed.lda_error(KEY, np.array([2, 2]), np.eye(2, 3), np.ones(3)), r"at least n \+ K = 5, .* got 4"),
     (lambda: observed.lda_error(KEY, np.array([9, 9]), np.eye(2), SINGULAR), "factor must be square and in"),
     (lambda: observed.efron_pair(KEY, 3, 2.0, 2), r"n_samples must be at least n_features \+ 2, got 3"),
-    (
-        lambda: jax.jit(lambda counts: observed.sample_statistics_correlated(KEY, counts, MEANS, ONES))(COUNTS),
-        "n_samples must be given where the counts are traced",
-    ),
-    (
-        lambda: observed.sample_statistics_correlated(KEY, np.ones(2, int), np.eye(2), ONES, n_samples=3),
-        "n_samples must be what counts add up to, 2, got 3",
-    ),
     (lambda: observed.covariance_factor(INDEFINITE), "covariance must be symmetric and positive definite"),
     (lambda: observed.balanced_counts(2, 3), "n_samples must be at least n_classes = 3, got 2"),
     (lambda: observed.random_counts(KEY, 2, THIRDS), "n_samples must be at least 3"),
