@@ -95,7 +95,7 @@ def leading_variance_ratios(trajectory: Points, count: Components) -> LeadingRat
     Raises ValueError for a count above min(T-1, d).
     """
     require_components(count, min(trajectory.shape[0] - 1, trajectory.shape[1]))
-    return _as_ratios(*_leading_of_rows(trajectory, count))
+    return _leading(trajectory, count, False)
 
 
 @guarded(double=False)
@@ -108,7 +108,7 @@ def leading_variance_ratios_of_gram(gram: VariedGram, count: Components) -> Lead
     Raises ValueError for a count above T-1.
     """
     require_components(count, gram.shape[0] - 1)
-    return _as_ratios(*_leading_of_gram(gram, count))
+    return _leading(gram, count, True)
 
 
 def require_components(count: int, available: int) -> None:
@@ -116,28 +116,18 @@ def require_components(count: int, available: int) -> None:
     require(count <= available, f"count must be at most min(n_points - 1, dim) = {available}, got {count}")
 
 
-@functools.partial(jax.jit, static_argnums=1)
-def _leading_of_rows(trajectory, count):
-    rows = centre(trajectory)
+@functools.partial(jax.jit, static_argnums=(1, 2))
+def _leading(matrix, count, is_gram):
+    rows = centre_gram(matrix) if is_gram else centre(matrix)
     rows = rows if rows.shape[0] <= rows.shape[1] else rows.T
-    total_variance = jnp.sum(rows**2)
-    return _leading(lambda block: rows @ (rows.T @ block), rows, total_variance, count), total_variance
-
-
-@functools.partial(jax.jit, static_argnums=1)
-def _leading_of_gram(gram, count):
-    gram = centre_gram(gram)
-    total_variance = jnp.trace(gram)
-    return _leading(lambda block: gram @ block, gram, total_variance, count), total_variance
-
-
-def _leading(multiply, rows, total_variance, count):
+    total_variance = jnp.trace(rows) if is_gram else jnp.sum(rows**2)
     side = rows.shape[0]
     start = jnp.asarray(np.random.default_rng(0).standard_normal((side, min(count + 8, side))), rows.dtype)
-    return block_power(multiply, start, total_variance, count, 3)
 
+    def multiply(block):
+        return rows @ (block if is_gram else rows.T @ block)
 
-def _as_ratios(pairs, total_variance):
+    pairs = block_power(multiply, start, total_variance, count, 3)
     return LeadingRatios(*(part / total_variance for part in pairs))
 
 
@@ -169,6 +159,7 @@ def block_power(
 
 
 @guarded(double=False)
+@functools.partial(jax.jit, static_argnames="count")
 def principal_components(trajectory: Points, count: Components) -> PrincipalComponents:
     """The `count` leading principal components of a trajectory, with their scores.
 
@@ -177,7 +168,12 @@ def principal_components(trajectory: Points, count: Components) -> PrincipalComp
     Source: Antognini & Sohl-Dickstein 2018, the scores drawn in their figures.
     """
     require_components(count, min(trajectory.shape[0] - 1, trajectory.shape[1]))
-    return _principal_components(trajectory, count)
+    rows = centre(trajectory)
+    if rows.shape[0] <= rows.shape[1]:
+        return _components_of_centred_gram(rows @ rows.T, count)
+    variances, axes = jnp.linalg.eigh(rows.T @ rows)
+    courses = jnp.linalg.qr(rows @ axes[:, ::-1][:, :count])[0]
+    return _with_signs(variances[::-1][:count], courses, jnp.sum(rows**2))
 
 
 @guarded(double=False)
@@ -188,16 +184,6 @@ def principal_components_of_gram(gram: VariedGram, count: Components) -> Princip
     """
     require_components(count, gram.shape[0] - 1)
     return _components_of_centred_gram(centre_gram(gram), count)
-
-
-@functools.partial(jax.jit, static_argnums=1)
-def _principal_components(trajectory, count):
-    rows = centre(trajectory)
-    if rows.shape[0] <= rows.shape[1]:
-        return _components_of_centred_gram(rows @ rows.T, count)
-    variances, axes = jnp.linalg.eigh(rows.T @ rows)
-    courses = jnp.linalg.qr(rows @ axes[:, ::-1][:, :count])[0]
-    return _with_signs(variances[::-1][:count], courses, jnp.sum(rows**2))
 
 
 @functools.partial(jax.jit, static_argnums=1)

@@ -2,7 +2,7 @@
 
 Kini et al. 2024 show that with non-negative features the minimiser is an orthogonal frame under any imbalance, and give
 conditions on the batches; values, and the restriction to batches where a class has a positive pair, are derived here.
-The loss is sum_i (1 / (n_i - 1)) sum_(j != i, same class) log sum_(l != i) exp((h_i . h_l - h_i . h_j) / t), n_i the
+The loss is sum_i (1 / (n_i - 1)) sum_(j != i, same class) log sum_(l != i) exp(h_i . h_l - h_i . h_j), n_i the
 size of the class of i; in a batch, all sums and sizes are those of the batch, and a sample without a positive in it
 contributes nothing.
 """
@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from theory.neural_collapse.domains import ClassSizes, Labels
-from theory_on_trial.contract import MOST, Interval, Positive, guarded, require
+from theory_on_trial.contract import MOST, Interval, guarded, require
 
 Batches = Sequence[Sequence[int]]
 """The samples of each batch, by index."""
@@ -39,24 +39,23 @@ class BatchConditions:
 @guarded
 def scl_minimum(
     class_sizes: Annotated[ClassSizes, Interval(2, MOST, why="a single sample has no positive")],
-    temperature: Positive = 1.0,
 ) -> float:
-    """Full-batch minimum sum_c n_c log(n_c - 1 + (N - n_c) exp(-1/t)) over non-negative features of norm one.
+    """Full-batch minimum sum_c n_c log(n_c - 1 + (N - n_c) / e) over non-negative features of norm one.
 
     Attained exactly by collapsed orthogonal frames, in at least K dimensions.
     """
-    return _minimum(np.asarray(class_sizes), temperature)
+    return _minimum(np.asarray(class_sizes))
 
 
 @guarded
-def scl_batch_minimum(labels: Labels, batches: Batches, temperature: Positive = 1.0) -> float:
+def scl_batch_minimum(labels: Labels, batches: Batches) -> float:
     """Minimum of the sum of the losses of fixed batches, each a list of indices into `labels`.
 
     Classes with a single sample in a batch contribute nothing there; orthogonal frames attain it in at least K
     dimensions, and other features may (see `batch_conditions`). `ValueError` as for `batch_conditions`.
     """
     counts = _class_counts(labels, _membership(labels, batches))
-    return float(sum(_minimum(count, temperature) for count in counts))
+    return float(sum(_minimum(count) for count in counts))
 
 
 @guarded
@@ -84,9 +83,9 @@ def batch_conditions(labels: Labels, batches: Batches) -> BatchConditions:
     return BatchConditions(np.array(connected, dtype=bool), joined)
 
 
-def _minimum(sizes: Int[np.ndarray, " classes"], temperature: float) -> float:
+def _minimum(sizes: Int[np.ndarray, " classes"]) -> float:
     anchors = sizes[sizes >= 2]
-    negatives = (sizes.sum() - anchors) * np.exp(-1 / temperature)
+    negatives = (sizes.sum() - anchors) * np.exp(-1)
     return float(np.sum(anchors * np.log(anchors - 1 + negatives)))
 
 
