@@ -29,7 +29,7 @@ def shapes(moments: np.ndarray) -> np.ndarray:
     return np.stack([np.sqrt(second), third / second**1.5, fourth / second**2 - 3], axis=-1)
 
 
-@figure("F1", quick={"samples": 20_000, "runs": 8}, claims=("moment_recursion", "cumulants", "sampled_calibration"))
+@figure("F1", quick={"samples": 20_000, "runs": 8}, claims=("moment_recursion", "sampled_calibration"))
 def moments(sigma: float = 0.8, samples: int = 400_000, runs: int = 30) -> Figure:
     """What the derivatives of a denoiser say of x given y: standard deviation, skewness and excess kurtosis against y.
 

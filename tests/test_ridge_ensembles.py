@@ -71,6 +71,12 @@ def test_the_equivalent_penalty_has_the_level_and_is_larger(aspect, further, pen
     assert predicted.level(LAW, equivalent, aspect) == pytest.approx(mu, rel=1e-9, abs=1e-12)
 
 
+def test_autoregressive_rows_have_the_spectrum_of_toeplitz_matrices():
+    population, powers = predicted.autoregressive(-0.7, 1.0, 0.25), 0.49 ** np.arange(1, 200)
+    np.testing.assert_allclose(population.masses @ population.eigenvalues, 1.0)  # the diagonal of Sigma
+    np.testing.assert_allclose(population.masses @ population.eigenvalues**2, 1 + 2 * powers.sum())  # of its square
+
+
 def test_the_exact_risk_tends_to_the_limit():
     for points, aspect in ((500_000, 2.0), (2_000_000, 0.5)):
         exact = predicted.ridgeless_member_risk(points, round(points * aspect), 1.0, 0.25)

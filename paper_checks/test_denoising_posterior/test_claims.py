@@ -44,6 +44,7 @@ Dim = Annotated[int, Interval(1, 200, why="the Jacobian is taken column by colum
 Some = Annotated[int, Interval(1, 10**4, why="each takes a circle of 64 points")]
 Several = Annotated[int, Interval(2, MOST, why="one point has no spread")]
 Wide = Annotated[int, Interval(2, 200, why="the Jacobian is taken column by column")]
+Slope = Literal["forward", "central"]
 OPS = 30
 """Roundings of sums over the 64 nodes of a circle, and of exponents below a hundred."""
 
@@ -115,20 +116,6 @@ def test_moment_recursion(trial, prior: Prior, sigma: Scale, order: Order, point
     if prior == "mixture":  # between two points either the mean or the variance vanishes
         wrong["k = 2 with the posterior mean for mu_1"] = changed(found, 3, 2 * mean * found[:, 0])
     trial.identity(moments, found, ops=OPS, scale=scale, controls=wrong)
-
-
-@claim(ours("the cumulant generating function given y at s is y moved by sigma^2 s"), kind="identity", cases=CASES)
-def test_cumulants(trial, prior: Prior, sigma: Scale, order: Order, points: Some = 10):
-    """kappa_(k+1) = sigma^(2k) mu_1^(k), and mu_n = sum_j C(n - 1, j - 1) kappa_j mu_(n - j)."""
-    moments, derivatives, scale, _ = along(trial, prior, sigma, order, points)
-    found = predicted.cumulants(derivatives, sigma)
-    predict = predicted.moments_of_cumulants(found)
-    larger = predicted.moments_of_cumulants(predicted.cumulants(derivatives, 1.1 * sigma))
-    wrong = {"kappa_4 for mu_4": changed(predict, 4, found[:, 2] - predict[:, 2]), "sigma 10 % too large": larger}
-    if abs(sigma - 1) > 0.01:
-        powers = sigma ** -np.arange(1.0, order)
-        wrong["sigma^k for sigma^2k"] = predicted.moments_of_cumulants(found * powers)
-    trial.identity(moments, predict, ops=OPS, scale=scale, controls=wrong)
 
 
 @claim(ABSTRACT, kind="identity", cases=[(6, 0.7), (1, 0.4), (20, 1.5)])
@@ -256,6 +243,50 @@ def test_subspace_iteration(
     trial.value(last, factor, error=error, margin=gap * min(0.01, (1 - np.sqrt(gap)) / 10), controls=wrong)
 
 
+def difference_iteration(world, y, sigma, step, v, stencil):
+    """What power iteration on differences of the posterior mean ends at, by passes of the denoiser alone."""
+    length = 0.0
+    for _ in range(1000):
+        behind, width = (y, step) if stencil == "forward" else (y - step * v, 2 * step)
+        ahead = observed.posterior_mean(world, np.array([y + step * v, behind]), sigma)
+        product = (ahead[0] - ahead[1]) / width
+        before, length = length, np.linalg.norm(product)
+        turned = product / length
+        if abs(length - before) <= 1e-12 * length and np.linalg.norm(turned - v) <= 1e-9:
+            return sigma**2 * length
+        v = turned
+    return np.nan
+
+
+@claim(ours("the fixed point, to first order in c"), kind="limit", cases=[
+    ("forward", 6, 0.7), ("central", 6, 0.7), ("forward", 20, 1.5)
+])  # fmt: skip
+def test_difference_iteration(
+    trial,
+    stencil: Slope,
+    dim: Annotated[int, Interval(2, 40)],
+    sigma: Annotated[float, Interval(0.3, 3)],
+    seed: Natural = 0,
+):
+    """Power iteration on (mu_1(y + c v) - mu_1(y)) / c ends at a variance that is off by c kappa_3^v / (2 sigma^2).
+
+    On (mu_1(y + c v) - mu_1(y - c v)) / 2c by c^2 kappa_4^v / (6 sigma^4), v being the first principal direction.
+    """
+    world, y, *_ = spatial(seed, dim)
+    variances, directions = predicted.masked_components(observed.jacobian(world, y, sigma), sigma, np.ones(dim, bool))
+    trial.require(variances[1] <= 0.9 * variances[0], "seed must leave one direction whose variance stands out by 10 %")
+    v = directions[:, 0]
+    shares = 2.0 ** np.arange(5, 10)
+    steps, power = sigma / shares, 1 if stencil == "forward" else 2
+    found = [difference_iteration(world, y, sigma, step, v, stencil) for step in steps]
+    off = (np.array(found) - variances[0]) / (steps / sigma) ** power
+    third, fourth = observed.line_moments(world, y, v, sigma, 4)[1:] - [0, 3 * variances[0] ** 2]
+    predict = predicted.iteration_error(sigma, third if power == 1 else fourth, sigma, stencil)
+    trial.require(abs(predict) > 1e-3 * variances[0], "seed must leave a variance that the step moves")
+    wrong = {"a step that costs nothing": 0.0, "twice it": 2 * predict, "the other sign": -predict}
+    trial.limit(off, shares, predict, order=power, margin=0.01 * abs(predict), controls=wrong)
+
+
 @claim(ours("Tweedie's formula"), kind="identity", cases=[2.0, 1.5], as_printed=WEIGHTS_WITHOUT_VOLUME)
 def test_mixture_mean(trial, sigma: Annotated[float, Interval(0.2, 10)]):
     """In the mean y + sigma^2 d log p(y) of a mixture a component weighs pi_k det(V_k)^(-1/2) exp(...)."""
@@ -381,23 +412,44 @@ def test_noise_level__any_denoiser(
     trial.value(residual, predict, error=error * (1 + sigma**2), margin=1e-9 * scale, controls=wrong)
 
 
-@claim(ours("Tweedie's formula and an integration by parts"), kind="distribution", cases=[(6, 0.7), (2, 0.4)])
-def test_noise_level__sampled(trial, dim: Annotated[int, Interval(1, 50)], sigma: Annotated[float, Interval(0.2, 2)]):
-    """In a sampled mixture |y - mu_1|^2 / d and the squared error |x - mu_1|^2 / d sum up to sigma^2 in the mean."""
-    world, *_ = spatial(0, dim)
+def fitted_readout(y, x, weights, slopes, places, skip):
+    """Values and slopes at y of a network of fixed hidden units whose readout, of 1 and maybe y too, fits x."""
+    bent = np.tanh(slopes * (y[:, None] - places))
+    one, none = np.ones_like(y), np.zeros_like(y)
+    values = np.stack([one, *[y] * skip, *bent.T], axis=1)
+    derivatives = np.stack([none, *[one] * skip, *(slopes * (1 - bent**2)).T], axis=1)
+    root = np.sqrt(weights)
+    readout = np.linalg.lstsq(values * root[:, None], x * root, rcond=1e-12)[0]
+    return values @ readout, derivatives @ readout
 
-    def squares(first, second):
-        def draws(generator, n):
-            x, y = observed.sample_pairs(generator, world, sigma, n)
-            mean = observed.posterior_mean(world, y, sigma)
-            residual, error = (np.einsum("ni,ni->n", one - mean, one - mean) / dim for one in (y, x))
-            return first * residual + second * error
 
-        return draws
+@claim(ours("normal equations and Stein's lemma"), kind="identity", cases=[("mixture", 0.8, 8), ("points", 0.5, 3)])
+def test_learned_denoiser(
+    trial,
+    prior: Prior,
+    sigma: Annotated[float, Interval(0.3, 3, why="beyond, all networks do as well or as badly as their linear part")],
+    units: Annotated[int, Interval(1, 30, why="more units are nearly dependent")],
+):
+    """A denoiser fitted by least squares claims, with sigma^2 J for the variance, its own squared error on average.
 
-    predict, size = predicted.residual_variance(sigma, 0.0, dim), {"first": 50_000, "most": 2_000_000}
-    wrong, margin = {"y - mu_1 alone": squares(1, 0), "the error taken away": squares(1, -1)}, 0.01 * sigma**2
-    trial.mean(sampler=squares(1, 1), predict=predict, law=Asymptotic(), margin=margin, wrong_processes=wrong, **size)
+    However far from the posterior mean it is: of any readout of fixed features with y itself among them.
+    """
+    world, generator = WORLDS[prior], trial.generator()
+    y, weights = observed.marginal_nodes(world, sigma)
+    mean = observed.posterior_mean(world, y[:, None], sigma)[:, 0]
+    least = float(weights @ observed.line_moments(world, y[:, None], LINE, sigma, 2)[:, 0])
+    slopes, places = generator.normal(size=units), generator.normal(size=units)
+
+    def judged(skip):
+        f, slope = fitted_readout(y, mean, weights, slopes, places, skip)
+        return weights @ (f - mean) ** 2 + least, sigma**2 * (weights @ slope)
+
+    (error, claimed), without = judged(True), judged(False)
+    wrong = {"the least squared error": least, "sigma for sigma^2": claimed / sigma}
+    if units < 20:  # more units make up for y
+        wrong["y not among the features"] = without[1]
+    wrong = {name: one for name, one in wrong.items() if abs(one - error) > 1e-6 * error}
+    trial.value(error, predicted.claimed_variance(sigma, claimed / sigma**2), error=1e-9, margin=1e-8, controls=wrong)
 
 
 @claim(ours("Taylor's theorem, on the stencils of the released code"), kind="limit", cases=[

@@ -4,7 +4,25 @@ The abstract and the released code were read, and no theorem: exponents and cond
 finite width derived here. Layer l is n^(-a_l) w^l, w^l ~ N(0, n^(-2 b_l)), the rate eta n^(-c).
 """
 
+from typing import Annotated
+
+import numpy as np
+
+from theory_on_trial.contract import Interval
+
 MOST_PROGRAMS = 0
 """Ceiling of the programs that the fast tier may ask XLA for in one process."""
 MOST_SECONDS = 6.0
 """Ceiling of the seconds that the fast tier may take once its programs are in the cache."""
+
+X = np.array([1, -1, 0.5, 1, -0.5, 1, -1, 0.5])
+SERIES = X[:, None, None], 1.5 * X[:, None, None]
+"""One sample per step, y = 1.5 x."""
+Wide = Annotated[int, Interval(1024, 2**16, why="below, powers of n mix, above, rounding is seen")]
+Small = Annotated[float, Interval(0.02, 0.16, why="below, the bias is lost in rounding, above, steps overshoot")]
+
+
+def pieces(count, weights):
+    """How many networks at a time stay in the caches."""
+    size = max(1, 2**16 // weights)
+    return [min(size, count - start) for start in range(0, count, size)]

@@ -246,7 +246,7 @@ def test_price_of_assignment(
 
 @claim(PRICE, kind="identity", tier="full", cases=[(0.2, 2, 3), (1.0, 3, 4), (0.5, 2, 3), (2.0, 2, 3), (0.7, 3, 5)])
 def test_price_of_assignment__sampled(trial, noise: Level, dim: Few, subspaces: Few, signal: Level = 1.0):
-    """The same of drawn points, at more noise levels, dimensions and numbers of subspaces."""
+    """Drawn on orthogonal subspaces: not to know the cluster costs c^2 E sum w_k (1 - w_k) |P_k x_t|^2."""
     require_visible(trial, signal, noise)
     losses = np.array([predicted.genie_loss(dim, signal, noise), predicted.mmse(dim, subspaces, signal, noise)])
     trial.require(losses[0] < 0.95 * losses[1], "not being told the cluster must cost 5 % of the loss, to be noticed")
@@ -378,7 +378,7 @@ def test_random_completion(trial, ambient: Flat, dim: Count, samples: Natural):
 def test_random_completion__training(
     trial, ambient: Annotated[int, Interval(2, 32, why="thousands of runs are trained")], dim: Count, samples: Natural
 ):
-    """So it is after training by gradient ascent from a random start."""
+    """After gradient ascent on N < d samples from a random start, too, E D^2 = 2 (d - N)(n - d) / (n - N)."""
     predict, options = completions(trial, ambient, dim, samples)
     trial.mean(
         sampler=lambda generator, n: observed.trained_errors(generator, n, ambient, dim, samples),

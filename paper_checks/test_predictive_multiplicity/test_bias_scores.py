@@ -1,6 +1,6 @@
 """Fair decisions in a discrete world: thresholds of the bias score are optimal, up to an atom for each constraint."""
 
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 
@@ -53,6 +53,24 @@ def parity_gap(joint):
     return abs(predicted.parity_gap(joint, predicted.accurate_rule(joint).astype(float)))
 
 
+class Compared(NamedTuple):
+    """Rules of one world that meet the gap, or of several, worlds first.
+
+    Attributes:
+        optimal: accuracy of the best rule, by a linear program.
+        by_score: accuracy of flipping in the order of f / eta.
+        by_influence: accuracy of flipping in the order of f.
+        price: accuracy that a unit of the gap costs at most.
+        random: number of atoms whose decision is random, under the best rule and by score.
+    """
+
+    optimal: Any
+    by_score: Any
+    by_influence: Any
+    price: Any
+    random: Any
+
+
 @claim(
     thresholds("In the case of DP and EOp constraints, the modification rule is thresholding a single bias score"),
     kind="optimality",
@@ -66,19 +84,19 @@ def test_bias__score__dp(trial, tolerance: Gap = 0.01, n_atoms: NAtoms = 40, n_w
         influences = predicted.parity_influences(joint) / joint.sum(axis=(1, 2))
         by_influence = accuracy(joint, observed.flip_by_score(joint, influences, tolerance))
         price = np.max(1 / np.abs(predicted.bias_scores(joint)[flips > 0]), initial=0)
-        exact = accuracy_left(joint, flips)
-        return accuracy(joint, optimal), exact, by_influence, price, [fractional(optimal), fractional(flips)]
+        random = [fractional(optimal), fractional(flips)]
+        return Compared(accuracy(joint, optimal), accuracy_left(joint, flips), by_influence, price, random)
 
     drawn = worlds(trial.generator("worlds"), n_worlds, n_atoms)
     drawn[::2, 0] = drawn[::2, 0].mean(axis=2, keepdims=True)  # a fair coin, flipped for nothing
     unfair = [parity_gap(joint) > tolerance for joint in drawn]
     trial.require(any(unfair), "tolerance must be below the gap of some world: at these nothing is flipped")
-    found, exact, by_influence, prices, random = over(drawn[unfair], measure)
-    error = 2 * FEASIBILITY * prices.max() + 1e-12
-    wrong = {"in the order of f": by_influence}
-    trial.value(found, exact, error=error, margin=max(1e-6, 2 * error), wrong_processes=wrong)
-    none = {"none": np.zeros(random.shape)}
-    trial.bound(random, np.ones(random.shape), found_by="draws", independent=len(random), ops=0, controls=none)
+    found = Compared(*over(drawn[unfair], measure))
+    error = 2 * FEASIBILITY * found.price.max() + 1e-12
+    wrong = {"in the order of f": found.by_influence}
+    trial.value(found.optimal, found.by_score, error=error, margin=max(1e-6, 2 * error), wrong_processes=wrong)
+    ones, count = np.ones(found.random.shape), len(found.random)
+    trial.bound(found.random, ones, found_by="draws", independent=count, ops=0, controls={"none": 0 * ones})
 
 
 @claim(ours("by rounding the one random atom of the threshold rule up"), kind="bound")

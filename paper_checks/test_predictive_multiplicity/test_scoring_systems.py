@@ -168,7 +168,7 @@ def test_slim__pareto(trial, thousandths: Thousandths = 95, n_points: NPoints = 
 
 @claim(ours("the size costs less than the least difference of what it is added to"), kind="optimality")
 def test_slim__ties(trial, thousandths: Thousandths = 95, n_points: NPoints = 10, n_sets: NSets = 12):
-    """That C_1 breaks ties only needs less than the released code's min(1/N, C_0) / sum Lambda, at N C_0 = 0.95."""
+    """For C_1 of SLIM to break ties only, its code's min(1/N, C_0) / sum Lambda is too much at N C_0 = .95."""
     rng = trial.generator("sets")
     penalty, bounds = Fraction(thousandths, 1000), np.full(3, 3)
     sizes = [

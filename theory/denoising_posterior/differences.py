@@ -1,6 +1,6 @@
 """What third differences cost the fourth moment sigma^6 mu_1''' + 3 mu_2^2: a term of the step c, and rounding."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 
@@ -34,3 +34,20 @@ def rounding_error(sigma: Noise, mean: Derivative, step: Step) -> float:
     The weights 1, 3, 3, 1 of the third difference, each on a mean that is off in its last digit. Source: derived here.
     """
     return float(8 * EPSILON * abs(np.float64(mean)) * np.float64(sigma) ** 6 / np.float64(step) ** 3)
+
+
+@guarded
+def iteration_error(sigma: Noise, cumulant: Derivative, step: Step, stencil: Literal["forward", "central"]) -> float:
+    """How far off power iteration on differences of mu_1 puts a posterior variance, to first order, in unit^2.
+
+    Args:
+        sigma: of the noise.
+        cumulant: of x along the principal direction given y: kappa_3 for "forward", kappa_4 for "central".
+        step: c.
+        stencil: at 0 and c, or at -c and c.
+
+    c kappa_3 / (2 sigma^2), or c^2 kappa_4 / (6 sigma^4). The first order of a fixed point of v -> F(v) / |F(v)|, F(v)
+    being J v + c D^2 mu_1[v, v] / 2, changes its length by that along v alone. Source: derived here.
+    """
+    share = step / sigma**2
+    return float(cumulant * share / 2 if stencil == "forward" else cumulant * share**2 / 6)

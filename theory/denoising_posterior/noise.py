@@ -47,3 +47,13 @@ def residual_of_denoiser(sigma: Noise, error: MeanSquare, trace: Trace, dim: Cou
     most = np.sqrt(np.float64(dim) * error) / sigma
     require(abs(trace) <= (1 + 1e-9) * most, f"|trace| must be at most sqrt(dim error) / sigma, {most:.6g}")
     return max(float(sigma**2 * dim + error - 2 * sigma**2 * trace), 0.0)
+
+
+@guarded
+def claimed_variance(sigma: Noise, trace: Trace) -> float:
+    """sigma^2 E tr J_f, the squared error E|f - x|^2 of every f that least squares has fitted in a linear class with y.
+
+    f - x is orthogonal to f and to y, whose product with f has the mean E f'x + sigma^2 E tr J_f (Stein). Source:
+    derived here.
+    """
+    return float(sigma**2 * trace)

@@ -4,7 +4,14 @@ Yang & Hu 2021, "Feature Learning in Infinite-Width Neural Networks" (Tensor Pro
 Its abstract and released code were read, and no theorem: the exponents are recalled, the rest was derived here.
 """
 
-from theory.infinite_width.limit import FiniteWidth, finite_width, kernel_limit_outputs, limit_outputs, small_start
+from theory.infinite_width.limit import (
+    FiniteWidth,
+    finite_width,
+    kernel_limit_outputs,
+    limit_outputs,
+    small_start,
+    tanh_limit_outputs,
+)
 from theory.infinite_width.readout import LateMovement, late_movement, normal_units
 from theory.infinite_width.scaling import (
     CONDITIONS,

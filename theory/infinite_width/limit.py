@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from theory.infinite_width.domains import Inputs, Targets, Weights
-from theory_on_trial.contract import NonNegative, Positive, guarded
+from theory_on_trial.contract import Interval, NonNegative, Positive, guarded
 
 Covariance = tuple[NonNegative, NonNegative, NonNegative]
 """n times the variances of a, b and c at initialisation, which are uncorrelated."""
@@ -95,6 +95,28 @@ def kernel_limit_outputs(x: Inputs, y: Targets, rate: Positive) -> Float[np.ndar
     for sample, target in zip(x, y, strict=True):
         found.append(slope * sample)
         slope -= 2 * rate * sample * (slope * sample - target)
+    return np.array(found)
+
+
+@guarded
+def tanh_limit_outputs(
+    x: Inputs, y: Targets, rate: Positive, nodes: Annotated[int, Interval(1, 60)] = 40, *, moving: bool = True
+) -> Float[np.ndarray, " steps"]:
+    """Return f_t before each step of f = E v tanh(w x), w, v ~ N(0, 1): muP of one hidden layer at infinite width.
+
+    Each unit moves by kappa = -eta (f - y): w <- w + kappa v (1 - h^2) x, v <- v + kappa h, h = tanh(w x); the mean is
+    over Gauss's nodes for w and v at the start. Unless `moving`, w stays. Raises as `limit_outputs`.
+    Source: derived here, by the law of large numbers for the units.
+    """
+    axis, chances = np.polynomial.hermite_e.hermegauss(nodes)
+    w, v = (one.ravel() for one in np.meshgrid(axis, axis))
+    weights = np.outer(chances, chances).ravel() / chances.sum() ** 2
+    found = []
+    for sample, target in zip(x, y, strict=True):
+        h = np.tanh(w * sample)
+        found.append(weights @ (v * h))
+        kappa = -rate * (found[-1] - target)
+        w, v = w + moving * kappa * v * (1 - h**2) * sample, v + kappa * h
     return np.array(found)
 
 

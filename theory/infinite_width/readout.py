@@ -2,6 +2,15 @@
 
 One hidden layer of tanh, a = (0, 1/2), b = (0, b), c = 0, rate 1, full batches of m samples. The readout learns weights
 of the order n^(-1/2), with which features of the size one move by 1 / n, and outputs follow the kernel of the start.
+
+Derivation. With v = c'h / n^(1/2) the readout that descent from zero has learnt (h the unit's activations, c minus the
+sum of the errors e over m), f = K c and e = K c - y. A unit's sums u move in one step by -G (e o v d) / (m n^(1/2)),
+G = x x', d = 1 - h^2; to first order d and h are those of the start, so that over all steps they move by
+G (d o M'h) / n, M minus the sum of c e' over m: `limit` is the mean square of d times that. What is left is of the next
+order. Feeding the moved h and d back into readout and sums gives `fed_back`. Of n drawn units K is off by the mean of
+their own kernels h h' - K, of order n^(-1/2) and mean zero; M, c, e expanded to its second order, averaged over units,
+give `drawn`. A readout v_0 of order n^(-b) adds v_0 times G (d o s), s the sum of e over m, and by symmetry of v_0 only
+its square: `start`.
 """
 
 from typing import Annotated, NamedTuple

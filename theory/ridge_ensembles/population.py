@@ -34,3 +34,20 @@ class Population:
     alignment: Annotated[Float[np.ndarray, " blocks"], PROBABILITIES]
     signal: Annotated[float, Interval(0, 1e12)]
     noise: Annotated[float, Interval(0, 1e12)]
+
+
+@guarded
+def autoregressive(
+    correlation: Annotated[float, Interval(-0.95, 0.95, why="nearer to one, eigenvalues need more nodes")],
+    signal: Annotated[float, Interval(0, 1e12)],
+    noise: Annotated[float, Interval(0, 1e12)],
+) -> Population:
+    """The limit of rows with covariance rho^|i - j| and coefficients that are as large along all directions.
+
+    Eigenvalues are (1 - rho^2) / |1 - rho e^(i t)|^2, t uniform: a rule of 1024 equal steps, whose error is rho^1024.
+    Source: Szegő's theorem.
+    """
+    t = np.pi * (np.arange(512) + 0.5) / 512
+    equal = np.full(512, 1 / 512)
+    eigenvalues = (1 - correlation**2) / (1 - 2 * correlation * np.cos(t) + correlation**2)
+    return Population(eigenvalues, equal, equal, signal, noise)

@@ -1,34 +1,25 @@
-"""The claims of the paper; what its letters mean stands in the package."""
+"""How features, outputs and departures from kernels scale with the width: exponents, measured and counted."""
 
 from typing import Annotated
 
 import numpy as np
 
+from paper_checks.test_infinite_width import SERIES, Small, Wide, X, pieces
 from sims import infinite_width as observed
 from theory import infinite_width as predicted
 from theory.infinite_width.domains import Name
-from theory_on_trial import claim, code, ours
+from theory_on_trial import claim, ours
 from theory_on_trial.contract import Interval, UnitInterval
 from theory_on_trial.laws import Asymptotic
 
-X = np.array([1, -1, 0.5, 1, -0.5, 1, -1, 0.5])
-SERIES = X[:, None, None], 1.5 * X[:, None, None]
-"""One sample per step, y = 1.5 x."""
-LATER = slice(2, None)
-"""Steps before which all is of the first order in 1 / n, or hardly random."""
-RATE = 0.15
 SMALL = 1e-7
 """By about how much features move where the first order of it is measured."""
 POINTS = np.random.default_rng(0).standard_normal((4, 3))
 VALUES = 0.5 + np.sin(POINTS[:, :1])
 UNITS = np.array([[0.7], [-1.3]])
 FEW = np.array([[1], [0.6]]), np.array([[1.5], [-1.2]])
-LINEAR = code("edwardjhu/TP4", "TP4MAML/meta/maml/model.py, MetaInfLin1LP", "b640ba72")
-
 Depth = Annotated[int, Interval(1, 3)]
-Wide = Annotated[int, Interval(1024, 2**16, why="below, powers of n mix, above, rounding is seen")]
 Start = Annotated[float, Interval(0.5, 1.5, why="below, no readout is stable, above, movement is lost in rounding")]
-Small = Annotated[float, Interval(0.02, 0.16, why="below, the bias is lost in rounding, above, steps overshoot")]
 Learnt = Annotated[float, Interval(1, 2, why="below, no readout is stable, above, it learns nothing by far")]
 Hidden = Annotated[float, Interval(-0.5, 0.5)]
 Some = Annotated[int, Interval(2, 2**10, why="as many weights are drawn, eight times")]
@@ -56,12 +47,6 @@ def slope(logs, widths):
     """The least-squares slope of logarithms, widths along the first axis, in that of n."""
     centred = np.log(widths) - np.mean(np.log(widths))
     return np.tensordot(centred / (centred @ centred), logs, 1)
-
-
-def pieces(count, weights):
-    """How many networks at a time stay in the caches."""
-    size = max(1, 2**16 // weights)
-    return [min(size, count - start) for start in range(0, count, size)]
 
 
 def one_step(scaling, error=0.25):
@@ -110,108 +95,6 @@ def power_law(trial, of_width, widths, predict, wrong, rounding, **options):
     sizes = np.array([of_width(int(width)) for width in widths])
     options = {"margin": EXPONENT, "controls": others(wrong, predict, EXPONENT)} | options
     trial.order(sizes, widths, predict, rounding=rounding * sizes, **options)
-
-
-# -------------------------------------------------------------------------------------------- the linear limit
-
-
-def recursion(start=1.0, rate=RATE, sequential=False):
-    """f_t of the second moments, as one might get them wrong: in start, rate, or in the order of the updates."""
-    moments, found = start * np.eye(2), []
-    for x, y in zip(X, 1.5 * X, strict=True):
-        found.append(moments[0, 1] * x)
-        kappa = -rate * (found[-1] - y) * x
-        step = np.array([[1, kappa], [kappa, 1 + sequential * kappa**2]])
-        moments = step @ moments @ step.T
-    return np.array(found)
-
-
-@claim(
-    ours("the second moments of a linear network, step by step; that limits have explicit formulas is in the abstract"),
-    kind="limit",
-    cases=[(0.15, 1024)],
-)
-def test_limit_recursion(
-    trial,
-    rate: Annotated[float, Interval(0.1, 0.16, why="below, kappa^2 is lost in the margin, above, f_7 nears zero")],
-    width: Annotated[int, Interval(256, 2**16, why="the order 1 / n^2 is neglected")],
-):
-    """For f = (1/n) v'w x, f_t -> b x with a, b, c <- second moments of (w + kappa v, v + kappa w); + beta_t / n."""
-    theory = predicted.finite_width(X, 1.5 * X, rate)
-    limit = predicted.limit_outputs(X, 1.5 * X, rate)
-    trial.require(np.all(abs(rate * (limit - 1.5 * X) * X) < 1), "rate must keep |kappa| below 1: steps overshoot")
-
-    def sampler(generator, nets):
-        drawn = (observed.shallow_network(generator, count, width, 0.0, rate) for count in pieces(nets, width))
-        return np.concatenate([observed.train(network, *SERIES)[1][LATER, :, 0, 0].T for network in drawn])
-
-    truth = (limit + theory.bias / width)[LATER]
-    wrong = {"v updated with the new w": recursion(rate=rate, sequential=True)[LATER]}
-    wrong |= {"variance 0.9": recursion(0.9, rate)[LATER], "10 % more rate": recursion(rate=1.1 * rate)[LATER]}
-    looks = {"first": 400, "most": 20_000}
-    trial.mean(sampler=sampler, predict=truth, law=Asymptotic(), margin=0.005 * abs(truth), controls=wrong, **looks)
-
-
-def moments(width, rate):
-    """At every t >= 2 n (E f_t - limit) and n E (f_t - limit)^2 of networks n units wide, by nodes of Gauss."""
-    network, chances = observed.reduced_nodes(width, 0.0, rate)
-    apart = observed.train(network, *SERIES)[1][:, :, 0, 0] - predicted.finite_width(X, 1.5 * X, rate).limit[:, None]
-    return width * apart[LATER] @ chances, width * apart[LATER] ** 2 @ chances
-
-
-def expanded(trial, rate, width, part):
-    """The decision on the first order in 1 / n of one of these moments, "bias" or "variance"."""
-    given = [(), ((1.0, 1.0, 1.0),), ((0.0, 1.0, 0.0),), ((2.0, 0.0, 2.0),)]
-    names = ("covariance 1", "only b random", "b not random")
-    truth, *wrong = (
-        np.asarray(getattr(predicted.finite_width(X, 1.5 * X, rate, *covariance), part))[LATER] for covariance in given
-    )
-    sizes = width * 2 ** np.arange(5)
-    values = [moments(int(n), rate)[("bias", "variance").index(part)] for n in sizes]
-    margin = 1e-3 * np.max(np.abs(truth))
-    trial.limit(values, sizes, truth, order=1, margin=margin, controls=dict(zip(names, wrong, strict=True)))
-
-
-@claim(ours("second order of the delta method in the initial moments"), kind="limit", cases=[0.15, 0.1, 0.03])
-def test_finite_width_bias(trial, rate: Small, width: Wide = 1024):
-    """E f_t = limit + beta_t / n, beta_t = tr(H diag(2, 1, 2)) / 2, H the Hessian of f_t in the initial a, b, c."""
-    expanded(trial, rate, width, "bias")
-
-
-@claim(ours("delta method in the initial moments"), kind="limit", cases=[0.15, 0.1, 0.03])
-def test_limit_fluctuation(trial, rate: Small, width: Wide = 1024):
-    """sqrt(n) (f_t - limit) has variance J diag(2, 1, 2) J', J the gradient of f_t in the initial a, b, c."""
-    expanded(trial, rate, width, "variance")
-
-
-@claim(LINEAR, kind="identity", cases=[(300, 3, 2, 10), (40, 1, 1, 20), (6, 4, 2, 5)])
-def test_small_net(
-    trial,
-    width: Annotated[int, Interval(1, 2**20)],
-    inputs: Annotated[int, Interval(1, 16)],
-    outputs: Annotated[int, Interval(1, 16)],
-    steps: Annotated[int, Interval(1, 30, why="rounding grows from step to step")],
-):
-    """Units n from Omega, multiplier 1/n, rate eta n, follow at every step d + k units from R, R'R = Omega'Omega/n."""
-    ends = inputs + outputs
-    generator = trial.generator()
-    wide = observed.shallow_network(generator, 1, width, 0.0, 0.2 / ends, inputs, outputs)
-    into, out = wide.weights
-    omega = np.concatenate([into[0], out[0].T], axis=1)
-    x, y = generator.uniform(-1, 1, (steps, 1, inputs)), generator.uniform(-1, 1, (steps, 1, outputs))
-
-    def started(units):
-        weights = units[None, :, :inputs], units[None, :, inputs:].swapaxes(1, 2)
-        return observed.train(wide._replace(weights=weights, multipliers=(1.0, 1.0), rate=0.2 / ends), x, y)[1]
-
-    R = predicted.small_start(omega)
-    wrong = {"R = 1": started(np.eye(ends))} | ({"R' for R": started(R.T)} if width >= ends else {})
-    wrong["diagonal of the Gram matrix only"] = started(np.diag(np.linalg.norm(R, axis=0)))
-    value = observed.train(wide, x, y)[1]
-    trial.identity(value, started(R), ops=steps * (width + 10 * ends**2), scale=1.0, controls=wrong)
-
-
-# ------------------------------------------------------------------------------------------------- exponents
 
 
 @claim(
@@ -308,7 +191,7 @@ def test_width_exponent__deep(
 def test_width_exponent__named(
     trial, first: Hidden, second: Hidden, start: Start, learnt: Learnt, c: UnitInterval, width: From64
 ):
-    """So it is of tanh networks, and of muP r is 0, of the standard parametrisation with c = 1 1/2, half-way 1/4."""
+    """Tanh networks of two hidden layers move features by n^(-r): muP r = 0, standard with c = 1 1/2, half-way 1/4."""
     scaling, r, wrong = of_two_layers(trial, first, second, start, learnt, c)
     judged(trial, one_step(scaling), [width, 2 * width, 4 * width], -r, wrong, power=2)
 
@@ -357,7 +240,10 @@ def test_late_readout(trial, steps: Steps, readout: Readout = 1.0, width: From12
 
 @claim(LATE, kind="rate", tier="full", cases=[(8, 128), (32, 256)])
 def test_late_readout__long(trial, steps: Steps, width: From128, readout: Readout = 1.0):
-    """So it is of many steps, of which the order 1 / n makes the exponent seem nearer to zero."""
+    """In many steps a readout that starts small, a = (0, 1/2), b = (0, 1), moves features n^(-1) as n grows.
+
+    At these widths the order 1 / n, which grows with the steps, makes the exponent seem nearer to zero.
+    """
     late_readout(trial, steps, readout, width)
 
 
@@ -431,6 +317,60 @@ def test_dichotomy__feature_learning(trial, rate: Small, width: Wide = 4096):
     values = [departure(int(n), 0.0, rate) for n in sizes]
     controls = {"the kernel x x'": wrong, "0, as in the kernel regime": 0.0}
     trial.limit(values, sizes, constant, order=1, margin=1e-3 * constant, controls=controls)
+
+
+@claim(
+    ours("readout and features each change the output by a mean over units of a product of their sizes"),
+    kind="rate",
+    cases=[(0.625, -0.125, -0.25), (0.5, 0.0, 0.0), (1.0, 0.0, -1.0), (0.5, 0.0, -0.5)],
+)
+def test_one_step__features(
+    trial,
+    a: UnitInterval,
+    b: Annotated[float, Interval(-0.5, 0.5)],
+    c: Annotated[float, Interval(-1, 1)],
+    width: Some = 128,
+):
+    """Features moved by the first step change the output by n^(1 - (a + b) - r): it explodes where that exceeds 0.
+
+    So with a = (0, .625), b = (0, -.125), c = -.25, though r = 1/4 and learning the readout changes it finitely.
+    """
+    scaling = np.array([0, a]), np.array([0, b]), c
+    r = float(predicted.first_step_exponent(*scaling))
+    trial.require(-1 <= r <= 2, "a + b + c must lie in [-1, 2]: other steps are lost in rounding")
+    grows = float(1 - a - b - r)
+
+    def changed(n):
+        network = observed.draw_network(trial.generator("units"), 8 * width // n, n, *scaling, inputs=3)
+        step = stepped(network, POINTS[:1], SMALL * width**r)
+        moved = network._replace(weights=(step.weights[0], network.weights[1]))
+        return abs(np.mean(observed.outputs(moved, POINTS[:1]) - observed.outputs(network, POINTS[:1])))
+
+    wrong = {
+        "what learning the readout does": 1 - 2 * a - c,
+        "- r, as features": -r,
+        "1/2 - r, as of random signs": 0.5 - a - b - r,
+    }
+    power_law(
+        trial, changed, width * 2 ** np.arange(4), grows, wrong, 1e-14 / SMALL * 8 ** (abs(r) + 1), same_instance=True
+    )
+
+
+@claim(
+    ours("r of a step from a prescribed error; that features explode where it is negative is recalled"),
+    kind="rate",
+    cases=[(0.5, 1.0, -0.75), (1.0, 1.0, -1.25), (0.5, 1.5, -1.5)],
+)
+def test_width_exponent__unstable(
+    trial, start: Start, learnt: Learnt, c: Annotated[float, Interval(-1.5, -0.5)], width: Some = 128
+):
+    """With r < 0, against the fourth condition, the first order of a step moves features by n^(-r), without bound."""
+    a = (learnt - c) / 2
+    scaling = np.array([0, a]), np.array([0, start - a]), c
+    r = float(predicted.feature_exponent(*scaling))
+    broken = not predicted.stability(*scaling)[3]
+    trial.require(start <= learnt and broken, "start must be at most learnt, and start + c below 0")
+    of_one_layer(trial, scaling, r, width, {"features learnt": 0.0, "2 a + c only": -learnt - c, "without c": -start})
 
 
 NAMED = ours("recalled exponents and conditions; that neither standard nor NTK learns features is in the abstract")

@@ -1,0 +1,122 @@
+"""Where ensembles are best, and the most negative penalty."""
+
+from dataclasses import replace
+from typing import Annotated
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+from paper_checks.test_ridge_ensembles import LOOKS, POPULATION, AnyAspect, Many, Noise
+from sims import ridge_ensembles as observed
+from theory import ridge_ensembles as predicted
+from theory_on_trial import claim, ours
+from theory_on_trial.contract import Interval
+from theory_on_trial.laws import Asymptotic
+
+
+@claim(ours("the penalty is a convex function of mu > -min r"), kind="optimality", cases=[(0.25, 8.0), (3.0, 8.0)])
+def test_least_penalty(trial, aspect: Annotated[float, Interval(0.01, 100)], ratio: Annotated[float, Interval(2, 1e4)]):
+    """No penalty is below the least of mu - phi sum h r mu / (mu + r), which is -(1 - sqrt(phi))^2 for Sigma = I."""
+    trial.require(abs(aspect - 1) >= 0.1, "aspect must be .1 off 1: there no penalty is below 0")
+    eigenvalues, half, isotropic = np.array([1.0, ratio]), np.array([0.5, 0.5]), -((1 - np.sqrt(aspect)) ** 2)
+
+    def penalty(place):
+        mu = np.exp(place) - 1
+        return mu * (1 - aspect * np.mean(eigenvalues / (mu + eigenvalues)))
+
+    found = minimize_scalar(penalty, bounds=(-20, 20), method="bounded", options={"xatol": 1e-8})
+    populations = (predicted.Population(one, half, half, 1.0, 0.25) for one in (eigenvalues, np.ones(2)))
+    least = np.array([predicted.least_penalty(population, aspect) for population in populations])
+    trial.value(
+        [found.fun, isotropic],
+        least,
+        error=1e-12 * ratio,
+        margin=1e-10 * ratio,
+        controls={"of the mean eigenvalue": [(1 + ratio) / 2 * isotropic, isotropic], "0": [0.0, 0.0]},
+    )
+
+
+def least_of(function, low):
+    """The least value of a function from `low` to 9, and its place."""
+    found = minimize_scalar(function, bounds=(low, 9), method="bounded", options={"xatol": 1e-9})
+    return min((found.fun, found.x), (function(low), low))  # the search tries no end
+
+
+@claim(ours("the abstract's equality of the best ridgeless ensemble and the best ridge, computed"), kind="optimality",
+       cases=[(0.5, 0.25), (0.5, 0.02), (0.8, 0.25), (1.5, 0.25)])  # fmt: skip
+def test_optimum(trial, aspect: AnyAspect, noise: Noise):
+    """The least risk of full ensembles without penalty, over phi_s, is that of ridge over penalties from 0 on."""
+    population = replace(POPULATION, noise=noise)
+    ridge, bags = predicted.optimal_ridge(population, aspect), predicted.optimal_ridgeless(population, aspect)
+
+    def risk(penalty, subsample_aspect):
+        return predicted.full_ensemble_risk(population, penalty, aspect, subsample_aspect)
+
+    over_sizes = least_of(lambda phi: risk(0.0, phi), max(1.0, aspect))
+    over_penalties = least_of(lambda penalty: risk(penalty, aspect), 0.0)
+    found = [over_sizes[0], over_penalties[0], over_sizes[1], over_penalties[1]]
+    places = [bags.place, ridge.place]
+    level = noise / population.signal
+    wrong = {
+        name: [predicted.isotropic_optimal_subsample_aspect(aspect, one / aspect), one]
+        for name, one in (("as if Sigma = I", aspect * level), ("sigma^2 / |beta|^2", level))
+    }
+    trial.value(
+        found,
+        [ridge.risk, ridge.risk, *places],
+        error=np.array([1e-12, 1e-12, 1e-7, 1e-7]),
+        margin=np.array([1e-10, 1e-10, 1e-6, 1e-6]),
+        controls={
+            name: [risk(0.0, max(places[0], aspect)), risk(places[1], aspect), *places]
+            for name, places in wrong.items()
+        },
+    )
+
+
+@claim(ours("the least of a ratio of quadratics, from the discriminant of its difference to a constant"), kind="bound")
+def test_optimum__isotropic(trial, aspect: AnyAspect = 0.5, noise: Noise = 0.25):
+    """For Sigma = I the best k without penalty attains the least risk, phi c^2 + (1 - phi (1 + s)) c = s, s = noise."""
+    population = predicted.Population(np.ones(1), np.ones(1), np.ones(1), 1.0, noise)
+    half = (1 - aspect * (1 + noise)) / 2
+    least = (np.sqrt(half**2 + aspect * noise) - half) / aspect
+    best = predicted.isotropic_optimal_subsample_aspect(aspect, noise)
+    grid = [(0.0, best), *((one, phi) for one in (0.0, 0.1, 1.0) for phi in np.linspace(max(aspect, 1.01), 6, 12))]
+    risks = np.array([predicted.full_ensemble_risk(population, one, aspect, phi) for one, phi in grid])
+    levels = np.array([predicted.level(population, *one) for one in grid])
+    trial.bound(
+        np.full(len(grid), least),
+        risks,
+        found_by="grid",
+        ops=100,
+        controls={"without the inflation by variance": noise + (levels / (1 + levels)) ** 2},
+    )
+    hundred = predicted.ensemble_risk(population, 0.0, aspect, best, 100)
+    trial.identity(risks[0], least, ops=1e4, scale=least, controls={"of a hundred members": hundred})
+    _, place = least_of(lambda phi: predicted.full_ensemble_risk(population, 0.0, aspect, phi), max(1.0, aspect))
+    roots = {"phi_s* = phi": aspect, "the smaller root": aspect / best}
+    trial.value(place, best, error=3e-7, margin=1e-6, controls=roots)
+
+
+@claim(
+    ours("the smallest root of the fixed point; the abstract's best ridge has no penalty below 0"),
+    kind="limit",
+    tier="full",
+)
+def test_negative_ridge(trial, dim: Many = 480):
+    """Where p = 3 n, little variance, and no signal, in most directions makes the best penalty negative: -.0588."""
+    small, large = dim * 4 // 5, dim - dim * 4 // 5
+    masses, aspect = np.array([small, large]) / dim, dim / (dim // 3)
+    population = predicted.Population(np.array([0.1, 3]), masses, np.array([0.0, 1]), 1.0, 0.01)
+    variances, signal = np.repeat([0.1, 3.0], [small, large]), np.repeat([0.0, 1 / large], [small, large])
+    size = {"points": dim // 3, "subsample": dim // 3, "members": 1}
+    best = predicted.optimal_ridge(population, aspect, negative=True)
+    gain = predicted.optimal_ridge(population, aspect).risk - best.risk
+
+    def gains(key):
+        forms = [observed.trace_form(key, variances, signal, 0.01, one, **size) for one in (0.0, best.place)]
+        return forms[0].risks[0, 0] - forms[1].risks[0, 0]
+
+    positive = predicted.full_ensemble_risk(population, 0.0, aspect, aspect)
+    positive -= predicted.full_ensemble_risk(population, -best.place, aspect, aspect)
+    controls = {"penalties from 0 on suffice": 0.0, "the same penalty, positive": positive}
+    trial.mean(gains, gain, law=Asymptotic(), margin=0.02 * gain, controls=controls, **LOOKS)

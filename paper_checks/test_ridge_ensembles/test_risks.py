@@ -1,0 +1,300 @@
+"""Risks of members and of infinitely many of them, and the ridge on all points that is as good."""
+
+from dataclasses import replace
+from itertools import combinations
+from typing import Annotated
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy.linalg import toeplitz
+
+from paper_checks.test_ridge_ensembles import (
+    LOOKS,
+    POPULATION,
+    WITH,
+    Apart,
+    Aspect,
+    AspectOfAll,
+    Correlation,
+    Few,
+    Forty,
+    Noise,
+    Penalty,
+    Some,
+    directions,
+    populated,
+    world,
+)
+from sims import ridge_ensembles as observed
+from theory import ridge_ensembles as predicted
+from theory.ridge_ensembles.sums import shrinkage_bias, shrunk, variance_inflation
+from theory_on_trial import claim, code, ours
+from theory_on_trial.contract import Interval, UnitInterval
+from theory_on_trial.laws import Asymptotic
+
+REPOSITORY, COMMIT = "jaydu1/overparameterized-ensembling", "1f50507"
+LAWS = code(REPOSITORY, "paper/gcv/compute_risk.py", COMMIT)
+LINE = "lam = (phi_s-phi) * np.trace(np.linalg.solve(np.identity(p) + v * Sigma, v * Sigma)) / p"
+SCALED = code(REPOSITORY, "paper/gcv/run_gcv_opt.py, line 27", COMMIT, says=f"The equivalent penalty: {LINE}")
+STOP = "The fixed point is iterated while eps>1e-3, eps = np.abs(v-v0)/(np.abs(v0)+1e-3)."
+STOPPED = code(REPOSITORY, "paper/gcv/fixed_point_sol.py, v_general", COMMIT, says=STOP)
+
+
+DATA_SETS = 48
+
+
+def drawing(dim, aspect, subsample_aspect, penalty, ridges=(), correlation=None):
+    """A function of seeds: risks of two members, of all, and of ridge on all rows, with numbers of mean zero."""
+    variances, signal, halves = directions(dim, correlation)
+    _, _, size = populated(dim, aspect, subsample_aspect)
+    points = size["points"]
+
+    def of_seed(seed):
+        x, chosen = observed.data_set(jax.random.key(seed), variances, points, size["subsample"], 3)
+        one, two = (observed.bag_mean(risks_of(x, chosen, penalty), m) for m in (1, 2))
+        every = jnp.arange(points)[None]
+        beside = jax.lax.map(lambda ridge: risks_of(x, every, ridge)[0, 0], jnp.array(ridges, float))
+        return jnp.append(jnp.stack([two, 2 * two - one]), beside), x, chosen
+
+    def risks_of(x, chosen, ridge):
+        return observed.traces(x, chosen, variances, signal, POPULATION.noise, ridge).risks
+
+    program = jax.jit(lambda seeds: jax.lax.map(of_seed, seeds))
+
+    def draw(seeds):
+        risks, x, chosen = map(np.asarray, program(seeds))
+        every = np.tile(np.arange(points), (len(x), 1, 1))
+        fits = [(chosen, penalty), *((every, ridge) for ridge in ridges[:1])]  # those of one ridge serve for all
+        numbers = [observed.zero_means(x, rows, variances, halves, max(one, 0.01)) for rows, one in fits]
+        return risks, np.concatenate(numbers, axis=1)
+
+    return draw
+
+
+def extrapolated(trial, draws, combined, truth, controls, as_printed=None):
+    """The decision on 2 f(p) - f(p / 2), from which the terms of order 1 / p are gone, f the mean of combined risks.
+
+    Of the numbers of mean zero so much is taken off each risk as fits best on data sets drawn for that: the mean stays
+    as it is, and a tenth of the scatter. All predictions are f at p and at p / 2.
+    """
+
+    def drawn(draw, generator, n):
+        rounds = [draw(generator.integers(2**63, size=DATA_SETS)) for _ in range(n // DATA_SETS)]
+        return map(np.concatenate, zip(*rounds, strict=True))
+
+    shares = []
+    for draw in draws:
+        risks, numbers = (part - part.mean(axis=0) for part in drawn(draw, trial.generator("shares"), 2 * DATA_SETS))
+        unit = numbers.std(axis=0) + 1e-9
+        shares.append(np.linalg.lstsq(numbers / unit, risks, rcond=1e-5)[0] / unit[:, None])
+
+    def sampler(generator, n):
+        found = []
+        for draw, share in zip(draws, shares, strict=True):
+            risks, numbers = drawn(draw, generator, n)
+            found.append(combined(risks - numbers @ share))
+        return 2 * found[0] - found[1]
+
+    def at_both(values):
+        return 2 * values[0] - values[1]
+
+    trial.mean(
+        sampler=sampler,
+        predict=at_both(truth),
+        law=Asymptotic(),
+        margin=0.01 * at_both(truth),
+        controls={name: at_both(wrong) for name, wrong in controls.items()},
+        as_printed=None if as_printed is None else at_both(as_printed),
+        first=DATA_SETS,
+        most=24 * DATA_SETS,
+    )
+
+
+def risks_meet_the_law(trial, aspect, subsample_aspect, penalty, dim, apart=20, correlation=None):
+    """The decision on the risks of two members and of infinitely many."""
+    world(trial, dim, aspect, subsample_aspect, penalty, apart)
+
+    def law(noise=POPULATION.noise, members=2, correlation=correlation):
+        found = []
+        for p in (dim, dim // 2):
+            population, aspects, _ = populated(p, aspect, subsample_aspect, correlation)
+            setting = (replace(population, noise=noise), penalty, *aspects)
+            found.append([predicted.ensemble_risk(*setting, members), predicted.full_ensemble_risk(*setting)])
+        return np.array(found)
+
+    def otherwise(solved_at, inflation):
+        found = []
+        for p in (dim, dim // 2):
+            population, aspects, _ = populated(p, aspect, subsample_aspect, correlation)
+            mu = predicted.level(population, penalty, aspects[solved_at])
+            bias = POPULATION.noise + shrinkage_bias(population, mu)
+            full, one = (bias / (1 - inflation(population, mu, phi)) for phi in aspects)
+            found.append([(one + full) / 2, full])
+        return np.array(found)
+
+    truth = law()
+    controls = {"without the new point's noise": truth - POPULATION.noise, "each for the other": truth[:, ::-1]}
+    controls |= {"half the noise": law(noise=POPULATION.noise / 2), "1 / M^2": law(members=4)}
+    if penalty >= 0.1:  # without one t is t squared where p <= k, and 1 elsewhere
+        linear = otherwise(1, lambda population, mu, phi: phi * shrunk(population, mu))
+        wrong = {"mu of all points": otherwise(0, variance_inflation), "r / (mu + r) unsquared": linear}
+        controls |= {name: risks for name, risks in wrong.items() if np.abs(risks / truth - 1).max() > 0.05}
+    if correlation is not None:
+        wrong = {"equal eigenvalues": 0.0, "two eigenvalues": None}
+        controls |= {name: law(correlation=one) for name, one in wrong.items()}
+    draws = [drawing(p, aspect, subsample_aspect, penalty, correlation=correlation) for p in (dim, dim // 2)]
+    extrapolated(trial, draws, lambda risks: risks, truth, controls)
+
+
+@claim(LAWS, kind="limit", cases=[WITH])
+def test_risk_law(trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: Forty = 40):
+    """All members have risk C = (sigma^2 + c) / (1 - t(phi)), two (C + R_1) / 2, R_1 as C at phi_s, to 1 %."""
+    risks_meet_the_law(trial, aspect, subsample_aspect, penalty, dim)
+
+
+@claim(ours("Szegő's theorem on the eigenvalues of Toeplitz matrices, put into the law"), kind="limit", tier="full",
+       cases=[(0.6, *WITH), (-0.8, *WITH)])  # fmt: skip
+def test_risk_law__autoregressive(
+    trial, correlation: Correlation, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: Forty = 40
+):
+    """For Sigma_ij = rho^|i - j| all members and two of them have risks C and (C + R_1) / 2, as for eigenvalues r.
+
+    These are (1 - rho^2) / |1 - rho e^(i t)|^2, t uniform, with coefficients equal along all directions.
+    """
+    risks_meet_the_law(trial, aspect, subsample_aspect, penalty, dim, correlation=correlation)
+
+
+@claim(LAWS, kind="limit", tier="full", cases=[(0.5, 2.0, 160), (0.4, 0.8, 160), (0.4, 0.625, 80)])
+def test_risk_law__ridgeless(trial, aspect: AspectOfAll, subsample_aspect: Aspect, dim: Forty = 160):
+    """Without penalty all members have risk C = (sigma^2 + c) / (1 - t(phi)), two (C + R_1) / 2, R_1 as C at phi_s."""
+    risks_meet_the_law(trial, aspect, subsample_aspect, 0.0, dim, apart=40)
+
+
+@claim(ours("the mean of an inverse Wishart matrix in the limit: least squares has no bias"), kind="identity",
+       cases=[(0.4, 0.625), (0.5, 1.0)])  # fmt: skip
+def test_risk_law__least_squares(
+    trial,
+    aspect: Annotated[float, Interval(0.01, 0.5, why="k is at most n")],
+    subsample_aspect: Annotated[float, Interval(0.5, 1, why="beyond, fits interpolate")],
+):
+    """Without penalty, for p <= k, C = sigma^2 / (1 - phi) and R_1 = sigma^2 / (1 - phi_s), infinite at p = k."""
+    exact = (1 - np.array([aspect, subsample_aspect])) / POPULATION.noise
+
+    def inverse(penalty):
+        full = predicted.full_ensemble_risk(POPULATION, penalty, aspect, subsample_aspect)
+        return 1 / np.array([full, predicted.member_risk(POPULATION, penalty, subsample_aspect)])
+
+    controls = {"of a small penalty": inverse(0.01), "each for the other": exact[::-1]}
+    trial.identity(exact, inverse(0.0), ops=20, scale=1 / POPULATION.noise, controls=controls)
+
+
+@claim(ours("mean of an inverse Wishart matrix"), kind="distribution", cases=[(20, 16, True), (20, 20, False)])
+def test_finite_size_exact(
+    trial, smaller: Some, apart: Apart, wide: bool, signal: UnitInterval = 1.0, noise: Noise = 0.25
+):
+    """Least squares on k normal points has risk sigma^2 (1 + k / (p - k - 1)) + |beta|^2 (1 - k / p) for k < p - 1."""
+    points, dim = (smaller, smaller + apart) if wide else (smaller + apart, smaller)
+    size = {"points": points, "subsample": points, "members": 1}
+    exact = predicted.ridgeless_member_risk(points, dim, signal, noise)
+    limit = noise * (1 + smaller / apart) + signal * max(0, 1 - points / dim)
+    trial.require(exact - limit >= 0.01 * exact, "p - k for p - k - 1 must miss 1 % of the risk: margins are .9 %")
+    trial.mean(
+        lambda key: observed.trace_form(key, np.ones(dim), np.full(dim, signal / dim), noise, 0.0, **size).risks[0, 0],
+        exact,
+        law=Asymptotic(),
+        margin=0.009 * exact,
+        controls={"p - k for p - k - 1": limit, "without noise": exact - noise},
+        **LOOKS | {"most": 5600},
+    )
+
+
+@claim(ours("the square of a mean of M errors, averaged over all bags"), kind="identity")
+def test_affine_in_1_over_M(trial, there: Few = 8, dim: Some = 20):
+    """Given the members, the mean risk of all bags of M of them is affine in 1 / M: R_1 / M + (1 - 1 / M) C."""
+    factor = trial.generator().standard_normal((there, dim))
+    products = factor @ factor.T / dim
+    bags = [[products[np.ix_(bag, bag)].mean() for bag in combinations(range(there), m)] for m in range(1, there + 1)]
+    one, pair = np.trace(products) / there, (products.sum() - np.trace(products)) / (there * (there - 1))
+
+    def law(share):
+        return np.array([one * share(m) + (1 - share(m)) * pair for m in range(1, there + 1)])
+
+    trial.identity(
+        [np.mean(of_size) for of_size in bags],
+        [float(observed.bag_mean(products, m)) for m in range(1, there + 1)],
+        ops=2**there,
+        scale=one + abs(pair),
+        controls={"1 / M^2": law(lambda m: 1 / m**2), "1 / sqrt(M)": law(lambda m: m**-0.5)},
+    )
+
+
+def ridge_is_as_good(trial, aspect, subsample_aspect, penalty, dim):
+    """The decision on ridge with the equivalent penalty beside the full ensemble, on the same rows."""
+    population, aspects, _ = world(trial, dim, aspect, subsample_aspect, penalty, apart=20)
+    mu = predicted.level(population, penalty, aspects[1])
+    trial.require(mu > 0, "subsample_aspect must exceed 1 without penalty: below, mu is 0, and no fit is regularised")
+    trial.require(abs(np.log(mu)) > 0.2, "mu must be 20 % off 1: the printed form is right there")
+
+    def at(p):
+        population, aspects, _ = populated(p, aspect, subsample_aspect)
+        equivalent = predicted.equivalent_penalty(population, penalty, *aspects)
+        ridges = (equivalent / predicted.level(population, penalty, aspects[1]), equivalent)  # as printed, and as it is
+        risks = [predicted.full_ensemble_risk(population, one, aspects[0], aspects[0]) for one in (*ridges, penalty)]
+        return drawing(p, aspect, subsample_aspect, penalty, ridges), risks
+
+    draws, risks = zip(at(dim), at(dim // 2), strict=True)
+    truth, same = np.split(np.array(risks), [2], axis=1)
+    apart = np.abs(truth[:, 1:] - same).min() > 0.02 * truth.max()
+    trial.require(apart, "the penalty itself must not be as good, to 2 %, as the equivalent one")
+    full = 2 * truth[0, 1] - truth[1, 1]
+    extrapolated(
+        trial,
+        draws,
+        lambda risks: risks[:, 2:] - risks[:, 1:2] + full,  # the ensemble's own scatter is subtracted
+        truth,
+        controls={"the penalty itself": truth + truth[:, 1:] - same},
+        as_printed=truth + truth[:, 1:] - truth[:, :1],
+    )
+
+
+SAME = "both have one level mu; that such penalties exist is in the abstract"
+
+
+@claim(ours(SAME), kind="limit", cases=[WITH], as_printed=SCALED)
+def test_path_equivalence(trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: Forty = 40):
+    """Infinitely many members are as good as ridge on all points of penalty mu - phi sum h r mu / (mu + r), to 1 %."""
+    ridge_is_as_good(trial, aspect, subsample_aspect, penalty, dim)
+
+
+@claim(ours(SAME), kind="limit", tier="full", cases=[(0.5, 2.0)], as_printed=SCALED)
+def test_path_equivalence__ridgeless(trial, aspect: AspectOfAll, subsample_aspect: Aspect, dim: Forty = 40):
+    """Infinitely many members without penalty are as good as ridge with penalty mu - phi sum h r mu / (mu + r)."""
+    ridge_is_as_good(trial, aspect, subsample_aspect, 0.0, dim)
+
+
+@claim(LAWS, kind="identity", cases=[(1.1, 0.0), (1.0, 0.01), (2.0, 0.1)], as_printed=STOPPED)
+def test_fixed_point(
+    trial,
+    aspect: Annotated[float, Interval(1, 30, why="below, v has no limit without penalty")],
+    penalty: Annotated[float, Interval(0, 10)],
+):
+    """The level mu is the limit of v = 1 / (lambda + phi_s sum h r / (1 + v r)), mu = 1 / v; rows are AR(1), .25."""
+    trial.require(aspect >= 1.1 or penalty >= 0.01, "aspect must be 1.1 or penalty .01: v grows without end at 1 and 0")
+    spectrum = np.linalg.eigvalsh(toeplitz(0.25 ** np.arange(100.0)))
+    equal = np.full(100, 0.01)
+    isotropic = predicted.Population(np.ones(1), np.ones(1), np.ones(1), 1.0, 1.0)
+    start = predicted.level(isotropic, penalty, aspect)
+    path = [float(1 / start)]
+    for _ in range(3000):
+        path.append(float(1 / (penalty + aspect * np.mean(spectrum / (1 + path[-1] * spectrum)))))
+    steps = np.abs(np.diff(path)) / (np.array(path[:-1]) + 1e-3)
+    printed = path[np.argmax(steps <= 1e-3) + 1]
+    trial.identity(
+        1 / path[-1],
+        predicted.level(predicted.Population(spectrum, equal, equal, 1.0, 1.0), penalty, aspect),
+        ops=1e4,  # an error grows by 1 / (1 - the rate of the iteration), and sums have 100 terms
+        scale=1.0,
+        controls={"equal eigenvalues": start},
+        as_printed=1 / printed,
+    )
