@@ -9,7 +9,7 @@ import numpy as np
 from sims import ridge_ensembles as observed
 from theory import ridge_ensembles as predicted
 from theory_on_trial.figures.drawing import COLOURS, figure
-from theory_on_trial.figures.panels import label, points_with_intervals
+from theory_on_trial.figures.panels import letters, points_with_intervals
 
 _LAW = predicted.Population(np.array([0.5, 4.0]), np.array([0.5, 0.5]), np.array([0.2, 0.8]), signal=1.0, noise=0.25)
 _ASPECT = 0.5
@@ -69,8 +69,7 @@ def paths(ends=(1.25, 2.0), along=(0.5, 0.75, 1.0, 1.5), runs=40, dim=100, grid=
     left.set(xlabel="p / k", ylabel="penalty $\\lambda$", ylim=(0, 1.2))
     right.set(xlabel="p / k", ylabel="risk of the full ensemble")
     drawn.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=4)
-    for axes, letter in ((left, "a"), (right, "b")):
-        label(axes, letter)
+    letters((left, right))
     return drawn
 
 

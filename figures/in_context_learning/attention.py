@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from sims.in_context_learning import effective_map, train_linear_attention
 from theory import in_context_learning as predicted
 from theory_on_trial.figures.drawing import COLOURS, figure
-from theory_on_trial.figures.panels import label, points_with_intervals
+from theory_on_trial.figures.panels import letters, points_with_intervals
 
 
 @figure(
@@ -68,8 +68,7 @@ def linear_attention_phases(
         points_with_intervals(entries, list(contexts), found[:, :, row].T, colour)
     entries.set(xscale="log", xlabel="context length N", ylabel="eigenvalue of the map A", ylim=(0, None))
     entries.legend(loc="upper left", bbox_to_anchor=(0, 0.9))
-    for axis, letter in zip((phases, entries), "ab", strict=True):
-        label(axis, letter)
+    letters((phases, entries))
     return fig
 
 

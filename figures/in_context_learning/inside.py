@@ -16,7 +16,7 @@ from sims.in_context_learning import baselines, metrics, probes, training
 from sims.in_context_learning.learner import Transformer
 from sims.in_context_learning.prompts import Prompts
 from theory_on_trial.figures.drawing import COLOURS, figure
-from theory_on_trial.figures.panels import label, points_with_intervals
+from theory_on_trial.figures.panels import letters, points_with_intervals
 
 
 @figure("F4", quick={"dimension": 1, "layers": 1, "steps": 500, "control_steps": 500, "probe_steps": 200,
@@ -73,8 +73,7 @@ def probed_quantities(
     axes[2].margins(y=0.3)  # room for the legend above the bars
     axes[0].legend()
     axes[2].legend()
-    for axis, letter in zip(axes, "abc", strict=True):
-        label(axis, letter)
+    letters(axes)
     return fig
 
 

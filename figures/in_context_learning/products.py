@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from sims.in_context_learning import activations
 from theory import in_context_learning as predicted
 from theory_on_trial.figures.drawing import COLOURS, figure
-from theory_on_trial.figures.panels import label
+from theory_on_trial.figures.panels import letters
 
 
 @figure("F7", quick={"points": 9}, claims=("gelu-mul",))
@@ -45,6 +45,5 @@ def squares(half_width: float = 0.1, shift: float = 0.5, points: int = 21) -> Fi
     errors.set(xlabel="x", ylabel="absolute error", yscale="log", ylim=(1e-9, 1))
     curves.legend()
     errors.legend(ncols=2, loc="upper center")
-    for axis, letter in zip((curves, errors), "ab", strict=True):
-        label(axis, letter)
+    letters((curves, errors))
     return fig

@@ -17,7 +17,7 @@ from figures.in_context_learning.simulations import LINEAR, NEIGHBOURS
 from sims.in_context_learning import baselines, metrics, training
 from theory import in_context_learning as predicted
 from theory_on_trial.figures.drawing import COLOURS, figure
-from theory_on_trial.figures.panels import label, points_with_intervals
+from theory_on_trial.figures.panels import label, letters, points_with_intervals
 from theory_on_trial.figures.replicates import replicates
 
 _NAMES = ("Ridge(0.1)", "GD(0.01)", "GD(0.02)", "SGD(0.01)", "SGD(0.03)", "3-NN weighted", "3-NN uniform")
@@ -70,8 +70,7 @@ def rules_compared(
     size = f"model: d = {model_dimension}, L = {layers}, H = {settings.width}"
     axes[1].set(xlabel="number of examples k", ylabel="SPD / d to the model", title=size, ylim=(0, None))
     axes[2].set(xlabel="number of examples k", ylabel="ILWD / d to the model", title=size, ylim=(0, None))
-    for axis, letter in zip(axes, "abc", strict=True):
-        label(axis, letter)
+    letters(axes)
     handles, names = axes[1].get_legend_handles_labels()
     more, label_name = axes[0].get_legend_handles_labels()
     fig.legend(handles + more[-1:], names + label_name[-1:], loc="outside lower center", ncols=9, fontsize=7)

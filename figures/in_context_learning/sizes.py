@@ -10,7 +10,7 @@ from figures.in_context_learning import models
 from sims.in_context_learning import baselines, training
 from theory import in_context_learning as predicted
 from theory_on_trial.figures.drawing import COLOURS, figure
-from theory_on_trial.figures.panels import label, points_with_intervals
+from theory_on_trial.figures.panels import label, letters, points_with_intervals
 
 _FAMILY = {
     "least squares": baselines.ols(),
@@ -139,6 +139,5 @@ def ladder_to_the_bayes_error(
     by_depth.set_xticks(list(depths), [str(layers) for layers in depths])
     by_depth.set(xlabel="layers L", ylabel="squared error, mean over k = 1 to 5", title="d = 1")
     by_depth.set(xlim=(depths[0] / 1.3, depths[-1] * 1.3), ylim=(0, None))
-    for axis, letter in zip((by_prefix, by_depth), "ab", strict=True):
-        label(axis, letter)
+    letters((by_prefix, by_depth))
     return fig

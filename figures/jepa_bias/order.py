@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
 from theory_on_trial.figures.drawing import COLOURS, figure
-from theory_on_trial.figures.panels import label
+from theory_on_trial.figures.panels import letters
 
 
 @figure(
@@ -60,8 +60,7 @@ def order_phase_diagram(
     fig.colorbar(mesh, ax=right, label="λ₁ / λ₂ that JEPA can overturn")
     right.set(xscale="log", xlabel="scale of the start  ε", ylabel="regression coefficient  ρ₁")
     right.set_title(f"L = {map_depth}, ρ₂ = 1, p = {fraction:g}")
-    for axis, letter in zip((left, right), "ab", strict=True):
-        label(axis, letter)
+    letters((left, right))
     return fig
 
 

@@ -11,7 +11,7 @@ from figures.jepa_bias.panels import FEATURE_COLOURS
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
 from theory_on_trial.figures.drawing import COLOURS, figure
-from theory_on_trial.figures.panels import label
+from theory_on_trial.figures.panels import letters
 
 
 @figure(
@@ -69,6 +69,5 @@ def staircases(
     right.set(xlabel="time of the gradient flow", ylabel="singular value of W along an eigenvector")
     left.legend()
     right.legend()
-    for axis, letter in zip((left, right), "ab", strict=True):
-        label(axis, letter)
+    letters((left, right))
     return fig

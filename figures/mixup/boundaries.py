@@ -13,7 +13,7 @@ from figures.mixup.problems import REFERENCE, fitted, uniform_masks
 from figures.mixup.simulations import training_sample
 from theory import mixup as predicted
 from theory_on_trial.figures.drawing import COLOURS, figure
-from theory_on_trial.figures.panels import label, points_with_intervals
+from theory_on_trial.figures.panels import letters, points_with_intervals
 from theory_on_trial.figures.replicates import replicates
 
 _LEARNERS = {
@@ -51,8 +51,7 @@ def boundaries(
     here = kappas.index(separability)
     _sample_panel(left, n, separability, {name: weights[here, : 1 + others] for name, weights in learnt.items()})
     _angle_panel(right, n, kappas, learnt)
-    for panel, letter in zip((left, right), "ab", strict=True):
-        label(panel, letter, x=-0.06)
+    letters((left, right), x=-0.06)
     return fig
 
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from figures.mixup.problems import Shape, deficits, fitted, uniform_masks
 from theory import mixup as predicted
 from theory_on_trial.figures.drawing import COLOURS, figure
-from theory_on_trial.figures.panels import label, points_with_intervals
+from theory_on_trial.figures.panels import letters, points_with_intervals
 
 _MEAN = (2.0, 0.5)
 _SHAPES = (
@@ -62,8 +62,7 @@ def masking(
     _limit_loss(right, path, inverse)
     for panel in (left, middle):
         panel.set_xlabel("separability  κ  (dimensionless)")
-    for panel, letter in zip((left, middle, right), "abc", strict=True):
-        label(panel, letter, x=-0.06)
+    letters((left, middle, right), x=-0.06)
     return fig
 
 

@@ -15,7 +15,7 @@ from figures.mixup.problems import REFERENCE, deficits
 from figures.mixup.simulations import tail_direction
 from theory import mixup as predicted
 from theory_on_trial.figures.drawing import COLOURS, figure
-from theory_on_trial.figures.panels import label, points_with_intervals
+from theory_on_trial.figures.panels import letters, points_with_intervals
 from theory_on_trial.figures.replicates import replicates
 
 _KEPT = 400
@@ -66,8 +66,7 @@ def phase_diagram(
     limit = REFERENCE.pair(1).signal / 2
     _map(left, cells, runs, limit)
     _profiles(right, profiles, profile_runs, limit)
-    for panel, letter in zip((left, right), "ab", strict=True):
-        label(panel, letter, x=-0.06)
+    letters((left, right), x=-0.06)
     return fig
 
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from figures.mixup.simulations import AUGMENTATIONS, digit_accuracies, moon_network, moons
 from theory_on_trial.figures.drawing import COLOURS, figure
-from theory_on_trial.figures.panels import label, points_with_intervals, student_interval
+from theory_on_trial.figures.panels import letters, points_with_intervals, student_interval
 from theory_on_trial.figures.replicates import replicates
 
 _WINDOW = (-2.1, 2.1, -1.3, 1.3)
@@ -55,8 +55,7 @@ def small_data(
         panel.remove()
     below[0].set_ylabel("test accuracy  (probability)")
     below[0].legend(fontsize=7)
-    for panel, letter in zip([*above, *below[: len(sizes)]], "abcdef", strict=False):
-        label(panel, letter)
+    letters([*above, *below[: len(sizes)]])
     return fig
 
 

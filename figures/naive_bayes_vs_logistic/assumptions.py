@@ -13,7 +13,7 @@ from figures.naive_bayes_vs_logistic.features import data_set, title
 from figures.naive_bayes_vs_logistic.panels import plain_log_ticks
 from theory import naive_bayes_vs_logistic as predicted
 from theory_on_trial.figures.drawing import COLOURS, figure
-from theory_on_trial.figures.panels import label
+from theory_on_trial.figures.panels import letters
 
 _FLOOR = 1e-9  # added to the variances in the released code
 
@@ -96,8 +96,7 @@ def assumption_histograms(
         bottom.hist(independent, edges, histtype="step", color=COLOURS[6], label="independent features")
         for axis, text in zip((top, middle, bottom), ("variance  $σ_i^2$", "β", "α"), strict=True):
             axis.set_xlabel(f"{text}  (dimensionless)")
-    for panel, letter in zip(axes.flat, "abcdefghijklmno", strict=False):
-        label(panel, letter, x=-0.05)
+    letters(axes.flat, x=-0.05)
     axes[0, 0].set_ylabel("features")
     axes[1, 0].set_ylabel("triples of classes")
     axes[2, 0].set_ylabel("triples of classes")

@@ -21,7 +21,7 @@ from figures.naive_bayes_vs_logistic.simulations import (
 from sims.naive_bayes_vs_logistic.sizes import geometric_sizes
 from theory import naive_bayes_vs_logistic as predicted
 from theory_on_trial.figures.drawing import COLOURS, figure
-from theory_on_trial.figures.panels import label, points_with_intervals
+from theory_on_trial.figures.panels import letters, points_with_intervals
 from theory_on_trial.figures.replicates import replicates
 
 _MOST = 150  # samples, more than naive Bayes needs with seven classes
@@ -87,8 +87,7 @@ def growth(
         row[0].set_ylabel(f"samples  m,  {learner}")
     entries = {name: line for row in axes for line, name in zip(*row[0].get_legend_handles_labels(), strict=True)}
     fig.legend(list(entries.values()), list(entries), loc="outside lower center", ncols=min(3, 1 + len(classes)))
-    for panel, letter in zip(axes.flat, "abcdefgh", strict=False):
-        label(panel, letter)
+    letters(axes.flat)
     return fig
 
 

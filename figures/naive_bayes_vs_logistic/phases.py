@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from figures.naive_bayes_vs_logistic.simulations import known_variance_error
 from theory import naive_bayes_vs_logistic as predicted
 from theory_on_trial.figures.drawing import COLOURS, figure
-from theory_on_trial.figures.panels import label, points_with_intervals
+from theory_on_trial.figures.panels import letters, points_with_intervals
 from theory_on_trial.figures.replicates import replicates
 
 
@@ -73,6 +73,5 @@ def phases(
     for panel in axes[:, 0]:
         panel.set_ylabel("training samples  m")
     fig.colorbar(background, ax=axes, label="expected error", shrink=0.6)
-    for panel, letter in zip(axes.flat, "abcdefgh", strict=False):
-        label(panel, letter, x=-0.1)
+    letters(axes.flat, x=-0.1)
     return fig

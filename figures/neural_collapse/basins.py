@@ -12,7 +12,7 @@ from figures.neural_collapse.panels import share_points
 from figures.neural_collapse.simulations import decay_loop, final_objective
 from theory import neural_collapse as predicted
 from theory_on_trial.figures.drawing import COLOURS, figure
-from theory_on_trial.figures.panels import label, points_with_intervals
+from theory_on_trial.figures.panels import label, letters, points_with_intervals
 from theory_on_trial.figures.replicates import replicates
 
 _REACHED = 1e-6  # above the minimum; the local minima are 1e-3 and more apart
@@ -64,8 +64,7 @@ def phases(
     for panel in (middle, right):
         panel.set(ylim=(-0.03, 1.03), ylabel="share of runs at the global minimum")
     right.legend(loc="lower right", fontsize=7)
-    for panel, letter in zip((left, middle, right), "abc", strict=True):
-        label(panel, letter, x=-0.1)
+    letters((left, middle, right), x=-0.1)
     return drawn
 
 

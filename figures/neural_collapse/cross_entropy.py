@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
 from theory_on_trial.figures.drawing import COLOURS, figure
-from theory_on_trial.figures.panels import label
+from theory_on_trial.figures.panels import letters
 
 _CONVERGED = 1e-5  # length of the gradient at the end of a descent
 
@@ -68,8 +68,7 @@ def low_rank(
     axes[1, 0].set_ylabel("objective / $f_{ETF}$")
     axes[1, -1].legend(loc="lower left", fontsize=7)
     drawn.colorbar(drawn_map, ax=axes[0], label="$(f_{ETF} - f_X) / f_{ETF}$  (%)", extend="both")
-    for panel, letter in zip(axes.flat, "abcdefgh", strict=False):
-        label(panel, letter, x=-0.06)
+    letters(axes.flat, x=-0.06)
     return drawn
 
 

@@ -12,7 +12,7 @@ from figures.neural_collapse.panels import falling_points
 from figures.neural_collapse.simulations import LEARNING_RATE, MOMENTUM, START, direct_experiment
 from theory import neural_collapse as predicted
 from theory_on_trial.figures.drawing import COLOURS, figure
-from theory_on_trial.figures.panels import label, points_with_intervals
+from theory_on_trial.figures.panels import letters, points_with_intervals
 from theory_on_trial.figures.replicates import replicates
 
 _GEOMETRY = {
@@ -90,8 +90,7 @@ def minorities(
         panel.axvline(critical_size, color="0.5", linestyle=":")
     axes[0, 0].legend(loc="upper right")
     axes[1, 0].legend(loc="lower left", fontsize=6.5, handletextpad=0.1)
-    for panel, letter in zip(axes.flat, "abcdefgh", strict=True):
-        label(panel, letter, x=-0.1)
+    letters(axes.flat, x=-0.1)
     return drawn
 
 

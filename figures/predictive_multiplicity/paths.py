@@ -11,7 +11,7 @@ from sims import predictive_multiplicity as observed
 from sims.predictive_multiplicity.domains import Target
 from theory import predictive_multiplicity as predicted
 from theory_on_trial.figures.drawing import COLOURS, figure
-from theory_on_trial.figures.panels import label
+from theory_on_trial.figures.panels import letters
 
 
 @figure(
@@ -63,6 +63,5 @@ def paths(
         left.set_ylabel("discrepancy δ (% of people)")
         right.set_ylabel("ambiguity α (% of people)")
     drawn.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
-    for axes, letter in zip(panels.flat, "abcdefgh", strict=False):
-        label(axes, letter, x=-0.08)
+    letters(panels.flat, x=-0.08)
     return drawn

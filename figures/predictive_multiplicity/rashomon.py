@@ -12,7 +12,7 @@ from scipy.stats import binom
 from sims import predictive_multiplicity as observed
 from theory import predictive_multiplicity as predicted
 from theory_on_trial.figures.drawing import COLOURS, figure
-from theory_on_trial.figures.panels import label, points_with_intervals
+from theory_on_trial.figures.panels import letters, points_with_intervals
 
 
 @figure(
@@ -60,8 +60,7 @@ def rashomon(n_points: int = 60, dim: int = 2, noise: float = 0.25, runs: int = 
     right.plot(100 * fine, 100 * np.mean(bounds, axis=0), "--", color=COLOURS[6], label="Proposition 1")
     right.set(xlabel="error tolerance ε (% of points)", ylabel="points (%)", ylim=(0, 108))
     right.legend(loc="lower right")
-    for axes, letter in zip((left, middle, right), "abc", strict=True):
-        label(axes, letter, x=-0.1)
+    letters((left, middle, right), x=-0.1)
     return drawn
 
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from figures.random_walk_pca.simulations import leading_ratios
 from theory import random_walk_pca as predicted
 from theory_on_trial.figures.drawing import COLOURS, figure
-from theory_on_trial.figures.panels import label, points_with_intervals
+from theory_on_trial.figures.panels import letters, points_with_intervals
 from theory_on_trial.figures.replicates import replicates
 
 
@@ -87,8 +87,7 @@ def finite_dimension(
     right.set_xticks([30, 100, 300, 1000], ["30", "100", "300", "1000"])
     right.minorticks_off()
     right.legend(loc="lower left")
-    for axes, letter in zip((left, middle, right), "abc", strict=True):
-        label(axes, letter, x=-0.1)
+    letters((left, middle, right), x=-0.1)
     return drawn
 
 

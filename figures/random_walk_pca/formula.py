@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from figures.random_walk_pca.simulations import linear_process
 from theory import random_walk_pca as predicted
 from theory_on_trial.figures.drawing import COLOURS, figure
-from theory_on_trial.figures.panels import label, points_with_intervals, student_interval
+from theory_on_trial.figures.panels import letters, points_with_intervals, student_interval
 from theory_on_trial.figures.replicates import replicates
 
 
@@ -78,8 +78,7 @@ def circulant_formula(
     right.axhline(0, color="0.7", linewidth=0.6, zorder=0)
     right.set(xscale="log", xlabel="αT", ylabel=r"$λ_1$ / formula $- 1$")
     right.legend(loc="lower left")
-    for axes, letter in zip((left, middle, right), "abc", strict=True):
-        label(axes, letter, x=-0.1)
+    letters((left, middle, right), x=-0.1)
     return drawn
 
 

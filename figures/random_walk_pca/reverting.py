@@ -11,7 +11,7 @@ from figures.random_walk_pca.panels import aligned
 from figures.random_walk_pca.simulations import distance_from_start, linear_process
 from theory import random_walk_pca as predicted
 from theory_on_trial.figures.drawing import COLOURS, figure
-from theory_on_trial.figures.panels import label, log_spaced, points_with_intervals
+from theory_on_trial.figures.panels import letters, log_spaced, points_with_intervals
 from theory_on_trial.figures.replicates import replicates
 
 
@@ -95,6 +95,5 @@ def ornstein_uhlenbeck(
         curve.set(xlabel="$p_1/b_1$", xlim=(-limit, limit), ylim=(-limit, limit))
     panels[0, 0].set_ylabel("first score  $p_1/b_1$")
     panels[1, 0].set_ylabel("second score  $p_2/b_2$")
-    for axes, letter in zip((distance_axes, trapped_axes, ratio_axes, *panels[:, 0]), "abcde", strict=True):
-        label(axes, letter, x=-0.14)
+    letters((distance_axes, trapped_axes, ratio_axes, *panels[:, 0]), x=-0.14)
     return drawn

@@ -11,7 +11,7 @@ from figures.random_walk_pca.panels import aligned, tableau
 from figures.random_walk_pca.simulations import linear_process
 from theory import random_walk_pca as predicted
 from theory_on_trial.figures.drawing import COLOURS, figure
-from theory_on_trial.figures.panels import label, log_spaced, points_with_intervals, student_interval
+from theory_on_trial.figures.panels import label, letters, log_spaced, points_with_intervals, student_interval
 from theory_on_trial.figures.replicates import replicates
 
 _SMALL = {"n_points": 200, "dim": 2000, "runs": 4}
@@ -85,8 +85,7 @@ def spectrum(n_points: int = 1000, dim: int = 10_000, runs: int = 20) -> Figure:
     below.set_yscale("symlog", linthresh=0.02, linscale=2)
     below.set_ylim(-0.6, 0.03)
     below.set_yticks([-0.4, -0.1, -0.02, 0, 0.02], ["-0.4", "-0.1", "-0.02", "0", "0.02"])
-    label(above, "a", x=-0.12)
-    label(below, "b", x=-0.12)
+    letters((above, below), x=-0.12)
     return drawn
 
 
@@ -147,6 +146,5 @@ def momentum(
             right.axhline(limit, color=colour, linestyle=":", linewidth=0.9)
     right.set(xlabel="1 - γ", ylabel="explained variance ratio  $ρ_k$", xscale="log", xlim=(1.3, 4e-4), ylim=(0, 1.02))
     right.legend(loc="center right", bbox_to_anchor=(1, 0.45), title=f"T = {sweep_points}, d = {dim}", title_fontsize=8)
-    label(left, "a", x=-0.1)
-    label(right, "b", x=-0.1)
+    letters((left, right), x=-0.1)
     return drawn

@@ -1,5 +1,7 @@
 """Panels: means with intervals, logarithmic abscissas, letters."""
 
+from collections.abc import Iterable
+from string import ascii_lowercase
 from typing import Any
 
 import numpy as np
@@ -45,3 +47,9 @@ def log_spaced(last: int, count: int = 25) -> Int[np.ndarray, "indices"]:
 def label(axes: Axes, letter: str, x: float = -0.02) -> None:
     """Write "(a)" above the upper left corner of a panel."""
     axes.text(x, 1.02, f"({letter})", transform=axes.transAxes, fontweight="bold", ha="right", va="bottom")
+
+
+def letters(panels: Iterable[Axes], x: float = -0.02) -> None:
+    """Write "(a)", "(b)" and so on above the upper left corners of panels."""
+    for axes, letter in zip(panels, ascii_lowercase, strict=False):
+        label(axes, letter, x)
