@@ -82,9 +82,8 @@ def test_a_folder_set_by_the_user_is_left_alone(tmp_path):
 @pytest.mark.parametrize("damage", ["cut", "empty", "flipped"])
 def test_broken_entries_are_removed_and_whole_ones_are_not(tmp_path, damage):
     whole = zlib.compress(os.urandom(5000))
-    broken = {"cut": whole[:-1], "empty": b"", "flipped": whole[:2500] + bytes([whole[2500] ^ 1]) + whole[2501:]}[
-        damage
-    ]
+    flipped = whole[:2500] + bytes([whole[2500] ^ 1]) + whole[2501:]
+    broken = {"cut": whole[:-1], "empty": b"", "flipped": flipped}[damage]
     (tmp_path / "a-cache").write_bytes(whole)
     (tmp_path / "b-cache").write_bytes(broken)
     (tmp_path / "notes.txt").write_bytes(broken)

@@ -83,11 +83,15 @@ def write(folder, settings="", **files):
 # ---------------------------------------------------------------------------------------------------------- the example
 
 
+def copied(tmp_path_factory):
+    ignored = shutil.ignore_patterns("__pycache__", ".*")
+    return Path(shutil.copytree(EXAMPLE, tmp_path_factory.mktemp("example") / "own_paper", ignore=ignored))
+
+
 @pytest.fixture(scope="session")
 def namespaces(programs, tmp_path_factory):
     """The example as it stands, its folders namespace packages, after a run with its own options and ours."""
-    folder = tmp_path_factory.mktemp("namespaces") / "own_paper"
-    shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    folder = copied(tmp_path_factory)
     own, ours = ("--seed", 7, "--report", "own.txt"), ("--trial-seed", 0, "--trial-report", "page.html")
     printed = pytest_in(programs, folder, *own, *ours, "--trial-ledger", "ledger.json")
     (folder / "printed.txt").write_text(printed)
@@ -97,8 +101,7 @@ def namespaces(programs, tmp_path_factory):
 @pytest.fixture(scope="session")
 def packages(programs, tmp_path_factory):
     """The example with an `__init__.py` in each of its folders, after a run with two workers."""
-    folder = tmp_path_factory.mktemp("packages") / "own_paper"
-    shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    folder = copied(tmp_path_factory)
     for inner in [path for path in folder.iterdir() if path.is_dir()]:
         (inner / "__init__.py").touch()
     pytest_in(programs, folder, "-n", 2, "--trial-ledger", "ledger.json")
@@ -267,7 +270,5 @@ def test_the_engine_depends_on_nine_packages_at_most(programs, tmp_path):
     ],
 )
 def test_an_import_brings_nothing_heavy(programs, tmp_path, line, heavy):
-    assert (
-        python(programs, tmp_path, f"{line}; import sys; print(sorted(set('{heavy}'.split()) & set(sys.modules)))")
-        == "[]"
-    )
+    code = f"{line}; import sys; print(sorted(set('{heavy}'.split()) & set(sys.modules)))"
+    assert python(programs, tmp_path, code) == "[]"

@@ -175,11 +175,6 @@ def test_a_readable_answer_is_short_and_drawn_with_labels():
 def test_an_answer_is_ready_for_json():
     found = Found(table=pd.DataFrame({"x": [1.5, np.nan]}, index=["r", "s"]), doubts=(Doubt("why", np.inf, "s"),))
     said = json.loads(json.dumps(found.to_dict(), allow_nan=False))
-    assert said == {
-        "answerable": True,
-        "level": None,
-        "doubts": [{"reason": "why", "size": None, "unit": "s"}],
-        "missing": "",
-        "parts": [{"time": None, "order": [0, 1]}],
-        "table": {"x": {"r": 1.5, "s": None}},
-    }
+    doubts, table = [{"reason": "why", "size": None, "unit": "s"}], {"x": {"r": 1.5, "s": None}}
+    numbers = {"parts": [{"time": None, "order": [0, 1]}], "table": table}
+    assert said == {"answerable": True, "level": None, "doubts": doubts, "missing": "", **numbers}

@@ -202,7 +202,8 @@ def _failure(
             if replaced([({**there, name: value}, best.seed) for value in simple]):
                 settled = False
                 break
-    again = runs.at((best.settings, other) for other in _seeds(best.seed))
+    seeds = list(dict.fromkeys([best.seed, *range(SEEDS)]))[:SEEDS]
+    again = runs.at((best.settings, other) for other in seeds)
     confirmed = [done.seed for done in again if done.outcome in bad]
     failure = Failure(_line(subject, best), best.why, first.line, confirmed)
 
@@ -214,10 +215,6 @@ def _failure(
     for name in (one for one in best.settings if known[one].type in (int, float)):
         failure.nearby[name] = _nearby(known[name], name, best.settings[name], outcome)
     return failure
-
-
-def _seeds(seed: int) -> list[int]:
-    return [seed, *(one for one in range(SEEDS) if one != seed)][:SEEDS]
 
 
 def simpler(kind: Alternative, value: Any) -> list[Any]:
@@ -299,14 +296,12 @@ def _edge(
         if first is None or (whole and abs(first - last) <= 1):
             break
         ratio = first / last if last else 0.0
-        middle = (first + last) // 2 if whole else last * ratio**0.5 if ratio > 0 else (first + last) / 2
-        said = outcome(middle if whole else float(f"{middle:.2g}"))
+        middle = last * ratio**0.5 if ratio > 0 else (first + last) / 2
+        value = (first + last) // 2 if whole else float(f"{middle:.2g}")
+        said = outcome(value)
         if said is None:
             break
-        if said == same:
-            last = middle if whole else float(f"{middle:.2g}")
-        else:
-            first, other = (middle if whole else float(f"{middle:.2g}")), said
+        last, first, other = (value, first, other) if said == same else (last, value, said)
     return last, first, other
 
 

@@ -89,10 +89,6 @@ def linters(paper: Paper) -> list[str]:
         said = settings.read_text(encoding="utf-8") if settings.exists() else ""
         every = every if "[tool.ruff" in said else []
         typed = typed if "[tool.mypy" in said else []
-    return _linted(paper, every, typed)
-
-
-def _linted(paper: Paper, every: list[str], typed: list[str]) -> list[str]:
     found: list[str] = []
     if every:
         found += _lines(paper.run("-m", "ruff", "check", "--output-format", "concise", *every), r".*:\d+:\d+: .*")
@@ -186,10 +182,10 @@ def figures(paper: Paper) -> list[str]:
         return [f"the figures cannot be drawn: {last_line(done)}"]
     own = paper.name.split(".")
     gallery = paper.folder.joinpath("docs", "papers", *own)
-    if not gallery.parents[len(own) - 1].is_dir():
-        return re.findall(rf"^{paper.name}\.\w+: .*", done.stdout, flags=re.MULTILINE)
-    renew = f"`python -m figures {paper.name} --small --out docs/papers` puts it there"
     found = re.findall(rf"^{paper.name}\.\w+: .*", done.stdout, flags=re.MULTILINE)
+    if not gallery.parents[len(own) - 1].is_dir():
+        return found
+    renew = f"`python -m figures {paper.name} --small --out docs/papers` puts it there"
     for suffix in ("webp", "json", "txt"):
         kept = {path.stem for path in gallery.glob(f"*.{suffix}")}
         found += [f"the gallery lacks {one}.{suffix}: {renew}" for one in sorted(drawn - kept)]
