@@ -52,8 +52,8 @@ def rounds(rows: int = 3000, dim: int = 4, alpha: float = 0.02, bins: int = 10, 
     theorem's rule for `alpha`, from the constant 1/2 on; its last round (open) is rejected. Orange: what the released
     class does with its defaults; its last round (open) is not rounded. Lines: (a) the error of the last model less its
     swap regret, which rounding exceeds a little; (b) what is guaranteed for the last accepted rounded model,
-    B (alpha / 2B + 1/2m + 1/4m^2) and B (gamma + 1/2 + 1/4m)/m. Points are of the sample, whose noise the rule's 2 B /
-    alpha levels fit; dotted: the mean error of the same models on fresh labels of the same rows. All new.
+    B (α / 2B + 1/2m + 1/4m^2) and B (γ + 1/2 + 1/4m)/m. Points are of the sample, whose noise the rule's 2 B /
+    α levels fit; dotted: the mean error of the same models on fresh labels of the same rows. All new.
     """
     drawn, panels = plt.subplots(1, 2, figsize=(8.2, 3.7))
     generator = np.random.default_rng(1)

@@ -40,7 +40,7 @@ def paths(ends=(1.25, 2.0), along=(0.5, 0.75, 1.0, 1.5), runs=40, dim=100, grid=
     """Subsampling is a penalty: the full ensemble's risk is constant along curves of penalty and subsample size.
 
     (a) Contours of the risk C of infinitely many ridge fits, each on k of n points, against the penalty and p/k, at
-    p/n = 0.5; two curves of one level mu (colours), which end where no penalty is left. (b) C along these two: theory
+    p/n = 0.5; two curves of one level μ (colours), which end where no penalty is left. (b) C along these two: theory
     (lines) and the mean product of two members' errors on data sets with p = `dim`, with 99 % intervals (dots). What is
     left between them is of the order 1/p. Half the eigenvalues are 0.5 and half 4, a fifth of the signal is in the
     former, and the noise is 0.25.

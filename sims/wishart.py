@@ -41,8 +41,8 @@ def bartlett_factor(
 def chi_square(key: Key[Array, ""], freedom: Freedom) -> Float[Array, "draws"]:
     """Independent chi-square variables, one for each number of degrees of freedom.
 
-    Twice a gamma variable, by the rejection of Marsaglia and Tsang (2000) with all draws in one loop: a third of the
-    time of `jax.random.chisquare`, and half of its compilation. Below shape one a gamma variable is one of shape s + 1
+    Twice a γ variable, by the rejection of Marsaglia and Tsang (2000) with all draws in one loop: a third of the
+    time of `jax.random.chisquare`, and half of its compilation. Below shape one a γ variable is one of shape s + 1
     times U^(1/s).
     """
     shape = jnp.asarray(freedom) / 2

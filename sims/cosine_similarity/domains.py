@@ -8,7 +8,7 @@ from jaxtyping import Float
 from theory_on_trial.contract import USABLE_SCALE, Holds, Interval
 
 Penalised = Literal["product", "factors"]
-"""lambda |A B^T|^2, or lambda (|X A|^2 + |B|^2)."""
+"""λ |A B^T|^2, or λ (|X A|^2 + |B|^2)."""
 Ratings = Annotated[Float[np.ndarray, "users items"], USABLE_SCALE]
 """X, a row per user."""
 Factor = Annotated[Float[np.ndarray, "items k"], USABLE_SCALE]

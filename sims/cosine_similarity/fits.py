@@ -36,7 +36,7 @@ class Fit(NamedTuple):
 
 @guarded
 def loss(x: Ratings, a: Factor, b: Factor, penalty: Positive, penalised: Penalised) -> float:
-    """|X - X A B^T|^2 + lambda |A B^T|^2, or + lambda (|X A|^2 + |B|^2) with the factors penalised."""
+    """|X - X A B^T|^2 + λ |A B^T|^2, or + λ (|X A|^2 + |B|^2) with the factors penalised."""
     users, product = x @ a, a @ b.T
     size = np.sum(product**2) if penalised == "product" else np.sum(users**2) + np.sum(b**2)
     return float(np.sum((x - users @ b.T) ** 2) + penalty * size)

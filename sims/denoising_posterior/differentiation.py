@@ -15,7 +15,7 @@ NODES = 64
 
 @guarded
 def jacobian(world: Mixture, y: Direction, sigma: Noise) -> Float[np.ndarray, "dim dim"]:
-    """The derivative of [mu_1]_i by y_j at [i, j], by steps into the complex plane, which cancel nothing."""
+    """The derivative of [μ_1]_i by y_j at [i, j], by steps into the complex plane, which cancel nothing."""
     step = 1e-25 * sigma
     steps = y + 1j * step * np.eye(len(y))
     _, chances, centres = posterior_parts(world, solved(world, sigma), steps)

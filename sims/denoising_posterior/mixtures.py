@@ -1,4 +1,4 @@
-"""Exact posteriors of x given y = x + sigma n, for x of a mixture of normal laws: sums over its components.
+"""Exact posteriors of x given y = x + σ n, for x of a mixture of normal laws: sums over its components.
 
 Everything is analytic in y: complex y are admitted where derivatives are taken through them.
 """
@@ -28,7 +28,7 @@ class Mixture(NamedTuple):
 
 
 class Solved(NamedTuple):
-    """A mixture with its noise: what a posterior needs of each component k, V_k being S_k + sigma^2."""
+    """A mixture with its noise: what a posterior needs of each component k, V_k being S_k + σ^2."""
 
     keep: np.ndarray  # S_k V_k^-1
     within: np.ndarray  # sigma^2 S_k V_k^-1, the covariance of x given y and k
@@ -73,7 +73,7 @@ def posterior_parts(world: Mixture, known: Solved, y: np.ndarray) -> tuple[np.nd
 
 @guarded
 def posterior_mean(world: Mixture, y: Points, sigma: Noise) -> Points:
-    """mu_1(y) = E[x | y], the denoiser of least squared error."""
+    """μ_1(y) = E[x | y], the denoiser of least squared error."""
     _, chances, centres = posterior_parts(world, solved(world, sigma), y)
     return np.einsum("k...,k...i->...i", chances, centres)
 
@@ -95,7 +95,7 @@ def line_moments(
     sigma: Noise,
     order: Order,
 ) -> Float[np.ndarray, "*batch orders"]:
-    """E[(v'(x - mu_1))^k | y] for k = 2 up to the order, in unit^k."""
+    """E[(v'(x - μ_1))^k | y] for k = 2 up to the order, in unit^k."""
     known = solved(world, sigma)
     _, chances, centres = posterior_parts(world, known, y)
     along = centres @ v
@@ -128,7 +128,7 @@ def point_moment(
     sigma: Noise,
     order: Order,
 ) -> Inexact[np.ndarray, "*axes"]:
-    """The tensor E[(x - mu_1) x ... x (x - mu_1) | y] of x among single points, with as many axes as the order."""
+    """The tensor E[(x - μ_1) x ... x (x - μ_1) | y] of x among single points, with as many axes as the order."""
     require(points.shape[1] ** order <= 10**7, "points and order must ask for tensors of at most 10^7 entries")
     logs = _logarithms(weights) + (points @ y - np.sum(points**2, axis=1) / 2) / sigma**2
     chances = np.exp(logs - logs.real.max())

@@ -20,7 +20,7 @@ def marginal_nodes(
 ) -> tuple[Float[np.ndarray, " nodes"], Float[np.ndarray, " nodes"]]:
     """Nodes y from `above` on and weights that hold p(y), for sums in place of E over y, in one dimension.
 
-    Panels of Gauss and Legendre, of so many nodes, no wider than sigma and the distance to a pole of the mean.
+    Panels of Gauss and Legendre, of so many nodes, no wider than σ and the distance to a pole of the mean.
     Raises ValueError for another dimension, where that takes more than 10^5 panels, and where none of y is above.
     """
     require(world.means.shape[1] == 1, f"world must be one-dimensional, got {world.means.shape[1]} dimensions")
@@ -67,7 +67,7 @@ def difference_fourth_moment(
     step: Annotated[float, POSITIVE],
     stencil: Literal["central", "one-sided"],
 ) -> Float[np.ndarray, " points"]:
-    """mu_4 in one dimension as sigma^6 times a third difference of the posterior mean, and 3 mu_2^2 exactly."""
+    """μ_4 in one dimension as σ^6 times a third difference of the posterior mean, and 3 μ_2^2 exactly."""
     shifts = np.array([1.5, 0.5, -0.5, -1.5]) if stencil == "central" else np.array([2.0, 1.0, 0.0, -1.0])
     values = posterior_mean(world, (y[:, None] + step * shifts)[..., None], sigma)[..., 0]
     third = values @ np.array([1.0, -3.0, 3.0, -1.0]) / step**3

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from theory_on_trial.contract import LONGEST, USABLE_SCALE, Count, Interval, NonNegative, guarded, require
 
 Features = Annotated[Float[np.ndarray, "rows dim"], USABLE_SCALE]
-"""phi, a row per input."""
+"""φ, a row per input."""
 Targets = Annotated[Float[np.ndarray, "*batch rows"], USABLE_SCALE]
 """y, one set of labels or many."""
 Start = Annotated[Float[np.ndarray, "*batch dim"], USABLE_SCALE]
@@ -24,7 +24,7 @@ _PASSES, _DOUBLINGS = 4, 64
 
 @guarded
 def refit(features: Features, targets: Targets, start: Start, ridge: NonNegative) -> Float[np.ndarray, "*batch dim"]:
-    """Return the minimiser of |phi w - y|^2 + ridge |w - start|^2, without ridge the nearest to the start."""
+    """Return the minimiser of |φ w - y|^2 + ridge |w - start|^2, without ridge the nearest to the start."""
     rows, dim = features.shape
     stacked = np.vstack([features, np.sqrt(ridge) * np.eye(dim)]) if ridge > 0 else features
     inverse = np.linalg.pinv(stacked, rcond=max(stacked.shape) * 2.0**-52)[:, :rows]
@@ -40,7 +40,7 @@ def descend(
     ridge: NonNegative,
     kept: Kept | None = None,
 ) -> Float[np.ndarray, " dim"]:
-    """Run gradient descent on |phi w - y|^2 + ridge |w - start|^2 from the start until it stands still.
+    """Run gradient descent on |φ w - y|^2 + ridge |w - start|^2 from the start until it stands still.
 
     With `kept` every gradient is projected off these rows. 2^k steps are taken at once, as k squarings of the affine
     map that one step is; what rounding leaves of the gradient is descended again. Raises ValueError where 2^64 steps
@@ -77,7 +77,7 @@ def march(
     rate: Annotated[float, Interval(0, closed="()")],
     steps: Annotated[int, Interval(0, 10**6, why="each is taken")],
 ) -> Float[np.ndarray, " dim"]:
-    """Take so many steps of gradient descent on |phi w - y|^2 / 2 from the start."""
+    """Take so many steps of gradient descent on |φ w - y|^2 / 2 from the start."""
     weights = start
     for _ in range(steps):
         weights = weights + rate * (features.T @ (targets - features @ weights))
@@ -86,7 +86,7 @@ def march(
 
 @guarded
 def drift(features: Features, before: Start, after: Start) -> float | Float[np.ndarray, "*batch"]:
-    """Return |phi (after - before)|^2, by how much the outputs on these inputs have moved."""
+    """Return |φ (after - before)|^2, by how much the outputs on these inputs have moved."""
     moved: float | Float[np.ndarray, "*batch"] = np.sum(((after - before) @ features.T) ** 2, axis=-1)
     return moved
 

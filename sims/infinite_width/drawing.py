@@ -28,7 +28,7 @@ def draw_network(
     outputs: Some = 1,
     activation: Activation = "tanh",
 ) -> Network:
-    """Draw networks of n units in every hidden layer: W^l = n^(-a_l) w^l, w^l ~ N(0, n^(-2 b_l)), rate eta n^(-c).
+    """Draw networks of n units in every hidden layer: W^l = n^(-a_l) w^l, w^l ~ N(0, n^(-2 b_l)), rate η n^(-c).
 
     Raises ValueError for fewer than two layers, unequally many a and b, and more weights than memory holds.
     """
@@ -45,7 +45,7 @@ def draw_network(
 def shallow_network(
     rng: np.random.Generator, nets: Some, width: Some, s: Exponent, rate: Rate, inputs: Some = 1, outputs: Some = 1
 ) -> Network:
-    """Draw linear networks of the family F_s: f = n^(s - 1) V U x with normal entries, rate eta n^(1 - 2 s)."""
+    """Draw linear networks of the family F_s: f = n^(s - 1) V U x with normal entries, rate η n^(1 - 2 s)."""
     a, b = np.array([0.0, 1 - s]), np.zeros(2)
     ends = {"inputs": inputs, "outputs": outputs}
     return draw_network(rng, nets, width, a, b, 2 * s - 1, rate=rate, activation="linear", **ends)
@@ -56,7 +56,7 @@ def reduced_network(rng: np.random.Generator, nets: Some, width: Some, s: Expone
     """Draw networks of two units whose outputs have, at every step, the law of those of `shallow_network`.
 
     A linear network of one input and one output depends on its 2 n weights by their products alone, which Bartlett's
-    triangle of two chi and one normal numbers has. Raises ValueError for a single unit.
+    triangle of two χ and one normal numbers has. Raises ValueError for a single unit.
     """
     require(width >= 2, f"width must be at least 2: one unit has no second chi, got {width}")
     first, second = (np.sqrt(rng.chisquare(width - lost, nets)) for lost in (0, 1))
@@ -79,7 +79,7 @@ def deep_nodes(width: Wide, a: Exponents, b: Exponents, c: Exponent) -> tuple[Ne
 
     In one step of descent their last hidden activations move, squared and summed over units, as those of n units on
     average: a rotation of each layer leaves of readout, row and column of the second layer that it meets, and first
-    layer's part across that row a length each, chi, and a normal number along it. Exact, for the square is of degree
+    layer's part across that row a length each, χ, and a normal number along it. Exact, for the square is of degree
     two in the squared lengths and four in the number. Raises ValueError unless there are three layers.
     """
     require(len(a) == len(b) == 3, f"a and b must have three entries, got {len(a)} and {len(b)}")
@@ -105,7 +105,7 @@ def _product(*rules: Rule) -> tuple[list[Vector], Vector]:
 
 
 def _chi(freedom: int, count: int) -> Rule:
-    """Gauss's nodes for chi^2 of so many degrees of freedom, as their roots."""
+    """Gauss's nodes for χ^2 of so many degrees of freedom, as their roots."""
     order, k = freedom / 2, np.arange(1, count)
     nodes, chances = _gauss(order + 2 * np.arange(count), np.sqrt(k * (k + order - 1)))
     return np.sqrt(2 * nodes), chances

@@ -37,25 +37,25 @@ Samples = Size
 RealDepth = Annotated[Number, Interval(1)]
 """L where it is but an exponent."""
 Start = Annotated[Number, Interval(0, closed="()", why="0 is a saddle, where nothing moves")]
-"""epsilon, the strength of every feature at the start; w(0), that of each of its factors."""
+"""ε, the strength of every feature at the start; w(0), that of each of its factors."""
 Covariance = Annotated[
     Number, Interval(0, closed="()", why="a feature without covariance between the views is never learned")
 ]
-"""lambda."""
+"""λ."""
 Regression = Annotated[
     Number, Interval(0, closed="()", why="a feature without covariance between the views has nothing to regress on")
 ]
-"""rho."""
+"""ρ."""
 Fraction = Annotated[Number, Interval(0, 1, "()", why="the asymptote itself is never reached")]
 """p."""
 Times = Annotated[Float[AnyArray, "times"], NON_NEGATIVE, RISING]
 
 CrossMoment = Annotated[Float[AnyArray, "dim dim"], USABLE_SCALE]
-"""Sigma_yx = E[y xᵀ]."""
+"""Σ_yx = E[y xᵀ]."""
 SecondMoment = Annotated[Float[AnyArray, "dim dim"], SYMMETRIC, USABLE_SCALE]
-"""Sigma_yy = E[y yᵀ], and Sigma_xx where it may be singular."""
+"""Σ_yy = E[y yᵀ], and Σ_xx where it may be singular."""
 Definite = Annotated[Float[AnyArray, "dim dim"], DEFINITE, USABLE_SCALE]
-"""Sigma_xx = E[x xᵀ]: a direction without input variance has no regression coefficient, drop it."""
+"""Σ_xx = E[x xᵀ]: a direction without input variance has no regression coefficient, drop it."""
 Basis = Annotated[Float[AnyArray, "dim dim"], ORTHONORMAL]
 """Q, the features as columns."""
 Variances = Annotated[Float[AnyArray, "dim"], NON_NEGATIVE]

@@ -92,7 +92,7 @@ def largest_stable_step(
     With σ_j² and ρ_j on the common features, that state relaxes at the rates σ_j² (ρ_i^(2L+1) + ρ_j^(2L+1)) / (ρ_i +
     ρ_j) for JEPA, and σ_j² Σ_{k=0..L} w_i^(2k) w_j^(2(L-k)) with w = ρ^(1/(L+1)) for MAE, over all pairs (i, j); the
     fastest times the step may reach 2.785 for Runge-Kutta and 2 for descent. Exact where the covariances commute,
-    an estimate in the basis of a combination of the two elsewhere; `ValueError` where Sigma_yx is zero. Derived here.
+    an estimate in the basis of a combination of the two elsewhere; `ValueError` where Σ_yx is zero. Derived here.
     """
     second_moment, cross = np.asarray(Sigma_xx, float), np.asarray(Sigma_yx, float)
     require(cross.any(), "Sigma_yx must have a non-zero entry, got zeros: there is nothing to learn")

@@ -1,4 +1,4 @@
-"""Denoisers of x_t = s x0 + gamma epsilon, and their losses over given or drawn noise."""
+"""Denoisers of x_t = s x0 + γ ε, and their losses over given or drawn noise."""
 
 from collections.abc import Sequence
 
@@ -53,7 +53,7 @@ def denoising_loss(
     rule: Rule = "soft",
     point_weights: PointWeights | None = None,
 ) -> float:
-    """Mean of |D(s x0 + gamma epsilon) - x0|^2 over clean points and nodes of the noise, for the denoiser of a rule.
+    """Mean of |D(s x0 + γ ε) - x0|^2 over clean points and nodes of the noise, for the denoiser of a rule.
 
     Raises ValueError unless bases and points have n rows and columns.
     """
@@ -124,7 +124,7 @@ def _lengths(points: Points) -> Float[np.ndarray, " points"]:
 def _denoised(
     x: Points, clean: Points, bases: Bases, weights: Weights, signal: Level, noise: Level, rule: Rule
 ) -> Float[np.ndarray, "points n"]:
-    """Means of the Gaussian components N(0, s^2 P + gamma^2 I) that x may come from, weighted as the rule says."""
+    """Means of the Gaussian components N(0, s^2 P + γ^2 I) that x may come from, weighted as the rule says."""
     covariances = [signal**2 * basis @ basis.T + noise**2 * np.eye(len(basis)) for basis in bases]
     precisions = [np.linalg.inv(covariance) for covariance in covariances]
     if rule == "soft":

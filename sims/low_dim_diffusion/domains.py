@@ -9,7 +9,7 @@ from jaxtyping import Float
 from theory_on_trial.contract import ORTHONORMAL, PROBABILITIES, USABLE_SCALE, Interval
 
 Level = Annotated[float, Interval(1e-9, 1e9, why="covariances s^2 P + gamma^2 I are inverted")]
-"""s or gamma."""
+"""s or γ."""
 Bases = Sequence[Annotated[Float[np.ndarray, "_ _"], ORTHONORMAL]]
 Weights = Annotated[Float[np.ndarray, " subspaces"], PROBABILITIES]
 Points = Annotated[Float[np.ndarray, "points n"], USABLE_SCALE]

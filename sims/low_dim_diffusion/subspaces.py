@@ -111,7 +111,7 @@ def trace_tail(
     """P(tr (AA')^-1 > t) of a Gaussian A of one row or two, integrated. Raises ValueError for fewer samples than rows.
 
     With two rows, A = L Q with L = (a, 0; b, c), the trace exceeds t where c^2 (t a^2 - 1) < a^2 + b^2, and c^2 is a
-    chi-square number of N - 1 degrees of freedom; a^2 + b^2 = r^2 and a = r sin(phi) are independent.
+    chi-square number of N - 1 degrees of freedom; a^2 + b^2 = r^2 and a = r sin(φ) are independent.
     """
     from scipy.stats import chi2
 

@@ -68,7 +68,7 @@ def mixup_weights(
 
 @guarded(double=False)
 def sampled_mixup_weights(key: Key[Array, ""], features: Points, labels: Labels, alpha: Shape) -> Float[Array, "dim"]:
-    """The learner `fit_mixup_sampled` with λ ~ Beta(alpha, alpha) and g(λ) = λ, NaN where it did not converge."""
+    """The learner `fit_mixup_sampled` with λ ~ Beta(α, α) and g(λ) = λ, NaN where it did not converge."""
     return _converged(
         fit_mixup_sampled(key, features, labels, lambda key, shape: jax.random.beta(key, alpha, alpha, shape))
     )

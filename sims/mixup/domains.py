@@ -47,27 +47,27 @@ Covariance = Annotated[
     Holds("definite", "be symmetric and positive definite (no Bayes direction otherwise)", _has_factor),
     USABLE_SCALE,
 ]
-"""Sigma, the noise shape."""
+"""Σ, the noise shape."""
 Factor = Annotated[
     Float[AnyArray, "dim dim"],
     Holds("definite", "be invertible (the noise covariance must be positive definite)", _invertible),
     USABLE_SCALE,
 ]
-"""F of Sigma = F F'."""
+"""F of Σ = F F'."""
 Mean = Annotated[Float[AnyArray, "dim"], DIRECTED]
-"""mu."""
+"""μ."""
 Separability = Annotated[ScalarLike, _USABLE]
-"""kappa: the noise has variance 1 / kappa."""
+"""κ: the noise has variance 1 / κ."""
 Separabilities = Annotated[Float[AnyArray, "cells"], _USABLE]
-"""kappa of each cell."""
+"""κ of each cell."""
 Shape = Annotated[ScalarLike, _USABLE]
-"""alpha of λ ~ Beta(alpha, alpha)."""
+"""α of λ ~ Beta(α, α)."""
 Points = Annotated[Float[AnyArray, "n dim"], USABLE_SCALE]
 """Points, one per row."""
 Labels = Annotated[Float[AnyArray, "n"], UNIT_INTERVAL]
 """y of each point."""
 Nodes = Annotated[Float[AnyArray, "atoms"], UNIT_INTERVAL]
-"""lambda, the weights of the first label."""
+"""λ, the weights of the first label."""
 Masses = Annotated[Float[AnyArray, "atoms"], PROBABILITIES]
 """The probabilities of atoms."""
 InputWeights = Annotated[Float[AnyArray, "atoms"], USABLE_SCALE]

@@ -90,7 +90,7 @@ def released_lsboost(
     """What the released class does on a sample with labels from 0 to 1, with its defaults but its limit of 100 rounds.
 
     A global fit, rounded to bins + 1 values; then rounds within levels, levels of one row left as they are. From the
-    third on it asks whether the last one lowered the error by more than gamma / bins; if not, it adds a round that is
+    third on it asks whether the last one lowered the error by more than γ / bins; if not, it adds a round that is
     not rounded, and predicts with that. The errors are its training errors, those of the global fit before rounding.
     Here `models` ends with that round, so that `models[-3]` is the last but one of the rounded models.
     """

@@ -65,7 +65,7 @@ def _unit_noise(key, shape, law, dtype):
 
 
 def _unit_student(key, shape, freedom):
-    """Student draws of unit variance by the polar method of Bailey 1994: exact, and far cheaper than a gamma draw."""
+    """Student draws of unit variance by the polar method of Bailey 1994: exact, and far cheaper than a γ draw."""
     radius_key, angle_key = jax.random.split(key)
     one_minus_uniform = 1 - jax.random.uniform(radius_key, shape, freedom.dtype)
     angle = jax.random.uniform(angle_key, shape, freedom.dtype, 0, 2 * jnp.pi)

@@ -38,7 +38,7 @@ def least_squares_regret(
 
     Args:
         generator: of NumPy.
-        covariance: Sigma of the rows, whose mean is 0.
+        covariance: Σ of the rows, whose mean is 0.
         representation: R.
         task: f.
         noise: standard deviation of the noise, in units of y.
@@ -101,7 +101,7 @@ def estimated_excess(
 
 @guarded
 def balanced(spectra: Spectra, kept: Kept) -> tuple[Float[np.ndarray, "*each"], Float[np.ndarray, "*each dim"]]:
-    """The level v at which the sum of max(0, 1 - v / lambda_i) is r, and these terms, by bisection.
+    """The level v at which the sum of max(0, 1 - v / λ_i) is r, and these terms, by bisection.
 
     Raises ValueError for r >= d.
     """
@@ -133,7 +133,7 @@ def hedge(
 ) -> Float[np.ndarray, " games"]:
     """Worst expected regret over the tasks f_i of the mean of T best responses to Hedge, a game per row.
 
-    Hedge plays f_i with chance p_i ~ exp(eta times its past regret), the learner keeps the r largest p_i lambda_i.
+    Hedge plays f_i with chance p_i ~ exp(η times its past regret), the learner keeps the r largest p_i λ_i.
     Raises ValueError for r >= d, and where the horizons are not one per game.
     """
     games, dim = spectra.shape

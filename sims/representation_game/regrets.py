@@ -1,4 +1,4 @@
-"""Exact regrets by projection: with Sigma = L L', the best predictor from R'x leaves of L'f what L'R does not span."""
+"""Exact regrets by projection: with Σ = L L', the best predictor from R'x leaves of L'f what L'R does not span."""
 
 import numpy as np
 from jaxtyping import Float
@@ -68,7 +68,7 @@ def guaranteed_regret(covariance: Covariance, moment: Moment, kept: Kept) -> flo
 def unavoidable_regret(covariance: Covariance, prior: Prior, tasks: Tasks) -> float:
     """What every R of fewer columns than there are tasks must lose on some combination of them in the prior.
 
-    Some combination f is uncorrelated with R'x; its regret f' Sigma f is at least this least generalised eigenvalue.
+    Some combination f is uncorrelated with R'x; its regret f' Σ f is at least this least generalised eigenvalue.
     """
     from scipy.linalg import eigvalsh
 

@@ -10,7 +10,7 @@ from theory_on_trial.contract import guarded
 
 
 class World(NamedTuple):
-    """Sigma of the features, and S of the ellipsoid f' S^-1 f <= 1 of plausible tasks."""
+    """Σ of the features, and S of the ellipsoid f' S^-1 f <= 1 of plausible tasks."""
 
     covariance: Float[np.ndarray, "dim dim"]
     prior: Float[np.ndarray, "dim dim"]
@@ -18,7 +18,7 @@ class World(NamedTuple):
 
 @guarded
 def drawn_world(seed: Seed, dim: Dim) -> World:
-    """Sigma, then S, each A A' / d + 0.1 I with A of standard normal entries."""
+    """Σ, then S, each A A' / d + 0.1 I with A of standard normal entries."""
     generator = np.random.default_rng(seed)
     draws = (generator.standard_normal((dim, dim)) for _ in range(2))
     return World(*(a @ a.T / dim + 0.1 * np.eye(dim) for a in draws))
@@ -26,7 +26,7 @@ def drawn_world(seed: Seed, dim: Dim) -> World:
 
 @guarded
 def shaped_world(covariance: Covariance, spectrum: Spectrum, seed: Seed) -> World:
-    """The given Sigma, and S = Sigma^(-1/2) O diag(spectrum) O' Sigma^(-1/2) with a random orthogonal O."""
+    """The given Σ, and S = Σ^(-1/2) O diag(spectrum) O' Σ^(-1/2) with a random orthogonal O."""
     variances, axes = np.linalg.eigh(covariance)
     whitening = axes / np.sqrt(variances)
     rotation = np.linalg.qr(np.random.default_rng(seed).standard_normal(covariance.shape))[0]

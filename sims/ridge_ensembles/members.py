@@ -15,13 +15,13 @@ _SCALE = 1e6
 Size = Annotated[int, Interval(1, 2**20)]
 """A number of points, of points of a subsample, or of members."""
 Penalty = Annotated[ScalarLike, Interval(-_SCALE, _SCALE)]
-"""lambda, on the scale of X'X / k; 0 is least squares, of least norm where k < p."""
+"""λ, on the scale of X'X / k; 0 is least squares, of least norm where k < p."""
 Variances = Annotated[Float[AnyArray, " dim"], Interval(1 / _SCALE, _SCALE)]
-"""The eigenvalues of Sigma, one for each direction."""
+"""The eigenvalues of Σ, one for each direction."""
 Signal = Annotated[Float[AnyArray, " dim"], NON_NEGATIVE, Interval(0, _SCALE)]
 """The mean squared coefficient along each direction."""
 Noise = Annotated[ScalarLike, Interval(0, _SCALE)]
-"""sigma^2 = Var(y | x)."""
+"""σ^2 = Var(y | x)."""
 Points = Annotated[Float[AnyArray, "n dim"], Interval(-_SCALE, _SCALE)]
 """X, one row for each point."""
 Responses = Annotated[Float[AnyArray, " n"], Interval(-_SCALE, _SCALE)]
@@ -50,7 +50,7 @@ def data_set(
 def smoothers(x: Points, chosen: Subsets, penalty: Penalty) -> Float[Array, "members dim n"]:
     """A of each member, its coefficients being A y: zero in the columns of points that it has not seen.
 
-    NaN where the penalty does not exceed minus the smallest eigenvalue of a member's Gram matrix. At lambda = 0 the
+    NaN where the penalty does not exceed minus the smallest eigenvalue of a member's Gram matrix. At λ = 0 the
     subsample's size must not be the dimension.
     """
     require_room("x and chosen", len(chosen) * x.shape[0] * x.shape[1])

@@ -41,7 +41,7 @@ def trace_form(
     key: Key[Array, ""], variances: Variances, signal: Signal, noise: Noise, penalty: Penalty, *,
     points: Size, subsample: Size, members: Size = 4,
 ) -> TraceForm:  # fmt: skip
-    """Draw rows and subsets, and take the traces; at lambda = 0 the subsample's size must not be the dimension."""
+    """Draw rows and subsets, and take the traces; at λ = 0 the subsample's size must not be the dimension."""
     return traces(*data_set(key, variances, points, subsample, members), variances, signal, noise, penalty)
 
 

@@ -1,6 +1,6 @@
 """Functions of the rows and subsets with mean zero: what most of a risk's scatter at one size is made of.
 
-By Stein's lemma E sum_i x_i f(x_i)^T = Sigma sum_i E f'(x_i) for normal rows x_i with covariance Sigma and any f of the
+By Stein's lemma E sum_i x_i f(x_i)^T = Σ sum_i E f'(x_i) for normal rows x_i with covariance Σ and any f of the
 data. With f(x) = T x for products T of resolvents both sides are traces, equal in the mean at every size, whatever the
 limit; a constant times their difference may be taken off a risk, and leaves its mean what it is.
 """
@@ -19,11 +19,11 @@ Rows = Annotated[Float[np.ndarray, "sets n dim"], Interval(-_SCALE, _SCALE)]
 Subsets = Annotated[Int[np.ndarray, "sets members subsample"], Interval(0, 2**20)]
 """The indices of the rows of each member."""
 Variances = Annotated[Float[np.ndarray, " dim"], Interval(1 / _SCALE, _SCALE)]
-"""The diagonal of Sigma."""
+"""The diagonal of Σ."""
 Blocks = Annotated[Float[np.ndarray, "blocks dim"], Interval(0, 1)]
 """Which directions are summed over together: 1 in each, 0 in the others."""
 Ridge = Annotated[float, Interval(1e-6, _SCALE)]
-"""The penalty of the resolvents Q = (X_I' X_I / k + lambda)^-1; need not be that of the fits."""
+"""The penalty of the resolvents Q = (X_I' X_I / k + λ)^-1; need not be that of the fits."""
 
 
 @guarded

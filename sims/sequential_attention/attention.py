@@ -42,7 +42,7 @@ def softmax_agreement(
     """Whether the largest logit is the feature most correlated with y, and that of the largest least-squares weight.
 
     After each of these rising numbers of steps from w = a = 0, of one random problem: rows of correlated standard
-    normal numbers, not scaled, y = X beta + noise, both standard normal.
+    normal numbers, not scaled, y = X β + noise, both standard normal.
     """
     at_shared, at_own, at_weights, at_noise = jax.random.split(key, 4)
     shared, own = jax.random.normal(at_shared, (n, 1)), jax.random.normal(at_own, (n, p))

@@ -15,4 +15,4 @@ Chosen = tuple[Annotated[int, Interval(0, 2**20)], ...]
 """S, the columns whose weights are not penalised."""
 Count = Annotated[int, Interval(1, 2**20)]
 Correlation = Annotated[float, Interval(0, 1, "[)")]
-"""rho, between any two columns before they are scaled."""
+"""ρ, between any two columns before they are scaled."""

@@ -1,4 +1,4 @@
-"""Squares in place of absolute values: weights as products w_j beta_j, ridge on both, by a quasi-Newton search."""
+"""Squares in place of absolute values: weights as products w_j β_j, ridge on both, by a quasi-Newton search."""
 
 from typing import Annotated, NamedTuple
 
@@ -14,7 +14,7 @@ class Hadamard(NamedTuple):
 
     value: float
     weights: Float[np.ndarray, " p"]
-    """w o beta."""
+    """w o β."""
 
 
 @guarded
@@ -28,7 +28,7 @@ def hadamard_minimum(
     *,
     all_cost: bool = False,
 ) -> Hadamard:
-    """Minimise 1/2 |y - X (w o beta)|^2 + lambda / 2 (|w|^2 + |beta|^2), the squares of unchosen coordinates only.
+    """Minimise 1/2 |y - X (w o β)|^2 + λ / 2 (|w|^2 + |β|^2), the squares of unchosen coordinates only.
 
     With `all_cost` those of the chosen ones too. Columns are brought to length one, on which the penalty is then
     weighed accordingly. Raises ValueError for `chosen` columns that are not there and for a column of zeros.

@@ -1,4 +1,4 @@
-"""The penalised problem of a round, 1/2 |y - X beta|^2 + lambda sum of |beta_j| outside S, by coordinate descent.
+"""The penalised problem of a round, 1/2 |y - X β|^2 + λ sum of |β_j| outside S, by coordinate descent.
 
 It knows of the chosen features only that their weights cost nothing.
 """
@@ -16,7 +16,7 @@ from sims.sequential_attention.domains import Chosen, Count, Features, Responses
 from theory_on_trial.contract import POSITIVE, guarded, require
 
 Levels = Annotated[Float[np.ndarray, " levels"], POSITIVE]
-"""lambda, as given; falling ones are solved fastest, each from the one before."""
+"""λ, as given; falling ones are solved fastest, each from the one before."""
 
 _STILL = 2e-15  # of the correlations: the change of a fit that is rounding
 _SWEEPS = 20_000

@@ -21,7 +21,7 @@ def problems(
     *,
     scaled: bool = False,
 ) -> tuple[Float[np.ndarray, "count n p"], Float[np.ndarray, "count n"]]:
-    """X_ij = sqrt(rho) g_i + sqrt(1 - rho) G_ij and y = X beta + noise, all numbers standard normal.
+    """X_ij = sqrt(ρ) g_i + sqrt(1 - ρ) G_ij and y = X β + noise, all numbers standard normal.
 
     The columns of X are then of length sqrt(n), or, if `scaled`, each is multiplied by its own e^(0.7 N).
     """
@@ -113,9 +113,9 @@ def outside_ratio(X: Features, support: Chosen, weights: Float[np.ndarray, " siz
 
 @guarded
 def equicorrelated(size: Count, mu: Annotated[float, Interval(0, 1, "[)")]) -> Float[np.ndarray, "rows rows"]:
-    """Columns of length one: `size` of mutual cosine -mu, and a last one of cosine mu with each.
+    """Columns of length one: `size` of mutual cosine -μ, and a last one of cosine μ with each.
 
-    Raises ValueError where there are none, from (size - 1) mu = 1 on or before.
+    Raises ValueError where there are none, from (size - 1) μ = 1 on or before.
     """
     gram = np.eye(size + 1) - mu * (1 - np.eye(size + 1))
     gram[-1, :-1] = gram[:-1, -1] = mu

@@ -17,7 +17,7 @@ Weights = Annotated[Float[np.ndarray, "dim columns"], USABLE_SCALE]
 Starts = Annotated[Float[np.ndarray, "starts dim columns"], USABLE_SCALE]
 """Weights to begin with."""
 Correlations = Annotated[Float[AnyArray, " directions"], UNIT_INTERVAL]
-"""rho: coordinate i of one white view has this correlation with coordinate i of the other, and none with the rest."""
+"""ρ: coordinate i of one white view has this correlation with coordinate i of the other, and none with the rest."""
 Heads = Annotated[Float[AnyArray, "2 directions columns"], USABLE_SCALE]
 """W of both views."""
 Batch = Annotated[int, Interval(2, LONGEST, why="one pair has no covariance")]

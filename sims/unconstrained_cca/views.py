@@ -33,7 +33,7 @@ def standardised(key: Key[Array, ""], shape: tuple[Size, ...], law: Law) -> Floa
 def embeddings(
     key: Key[Array, ""], correlations: Correlations, weights: Heads, batch: Batch, law: Law = "normal"
 ) -> Float[Array, "2 pairs columns"]:
-    """Z_1 and Z_2 of one batch: x = s, y = rho s + sqrt(1 - rho^2) s', sources s and s', times the heads."""
+    """Z_1 and Z_2 of one batch: x = s, y = ρ s + sqrt(1 - ρ^2) s', sources s and s', times the heads."""
     pairs = views_of(standardised(key, (2, batch, len(correlations)), law), correlations)
     return pairs @ weights
 

@@ -26,7 +26,7 @@ class SharedCause(NamedTuple):
     residual: Float[np.ndarray, "second second"]
     """Covariance of X2 given X1."""
     noise: float
-    """sigma^2, the total variance of Y given X1."""
+    """σ^2, the total variance of Y given X1."""
     noise_of_both: float
     """The total variance of Y given X1 and X2."""
 

@@ -28,10 +28,10 @@ Width = Annotated[int, Interval(1, LONGEST)]
 def excess_risk(
     n_labels: Labels, rank: Width, noise: NonNegative, error: NonNegative = 0.0, *, intercept: bool = False
 ) -> float:
-    """Mean of E|f - f*|^2 for f by least squares on n labels and `rank` normal features: a + (sigma^2 + a) r / (n-r-1).
+    """Mean of E|f - f*|^2 for f by least squares on n labels and `rank` normal features: a + (σ^2 + a) r / (n-r-1).
 
-    `noise` is sigma^2, the variance of the label given X1, and `error` is a, what no head on these features can reach;
-    without an intercept all variables are centred, and with one it is (sigma^2 + a)(1 + 1/n)(n-2)/(n-r-2) - sigma^2.
+    `noise` is σ^2, the variance of the label given X1, and `error` is a, what no head on these features can reach;
+    without an intercept all variables are centred, and with one it is (σ^2 + a)(1 + 1/n)(n-2)/(n-r-2) - σ^2.
     Exact for jointly normal (X1, Y), in squared units of the label; for several labels noise and error are sums.
     Infinite up to n = r + 1 (r + 2 with an intercept). Derived here; a rate is in the abstract of Lee et al. 2021.
 
@@ -48,7 +48,7 @@ def excess_risk(
 
 @guarded
 def break_even(dim: Width, rank: Width, noise: Positive, error: NonNegative, *, intercept: bool = False) -> float:
-    """The number of labels from which raw features are as good: n* = d1 + 1 + sigma^2 (d1 - r) / a.
+    """The number of labels from which raw features are as good: n* = d1 + 1 + σ^2 (d1 - r) / a.
 
     Below n* a head on the pretext's r features has the smaller `excess_risk`, above it one on all d1 of them; one label
     more with an intercept. Infinite where a = 0 and r < d1. Derived here.
@@ -66,7 +66,7 @@ def pretext_noise(
     pretext: Annotated[Float[np.ndarray, "second dim"], USABLE_SCALE],
     residual: Annotated[Float[np.ndarray, "second second"], COVARIANCE, USABLE_SCALE],
 ) -> float:
-    """The pretext's noise in the label, tau = tr H S H' for the best head H = F G^+.
+    """The pretext's noise in the label, τ = tr H S H' for the best head H = F G^+.
 
     `residual` S is the covariance of X2 given X1; `target` F and `pretext` G act on white coordinates of x1.
     Derived here.
@@ -77,7 +77,7 @@ def pretext_noise(
 
 @guarded
 def learned_pretext_error(n_pairs: Labels, dim: Width, kept: Natural, noise: NonNegative) -> float:
-    """The error a of a pretext learned by least squares on n1 pairs: (d1 - kept) tau / (n1 - d1 - 1).
+    """The error a of a pretext learned by least squares on n1 pairs: (d1 - kept) τ / (n1 - d1 - 1).
 
     The pretext is cut to `kept` directions. To first order in 1 / n1, where the true pretext has a = 0; `noise` is
     `pretext_noise`. Put it into `excess_risk` with rank `kept`. Derived here. Raises ValueError for kept > d1, and up

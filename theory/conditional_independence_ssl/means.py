@@ -1,7 +1,7 @@
 """How well a linear head on E[X2 | X1] predicts the label: from the means of X2 in the classes.
 
 Throughout p(x1) = P(Y = . | X1 = x1), M = E[p p^T], and the columns of A are E[X2 | Y]. If X1 and X2 are independent
-given Y, the solution of the pretext task is psi(x1) = E[X2 | X1 = x1] = A p(x1). The same holds of jointly normal
+given Y, the solution of the pretext task is ψ(x1) = E[X2 | X1 = x1] = A p(x1). The same holds of jointly normal
 variables with E[Y | X1] for p and the regression of X2 on Y for A.
 """
 
@@ -25,7 +25,7 @@ Moment = Annotated[Float[np.ndarray, "classes classes"], COVARIANCE, USABLE_SCAL
 def posterior(
     class_means: Means, pretext: Annotated[Float[np.ndarray, "points dim"], USABLE_SCALE]
 ) -> Float[np.ndarray, "points classes"]:
-    """The posterior p = A^+ psi at each point, if X1 and X2 are independent given Y.
+    """The posterior p = A^+ ψ at each point, if X1 and X2 are independent given Y.
 
     Raises ValueError unless A has the rank of the number of classes. Source: notes on Lee et al. 2021; derived here.
     """
@@ -75,7 +75,7 @@ def violation_bounds(
     class_means: Annotated[Float[np.ndarray, "*worlds dim classes"], USABLE_SCALE],
     residual_moment: Annotated[Float[np.ndarray, "*worlds dim dim"], COVARIANCE, USABLE_SCALE],
 ) -> tuple[Float[np.ndarray, "*worlds"], Float[np.ndarray, "*worlds"]]:
-    """Bounds a <= E|A^+ delta|^2 <= E|delta|^2 / sigma_min(A)^2 for delta = psi - A p, from D = E[delta delta'].
+    """Bounds a <= E|A^+ δ|^2 <= E|δ|^2 / σ_min(A)^2 for δ = ψ - A p, from D = E[δ δ'].
 
     What is left when X1 and X2 are not independent given Y: quadratic in the violation. The proof takes B = A^+.
     Raises ValueError unless A has the rank of the number of classes. The shape is recalled, the rest derived here.

@@ -1,6 +1,6 @@
 """What the loss of comparisons L_un, which needs no labels, says about the loss L_sup of classifiers that need them.
 
-Classes c ~ rho, points x given c ~ P_c, features f(x). A pair is two independent points of one class, a negative is a
+Classes c ~ ρ, points x given c ~ P_c, features f(x). A pair is two independent points of one class, a negative is a
 point of an independent class, and v = f(x) . (f(x+) - f(x-)). L_sup tells two different classes apart by their means.
 """
 
@@ -13,13 +13,13 @@ from theory_on_trial.contract import NonNegative, guarded
 
 @guarded
 def collision_probability(weights: Classes) -> float:
-    """Tau = P(c- = c), the sum of rho_c^2. Source: definition."""
+    """Tau = P(c- = c), the sum of ρ_c^2. Source: definition."""
     return float(weights @ weights)
 
 
 @guarded
 def supervised_loss(weights: Classes, conditionals: Conditionals, features: Features, loss: Loss) -> float:
-    """L_sup = E[l(f(x) . (mu_c - mu_c-)) given c- != c], the mean classifier on two different classes, c and c- ~ rho.
+    """L_sup = E[l(f(x) . (μ_c - μ_c-)) given c- != c], the mean classifier on two different classes, c and c- ~ ρ.
 
     The logistic loss is in bits. Source: definition, as recalled from Arora et al. 2019.
     """
@@ -34,9 +34,9 @@ def supervised_loss(weights: Classes, conditionals: Conditionals, features: Feat
 def certificate(
     weights: Classes, supervised: NonNegative, negatives: Negatives = 1, base: Base = 2.0, views: Views = 1
 ) -> float:
-    """The least L_un that goes with an L_sup: floor + (1 - tau) w L_sup, w of `supervised_weight`.
+    """The least L_un that goes with an L_sup: floor + (1 - τ) w L_sup, w of `supervised_weight`.
 
-    With one negative it is tau + (1 - tau) L_sup, for the hinge and for the logistic loss in bits; L_sup has the unit
+    With one negative it is τ + (1 - τ) L_sup, for the hinge and for the logistic loss in bits; L_sup has the unit
     of the base. Jensen's inequality, given x and the classes. Raises as `collision_floor`.
     Source: Arora et al. 2019 as recalled for one negative, derived here for more.
 
@@ -49,7 +49,7 @@ def certificate(
 
 @guarded
 def independent_block_limit(weights: Classes, conditionals: Conditionals, features: Features) -> float:
-    """E log2(1 + e^-v), v = f(x) . (mu_c - mean of all mu): the logistic loss of means of independent negatives, many.
+    """E log2(1 + e^-v), v = f(x) . (μ_c - mean of all μ): the logistic loss of means of independent negatives, many.
 
     It may fall below the certificate, which averages over negatives of one class obey. Source: law of large numbers.
     """
@@ -61,7 +61,7 @@ def independent_block_limit(weights: Classes, conditionals: Conditionals, featur
 
 @guarded
 def spread(weights: Classes, conditionals: Conditionals, features: Features) -> float:
-    """s(f) = sum_c rho_c^2 / tau sqrt(|Cov(f | c)|_2) E[|f| | c], the spread within the class of a collision.
+    """s(f) = sum_c ρ_c^2 / τ sqrt(|Cov(f | c)|_2) E[|f| | c], the spread within the class of a collision.
 
     Source: shape recalled from Arora et al. 2019.
     """

@@ -9,7 +9,7 @@ from theory_on_trial.contract import guarded, require
 
 @guarded
 def collision_floor(weights: Classes, negatives: Negatives, base: Base = 2.0, views: Views = 1) -> float:
-    """The infimum over all encoders of the logistic loss: E log(1 + m B), B ~ Bin(k / m, rho_c), c ~ rho, m views.
+    """The infimum over all encoders of the logistic loss: E log(1 + m B), B ~ Bin(k / m, ρ_c), c ~ ρ, m views.
 
     By Jensen's inequality a colliding negative, whose v has mean 0, costs at least what v = 0 costs; collapsed classes
     that are far apart come as near as one likes. In bits for base 2, in nats for base e. Raises ValueError unless the
@@ -24,9 +24,9 @@ def collision_floor(weights: Classes, negatives: Negatives, base: Base = 2.0, vi
 
 @guarded
 def supervised_weight(weights: Classes, negatives: Negatives, views: Views) -> float:
-    """With what weight k negatives certify (1 - tau) L_sup: min_c E min(1, (k - N) / (1 + N)) / (1 - rho_c), N = m B.
+    """With what weight k negatives certify (1 - τ) L_sup: min_c E min(1, (k - N) / (1 + N)) / (1 - ρ_c), N = m B.
 
-    Over the classes that occur. B is as in `collision_floor`; 1 for one negative, and nearly 1 / (1 - rho_c) for many.
+    Over the classes that occur. B is as in `collision_floor`; 1 for one negative, and nearly 1 / (1 - ρ_c) for many.
     Given N collisions, the n = k - N other negatives, of terms t_i, add log(1 + sum of t_i / (1 + N)), which by
     concavity is at least the mean of log(1 + n t_i / (1 + N)), and so of min(1, n / (1 + N)) log(1 + t_i). Raises as
     `collision_floor`.

@@ -22,7 +22,7 @@ JOINT = Holds("joint", "be positive (log r is infinite at zero) and sum to one",
 Loss = Literal["hinge", "logistic"]
 """max(0, 1 - v), or log2(1 + e^-v): both are 1 at v = 0."""
 Classes = Annotated[Float[np.ndarray, " classes"], PROBABILITIES, SEVERAL]
-"""rho, the weights of the latent classes."""
+"""ρ, the weights of the latent classes."""
 Conditionals = Annotated[Float[np.ndarray, "classes points"], PROBABILITIES]
 """P_c, the law of a point given its class, a row per class."""
 Features = Annotated[Float[np.ndarray, "points dim"], USABLE_SCALE]

@@ -21,13 +21,13 @@ def mutual_information(joint: Joint) -> float:
 
 @guarded
 def chi_squared(joint: Joint) -> float:
-    """chi^2 = E r - 1, E over p(x, y). With f = log r, K (I - I_K) tends to half of it. Source: derived here."""
+    """χ^2 = E r - 1, E over p(x, y). With f = log r, K (I - I_K) tends to half of it. Source: derived here."""
     return float(np.sum(joint * joint / _product(joint)) - 1)
 
 
 @guarded
 def gaussian_chi_squared(correlation: Correlation) -> float:
-    """chi^2 = rho^2 / (1 - rho^2) of a normal pair. Source: Gaussian integral of r."""
+    """χ^2 = ρ^2 / (1 - ρ^2) of a normal pair. Source: Gaussian integral of r."""
     return float(correlation**2 / (1 - correlation**2))
 
 
@@ -53,7 +53,7 @@ def limit_excess(joint: Joint, critic: Critic) -> float:
 def gap_coefficient(joint: Joint, critic: Critic) -> float:
     """The 1 / K term of I_inf(f) - I_K(f): E_p t - 1 - (E t^2 - 1) / 2, t = q / p(y), E over p(x) p(y).
 
-    For f = log r it is chi^2 / 2. Source: derived here.
+    For f = log r it is χ^2 / 2. Source: derived here.
     """
     tilt = np.exp(_log_tilt(joint, critic))
     return float(np.sum(joint * tilt) - 1 - (np.sum(_product(joint) * tilt**2) - 1) / 2)

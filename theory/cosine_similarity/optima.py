@@ -1,6 +1,6 @@
-"""The optima of two regularised factorisations of ratings X = U Sigma V^T, sigma_1 >= sigma_2 >= ....
+"""The optima of two regularised factorisations of ratings X = U Σ V^T, σ_1 >= σ_2 >= ....
 
-Objective 1 is |X - X A B^T|^2 + lambda |A B^T|^2, objective 2 |X - X A B^T|^2 + lambda (|X A|^2 + |B|^2), Frobenius
+Objective 1 is |X - X A B^T|^2 + λ |A B^T|^2, objective 2 |X - X A B^T|^2 + λ (|X A|^2 + |B|^2), Frobenius
 norms. Sources: recalled from Steck et al. 2024; both follow from Eckart and Young's theorem.
 """
 
@@ -24,9 +24,9 @@ class Factors(NamedTuple):
 
 @guarded
 def objective1_minimum(x: Ratings, rank: Rank, penalty: Positive) -> float:
-    """The minimum over i <= k of lambda sigma_i^2 / (sigma_i^2 + lambda), and of sigma_i^2 beyond, summed.
+    """The minimum over i <= k of λ σ_i^2 / (σ_i^2 + λ), and of σ_i^2 beyond, summed.
 
-    In squared units of x, as lambda. Raises ValueError for k above the smaller side of x.
+    In squared units of x, as λ. Raises ValueError for k above the smaller side of x.
     """
     values, _ = _spectrum(x, rank)
     squares = values**2
@@ -35,9 +35,9 @@ def objective1_minimum(x: Ratings, rank: Rank, penalty: Positive) -> float:
 
 @guarded
 def objective1_product(x: Ratings, rank: Rank, penalty: Positive) -> Float[np.ndarray, "items items"]:
-    """A B^T of every optimum of objective 1: V_k diag(s) V_k^T with s_i = 1 / (1 + lambda / sigma_i^2).
+    """A B^T of every optimum of objective 1: V_k diag(s) V_k^T with s_i = 1 / (1 + λ / σ_i^2).
 
-    Raises ValueError for k above the rank of x, and for sigma_k = sigma_k+1, which leave it undecided.
+    Raises ValueError for k above the rank of x, and for σ_k = σ_k+1, which leave it undecided.
     """
     values, vectors = _decided(x, rank, 0.0)
     return (vectors * _kept(values, penalty)) @ vectors.T
@@ -57,9 +57,9 @@ def objective1_factors(x: Ratings, rank: Rank, penalty: Positive, share: Share =
 
 @guarded
 def objective2_minimum(x: Ratings, rank: Rank, penalty: Positive) -> float:
-    """The minimum |X|^2 - sum over i <= k of (sigma_i - lambda)_+^2.
+    """The minimum |X|^2 - sum over i <= k of (σ_i - λ)_+^2.
 
-    Lambda in units of x, the minimum in their square. Raises ValueError for k above the smaller side of x.
+    Λ in units of x, the minimum in their square. Raises ValueError for k above the smaller side of x.
     """
     values, _ = _spectrum(x, rank)
     excess = np.maximum(values[:rank] - penalty, 0.0)
@@ -68,10 +68,10 @@ def objective2_minimum(x: Ratings, rank: Rank, penalty: Positive) -> float:
 
 @guarded
 def objective2_factors(x: Ratings, rank: Rank, penalty: Positive) -> Factors:
-    """The optimum of objective 2, up to a rotation: A = V_k sqrt((1 - lambda / sigma_i)_+ / sigma_i), B = A sigma.
+    """The optimum of objective 2, up to a rotation: A = V_k sqrt((1 - λ / σ_i)_+ / σ_i), B = A σ.
 
-    A rotation moves no cosine: here the data and lambda decide them. A column vanishes where sigma_i <= lambda. Raises
-    ValueError for k above the rank of x, where A is undecided, and for sigma_k = sigma_k+1 above lambda.
+    A rotation moves no cosine: here the data and λ decide them. A column vanishes where σ_i <= λ. Raises
+    ValueError for k above the rank of x, where A is undecided, and for σ_k = σ_k+1 above λ.
     """
     values, vectors = _decided(x, rank, float(penalty))
     kept = np.sqrt(np.maximum(values - penalty, 0.0))
@@ -90,7 +90,7 @@ def _spectrum(x: Ratings, rank: int) -> tuple[Float[np.ndarray, " least"], Float
 
 
 def _decided(x: Ratings, rank: int, least: float) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, "items k"]]:
-    """The first k of them, where sigma_k is apart from what follows, or not above `least`."""
+    """The first k of them, where σ_k is apart from what follows, or not above `least`."""
     values, vectors = _spectrum(x, rank)
     full = int(np.linalg.matrix_rank(x))
     require(rank <= full, f"rank must be at most the rank of x, {full}, got {rank}")

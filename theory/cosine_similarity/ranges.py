@@ -27,10 +27,10 @@ class Range(NamedTuple):
 
 @guarded
 def any_gauge_range(first: Pairs, second: Pairs, condition: Condition) -> Range:
-    """Over all G of condition number at most K: cos 2 atan(sqrt(K) t) and cos 2 atan(t / sqrt(K)), t = tan(theta / 2).
+    """Over all G of condition number at most K: cos 2 atan(sqrt(K) t) and cos 2 atan(t / sqrt(K)), t = tan(θ / 2).
 
-    Theta is the present angle; its tangent comes from |u - v| / |u + v| of the unit vectors, which is exact near 0 and
-    pi too. Every value between is reached. Source: Wielandt's inequality, and attained by `extreme_gauge`.
+    Θ is the present angle; its tangent comes from |u - v| / |u + v| of the unit vectors, which is exact near 0 and
+    π too. Every value between is reached. Source: Wielandt's inequality, and attained by `extreme_gauge`.
 
     >>> [round(float(end[0]), 4) for end in any_gauge_range([[1.0, 0.0]], [[0.0, 1.0]], 4.0)]
     [-0.6, 0.6]

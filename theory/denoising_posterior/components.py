@@ -9,7 +9,7 @@ from theory_on_trial.contract import guarded, require
 
 @guarded
 def posterior_covariance(jacobian: Jacobian, sigma: Noise) -> Float[np.ndarray, "dim dim"]:
-    """Cov(x | y) = sigma^2 J, in squared units. Source: Manor & Michaeli 2024, recalled; Tweedie's second formula."""
+    """Cov(x | y) = σ^2 J, in squared units. Source: Manor & Michaeli 2024, recalled; Tweedie's second formula."""
     return sigma**2 * jacobian
 
 
@@ -19,7 +19,7 @@ def masked_components(
 ) -> tuple[Float[np.ndarray, " kept"], Float[np.ndarray, "kept kept"]]:
     """Posterior variances, falling, and directions, as columns, of the coordinates of a mask, given all of y.
 
-    Eigenvectors of the principal submatrix of sigma^2 J, of its symmetric part where rounding made it none. Raises
+    Eigenvectors of the principal submatrix of σ^2 J, of its symmetric part where rounding made it none. Raises
     ValueError for a mask that selects nothing.
     Source: the mask in the power iteration of the released code; that they are those of the region: derived here.
     """
@@ -31,7 +31,7 @@ def masked_components(
 
 @guarded
 def contraction(eigenvalues: Spectrum, rank: Rank) -> float:
-    """lambda_(r+1) / lambda_r, by which one round of subspace iteration shrinks the tangent of the largest angle.
+    """λ_(r+1) / λ_r, by which one round of subspace iteration shrinks the tangent of the largest angle.
 
     The angle is that to the span of the r leading eigenvectors of a symmetric matrix; no start does worse, and nearly
     all come to this factor. Raises ValueError unless more than r eigenvalues are given. Source: standard.

@@ -1,4 +1,4 @@
-"""What third differences cost the fourth moment sigma^6 mu_1''' + 3 mu_2^2: a term of the step c, and rounding."""
+"""What third differences cost the fourth moment σ^6 μ_1''' + 3 μ_2^2: a term of the step c, and rounding."""
 
 from typing import Annotated, Literal
 
@@ -13,11 +13,11 @@ EPSILON = 2.0**-52
 
 @guarded
 def step_error(sigma: Noise, derivative: Derivative, step: Step, stencil: Stencil) -> float:
-    """sigma^6 mu_1^(5) c^2 / 8 at -3/2, -1/2, 1/2, 3/2 steps c, sigma^6 mu_1^(4) c / 2 at -1, 0, 1, 2, to first order.
+    """σ^6 μ_1^(5) c^2 / 8 at -3/2, -1/2, 1/2, 3/2 steps c, σ^6 μ_1^(4) c / 2 at -1, 0, 1, 2, to first order.
 
     Args:
         sigma: of the noise.
-        derivative: the fifth of mu_1 along the line for "central", the fourth for "one-sided".
+        derivative: the fifth of μ_1 along the line for "central", the fourth for "one-sided".
         step: c.
         stencil: that of `_calc_fourth_moments` in the released code, or that of its notebook.
 
@@ -29,7 +29,7 @@ def step_error(sigma: Noise, derivative: Derivative, step: Step, stencil: Stenci
 
 @guarded
 def rounding_error(sigma: Noise, mean: Derivative, step: Step) -> float:
-    """8 eps |mu_1| sigma^6 / c^3 with eps = 2^-52, to an order of magnitude, in unit^4.
+    """8 ε |μ_1| σ^6 / c^3 with ε = 2^-52, to an order of magnitude, in unit^4.
 
     The weights 1, 3, 3, 1 of the third difference, each on a mean that is off in its last digit. Source: derived here.
     """
@@ -38,16 +38,16 @@ def rounding_error(sigma: Noise, mean: Derivative, step: Step) -> float:
 
 @guarded
 def iteration_error(sigma: Noise, cumulant: Derivative, step: Step, stencil: Literal["forward", "central"]) -> float:
-    """How far off power iteration on differences of mu_1 puts a posterior variance, to first order, in unit^2.
+    """How far off power iteration on differences of μ_1 puts a posterior variance, to first order, in unit^2.
 
     Args:
         sigma: of the noise.
-        cumulant: of x along the principal direction given y: kappa_3 for "forward", kappa_4 for "central".
+        cumulant: of x along the principal direction given y: κ_3 for "forward", κ_4 for "central".
         step: c.
         stencil: at 0 and c, or at -c and c.
 
-    c kappa_3 / (2 sigma^2), or c^2 kappa_4 / (6 sigma^4). The first order of a fixed point of v -> F(v) / |F(v)|, F(v)
-    being J v + c D^2 mu_1[v, v] / 2, changes its length by that along v alone. Source: derived here.
+    c κ_3 / (2 σ^2), or c^2 κ_4 / (6 σ^4). The first order of a fixed point of v -> F(v) / |F(v)|, F(v)
+    being J v + c D^2 μ_1[v, v] / 2, changes its length by that along v alone. Source: derived here.
     """
     share = step / sigma**2
     return float(cumulant * share / 2 if stencil == "forward" else cumulant * share**2 / 6)

@@ -8,13 +8,13 @@ from jaxtyping import Bool, Float
 from theory_on_trial.contract import NON_NEGATIVE, POSITIVE, USABLE_SCALE, Count, Interval
 
 Noise = Annotated[float, Interval(1e-50, 1e50, why="its powers must be numbers too")]
-"""sigma, the standard deviation of the noise, in the unit of x and y."""
+"""σ, the standard deviation of the noise, in the unit of x and y."""
 Derivatives = Annotated[Float[np.ndarray, "*batch orders"], USABLE_SCALE]
-"""mu_1', mu_1'', ... at y, along the last axis; the n-th in unit^(1 - n)."""
+"""μ_1', μ_1'', ... at y, along the last axis; the n-th in unit^(1 - n)."""
 Cumulants = Annotated[Float[np.ndarray, "*batch orders"], USABLE_SCALE]
-"""kappa_2, kappa_3, ... along the last axis; the n-th in unit^n."""
+"""κ_2, κ_3, ... along the last axis; the n-th in unit^n."""
 Jacobian = Annotated[Float[np.ndarray, "dim dim"], USABLE_SCALE]
-"""d mu_1 / d y at y, dimensionless."""
+"""d μ_1 / d y at y, dimensionless."""
 Selected = Bool[np.ndarray, " dim"]
 """Which coordinates make up the region."""
 Spectrum = Annotated[Float[np.ndarray, " dim"], POSITIVE]

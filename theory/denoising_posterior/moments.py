@@ -1,4 +1,4 @@
-"""Moments of x given y along a line, from the derivatives of the posterior mean along it; y = x + sigma n, n normal."""
+"""Moments of x given y along a line, from the derivatives of the posterior mean along it; y = x + σ n, n normal."""
 
 from math import comb
 from typing import Annotated, Any
@@ -16,7 +16,7 @@ def tweedie_mean(
     score: Annotated[Float[np.ndarray, " dim"], USABLE_SCALE],
     sigma: Noise,
 ) -> Float[np.ndarray, " dim"]:
-    """mu_1 = y + sigma^2 s, with s the gradient of log p(y), in 1 / unit. Source: Tweedie's formula.
+    """μ_1 = y + σ^2 s, with s the gradient of log p(y), in 1 / unit. Source: Tweedie's formula.
 
     >>> tweedie_mean([3.0], [-1.5], 1.0).tolist()
     [1.5]
@@ -26,14 +26,14 @@ def tweedie_mean(
 
 @guarded
 def central_moments(derivatives: Derivatives, sigma: Noise) -> Float[np.ndarray, "*batch orders"]:
-    """mu_2, mu_3, ... about the posterior mean: mu_(k+1) = sigma^2 mu_k' + k mu_(k-1) mu_2, with mu_1 = 0 among them.
+    """μ_2, μ_3, ... about the posterior mean: μ_(k+1) = σ^2 μ_k' + k μ_(k-1) μ_2, with μ_1 = 0 among them.
 
     Args:
-        derivatives: of mu_1(y), or of v'mu_1(y + t v) in t for a unit vector v, whose moments these are then.
+        derivatives: of μ_1(y), or of v'mu_1(y + t v) in t for a unit vector v, whose moments these are then.
         sigma: of the noise.
 
     In unit^k. Source: Manor & Michaeli 2024, the univariate and the directional recursion, as recalled; that the
-    first central moment in it is 0, and not the posterior mean, decides mu_3.
+    first central moment in it is 0, and not the posterior mean, decides μ_3.
 
     >>> central_moments([0.5, 0.0, 0.0], 1.0).tolist()
     [0.5, 0.0, 0.75]
@@ -57,16 +57,16 @@ def _product(
 
 @guarded
 def cumulants(derivatives: Derivatives, sigma: Noise) -> Float[np.ndarray, "*batch orders"]:
-    """kappa_(k+1) = sigma^(2k) mu_1^(k), from kappa_2 on, in unit^(k+1).
+    """κ_(k+1) = σ^(2k) μ_1^(k), from κ_2 on, in unit^(k+1).
 
-    The cumulant generating function of x given y at s is a shift of y by sigma^2 s. Source: derived here.
+    The cumulant generating function of x given y at s is a shift of y by σ^2 s. Source: derived here.
     """
     return derivatives * sigma ** (2.0 * np.arange(1, derivatives.shape[-1] + 1))
 
 
 @guarded
 def moments_of_cumulants(cumulants: Cumulants) -> Float[np.ndarray, "*batch orders"]:
-    """Central moments, mu_n = sum_j C(n - 1, j - 1) kappa_j mu_(n - j), from kappa_2, kappa_3, .... Source: known."""
+    """Central moments, μ_n = sum_j C(n - 1, j - 1) κ_j μ_(n - j), from κ_2, κ_3, .... Source: known."""
     moments: list[Any] = [1.0, 0.0]
     for n in range(2, cumulants.shape[-1] + 2):
         terms = (comb(n - 1, j - 1) * cumulants[..., j - 2] * moments[n - j] for j in range(2, n + 1))

@@ -13,10 +13,10 @@ Trace = Annotated[float, Interval(-1e50, 1e50)]
 
 @guarded
 def residual_variance(sigma: Noise, trace: Trace, dim: Count) -> float:
-    """E|y - mu_1|^2 / d = sigma^2 (1 - E tr J / d) of the posterior mean: sigma^2 less the least squared error per d.
+    """E|y - μ_1|^2 / d = σ^2 (1 - E tr J / d) of the posterior mean: σ^2 less the least squared error per d.
 
     Source: derived here, from Tweedie's formula and an integration by parts. Raises ValueError for a trace outside
-    [0, d]: sigma^2 tr J is a covariance's trace, whose mean y itself as a denoiser bounds by sigma^2 d.
+    [0, d]: σ^2 tr J is a covariance's trace, whose mean y itself as a denoiser bounds by σ^2 d.
     """
     require(0 <= trace <= dim, f"trace must lie between 0 and the dimension {dim}, got {trace}")
     return float(sigma**2 * (1 - trace / dim))
@@ -24,7 +24,7 @@ def residual_variance(sigma: Noise, trace: Trace, dim: Count) -> float:
 
 @guarded
 def noise_variance(square: MeanSquare, trace: Trace, dim: Count) -> float:
-    """sigma^2 from the mean of |y - mu_1|^2 and that of tr J: their ratio of sums, |y - mu_1|^2 / (d - tr J).
+    """σ^2 from the mean of |y - μ_1|^2 and that of tr J: their ratio of sums, |y - μ_1|^2 / (d - tr J).
 
     A mean of ratios would be another number. Raises ValueError unless tr J < d. Source: `residual_variance`, solved.
     """
@@ -34,7 +34,7 @@ def noise_variance(square: MeanSquare, trace: Trace, dim: Count) -> float:
 
 @guarded
 def residual_of_denoiser(sigma: Noise, error: MeanSquare, trace: Trace, dim: Count) -> float:
-    """E|y - f|^2 = sigma^2 d + E|f - x|^2 - 2 sigma^2 E tr J_f of any differentiable denoiser f.
+    """E|y - f|^2 = σ^2 d + E|f - x|^2 - 2 σ^2 E tr J_f of any differentiable denoiser f.
 
     Args:
         sigma: of the noise.
@@ -42,7 +42,7 @@ def residual_of_denoiser(sigma: Noise, error: MeanSquare, trace: Trace, dim: Cou
         trace: E tr J_f; 0 where f_i does not look at y_i.
         dim: d.
 
-    Source: Stein's lemma. Raises ValueError for sigma |tr| > sqrt(d E|f - x|^2), which no denoiser has.
+    Source: Stein's lemma. Raises ValueError for σ |tr| > sqrt(d E|f - x|^2), which no denoiser has.
     """
     most = np.sqrt(np.float64(dim) * error) / sigma
     require(abs(trace) <= (1 + 1e-9) * most, f"|trace| must be at most sqrt(dim error) / sigma, {most:.6g}")
@@ -51,9 +51,9 @@ def residual_of_denoiser(sigma: Noise, error: MeanSquare, trace: Trace, dim: Cou
 
 @guarded
 def claimed_variance(sigma: Noise, trace: Trace) -> float:
-    """sigma^2 E tr J_f, the squared error E|f - x|^2 of every f that least squares has fitted in a linear class with y.
+    """σ^2 E tr J_f, the squared error E|f - x|^2 of every f that least squares has fitted in a linear class with y.
 
-    f - x is orthogonal to f and to y, whose product with f has the mean E f'x + sigma^2 E tr J_f (Stein). Source:
+    f - x is orthogonal to f and to y, whose product with f has the mean E f'x + σ^2 E tr J_f (Stein). Source:
     derived here.
     """
     return float(sigma**2 * trace)

@@ -15,10 +15,10 @@ Fourth = Annotated[Float[np.ndarray, "dim dim dim dim"], USABLE_SCALE]
 
 @guarded
 def third_moment_tensor(covariance_derivative: Third, sigma: Noise) -> Third:
-    """[mu_3]_ijk = sigma^2 d[mu_2]_ij / dy_k, in unit^3.
+    """[μ_3]_ijk = σ^2 d[μ_2]_ij / dy_k, in unit^3.
 
     Args:
-        covariance_derivative: d[mu_2]_ij / dy_k at [i, j, k].
+        covariance_derivative: d[μ_2]_ij / dy_k at [i, j, k].
         sigma: of the noise.
 
     Source: Manor & Michaeli 2024, multivariate form, as recalled.
@@ -28,11 +28,11 @@ def third_moment_tensor(covariance_derivative: Third, sigma: Noise) -> Third:
 
 @guarded
 def fourth_moment_tensor(third_derivative: Fourth, covariance: Matrix, sigma: Noise) -> Fourth:
-    """[mu_4]_ijkl = sigma^2 d[mu_3]_ijk / dy_l + mu_2jk mu_2il + mu_2ik mu_2jl + mu_2ij mu_2kl, in unit^4.
+    """[μ_4]_ijkl = σ^2 d[μ_3]_ijk / dy_l + μ_2jk μ_2il + μ_2ik μ_2jl + μ_2ij μ_2kl, in unit^4.
 
     Args:
-        third_derivative: d[mu_3]_ijk / dy_l at [i, j, k, l].
-        covariance: mu_2.
+        third_derivative: d[μ_3]_ijk / dy_l at [i, j, k, l].
+        covariance: μ_2.
         sigma: of the noise.
 
     Source: Manor & Michaeli 2024, multivariate form, as recalled.

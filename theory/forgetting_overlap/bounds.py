@@ -9,7 +9,7 @@ from theory_on_trial.contract import guarded
 
 @guarded
 def angle_bound(features_s: FirstFeatures, features_t: SecondFeatures) -> float:
-    """Sigma_{S,1}^2 cos^2 theta_1: the top singular value of phi_S, the smallest angle between the row spaces.
+    """Σ_{S,1}^2 cos^2 θ_1: the top singular value of φ_S, the smallest angle between the row spaces.
 
     Equality where the first task's top direction is the aligned one. With more inputs than features in both tasks
     together the angle is 0, and says nothing. Source: quoted of Doan et al. 2021, the constant derived here.
@@ -19,7 +19,7 @@ def angle_bound(features_s: FirstFeatures, features_t: SecondFeatures) -> float:
 
 @guarded
 def memory_bound(features_s: FirstFeatures, memory: Memory) -> float:
-    """sigma_{k+1}^2, the largest of what the k leading right singular vectors of phi_S leave; 0 from its rank on.
+    """σ_{k+1}^2, the largest of what the k leading right singular vectors of φ_S leave; 0 from its rank on.
 
     Source: quoted of Doan et al. 2021.
     """
@@ -28,7 +28,7 @@ def memory_bound(features_s: FirstFeatures, memory: Memory) -> float:
 
 @guarded
 def kept_bound(features_s: FirstFeatures, kept: Directions) -> float:
-    """|phi_S (I - K^T K)|_2^2, the same of a memory that keeps any orthonormal rows K.
+    """|φ_S (I - K^T K)|_2^2, the same of a memory that keeps any orthonormal rows K.
 
     Source: definition of the spectral norm.
     """

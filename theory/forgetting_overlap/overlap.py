@@ -1,6 +1,6 @@
 """What training a second task does to the first one's outputs, by the overlap O = V_S^T V_T of their features.
 
-phi = U Sigma V^T for each task. All is exact for models that are linear in their weights.
+φ = U Σ V^T for each task. All is exact for models that are linear in their weights.
 """
 
 from typing import NamedTuple
@@ -25,7 +25,7 @@ from theory_on_trial.contract import guarded
 
 
 class Parts(NamedTuple):
-    """U, Sigma and V^T of a matrix of features, without what is zero up to rounding."""
+    """U, Σ and V^T of a matrix of features, without what is zero up to rounding."""
 
     left: Float[np.ndarray, "rows rank"]
     values: Float[np.ndarray, " rank"]
@@ -45,14 +45,14 @@ def parts_of(features: SecondFeatures, largest: float | None = None) -> Parts:
 
 
 def ridge_filter(values: Float[np.ndarray, " rank"], ridge: float) -> Float[np.ndarray, " rank"]:
-    """Sigma / (Sigma^2 + lambda), the share of a residual that enters the weights."""
+    """Σ / (Σ^2 + λ), the share of a residual that enters the weights."""
     return values / (values**2 + ridge)
 
 
 def without(features: SecondFeatures, memory: Float[np.ndarray, "kept dim"]) -> Parts:
-    """Parts of phi_T P, P the projection off the memory; singular values are judged by those of phi_T.
+    """Parts of φ_T P, P the projection off the memory; singular values are judged by those of φ_T.
 
-    Where the second task lies in the memory's span, phi_T P is rounding, which no own tolerance would tell.
+    Where the second task lies in the memory's span, φ_T P is rounding, which no own tolerance would tell.
     """
     largest = float(np.max(np.linalg.svd(features, compute_uv=False)))
     return parts_of(features - (features @ memory.T) @ memory, largest)
@@ -72,10 +72,10 @@ def cosines(features_s: FirstFeatures, features_t: SecondFeatures) -> Float[np.n
 def by_direction(
     features_s: FirstFeatures, features_t: SecondFeatures, residual: Residuals, ridge: Ridge, memory: Memory
 ) -> Float[np.ndarray, "*batch rank"]:
-    """sigma_i^2 (v_i . dw)^2, what each right singular vector of phi_S contributes to the forgetting.
+    """σ_i^2 (v_i . dw)^2, what each right singular vector of φ_S contributes to the forgetting.
 
     dw is the change of the weights in training the second task off the first `memory` of these vectors, which then
-    contribute nothing. In squared units of the labels. Source: SVD of phi_S.
+    contribute nothing. In squared units of the labels. Source: SVD of φ_S.
     """
     first = parts_of(features_s)
     second = without(features_t, first.right[:memory])
@@ -89,9 +89,9 @@ def by_direction(
 def forgetting(
     features_s: FirstFeatures, features_t: SecondFeatures, residual: Residuals, ridge: Ridge, memory: Memory = 0
 ) -> float | Float[np.ndarray, "*batch"]:
-    """Delta = |U_S Sigma_S O Sigma_T (Sigma_T^2 + lambda)^-1 U_T^T residual|^2 over the first task's inputs.
+    """Δ = |U_S Σ_S O Σ_T (Σ_T^2 + λ)^-1 U_T^T residual|^2 over the first task's inputs.
 
-    For many residuals at the price of one. With a memory phi_T is replaced by phi_T P. In squared units of the labels.
+    For many residuals at the price of one. With a memory φ_T is replaced by φ_T P. In squared units of the labels.
     Source: quoted of Doan et al. 2021; the memory derived here.
 
     >>> round(float(forgetting([[2.0, 0.0]], [[0.6, 0.8]], [1.0], 1.0)), 12)
@@ -105,9 +105,9 @@ def forgetting(
 def stopped_forgetting(
     features_s: FirstFeatures, features_t: SecondFeatures, residual: Residual, rate: Rate, steps: Steps
 ) -> float:
-    """Delta after m steps of gradient descent of rate eta on half the sum of squares.
+    """Δ after m steps of gradient descent of rate η on half the sum of squares.
 
-    In place of Sigma_T (Sigma_T^2 + lambda)^-1 stands (1 - (1 - eta sigma^2)^m) / sigma. Source: geometric series.
+    In place of Σ_T (Σ_T^2 + λ)^-1 stands (1 - (1 - η σ^2)^m) / σ. Source: geometric series.
     """
     first, second = parts_of(features_s), parts_of(features_t)
     share = rate * second.values**2
@@ -122,7 +122,7 @@ def chained_drifts(
 ) -> Float[np.ndarray, "tasks first"]:
     """What each of the tasks trained one after another adds to the outputs on the first one's inputs.
 
-    Drifts add as vectors: Delta is the square of their sum. Each task's own residual is the one given, less what the
+    Drifts add as vectors: Δ is the square of their sum. Each task's own residual is the one given, less what the
     tasks before it have already added at its inputs, by their overlaps with it. Source: quoted of Doan et al. 2021.
     """
     total = np.zeros(features.shape[2])
@@ -144,10 +144,10 @@ def loss_increase(
     weights: Weights,
     first_ridge: Ridge,
 ) -> float:
-    """By how much the first task's sum of squares grows: Delta - 2 lambda_S w_S . dw.
+    """By how much the first task's sum of squares grows: Δ - 2 λ_S w_S . dw.
 
     `weights` are w_S of ridge regression from 0 with `first_ridge` (0: least squares or interpolation, where it is
-    Delta itself), whose gradient is -2 lambda_S w_S. Source: derived here.
+    Δ itself), whose gradient is -2 λ_S w_S. Source: derived here.
     """
     second = parts_of(features_t)
     change = second.update(ridge_filter(second.values, ridge), residual)

@@ -11,7 +11,7 @@ from theory_on_trial.contract import guarded
 
 
 class RandomForgetting(NamedTuple):
-    """Delta under a standard normal residual: a sum of chi^2_1 variables with these weights.
+    """Δ under a standard normal residual: a sum of χ^2_1 variables with these weights.
 
     Attributes:
         mean: sum of the weights, in squared units of the labels.
@@ -28,9 +28,9 @@ class RandomForgetting(NamedTuple):
 def random_forgetting(
     features_s: FirstFeatures, features_t: SecondFeatures, ridge: Ridge, memory: Memory = 0
 ) -> RandomForgetting:
-    """The law of Delta where the residual is N(0, I): weights are squared singular values of Sigma_S O F.
+    """The law of Δ where the residual is N(0, I): weights are squared singular values of Σ_S O F.
 
-    F = Sigma_T (Sigma_T^2 + lambda)^-1. Source: moments of a quadratic form in normal variables.
+    F = Σ_T (Σ_T^2 + λ)^-1. Source: moments of a quadratic form in normal variables.
     """
     first = parts_of(features_s)
     second = without(features_t, first.right[:memory])
@@ -41,18 +41,18 @@ def random_forgetting(
 
 @guarded
 def independent_forgetting(angle: Angle) -> float:
-    """E Delta / r = cos^2 theta of two orthonormal r-dimensional feature sets, residual N(0, I), no ridge.
+    """E Δ / r = cos^2 θ of two orthonormal r-dimensional feature sets, residual N(0, I), no ridge.
 
-    Source: `random_forgetting`, all of whose weights are cos^2 theta.
+    Source: `random_forgetting`, all of whose weights are cos^2 θ.
     """
     return float(np.cos(angle) ** 2)
 
 
 @guarded
 def teacher_forgetting(angle: Angle) -> float:
-    """E Delta / r = cos^2 theta sin^2 theta where one teacher w* ~ N(0, I) labels both tasks.
+    """E Δ / r = cos^2 θ sin^2 θ where one teacher w* ~ N(0, I) labels both tasks.
 
-    The residual is then B (I - A^T A) w*, whose variance is sin^2 theta: tasks that agree have none. Zero at both ends,
+    The residual is then B (I - A^T A) w*, whose variance is sin^2 θ: tasks that agree have none. Zero at both ends,
     largest at 45 degrees. Source: derived here.
     """
     return float(np.cos(angle) ** 2 * np.sin(angle) ** 2)

@@ -7,5 +7,5 @@ CUBIC = 0.044715  # of the tanh form
 
 
 def gate_argument(z: Float[np.ndarray, "*points"], form: str) -> Float[np.ndarray, "*points"]:
-    """g(z) = z / sqrt(2) where the gate is erf, sqrt(2/pi) (z + 0.044715 z^3) where it is tanh."""
+    """g(z) = z / sqrt(2) where the gate is erf, sqrt(2/π) (z + 0.044715 z^3) where it is tanh."""
     return z / np.sqrt(2) if form == "erf" else np.sqrt(2 / np.pi) * (z + CUBIC * z**3)

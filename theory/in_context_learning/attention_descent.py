@@ -44,7 +44,7 @@ def preconditioned_descent_weights(
 def descent_weights(
     X: Inputs, Y: Labels, step: Positive, layers: Count = 1, start: Weights | None = None
 ) -> Float[np.ndarray, " dimension"]:
-    """Weights after `layers` steps w - (eta / N) X^T (X w - Y) of plain gradient descent, eta = `step` > 0.
+    """Weights after `layers` steps w - (η / N) X^T (X w - Y) of plain gradient descent, η = `step` > 0.
 
     `ValueError` as for `preconditioned_descent_weights`, and if the step is not positive and finite or `layers` < 1.
     Source: von Oswald et al. 2023, Proposition 1.
@@ -57,10 +57,10 @@ def descent_weights(
 def residual_polynomial(
     eigenvalues: Float[np.ndarray, "*spectra"], steps: PerLayer, contractions: PerLayer, context_length: Count
 ) -> Float[np.ndarray, "*spectra"]:
-    """Residual factor q_L(mu) of GD++ at each eigenvalue mu of X^T X, whose prediction is w^T (I - q_L(X^T X)) x_q.
+    """Residual factor q_L(μ) of GD++ at each eigenvalue μ of X^T X, whose prediction is w^T (I - q_L(X^T X)) x_q.
 
-    q_(l+1) = q_l (1 - (eta_l / N) mu a_l^2), a_(l+1) = a_l (1 - gamma_l mu a_l^2), q_0 = a_0 = 1, for noiseless labels
-    and a query that is contracted with the examples. eta = `steps`, gamma = `contractions` (zero: plain gradient
+    q_(l+1) = q_l (1 - (η_l / N) μ a_l^2), a_(l+1) = a_l (1 - γ_l μ a_l^2), q_0 = a_0 = 1, for noiseless labels
+    and a query that is contracted with the examples. η = `steps`, γ = `contractions` (zero: plain gradient
     descent; the last one has no effect), one each per layer. `ValueError` if they differ in length or an argument is
     not finite, or N < 1. Source: the algorithm is von Oswald et al. 2023's, the recursion is derived here.
     """
@@ -80,7 +80,7 @@ def gdpp_loss(
     context_length: Count,
     input_variance: Positive = 1 / 3,
 ) -> float:
-    """Expected squared error Var(x) E sum_i q_L(mu_i)^2 of GD++, the mean being over the rows of `eigenvalues`.
+    """Expected squared error Var(x) E sum_i q_L(μ_i)^2 of GD++, the mean being over the rows of `eigenvalues`.
 
     Each row is the spectrum of one task's X^T X (all d eigenvalues, zeros too); w ~ N(0, I) and the coordinates of the
     query have mean zero and variance `input_variance`, 1/3 for U(-1, 1). `ValueError` as for `residual_polynomial`, and

@@ -20,7 +20,7 @@ def gelu_bypass_error(
 ) -> Float[np.ndarray, "*points"]:
     """How much of x is lost by Lemma 5, N + x - GeLU(N + x), exactly; N = `shift` >= 0.
 
-    (N + x)(1 - Phi(N + x)), and in the tanh form u / (1 + exp(2 sqrt(2/pi) (u + 0.044715 u^3))) with u = N + x. At -x
+    (N + x)(1 - Φ(N + x)), and in the tanh form u / (1 + exp(2 sqrt(2/π) (u + 0.044715 u^3))) with u = N + x. At -x
     it is also what GeLU(-N + x) leaks, up to sign.
     """
     from scipy.special import expit, ndtr
@@ -69,10 +69,10 @@ def best_pad(
     length: Length, magnitude: Positive, row_sum: float, squared_norm: NonNegative, eps: Positive,
     pads: Pads = "balanced",
 ) -> float:  # fmt: skip
-    """Pad N that balances the leading error times the largest entry B = `magnitude` with the rounding eps N / L.
+    """Pad N that balances the leading error times the largest entry B = `magnitude` with the rounding ε N / L.
 
     L = `length` counts all rows: the pads are rounded in their last place, and LayerNorm subtracts the mean of that.
-    N^3 = B (S^2/4 + |x|^2/2) L / eps balanced; N^2 = B |S| L / (2 eps) with the paper's pads. `ValueError` also if
+    N^3 = B (S^2/4 + |x|^2/2) L / ε balanced; N^2 = B |S| L / (2 ε) with the paper's pads. `ValueError` also if
     there is no error to balance (x or, with the paper's pads, S is zero).
     """
     # As NumPy's number, so that its overflow is noticed.

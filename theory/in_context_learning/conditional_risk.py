@@ -1,8 +1,8 @@
 """Risks given the inputs: exact for every rule that is linear in the labels, without any sampling.
 
-With the inputs X (k x d) fixed, w ~ N(0, tau^2 I) and noise of standard deviation sigma, a rule w_hat = A Y or a
+With the inputs X (k x d) fixed, w ~ N(0, τ^2 I) and noise of standard deviation σ, a rule w_hat = A Y or a
 prediction a^T Y has a quadratic risk. Pythagoras: for every rule, risk = Bayes risk + squared difference to the Bayes
-predictor, because the latter is a conditional mean. tau = `weight_std`, sigma = `noise_std`. Derived here;
+predictor, because the latter is a conditional mean. τ = `weight_std`, σ = `noise_std`. Derived here;
 the metrics are those of Akyurek et al. 2023 (arXiv 2211.15661), equations 15-17. `ValueError` if an array is not finite
 or has the wrong length, or a standard deviation or regulariser is negative or not finite.
 """
@@ -18,7 +18,7 @@ from theory_on_trial.contract import Count, NonNegative, guarded
 def linear_rule_risk(
     rule_matrix: RuleMatrix, X: Inputs, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
 ) -> float:
-    """E |A Y - w|^2 = tau^2 |A X - I|_F^2 + sigma^2 |A|_F^2 given X, A = `rule_matrix` with one column per example."""
+    """E |A Y - w|^2 = τ^2 |A X - I|_F^2 + σ^2 |A|_F^2 given X, A = `rule_matrix` with one column per example."""
     return _spread(rule_matrix, rule_matrix @ X - np.eye(X.shape[1]), weight_std, noise_std)
 
 
@@ -34,7 +34,7 @@ def linear_rule_spd(
 def prediction_risk(
     label_weights: Labels, X: Inputs, query: Weights, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
 ) -> float:
-    """E (a^T Y - w^T x)^2 = tau^2 |X^T a - x|^2 + sigma^2 |a|^2 given X and x = `query`, a = `label_weights`."""
+    """E (a^T Y - w^T x)^2 = τ^2 |X^T a - x|^2 + σ^2 |a|^2 given X and x = `query`, a = `label_weights`."""
     return _spread(label_weights, label_weights @ X - query, weight_std, noise_std)
 
 
@@ -50,9 +50,9 @@ def prediction_spd(
 def bayes_prediction_risk(
     X: Inputs, query: Weights, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
 ) -> float:
-    """Posterior variance x^T (X^T X / sigma^2 + I / tau^2)^-1 x of w^T x: the least risk at x = `query` given X.
+    """Posterior variance x^T (X^T X / σ^2 + I / τ^2)^-1 x of w^T x: the least risk at x = `query` given X.
 
-    Without noise it is what x has outside the row space of X (singular values below max(k, d) eps of the largest
+    Without noise it is what x has outside the row space of X (singular values below max(k, d) ε of the largest
     counting as zero).
     """
     _, singular_values, right = np.linalg.svd(X)
@@ -61,7 +61,7 @@ def bayes_prediction_risk(
 
 @guarded
 def bayes_risk_given_inputs(X: Inputs, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0) -> float:
-    """Least risk of any predictor given X, tr (X^T X / sigma^2 + I / tau^2)^-1, the posterior variance of w."""
+    """Least risk of any predictor given X, tr (X^T X / σ^2 + I / τ^2)^-1, the posterior variance of w."""
     singular_values = np.linalg.svd(X, compute_uv=False)
     return float(np.sum(_posterior_variances(singular_values, X.shape, weight_std, noise_std)))
 
@@ -74,9 +74,9 @@ def ridge_risk(
     weight_std: NonNegative = 1.0,
     noise_std: NonNegative = 0.0,
 ) -> float:
-    """Risk of ridge regression given the spectrum of X^T X: sum_i (tau^2 lambda^2 + sigma^2 s_i) / (s_i + lambda)^2.
+    """Risk of ridge regression given the spectrum of X^T X: sum_i (τ^2 λ^2 + σ^2 s_i) / (s_i + λ)^2.
 
-    `eigenvalues` are s_i >= 0, at most `dimension` of them; those not given are zero and add tau^2 each, at lambda = 0
+    `eigenvalues` are s_i >= 0, at most `dimension` of them; those not given are zero and add τ^2 each, at λ = 0
     too (minimum norm).
     """
     seen = eigenvalues[eigenvalues > 0]
@@ -88,9 +88,9 @@ def ridge_risk(
 def ridge_risk_slope(
     regulariser: NonNegative, eigenvalues: Spectrum, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
 ) -> float:
-    """Derivative of `ridge_risk` by lambda, 2 sum_i s_i (lambda tau^2 - sigma^2) / (s_i + lambda)^3.
+    """Derivative of `ridge_risk` by λ, 2 sum_i s_i (λ τ^2 - σ^2) / (s_i + λ)^3.
 
-    It changes sign at lambda = sigma^2 / tau^2 only, for every single X.
+    It changes sign at λ = σ^2 / τ^2 only, for every single X.
     """
     seen = eigenvalues[eigenvalues > 0]
     return float(2 * (regulariser * weight_std**2 - noise_std**2) * np.sum(seen / (seen + regulariser) ** 3))
@@ -100,10 +100,10 @@ def ridge_risk_slope(
 def spd_to_bayes(
     regulariser: NonNegative, eigenvalues: Spectrum, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
 ) -> float:
-    """E |w_ridge - w_Bayes|^2 given the spectrum: sum_i s_i (lambda tau^2 - sigma^2)^2 / ((s_i + lambda)^2 v_i).
+    """E |w_ridge - w_Bayes|^2 given the spectrum: sum_i s_i (λ τ^2 - σ^2)^2 / ((s_i + λ)^2 v_i).
 
-    v_i = tau^2 s_i + sigma^2 is the variance of the labels along s_i. In terms of lambda* = sigma^2 / tau^2 it is
-    tau^2 (lambda - lambda*)^2 sum_i s_i / ((s_i + lambda)^2 (s_i + lambda*)).
+    v_i = τ^2 s_i + σ^2 is the variance of the labels along s_i. In terms of λ* = σ^2 / τ^2 it is
+    τ^2 (λ - λ*)^2 sum_i s_i / ((s_i + λ)^2 (s_i + λ*)).
     """
     if weight_std == 0 and noise_std == 0:
         return 0.0
@@ -125,7 +125,7 @@ def _spread(
 def _posterior_variances(
     singular_values: Float[np.ndarray, " singular_values"], shape: tuple[int, ...], weight_std: float, noise_std: float
 ) -> Float[np.ndarray, " dimension"]:
-    """Variance of w along each right singular vector of X, tau^2 along those that X has not."""
+    """Variance of w along each right singular vector of X, τ^2 along those that X has not."""
     variances = np.full(shape[1], float(weight_std**2))
     if weight_std == 0:
         return variances

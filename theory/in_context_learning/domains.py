@@ -18,9 +18,9 @@ RuleMatrix = Annotated[Float[np.ndarray, "dimension examples"], MAY_BE_EMPTY]
 Spectrum = Annotated[Float[np.ndarray, " eigenvalues"], NON_NEGATIVE, MAY_BE_EMPTY]
 """Eigenvalues s_i of X^T X; those not given are zero."""
 Covariance = Annotated[Float[np.ndarray, "dimension dimension"], COVARIANCE]
-"""Lambda, or Sigma_w."""
+"""Λ, or Σ_w."""
 Definite = Annotated[Float[np.ndarray, "dimension dimension"], DEFINITE]
-"""Lambda, where it is inverted."""
+"""Λ, where it is inverted."""
 Square = Float[np.ndarray, "dimension dimension"]
 """A, a map of inputs."""
 Prefixes = Annotated[int, Interval(2, 10**4, why="each prefix costs")]

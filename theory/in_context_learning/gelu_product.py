@@ -1,8 +1,8 @@
 """Multiplication by GeLUs: the exact laws of its error, and the scale at which it is least.
 
-Akyurek et al. 2023 (arXiv 2211.15661), Lemma 4, multiplies by sqrt(pi/2) / s^2 [GeLU(s (x + y)) - GeLU(s x) -
+Akyurek et al. 2023 (arXiv 2211.15661), Lemma 4, multiplies by sqrt(π/2) / s^2 [GeLU(s (x + y)) - GeLU(s x) -
 GeLU(s y)]. The remainder is stated there as third order; it is fourth order, because GeLU(x) - x / 2 is even. The laws
-are derived here. `form` is "erf" for GeLU(x) = x Phi(x), or "tanh" for x / 2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))).
+are derived here. `form` is "erf" for GeLU(x) = x Φ(x), or "tanh" for x / 2 (1 + tanh(sqrt(2/π) (x + 0.044715 x^3))).
 `ValueError` if x or y is not finite, a scale or magnitude is not positive and finite, or `form` is another word.
 """
 
@@ -22,9 +22,9 @@ SIXTH_ORDER = {"erf": 1 / 80, "tanh": (8 / (15 * np.pi) - 2 * CUBIC) / (2 * np.p
 def gelu_product_error(
     x: Float[np.ndarray, "*points"], y: Float[np.ndarray, "*points"], scale: Positive, form: Form = "erf"
 ) -> Float[np.ndarray, "*points"]:
-    """Leading error kappa s^2 [(x + y)^4 - x^4 - y^4] of Lemma 4's product at input scale s = `scale`.
+    """Leading error κ s^2 [(x + y)^4 - x^4 - y^4] of Lemma 4's product at input scale s = `scale`.
 
-    The product is sqrt(pi/2) / s^2 [GeLU(s (x + y)) - GeLU(s x) - GeLU(s y)]; what is left out is O(s^4).
+    The product is sqrt(π/2) / s^2 [GeLU(s (x + y)) - GeLU(s x) - GeLU(s y)]; what is left out is O(s^4).
     """
     return FOURTH_ORDER[form] * scale**2 * _fourth_power_excess(x, y)
 
@@ -33,7 +33,7 @@ def gelu_product_error(
 def gelu_product_next_term(
     x: Float[np.ndarray, "*points"], y: Float[np.ndarray, "*points"], scale: Positive, form: Form = "erf"
 ) -> Float[np.ndarray, "*points"]:
-    """Next term kappa_6 s^4 [(x + y)^6 - x^6 - y^6] of the product's error, kappa_6 = 1/80 in the erf form.
+    """Next term κ_6 s^4 [(x + y)^6 - x^6 - y^6] of the product's error, κ_6 = 1/80 in the erf form.
 
     In the erf form the error series alternates, so where s (|x| + |y|) <= 1 this bounds what the leading term leaves
     out.
@@ -45,7 +45,7 @@ def gelu_product_next_term(
 def richardson_product_error(
     x: Float[np.ndarray, "*points"], y: Float[np.ndarray, "*points"], scale: Positive, form: Form = "erf"
 ) -> Float[np.ndarray, "*points"]:
-    """Leading error -4 kappa_6 s^4 [(x + y)^6 - x^6 - y^6] of (4 m_s - m_2s) / 3, m_s being the product at scale s."""
+    """Leading error -4 κ_6 s^4 [(x + y)^6 - x^6 - y^6] of (4 m_s - m_2s) / 3, m_s being the product at scale s."""
     return -4 * gelu_product_next_term(x, y, scale, form)
 
 
@@ -66,10 +66,10 @@ def product_of_gelus(
 
 @guarded
 def square_by_tanh(x: Float[np.ndarray, "*points"], shift: Positive) -> Float[np.ndarray, "*points"]:
-    """x^2 by six tanh units, [f(2x) - 2 f(x) + f(0)] / f''(0) with f(u) = tanh(u + delta) - tanh(u - delta).
+    """x^2 by six tanh units, [f(2x) - 2 f(x) + f(0)] / f''(0) with f(u) = tanh(u + δ) - tanh(u - δ).
 
-    The finite difference over delta = `shift` > 0 turns the third-order term of tanh into a square, and
-    f''(0) = -4 tanh(delta) / cosh(delta)^2. The tanh curve of Figure 7, exactly.
+    The finite difference over δ = `shift` > 0 turns the third-order term of tanh into a square, and
+    f''(0) = -4 tanh(δ) / cosh(δ)^2. The tanh curve of Figure 7, exactly.
     """
     curvature_scale = np.cosh(shift) ** 2
 
@@ -91,9 +91,9 @@ def square_by_relu(x: Float[np.ndarray, "*points"], knot: Positive) -> Float[np.
 
 @guarded
 def rounding_of_product(scale: Positive, magnitude: Positive, eps: Positive) -> float:
-    """Bound 4 sqrt(pi/2) eps B / s on the rounding error of Lemma 4's product for |x|, |y| <= B = `magnitude`.
+    """Bound 4 sqrt(π/2) ε B / s on the rounding error of Lemma 4's product for |x|, |y| <= B = `magnitude`.
 
-    eps is the spacing of the floating-point numbers at one. To first order in eps: the argument s (x + y) is rounded
+    ε is the spacing of the floating-point numbers at one. To first order in ε: the argument s (x + y) is rounded
     once, each GeLU (half its argument in size) twice, its coefficient once, and the first sum once.
     """
     return float(4 * np.sqrt(np.pi / 2) * eps * magnitude / scale)
@@ -104,9 +104,9 @@ def best_product_scale(magnitude: Positive, eps: Positive, richardson: bool = Fa
     """Scale s that balances `rounding_of_product` and the leading error (erf form) at its worst, x = y = B.
 
     At this corner (x + y)^4 - x^4 - y^4 is (16 - 2) B^4 and (x + y)^6 - x^6 - y^6 is (64 - 2) B^6, so that s minimises
-    14 |kappa| B^4 s^2 + r / s, r the rounding at s = 1: s^3 = r / (28 |kappa| B^4). With `richardson` the leading error
-    is that of (4 m_s - m_2s) / 3, whose roundings add up to (4/3 + 1/6) r / s: s minimises 62 * 4 kappa_6 B^6 s^4 +
-    (3/2) r / s, kappa_6 = 1/80. About eps^(1/3), resp. eps^(1/5), over B = `magnitude`.
+    14 |κ| B^4 s^2 + r / s, r the rounding at s = 1: s^3 = r / (28 |κ| B^4). With `richardson` the leading error
+    is that of (4 m_s - m_2s) / 3, whose roundings add up to (4/3 + 1/6) r / s: s minimises 62 * 4 κ_6 B^6 s^4 +
+    (3/2) r / s, κ_6 = 1/80. About ε^(1/3), resp. ε^(1/5), over B = `magnitude`.
     """
     rounding = rounding_of_product(1.0, magnitude, eps)
     corner = np.array([float(magnitude)])

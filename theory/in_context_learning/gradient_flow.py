@@ -1,10 +1,10 @@
 """Gradient flow of one linear self-attention layer: its limit, its rate, and how the limit generalises.
 
 Zhang, Frei & Bartlett 2024 (arXiv 2306.09927): f(E) = E + W^PV E (E^T W^KQ E) / N on columns (x_i, y_i), x ~ N(0,
-Lambda), w ~ N(0, I), no noise, trained on prompts of N pairs and tested on prompts of M pairs of any law. From a
+Λ), w ~ N(0, I), no noise, trained on prompts of N pairs and tested on prompts of M pairs of any law. From a
 balanced start only the last entry u of W^PV and the upper left block U of W^KQ are not zero.
 
-`input_covariance` is Lambda. `ValueError` unless it is symmetric positive definite and lengths are integers >= 1.
+`input_covariance` is Λ. `ValueError` unless it is symmetric positive definite and lengths are integers >= 1.
 """
 
 import numpy as np
@@ -16,16 +16,16 @@ from theory_on_trial.contract import Count, NonNegative, guarded
 
 @guarded
 def zhang_gamma(input_covariance: Definite, context_length: Count) -> Covariance:
-    """Gamma = (1 + 1/N) Lambda + tr(Lambda) / N I. Its inverse is the optimal A of `linear_attention`. Theorem 4.1."""
+    """Γ = (1 + 1/N) Λ + tr(Λ) / N I. Its inverse is the optimal A of `linear_attention`. Theorem 4.1."""
     identity = np.eye(input_covariance.shape[0])
     return (1 + 1 / context_length) * input_covariance + np.trace(input_covariance) / context_length * identity
 
 
 @guarded
 def zhang_limit(input_covariance: Definite, context_length: Count) -> tuple[float, Covariance]:
-    """Where the flow ends: u = [tr Gamma^-2]^(1/4) and U = [tr Gamma^-2]^(-1/4) Gamma^-1. Source: Theorem 4.1.
+    """Where the flow ends: u = [tr Γ^-2]^(1/4) and U = [tr Γ^-2]^(-1/4) Γ^-1. Source: Theorem 4.1.
 
-    Their product is Gamma^-1 whatever the start; the norms hold for a balanced one, u^2 = |U|_F^2.
+    Their product is Γ^-1 whatever the start; the norms hold for a balanced one, u^2 = |U|_F^2.
     """
     inverse = np.linalg.inv(zhang_gamma(input_covariance, context_length))
     value = np.sum(inverse**2) ** 0.25
@@ -36,10 +36,10 @@ def zhang_limit(input_covariance: Definite, context_length: Count) -> tuple[floa
 def zhang_rate(input_covariance: Definite, context_length: Count) -> float:
     """Rate of the slowest decay exp(-rate t) of the flow to its limit, for the loss E (y_hat - w^T x_q)^2 / 2.
 
-    The smallest nonzero eigenvalue of the linearised flow. With lambda_i and gamma_i the eigenvalues of Lambda and
-    Gamma and u^2 = sqrt(tr Gamma^-2): u^2 lambda_i lambda_j gamma_j for the entries i != j of U in the eigenbasis,
-    which only a start that is not diagonal there has, and the eigenvalues of (u^2 I + U U^T) diag(lambda_i^2 gamma_i)
-    on its diagonal. At least u^2 min_i lambda_i^2 gamma_i, and twice that at d = 1. Source: derived here.
+    The smallest nonzero eigenvalue of the linearised flow. With λ_i and γ_i the eigenvalues of Λ and
+    Γ and u^2 = sqrt(tr Γ^-2): u^2 λ_i λ_j γ_j for the entries i != j of U in the eigenbasis,
+    which only a start that is not diagonal there has, and the eigenvalues of (u^2 I + U U^T) diag(λ_i^2 γ_i)
+    on its diagonal. At least u^2 min_i λ_i^2 γ_i, and twice that at d = 1. Source: derived here.
     """
     gamma = zhang_gamma(input_covariance, context_length)
     variances, values = np.linalg.eigvalsh(input_covariance), np.linalg.eigvalsh(gamma)
@@ -57,13 +57,13 @@ def zhang_risk(
     slope: Weights, product_covariance: Covariance, input_covariance: Definite, training_length: Count,
     test_length: Count, linear_error: NonNegative = 0.0,
 ) -> float:  # fmt: skip
-    """Squared error E (y_hat - y_q)^2 of the limit on test prompts of any law with x ~ N(0, Lambda). Theorem 4.2.
+    """Squared error E (y_hat - y_q)^2 of the limit on test prompts of any law with x ~ N(0, Λ). Theorem 4.2.
 
-    a = `slope` = Lambda^-1 E[x y], Sigma = `product_covariance` = Cov(x y), and `linear_error` is the error
-    min_w E (w^T x - y)^2 that no linear rule avoids. It is linear_error + tr(Sigma Gamma^-2 Lambda) / M + the squared
-    bias (a^T C a) / N^2 with C = (Lambda + tr(Lambda) I)^2 Gamma^-2 Lambda, Gamma at the training length N and M =
-    `test_length`. `ValueError` also if `slope` or `product_covariance` is not finite or not of the size of Lambda, or
-    Sigma is not symmetric positive semi-definite.
+    a = `slope` = Λ^-1 E[x y], Σ = `product_covariance` = Cov(x y), and `linear_error` is the error
+    min_w E (w^T x - y)^2 that no linear rule avoids. It is linear_error + tr(Σ Γ^-2 Λ) / M + the squared
+    bias (a^T C a) / N^2 with C = (Λ + tr(Λ) I)^2 Γ^-2 Λ, Γ at the training length N and M =
+    `test_length`. `ValueError` also if `slope` or `product_covariance` is not finite or not of the size of Λ, or
+    Σ is not symmetric positive semi-definite.
     """
     gamma = zhang_gamma(input_covariance, training_length)
     scatter = np.trace(np.linalg.solve(gamma, product_covariance) @ np.linalg.solve(gamma, input_covariance))
@@ -76,9 +76,9 @@ def zhang_risk(
 def linear_label_moments(
     weights: Weights, input_covariance: Definite, noise_variance: NonNegative = 0.0
 ) -> tuple[Float[np.ndarray, " weights"], Covariance, float]:
-    """The moments (a, Sigma, linear_error) of `zhang_risk` for labels w^T x + noise: w, Cov(x y) and sigma^2.
+    """The moments (a, Σ, linear_error) of `zhang_risk` for labels w^T x + noise: w, Cov(x y) and σ^2.
 
-    Cov(x y) = (w^T Lambda w + sigma^2) Lambda + Lambda w w^T Lambda. `ValueError` also if w is not finite or has not d
+    Cov(x y) = (w^T Λ w + σ^2) Λ + Λ w w^T Λ. `ValueError` also if w is not finite or has not d
     entries, or the noise variance is negative or not finite.
     """
     image = input_covariance @ weights

@@ -1,14 +1,14 @@
 """One layer of linear self-attention as an in-context learner: its exact loss and its optimum, in general.
 
-Context of N pairs, x ~ N(0, Lambda), w ~ N(0, Sigma_w), y = w^T x + noise of variance sigma^2, and the prediction
+Context of N pairs, x ~ N(0, Λ), w ~ N(0, Σ_w), y = w^T x + noise of variance σ^2, and the prediction
 x_q^T A b, b = (1/N) sum_i y_i x_i, which is all that one layer of linear attention with joined tokens (x_i, y_i) can
 add up; A is d x d. The loss is E (x_q^T A b - w^T x_q)^2, against the noise-free target. Derived here; it contains
 Ahn et al. 2023 (arXiv 2306.00297, Theorem 1), Mahankali et al. 2023 (arXiv 2307.03576) and the limit of Zhang, Frei &
 Bartlett 2024 (arXiv 2306.09927). To evaluate a trained A at another context length, covariance, prior or noise, pass
 those of the test prompts.
 
-`input_covariance` is Lambda, `prior_covariance` Sigma_w, `noise_variance` sigma^2, `context_length` N. `ValueError`
-unless the covariances are symmetric positive semi-definite (d x d), sigma^2 >= 0 and N >= 1.
+`input_covariance` is Λ, `prior_covariance` Σ_w, `noise_variance` σ^2, `context_length` N. `ValueError`
+unless the covariances are symmetric positive semi-definite (d x d), σ^2 >= 0 and N >= 1.
 """
 
 import numpy as np
@@ -24,10 +24,10 @@ _NO_LABELS = "noise_variance + tr(Lambda Sigma_w), the variance of the labels, m
 def optimal_map(
     input_covariance: Covariance, prior_covariance: Covariance, noise_variance: NonNegative, context_length: Count
 ) -> Covariance:
-    """The minimiser A* = Sigma_w [(1 + 1/N) Lambda Sigma_w + (tr(Lambda Sigma_w) + sigma^2) / N I]^-1 of the loss.
+    """The minimiser A* = Σ_w [(1 + 1/N) Λ Σ_w + (tr(Λ Σ_w) + σ^2) / N I]^-1 of the loss.
 
-    N / (N + 1 + d + sigma^2) I for Lambda = Sigma_w = I. Unique where Lambda is definite. `ValueError` also if the
-    labels are all zero (tr(Lambda Sigma_w) + sigma^2 = 0).
+    N / (N + 1 + d + σ^2) I for Λ = Σ_w = I. Unique where Λ is definite. `ValueError` also if the
+    labels are all zero (tr(Λ Σ_w) + σ^2 = 0).
     """
     label_variance = _label_variance(input_covariance, prior_covariance, noise_variance)
     require(label_variance > 0, _NO_LABELS)
@@ -44,7 +44,7 @@ def linear_attention_loss(
     noise_variance: NonNegative,
     context_length: Count,
 ) -> float:
-    """Loss tr(Lambda A B A^T) - 2 tr(Lambda A Lambda Sigma_w) + tr(Lambda Sigma_w) of any A, B = E b b^T.
+    """Loss tr(Λ A B A^T) - 2 tr(Λ A Λ Σ_w) + tr(Λ Σ_w) of any A, B = E b b^T.
 
     Summed as squares of what the mean of b misses, of how w and of how the inputs scatter it: nothing cancels.
     """
@@ -60,9 +60,9 @@ def linear_attention_loss(
 def optimal_loss(
     input_covariance: Covariance, prior_covariance: Covariance, noise_variance: NonNegative, context_length: Count
 ) -> float:
-    """Least loss tr(Lambda Sigma_w) - tr(Lambda A* Lambda Sigma_w). `ValueError` as for `optimal_map`.
+    """Least loss tr(Λ Σ_w) - tr(Λ A* Λ Σ_w). `ValueError` as for `optimal_map`.
 
-    It is sum_i s_i (s_i + v) / ((N + 1) s_i + v), s_i the eigenvalues of Lambda Sigma_w and v = sum_i s_i + sigma^2.
+    It is sum_i s_i (s_i + v) / ((N + 1) s_i + v), s_i the eigenvalues of Λ Σ_w and v = sum_i s_i + σ^2.
     """
     label_variance = _label_variance(input_covariance, prior_covariance, noise_variance)
     require(label_variance > 0, _NO_LABELS)
@@ -78,7 +78,7 @@ def loss_gradient(
     noise_variance: NonNegative,
     context_length: Count,
 ) -> Covariance:
-    """Gradient 2 Lambda A B - 2 Lambda Sigma_w Lambda of the loss by A, B = E b b^T."""
+    """Gradient 2 Λ A B - 2 Λ Σ_w Λ of the loss by A, B = E b b^T."""
     second_moment = _second_moment(input_covariance, prior_covariance, noise_variance, context_length)
     return 2 * input_covariance @ (A @ second_moment - prior_covariance @ input_covariance)
 
@@ -87,7 +87,7 @@ def loss_gradient(
 def loss_hessian(
     input_covariance: Covariance, prior_covariance: Covariance, noise_variance: NonNegative, context_length: Count
 ) -> Float[np.ndarray, "entries entries"]:
-    """Hessian 2 Lambda (x) B of the loss by the d^2 entries of A in row-major order, the same at every A.
+    """Hessian 2 Λ (x) B of the loss by the d^2 entries of A in row-major order, the same at every A.
 
     Positive semi-definite, so the loss is convex and `optimal_map` its global minimum.
     """
@@ -108,7 +108,7 @@ def _label_variance(input_covariance: Covariance, prior_covariance: Covariance, 
 def _second_moment(
     input_covariance: Covariance, prior_covariance: Covariance, noise_variance: float, context_length: int
 ) -> Covariance:
-    """B = E b b^T = (1 + 1/N) Lambda Sigma_w Lambda + (tr(Lambda Sigma_w) + sigma^2) / N Lambda."""
+    """B = E b b^T = (1 + 1/N) Λ Σ_w Λ + (tr(Λ Σ_w) + σ^2) / N Λ."""
     label_variance = _label_variance(input_covariance, prior_covariance, noise_variance)
     signal = input_covariance @ prior_covariance @ input_covariance
     return (1 + 1 / context_length) * signal + label_variance / context_length * input_covariance

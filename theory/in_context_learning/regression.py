@@ -16,10 +16,10 @@ from theory_on_trial.contract import Count, NonNegative, Positive, guarded, requ
 
 @guarded
 def ridge_rule(X: Inputs, regulariser: NonNegative) -> Float[np.ndarray, "dimension examples"]:
-    """The matrix (X^T X + lambda I)^-1 X^T = X^T (X X^T + lambda I)^-1 that takes labels to weights.
+    """The matrix (X^T X + λ I)^-1 X^T = X^T (X X^T + λ I)^-1 that takes labels to weights.
 
-    By the singular values s / (s^2 + lambda) of X, so primal and dual are one; lambda = `regulariser` >= 0 and at zero
-    it is the pseudo-inverse, singular values below max(k, d) eps of the largest counting as zero.
+    By the singular values s / (s^2 + λ) of X, so primal and dual are one; λ = `regulariser` >= 0 and at zero
+    it is the pseudo-inverse, singular values below max(k, d) ε of the largest counting as zero.
     `ValueError` also if the regulariser is negative or not finite. Source: equation 10.
     """
     left, singular_values, right = np.linalg.svd(X, full_matrices=False)
@@ -32,13 +32,13 @@ def ridge_rule(X: Inputs, regulariser: NonNegative) -> Float[np.ndarray, "dimens
 
 @guarded
 def ols_weights(X: Inputs, Y: Labels) -> Float[np.ndarray, " dimension"]:
-    """Least squares of minimum norm, the limit of ridge regression as lambda falls to zero. Source: equation 10."""
+    """Least squares of minimum norm, the limit of ridge regression as λ falls to zero. Source: equation 10."""
     return ridge_weights(X, Y, 0.0)
 
 
 @guarded
 def ridge_weights(X: Inputs, Y: Labels, regulariser: NonNegative) -> Float[np.ndarray, " dimension"]:
-    """Minimiser of |X w - Y|^2 + lambda |w|^2, lambda = `regulariser` >= 0; the minimum-norm one at zero.
+    """Minimiser of |X w - Y|^2 + λ |w|^2, λ = `regulariser` >= 0; the minimum-norm one at zero.
 
     `ValueError` also if the regulariser is negative or not finite. Source: equations 9 and 10.
     """
@@ -51,7 +51,7 @@ def bayes_rule(
 ) -> Float[np.ndarray, "dimension examples"]:
     """The matrix that takes labels to the posterior mean of w, for weights and noise of these standard deviations.
 
-    `ridge_rule` with lambda = noise_std^2 / weight_std^2; zero for weights that are known to be zero, least squares
+    `ridge_rule` with λ = noise_std^2 / weight_std^2; zero for weights that are known to be zero, least squares
     without noise. `ValueError` also if a standard deviation is negative or not finite. Source: equation 19.
     """
     if weight_std == 0:
@@ -71,7 +71,7 @@ def bayes_weights(
 def gradient_step_weights(
     X: Inputs, Y: Labels, step: NonNegative, regulariser: NonNegative = 0.0, start: Weights | None = None
 ) -> Float[np.ndarray, " dimension"]:
-    """One batch step w - 2 alpha (X^T (X w - Y) + lambda w) from w = `start` (zero if None), alpha = `step` >= 0.
+    """One batch step w - 2 α (X^T (X w - Y) + λ w) from w = `start` (zero if None), α = `step` >= 0.
 
     `ValueError` also if the step or regulariser is negative or not finite, or `start` has not d finite entries.
     Source: equation 11, with all examples.
@@ -113,10 +113,10 @@ def sherman_morrison(
 
 @guarded
 def recursive_ridge_weights(X: Inputs, Y: Labels, regulariser: Positive) -> Float[np.ndarray, " dimension"]:
-    """Ridge regression by one rank-one update of (X^T X + lambda I)^-1 per example, from I / lambda.
+    """Ridge regression by one rank-one update of (X^T X + λ I)^-1 per example, from I / λ.
 
     What Theorem 2's layers compute when they carry the inverse and X^T Y along. The relative error grows as
-    eps |X|^2 / lambda, and a warning says so where that exceeds 1e-8. `ValueError` also if lambda = `regulariser` is
+    ε |X|^2 / λ, and a warning says so where that exceeds 1e-8. `ValueError` also if λ = `regulariser` is
     not positive and finite. Source: equations 13 and 14; the recursion over all examples is derived here.
     """
     relative_error = np.finfo(float).eps * np.sum(X**2) / regulariser
@@ -136,9 +136,9 @@ def recursive_ridge_weights(X: Inputs, Y: Labels, regulariser: Positive) -> Floa
 def one_sample_ridge(
     x: Float[np.ndarray, " dimension"], y: float, regulariser: Positive
 ) -> Float[np.ndarray, " dimension"]:
-    """X y / (lambda + |x|^2), ridge regression on a single example: the answer of Theorem 2.
+    """X y / (λ + |x|^2), ridge regression on a single example: the answer of Theorem 2.
 
-    `ValueError` if x or y is not finite or lambda = `regulariser` is not positive and finite. Source: equation 14.
+    `ValueError` if x or y is not finite or λ = `regulariser` is not positive and finite. Source: equation 14.
     """
     return x * y / (regulariser + x @ x)
 

@@ -2,8 +2,8 @@
 
 The setting and the units are those of `risk_laws`. The expectation over X is a sum over the spectrum of X^T X, so every
 law here is one quadrature (`expected_spectral_sum`, whose range of d and k holds). The Bayes predictor is ridge
-regression with lambda* = sigma^2 / tau^2 (Akyurek et al. 2023, arXiv 2211.15661, equation 19); the laws are derived
-here. `ValueError` if d < 1, k < 0, or `regulariser`, tau or sigma is negative or not finite.
+regression with λ* = σ^2 / τ^2 (Akyurek et al. 2023, arXiv 2211.15661, equation 19); the laws are derived
+here. `ValueError` if d < 1, k < 0, or `regulariser`, τ or σ is negative or not finite.
 """
 
 import numpy as np
@@ -16,9 +16,9 @@ from theory_on_trial.contract import Count, Natural, NonNegative, guarded
 
 @guarded
 def bayes_risk(d: Count, k: Natural, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0) -> float:
-    """Least risk of any predictor, E tr (I / tau^2 + X^T X / sigma^2)^-1, the mean posterior variance of w.
+    """Least risk of any predictor, E tr (I / τ^2 + X^T X / σ^2)^-1, the mean posterior variance of w.
 
-    tau^2 (d - k)_+ without noise, zero for tau = 0.
+    τ^2 (d - k)_+ without noise, zero for τ = 0.
     """
     unseen = weight_std**2 * max(d - k, 0)
     if noise_std == 0 or weight_std == 0:
@@ -31,9 +31,9 @@ def bayes_risk(d: Count, k: Natural, weight_std: NonNegative = 1.0, noise_std: N
 def ridge_expected_risk(
     regulariser: NonNegative, d: Count, k: Natural, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
 ) -> float:
-    """Risk tau^2 (d - k)_+ + E sum_i (tau^2 lambda^2 + sigma^2 s_i) / (s_i + lambda)^2 of ridge regression.
+    """Risk τ^2 (d - k)_+ + E sum_i (τ^2 λ^2 + σ^2 s_i) / (s_i + λ)^2 of ridge regression.
 
-    lambda = `regulariser`; at zero it is `ols_risk`, which can be infinite.
+    λ = `regulariser`; at zero it is `ols_risk`, which can be infinite.
     """
     if regulariser == 0:
         return ols_risk(d, k, weight_std, noise_std)
@@ -46,9 +46,9 @@ def ridge_expected_risk(
 def spd_ridge_to_ols(
     regulariser: NonNegative, d: Count, k: Natural, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
 ) -> float:
-    """E |w_ridge - w_OLS|^2 = E sum_i lambda^2 (tau^2 + sigma^2 / s_i) / (s_i + lambda)^2.
+    """E |w_ridge - w_OLS|^2 = E sum_i λ^2 (τ^2 + σ^2 / s_i) / (s_i + λ)^2.
 
-    Infinite where the noise makes the risk of least squares infinite and lambda > 0.
+    Infinite where the noise makes the risk of least squares infinite and λ > 0.
     """
     if regulariser > 0 and np.isinf(ols_risk(d, k, weight_std, noise_std)):
         return np.inf
@@ -62,10 +62,10 @@ def spd_ridge_to_ols(
 def spd_ridge_to_bayes(
     regulariser: NonNegative, d: Count, k: Natural, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
 ) -> float:
-    """E |w_ridge - w_Bayes|^2, the excess risk: E sum_i s_i (lambda tau^2 - sigma^2)^2 / ((s_i + lambda)^2 v_i).
+    """E |w_ridge - w_Bayes|^2, the excess risk: E sum_i s_i (λ τ^2 - σ^2)^2 / ((s_i + λ)^2 v_i).
 
-    v_i = tau^2 s_i + sigma^2. Equal to `ridge_expected_risk` - `bayes_risk` without the cancellation; infinite where
-    the risk is. Figure 2 of Akyurek et al. 2023 shows it over lambda and sigma^2 / tau^2, divided by d.
+    v_i = τ^2 s_i + σ^2. Equal to `ridge_expected_risk` - `bayes_risk` without the cancellation; infinite where
+    the risk is. Figure 2 of Akyurek et al. 2023 shows it over λ and σ^2 / τ^2, divided by d.
     """
     misfit = (regulariser * weight_std**2 - noise_std**2) ** 2
     if misfit == 0:
@@ -83,7 +83,7 @@ def spd_ridge_to_bayes(
 def mean_bayes_error(d: Count, n: Prefixes, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0) -> float:
     """Squared error of the Bayes predictor on noisy targets, averaged over the prefixes k = 1, ..., n - 1.
 
-    It is the mean of `bayes_risk` + sigma^2: what a perfectly trained transformer reaches. `ValueError` also if n < 2.
+    It is the mean of `bayes_risk` + σ^2: what a perfectly trained transformer reaches. `ValueError` also if n < 2.
     """
     risks = [bayes_risk(d, k, weight_std, noise_std) for k in range(n - 1, 0, -1)]  # what is too large comes first
     return float(noise_std**2 + np.mean(risks[::-1]))

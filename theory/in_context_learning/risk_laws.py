@@ -1,8 +1,8 @@
 """Expected risks over the prompt of least squares, one gradient step and one pass of SGD: elementary at every size.
 
-Examples x ~ N(0, I_d), weights w ~ N(0, tau^2 I_d), labels y = w^T x + noise of standard deviation sigma; k examples.
-A risk is E |w_hat - w|^2, which is the excess prediction risk at a fresh x. tau = `weight_std`, sigma = `noise_std`,
-alpha = `step`; gradients are sums over the examples of the squared error, as in Akyurek et al. 2023 (arXiv 2211.15661).
+Examples x ~ N(0, I_d), weights w ~ N(0, τ^2 I_d), labels y = w^T x + noise of standard deviation σ; k examples.
+A risk is E |w_hat - w|^2, which is the excess prediction risk at a fresh x. τ = `weight_std`, σ = `noise_std`,
+α = `step`; gradients are sums over the examples of the squared error, as in Akyurek et al. 2023 (arXiv 2211.15661).
 All laws are derived here. `ValueError` if d < 1, k < 0, or a standard deviation is negative or not finite.
 """
 
@@ -13,7 +13,7 @@ from theory_on_trial.contract import Count, Natural, NonNegative, guarded, requi
 
 @guarded
 def zero_predictor_risk(d: Count, weight_std: NonNegative = 1.0) -> float:
-    """Risk tau^2 d of predicting zero."""
+    """Risk τ^2 d of predicting zero."""
     return float(weight_std**2 * d)
 
 
@@ -30,7 +30,7 @@ def expected_inverse_trace(d: Count, k: Natural) -> float:
 
 @guarded
 def ols_risk(d: Count, k: Natural, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0) -> float:
-    """Risk tau^2 (d - k)_+ + sigma^2 E tr (X^T X)^+ of minimum-norm least squares.
+    """Risk τ^2 (d - k)_+ + σ^2 E tr (X^T X)^+ of minimum-norm least squares.
 
     Infinite for k in {d - 1, d, d + 1} where there is noise: there look at the median, or at ridge regression.
     """
@@ -40,9 +40,9 @@ def ols_risk(d: Count, k: Natural, weight_std: NonNegative = 1.0, noise_std: Non
 
 @guarded
 def spd_labels(d: Count, k: Natural, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0) -> float:
-    """Squared difference of the least-squares prediction and the (noisy) label: `ols_risk` + sigma^2.
+    """Squared difference of the least-squares prediction and the (noisy) label: `ols_risk` + σ^2.
 
-    Noiseless it is tau^2 (d - k)_+, the curve (OLS, Y) of Figure 1 of Akyurek et al. 2023.
+    Noiseless it is τ^2 (d - k)_+, the curve (OLS, Y) of Figure 1 of Akyurek et al. 2023.
     """
     return ols_risk(d, k, weight_std, noise_std) + float(noise_std**2)
 
@@ -51,9 +51,9 @@ def spd_labels(d: Count, k: Natural, weight_std: NonNegative = 1.0, noise_std: N
 def gradient_step_risk(
     d: Count, k: Natural, step: NonNegative, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
 ) -> float:
-    """Risk of one batch step from zero, w_hat = 2 alpha X^T Y.
+    """Risk of one batch step from zero, w_hat = 2 α X^T Y.
 
-    It is tau^2 d (1 - 4 alpha k) + 4 alpha^2 k d [(k + d + 1) tau^2 + sigma^2]. `ValueError` also if the step is
+    It is τ^2 d (1 - 4 α k) + 4 α^2 k d [(k + d + 1) τ^2 + σ^2]. `ValueError` also if the step is
     negative or not finite.
     """
     square = (k + d + 1) * weight_std**2 + noise_std**2
@@ -62,9 +62,9 @@ def gradient_step_risk(
 
 @guarded
 def best_step(d: Count, k: Natural, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0) -> float:
-    """Step 1 / (2 (k + d + 1 + sigma^2 / tau^2)) of least `gradient_step_risk`.
+    """Step 1 / (2 (k + d + 1 + σ^2 / τ^2)) of least `gradient_step_risk`.
 
-    2 k alpha is then the optimal scalar map of linear self-attention. `ValueError` also if tau and sigma are both zero,
+    2 k α is then the optimal scalar map of linear self-attention. `ValueError` also if τ and σ are both zero,
     where every step is as good.
     """
     require(weight_std > 0 or noise_std > 0, "weight_std and noise_std must not both be 0: no step is the best then")
@@ -73,16 +73,16 @@ def best_step(d: Count, k: Natural, weight_std: NonNegative = 1.0, noise_std: No
 
 @guarded
 def best_step_risk(d: Count, k: Natural, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0) -> float:
-    """Risk tau^2 d (1 - k / (k + d + 1 + sigma^2 / tau^2)) of one gradient step of the best size.
+    """Risk τ^2 d (1 - k / (k + d + 1 + σ^2 / τ^2)) of one gradient step of the best size.
 
-    `ValueError` also if tau and sigma are both zero.
+    `ValueError` also if τ and σ are both zero.
     """
     return zero_predictor_risk(d, weight_std) * (1 - 2 * k * best_step(d, k, weight_std, noise_std))
 
 
 @guarded
 def spd_gradient_step_to_ols(d: Count, k: Natural, step: NonNegative, weight_std: NonNegative = 1.0) -> float:
-    """E |w_GD - w_OLS|^2 on noiseless labels: `gradient_step_risk` - tau^2 (d - k)_+.
+    """E |w_GD - w_OLS|^2 on noiseless labels: `gradient_step_risk` - τ^2 (d - k)_+.
 
     Both estimates lie in the row space of X, outside of which nothing is known. The same holds for every such rule.
     """
@@ -91,7 +91,7 @@ def spd_gradient_step_to_ols(d: Count, k: Natural, step: NonNegative, weight_std
 
 @guarded
 def sgd_contraction(d: Count, step: NonNegative) -> float:
-    """Factor rho = 1 - 4 alpha + 4 alpha^2 (d + 2) of the risk per noiseless example of SGD."""
+    """Factor ρ = 1 - 4 α + 4 α^2 (d + 2) of the risk per noiseless example of SGD."""
     return float(1 - 4 * step + 4 * step**2 * (d + 2))
 
 
@@ -99,14 +99,14 @@ def sgd_contraction(d: Count, step: NonNegative) -> float:
 def sgd_stability_limit(d: Count) -> float:
     """Step 1 / (d + 2) at which the factor of the risk is one: below it the risk stays bounded, beyond it explodes.
 
-    At the limit itself the noiseless risk is constant and the noisy one grows by 4 alpha^2 sigma^2 d per example.
+    At the limit itself the noiseless risk is constant and the noisy one grows by 4 α^2 σ^2 d per example.
     """
     return 1 / (d + 2)
 
 
 @guarded
 def sgd_next_risk(risk: NonNegative, d: Count, step: NonNegative, noise_std: NonNegative = 0.0) -> float:
-    """Risk rho r + 4 alpha^2 sigma^2 d after one more example of SGD, r = `risk` being that before it, r >= 0."""
+    """Risk ρ r + 4 α^2 σ^2 d after one more example of SGD, r = `risk` being that before it, r >= 0."""
     return float(sgd_contraction(d, step) * risk + 4 * step**2 * noise_std**2 * d)
 
 
@@ -114,9 +114,9 @@ def sgd_next_risk(risk: NonNegative, d: Count, step: NonNegative, noise_std: Non
 def sgd_risk(
     d: Count, k: Natural, step: NonNegative, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
 ) -> float:
-    """Risk rho^k tau^2 d + 4 alpha^2 sigma^2 d (1 + rho + ... + rho^(k-1)) of one pass of SGD over k examples from 0.
+    """Risk ρ^k τ^2 d + 4 α^2 σ^2 d (1 + ρ + ... + ρ^(k-1)) of one pass of SGD over k examples from 0.
 
-    Each step is w - 2 alpha x (x^T w - y). `ValueError` also if the step is negative or not finite.
+    Each step is w - 2 α x (x^T w - y). `ValueError` also if the step is negative or not finite.
     """
     powers = sgd_contraction(d, step) ** np.arange(k + 1)
     return float(d * (weight_std**2 * powers[k] + 4 * step**2 * noise_std**2 * powers[:k].sum()))
@@ -124,15 +124,15 @@ def sgd_risk(
 
 @guarded
 def spd_sgd_to_ols(d: Count, k: Natural, step: NonNegative, weight_std: NonNegative = 1.0) -> float:
-    """E |w_SGD - w_OLS|^2 on noiseless labels, tau^2 [d rho^k - (d - k)_+]."""
+    """E |w_SGD - w_OLS|^2 on noiseless labels, τ^2 [d ρ^k - (d - k)_+]."""
     return sgd_risk(d, k, step, weight_std) - ols_risk(d, k, weight_std)
 
 
 @guarded
 def fourth_moment_factor(d: Count, step: NonNegative) -> float:
-    """Factor f_4 of E |w_hat - w|^4 per noiseless example of SGD: f_4 / rho^2 > 1 is how the scatter of runs grows.
+    """Factor f_4 of E |w_hat - w|^4 per noiseless example of SGD: f_4 / ρ^2 > 1 is how the scatter of runs grows.
 
-    f_4 = E (1 - 4 alpha z^2 + 4 alpha^2 z^2 |x|^2)^2 with z one coordinate of x, by the moments of |x|^2 and z.
+    f_4 = E (1 - 4 α z^2 + 4 α^2 z^2 |x|^2)^2 with z one coordinate of x, by the moments of |x|^2 and z.
     """
     through_second = 1 - 8 * step + (8 * (d + 2) + 48) * step**2
     return float(through_second - 96 * (d + 4) * step**3 + 48 * (d + 4) * (d + 6) * step**4)

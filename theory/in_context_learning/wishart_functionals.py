@@ -1,10 +1,10 @@
 """Expected functions of the eigenvalues of X^T X, X with independent standard normal entries, at every size.
 
-The n = min(d, k) nonzero eigenvalues have the joint density prod |s_i - s_j| prod s_i^((alpha-1)/2) exp(-s_i/2) with
-alpha = |d - k|. De Bruijn's integration turns its mean densities into skew inner products of the weight. In the basis
-L_j^(alpha)(s) of Laguerre polynomials these are so sparse that the one-point density is explicit: the sum of n - 1
+The n = min(d, k) nonzero eigenvalues have the joint density prod |s_i - s_j| prod s_i^((α-1)/2) exp(-s_i/2) with
+α = |d - k|. De Bruijn's integration turns its mean densities into skew inner products of the weight. In the basis
+L_j^(α)(s) of Laguerre polynomials these are so sparse that the one-point density is explicit: the sum of n - 1
 squared orthonormal Laguerre functions (that of complex data) plus one product. Derived here from
-d/ds [s^((alpha+1)/2) exp(-s/2) L_j] = [(j + 1) L_(j+1) - (j + alpha) L_(j-1)] s^((alpha-1)/2) exp(-s/2) / 2;
+d/ds [s^((α+1)/2) exp(-s/2) L_j] = [(j + 1) L_(j+1) - (j + α) L_(j-1)] s^((α-1)/2) exp(-s/2) / 2;
 the density is classical in random matrix theory.
 """
 

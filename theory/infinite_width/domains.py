@@ -24,4 +24,4 @@ Inputs = Annotated[Float[np.ndarray, " steps"], USABLE_SCALE]
 Targets = Annotated[Float[np.ndarray, " steps"], USABLE_SCALE]
 """y_t."""
 Weights = Annotated[Float[np.ndarray, "units ends"], USABLE_SCALE]
-"""Omega, a row per hidden unit: its incoming and then its outgoing weights."""
+"""Ω, a row per hidden unit: its incoming and then its outgoing weights."""

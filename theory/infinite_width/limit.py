@@ -1,7 +1,7 @@
 """The limit of a linear network with features that move, and what a finite width adds to it.
 
-f = (1/n) sum_j v_j w_j x with w, v ~ N(0, 1), one sample (x_t, y_t) per step, rate eta n: with kappa = -eta (f - y) x,
-w <- w + kappa v and v <- v + kappa w at once. Everything is a function of a = mean of w^2, b = of w v, c = of v^2.
+f = (1/n) sum_j v_j w_j x with w, v ~ N(0, 1), one sample (x_t, y_t) per step, rate η n: with κ = -η (f - y) x,
+w <- w + κ v and v <- v + κ w at once. Everything is a function of a = mean of w^2, b = of w v, c = of v^2.
 """
 
 from typing import Annotated, NamedTuple
@@ -27,10 +27,10 @@ class FiniteWidth(NamedTuple):
 
 @guarded
 def limit_outputs(x: Inputs, y: Targets, rate: Positive) -> Float[np.ndarray, " steps"]:
-    """Return f_t before each step at infinite width, in the unit of y; eta is in units of 1 / x^2.
+    """Return f_t before each step at infinite width, in the unit of y; η is in units of 1 / x^2.
 
-    By p = a + c + 2 b and q = a + c - 2 b, which start at 2: a step multiplies p by (1 + kappa)^2 and q by
-    (1 - kappa)^2, and f = (p - q) x / 4. Beyond |kappa| = 1 the steps overshoot. Raises ValueError for other
+    By p = a + c + 2 b and q = a + c - 2 b, which start at 2: a step multiplies p by (1 + κ)^2 and q by
+    (1 - κ)^2, and f = (p - q) x / 4. Beyond |κ| = 1 the steps overshoot. Raises ValueError for other
     shapes and overflow. Source: derived here; that there are explicit formulas is in the abstract.
 
     >>> limit_outputs([1.0, 1.0], [1.0, 1.0], 0.1).round(3).tolist()
@@ -104,7 +104,7 @@ def tanh_limit_outputs(
 ) -> Float[np.ndarray, " steps"]:
     """Return f_t before each step of f = E v tanh(w x), w, v ~ N(0, 1): muP of one hidden layer at infinite width.
 
-    Each unit moves by kappa = -eta (f - y): w <- w + kappa v (1 - h^2) x, v <- v + kappa h, h = tanh(w x); the mean is
+    Each unit moves by κ = -η (f - y): w <- w + κ v (1 - h^2) x, v <- v + κ h, h = tanh(w x); the mean is
     over Gauss's nodes for w and v at the start. Unless `moving`, w stays. Raises as `limit_outputs`.
     Source: derived here, by the law of large numbers for the units.
     """
@@ -122,10 +122,10 @@ def tanh_limit_outputs(
 
 @guarded
 def small_start(weights: Annotated[Weights, "Omega"]) -> Float[np.ndarray, "few ends"]:
-    """Return R with R'R = Omega'Omega / n: no more units than each has weights follow the n of Omega exactly.
+    """Return R with R'R = Ω'Omega / n: no more units than each has weights follow the n of Ω exactly.
 
-    R is upper triangular. A linear network of one hidden layer with multiplier 1 and rate eta, started at R, has the
-    outputs of n units with multiplier 1 / n and rate eta n, started at Omega; the limit starts at R = 1.
-    Raises ValueError for sizes beyond 1e50. Source: every step multiplies Omega from the right.
+    R is upper triangular. A linear network of one hidden layer with multiplier 1 and rate η, started at R, has the
+    outputs of n units with multiplier 1 / n and rate η n, started at Ω; the limit starts at R = 1.
+    Raises ValueError for sizes beyond 1e50. Source: every step multiplies Ω from the right.
     """
     return np.asarray(np.linalg.qr(weights, mode="r") / np.sqrt(len(weights)))

@@ -1,6 +1,6 @@
 """What the exponents of a parametrisation say of the limit of large width.
 
-Layer l holds W^l = n^(-a_l) w^l, the entries of w^l start as N(0, n^(-2 b_l)), and w^l learns at the rate eta n^(-c);
+Layer l holds W^l = n^(-a_l) w^l, the entries of w^l start as N(0, n^(-2 b_l)), and w^l learns at the rate η n^(-c);
 l = 1 ... L + 1, the last being the readout. All functions take grids of parametrisations along leading axes.
 """
 
@@ -62,7 +62,7 @@ def named_scaling(name: Name, hidden: Hidden = 1) -> Scaling:
 
 @guarded
 def shifted(scaling: Scaling, theta: Exponent) -> Scaling:
-    """Return (a + theta, b - theta, c - 2 theta), which trains to the same outputs at every width. Source: recalled."""
+    """Return (a + θ, b - θ, c - 2 θ), which trains to the same outputs at every width. Source: recalled."""
     return Scaling(scaling.a + theta, scaling.b - theta, scaling.c - 2 * theta)
 
 

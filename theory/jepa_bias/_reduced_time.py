@@ -1,6 +1,6 @@
 """The one integral behind every time of the scalar flow, summed without cancellation, with its rounding error.
 
-With s = w^b / rho, the flow w' = w^a (lambda - w^b sigma^2) takes the time rho^(-c) / (b lambda) times the integral of
+With s = w^b / ρ, the flow w' = w^a (λ - w^b σ^2) takes the time ρ^(-c) / (b λ) times the integral of
 x^(-c-1) / (1 - x) from s_0 to s, c = (a - 1) / b. Every sum below has positive terms (or, in one case, terms that
 shrink it by less than e^2), so that it is exact to a few roundings, which are counted along (Wilkinson's running
 error) in units of u = 2^-53. Elementary functions of NumPy are taken to be right to 4 units in the last place, 8u.
@@ -50,7 +50,7 @@ def rising(gradient: Wholes, resistance: Wholes, log_end: Floats, log_rest: Floa
     """s_0^c times the integral of x^(-c-1) / (1 - x) from s_0 to s < 1.
 
     `log_end` is log s, `log_rest` log(1 - s), `gap` log(s / s_0) >= 0. Partial fractions peel the powers x^(k-c-1),
-    k <= c, off; what is left of the integrand is x^(beta-1) / (1 - x) with beta in (0, 1].
+    k <= c, off; what is left of the integrand is x^(β-1) / (1 - x) with β in (0, 1].
     """
     power, log_start = gradient - 1, log_end - gap
     whole = power // resistance
@@ -77,10 +77,10 @@ def falling(gradient: Wholes, resistance: Wholes, log_end: Floats, log_rest: Flo
 def _logarithmic(
     numerator: Wholes, denominator: Wholes, log_end: Floats, log_rest: Floats, gap: Floats, log_scale: Floats
 ) -> Summed:
-    """e^log_scale times the integral of x^(beta-1) / (1 - x) from z_0 to z, beta = numerator / denominator > 0.
+    """e^log_scale times the integral of x^(β-1) / (1 - x) from z_0 to z, β = numerator / denominator > 0.
 
-    Below h = 1 - 1 / max(2, beta) the geometric series of 1 / (1 - x), above it the binomial series of x^(beta-1) in
-    1 - x; at beta = 1 the logarithm alone, as if h were 0.
+    Below h = 1 - 1 / max(2, β) the geometric series of 1 / (1 - x), above it the binomial series of x^(β-1) in
+    1 - x; at β = 1 the logarithm alone, as if h were 0.
     """
     only_logarithm = numerator == denominator
     sharpness = np.maximum(2, numerator / denominator)

@@ -55,8 +55,8 @@ def unbalanced_end_state(
 ) -> tuple[float, Float[np.ndarray, " depth"]]:
     """(v, (w_1, ..., w_L)) at the end of the scalar flow from positive, unequal factors; w_a^2 - v^2 is conserved.
 
-    JEPA: v = rho, w_a = sqrt(rho^2 + w_a(0)^2 - v(0)^2); where this has no positive solution the smallest layer
-    collapses to zero first and stays there. MAE: the solution of v w_1 ... w_L = rho.
+    JEPA: v = ρ, w_a = sqrt(ρ^2 + w_a(0)^2 - v(0)^2); where this has no positive solution the smallest layer
+    collapses to zero first and stays there. MAE: the solution of v w_1 ... w_L = ρ.
     """
     from scipy.optimize import brentq
 
@@ -83,10 +83,10 @@ def discrete_time_shift(
     step: NonNegatives, fraction: Fractions, init: Positives, depth: Depths, covariance: Covariance,
     regression: Regression, *, objective: Objective, clock: Clock,
 ) -> Float[np.ndarray, "..."]:  # fmt: skip
-    """Delay (eta / 2) log(f(w_1) / f(w_0)) + O(eta^2) of gradient descent with `step` eta over `critical_time`.
+    """Delay (η / 2) log(f(w_1) / f(w_0)) + O(η^2) of gradient descent with `step` η over `critical_time`.
 
     f is `layer_velocity`, w_0 and w_1 the layer's value at the start and at the fraction p of the asymptote; a step
-    lasts eta on the flow clock, L eta on the paper's. `ValueError` unless the start lies below the target.
+    lasts η on the flow clock, L η on the paper's. `ValueError` unless the start lies below the target.
     """
     end = fraction * asymptote(depth, regression, objective=objective)
     require(init < end, f"init must be below the target p w-bar(infinity), got {np.max(init)}")
@@ -102,11 +102,11 @@ def discrete_time_shift(
 def collapsed_predictor(
     variance_x: Positives, covariance: Reals, variance_y: Positives, predictor_init: Reals, layer_init: Positives
 ) -> Float[np.ndarray, "..."]:
-    """v(infinity) of the flow of (v^2 sigma_x^2 - 2 v lambda + sigma_y^2) w^(2L) / 2 from (v(0), w(0)), at every depth.
+    """v(infinity) of the flow of (v^2 σ_x^2 - 2 v λ + σ_y^2) w^(2L) / 2 from (v(0), w(0)), at every depth.
 
-    JEPA without the stop-gradient sends a feature to zero where lambda^2 < sigma_x^2 sigma_y^2, unless y is a multiple
-    of x on it: `ValueError` there, and where the three are no covariance matrix. With z = sigma_x^2 v - lambda and
-    D = sigma_x^2 sigma_y^2 - lambda^2 > 0, z^2 / 2 + D log|z| - sigma_x^4 w^2 / 2 is conserved, so that at w = 0
+    JEPA without the stop-gradient sends a feature to zero where λ^2 < σ_x^2 σ_y^2, unless y is a multiple
+    of x on it: `ValueError` there, and where the three are no covariance matrix. With z = σ_x^2 v - λ and
+    D = σ_x^2 σ_y^2 - λ^2 > 0, z^2 / 2 + D log|z| - σ_x^4 w^2 / 2 is conserved, so that at w = 0
     z^2 = D W(exp(2C / D) / D) by Lambert's W; z keeps its sign.
     """
     from scipy.special import wrightomega
@@ -127,7 +127,7 @@ def collapse_strength(
 ) -> Float[np.ndarray, "..."]:  # fmt: skip
     """Late law of a layer's w: ((2L - 2) m t)^(-1/(2L-2)) for L >= 2, the factor e^(-m t) at L = 1; flow clock.
 
-    m = v^2 sigma_x^2 - 2 v lambda + sigma_y^2 at v = `predictor_limit`, the `collapsed_predictor`. At L = 1 what
+    m = v^2 σ_x^2 - 2 v λ + σ_y^2 at v = `predictor_limit`, the `collapsed_predictor`. At L = 1 what
     multiplies e^(-m t) depends on the whole trajectory. `ValueError` for a feature that does not collapse.
     """
     determinant = _determinant(variance_x, covariance, variance_y)

@@ -1,6 +1,6 @@
 """The contrastive bound of Arora et al. 2019 with one negative sample, computed exactly on finite supports.
 
-`features` f(x) of every point; `conditionals` D_c(x), the law of the points given each class; `priors` rho_c of the
+`features` f(x) of every point; `conditionals` D_c(x), the law of the points given each class; `priors` ρ_c of the
 classes. A positive pair shares its class, the negative is of an independent one.
 """
 
@@ -28,7 +28,7 @@ def contrastive_loss(margin: Float[np.ndarray, "..."], loss: ContrastiveLoss) ->
 
 @guarded
 def collision_probability(priors: Priors) -> float:
-    """The chance tau = sum_c rho_c^2 that a negative sample is of the class of the positive pair."""
+    """The chance τ = sum_c ρ_c^2 that a negative sample is of the class of the positive pair."""
     return float(np.sum(priors**2))
 
 
@@ -48,9 +48,9 @@ def contrastive_unsupervised_loss(
 def mean_classifier_loss(
     features: Features, conditionals: Conditionals, priors: Priors, loss: ContrastiveLoss
 ) -> float:
-    """L_sup^mu: two-class loss of the classifier by class means, averaged over pairs of different classes and points.
+    """L_sup^μ: two-class loss of the classifier by class means, averaged over pairs of different classes and points.
 
-    E l(f(x) . (mu_c - mu_c')) over x of class c, with c and c' independent given that they differ.
+    E l(f(x) . (μ_c - μ_c')) over x of class c, with c and c' independent given that they differ.
     """
     scores = features @ (conditionals @ features).T
     losses = contrastive_loss(scores[:, :, None] - scores[:, None, :], loss)  # point, own class, other class
@@ -60,6 +60,6 @@ def mean_classifier_loss(
 
 @guarded
 def supervised_bound(unsupervised_loss: float, priors: Priors) -> float:
-    """(L_un - tau) / (1 - tau) >= L_sup^mu, for every f and both losses; equality if f knows only the class."""
+    """(L_un - τ) / (1 - τ) >= L_sup^μ, for every f and both losses; equality if f knows only the class."""
     collision = collision_probability(priors)
     return float((unsupervised_loss - collision) / (1 - collision))

@@ -1,8 +1,8 @@
-"""Critical times t*: when a feature has grown from epsilon to a fraction p of its asymptote, exactly and expanded.
+"""Critical times t*: when a feature has grown from ε to a fraction p of its asymptote, exactly and expanded.
 
 Theorem 4.5 of Littwin et al. 2024 (arXiv 2407.03475), as quoted by a public formalisation, gives JEPA's power sum and
 the leading term of MAE; the remainders are derived here, exactly for JEPA. Arguments as in `scalar`, with `init` =
-epsilon > 0 and `fraction` = p > 0. All broadcast.
+ε > 0 and `fraction` = p > 0. All broadcast.
 """
 
 from typing import Annotated
@@ -26,7 +26,7 @@ def critical_time(
     fraction: Positives, init: Positives, depth: Depths, covariance: Covariance, regression: Regression, *,
     objective: Objective, clock: Clock,
 ) -> Float[np.ndarray, "..."]:  # fmt: skip
-    """t* with w-bar(t*) = p w-bar(infinity); proportional to 1 / lambda exactly.
+    """t* with w-bar(t*) = p w-bar(infinity); proportional to 1 / λ exactly.
 
     Zero where the start is already there (`depth_cap` says from which depth on), otherwise infinite at p >= 1 and where
     the time exceeds float64.
@@ -51,10 +51,10 @@ def jepa_remainder(
     fraction: Fractions, init: Positives, depth: SummedDepths, covariance: Covariance, regression: Regression, *,
     clock: Clock,
 ) -> Float[np.ndarray, "..."]:  # fmt: skip
-    """t*_JEPA minus theorem 4.5's sum over n = 1, ..., 2L - 1 of L / (n lambda rho^(2L-n-1) epsilon^(n/L)), exactly.
+    """t*_JEPA minus theorem 4.5's sum over n = 1, ..., 2L - 1 of L / (n λ ρ^(2L-n-1) ε^(n/L)), exactly.
 
-    Forms neither: it is log(1 / epsilon) + O(1) in magnitude, (L / (lambda rho^(2L-1))) [log(s / (1 - s)) -
-    sum_(n<2L) s^(-n) / n - log(s_0 / (1 - s_0))] on the paper's clock with s = p^(1/L), s_0 = epsilon^(1/L) / rho. NaN
+    Forms neither: it is log(1 / ε) + O(1) in magnitude, (L / (λ ρ^(2L-1))) [log(s / (1 - s)) -
+    sum_(n<2L) s^(-n) / n - log(s_0 / (1 - s_0))] on the paper's clock with s = p^(1/L), s_0 = ε^(1/L) / ρ. NaN
     where the start is above the asymptote.
     """
     p, start, layers, strength, rho = np.broadcast_arrays(fraction, init, depth, covariance, regression)
@@ -71,9 +71,9 @@ def jepa_remainder(
 def mae_leading_time(
     init: Positives, depth: Depths, covariance: Covariance, *, clock: Clock
 ) -> Float[np.ndarray, "..."]:
-    """Leading term of t*_MAE as epsilon -> 0: L epsilon^(-(L-1)/L) / ((L-1) lambda), log(1/epsilon) / lambda at L = 1.
+    """Leading term of t*_MAE as ε -> 0: L ε^(-(L-1)/L) / ((L-1) λ), log(1/ε) / λ at L = 1.
 
-    On the paper's clock; without rho.
+    On the paper's clock; without ρ.
     """
     start, layers = np.broadcast_arrays(init, depth)
     power = (layers - 1) / layers
@@ -83,10 +83,10 @@ def mae_leading_time(
 
 @guarded
 def mae_constant(fraction: Fractions, depth: Depths) -> Float[np.ndarray, "..."]:
-    """K_L(p) of t*_MAE = leading + (L / lambda) rho^(-(L-1)/(L+1)) K_L(p) + O(epsilon^(2/L)), L >= 2, paper's clock.
+    """K_L(p) of t*_MAE = leading + (L / λ) ρ^(-(L-1)/(L+1)) K_L(p) + O(ε^(2/L)), L >= 2, paper's clock.
 
     K_L(p) = -u^(1-L) / (L - 1) + (u^2 / 2) 2F1(1, 2/(L+1); 1 + 2/(L+1); u^(L+1)) at u = p^(1/L). At L = 1 it is
-    log p - log(1 - p^2) / 2, to which log(rho) / 2 is to be added. Increases with p; zero at `sign_threshold`.
+    log p - log(1 - p^2) / 2, to which log(ρ) / 2 is to be added. Increases with p; zero at `sign_threshold`.
     """
     from scipy.special import hyp2f1
 
@@ -103,9 +103,9 @@ def mae_constant(fraction: Fractions, depth: Depths) -> Float[np.ndarray, "..."]
 def mae_next_term(
     init: Positives, depth: Depths, covariance: Covariance, regression: Regression, *, clock: Clock
 ) -> Float[np.ndarray, "..."]:
-    """The term -L epsilon^(2/L) / (2 lambda rho) of t*_MAE after the constant, on the paper's clock.
+    """The term -L ε^(2/L) / (2 λ ρ) of t*_MAE after the constant, on the paper's clock.
 
-    What follows is smaller by 2 epsilon^((L+1)/L) / ((L + 3) rho).
+    What follows is smaller by 2 ε^((L+1)/L) / ((L + 3) ρ).
     """
     return np.asarray(-clock_factor(clock, depth) * init ** (2 / depth) / (2 * covariance * regression))
 

@@ -1,6 +1,6 @@
 """When a learned feature is unlearned for a preferred one.
 
-A misalignment delta grows as delta e^(mu t) along the plateau on which feature j is learned and i is not, mu the
+A misalignment δ grows as δ e^(μ t) along the plateau on which feature j is learned and i is not, μ the
 `saddle_rate` of the pair; when it is of order one, the latent unit that held j reads i instead. Derived here. Times and
 rates must be on one clock. All arguments broadcast.
 """
@@ -21,9 +21,9 @@ SmallStarts = Annotated[Reals, Interval(0, 1, "()", why="the law is one of small
 def displacement_time(
     learned_time: Times, rate: Reals, misalignment: Fractions, offset: Reals = 0.0
 ) -> Float[np.ndarray, "..."]:
-    """t_j + (log(1 / delta) + c) / mu: when feature j, learned at t_j, is displaced; infinite where `rate` mu <= 0.
+    """t_j + (log(1 / δ) + c) / μ: when feature j, learned at t_j, is displaced; infinite where `rate` μ <= 0.
 
-    `rate` is the `saddle_rate` of the pair; delta of covariances from n samples is of order n^(-1/2); the `offset` c of
+    `rate` is the `saddle_rate` of the pair; δ of covariances from n samples is of order n^(-1/2); the `offset` c of
     order one depends on the kind of misalignment, see `misalignment_offset`.
     """
     start, growth, amplitude, shift = np.broadcast_arrays(learned_time, rate, misalignment, offset)
@@ -37,10 +37,10 @@ def misalignment_offset(
     depth: Depths, init: SmallStarts, covariance_learned: Covariance, covariance_new: Covariance, *,
     objective: Objective, kind: Misalignment,
 ) -> Float[np.ndarray, "..."]:  # fmt: skip
-    """The part of the offset c that grows as epsilon falls; what remains is of order one and not known in closed form.
+    """The part of the offset c that grows as ε falls; what remains is of order one and not known in closed form.
 
-    Zero for "covariance" (rotated or sampled covariances). For MAE with a "rotated predictor" (1 + lambda_i / lambda_j)
-    log(1 / epsilon) / L, with a "symmetric predictor" perturbation (1 - lambda_i / lambda_j) log(1 / epsilon) / L. For
+    Zero for "covariance" (rotated or sampled covariances). For MAE with a "rotated predictor" (1 + λ_i / λ_j)
+    log(1 / ε) / L, with a "symmetric predictor" perturbation (1 - λ_i / λ_j) log(1 / ε) / L. For
     JEPA the last two are not known: `ValueError`.
     """
     require(

@@ -32,30 +32,30 @@ Clock = Literal["paper", "flow"]
 Reals = Float[np.ndarray, "*#batch"] | float
 """Any finite numbers."""
 Positives = Annotated[Reals, POSITIVE]
-"""Strengths epsilon, w-bar and w, variances and inverse rates."""
+"""Strengths ε, w-bar and w, variances and inverse rates."""
 NonNegatives = Annotated[Reals, NON_NEGATIVE]
 Fractions = Annotated[Reals, FRACTION]
-"""p, the share of its final strength at which a feature counts as learned; delta; q, the rate of a mask."""
+"""p, the share of its final strength at which a feature counts as learned; δ; q, the rate of a mask."""
 Times = Annotated[Reals, NON_NEGATIVE, MAY_BE_INFINITE]
 """t."""
 Depths = Annotated[Int[np.ndarray, "*#batch"] | int, Interval(1, MOST)]
 """L, the layers of the encoder, or M, those of the predictor."""
 DepthsFromTwo = Annotated[Int[np.ndarray, "*#batch"] | int, Interval(2, MOST)]
 Covariance = Annotated[Reals, _LEARNED]
-"""lambda, between the two views of a feature."""
+"""λ, between the two views of a feature."""
 Regression = Annotated[Reals, _WITH_VARIANCE]
-"""rho = lambda / sigma^2, of the target on the context."""
+"""ρ = λ / σ^2, of the target on the context."""
 
 FeatureCovariances = Annotated[Float[np.ndarray, " features"], _LEARNED]
-"""lambda of each feature."""
+"""λ of each feature."""
 FeatureRegressions = Annotated[Float[np.ndarray, " features"], _WITH_VARIANCE]
-"""rho of each feature."""
+"""ρ of each feature."""
 Learned = Bool[np.ndarray, " features"]
 """Which features a state has learned."""
 
 SecondMoment = Annotated[Float[np.ndarray, "dim dim"], SYMMETRIC]
-"""Sigma_xx = E[x x^T]."""
+"""Σ_xx = E[x x^T]."""
 Definite = Annotated[Float[np.ndarray, "dim dim"], DEFINITE]
-"""Sigma_xx where it is inverted; for one without full rank see `restrict_to_range`."""
+"""Σ_xx where it is inverted; for one without full rank see `restrict_to_range`."""
 CrossMoment = Float[np.ndarray, "dim dim"]
-"""Sigma_yx = E[y x^T]."""
+"""Σ_yx = E[y x^T]."""

@@ -1,4 +1,4 @@
-"""Three data models and the (lambda, rho) of their features: two noisy views, two masks, two times.
+"""Three data models and the (λ, ρ) of their features: two noisy views, two masks, two times.
 
 Littwin et al. 2024 (arXiv 2407.03475) study models of these kinds; their own parametrisation could not be read, so
 these are derived here.
@@ -21,9 +21,9 @@ class Features(NamedTuple):
     """The two numbers of every feature."""
 
     covariance: Float[np.ndarray, "..."]
-    """lambda, the covariance of the views on the feature."""
+    """λ, the covariance of the views on the feature."""
     regression: Float[np.ndarray, "..."]
-    """rho = lambda / sigma^2, of the target on the context."""
+    """ρ = λ / σ^2, of the target on the context."""
 
 
 class Covariances(NamedTuple):
@@ -35,9 +35,9 @@ class Covariances(NamedTuple):
 
 @guarded
 def static_features(signal_variance: Positives, noise_variance: NonNegatives) -> Features:
-    """Two noisy views s + n, s + n' of one signal: lambda = sigma_s^2, rho = sigma_s^2 / (sigma_s^2 + sigma_n^2).
+    """Two noisy views s + n, s + n' of one signal: λ = σ_s^2, ρ = σ_s^2 / (σ_s^2 + σ_n^2).
 
-    A strong but noisy feature has a large lambda and a small rho. Arguments broadcast; rho is in (0, 1].
+    A strong but noisy feature has a large λ and a small ρ. Arguments broadcast; ρ is in (0, 1].
     """
     signal, noise = np.broadcast_arrays(signal_variance, noise_variance)
     return Features(signal.copy(), np.asarray(signal / (signal + noise)))
@@ -49,10 +49,10 @@ def temporal_features(
     innovation_variance: Positives,
     noise_variance: NonNegatives,
 ) -> Features:
-    """Next observation from this one, x = z + n of an autoregressive z' = gamma z + u; a feature per entry.
+    """Next observation from this one, x = z + n of an autoregressive z' = γ z + u; a feature per entry.
 
-    With v = sigma_u^2 / (1 - gamma^2): lambda = gamma v, rho = gamma v / (v + sigma_n^2). Slow features win in rho,
-    strong ones in lambda; one with a negative gamma is never learned. Arguments broadcast.
+    With v = σ_u^2 / (1 - γ^2): λ = γ v, ρ = γ v / (v + σ_n^2). Slow features win in ρ,
+    strong ones in λ; one with a negative γ is never learned. Arguments broadcast.
     """
     gamma, innovation, noise = np.broadcast_arrays(autocorrelation, innovation_variance, noise_variance)
     variance = innovation / ((1 - gamma) * (1 + gamma))
@@ -81,7 +81,7 @@ def independent_mask_covariances(data_covariance: DataCovariance, rate: Fraction
 def complementary_mask_features(eigenvalues: NonNegatives, variance: Positives, rate: Fractions) -> Features:
     """Features of complementary masks where all coordinates have one variance c, from the eigenvalues s of S.
 
-    lambda = q (1 - q) (s - c), rho = (1 - q)(s - c) / (q s + (1 - q) c): both increase with s, so that the objectives
+    λ = q (1 - q) (s - c), ρ = (1 - q)(s - c) / (q s + (1 - q) c): both increase with s, so that the objectives
     agree; a feature with s <= c is never learned. Arguments broadcast.
     """
     s, c, q = np.broadcast_arrays(eigenvalues, variance, rate)
@@ -94,7 +94,7 @@ def independent_mask_features(
 ) -> Features:
     """Features of independent masks where all coordinates have one variance c, from the eigenvalues s of S.
 
-    lambda = q q' s, rho = q' s / (q s + (1 - q) c): both increase with s. Arguments broadcast.
+    λ = q q' s, ρ = q' s / (q s + (1 - q) c): both increase with s. Arguments broadcast.
     """
     s, c, q, seen = np.broadcast_arrays(eigenvalues, variance, rate, target_rate)
     return Features(np.asarray(q * seen * s), np.asarray(seen * s / (q * s + (1 - q) * c)))
@@ -106,7 +106,7 @@ def covariances_of_features(
     regression: Annotated[Float[np.ndarray, " dim"], POSITIVE],
     basis: Annotated[Float[np.ndarray, "dim dim"], ORTHONORMAL],
 ) -> Covariances:
-    """Sigma_xx = Q diag(lambda / rho) Q^T and Sigma_yx = Q diag(lambda) Q^T for an orthogonal Q = `basis`.
+    """Σ_xx = Q diag(λ / ρ) Q^T and Σ_yx = Q diag(λ) Q^T for an orthogonal Q = `basis`.
 
     The inverse of `joint_spectrum`.
     """

@@ -2,7 +2,7 @@
 
 Theorem 4.4 of Littwin et al. 2024 (arXiv 2407.03475), as quoted by a public formalisation, is the partial-fraction form
 for JEPA; the common form of both objectives (a hypergeometric function for MAE), the decay from above and the bound
-on rounding are derived here. Arguments as in `scalar`, and `init` is epsilon = w-bar(0) > 0.
+on rounding are derived here. Arguments as in `scalar`, and `init` is ε = w-bar(0) > 0.
 All broadcast, and results are arrays of the common shape.
 """
 

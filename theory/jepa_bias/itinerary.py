@@ -29,9 +29,9 @@ class Event(NamedTuple):
 def permanent_order(
     covariance: FeatureCovariances, regression: FeatureRegressions, *, objective: Objective
 ) -> Int[np.ndarray, " features"]:
-    """Indices in the order in which features are learned for good, epsilon -> 0 at fixed misalignment.
+    """Indices in the order in which features are learned for good, ε -> 0 at fixed misalignment.
 
-    By decreasing rho for JEPA and lambda rho for MAE: each is displaced by whatever it is not stable against. A
+    By decreasing ρ for JEPA and λ ρ for MAE: each is displaced by whatever it is not stable against. A
     conjecture, from the stability of the partial states and simulations; undefined for equal values.
     """
     return np.argsort(-(regression if objective == "jepa" else covariance * regression), kind="stable")
@@ -42,13 +42,13 @@ def itinerary(
     covariance: FeatureCovariances, regression: FeatureRegressions, depth: Count, init: Positive, fraction: Fraction,
     misalignment: Fraction, *, objective: Objective, clock: Clock, offset: float = 0.0,
 ) -> list[Event]:  # fmt: skip
-    """What is learned, unlearned and relearned, and when, from an aligned start but for a misalignment delta.
+    """What is learned, unlearned and relearned, and when, from an aligned start but for a misalignment δ.
 
     An approximation: every feature follows the scalar dynamics in a latent unit of its own; the amplitude with which
-    the unit of a learned feature reads an unlearned one starts at delta e^(-c), grows at the `saddle_rate` of the pair
+    the unit of a learned feature reads an unlearned one starts at δ e^(-c), grows at the `saddle_rate` of the pair
     while this lasts, and at one the two units exchange their features. Crossings of p = `fraction` of the asymptotes
     are listed in order of time, on the given clock; a displaced feature and its successor cross at the same instant.
-    `misalignment` is the delta of all pairs, `offset` their c, see `misalignment_offset`.
+    `misalignment` is the δ of all pairs, `offset` their c, see `misalignment_offset`.
     """
     lowest = min(0.0, np.log(misalignment) - offset)
     targets = fraction * asymptote(depth, regression, objective=objective)

@@ -1,8 +1,8 @@
-"""Which of two features is learned first: the covariance ratio that JEPA can overturn, and for which epsilon.
+"""Which of two features is learned first: the covariance ratio that JEPA can overturn, and for which ε.
 
-Feature 1 has the larger covariance, kappa = lambda_1 / lambda_2 > 1, feature 2 the larger regression coefficient,
-rho_1 < rho_2; MAE then learns feature 1 first. JEPA learns feature 2 first iff kappa < Phi. Littwin et al. 2024 (arXiv
-2407.03475) state the preference at equal lambda (as quoted by a public formalisation); the exact boundary, its windows
+Feature 1 has the larger covariance, κ = λ_1 / λ_2 > 1, feature 2 the larger regression coefficient,
+ρ_1 < ρ_2; MAE then learns feature 1 first. JEPA learns feature 2 first iff κ < Φ. Littwin et al. 2024 (arXiv
+2407.03475) state the preference at equal λ (as quoted by a public formalisation); the exact boundary, its windows
 and its limit are derived here. Everything below assumes one predictor layer and the diagonal dynamics of `scalar`; what
 misalignment does to the order is in `displacement`.
 """
@@ -33,11 +33,11 @@ from theory.jepa_bias.scalar import asymptote, exponents
 from theory_on_trial.contract import Count, Fraction, Interval, guarded, require
 
 Ratio = Annotated[Reals, Interval(1, closed="()", why="feature 1 has the larger covariance")]
-"""kappa = lambda_1 / lambda_2."""
+"""κ = λ_1 / λ_2."""
 RatioAboveOne = Annotated[
     Reals, Interval(1 + 1e-9, why="feature 1 has the larger covariance; within 1e-9 of one the window is below float64")
 ]
-"""kappa for which the window is looked for."""
+"""κ for which the window is looked for."""
 
 _HALVINGS = 50  # of intervals of at most 30 L in log epsilon
 _SMALLEST_LOG_START = -30.0  # of s_0: there Phi - 1 is below 1e-12
@@ -48,9 +48,9 @@ def order_boundary(
     depth: Depths, init: Positives, fraction: Fractions, rho_1: Regression, rho_2: Regression,
     objective: Objective = "jepa",
 ) -> Float[np.ndarray, "..."]:  # fmt: skip
-    """Phi_L(epsilon, p; rho_1, rho_2) = lambda t*(rho_1) / (lambda t*(rho_2)): feature 2 comes first iff kappa < Phi.
+    """Φ_L(ε, p; ρ_1, ρ_2) = λ t*(ρ_1) / (λ t*(ρ_2)): feature 2 comes first iff κ < Φ.
 
-    `init` is the epsilon of both. NaN where either starts at or above p times its asymptote. All arguments broadcast.
+    `init` is the ε of both. NaN where either starts at or above p times its asymptote. All arguments broadcast.
 
     >>> order_boundary(2, [1e-2, 1e-4, 1e-6], 0.5, 0.5, 1.0).round(4).tolist()
     [1.1821, 1.0157, 1.0015]
@@ -62,10 +62,10 @@ def order_boundary(
 def boundary_maximiser(
     depth: Depths, fraction: Fractions, rho_1: Regression, rho_2: Regression
 ) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
-    """(epsilon, Phi) where JEPA's Phi is largest: no larger covariance ratio is ever overturned.
+    """(ε, Φ) where JEPA's Φ is largest: no larger covariance ratio is ever overturned.
 
-    Phi is taken to rise and then fall with epsilon, as it did wherever it was looked at. `ValueError` unless
-    rho_1 < rho_2.
+    Φ is taken to rise and then fall with ε, as it did wherever it was looked at. `ValueError` unless
+    ρ_1 < ρ_2.
     """
     log_init, _, _ = _log_maximiser(depth, fraction, rho_1, rho_2)
     return np.asarray(np.exp(log_init)), np.asarray(_boundary(depth, log_init, fraction, rho_1, rho_2, "jepa"))
@@ -75,9 +75,9 @@ def boundary_maximiser(
 def inversion_window(
     kappa: RatioAboveOne, depth: Depths, fraction: Fractions, rho_1: Regression, rho_2: Regression
 ) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
-    """The interval (lowest, highest) of epsilon in which JEPA overturns the covariance ratio kappa; NaN if none.
+    """The interval (lowest, highest) of ε in which JEPA overturns the covariance ratio κ; NaN if none.
 
-    An edge below the range of float64 is returned as zero. `ValueError` unless rho_1 < rho_2.
+    An edge below the range of float64 is returned as zero. `ValueError` unless ρ_1 < ρ_2.
     """
     peak, lowest, highest = _log_maximiser(depth, fraction, rho_1, rho_2)
     ratio, peak, lowest, highest = np.broadcast_arrays(kappa, peak, lowest, highest)
@@ -95,9 +95,9 @@ def inversion_window(
 def init_threshold(
     kappa: Ratio, depth: DepthsFromTwo, rho_1: Regression, rho_2: Regression
 ) -> Float[np.ndarray, "..."]:
-    """First-order lower edge of the window, [(kappa - 1)(2L-2) / ((2L-1)(1/rho_1 - 1/rho_2))]^L: below it lambda wins.
+    """First-order lower edge of the window, [(κ - 1)(2L-2) / ((2L-1)(1/ρ_1 - 1/ρ_2))]^L: below it λ wins.
 
-    An order of magnitude unless the bracket is far below one. `ValueError` unless rho_1 < rho_2.
+    An order of magnitude unless the bracket is far below one. `ValueError` unless ρ_1 < ρ_2.
     """
     _require_order(rho_1, rho_2)
     return np.asarray(((kappa - 1) / _first_coefficient(depth, rho_1, rho_2)) ** depth)
@@ -108,9 +108,9 @@ def limit_order(
     covariance: FeatureCovariances, regression: FeatureRegressions, depth: Count, fraction: Fraction, *,
     objective: Objective,
 ) -> Int[np.ndarray, " features"]:  # fmt: skip
-    """Indices of the features, first learned first, as epsilon -> 0: by decreasing lambda, for both objectives.
+    """Indices of the features, first learned first, as ε -> 0: by decreasing λ, for both objectives.
 
-    Equal covariances are told apart by rho: JEPA takes the larger first; MAE takes the larger first where p exceeds
+    Equal covariances are told apart by ρ: JEPA takes the larger first; MAE takes the larger first where p exceeds
     `sign_threshold`, and the smaller first otherwise and at L = 1.
     """
     prefers_large = objective == "jepa" or (depth > 1 and float(mae_constant(fraction, depth)) > 0)
@@ -121,10 +121,10 @@ def limit_order(
 def depth_cap(
     init: Positives, fraction: Annotated[Reals, Interval(0, 1, "(]")], regression: Regression, *, objective: Objective
 ) -> Float[np.ndarray, "..."]:
-    """Largest depth L at which epsilon < p w-bar(infinity); zero if there is none, infinite if there is no largest.
+    """Largest depth L at which ε < p w-bar(infinity); zero if there is none, infinite if there is no largest.
 
     With p = 1: the largest depth at which the feature grows at all; beyond it, it decays from its start. Caps exist
-    for rho < 1 only: ln(p / epsilon) / ln(1 / rho) > L for JEPA, > L / (L + 1) for MAE.
+    for ρ < 1 only: ln(p / ε) / ln(1 / ρ) > L for JEPA, > L / (L + 1) for MAE.
     """
     start, p, rho = np.broadcast_arrays(init, fraction, regression)
     shrinks = rho < 1
@@ -146,11 +146,11 @@ def greedy_excess(
     depth: Count, init: Annotated[Reals, Interval(0, 1, "()", why="the expansion is in small epsilon")],
     rho_high: Regression, rho_low: Regression, *, objective: Objective, fraction: Fractions,
 ) -> Float[np.ndarray, "..."]:  # fmt: skip
-    """t*(rho_low) / t*(rho_high) - 1 at equal lambda to first order in epsilon; positive: the larger rho comes first.
+    """t*(ρ_low) / t*(rho_high) - 1 at equal λ to first order in ε; positive: the larger ρ comes first.
 
-    JEPA: (2L-1)/(2L-2) Delta epsilon^(1/L), Delta = 1/rho_low - 1/rho_high, and Delta epsilon log(1/epsilon) at L = 1;
-    with one it is the Phi of `order_boundary`. MAE: (L-1) K_L(p) (rho_low^(-q) - rho_high^(-q)) epsilon^((L-1)/L),
-    q = (L-1)/(L+1), as long as epsilon^(2/L) << |K_L(p)|, and -log(rho_high / rho_low) / (2 log(1/epsilon)) at L = 1.
+    JEPA: (2L-1)/(2L-2) Δ ε^(1/L), Δ = 1/ρ_low - 1/rho_high, and Δ ε log(1/ε) at L = 1;
+    with one it is the Φ of `order_boundary`. MAE: (L-1) K_L(p) (ρ_low^(-q) - rho_high^(-q)) ε^((L-1)/L),
+    q = (L-1)/(L+1), as long as ε^(2/L) << |K_L(p)|, and -log(rho_high / ρ_low) / (2 log(1/ε)) at L = 1.
     """
     if objective == "jepa":
         if depth == 1:
@@ -165,9 +165,9 @@ def greedy_excess(
 
 @guarded
 def sign_threshold(depth: Annotated[int, Interval(2, 10**12, why="there p* is 2 / L, near rounding")]) -> float:
-    """p*_L in (0, 1), L >= 2: as epsilon -> 0 MAE reaches the fraction p of a larger rho earlier iff p > p*_L.
+    """p*_L in (0, 1), L >= 2: as ε -> 0 MAE reaches the fraction p of a larger ρ earlier iff p > p*_L.
 
-    The zero of `mae_constant`; at equal lambda. It decreases with L.
+    The zero of `mae_constant`; at equal λ. It decreases with L.
     """
     from scipy.optimize import brentq
     from scipy.special import expit
@@ -188,7 +188,7 @@ def _boundary(
 def _scaled_time(
     depth: Depths, log_init: Reals | Floats, fraction: Fractions, rho: Regression, objective: Objective
 ) -> tuple[Floats, Floats]:
-    """Lambda t* in units that depend on L and epsilon alone, NaN if it is not positive, and log s_0."""
+    """Λ t* in units that depend on L and ε alone, NaN if it is not positive, and log s_0."""
     gradient, resistance = exponents(depth, objective=objective)
     p, log_init, layers, gradient, resistance, rho = np.broadcast_arrays(
         fraction, log_init, depth, gradient, resistance, rho
@@ -211,7 +211,7 @@ def _require_order(rho_1: Regression, rho_2: Regression) -> None:
 
 
 def _log_maximiser(depth: Depths, fraction: Fractions, rho_1: Regression, rho_2: Regression) -> tuple[Floats, ...]:
-    """The peak of Phi in log epsilon, and the interval in which it was looked for."""
+    """The peak of Φ in log ε, and the interval in which it was looked for."""
     _require_order(rho_1, rho_2)
     layers, p, low, high = np.broadcast_arrays(depth, fraction, rho_1, rho_2)
     highest = np.log(p) + layers * np.log(low)

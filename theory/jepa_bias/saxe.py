@@ -2,7 +2,7 @@
 neural networks"): the scalar dynamics of MAE are theirs, those of JEPA are not.
 
 a is the singular value of the end-to-end map of D balanced layers on one mode, from a(0) = `init`; `covariance` and
-`variance` are lambda and sigma^2 of the mode. da/dt = D a^(2 - 2/D) (lambda - a sigma^2), on the flow clock. All
+`variance` are λ and σ^2 of the mode. da/dt = D a^(2 - 2/D) (λ - a σ^2), on the flow clock. All
 arguments broadcast.
 """
 
@@ -18,7 +18,7 @@ from theory_on_trial.contract import guarded
 def saxe_two_layers(
     time: Times, init: Positives, covariance: Covariance, variance: Positives
 ) -> Float[np.ndarray, "..."]:
-    """a(t) at D = 2, logistic: r / (1 + (r / a(0) - 1) e^(-2 lambda t)), r = lambda / sigma^2."""
+    """a(t) at D = 2, logistic: r / (1 + (r / a(0) - 1) e^(-2 λ t)), r = λ / σ^2."""
     limit = covariance / variance
     return np.asarray(limit / (1 + (limit / init - 1) * np.exp(-2 * covariance * time)))
 

@@ -2,7 +2,7 @@
 
 Littwin et al. 2024 (arXiv 2407.03475), equations (7) and (8) as quoted by a public formalisation; derived here, with
 the exponents. `strength` is w-bar, the singular value of the encoder W_L ... W_1 on the feature, and w = w-bar^(1/L)
-that of each layer; `covariance` is lambda, `regression` rho = lambda / sigma^2 and `depth` the encoder's L; the
+that of each layer; `covariance` is λ, `regression` ρ = λ / σ^2 and `depth` the encoder's L; the
 predictor (JEPA) or decoder (MAE) has one layer. All arguments broadcast. On the "flow" clock time is that of the
 gradient flow; the "paper" clock runs L times faster, t_paper = L t_flow.
 """
@@ -16,7 +16,7 @@ from theory_on_trial.contract import guarded
 
 @guarded
 def exponents(depth: Depths, *, objective: Objective) -> tuple[Int[np.ndarray, "..."], Int[np.ndarray, "..."]]:
-    """(a, b) of the per-layer flow w' = w^a (lambda - w^b sigma^2): (2L, 1) for JEPA, (L, L + 1) for MAE.
+    """(a, b) of the per-layer flow w' = w^a (λ - w^b σ^2): (2L, 1) for JEPA, (L, L + 1) for MAE.
 
     From the gradient of each of the L + 1 factors.
     """
@@ -33,7 +33,7 @@ def layer_velocity(
 ) -> Float[np.ndarray, "..."]:  # fmt: skip
     """dw/dt of the singular value w = `weight` of one layer, flow clock; divided by L on the paper's.
 
-    w^(2L) (lambda - w sigma^2) for JEPA, w^L (lambda - w^(L+1) sigma^2) for MAE.
+    w^(2L) (λ - w σ^2) for JEPA, w^L (λ - w^(L+1) σ^2) for MAE.
     """
     gradient, resistance = exponents(depth, objective=objective)
     rate = covariance * weight**gradient * (1 - weight**resistance / regression)
@@ -47,7 +47,7 @@ def velocity(
 ) -> Float[np.ndarray, "..."]:  # fmt: skip
     """Rate of change of w-bar = `strength`: equations (7) and (8) on the paper clock, L times them on the flow's.
 
-    JEPA: lambda w-bar^(3 - 1/L) - (lambda / rho) w-bar^3; MAE: lambda w-bar^(2 - 1/L) - (lambda / rho) w-bar^3.
+    JEPA: λ w-bar^(3 - 1/L) - (λ / ρ) w-bar^3; MAE: λ w-bar^(2 - 1/L) - (λ / ρ) w-bar^3.
     """
     weight = strength ** (1 / depth)
     rate = layer_velocity(weight, depth, covariance, regression, objective=objective, clock=clock)
@@ -56,16 +56,16 @@ def velocity(
 
 @guarded
 def asymptote(depth: Depths, regression: Regression, *, objective: Objective) -> Float[np.ndarray, "..."]:
-    """w-bar(infinity) = rho^(L/b): rho^L for JEPA, rho^(L/(L+1)) for MAE; the same for every lambda."""
+    """w-bar(infinity) = ρ^(L/b): ρ^L for JEPA, ρ^(L/(L+1)) for MAE; the same for every λ."""
     _, resistance = exponents(depth, objective=objective)
     return np.asarray(regression ** (depth / resistance))
 
 
 @guarded
 def end_to_end_asymptote(depth: Depths, regression: Regression, *, objective: Objective) -> Float[np.ndarray, "..."]:
-    """Limit of the end-to-end map V W-bar on the feature, rho^((L+1)/b): rho^(L+1) for JEPA, rho for MAE.
+    """Limit of the end-to-end map V W-bar on the feature, ρ^((L+1)/b): ρ^(L+1) for JEPA, ρ for MAE.
 
-    Similar features, different spectra: JEPA shrinks a feature with rho < 1 by another rho^L.
+    Similar features, different spectra: JEPA shrinks a feature with ρ < 1 by another ρ^L.
     """
     _, resistance = exponents(depth, objective=objective)
     return np.asarray(regression ** ((depth + 1) / resistance))

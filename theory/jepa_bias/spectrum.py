@@ -1,7 +1,7 @@
-"""Covariances as features: the joint spectrum (lambda, rho) where they commute, and what is left where they do not.
+"""Covariances as features: the joint spectrum (λ, ρ) where they commute, and what is left where they do not.
 
-Derived here, from the stationary points of both objectives: with R = Sigma_yx Sigma_xx^(-1), JEPA ends with a predictor
-that is similar to R, MAE with the end-to-end map R. Sigma_xx and Sigma_yx = E[y x^T] are (dim, dim).
+Derived here, from the stationary points of both objectives: with R = Σ_yx Σ_xx^(-1), JEPA ends with a predictor
+that is similar to R, MAE with the end-to-end map R. Σ_xx and Σ_yx = E[y x^T] are (dim, dim).
 """
 
 from typing import NamedTuple
@@ -14,18 +14,18 @@ from theory_on_trial.contract import Count, Positive, guarded, require
 
 
 class JointSpectrum(NamedTuple):
-    """The features of two commuting covariances, by decreasing lambda."""
+    """The features of two commuting covariances, by decreasing λ."""
 
     covariance: Float[np.ndarray, " dim"]
-    """lambda, the eigenvalues of Sigma_yx; at most zero for a feature that is never learned."""
+    """λ, the eigenvalues of Σ_yx; at most zero for a feature that is never learned."""
     regression: Float[np.ndarray, " dim"]
-    """rho = lambda / sigma^2, sigma^2 the eigenvalues of Sigma_xx."""
+    """ρ = λ / σ^2, σ^2 the eigenvalues of Σ_xx."""
     basis: Float[np.ndarray, "dim dim"]
     """The features as orthonormal columns."""
 
 
 class Restriction(NamedTuple):
-    """Two covariances on the range of Sigma_xx."""
+    """Two covariances on the range of Σ_xx."""
 
     basis: Float[np.ndarray, "dim rank"]
     """Orthonormal columns that span the range."""
@@ -35,13 +35,13 @@ class Restriction(NamedTuple):
 
 @guarded
 def commutator_norm(Sigma_xx: SecondMoment, Sigma_yx: CrossMoment) -> float:
-    """Frobenius norm of Sigma_xx Sigma_yx - Sigma_yx Sigma_xx, in squared units of the data; zero iff they commute."""
+    """Frobenius norm of Σ_xx Σ_yx - Σ_yx Σ_xx, in squared units of the data; zero iff they commute."""
     return float(np.linalg.norm(Sigma_xx @ Sigma_yx - Sigma_yx @ Sigma_xx))
 
 
 @guarded
 def restrict_to_range(Sigma_xx: SecondMoment, Sigma_yx: CrossMoment, tol: Positive = 1e-12) -> Restriction:
-    """Both covariances in an orthonormal basis of the range of Sigma_xx, for data with fewer samples than dimensions.
+    """Both covariances in an orthonormal basis of the range of Σ_xx, for data with fewer samples than dimensions.
 
     Directions with at most `tol` times the largest variance count as without variance. Nothing is lost of the
     context x; the target's part outside the range cannot be encoded by what x has shown.
@@ -54,10 +54,10 @@ def restrict_to_range(Sigma_xx: SecondMoment, Sigma_yx: CrossMoment, tol: Positi
 
 @guarded
 def joint_spectrum(Sigma_xx: SecondMoment, Sigma_yx: CrossMoment, tol: Positive = 1e-9) -> JointSpectrum:
-    """(lambda, rho) and the common eigenvectors; where variances coincide, Sigma_yx tells the features apart.
+    """(λ, ρ) and the common eigenvectors; where variances coincide, Σ_yx tells the features apart.
 
-    `ValueError` if Sigma_yx is not symmetric, or the commutator not zero, to `tol` times the norms (the sentence
-    gives the size and the eigenvalues of R that take the place of rho), or Sigma_xx is singular to `tol`.
+    `ValueError` if Σ_yx is not symmetric, or the commutator not zero, to `tol` times the norms (the sentence
+    gives the size and the eigenvalues of R that take the place of ρ), or Σ_xx is singular to `tol`.
 
     >>> found = joint_spectrum([[2.0, 0.0], [0.0, 1.0]], [[0.5, 0.0], [0.0, 0.75]])
     >>> found.covariance.tolist(), found.regression.tolist()
@@ -97,7 +97,7 @@ def joint_spectrum(Sigma_xx: SecondMoment, Sigma_yx: CrossMoment, tol: Positive 
 
 @guarded
 def predictor_eigenvalues(Sigma_xx: Definite, Sigma_yx: CrossMoment) -> Complex[np.ndarray, " dim"]:
-    """Eigenvalues of R = Sigma_yx Sigma_xx^(-1), by decreasing real part: those of JEPA's final predictor V.
+    """Eigenvalues of R = Σ_yx Σ_xx^(-1), by decreasing real part: those of JEPA's final predictor V.
 
     Exact at every stationary point with an invertible encoder. Complex ones mean that no diagonal fixed point exists.
     """

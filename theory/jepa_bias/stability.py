@@ -2,7 +2,7 @@
 
 At a partial state the features of a set S are at their diagonal fixed point and all others exactly zero. The one way
 out that is exponential is that a latent unit which holds j in S starts to read i outside S: feature i displaces j.
-JEPA: iff rho_i > rho_j. MAE: iff lambda_i rho_i > lambda_j rho_j (explained variance). One predictor layer, commuting
+JEPA: iff ρ_i > ρ_j. MAE: iff λ_i ρ_i > λ_j ρ_j (explained variance). One predictor layer, commuting
 covariances; every other rate is negative or zero. Rates are per unit of time on the given clock.
 """
 
@@ -46,8 +46,8 @@ def saddle_rate(
 ) -> Float[np.ndarray, "..."]:  # fmt: skip
     """Rate at which a latent unit that has learned feature j starts to read i: where positive, i displaces j.
 
-    JEPA: mu = rho_j^(2L-1) sigma_i^2 (rho_i - rho_j). MAE, with omega = rho_j^(2/(L+1)): the larger root
-    nu = -h + sqrt(h^2 + omega^(L-1) sigma_i^2 (lambda_i rho_i - lambda_j rho_j)), 2h = omega^L (sigma_i^2 + sigma_j^2).
+    JEPA: μ = ρ_j^(2L-1) σ_i^2 (ρ_i - ρ_j). MAE, with ω = ρ_j^(2/(L+1)): the larger root
+    ν = -h + sqrt(h^2 + ω^(L-1) σ_i^2 (λ_i ρ_i - λ_j ρ_j)), 2h = ω^L (σ_i^2 + σ_j^2).
     On the flow clock; divided by L on the paper's. All arguments broadcast. Valid from L = 1 on.
     """
     layers, kept, rho_kept, new, rho_new = np.broadcast_arrays(
@@ -84,7 +84,7 @@ def is_stable(
     """Whether nothing grows exponentially out of the state: no learned feature is displaced by one that is not.
 
     From L = 2 on (and for JEPA at L = 1) unlearned features grow algebraically, which does not count; MAE at L = 1
-    also has the growth rates lambda_i of the unlearned features, so that only its full state is stable.
+    also has the growth rates λ_i of the unlearned features, so that only its full state is stable.
     """
     return bool(_largest_rate(learned, covariance, regression, depth, objective) <= 0)
 
@@ -95,7 +95,7 @@ def stability_map(
 ) -> StabilityMap:
     """`is_stable` of all subsets of at most 16 features, rates on the flow clock.
 
-    With distinct rho (JEPA; lambda rho for MAE, L >= 2) the stable ones are the empty state and the d sets of the
+    With distinct ρ (JEPA; λ ρ for MAE, L >= 2) the stable ones are the empty state and the d sets of the
     most preferred features, so d + 1 of 2^d.
     """
     count = covariance.size
@@ -113,8 +113,8 @@ def full_fixed_point_rates(
 ) -> Float[np.ndarray, "features features"]:
     """Rates of the balanced flow about the state in which all is learned, for every entry (i, j); all negative.
 
-    JEPA: -sigma_j^2 (rho_i^(2L+1) + rho_j^(2L+1)) / (rho_i + rho_j). MAE, entry (i, j) of the end-to-end map:
-    -sigma_j^2 sum_(k=0)^L rho_i^(2(L-k)/(L+1)) rho_j^(2k/(L+1)). On the flow clock.
+    JEPA: -σ_j^2 (ρ_i^(2L+1) + ρ_j^(2L+1)) / (ρ_i + ρ_j). MAE, entry (i, j) of the end-to-end map:
+    -σ_j^2 sum_(k=0)^L ρ_i^(2(L-k)/(L+1)) ρ_j^(2k/(L+1)). On the flow clock.
     """
     if objective == "jepa":
         powers = regression ** (2 * depth + 1)

@@ -1,7 +1,7 @@
 """Stepwise self-supervised learning of Simon et al. 2023: the linear Barlow Twins flow learns one mode at a time.
 
-The flow W' = -4 (W Gamma W^T - I) W Gamma on ||W Gamma W^T - I||_F^2, Gamma the symmetrised cross-correlation of the
-views; from an aligned start the singular value s of every mode follows its `eigenvalue` gamma alone. `init` is
+The flow W' = -4 (W Γ W^T - I) W Γ on ||W Γ W^T - I||_F^2, Γ the symmetrised cross-correlation of the
+views; from an aligned start the singular value s of every mode follows its `eigenvalue` γ alone. `init` is
 s(0). All arguments broadcast. The law of a random start is derived here.
 """
 
@@ -16,9 +16,9 @@ from theory_on_trial.contract import POSITIVE, NonNegative, guarded, require
 
 @guarded
 def stepwise_singular_value(time: NonNegatives, init: Positives, eigenvalue: Reals) -> Float[np.ndarray, "..."]:
-    """s(t) = e^(4 gamma t) / sqrt(s(0)^(-2) + (e^(8 gamma t) - 1) gamma), for any gamma.
+    """s(t) = e^(4 γ t) / sqrt(s(0)^(-2) + (e^(8 γ t) - 1) γ), for any γ.
 
-    Tends to gamma^(-1/2) for gamma > 0, stays at gamma = 0 and decays for gamma < 0.
+    Tends to γ^(-1/2) for γ > 0, stays at γ = 0 and decays for γ < 0.
     """
     elapsed, start, gamma = np.broadcast_arrays(time, init, eigenvalue)
     with np.errstate(over="ignore"):
@@ -28,9 +28,9 @@ def stepwise_singular_value(time: NonNegatives, init: Positives, eigenvalue: Rea
 
 @guarded
 def stepwise_critical_time(init: Positives, eigenvalue: Positives) -> Float[np.ndarray, "..."]:
-    """Time -log(s(0)^2 gamma) / (8 gamma) at which gamma s^2 = 1 / (2 - s(0)^2 gamma), nearly half of its limit.
+    """Time -log(s(0)^2 γ) / (8 γ) at which γ s^2 = 1 / (2 - s(0)^2 γ), nearly half of its limit.
 
-    `ValueError` unless s(0)^2 gamma < 1.
+    `ValueError` unless s(0)^2 γ < 1.
     """
     start = np.asarray(init**2 * eigenvalue)
     require(start < 1, f"init must be below eigenvalue^(-1/2), the limit, got {np.max(init)}")
@@ -41,17 +41,17 @@ def stepwise_critical_time(init: Positives, eigenvalue: Positives) -> Float[np.n
 def stepwise_loss(
     time: NonNegative, init: Annotated[Float[np.ndarray, " modes"], POSITIVE], eigenvalue: Float[np.ndarray, " modes"]
 ) -> float:
-    """sum_j (1 - gamma_j s_j(t)^2)^2: from the number of modes it falls by one as each mode is learned."""
+    """sum_j (1 - γ_j s_j(t)^2)^2: from the number of modes it falls by one as each mode is learned."""
     value = stepwise_singular_value(time, init, eigenvalue)
     return float(np.sum((1 - eigenvalue * value**2) ** 2))
 
 
 @guarded
 def subspace_overlap_exponent(last_eigenvalue: Positives, next_eigenvalue: Reals) -> Float[np.ndarray, "..."]:
-    """Power 2 (1 - gamma_(d+1) / gamma_d) of the scale of a small random start in what the final row space misses.
+    """Power 2 (1 - γ_(d+1) / γ_d) of the scale of a small random start in what the final row space misses.
 
     That is 1 - min_j |P q_j|^2 over the d leading eigenvectors q_j; the loss is zero on the wrong subspace too, so that
-    what is missing stays. `last_eigenvalue` is gamma_d, `next_eigenvalue` gamma_(d+1), not above it: else `ValueError`.
+    what is missing stays. `last_eigenvalue` is γ_d, `next_eigenvalue` γ_(d+1), not above it: else `ValueError`.
     """
     require(
         np.less_equal(next_eigenvalue, last_eigenvalue),

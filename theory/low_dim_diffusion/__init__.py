@@ -2,7 +2,7 @@
 
 Wang, Zhang, Zhang, Chen, Ma & Qu 2024, "Diffusion Models Learn Low-Dimensional Distributions via Subspace Clustering",
 arXiv 2409.02426. Its abstract was read; the shape of its theorems is known from a review. The formulas were derived for
-this collection. Data are x0 = U_k a, k ~ pi, a ~ N(0, I), and the denoiser sees x_t = s x0 + gamma epsilon.
+this collection. Data are x0 = U_k a, k ~ π, a ~ N(0, I), and the denoiser sees x_t = s x0 + γ ε.
 """
 
 from theory.low_dim_diffusion.denoising import implicit_loss, posterior_mean, posterior_variance, shrinkage, soft_angles

@@ -14,7 +14,7 @@ Order = Annotated[int, Interval(2, 100, why="its square is the number of nodes")
 
 @guarded
 def shrinkage(signal: Level, noise: Level) -> float:
-    """Return c = s / (s^2 + gamma^2), by which a point on the right subspace is multiplied. Source: Gaussian posterior.
+    """Return c = s / (s^2 + γ^2), by which a point on the right subspace is multiplied. Source: Gaussian posterior.
 
     >>> round(shrinkage(1.0, 0.5), 6)
     0.8
@@ -27,10 +27,10 @@ def shrinkage(signal: Level, noise: Level) -> float:
 def posterior_mean(
     x: Points, bases: Bases, weights: Weights, signal: Level, noise: Level
 ) -> Float[np.ndarray, "points n"]:
-    """Return E[x0 | x_t] = c sum_k w_k P_k x_t, w_k ~ pi_k (1 + s^2 / gamma^2)^(-d_k / 2) exp(phi |U_k' x_t|^2).
+    """Return E[x0 | x_t] = c sum_k w_k P_k x_t, w_k ~ π_k (1 + s^2 / γ^2)^(-d_k / 2) exp(φ |U_k' x_t|^2).
 
-    phi = s^2 / (2 gamma^2 (s^2 + gamma^2)). Raises ValueError unless bases and weights are equally many and all of
-    dimension n. Source: recalled for equal d_k and pi_k; the factor for unequal ones derived here.
+    φ = s^2 / (2 γ^2 (s^2 + γ^2)). Raises ValueError unless bases and weights are equally many and all of
+    dimension n. Source: recalled for equal d_k and π_k; the factor for unequal ones derived here.
     """
     return _moments(x, bases, weights, signal, noise)[0]
 
@@ -41,8 +41,8 @@ def posterior_variance(
 ) -> Float[np.ndarray, " points"]:
     """Return E[|x0 - E[x0 | x_t]|^2 | x_t], within the subspaces and between them.
 
-    gamma^2 / (s^2 + gamma^2) sum_k w_k d_k + c^2 (sum_k w_k |P_k x_t|^2 - |sum_k w_k P_k x_t|^2). It is also
-    gamma^2 / s times the divergence of the posterior mean. Raises as `posterior_mean`. Source: derived here.
+    γ^2 / (s^2 + γ^2) sum_k w_k d_k + c^2 (sum_k w_k |P_k x_t|^2 - |sum_k w_k P_k x_t|^2). It is also
+    γ^2 / s times the divergence of the posterior mean. Raises as `posterior_mean`. Source: derived here.
     """
     return _moments(x, bases, weights, signal, noise)[1]
 
@@ -53,7 +53,7 @@ def implicit_loss(
 ) -> float:
     """Return E|D(x_t) - x0|^2 of the soft denoiser D on given clean points, without looking at them beside x_t.
 
-    E[|D|^2 - 2 D . x_t / s + 2 V] + E|x0|^2, V the `posterior_variance`: as D . x0 = (D . x_t - gamma D . epsilon) / s,
+    E[|D|^2 - 2 D . x_t / s + 2 V] + E|x0|^2, V the `posterior_variance`: as D . x0 = (D . x_t - γ D . ε) / s,
     Stein's lemma turns the noise into a divergence. Raises as `posterior_mean`. Source: Stein 1981, Vincent 2011.
     """
     x = (signal * points[:, None] + noise * nodes).reshape(-1, points.shape[1])

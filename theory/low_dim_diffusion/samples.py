@@ -47,9 +47,9 @@ def worst_completion(ambient: Ambient, dim: Count, samples: Samples) -> float:
 
 @guarded
 def noise_law(ambient: Ambient, spectrum: Spectrum, samples: Samples, noise: NonNegative) -> float:
-    """Return E D^2 = 2 delta^2 (n - d) tr Lambda^-1 / (N - d - 1) of PCA on N noisy samples, to first order in delta^2.
+    """Return E D^2 = 2 δ^2 (n - d) tr Λ^-1 / (N - d - 1) of PCA on N noisy samples, to first order in δ^2.
 
-    Latents a ~ N(0, Lambda), d of them; noise of standard deviation delta in every coordinate, in the unit of the
+    Latents a ~ N(0, Λ), d of them; noise of standard deviation δ in every coordinate, in the unit of the
     latents. Raises ValueError unless N > d + 1, below which the mean is infinite, and d <= n. Source: derived here, by
     the mean of an inverse Wishart matrix.
 

@@ -1,6 +1,6 @@
 """What Mixup does to one data set at large separability: a modified LDA, and a problem in class moments alone.
 
-Both are for lambda averaged within each pair and derived here. Class 0 comes first wherever both classes appear.
+Both are for λ averaged within each pair and derived here. Class 0 comes first wherever both classes appear.
 """
 
 from typing import Annotated
@@ -19,10 +19,10 @@ def modified_lda_direction(
     labels: Annotated[Int[np.ndarray, " points"], Interval(0, 1)],
     law: MixingLaw,
 ) -> Float[np.ndarray, " dim"]:
-    """(h S_w + h_1 c c')^-1 (mean_1 - mean_0), the direction of Mixup as kappa grows at fixed balanced data.
+    """(h S_w + h_1 c c')^-1 (mean_1 - mean_0), the direction of Mixup as κ grows at fixed balanced data.
 
     S_w is the within-class scatter divided by n, c the mean of the two class means; the scale of the data cancels, so
-    kappa does not enter. `ValueError` unless both labels occur equally often, the scatter is regular (n >= d + 2 in
+    κ does not enter. `ValueError` unless both labels occur equally often, the scatter is regular (n >= d + 2 in
     general position) and u_infinity is finite. Derived here.
     """
     classes = [features[labels == label] for label in (0, 1)]
@@ -49,8 +49,8 @@ def reduced_problem(
 
     With p = `class_fraction` of class 1, a_c = w . mean_c and q_c = w' S_c w (covariances divided by the class count),
     the objective is p^2 [sp(-a_1) + s'(a_1) E[c_g] q_1 / 2] + (1 - p)^2 [sp(a_0) + s'(a_0) E[c_g] q_0 / 2]
-    + 2 p (1 - p) E[sp(v) - lambda v + s'(v) (g^2 q_1 + (1 - g)^2 q_0) / 2], v = g a_1 + (1 - g) a_0. Neglected is the
-    fourth order in the scores, which does not vanish as kappa grows unless p = 1/2. Derived here. `ValueError` unless
+    + 2 p (1 - p) E[sp(v) - λ v + s'(v) (g^2 q_1 + (1 - g)^2 q_0) / 2], v = g a_1 + (1 - g) a_0. Neglected is the
+    fourth order in the scores, which does not vanish as κ grows unless p = 1/2. Derived here. `ValueError` unless
     covariances and means together span all dimensions; `RuntimeError` if the solver stops before a stationary point.
 
     Means and covariances are of the features, class 0 first; `class_fraction` is p, the share of class 1.

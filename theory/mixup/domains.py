@@ -32,23 +32,23 @@ Covariance = Annotated[
     # The name by which the tests draw: positive definite matrices.
     Holds("definite", "be symmetric and positive definite (no Bayes direction otherwise)", _has_bayes_direction),
 ]
-"""Sigma, the noise shape."""
+"""Σ, the noise shape."""
 InverseExponential = Annotated[float, Interval(0, 1400, "(]", why="e^(a/2) must be a float64")]
-"""a = kappa m^2, the effective separability, where e^(a/2) is computed."""
+"""a = κ m^2, the effective separability, where e^(a/2) is computed."""
 SampleSize = Annotated[float, Interval(2)]
 """n, a real number of samples."""
 LogSampleSize = Annotated[float, Interval(math.log(2), why="of two samples")]
 """Log n, which may exceed that of any float."""
 AngleTarget = Annotated[float, Interval(1e-20, 2, "()")]
-"""epsilon, a target of 1 - cos."""
+"""ε, a target of 1 - cos."""
 Shape = Annotated[float, Interval(1e-15, 1e50, why="beyond, nothing is left of a density in float64")]
-"""alpha or beta of a Beta law of lambda."""
+"""α or β of a Beta law of λ."""
 Mode = Literal["expected", "sampled"]
-"""Whether lambda is averaged within each pair, or one is drawn for each ordered pair."""
+"""Whether λ is averaged within each pair, or one is drawn for each ordered pair."""
 SoftLabels = Annotated[Float[np.ndarray, " points"], UNIT_INTERVAL]
 """y, one per point."""
 Lambdas = Annotated[Float[np.ndarray, " atoms"], UNIT_INTERVAL]
-"""lambda, the weights of the first label."""
+"""λ, the weights of the first label."""
 Masses = Annotated[Float[np.ndarray, " atoms"], PROBABILITIES]
 """The probabilities of atoms."""
 Masks = Bool[np.ndarray, "atoms dim"]

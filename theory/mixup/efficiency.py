@@ -1,6 +1,6 @@
 """The large-sample law of the angle to b: n (1 - cos) at fixed separability, for three ways of training.
 
-n E[1 - cos] tends to T K(a) / (2 kappa |b|^2) where K depends on a = kappa m^2 alone: K_erm without augmentation, K_mix
+n E[1 - cos] tends to T K(a) / (2 κ |b|^2) where K depends on a = κ m^2 alone: K_erm without augmentation, K_mix
 with Mixup, K_lda = a + 1 for the plug-in rule, which is efficient here. All derived here.
 """
 
@@ -18,7 +18,7 @@ from theory_on_trial.contract import NonNegative, Positive, guarded, require
 def fisher_information(effective_separability: InverseExponential) -> float:
     """I_1(a) = E s'(V), V ~ N(2a, 4a), s the logistic function; in (0, 1/4].
 
-    Completing the square leaves e^(-a/2) (8 pi a)^(-1/2) times the integral of sech(z/2) exp(-z^2 / 8a) / 4, which is
+    Completing the square leaves e^(-a/2) (8 π a)^(-1/2) times the integral of sech(z/2) exp(-z^2 / 8a) / 4, which is
     evaluated by the trapezoidal rule: accurate relative to I_1 however small it is. Derived here.
     """
     width = 2 * np.sqrt(effective_separability)
@@ -37,7 +37,7 @@ def erm_efficiency(effective_separability: InverseExponential) -> float:
 
 @guarded
 def erm_efficiency_asymptotic(effective_separability: InverseExponential) -> float:
-    """What K_erm(a) tends to as a grows, sqrt(2a / pi) e^(a/2). Derived here."""
+    """What K_erm(a) tends to as a grows, sqrt(2a / π) e^(a/2). Derived here."""
     return float(np.sqrt(2 * effective_separability / np.pi) * np.exp(effective_separability / 2))
 
 
@@ -49,10 +49,10 @@ def lda_efficiency(effective_separability: Positive) -> float:
 
 @guarded
 def mixup_efficiency(effective_separability: Positive, law: MixingLaw) -> float:
-    """K_mix = a^2 Psi / (H u)^2: the sandwich variance of the minimiser over all pairs, lambda averaged per pair.
+    """K_mix = a^2 Ψ / (H u)^2: the sandwich variance of the minimiser over all pairs, λ averaged per pair.
 
     With z = w . x ~ N((2y - 1) u, u^2 / a) at the minimiser, z_12 = g z_1 + (1 - g) z_2 and likewise the labels,
-    Psi = E psi^2 for psi(z_1, y_1) = E[(s(z_12) - y_12) g + (s(z_21) - y_21)(1 - g)], the projection of the pair on its
+    Ψ = E ψ^2 for ψ(z_1, y_1) = E[(s(z_12) - y_12) g + (s(z_21) - y_21)(1 - g)], the projection of the pair on its
     first point, and H = E[(g^2 + (1 - g)^2) s'(z_12)]. Derived here. `ValueError` if the minimiser is zero, or as in
     `scalar_minimiser`.
     """
@@ -78,7 +78,7 @@ def mixup_efficiency(effective_separability: Positive, law: MixingLaw) -> float:
 
 @guarded
 def angle_rate(pair: GaussianPair, efficiency: NonNegative) -> float:
-    """The limit T K / (2 kappa |b|^2) of n E[1 - cos] for the efficiency K of a way of training; zero where d = 1.
+    """The limit T K / (2 κ |b|^2) of n E[1 - cos] for the efficiency K of a way of training; zero where d = 1.
 
     Derived here.
     """

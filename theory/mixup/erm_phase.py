@@ -1,9 +1,9 @@
-"""The curse of separability, sharply: the direction found without augmentation when log n = nu kappa.
+"""The curse of separability, sharply: the direction found without augmentation when log n = ν κ.
 
 Separable data give the hard-margin direction, the shortest point of the hull of S_i = (2 y_i - 1) x_i ~
-N(mu, Sigma / kappa). With log n = nu kappa the hull tends to an ellipsoid of radius sqrt(2 nu), so the direction walks
-from mu to b along the path of ridge LDA and arrives only at nu = m^2 / 2. Oh & Yun 2023 (arXiv 2306.00267) prove that
-the sample size grows exponentially in kappa; the exponent and the path are derived here.
+N(μ, Σ / κ). With log n = ν κ the hull tends to an ellipsoid of radius sqrt(2 ν), so the direction walks
+from μ to b along the path of ridge LDA and arrives only at ν = m^2 / 2. Oh & Yun 2023 (arXiv 2306.00267) prove that
+the sample size grows exponentially in κ; the exponent and the path are derived here.
 """
 
 import numpy as np
@@ -18,16 +18,16 @@ _LOG_ROUNDING = 40.0  # a ridge e^40 away from every variance is none, or all th
 
 @guarded
 def ridge_lda_direction(pair: GaussianPair, tau: NonNegative) -> Float[np.ndarray, " dim"]:
-    """w_tau = (tau I + Sigma)^-1 mu, from b at tau = 0 towards mu, tau in units of Sigma. Derived here."""
+    """w_τ = (τ I + Σ)^-1 μ, from b at τ = 0 towards μ, τ in units of Σ. Derived here."""
     return np.linalg.solve(tau * np.eye(pair.dim) + pair.covariance, pair.mean)
 
 
 @guarded
 def phase_direction(pair: GaussianPair, nu: NonNegative) -> Float[np.ndarray, " dim"]:
-    """The unit vector to which the direction tends as kappa grows with log n / kappa = nu.
+    """The unit vector to which the direction tends as κ grows with log n / κ = ν.
 
-    It is that of w_tau with |Sigma^(1/2) w_tau|^2 / 2 = nu where nu < m^2 / 2, of b from there on and of mu at nu = 0.
-    Equivalently it maximises w . mu - sqrt(2 nu) |Sigma^(1/2) w| on the unit ball. Derived here.
+    It is that of w_τ with |Σ^(1/2) w_τ|^2 / 2 = ν where ν < m^2 / 2, of b from there on and of μ at ν = 0.
+    Equivalently it maximises w . μ - sqrt(2 ν) |Σ^(1/2) w| on the unit ball. Derived here.
 
     >>> pair = GaussianPair([1.0, 1.0], [[0.2, 0.0], [0.0, 1.8]], separability=4.0)
     >>> [np.round(phase_direction(pair, nu), 4).tolist() for nu in (0.0, 0.5, 3.0)]
@@ -56,16 +56,16 @@ def phase_direction(pair: GaussianPair, nu: NonNegative) -> Float[np.ndarray, " 
 
 @guarded
 def phase_cosine(pair: GaussianPair, nu: NonNegative) -> float:
-    """Cos of the angle of `phase_direction` to b, rising from cos(mu, b) at nu = 0 to one at m^2 / 2. Derived here."""
+    """Cos of the angle of `phase_direction` to b, rising from cos(μ, b) at ν = 0 to one at m^2 / 2. Derived here."""
     return 1 - pair.misalignment(phase_direction(pair, nu))
 
 
 @guarded
 def phase_direction_cone_program(pair: GaussianPair, nu: NonNegative) -> Float[np.ndarray, " dim"]:
-    """`phase_direction` as the second-order cone program max w . mu - sqrt(2 nu) |Sigma^(1/2) w|, |w| <= 1.
+    """`phase_direction` as the second-order cone program max w . μ - sqrt(2 ν) |Σ^(1/2) w|, |w| <= 1.
 
     A second route to it, by an interior-point solver whose cosines are good to about 1e-8. `ValueError` unless
-    nu < m^2 / 2: from there on the maximum is zero. Derived here.
+    ν < m^2 / 2: from there on the maximum is zero. Derived here.
     """
     import cvxpy
 
@@ -80,10 +80,10 @@ def phase_direction_cone_program(pair: GaussianPair, nu: NonNegative) -> Float[n
 
 @guarded
 def critical_exponent(pair: GaussianPair, epsilon: AngleTarget) -> float:
-    """nu_epsilon, below m^2 / 2: 1 - cos of the direction reaches epsilon when log n / kappa does nu_epsilon.
+    """nu_epsilon, below m^2 / 2: 1 - cos of the direction reaches ε when log n / κ does nu_epsilon.
 
-    It is |Sigma^(1/2) w_tau|^2 / 2 at the tau where 1 - cos(w_tau, b) = epsilon. `ValueError` unless
-    epsilon < 1 - cos(mu, b): there is no exponential law beyond, nor any when mu is an eigenvector of Sigma. Derived
+    It is |Σ^(1/2) w_τ|^2 / 2 at the τ where 1 - cos(w_τ, b) = ε. `ValueError` unless
+    ε < 1 - cos(μ, b): there is no exponential law beyond, nor any when μ is an eigenvector of Σ. Derived
     here.
     """
     from scipy.optimize import brentq
@@ -105,7 +105,7 @@ def critical_exponent(pair: GaussianPair, epsilon: AngleTarget) -> float:
 def finite_sample_radius(
     pair: GaussianPair, n: SampleSize | None = None, *, log_n: LogSampleSize | None = None
 ) -> float:
-    """r_n = Phi^-1(1 - 1/n) / sqrt(kappa), what sqrt(2 nu) is at a finite sample size. Derived here.
+    """r_n = Φ^-1(1 - 1/n) / sqrt(κ), what sqrt(2 ν) is at a finite sample size. Derived here.
 
     `ValueError` unless either `n` or its natural logarithm `log_n`, which may exceed that of any float, is given.
     """
@@ -120,7 +120,7 @@ def finite_sample_radius(
 def erm_direction_at(
     pair: GaussianPair, n: SampleSize | None = None, *, log_n: LogSampleSize | None = None
 ) -> Float[np.ndarray, " dim"]:
-    """The unit vector predicted at a finite sample size: `phase_direction` with r_n in place of sqrt(2 nu).
+    """The unit vector predicted at a finite sample size: `phase_direction` with r_n in place of sqrt(2 ν).
 
     Derived here. `ValueError` as in `finite_sample_radius`.
     """
@@ -129,8 +129,8 @@ def erm_direction_at(
 
 @guarded
 def erm_samples(pair: GaussianPair, epsilon: AngleTarget) -> float:
-    """Log n_epsilon = -log Q(sqrt(2 kappa nu_epsilon)), Q = 1 - Phi: the natural logarithm of the sample size without
-    augmentation at which 1 - cos falls to epsilon, up to a bounded factor.
+    """Log n_ε = -log Q(sqrt(2 κ nu_epsilon)), Q = 1 - Φ: the natural logarithm of the sample size without
+    augmentation at which 1 - cos falls to ε, up to a bounded factor.
 
     Derived here. `ValueError` as in `critical_exponent`.
 

@@ -40,7 +40,7 @@ def gaussian_expectation(
     """E f(centre + scale Z), Z ~ N(0, 1), elementwise over the batch, by the trapezoidal rule.
 
     `function` is vectorised and may stack several functions along leading axes. The rule is exact to rounding for
-    functions analytic in the strip |Im z| < pi, as all functions of the logistic one are, whatever the scale (which
+    functions analytic in the strip |Im z| < π, as all functions of the logistic one are, whatever the scale (which
     Gauss-Hermite is not).
     """
     centre, scale = np.asarray(centre, dtype=float), np.asarray(scale, dtype=float)
@@ -112,7 +112,7 @@ class ExpectedLoss:
 
     @guarded
     def in_basis(self, basis: Float[np.ndarray, "dim dim"]) -> "ExpectedLoss":
-        """The loss as a function of theta, w = basis theta."""
+        """The loss as a function of θ, w = basis θ."""
         dim = self.means.shape[1]
         require(len(basis) == dim, f"basis must have {dim} coordinates, got {len(basis)}")
         covariances = basis.T @ self.covariances @ basis
@@ -131,7 +131,7 @@ class ExpectedLoss:
 
 @guarded
 def erm_expected_loss(pair: GaussianPair) -> ExpectedLoss:
-    """The expected loss without augmentation: E log(1 + e^(-w . S)), S ~ N(mu, Sigma / kappa); labels drop out.
+    """The expected loss without augmentation: E log(1 + e^(-w . S)), S ~ N(μ, Σ / κ); labels drop out.
 
     Derived here.
     """
@@ -141,7 +141,7 @@ def erm_expected_loss(pair: GaussianPair) -> ExpectedLoss:
 
 @guarded
 def mixup_expected_loss(pair: GaussianPair, law: MixingLaw) -> ExpectedLoss:
-    """The expected Mixup loss: half the pairs are of one class, half of two, and lambda follows `law`. Derived here.
+    """The expected Mixup loss: half the pairs are of one class, half of two, and λ follows `law`. Derived here.
 
     >>> pair = GaussianPair([1.0, 1.0], [[0.2, 0.0], [0.0, 1.8]], separability=1.0)
     >>> loss = mixup_expected_loss(pair, MixingLaw.beta(1.0))

@@ -1,8 +1,8 @@
 """Mixup at large separability and fixed sample size: laws of 1 - cos that do not grow exponentially.
 
-Write x = (2y - 1) mu + z / sqrt(kappa). The leading loss fixes the scores +-u_infinity of the class means; what is left
-is quadratic, and its minimiser is a modified LDA, with E[1 - cos] = C / n free of kappa. Unequal class counts p n and
-(1 - p) n, and one lambda drawn per pair, leave a pull on the noise that the weak curvature amplifies: B kappa / n^2.
+Write x = (2y - 1) μ + z / sqrt(κ). The leading loss fixes the scores +-u_infinity of the class means; what is left
+is quadratic, and its minimiser is a modified LDA, with E[1 - cos] = C / n free of κ. Unequal class counts p n and
+(1 - p) n, and one λ drawn per pair, leave a pull on the noise that the weak curvature amplifies: B κ / n^2.
 Oh & Yun 2023 (arXiv 2306.00267) prove that Mixup needs far fewer samples; all laws of this file are derived here.
 """
 
@@ -22,7 +22,7 @@ _EIGENVECTOR = 1e-9  # how far Sigma mu / (mu' Sigma mu / |mu|^2) may be from mu
 
 @guarded
 def lda_rate(pair: GaussianPair, n: Annotated[float, Interval(3, closed="()")] | None = None) -> float:
-    """N E[1 - cos] of Mixup with balanced classes and lambda averaged: C = m^2 T / (2 |b|^2), free of kappa and law.
+    """N E[1 - cos] of Mixup with balanced classes and λ averaged: C = m^2 T / (2 |b|^2), free of κ and law.
 
     With `n` given, C n / (n - d - 2), which corrects for the inverse of a Wishart matrix; `ValueError` unless
     n > d + 2 there. Derived here.
@@ -36,7 +36,7 @@ def lda_rate(pair: GaussianPair, n: Annotated[float, Interval(3, closed="()")] |
 
 @guarded
 def imbalance_coefficient(pair: GaussianPair, law: MixingLaw) -> float:
-    """B_i: labels drawn at random add B_i kappa / n^2 to E[1 - cos], B_i = T m^4 A^2 / (2 h^2 u^2 |b|^2).
+    """B_i: labels drawn at random add B_i κ / n^2 to E[1 - cos], B_i = T m^4 A^2 / (2 h^2 u^2 |b|^2).
 
     Here u = u_infinity, A = s(u) - 1 and h is the noise curvature. Derived here. `ValueError` if u_infinity is
     infinite.
@@ -51,9 +51,9 @@ def imbalance_coefficient(pair: GaussianPair, law: MixingLaw) -> float:
 
 @guarded
 def sampled_lambda_coefficient(pair: GaussianPair, law: MixingLaw) -> float:
-    """B_s: one lambda drawn for each ordered pair adds B_s kappa / n^2 to E[1 - cos], balanced classes or not.
+    """B_s: one λ drawn for each ordered pair adds B_s κ / n^2 to E[1 - cos], balanced classes or not.
 
-    It is B_i with A^2 replaced by A^2 Var g + (Var(rho g) + Var(rho (1 - g))) / 2, rho = s((2g - 1) u) - lambda.
+    It is B_i with A^2 replaced by A^2 Var g + (Var(ρ g) + Var(ρ (1 - g))) / 2, ρ = s((2g - 1) u) - λ.
     Derived here. `ValueError` if u_infinity is infinite. An example stands with `imbalance_coefficient`.
     """
     amplification = _amplification(pair, law)
@@ -67,9 +67,9 @@ def sampled_lambda_coefficient(pair: GaussianPair, law: MixingLaw) -> float:
 def imbalance_weights(
     pair: GaussianPair, law: MixingLaw, class_means: Float[np.ndarray, "2 dim"], class_counts: tuple[Count, Count]
 ) -> Float[np.ndarray, " dim"]:
-    """w_p, to which the imbalance of one data set alone turns the minimiser: 1 - cos(w_p, b) averages B_i kappa / n^2.
+    """w_p, to which the imbalance of one data set alone turns the minimiser: 1 - cos(w_p, b) averages B_i κ / n^2.
 
-    w_p = (u / m^2) b - sqrt(kappa) (A (p - q) / 2h) (Sigma^-1 - b b' / m^2)(z_1 + z_0) with u = u_infinity, z_c the
+    w_p = (u / m^2) b - sqrt(κ) (A (p - q) / 2h) (Σ^-1 - b b' / m^2)(z_1 + z_0) with u = u_infinity, z_c the
     class means of the standardised noise and p = n_1 / n = 1 - q. Derived here. `ValueError` if u_infinity is infinite.
 
     `class_means` are those of the features, class 0 first, `class_counts` (n_0, n_1).
@@ -88,12 +88,12 @@ def imbalance_weights(
 def mixup_samples(
     pair: GaussianPair, epsilon: AngleTarget, law: MixingLaw, mode: Mode = "expected", balanced: bool = True
 ) -> float:
-    """n_epsilon, not rounded: the root n > d + 2 of C / (n - d - 2) + B kappa / n^2 = epsilon.
+    """n_ε, not rounded: the root n > d + 2 of C / (n - d - 2) + B κ / n^2 = ε.
 
-    For small epsilon it is (C + sqrt(C^2 + 4 epsilon B kappa)) / (2 epsilon): free of kappa at first, growing as
-    sqrt(kappa) in the end, never faster. Derived here. `ValueError` if u_infinity is infinite.
+    For small ε it is (C + sqrt(C^2 + 4 ε B κ)) / (2 ε): free of κ at first, growing as
+    sqrt(κ) in the end, never faster. Derived here. `ValueError` if u_infinity is infinite.
 
-    `epsilon` is the target of E[1 - cos]. The mode "sampled" (one lambda per ordered pair) adds
+    `epsilon` is the target of E[1 - cos]. The mode "sampled" (one λ per ordered pair) adds
     `sampled_lambda_coefficient` to B, and `imbalance_coefficient` is added unless it is balanced.
 
     >>> pairs = [GaussianPair([1.0, 1.0], [[0.2, 0.0], [0.0, 1.8]], kappa) for kappa in (10.0, 1e6)]
@@ -118,10 +118,10 @@ def mixup_samples(
 
 @guarded
 def isotropic_angle(pair: GaussianPair) -> float:
-    """E[1 - cos] without augmentation as kappa grows at fixed n, tr(P Sigma) / (2 kappa |mu|^2), free of n.
+    """E[1 - cos] without augmentation as κ grows at fixed n, tr(P Σ) / (2 κ |μ|^2), free of n.
 
-    P projects across mu. It holds when mu is an eigenvector of Sigma, where a single point supports the margin and
-    there is no curse. Derived here. `ValueError` if mu is not.
+    P projects across μ. It holds when μ is an eigenvector of Σ, where a single point supports the margin and
+    there is no curse. Derived here. `ValueError` if μ is not.
     """
     squared_length = float(pair.mean @ pair.mean)
     variance = float(pair.mean @ pair.covariance @ pair.mean) / squared_length

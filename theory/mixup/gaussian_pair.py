@@ -1,8 +1,8 @@
 """The pair of Gaussian classes on which Mixup is judged, and its Bayes rule.
 
 Oh & Yun 2023, "Provable Benefit of Mixup for Finding Optimal Decision Boundaries", arXiv 2306.00267, study linear
-classification of a family of laws with a separability constant kappa. Here the label y is a fair coin and x given y is
-N((2y - 1) mu, Sigma / kappa); linear scores w . x have no bias.
+classification of a family of laws with a separability constant κ. Here the label y is a fair coin and x given y is
+N((2y - 1) μ, Σ / κ); linear scores w . x have no bias.
 """
 
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ from theory_on_trial.contract import Positive, guarded, require
 @guarded
 @dataclass(frozen=True, eq=False)
 class GaussianPair:
-    """Two classes N(-mu, Sigma / kappa) and N(mu, Sigma / kappa) of equal probability.
+    """Two classes N(-μ, Σ / κ) and N(μ, Σ / κ) of equal probability.
 
     A member of the families of Oh & Yun 2023 (arXiv 2306.00267).
 
-    `covariance` is the noise shape Sigma, in squared units of the mean mu; `separability` is kappa.
+    `covariance` is the noise shape Σ, in squared units of the mean μ; `separability` is κ.
 
     >>> pair = GaussianPair([1.0, 1.0], [[0.2, 0.0], [0.0, 1.8]], separability=1.0)
     >>> round(pair.signal, 4), round(pair.bayes_error, 4), round(pair.misalignment(pair.mean), 4)
@@ -40,24 +40,24 @@ class GaussianPair:
 
     @cached_property
     def bayes_direction(self) -> Float[np.ndarray, " dim"]:
-        """B = Sigma^-1 mu: the Bayes rule is 1[b . x > 0], for every kappa."""
+        """B = Σ^-1 μ: the Bayes rule is 1[b . x > 0], for every κ."""
         from scipy.linalg import cho_factor, cho_solve
 
         return cho_solve(cho_factor(self.covariance), self.mean)
 
     @cached_property
     def signal(self) -> float:
-        """m^2 = mu' Sigma^-1 mu > 0."""
+        """m^2 = μ' Σ^-1 μ > 0."""
         return float(self.mean @ self.bayes_direction)
 
     @property
     def effective_separability(self) -> float:
-        """A = kappa m^2, the only parameter of every law of the scale along b."""
+        """A = κ m^2, the only parameter of every law of the scale along b."""
         return self.separability * self.signal
 
     @cached_property
     def projected_precision_trace(self) -> float:
-        """T = tr(Sigma^-1) - b' Sigma^-1 b / |b|^2: the precision that noise has across b; zero in one dimension."""
+        """T = tr(Σ^-1) - b' Σ^-1 b / |b|^2: the precision that noise has across b; zero in one dimension."""
         precision = np.linalg.inv(self.covariance)
         unit = self.bayes_direction / np.linalg.norm(self.bayes_direction)
         across = np.eye(self.dim) - np.outer(unit, unit)
@@ -65,14 +65,14 @@ class GaussianPair:
 
     @property
     def bayes_error(self) -> float:
-        """Smallest test error of any rule, Phi(-sqrt(a))."""
+        """Smallest test error of any rule, Φ(-sqrt(a))."""
         from scipy.special import ndtr
 
         return float(ndtr(-np.sqrt(self.effective_separability)))
 
     @guarded
     def error(self, weights: Direction) -> float:
-        """Test error Phi(-sqrt(kappa) w . mu / sqrt(w' Sigma w)) of the rule 1[w . x > 0]. Derived here."""
+        """Test error Φ(-sqrt(κ) w . μ / sqrt(w' Σ w)) of the rule 1[w . x > 0]. Derived here."""
         from scipy.special import ndtr
 
         self._require_coordinates(weights)

@@ -1,7 +1,7 @@
 """Masking (as in CutMix), and where its minimiser goes as the separability grows.
 
-The noise vanishes, the loss then depends on v = w * mu alone, and for an exchangeable law of masks it is symmetric and
-strictly convex in v: v tends to a multiple of the ones, and w to a multiple of 1 / mu, whatever the noise covariance.
+The noise vanishes, the loss then depends on v = w * μ alone, and for an exchangeable law of masks it is symmetric and
+strictly convex in v: v tends to a multiple of the ones, and w to a multiple of 1 / μ, whatever the noise covariance.
 Oh & Yun 2023 (arXiv 2306.00267) prove that masking converges to a suboptimal classifier; these laws are derived here.
 """
 
@@ -41,7 +41,7 @@ def box_masks(height: Size, width: Size) -> Bool[np.ndarray, "boxes pixels"]:
 def mask_limit_direction(
     mean: Annotated[Float[np.ndarray, " dim"], Holds("no zero", f"have {_FLAT}", lambda mean: bool(np.all(mean)))],
 ) -> Float[np.ndarray, " dim"]:
-    """The limit direction 1 / mu (elementwise, not normalised) of exchangeable masking as kappa grows.
+    """The limit direction 1 / μ (elementwise, not normalised) of exchangeable masking as κ grows.
 
     It needs masks whose share of coordinates is not always 0, 1/2 or 1, hence d >= 3, or d = 2 for the direction only.
     Derived here.
@@ -51,7 +51,7 @@ def mask_limit_direction(
 
 @guarded
 def mask_limit_scale(dim: Size, size_probabilities: Annotated[Float[np.ndarray, " sizes"], PROBABILITIES]) -> float:
-    """The constant c_d with w * mu -> c_d as kappa grows, for an exchangeable law of masks labelled by their share.
+    """The constant c_d with w * μ -> c_d as κ grows, for an exchangeable law of masks labelled by their share.
 
     `size_probabilities` [d + 1] is the law of the number K of kept coordinates, 0, ..., d. c_d is the root of
     d (s(dc) - 1) + E[(s((2K - d) c) - K/d)(2K - d)] = 0, s the logistic function. Derived here. `ValueError` unless
@@ -77,9 +77,9 @@ def mask_limit_scale(dim: Size, size_probabilities: Annotated[Float[np.ndarray, 
 
 @guarded
 def mask_limit_error_ratio(pair: GaussianPair) -> float:
-    """R = d / (m |Sigma^(1/2) (1 / mu)|) in (0, 1]: the test error at the limit of masking is Phi(-sqrt(a) r).
+    """R = d / (m |Σ^(1/2) (1 / μ)|) in (0, 1]: the test error at the limit of masking is Φ(-sqrt(a) r).
 
-    It is one, and masking harmless in the limit, exactly if Sigma (1 / mu) is a multiple of mu. Derived here.
+    It is one, and masking harmless in the limit, exactly if Σ (1 / μ) is a multiple of μ. Derived here.
     `ValueError` if a coordinate of the mean is zero.
     """
     require(np.all(pair.mean), f"the mean of the pair must have {_FLAT}, got {pair.mean.tolist()}")

@@ -1,6 +1,6 @@
 """Minimisers of the expected losses.
 
-Without augmentation, and with any mixing of inputs by scalars, the minimiser points along b at every finite kappa;
+Without augmentation, and with any mixing of inputs by scalars, the minimiser points along b at every finite κ;
 masking in general leads elsewhere (Oh & Yun 2023, arXiv 2306.00267, for the alignment and for masking being
 suboptimal; the statement for every mixing law is derived here).
 """
@@ -23,7 +23,7 @@ _QUADRATIC = 2.0**-27  # once a step is this small the next one, of its square, 
 
 @guarded
 def erm_minimiser(pair: GaussianPair) -> Float[np.ndarray, " dim"]:
-    """The minimiser 2 kappa b of the expected loss without augmentation, for every kappa. Source: derived here."""
+    """The minimiser 2 κ b of the expected loss without augmentation, for every κ. Source: derived here."""
     return 2 * pair.separability * pair.bayes_direction
 
 
@@ -40,7 +40,7 @@ def mixup_minimiser(pair: GaussianPair, law: MixingLaw) -> Float[np.ndarray, " d
 def mask_minimiser(
     pair: GaussianPair, masks: Masks, probabilities: Masses, labels: Lambdas
 ) -> Float[np.ndarray, " dim"]:
-    """The minimiser of the expected loss of masking, unique for every law of masks and labels at finite kappa.
+    """The minimiser of the expected loss of masking, unique for every law of masks and labels at finite κ.
 
     Derived here. Errors as in `mask_expected_loss` and `newton_minimiser`.
     """

@@ -1,4 +1,4 @@
-"""The law of the mixing weight lambda and the map g from label weight to input weight."""
+"""The law of the mixing weight λ and the map g from label weight to input weight."""
 
 import warnings
 from collections.abc import Callable
@@ -18,12 +18,12 @@ InputWeight = Callable[[Float[np.ndarray, " atoms"]], Float[np.ndarray, " atoms"
 @guarded
 @dataclass(frozen=True, eq=False)
 class MixingLaw:
-    """Mixes inputs as g x_i + (1 - g) x_j and labels as lambda y_i + (1 - lambda) y_j, lambda discrete.
+    """Mixes inputs as g x_i + (1 - g) x_j and labels as λ y_i + (1 - λ) y_j, λ discrete.
 
-    The Mixup of Zhang et al. 2018 (arXiv 1710.09412), but for g. Warns when every lambda is 0 or 1, because plain Mixup
+    The Mixup of Zhang et al. 2018 (arXiv 1710.09412), but for g. Warns when every λ is 0 or 1, because plain Mixup
     then is empirical risk minimisation.
 
-    `nodes` are the values of lambda, `weights` their probabilities; g = `input_weights` beyond [0, 1] extrapolates.
+    `nodes` are the values of λ, `weights` their probabilities; g = `input_weights` beyond [0, 1] extrapolates.
 
     >>> law = MixingLaw.beta(1.0)  # lambda uniform, g = lambda
     >>> round(law.second_moment, 12)
@@ -46,10 +46,10 @@ class MixingLaw:
     def beta(
         cls, alpha: Shape, n_nodes: Size = 32, input_weight: InputWeight | None = None, beta: Shape | None = None
     ) -> "MixingLaw":
-        """Beta(alpha, beta), with beta = alpha unless given, as the Gauss-Jacobi rule of `n_nodes` nodes.
+        """Beta(α, β), with β = α unless given, as the Gauss-Jacobi rule of `n_nodes` nodes.
 
-        Expectations of polynomials in lambda up to degree 2 n_nodes - 1 are exact. g is the identity unless given.
-        `ValueError` where alpha and beta are so large that SciPy has no rule.
+        Expectations of polynomials in λ up to degree 2 n_nodes - 1 are exact. g is the identity unless given.
+        `ValueError` where α and β are so large that SciPy has no rule.
         """
         from scipy.special import roots_jacobi
 
@@ -66,12 +66,12 @@ class MixingLaw:
     @classmethod
     @guarded
     def atoms(cls, values: Lambdas, probabilities: Masses, input_weight: InputWeight | None = None) -> "MixingLaw":
-        """Law on finitely many `values` of lambda; g is the identity unless given."""
+        """Law on finitely many `values` of λ; g is the identity unless given."""
         return cls(values, probabilities, values if input_weight is None else input_weight(values))
 
     @property
     def soft(self) -> Bool[np.ndarray, " atoms"]:
-        """Where 0 < lambda < 1 with positive probability."""
+        """Where 0 < λ < 1 with positive probability."""
         return (self.nodes > 0) & (self.nodes < 1) & (self.weights > 0)
 
     @property
@@ -86,11 +86,11 @@ class MixingLaw:
 
     @property
     def contrasts(self) -> Float[np.ndarray, " atoms"]:
-        """2g - 1: the mean of a mixture of the two classes is (2g - 1) mu."""
+        """2g - 1: the mean of a mixture of the two classes is (2g - 1) μ."""
         return 2 * self.input_weights - 1
 
     @guarded
     def mean(self, values: Float[np.ndarray, " atoms"]) -> float:
-        """Expectation over lambda of `values`, one per node."""
+        """Expectation over λ of `values`, one per node."""
         require(values.shape == self.weights.shape, f"values must be {self.weights.size}, got {values.size}")
         return float(values @ self.weights)

@@ -23,20 +23,20 @@ class ExpansionTerms(NamedTuple):
     standard: float
     """The loss without augmentation."""
     first: float
-    """R_1 = E[1 - lambda] mean_i (s(f_i) - y_i)(mean f - f_i)."""
+    """R_1 = E[1 - λ] mean_i (s(f_i) - y_i)(mean f - f_i)."""
     second: float
-    """R_2 = E[(1 - lambda)^2] / 2 mean_i s'(f_i) mean_j (f_j - f_i)^2."""
+    """R_2 = E[(1 - λ)^2] / 2 mean_i s'(f_i) mean_j (f_j - f_i)^2."""
 
 
 class FoldedMoments(NamedTuple):
-    """Moments of theta = max(lambda, 1 - lambda), which keeps the larger share of the first point."""
+    """Moments of θ = max(λ, 1 - λ), which keeps the larger share of the first point."""
 
     mean: float
-    """theta_bar = E theta, in (1/2, 1)."""
+    """θ_bar = E θ, in (1/2, 1)."""
     variance: float
-    """sigma^2 = Var theta."""
+    """σ^2 = Var θ."""
     partner: float
-    """gamma^2 = sigma^2 + (1 - theta_bar)^2 = E (1 - theta)^2, the weight of the other points."""
+    """γ^2 = σ^2 + (1 - θ_bar)^2 = E (1 - θ)^2, the weight of the other points."""
 
 
 @guarded
@@ -54,7 +54,7 @@ def soft_label_cross_entropy(
 
 @guarded
 def squared_loss_mixing_gap(mixing_weight: UnitInterval, first_label: float, second_label: float) -> float:
-    """What the squared loss lacks to be affine in the label: lambda (1 - lambda)(y_i - y_j)^2, at any prediction.
+    """What the squared loss lacks to be affine in the label: λ (1 - λ)(y_i - y_j)^2, at any prediction.
 
     It is the mixture of the losses minus the loss at the mixed label. Derived here.
     """
@@ -63,10 +63,10 @@ def squared_loss_mixing_gap(mixing_weight: UnitInterval, first_label: float, sec
 
 @guarded
 def zhang_mixing_law(alpha: Shape, beta: Shape, n_nodes: Size = 32) -> MixingLaw:
-    """The law of lambda under which Mixup's loss over Beta(alpha, beta) keeps the label of the first point unmixed.
+    """The law of λ under which Mixup's loss over Beta(α, β) keeps the label of the first point unmixed.
 
-    It is (alpha Beta(alpha + 1, beta) + beta Beta(beta + 1, alpha)) / (alpha + beta), inputs being mixed as
-    lambda x_i + (1 - lambda) x_j. Exact for integrands that are polynomials in lambda up to degree 2 n_nodes - 1.
+    It is (α Beta(α + 1, β) + β Beta(β + 1, α)) / (α + β), inputs being mixed as
+    λ x_i + (1 - λ) x_j. Exact for integrands that are polynomials in λ up to degree 2 n_nodes - 1.
     Source: arXiv 2010.04819; checked here for every f. `ValueError` as in `MixingLaw.beta`.
     """
     first = MixingLaw.beta(alpha + 1, n_nodes, beta=beta)
@@ -79,7 +79,7 @@ def zhang_mixing_law(alpha: Shape, beta: Shape, n_nodes: Size = 32) -> MixingLaw
 def zhang_expansion_terms(
     weights: Float[np.ndarray, " dim"], features: Float[np.ndarray, "points dim"], labels: SoftLabels, alpha: Positive
 ) -> ExpansionTerms:
-    """The expansion of Mixup's logistic loss, lambda ~ Beta(alpha, alpha), for scores f = w . x and all ordered pairs.
+    """The expansion of Mixup's logistic loss, λ ~ Beta(α, α), for scores f = w . x and all ordered pairs.
 
     What is left out is of fourth order in the spread of the scores: the third cancels between (i, j) and (j, i).
     Source: arXiv 2010.04819; that the third order cancels is derived here.
@@ -98,9 +98,9 @@ def zhang_expansion_terms(
 
 @guarded
 def carratino_moments(alpha: Positive) -> FoldedMoments:
-    """Moments of theta = max(lambda, 1 - lambda), lambda ~ Beta(alpha, alpha), that is Beta conditioned on [1/2, 1].
+    """Moments of θ = max(λ, 1 - λ), λ ~ Beta(α, α), that is Beta conditioned on [1/2, 1].
 
-    theta_bar = 1/2 + Gamma(alpha + 1/2) / (2 sqrt(pi) Gamma(alpha + 1)) and E (theta - 1/2)^2 = 1 / (4 (2 alpha + 1)).
+    θ_bar = 1/2 + Gamma(α + 1/2) / (2 sqrt(π) Gamma(α + 1)) and E (θ - 1/2)^2 = 1 / (4 (2 α + 1)).
     Absolute error about 1e-14. Source: arXiv 2006.06049; closed forms derived here.
     """
     from scipy.special import poch
@@ -112,7 +112,7 @@ def carratino_moments(alpha: Positive) -> FoldedMoments:
 
 @guarded
 def carratino_points(points: Float[np.ndarray, "points dim"], alpha: Positive) -> Float[np.ndarray, "points dim"]:
-    """The shrunk points x_bar + theta_bar (x_i - x_bar), about which Mixup perturbs with mean zero.
+    """The shrunk points x_bar + θ_bar (x_i - x_bar), about which Mixup perturbs with mean zero.
 
     Source: arXiv 2006.06049.
     """
@@ -124,10 +124,10 @@ def carratino_points(points: Float[np.ndarray, "points dim"], alpha: Positive) -
 def carratino_covariance(
     points: Float[np.ndarray, "points dim"], alpha: Positive
 ) -> Float[np.ndarray, "points dim dim"]:
-    """Covariance of Mixup's perturbation of each shrunk point, over theta and the uniform partner.
+    """Covariance of Mixup's perturbation of each shrunk point, over θ and the uniform partner.
 
-    With deviations r_i of the shrunk points from their mean it is (sigma^2 r_i r_i' + gamma^2 mean_j r_j r_j') /
-    theta_bar^2. Labels obey the same law: append them to the points as coordinates for cross-covariances. Source:
+    With deviations r_i of the shrunk points from their mean it is (σ^2 r_i r_i' + γ^2 mean_j r_j r_j') /
+    θ_bar^2. Labels obey the same law: append them to the points as coordinates for cross-covariances. Source:
     arXiv 2006.06049.
     """
     moments = carratino_moments(alpha)

@@ -1,4 +1,4 @@
-"""How long the minimiser of the expected Mixup loss is: its score u = w . mu at the class mean.
+"""How long the minimiser of the expected Mixup loss is: its score u = w . μ at the class mean.
 
 Along b the loss is a convex function of u alone, in which the noise has variance u^2 / a. As the separability grows u
 stays bounded if soft labels of mixed pairs with g != 1/2 occur, and diverges otherwise. All derived here.
@@ -30,9 +30,9 @@ class LimitCurvature(NamedTuple):
 
 @guarded
 def scalar_minimiser(effective_separability: Positive, law: MixingLaw) -> float:
-    """u*(a) = w . mu >= 0 at the minimiser of the expected Mixup loss, which depends on (mu, Sigma, kappa) by a alone.
+    """u*(a) = w . μ >= 0 at the minimiser of the expected Mixup loss, which depends on (μ, Σ, κ) by a alone.
 
-    2a for lambda on {0, 1} with g = lambda. Derived here. `ValueError` if a is above 100 without soft labels, where the
+    2a for λ on {0, 1} with g = λ. Derived here. `ValueError` if a is above 100 without soft labels, where the
     loss is too flat for float64.
 
     >>> law = MixingLaw.beta(1.0)
@@ -69,9 +69,9 @@ def scalar_minimiser(effective_separability: Positive, law: MixingLaw) -> float:
 
 @guarded
 def limit_scale(law: MixingLaw) -> float:
-    """u_infinity, the limit of u*(a) as a grows: the root of s(u) - 1 + E[(s((2g - 1)u) - lambda)(2g - 1)] = 0.
+    """u_infinity, the limit of u*(a) as a grows: the root of s(u) - 1 + E[(s((2g - 1)u) - λ)(2g - 1)] = 0.
 
-    `inf` when no lambda in (0, 1) goes with g != 1/2, which is decided from the law: the equation itself has spurious
+    `inf` when no λ in (0, 1) goes with g != 1/2, which is decided from the law: the equation itself has spurious
     roots in float64. Derived here. `ValueError` if such lambdas are so rare, or g so close to 1/2, that the root
     exceeds 500.
     """
@@ -117,7 +117,7 @@ def limit_scale_correction(law: MixingLaw) -> float:
 
 
 def limit_residual(law: MixingLaw, score: float) -> Float[np.ndarray, " atoms"]:
-    """s((2g - 1) u) - lambda, the residual of a mixed pair at the scores +-u of the class means."""
+    """s((2g - 1) u) - λ, the residual of a mixed pair at the scores +-u of the class means."""
     from scipy.special import expit
 
     mixed = law.contrasts * score

@@ -18,10 +18,10 @@ Function = Annotated[Float[np.ndarray, " cells"], USABLE_SCALE]
 Basis = Annotated[Float[np.ndarray, "cells functions"], USABLE_SCALE]
 """Functions that span H, a column each."""
 Scale = Annotated[float, Interval(1e-100, 1e100, why="what is squared and divided stays a number")]
-"""alpha, or B, the bound on h^2, in units of h^2."""
+"""α, or B, the bound on h^2, in units of h^2."""
 Counts = Annotated[Int[np.ndarray, " levels"], Interval(1, MOST)]
 """n_v, how many samples a level has."""
 Biases = Annotated[Float[np.ndarray, " levels"], Interval(-1e50, 1e50, why="it is squared")]
-"""theta_v = E[h r | v], in units of h."""
+"""θ_v = E[h r | v], in units of h."""
 Variances = Annotated[Float[np.ndarray, " levels"], Interval(0, 1e100)]
 """Var(h r | v), in units of h^2."""

@@ -14,7 +14,7 @@ from theory_on_trial.contract import MOST, Interval, guarded, require
 
 @guarded
 def grid(alpha: Scale, bound: Scale) -> int:
-    """M = ceil(2 B / alpha), the number of steps of the rounding grid. Raises ValueError for alpha above B.
+    """M = ceil(2 B / α), the number of steps of the rounding grid. Raises ValueError for α above B.
 
     Source: recalled: rounding then moves predictions by no more than half the tolerance. K2 never exceeds B.
     """
@@ -30,10 +30,10 @@ def tolerance(alpha: Scale, bound: Scale) -> float:
 
 @guarded
 def most_rounds(alpha: Scale, bound: Scale) -> float:
-    """ceil(B / (2 alpha)) rounds, the rejected one among them.
+    """ceil(B / (2 α)) rounds, the rejected one among them.
 
-    The error of the constant 1/2 is at most 1/4 above the best, and each accepted round takes more than alpha / (2 B)
-    of that. Source: derived here; 2 B / alpha is commonly recalled, and larger.
+    The error of the constant 1/2 is at most 1/4 above the best, and each accepted round takes more than α / (2 B)
+    of that. Source: derived here; 2 B / α is commonly recalled, and larger.
     """
     return float(math.ceil(Fraction(float(bound)) / (2 * Fraction(float(alpha)))))
 

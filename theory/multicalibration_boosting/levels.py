@@ -72,16 +72,16 @@ def least_correlation(gain: Annotated[float, Interval(-1e100, 1)]) -> float:
 
 @guarded
 def converse_ratio(fraction: Annotated[float, Interval(0, 1)]) -> float:
-    """E[(h - v)(y - v) | v] / a = 1 / (2 - eps) for h = v + eps times the least-squares fit of y - v.
+    """E[(h - v)(y - v) | v] / a = 1 / (2 - ε) for h = v + ε times the least-squares fit of y - v.
 
-    Source: derived here, a = (2 - eps) eps E[fit^2 | v].
+    Source: derived here, a = (2 - ε) ε E[fit^2 | v].
     """
     return 1 / (2 - fraction)
 
 
 @guarded
 def hidden_by_bins(weights: Weights, biases: Biases, bins: Bins) -> float:
-    """By how much K2 falls when levels are merged into bins: sum over bins of P(b) Var(theta_v | b).
+    """By how much K2 falls when levels are merged into bins: sum over bins of P(b) Var(θ_v | b).
 
     Source: derived here, the law of total variance; it is what Jensen's inequality loses.
     """

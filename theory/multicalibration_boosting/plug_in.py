@@ -14,7 +14,7 @@ Shifts = Annotated[Float[np.ndarray, " levels"], Interval(-1, 1)]
 
 @guarded
 def sampled_error(counts: Counts, biases: Biases) -> float:
-    """Sum of (n_v / n) theta_v^2: K2 with the level weights of the sample. Source: definition."""
+    """Sum of (n_v / n) θ_v^2: K2 with the level weights of the sample. Source: definition."""
     return float(counts / counts.sum() @ biases**2)
 
 
@@ -31,7 +31,7 @@ def plug_in_bias(counts: Counts, variances: Variances) -> float:
 def bernoulli_moments(
     values: Values, shifts: Shifts, share: UnitInterval
 ) -> tuple[Float[np.ndarray, " levels"], Float[np.ndarray, " levels"]]:
-    """theta_v and Var(h r | v) where y ~ Bernoulli(v + shift), and h ~ Bernoulli(share) apart from it.
+    """θ_v and Var(h r | v) where y ~ Bernoulli(v + shift), and h ~ Bernoulli(share) apart from it.
 
     Raises ValueError where v + shift is no probability. Source: r^2 has the mean q (1 - q) + shift^2.
     """

@@ -1,7 +1,7 @@
 """The error of naive Bayes with infinite data, where the features may in truth be correlated.
 
-Classes are N(mu_k, Sigma); naive Bayes sees D = diag(Sigma) only. `covariance` is Sigma as an (n, n) matrix or as the
-vector of its diagonal. Two classes of equal priors err with probability Phi(-margin). Derived here, for the Gaussian
+Classes are N(μ_k, Σ); naive Bayes sees D = diag(Σ) only. `covariance` is Σ as an (n, n) matrix or as the
+vector of its diagonal. Two classes of equal priors err with probability Φ(-margin). Derived here, for the Gaussian
 setting of the code released with arXiv 2302.02334.
 """
 
@@ -20,21 +20,21 @@ _DIFFERENT = Holds("different", "be at least 2 different numbers", lambda c: len
 
 @guarded
 def mahalanobis_squared(difference: Float[np.ndarray, " features"], covariance: DefiniteCovariance) -> float:
-    """Delta^2 = d^T Sigma^-1 d, with d = `difference` of two class means."""
+    """Δ^2 = d^T Σ^-1 d, with d = `difference` of two class means."""
     return float(difference @ solve(covariance, difference[:, None])[:, 0])
 
 
 @guarded
 def bayes_margin(difference: Float[np.ndarray, " features"], covariance: DefiniteCovariance) -> float:
-    """Delta / 2: the best rule for two classes of equal priors errs with probability Phi(-Delta / 2)."""
+    """Δ / 2: the best rule for two classes of equal priors errs with probability Φ(-Δ / 2)."""
     return float(np.sqrt(mahalanobis_squared(difference, covariance)) / 2)
 
 
 @guarded
 def naive_bayes_margin(difference: Float[np.ndarray, " features"], covariance: Covariance) -> float:
-    """d^T D^-1 d / (2 sqrt(d^T D^-1 Sigma D^-1 d)), zero at d = 0; never above `bayes_margin`.
+    """d^T D^-1 d / (2 sqrt(d^T D^-1 Σ D^-1 d)), zero at d = 0; never above `bayes_margin`.
 
-    The two are equal exactly where D^-1 d is parallel to Sigma^-1 d.
+    The two are equal exactly where D^-1 d is parallel to Σ^-1 d.
     """
     if not np.any(difference):
         return 0.0
@@ -44,7 +44,7 @@ def naive_bayes_margin(difference: Float[np.ndarray, " features"], covariance: C
 
 @guarded
 def naive_bayes_asymptotic_error(means: Means, covariance: Covariance, priors: Priors | None = None) -> float:
-    """Error of naive Bayes that knows means, variances and priors, for any number of classes and any Sigma.
+    """Error of naive Bayes that knows means, variances and priors, for any number of classes and any Σ.
 
     Accuracy of `linear_rule_error`. `priors` None means equal.
 
@@ -63,8 +63,8 @@ def collinear_asymptotic_error(
 ) -> float:
     """Error of naive Bayes for class means c_k (1, ..., 1) and equal priors; `levels` are the c_k in any order.
 
-    It is (2 / K) sum_k Phi(-(c_(k+1) - c_(k)) S / (2 sqrt(1^T D^-1 Sigma D^-1 1))) over neighbours in order, with
-    S = sum_i 1 / sigma_i^2.
+    It is (2 / K) sum_k Φ(-(c_(k+1) - c_(k)) S / (2 sqrt(1^T D^-1 Σ D^-1 1))) over neighbours in order, with
+    S = sum_i 1 / σ_i^2.
     """
     from scipy.special import ndtr
 

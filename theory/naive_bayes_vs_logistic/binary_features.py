@@ -32,7 +32,7 @@ _VARYING = Holds(
 @guarded
 @dataclass(frozen=True, eq=False)
 class BinaryFeatures:
-    """A distribution on {0, 1}^n with K classes: given class k the features are independent with means mu_ki.
+    """A distribution on {0, 1}^n with K classes: given class k the features are independent with means μ_ki.
 
     `priors` None means equal. Points are enumerated with the last feature running fastest.
     """
@@ -42,7 +42,7 @@ class BinaryFeatures:
 
     @cached_property
     def variances(self) -> Float[np.ndarray, " features"]:
-        """Pooled variances sigma_i^2 = sum_k p_k mu_ki (1 - mu_ki)."""
+        """Pooled variances σ_i^2 = sum_k p_k μ_ki (1 - μ_ki)."""
         return self._priors @ (self.means * (1 - self.means))
 
     @guarded
@@ -52,7 +52,7 @@ class BinaryFeatures:
         variances: Annotated[Float[np.ndarray, "*batch features"], POSITIVE],
         priors: Annotated[Float[np.ndarray, "*batch classes"], Interval(0, 1, "(]")],
     ) -> Float[np.ndarray, "*batch points classes"]:
-        """l_k(x) = log p_k - sum_i (x_i - mu_ki)^2 / (2 sigma_i^2) at all 2^n points, for these (estimated) parameters.
+        """l_k(x) = log p_k - sum_i (x_i - μ_ki)^2 / (2 σ_i^2) at all 2^n points, for these (estimated) parameters.
 
         A class without samples, whose prior is zero, has no score.
         """
@@ -82,14 +82,14 @@ class BinaryFeatures:
 
     @guarded
     def margin_mass(self, width: NonNegative) -> float:
-        """G: probability that the limit rule is right by a margin l_y - max_{k != y} l_k of at most tau n = `width`."""
+        """G: probability that the limit rule is right by a margin l_y - max_{k != y} l_k of at most τ n = `width`."""
         right = np.arange(len(self.means)) == self._limit_scores.argmax(axis=-1)[:, None]
         ordered = np.sort(self._limit_scores, axis=-1)
         narrow = ordered[:, -1] - ordered[:, -2] <= width
         return float(np.sum(self._joint * right * narrow[:, None]))
 
     def margin_moments(self) -> tuple[float, float]:
-        """(alpha, beta): the largest Var[l_k - l_k' | y = k] / n and the least E[l_k - l_k' | y = k] / n, k != k'."""
+        """(α, β): the largest Var[l_k - l_k' | y = k] / n and the least E[l_k - l_k' | y = k] / n, k != k'."""
         n_classes, n_features = self.means.shape
         slopes = (self.means[:, None] - self.means[None]) / self.variances  # of l_k - l_k' in x
         log_odds = np.log(self._priors[:, None] / self._priors[None])

@@ -1,6 +1,6 @@
 """The best logits in a box: where the logistic loss cannot tell classes apart.
 
-Linear scores of bounded norm take every value of the box |h_k| <= Lambda = `logit_bound` at a point, class by class.
+Linear scores of bounded norm take every value of the box |h_k| <= Λ = `logit_bound` at a point, class by class.
 The minimiser of the conditional log loss there is exact, from its Karush-Kuhn-Tucker conditions; derived here. It ties
 the two most probable classes whenever their gap is small and a third class exists.
 """
@@ -19,7 +19,7 @@ _HALVINGS = 64
 class BoxMinimum(NamedTuple):
     """Minimiser of -sum_k p_k log softmax_k(h) over the box, and the minimum.
 
-    p - softmax(h) is positive only where h_k = Lambda and negative only where h_k = -Lambda; the loss is convex, so
+    p - softmax(h) is positive only where h_k = Λ and negative only where h_k = -Λ; the loss is convex, so
     this proves that it is the minimum.
     """
 
@@ -29,7 +29,7 @@ class BoxMinimum(NamedTuple):
 
 @guarded
 def box_minimiser(probabilities: Distributions, logit_bound: Positive) -> BoxMinimum:
-    """The minimum over |h_k| <= Lambda for any number of classes; probabilities may be zero.
+    """The minimum over |h_k| <= Λ for any number of classes; probabilities may be zero.
 
     h_k = log p_k + L clipped to the box, where L solves sum_k exp(h_k) = exp(L). Where the ratio condition holds every
     L in an interval does (softmax(h) = p), and the logits are centred in the box.
@@ -59,7 +59,7 @@ def box_minimiser(probabilities: Distributions, logit_bound: Positive) -> BoxMin
 def box_tie_threshold(n_classes: Classes, logit_bound: Positive) -> float:
     """Gap t up to which p = ((1 + t)/2, (1 - t)/2, 0, ...) has its two top classes tied at the upper bound.
 
-    It is rho / (2 + rho) with rho = (K - 2) exp(-2 Lambda): zero for two classes, positive for more.
+    It is ρ / (2 + ρ) with ρ = (K - 2) exp(-2 Λ): zero for two classes, positive for more.
     """
     rho = (n_classes - 2) * np.exp(-2 * float(logit_bound))
     return float(rho / (2 + rho))

@@ -24,10 +24,10 @@ Regret = Annotated[Float[np.ndarray, "*points"] | float, NON_NEGATIVE, MAY_BE_IN
 def consistency_transform(
     t: Annotated[Float[np.ndarray, "*points"] | float, UNIT_INTERVAL], logit_bound: LogitBound = np.inf
 ) -> Float[np.ndarray, "*points"]:
-    """Psi_Lambda(t) = sup_{0 <= lambda <= Lambda} (lambda t - log cosh lambda) for t in [0, 1].
+    """Ψ_Lambda(t) = sup_{0 <= λ <= Λ} (λ t - log cosh λ) for t in [0, 1].
 
-    Without a bound on the logits, Psi(t) = (1 + t)/2 log(1 + t) + (1 - t)/2 log(1 - t) >= t^2 / 2, with
-    Psi(1) = log 2; with one, the two agree for t <= tanh(Lambda) and Psi_Lambda is a straight line beyond. The least
+    Without a bound on the logits, Ψ(t) = (1 + t)/2 log(1 + t) + (1 - t)/2 log(1 - t) >= t^2 / 2, with
+    Ψ(1) = log 2; with one, the two agree for t <= tanh(Λ) and Ψ_Lambda is a straight line beyond. The least
     log-loss regret of two classes whose 0-1 regret is t. Relative error about 1e-15.
     """
     maximiser = np.minimum(np.arctanh(np.minimum(t, 1 - 2.0**-53)), logit_bound)
@@ -37,9 +37,9 @@ def consistency_transform(
 
 @guarded
 def consistency_transform_inverse(z: Regret, logit_bound: LogitBound = np.inf) -> Float[np.ndarray, "*points"]:
-    """Gamma_Lambda(z): the largest t in [0, 1] with Psi_Lambda(t) <= z; the 0-1 regret that z allows.
+    """Γ_Lambda(z): the largest t in [0, 1] with Ψ_Lambda(t) <= z; the 0-1 regret that z allows.
 
-    It equals inf_{0 < lambda <= Lambda} (z + log cosh lambda) / lambda as long as that is at most one.
+    It equals inf_{0 < λ <= Λ} (z + log cosh λ) / λ as long as that is at most one.
     """
     curved_end = consistency_transform(float(np.tanh(logit_bound)), logit_bound)
     lower = np.minimum(np.sqrt(z / np.log(2)), 1)  # t^2 / 2 <= Psi(t) <= t^2 log 2
@@ -64,9 +64,9 @@ def kl_divergence(p: Distributions, q: Distributions) -> Float[np.ndarray, "*poi
 
 @guarded
 def top_two_kl_bound(p: Distributions, q: Distributions) -> Float[np.ndarray, "*points"]:
-    """(p_a + p_b) Psi((p_a - p_b) / (p_a + p_b)) <= KL(p || q), a and b the most probable classes of p and q.
+    """(p_a + p_b) Ψ((p_a - p_b) / (p_a + p_b)) <= KL(p || q), a and b the most probable classes of p and q.
 
-    Equal where q_a = q_b = (p_a + p_b) / 2 and q = p elsewhere; at least Psi(p_a - p_b).
+    Equal where q_a = q_b = (p_a + p_b) / 2 and q = p elsewhere; at least Ψ(p_a - p_b).
     """
     best = p.max(axis=-1)
     chosen = np.take_along_axis(p, q.argmax(axis=-1, keepdims=True), axis=-1)[..., 0]
@@ -75,13 +75,13 @@ def top_two_kl_bound(p: Distributions, q: Distributions) -> Float[np.ndarray, "*
 
 @guarded
 def zero_one_regret_bound(log_regret: Regret) -> Float[np.ndarray, "*points"]:
-    """Sqrt(2 x log-loss regret), an upper bound on the 0-1 regret that follows from Psi(t) >= t^2 / 2 and Jensen."""
+    """Sqrt(2 x log-loss regret), an upper bound on the 0-1 regret that follows from Ψ(t) >= t^2 / 2 and Jensen."""
     return np.asarray(np.sqrt(2 * log_regret))
 
 
 @guarded
 def ratio_condition(p: Distributions, logit_bound: LogitBound) -> Bool[np.ndarray, "*points"]:
-    """Whether max_{i,j} log(p_i / p_j) <= 2 Lambda, so that logits in [-Lambda, Lambda] reach the posterior p.
+    """Whether max_{i,j} log(p_i / p_j) <= 2 Λ, so that logits in [-Λ, Λ] reach the posterior p.
 
     Without it no bound on the 0-1 regret holds from three classes on, see `box_minimiser`.
     """

@@ -42,22 +42,22 @@ Classes = Annotated[int, Interval(2, MOST)]
 TrainingSize = Annotated[float, Interval(2, 1e20, why="one sample per class; the law has long been its limit at 1e20")]
 """m, the number of training samples of two balanced classes; any real number."""
 Means = Annotated[Float[np.ndarray, "classes features"], _TWO_ROWS]
-"""mu_k, a row per class."""
+"""μ_k, a row per class."""
 Variances = Annotated[Float[np.ndarray, " features"], POSITIVE]
-"""The diagonal of Sigma."""
+"""The diagonal of Σ."""
 Covariance = Variances | Annotated[Float[np.ndarray, "features features"], _SEMIDEFINITE]
-"""Sigma, the covariance within every class: a matrix, or the vector of its diagonal where it is diagonal."""
+"""Σ, the covariance within every class: a matrix, or the vector of its diagonal where it is diagonal."""
 DefiniteMatrix = Annotated[Float[np.ndarray, "features features"], _DEFINITE]
-"""Sigma, an invertible matrix."""
+"""Σ, an invertible matrix."""
 DefiniteCovariance = Variances | DefiniteMatrix
-"""Sigma where its inverse is needed."""
+"""Σ where its inverse is needed."""
 Priors = Annotated[Float[np.ndarray, " classes"], PROBABILITIES, POSITIVE]
 """p_k, the probabilities of the classes."""
 Distributions = Annotated[Float[np.ndarray, "*points classes"], _TWO_CLASSES, PROBABILITIES]
 """Probabilities of the classes, on the last axis, at each point."""
 LogitBound = Annotated[float, Interval(0, closed="(]"), MAY_BE_INFINITE]
-"""Lambda, the bound on the logits; infinity means none."""
+"""Λ, the bound on the logits; infinity means none."""
 Floor = Annotated[float, Interval(0, 0.25, "(]", why="the least variance of features in [0, 1] is at most 1/4")]
-"""rho_0, the least of the priors and of the pooled variances."""
+"""ρ_0, the least of the priors and of the pooled variances."""
 Deviation = Annotated[float, Interval(0, 0.125, why="at most half the floor")]
-"""epsilon, the largest error of any estimated mean, variance or prior."""
+"""ε, the largest error of any estimated mean, variance or prior."""

@@ -1,6 +1,6 @@
 """How much of the sample logistic regression wastes where linear discriminant analysis is right.
 
-Two Gaussian classes of equal priors at Mahalanobis distance Delta; the efficiency is the limit, as m grows, of the
+Two Gaussian classes of equal priors at Mahalanobis distance Δ; the efficiency is the limit, as m grows, of the
 ratio of the two excess errors, LDA over maximum-likelihood logistic regression.
 """
 
@@ -18,9 +18,9 @@ _FARTHEST = 1e4  # the number of terms grows with it
 def logistic_relative_efficiency(
     distance: Annotated[float, Interval(0, _FARTHEST, why="beyond, the efficiency is zero")],
 ) -> float:
-    """(1 + Delta^2 / 4) A(Delta), A = exp(-Delta^2 / 8) E 1 / cosh(Delta X / 2) with X ~ N(0, 1), for i.i.d. labels.
+    """(1 + Δ^2 / 4) A(Δ), A = exp(-Δ^2 / 8) E 1 / cosh(Δ X / 2) with X ~ N(0, 1), for i.i.d. labels.
 
-    Delta = `distance`, from 0, where it is one; it does not depend on the number of features. LDA must estimate the
+    Δ = `distance`, from 0, where it is one; it does not depend on the number of features. LDA must estimate the
     prior. Source: Efron 1975. Relative error about 1e-15.
     """
     return float(min(1.0, (1 + distance**2 / 4) * _overlap(distance)[0]))
@@ -30,7 +30,7 @@ def logistic_relative_efficiency(
 def logistic_relative_efficiency_balanced(
     distance: Annotated[float, Interval(0, _FARTHEST, "(]", why="beyond, the efficiency is zero")], n_features: Features
 ) -> float:
-    """The same ratio where the labels are balanced by design, (Delta^2 + (n-1)(4 + Delta^2)) / (4 n / A - 4).
+    """The same ratio where the labels are balanced by design, (Δ^2 + (n-1)(4 + Δ^2)) / (4 n / A - 4).
 
     Both rules lose the variance 4 of the estimated log odds of the priors, so that the ratio depends on n =
     `n_features`; as n grows it tends to that for i.i.d. labels. Derived here from Efron 1975.

@@ -1,8 +1,8 @@
 """The expected error of naive Bayes fitted to a finite sample of two Gaussian classes, exactly.
 
-Two classes N(mu_k, Sigma) of equal priors with Sigma diagonal and known, m / 2 training samples in each; the rule
+Two classes N(μ_k, Σ) of equal priors with Σ diagonal and known, m / 2 training samples in each; the rule
 plugs the two sample means in. Its error depends on n = `n_features`, m = `n_samples` (real, at least 2) and
-Delta^2 = `squared_distance` = (mu_1 - mu_0)^T Sigma^-1 (mu_1 - mu_0) only. Derived here, for the setting of the code
+Δ^2 = `squared_distance` = (μ_1 - μ_0)^T Σ^-1 (μ_1 - μ_0) only. Derived here, for the setting of the code
 released with arXiv 2302.02334.
 """
 
@@ -19,8 +19,8 @@ _NODES = 336  # the integrand has fallen below 1e-17 of its peak after 42 units 
 def naive_bayes_expected_error(n_features: Features, n_samples: TrainingSize, squared_distance: NonNegative) -> float:
     """Mean over training sets of the error probability, in (0, 1/2]; relative error about 1e-13.
 
-    With a = Delta / (2 sqrt(1 + 1/m)), tau = 2 / sqrt(m), z ~ N(0, 1) and r ~ chi^2_{n-1} it equals
-    E Phi(-a (Delta + tau z) / sqrt((Delta + tau z)^2 + tau^2 r)).
+    With a = Δ / (2 sqrt(1 + 1/m)), τ = 2 / sqrt(m), z ~ N(0, 1) and r ~ χ^2_{n-1} it equals
+    E Φ(-a (Δ + τ z) / sqrt((Δ + τ z)^2 + τ^2 r)).
 
     >>> [round(naive_bayes_expected_error(5, m, 4), 10) for m in (4, 100)]
     [0.2786355715, 0.1646961791]
@@ -38,9 +38,9 @@ def naive_bayes_log_expected_error(
     difference of means and one the test point seen from the estimated midpoint. That is a difference of two noncentral
     chi-squares of n degrees of freedom, and its distribution function at zero is the inverse Laplace transform
 
-        1 / (2 pi i) int (1 - x^2)^(-n/2) exp((s x^2 - p x) / (1 - x^2)) dx / x,   s = (nu^2 + a^2) / 2, p = nu a,
+        1 / (2 π i) int (1 - x^2)^(-n/2) exp((s x^2 - p x) / (1 - x^2)) dx / x,   s = (ν^2 + a^2) / 2, p = ν a,
 
-    with nu = Delta sqrt(m) / 2, upwards between the pole at 0 and the branch point at 1. The line runs through the
+    with ν = Δ sqrt(m) / 2, upwards between the pole at 0 and the branch point at 1. The line runs through the
     saddle point; the sinh rule makes the trapezoidal sum converge exponentially in the step.
     """
     from scipy.optimize import brentq
@@ -72,7 +72,7 @@ def naive_bayes_log_expected_error(
 def naive_bayes_expected_error_large_n(
     n_features: Features, n_samples: TrainingSize, squared_distance: NonNegative
 ) -> float:
-    """Phi(-Delta^2 / (2 sqrt((Delta^2 + 4 n / m)(1 + 1 / m)))): what the exact law tends to as n grows."""
+    """Φ(-Δ^2 / (2 sqrt((Δ^2 + 4 n / m)(1 + 1 / m)))): what the exact law tends to as n grows."""
     from scipy.special import ndtr
 
     noise = (squared_distance + 4 * n_features / n_samples) * (1 + 1 / n_samples)

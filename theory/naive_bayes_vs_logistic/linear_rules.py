@@ -1,6 +1,6 @@
 """Linear rules argmax_k w_k . x + b_k of Gaussian classes that share a covariance, and their exact errors.
 
-Class k is N(mu_k, Sigma) with prior p_k (equal priors where `priors` is None). `covariance` is Sigma, an (n, n) matrix
+Class k is N(μ_k, Σ) with prior p_k (equal priors where `priors` is None). `covariance` is Σ, an (n, n) matrix
 or the vector of its n variances where it is diagonal. Derived here; the two rules are textbook ones.
 """
 
@@ -17,7 +17,7 @@ LinearRule = tuple[Float[np.ndarray, "classes features"], Float[np.ndarray, " cl
 
 @guarded
 def naive_bayes_rule(means: Means, variances: Variances, priors: Priors | None = None) -> LinearRule:
-    """Weights w_k = mu_k / sigma^2 and intercepts b_k = log p_k - sum_i mu_ki^2 / (2 sigma_i^2) of naive Bayes.
+    """Weights w_k = μ_k / σ^2 and intercepts b_k = log p_k - sum_i μ_ki^2 / (2 σ_i^2) of naive Bayes.
 
     Exact, or estimated where the arguments are estimates.
 
@@ -30,7 +30,7 @@ def naive_bayes_rule(means: Means, variances: Variances, priors: Priors | None =
 
 @guarded
 def lda_rule(means: Means, covariance: DefiniteCovariance, priors: Priors | None = None) -> LinearRule:
-    """Weights w_k = Sigma^-1 mu_k and intercepts b_k = log p_k - mu_k . w_k / 2 of linear discriminant analysis.
+    """Weights w_k = Σ^-1 μ_k and intercepts b_k = log p_k - μ_k . w_k / 2 of linear discriminant analysis.
 
     With the population parameters it is the Bayes rule.
     """
@@ -100,7 +100,7 @@ def _interval_errors(
     contenders: Int[np.ndarray, " contenders"], means: Float[np.ndarray, "classes features"], covariance: Covariance,
     direction: Float[np.ndarray, " features"],
 ) -> Float[np.ndarray, " classes"]:  # fmt: skip
-    """Error in each class where every score is a line in the standard Gaussian u = direction . (x - mu_k) / spread."""
+    """Error in each class where every score is a line in the standard Gaussian u = direction . (x - μ_k) / spread."""
     from scipy.special import ndtr
 
     spread = np.sqrt(between(covariance, direction[None])[0, 0])

@@ -17,7 +17,7 @@ def expected_log_loss(
 ) -> Float[np.ndarray, "*points"]:
     """E log(1 + exp(-Z)) for Z ~ N(mean, std^2), elementwise; error about 1e-15 (1 + |mean| + std).
 
-    Both branches are trapezoidal sums of functions analytic in |Im z| < pi, hence accurate to rounding. Up to std = 1
+    Both branches are trapezoidal sums of functions analytic in |Im z| < π, hence accurate to rounding. Up to std = 1
     the integrand is the loss itself. Beyond, it is the loss less a hinge smoothed by a unit Gaussian, which is local
     around zero on a scale that the logits' spread does not change; the smoothed hinge has a closed form.
     """
@@ -37,7 +37,7 @@ def expected_log_loss(
 
 @guarded
 def bayes_log_loss(means: Float[np.ndarray, "2 features"], covariance: DefiniteCovariance) -> float:
-    """Least mean log loss of two classes of equal priors: that of the true log odds, N(Delta^2 / 2, Delta^2) in favour
+    """Least mean log loss of two classes of equal priors: that of the true log odds, N(Δ^2 / 2, Δ^2) in favour
     of the class.
     """
     squared_distance = mahalanobis_squared(means[1] - means[0], covariance)

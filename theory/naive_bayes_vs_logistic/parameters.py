@@ -1,7 +1,7 @@
 """When all class means are known to within a tolerance: the lemma in which log n is sharp.
 
 K classes of m / K samples each, n independent Gaussian features of known standard deviation. Ng & Jordan 2001 state the
-order (1 / epsilon^2) log n; the exact law is derived here.
+order (1 / ε^2) log n; the exact law is derived here.
 """
 
 import numpy as np
@@ -14,13 +14,13 @@ from theory_on_trial.contract import Fraction, Positive, guarded, require
 def sup_norm_samples(
     n_features: Features, n_classes: Classes, deviation: Positive, failure: Fraction, noise: Positive = 1.0
 ) -> float:
-    """Real m at which P(max_{k,i} |estimated - true mean| <= epsilon) = (2 Phi(epsilon sqrt(m / K) / sigma) - 1)^(n K)
-    is 1 - delta.
+    """Real m at which P(max_{k,i} |estimated - true mean| <= ε) = (2 Φ(ε sqrt(m / K) / σ) - 1)^(n K)
+    is 1 - δ.
 
-    K sigma^2 / epsilon^2 times the square of the normal quantile at (1 + (1 - delta)^(1 / (n K))) / 2; it grows like
-    2 K sigma^2 / epsilon^2 log(n K / delta). `ValueError` also for a delta that underflows in its share of n K.
+    K σ^2 / ε^2 times the square of the normal quantile at (1 + (1 - δ)^(1 / (n K))) / 2; it grows like
+    2 K σ^2 / ε^2 log(n K / δ). `ValueError` also for a δ that underflows in its share of n K.
 
-    `n_features` is n, `n_classes` K, `failure` delta and `deviation` epsilon, in the units of the features.
+    `n_features` is n, `n_classes` K, `failure` δ and `deviation` ε, in the units of the features.
     """
     from scipy.special import erfcinv
 

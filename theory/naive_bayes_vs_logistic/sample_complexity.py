@@ -1,7 +1,7 @@
 """How many samples naive Bayes needs to come within `excess` of its asymptotic error.
 
-The setting is that of `expected_error`: two Gaussian classes of equal priors and known diagonal covariance, Delta^2 =
-`squared_distance`, asymptotic error Phi(-Delta / 2). Sizes are real numbers and never below 2, one sample per class.
+The setting is that of `expected_error`: two Gaussian classes of equal priors and known diagonal covariance, Δ^2 =
+`squared_distance`, asymptotic error Φ(-Δ / 2). Sizes are real numbers and never below 2, one sample per class.
 Ng & Jordan 2001 and arXiv 2302.02334 give growth with log n at best; the exact laws are derived here.
 """
 
@@ -16,7 +16,7 @@ _MINIMUM = 2.0
 
 @guarded
 def naive_bayes_samples(n_features: Features, squared_distance: NonNegative, excess: Positive) -> float:
-    """Real m at which the exact expected error is Phi(-Delta / 2) + `excess`; 2 where two samples already suffice.
+    """Real m at which the exact expected error is Φ(-Δ / 2) + `excess`; 2 where two samples already suffice.
 
     The error stays above its limit at every m, so that no m reaches an excess of zero. Relative error about 1e-12 of
     the asymptotic error over the excess. `ValueError` for an excess below 1e-9 of the asymptotic error, which float64
@@ -43,9 +43,9 @@ def naive_bayes_samples(n_features: Features, squared_distance: NonNegative, exc
 
 @guarded
 def naive_bayes_samples_large_n(n_features: Features, squared_distance: NonNegative, excess: Positive) -> float:
-    """Real m at which the large-n form of the error is Phi(-Delta / 2) + `excess`, in closed form; at least 2.
+    """Real m at which the large-n form of the error is Φ(-Δ / 2) + `excess`, in closed form; at least 2.
 
-    With z = -Phi^-1(target), 1 / m is the positive root of (Delta^2 + 4 n / m)(1 + 1 / m) = Delta^4 / (4 z^2).
+    With z = -Φ^-1(target), 1 / m is the positive root of (Δ^2 + 4 n / m)(1 + 1 / m) = Δ^4 / (4 z^2).
     Conditions as for `naive_bayes_samples`.
     """
     from scipy.special import ndtri
@@ -60,7 +60,7 @@ def naive_bayes_samples_large_n(n_features: Features, squared_distance: NonNegat
 
 @guarded
 def naive_bayes_sample_exponent(signal_exponent: NonNegative) -> float:
-    """Exponent of n in the number of samples where Delta^2 = n^a, a = `signal_exponent`.
+    """Exponent of n in the number of samples where Δ^2 = n^a, a = `signal_exponent`.
 
     1 for a = 0 (fixed total signal), 1 - 2 a up to a = 1/2, and 0 beyond: not even log n.
     """

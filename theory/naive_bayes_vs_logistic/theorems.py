@@ -1,9 +1,9 @@
 """Upper bounds with every constant: why log n samples can suffice for naive Bayes and n for logistic regression.
 
-Naive Bayes with any features in [0, 1]: the priors and the pooled within-class variances are at least rho_0 = `floor`
-(at most 1/4, the largest variance there is), and epsilon = `deviation` bounds the error of every estimated mean,
-variance and prior, epsilon <= rho_0 / 2. The score of class k is l_k(x) = log p_k - sum_i (x_i - mu_ki)^2 /
-(2 sigma_i^2). Logistic regression: K linear scores w_k . x + b_k with |w_k| <= W, |b_k| <= B and |x| <= X.
+Naive Bayes with any features in [0, 1]: the priors and the pooled within-class variances are at least ρ_0 = `floor`
+(at most 1/4, the largest variance there is), and ε = `deviation` bounds the error of every estimated mean,
+variance and prior, ε <= ρ_0 / 2. The score of class k is l_k(x) = log p_k - sum_i (x_i - μ_ki)^2 /
+(2 σ_i^2). Logistic regression: K linear scores w_k . x + b_k with |w_k| <= W, |b_k| <= B and |x| <= X.
 The chain of arguments is that of Ng & Jordan 2001, extended to K classes in arXiv 2302.02334; the statements and
 constants here are derived here. n = `n_features`, K = `n_classes`, m = `n_samples`, any positive real number.
 `ValueError` also for a deviation above half the floor, and for a floor above 1 / K where K is given.
@@ -17,22 +17,22 @@ from theory.naive_bayes_vs_logistic.domains import Classes, Deviation, Features,
 from theory_on_trial.contract import POSITIVE, Fraction, NonNegative, Positive, UnitInterval, guarded, require
 
 PositiveDeviation = Annotated[Deviation, POSITIVE]
-"""epsilon, where no sample is large enough for zero."""
+"""ε, where no sample is large enough for zero."""
 
 
 @guarded
 def score_deviation_bound(n_features: Features, deviation: Deviation, floor: Floor) -> float:
-    """Bound n epsilon (2 / rho_0 + 1 / rho_0^2) + 2 epsilon / rho_0 on |estimated l_k(x) - l_k(x)|, any k and x."""
+    """Bound n ε (2 / ρ_0 + 1 / ρ_0^2) + 2 ε / ρ_0 on |estimated l_k(x) - l_k(x)|, any k and x."""
     _require_deviation(deviation, floor)
     return n_features * deviation * (2 / floor + 1 / floor**2) + 2 * deviation / floor
 
 
 @guarded
 def margin_width(deviation: Deviation, floor: Floor) -> float:
-    """Width tau = 2 epsilon (4 / rho_0 + 1 / rho_0^2): a difference of two scores moves by at most tau n.
+    """Width τ = 2 ε (4 / ρ_0 + 1 / ρ_0^2): a difference of two scores moves by at most τ n.
 
-    So the error of fitted naive Bayes exceeds the asymptotic one by at most G(tau), the probability that the limit rule
-    is right by no more than tau n.
+    So the error of fitted naive Bayes exceeds the asymptotic one by at most G(τ), the probability that the limit rule
+    is right by no more than τ n.
     """
     _require_deviation(deviation, floor)
     return 2 * deviation * (4 / floor + 1 / floor**2)
@@ -42,10 +42,10 @@ def margin_width(deviation: Deviation, floor: Floor) -> float:
 def margin_mass_bound(
     n_features: Features, n_classes: Classes, alpha: NonNegative, beta: Positive, width: NonNegative
 ) -> float:
-    """Chebyshev's bound (K - 1) alpha / (n (beta - tau)^2) on G(tau). It may exceed one, where it says nothing.
+    """Chebyshev's bound (K - 1) α / (n (β - τ)^2) on G(τ). It may exceed one, where it says nothing.
 
-    alpha n is at least each variance of l_k - l_k' within class k, beta n at most each of its means; `width` is tau,
-    below beta (else `ValueError`).
+    α n is at least each variance of l_k - l_k' within class k, β n at most each of its means; `width` is τ,
+    below β (else `ValueError`).
     """
     require(width < beta, f"width must be below beta = {beta}, got {width}")
     return (n_classes - 1) * alpha / (n_features * (beta - width) ** 2)
@@ -55,10 +55,10 @@ def margin_mass_bound(
 def deviation_probability_bound(
     n_samples: Positive, n_features: Features, n_classes: Classes, deviation: PositiveDeviation, floor: Floor
 ) -> float:
-    """Bound (2 n K + 1) q on the chance that an estimated mean, pooled variance or prior is off by more than epsilon.
+    """Bound (2 n K + 1) q on the chance that an estimated mean, pooled variance or prior is off by more than ε.
 
-    Of i.i.d. samples, with q = exp(-m rho_0 e^2) and e = epsilon / (K + 3) <= 1 / 40. Hoeffding for means, second
-    moments and priors, and Chernoff for the sizes of the classes, give 2 n K q + 2 (n + K) q^(2 / rho_0) +
+    Of i.i.d. samples, with q = exp(-m ρ_0 e^2) and e = ε / (K + 3) <= 1 / 40. Hoeffding for means, second
+    moments and priors, and Chernoff for the sizes of the classes, give 2 n K q + 2 (n + K) q^(2 / ρ_0) +
     K q^(1 / (8 e^2)). Where the bound is below one, q < 1 / (2 n K + 1), and the last two terms are below q together.
     """
     _require_deviation(deviation, floor, n_classes)
@@ -70,9 +70,9 @@ def deviation_probability_bound(
 def sufficient_samples(
     n_features: Features, n_classes: Classes, deviation: PositiveDeviation, failure: Fraction, floor: Floor
 ) -> float:
-    """Size m = (K + 3)^2 / (rho_0 epsilon^2) log((2 n K + 1) / delta), at which `deviation_probability_bound` is delta.
+    """Size m = (K + 3)^2 / (ρ_0 ε^2) log((2 n K + 1) / δ), at which `deviation_probability_bound` is δ.
 
-    delta = `failure`. It grows with log n.
+    δ = `failure`. It grows with log n.
     """
     _require_deviation(deviation, floor, n_classes)
     unions = np.log(2 * n_features * n_classes + 1) - np.log(failure)
@@ -115,12 +115,12 @@ def logistic_zero_one_regret_bound(
 def informative_log_odds_bound(
     n_features: Features, fraction: UnitInterval, gap: NonNegative, largest_variance: Positive
 ) -> float:
-    """Bound n f gamma^2 / (2 sigma_max^2) <= E[l_1 - l_0 | y = 1], where f n features have |mu_1i - mu_0i| >= gamma.
+    """Bound n f γ^2 / (2 σ_max^2) <= E[l_1 - l_0 | y = 1], where f n features have |μ_1i - μ_0i| >= γ.
 
-    Two classes of equal priors. With f and gamma fixed the mean log odds are of order n.
+    Two classes of equal priors. With f and γ fixed the mean log odds are of order n.
 
-    `fraction` is f, the share of informative features, whose two means are `gap` gamma apart at least;
-    `largest_variance` is sigma_max^2, which no variance exceeds: 1/4 for features in [0, 1].
+    `fraction` is f, the share of informative features, whose two means are `gap` γ apart at least;
+    `largest_variance` is σ_max^2, which no variance exceeds: 1/4 for features in [0, 1].
     """
     return n_features * fraction * gap**2 / (2 * largest_variance)
 

@@ -1,6 +1,6 @@
 """Proofs of global optimality at depth one: dual bounds and the operator norm of the loss gradient.
 
-At depth one and width of at least min(K, N) the decays are sqrt(lambda_W lambda_H) times the nuclear norm of the logits
+At depth one and width of at least min(K, N) the decays are sqrt(λ_W λ_H) times the nuclear norm of the logits
 Z, a convex problem; every matrix of operator norm up to that root bounds the objective from below. Losses are means
 over the N samples: "mse" |Z + b 1^T - Y|^2 / (2 N), "ce" the cross-entropy.
 """
@@ -22,7 +22,7 @@ def rescaled_dual(
 ) -> Float[np.ndarray, "classes samples"]:
     """Dual-feasible matrix from the residual Y - Z - b 1^T (square loss) or Y - softmax(Z + b 1^T) (cross-entropy).
 
-    It is residual / N, centred over the samples with a `bias`, and shrunk to operator norm sqrt(lambda_W lambda_H) if
+    It is residual / N, centred over the samples with a `bias`, and shrunk to operator norm sqrt(λ_W λ_H) if
     above; at a global minimum it is the optimal one.
     """
     limit = _operator_limit(weight_decay, feature_decay)
@@ -45,7 +45,7 @@ def dual_bound(
     """Lower bound on the objective at depth one from a feasible `dual` A, for any width.
 
     "mse": <A, Y> - (N/2) |A|^2. "ce": the mean entropy of the columns of Y - N A, and minus infinity if one of them is
-    no distribution. `ValueError` if A is infeasible beyond rounding: its operator norm exceeds sqrt(lambda_W lambda_H),
+    no distribution. `ValueError` if A is infeasible beyond rounding: its operator norm exceeds sqrt(λ_W λ_H),
     or, with a `bias`, a row does not sum to zero; also for a label that has no row.
     """
     limit = _operator_limit(weight_decay, feature_decay)
@@ -71,7 +71,7 @@ def is_global_shallow(
     feature_decay: Decay,
     tolerance: NonNegative = 1e-6,
 ) -> bool:
-    """Whether a critical point at depth one is a global minimum: |gradient|_op <= sqrt(lambda_W lambda_H).
+    """Whether a critical point at depth one is a global minimum: |gradient|_op <= sqrt(λ_W λ_H).
 
     `loss_gradient` is that of the mean loss in the logits, K x N. Exact for critical points of every convex
     differentiable loss, at width of at least min(K, N): all others are strict saddles. Singular values of directions

@@ -20,7 +20,7 @@ _LOSSES = {  # each loss in units of |.|^2 / (2 N), as a function of the number 
 
 @guarded
 def critical_class_size(n_samples: Count, weight_decays: WeightDecays, feature_decay: Decay) -> float:
-    """n_crit = M N (N Lambda)^(1/M) / beta_gl: a class below it is mapped to zero at the bias-free global minimum.
+    """n_crit = M N (N Λ)^(1/M) / β_gl: a class below it is mapped to zero at the bias-free global minimum.
 
     It depends on the other classes through the number N of all samples, `n_samples`, alone; infinite where decays are
     too large for floating-point numbers.
@@ -31,9 +31,9 @@ def critical_class_size(n_samples: Count, weight_decays: WeightDecays, feature_d
 
 @guarded
 def largest_common_decay(class_sizes: ClassSizes, depth: Depth) -> float:
-    """Decay lambda, the same for all weights and features, below which the bias-free minimum keeps every class alive.
+    """Decay λ, the same for all weights and features, below which the bias-free minimum keeps every class alive.
 
-    lambda^(M+1) = (n_min beta_gl / (M N))^M / N.
+    λ^(M+1) = (n_min β_gl / (M N))^M / N.
     """
     sizes = np.asarray(class_sizes)
     n_samples = int(sizes.sum())
@@ -43,11 +43,11 @@ def largest_common_decay(class_sizes: ClassSizes, depth: Depth) -> float:
 
 @guarded
 def decay_in_half_mean_square(decay: Decay, n_classes: Classes, normalisation: Normalisation | Positive) -> float:
-    """Decay lambda / alpha with the same minimisers under |.|^2 / (2 N) as `decay` has under alpha times that loss.
+    """Decay λ / α with the same minimisers under |.|^2 / (2 N) as `decay` has under α times that loss.
 
-    `normalisation` names the loss, or is alpha itself: "half_mean_over_samples" (alpha = 1), "mean_over_samples" (2),
+    `normalisation` names the loss, or is α itself: "half_mean_over_samples" (α = 1), "mean_over_samples" (2),
     "half_mean_over_entries" (1 / K) or "mean_over_entries" (2 / K, what deep-learning libraries call the mean squared
-    error). Objective values are alpha times those of this theory.
+    error). Objective values are α times those of this theory.
 
     >>> decay_in_half_mean_square(5e-4, 10, "mean_over_entries")
     0.0025

@@ -1,6 +1,6 @@
 """Cross-entropy with balanced classes: collapse to the simplex frame, and the frames of lower rank that beat it.
 
-Minimised is the mean cross-entropy of the logits W_M ... W_1 H (+ b) plus (1/2)(sum_m lambda_Wm |W_m|^2 + lambda_H
+Minimised is the mean cross-entropy of the logits W_M ... W_1 H (+ b) plus (1/2)(sum_m λ_Wm |W_m|^2 + λ_H
 |H|^2), n samples in each of K classes. At depth one the simplex frame is the global minimiser (closed form derived
 here). Dang et al. 2023 (arXiv 2301.00437) claim the same in deep linear nets in their abstract; from depth two on it
 fails for enough classes, as antipodal pairs of classes need fewer directions (derived here, in agreement with Garrod &
@@ -34,8 +34,8 @@ def ce_optimum_shallow(
 ) -> ShallowCrossEntropyOptimum:
     """The global minimum at depth one, with or without a bias, for widths of at least K - 1.
 
-    With s = sqrt(n lambda_W lambda_H): sigma* = log(1/s - (K - 1)) if s < 1/K, else zero, and
-    f* = log(1 + (K - 1) exp(-sigma*)) + (K - 1) s sigma*.
+    With s = sqrt(n λ_W λ_H): σ* = log(1/s - (K - 1)) if s < 1/K, else zero, and
+    f* = log(1 + (K - 1) exp(-σ*)) + (K - 1) s σ*.
 
     >>> optimum = ce_optimum_shallow(3, 4, 0.01, 0.01)
     >>> round(optimum.scale, 4), round(optimum.value, 4), optimum.trivial
@@ -56,7 +56,7 @@ def frame_value(
     weight_decays: WeightDecays,
     feature_decay: Decay,
 ) -> tuple[float, float]:
-    """Best scale rho >= 0 of the logits rho * `pattern`, and the objective there, at any depth; scale zero is log K.
+    """Best scale ρ >= 0 of the logits ρ * `pattern`, and the objective there, at any depth; scale zero is log K.
 
     Column k of the pattern is the logits of class k, whose entry k must be the largest. The objective is the mean
     cross-entropy plus `schatten_penalty` of the logits of all samples; widths must be at least the pattern's rank.
@@ -69,9 +69,9 @@ def frame_value(
 def etf_stationary(
     n_classes: SeveralClasses, samples_per_class: Count, weight_decays: WeightDecays, feature_decay: Decay
 ) -> tuple[float, float]:
-    """Largest stationary scale sigma of the logits sigma (I - 1 1^T / K), and the objective there, at any depth.
+    """Largest stationary scale σ of the logits σ (I - 1 1^T / K), and the objective there, at any depth.
 
-    It minimises log(1 + (K - 1) exp(-sigma)) + (L/2) Lambda^(1/L) (K - 1)(n sigma^2)^(1/L), L = M + 1, along the scale,
+    It minimises log(1 + (K - 1) exp(-σ)) + (L/2) Λ^(1/L) (K - 1)(n σ^2)^(1/L), L = M + 1, along the scale,
     and is a critical point of the objective. (0, log K) if there is none.
     """
     pattern = np.eye(n_classes) - 1 / n_classes
@@ -82,7 +82,7 @@ def etf_stationary(
 def cross_polytope_stationary(
     n_classes: SeveralClasses, samples_per_class: Count, weight_decays: WeightDecays, feature_decay: Decay
 ) -> tuple[float, float]:
-    """Largest stationary scale rho of logits rho B^T B whose class vectors B are antipodal pairs, and the objective.
+    """Largest stationary scale ρ of logits ρ B^T B whose class vectors B are antipodal pairs, and the objective.
 
     B = (e_1, -e_1, e_2, -e_2, ...), with one more orthogonal vector if K is odd. A critical point if K is even.
     (0, log K) if there is none.
@@ -104,13 +104,13 @@ def etf_beaten_by_cross_polytope(n_classes: SeveralClasses, depth: Depth) -> boo
     """Whether antipodal pairs have the lower objective than the simplex frame as the decays vanish.
 
     With L = depth + 1: floor(K/2) 2^(2/L) + (K mod 2) < K - 1. Never at depth one; from K = 6 or 7 at depth two, and
-    from K = 4 or 5 at depth three. Convergence is slow, in 1 / log(1 / Lambda).
+    from K = 4 or 5 at depth three. Convergence is slow, in 1 / log(1 / Λ).
     """
     return n_classes // 2 * 2 ** (2 / (depth + 1)) + n_classes % 2 < n_classes - 1
 
 
 class _LogitPattern:
-    """The objective F(rho) = phi(rho) + (L/2) c rho^(2/L) of scaled logits, and its stationary points."""
+    """The objective F(ρ) = φ(ρ) + (L/2) c ρ^(2/L) of scaled logits, and its stationary points."""
 
     def __init__(
         self,

@@ -22,21 +22,21 @@ Labels = Annotated[Int[np.ndarray, " samples"], Interval(0, LONGEST)]
 Depth = Annotated[int, Interval(1, LONGEST)]
 """M, the number of linear layers after the features."""
 Decay = Annotated[float, _DECAYS]
-"""lambda of one factor, or of all."""
+"""λ of one factor, or of all."""
 WeightDecays = Annotated[Sequence[float] | Float[np.ndarray, " layers"], _DECAYS]
-"""lambda_W1 .. lambda_WM; their number is the depth."""
+"""λ_W1 .. λ_WM; their number is the depth."""
 Widths = Annotated[Sequence[int] | Int[np.ndarray, " layers"], Interval(1, LONGEST)]
 """d_1 .. d_M, the inputs of each layer."""
 Layers = Sequence[Float[np.ndarray, "_ _"]]
 """W_1 .. W_M, of d_(m+1) x d_m, the last with a row per class."""
 Strength = Annotated[Float[np.ndarray, "*directions"] | float, Interval(0, closed="(]"), MAY_BE_INFINITE]
-"""beta of one or more directions, infinite for one without data."""
+"""β of one or more directions, infinite for one without data."""
 Root = Annotated[Float[np.ndarray, "*directions"] | float, NON_NEGATIVE]
 """x of one or more directions, zero for a dead one."""
 LiveRoots = Annotated[Float[np.ndarray, " directions"], POSITIVE]
 """x of directions that live."""
 Momentum = Annotated[float, Interval(0, 1, "[)")]
-"""mu of heavy-ball descent."""
+"""μ of heavy-ball descent."""
 Normalisation = Literal["half_mean_over_samples", "mean_over_samples", "half_mean_over_entries", "mean_over_entries"]
 """What |Z - Y|^2 is divided by: 2 N, N, 2 N K or N K."""
 

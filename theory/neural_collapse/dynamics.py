@@ -1,7 +1,7 @@
 """How fast training approaches collapse: heavy-ball rates and the decay of the imbalance between layers.
 
 A rate r means that a quantity falls as exp(-r t) in t steps. The last phase of training has Hessian eigenvalues that
-are multiples of the decay lambda, if all decays are equal, whatever the depth, the width and the data.
+are multiples of the decay λ, if all decays are equal, whatever the depth, the width and the data.
 """
 
 from typing import Annotated
@@ -17,8 +17,8 @@ from theory_on_trial.contract import NON_NEGATIVE, Positive, guarded, require
 def heavy_ball_rate(curvature: Positive, step: Positive, momentum: Momentum = 0.0) -> float:
     """Rate -log |z| per step of gradient descent with momentum on a parabola, z the larger root of its recursion.
 
-    z^2 - (1 + mu - eta h) z + mu = 0 with `curvature` h, `step` eta and `momentum` mu; in the limit of small steps it
-    is eta h / (1 - mu). Negative where the iteration diverges.
+    z^2 - (1 + μ - η h) z + μ = 0 with `curvature` h, `step` η and `momentum` μ; in the limit of small steps it
+    is η h / (1 - μ). Negative where the iteration diverges.
     """
     slope = curvature * step
     trace = 1 - momentum + slope  # z = 1 - delta, and delta^2 - trace delta + slope = 0
@@ -32,12 +32,12 @@ def heavy_ball_rate(curvature: Positive, step: Positive, momentum: Momentum = 0.
 
 @guarded
 def nc2_rate(decay: Decay, step: Positive, momentum: Momentum = 0.0, smallest_root: Positive = 1.0) -> float:
-    """Final rate of NC2 near a global minimum with equal decays: that of Hessian eigenvalue 2 lambda min(1, x).
+    """Final rate of NC2 near a global minimum with equal decays: that of Hessian eigenvalue 2 λ min(1, x).
 
     `smallest_root` x is the smallest non-zero root of the optimum: it can be below one at depth one only, where it then
     slows the approach. Independent of depth, width and class sizes otherwise. The alignment of weights and means (NC3)
     has the same rate, except at depth one beside an undecayed bias: what the rows of the classifier have in common is
-    idle there, and only its decay, eigenvalue lambda, removes it.
+    idle there, and only its decay, eigenvalue λ, removes it.
     """
     curvature = 2 * decay * min(1.0, smallest_root)
     require(curvature > 0, f"decay * smallest_root must not underflow, got {decay} * {smallest_root}")
@@ -46,10 +46,10 @@ def nc2_rate(decay: Decay, step: Positive, momentum: Momentum = 0.0, smallest_ro
 
 @guarded
 def nc1_rate(decay: Decay, step: Positive, momentum: Momentum = 0.0) -> float:
-    """Final rate of NC1 with equal decays and all roots at least one: twice the rates of lambda and of 2 lambda.
+    """Final rate of NC1 with equal decays and all roots at least one: twice the rates of λ and of 2 λ.
 
-    NC1 is quadratic in the spread of the features in the null space of the weights (eigenvalue lambda) times the
-    misalignment of that space (eigenvalue 2 lambda); in gradient flow it falls as exp(-6 lambda t).
+    NC1 is quadratic in the spread of the features in the null space of the weights (eigenvalue λ) times the
+    misalignment of that space (eigenvalue 2 λ); in gradient flow it falls as exp(-6 λ t).
     """
     return 2 * heavy_ball_rate(decay, step, momentum) + 2 * nc2_rate(decay, step, momentum)
 
@@ -58,7 +58,7 @@ def nc1_rate(decay: Decay, step: Positive, momentum: Momentum = 0.0) -> float:
 def imbalance_factor(
     decay: Decay, time: Annotated[Float[np.ndarray, "*times"] | float, NON_NEGATIVE]
 ) -> Float[np.ndarray, "*times"]:
-    """exp(-2 lambda t), the factor on W_(m+1)^T W_(m+1) - W_m W_m^T and W_1^T W_1 - H H^T in gradient flow.
+    """exp(-2 λ t), the factor on W_(m+1)^T W_(m+1) - W_m W_m^T and W_1^T W_1 - H H^T in gradient flow.
 
     Exact at any time and depth for every loss that depends on the parameters through W_M ... W_1 H and a bias, if all
     decays are `decay`.

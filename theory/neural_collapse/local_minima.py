@@ -20,7 +20,7 @@ def local_minimum_values(
 ) -> Float[np.ndarray, " minima"]:
     """Objective at the local minimum that keeps the r largest classes, r = 0, 1, ..., at index r.
 
-    r runs to the number of classes with beta_k below `existence_threshold`, or the narrowest of `widths`. At depth one
+    r runs to the number of classes with β_k below `existence_threshold`, or the narrowest of `widths`. At depth one
     every local minimum is global, and its value is the only entry.
     """
     sizes, decays = np.sort(class_sizes)[::-1], np.asarray(weight_decays)
@@ -49,7 +49,7 @@ def hessian_kernel_dimension(widths: Widths, n_directions: Count) -> int:
 
 @guarded
 def radial_eigenvalues(roots: LiveRoots, decay: Decay, depth: Depth) -> Float[np.ndarray, " directions"]:
-    """Hessian eigenvalue lambda (2 + (M + 1)(x^M - 1)) for stretching all factors of a direction at its root x > 0.
+    """Hessian eigenvalue λ (2 + (M + 1)(x^M - 1)) for stretching all factors of a direction at its root x > 0.
 
     All decays are `decay`. It is zero exactly where the root ceases to exist.
     """
@@ -60,7 +60,7 @@ def radial_eigenvalues(roots: LiveRoots, decay: Decay, depth: Depth) -> Float[np
 def shallow_spectrum(roots: LiveRoots, decay: Decay) -> Float[np.ndarray, " parameters"]:
     """All 2 K^2 Hessian eigenvalues, ascending, at depth one and width K, in coordinates sqrt(n_k) h_k of the features.
 
-    With equal decays lambda and all roots x_k > 0: lambda times 0 and 2 + x_k + x_l for each k < l, and times
+    With equal decays λ and all roots x_k > 0: λ times 0 and 2 + x_k + x_l for each k < l, and times
     x_k + x_l and 2 for each k <= l.
     """
     sums = roots[:, None] + roots

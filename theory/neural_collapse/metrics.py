@@ -54,9 +54,9 @@ def frame_targets(frame: Float[np.ndarray, "classes classes"], depth: Depth) -> 
 def optimum_targets(optimum: Annotated[MseOptimum, MAY_BE_INFINITE]) -> CollapseTargets:
     """Targets of the square loss, balanced or not, with or without bias: the geometry of its global minimum.
 
-    W_M ... W_m has the squared singular values prod_(j >= m) tau_i / lambda_Wj. The duality W = (W W^T + N lambda_H I)
+    W_M ... W_m has the squared singular values prod_(j >= m) τ_i / λ_Wj. The duality W = (W W^T + N λ_H I)
     Hbar^T without bias follows from the features being a ridge regression on the weights; an undecayed bias centres the
-    class means by their plain average, a decayed bias beta 1 divides by I - beta 1 1^T.
+    class means by their plain average, a decayed bias β 1 divides by I - β 1 1^T.
     """
     squares = np.cumprod((optimum.layer_singular_values**2)[::-1], axis=0)[::-1]
     suffix_grams = np.stack([(optimum.left_directions * square) @ optimum.left_directions.T for square in squares])
@@ -75,10 +75,10 @@ def optimum_targets(optimum: Annotated[MseOptimum, MAY_BE_INFINITE]) -> Collapse
 def within_class_collapse(
     features: Float[np.ndarray, "inputs samples"], labels: Labels, rcond: Positive = 1e-10
 ) -> float:
-    """NC1 = tr(Sigma_W Sigma_B^+) / K: spread of the features within classes relative to that of the class means.
+    """NC1 = tr(Σ_W Σ_B^+) / K: spread of the features within classes relative to that of the class means.
 
-    Sigma_W averages over samples, Sigma_B over classes about the global mean of all samples. Directions in which
-    Sigma_B is below `rcond` times its largest eigenvalue are left out: take 1e-6 K for float32 features. NaN if the
+    Σ_W averages over samples, Σ_B over classes about the global mean of all samples. Directions in which
+    Σ_B is below `rcond` times its largest eigenvalue are left out: take 1e-6 K for float32 features. NaN if the
     class means coincide. `labels` are 0, ..., K - 1, each present, else `ValueError`.
     """
     means, counts = _class_means(features, labels)

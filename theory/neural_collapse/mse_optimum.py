@@ -1,6 +1,6 @@
 """The global minimum of regularised deep linear nets on free features under the square loss, in closed form.
 
-Minimised is f = |W_M ... W_1 H + b 1^T - Y|^2 / (2 N) + (1/2)(sum_m lambda_Wm |W_m|^2 + lambda_H |H|^2 + lambda_b
+Minimised is f = |W_M ... W_1 H + b 1^T - Y|^2 / (2 N) + (1/2)(sum_m λ_Wm |W_m|^2 + λ_H |H|^2 + λ_b
 |b|^2) over weights W_m (d_(m+1) x d_m, d_(M+1) = K), features H (d_1 x N) and, if present, the bias b; Y holds one-hot
 labels of K classes of sizes n_k, N = sum n_k. Dang et al. 2023 (arXiv 2301.00437) describe these minima as neural
 collapse to a simplex, an orthogonal or a general orthogonal frame; values, thresholds, bottlenecks, imbalanced classes
@@ -33,9 +33,9 @@ class MseOptimum:
     equal strength are cut by a bottleneck, only the subspace they span together is determined.
 
     value: the minimum f*.
-    betas, roots, regimes: beta_i, x_i (zero if dead) and the name of the regime of each direction, bottleneck aside.
+    betas, roots, regimes: β_i, x_i (zero if dead) and the name of the regime of each direction, bottleneck aside.
     alive: whether the direction survives in the minimiser; cut_is_tied: whether a bottleneck chose among equals.
-    singular_values: sigma_i of W_M ... W_1 H; balances: tau_i = lambda_m sigma_i(W_m)^2 = lambda_H sigma_i(H)^2.
+    singular_values: σ_i of W_M ... W_1 H; balances: τ_i = λ_m σ_i(W_m)^2 = λ_H σ_i(H)^2.
     layer_singular_values [M, directions]: those of each W_m.
     left_directions, right_directions: their left and right singular vectors in class coordinates, as columns.
     logits: W_M ... W_1 Hbar, column k the logits of class k without bias; Hbar are the class means.
@@ -76,14 +76,14 @@ def mse_optimum(
     bias: bool = False,
     bias_decay: NonNegative = 0.0,
 ) -> MseOptimum:
-    """The global minimum for class sizes n_k and decays lambda_W1, ..., lambda_WM and lambda_H.
+    """The global minimum for class sizes n_k and decays λ_W1, ..., λ_WM and λ_H.
 
     `widths` are d_1, ..., d_M, by default K each: only the min(K, d_1, ..., d_M) strongest directions can survive.
-    `bias_decay` is the lambda_b of the last layer's bias, if there is one. At a tie of a direction with zero, zero is
+    `bias_decay` is the λ_b of the last layer's bias, if there is one. At a tie of a direction with zero, zero is
     returned.
 
     `ValueError` for a bias with a single class, for a decayed bias with unequal class sizes, which has no closed form,
-    and for decays so small that beta underflows.
+    and for decays so small that β underflows.
 
     >>> optimum = mse_optimum([200, 100, 50, 5], [5e-3] * 2, 5e-3)
     >>> round(optimum.value, 4), optimum.alive
@@ -177,7 +177,7 @@ def direction_betas(
     weight_decays: Float[np.ndarray, " depth"],
     feature_decay: float,
 ) -> Float[np.ndarray, " directions"]:
-    """beta_i = M N (N Lambda)^(1/M) / y_i^2 of directions of the data with squared singular values y_i^2 > 0.
+    """β_i = M N (N Λ)^(1/M) / y_i^2 of directions of the data with squared singular values y_i^2 > 0.
 
     `ValueError` if the decays are so small that it underflows.
     """

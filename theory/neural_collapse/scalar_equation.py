@@ -1,7 +1,7 @@
-"""The scalar problem to which every direction of the data reduces: min over x >= 0 of 1 / (1 + x^M) + beta x.
+"""The scalar problem to which every direction of the data reduces: min over x >= 0 of 1 / (1 + x^M) + β x.
 
 The singular value of the fitted matrix is a fraction x^M / (1 + x^M) of that of the data; M is the depth. Stationary
-points solve beta = M x^(M-1) / (1 + x^M)^2, the equation solved by the code published with Dang et al. 2023
+points solve β = M x^(M-1) / (1 + x^M)^2, the equation solved by the code published with Dang et al. 2023
 (arXiv 2301.00437); the choice between them is derived here. `beta` is the strength of decay that a direction feels,
 infinite for one without data, and `depth` is M. Results have the shape of the argument, zero-dimensional for a scalar.
 """
@@ -20,10 +20,10 @@ _HALVINGS = 64  # a bracket of log(x^M), below 2^11 wide, shrinks below its last
 
 @guarded
 def largest_root(beta: Strength, depth: Depth) -> Float[np.ndarray, "*directions"]:
-    """Largest non-negative root x of beta = M x^(M-1) / (1 + x^M)^2; NaN beyond `existence_threshold`: no root.
+    """Largest non-negative root x of β = M x^(M-1) / (1 + x^M)^2; NaN beyond `existence_threshold`: no root.
 
     Found by bisection in log(x^M), on the side of its peak x^M = (M-1)/(M+1) where the right side decreases; at M = 1
-    it is beta^(-1/2) - 1.
+    it is β^(-1/2) - 1.
 
     >>> largest_root([0.25, 0.5, 0.7], 2).round(4)
     array([1.6085, 1.    ,    nan])
@@ -64,7 +64,7 @@ def shrinkage(root: Root, depth: Depth) -> Float[np.ndarray, "*directions"]:
 
 @guarded
 def scalar_objective(x: Root, beta: Strength, depth: Depth) -> Float[np.ndarray, "*directions"]:
-    """1 / (1 + x^M) + beta x for x >= 0, one at x = 0; the loss and the decays of a direction in units of n / (2 N)."""
+    """1 / (1 + x^M) + β x for x >= 0, one at x = 0; the loss and the decays of a direction in units of n / (2 N)."""
     from scipy.special import expit
 
     decay = np.multiply(beta, x, out=np.zeros(np.broadcast(beta, x).shape), where=np.asarray(x) > 0)
@@ -75,9 +75,9 @@ def scalar_objective(x: Root, beta: Strength, depth: Depth) -> Float[np.ndarray,
 def regime(
     beta: Strength, depth: Depth, tie: Annotated[float, Interval(0, 1, "[)")] = 1e-6
 ) -> Shaped[np.ndarray, "*directions"]:
-    """Name of the regime of every beta: where the non-zero solution stands against zero.
+    """Name of the regime of every β: where the non-zero solution stands against zero.
 
-    "global": it is the only global minimiser. "tie": beta is within a fraction `tie` of `global_threshold`, and both
+    "global": it is the only global minimiser. "tie": β is within a fraction `tie` of `global_threshold`, and both
     are minimisers as far as such a difference can be told. "metastable": it is a local minimiser, zero the global one.
     "trivial": zero is the only stationary point.
     """

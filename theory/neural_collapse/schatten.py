@@ -1,7 +1,7 @@
 """Weight decay on the factors of a product is a Schatten quasi-norm of the product.
 
-Over all Z = W_M ... W_1 H the decays (1/2)(sum_m lambda_Wm |W_m|^2 + lambda_H |H|^2) are at least
-(L/2) Lambda^(1/L) sum_i sigma_i(Z)^(2/L), L = M + 1 factors, Lambda = lambda_H prod_m lambda_Wm; at depth one this is
+Over all Z = W_M ... W_1 H the decays (1/2)(sum_m λ_Wm |W_m|^2 + λ_H |H|^2) are at least
+(L/2) Λ^(1/L) sum_i σ_i(Z)^(2/L), L = M + 1 factors, Λ = λ_H prod_m λ_Wm; at depth one this is
 the nuclear norm. Known for products of matrices; the form with unequal decays is derived here.
 """
 
@@ -13,16 +13,16 @@ from theory_on_trial.contract import guarded, require
 
 
 def log_decay_product(weight_decays: Float[np.ndarray, " depth"], feature_decay: float) -> float:
-    """Log Lambda, the logarithm of the product of all decays, which overflows for no depth."""
+    """Log Λ, the logarithm of the product of all decays, which overflows for no depth."""
     return float(np.sum(np.log(weight_decays)) + np.log(feature_decay))
 
 
 def factor_balance(
     singular_values: Float[np.ndarray, " directions"], weight_decays: Float[np.ndarray, " depth"], feature_decay: float
 ) -> Float[np.ndarray, " directions"]:
-    """tau_i = (Lambda sigma_i^2)^(1/L), the value that lambda_m times a factor's squared singular value has in all.
+    """τ_i = (Λ σ_i^2)^(1/L), the value that λ_m times a factor's squared singular value has in all.
 
-    Zero where the singular value of the product is zero; the singular value of factor m is sqrt(tau_i / lambda_m).
+    Zero where the singular value of the product is zero; the singular value of factor m is sqrt(τ_i / λ_m).
     """
     n_factors = weight_decays.size + 1
     with np.errstate(divide="ignore"):
@@ -33,7 +33,7 @@ def factor_balance(
 def schatten_penalty(
     product: Float[np.ndarray, "rows columns"], weight_decays: WeightDecays, feature_decay: Decay
 ) -> float:
-    """Least decay (L/2) Lambda^(1/L) sum_i sigma_i^(2/L) of factors whose product is `product`, widths permitting.
+    """Least decay (L/2) Λ^(1/L) sum_i σ_i^(2/L) of factors whose product is `product`, widths permitting.
 
     Singular values that are numerically null (below the largest times the longer side times 2^-52, as in
     `numpy.linalg.matrix_rank`) count as zero: their fractional power would not be small.
@@ -52,7 +52,7 @@ def balanced_factorisation(
 ) -> tuple[list[Float[np.ndarray, "_ _"]], Float[np.ndarray, "_ columns"]]:
     """Factors ([W_1, ..., W_M], H) with W_M ... W_1 H = `product` that attain `schatten_penalty`.
 
-    They are balanced: lambda_m sigma_i(factor m)^2 is the same in all factors. `widths` are d_1, ..., d_M, W_m being
+    They are balanced: λ_m σ_i(factor m)^2 is the same in all factors. `widths` are d_1, ..., d_M, W_m being
     d_(m+1) x d_m with as many rows as the product in the last; the shorter side of the product by default.
     `ValueError` if a width is below the rank of the product.
     """

@@ -1,9 +1,9 @@
 """Post-hoc bias scoring: which decisions of an accurate classifier to flip so that two groups are treated alike.
 
 Chen, Klochkov & Liu 2024 (arXiv 2310.05725), in a discrete world: `joint[x, a, y]` = P(X = x, A = a, Y = y) for atoms
-x, groups a in {0, 1} and labels y in {0, 1}. The rule to mend is Yhat(x) = 1[p(Y = 1 | x) > 1/2]; kappa(x) in [0, 1] is
-the chance of flipping it, known to nobody's group. Flipping all of x costs the accuracy P(x) eta(x) and takes
-P(x) f(x) off the disparity; s = f / eta is the bias score. That thresholds of s are optimal up to one randomised atom,
+x, groups a in {0, 1} and labels y in {0, 1}. The rule to mend is Yhat(x) = 1[p(Y = 1 | x) > 1/2]; κ(x) in [0, 1] is
+the chance of flipping it, known to nobody's group. Flipping all of x costs the accuracy P(x) η(x) and takes
+P(x) f(x) off the disparity; s = f / η is the bias score. That thresholds of s are optimal up to one randomised atom,
 and linear rules up to two for equalised odds, is derived here for atoms.
 """
 
@@ -22,7 +22,7 @@ _TIE = 1e-9  # relative distance to the boundary within which the linear program
 
 
 class OddsRule(NamedTuple):
-    """Flip chances kappa, and the multipliers z of the linear rule 1[z . f > eta] they follow off its boundary."""
+    """Flip chances κ, and the multipliers z of the linear rule 1[z . f > η] they follow off its boundary."""
 
     flips: Float[np.ndarray, " atoms"]
     multipliers: Float[np.ndarray, "2"]
@@ -37,7 +37,7 @@ def accurate_rule(joint: Joint) -> Bool[np.ndarray, " atoms"]:
 
 @guarded
 def flip_losses(joint: Joint) -> Atoms:
-    """P(x) eta(x) = |P(x, Y = 1) - P(x, Y = 0)|, the accuracy lost by flipping the decision at x.
+    """P(x) η(x) = |P(x, Y = 1) - P(x, Y = 0)|, the accuracy lost by flipping the decision at x.
 
     Source: arXiv 2310.05725.
     """
@@ -80,7 +80,7 @@ def odds_influences(joint: GroupedAndLabelled) -> PerLabel:
 
 @guarded
 def bias_scores(joint: Grouped) -> Atoms:
-    """S = f / eta of every atom; infinite where a flip is free and matters, zero where it does not matter.
+    """S = f / η of every atom; infinite where a flip is free and matters, zero where it does not matter.
 
     Source: arXiv 2310.05725.
     """
@@ -91,7 +91,7 @@ def bias_scores(joint: Grouped) -> Atoms:
 
 @guarded
 def optimal_parity_flips(joint: Grouped, tolerance: NonNegative) -> Atoms:
-    """The kappa of least accuracy loss with |parity_gap| <= `tolerance`: a threshold of the score on the gap's side.
+    """The κ of least accuracy loss with |parity_gap| <= `tolerance`: a threshold of the score on the gap's side.
 
     A fractional knapsack: the atoms whose flip narrows the gap in falling order of score, the last one in part, until
     the gap is the tolerance. It always exists.
@@ -111,10 +111,10 @@ def optimal_parity_flips(joint: Grouped, tolerance: NonNegative) -> Atoms:
 
 @guarded
 def optimal_odds_flips(joint: GroupedAndLabelled, tolerance: NonNegative) -> OddsRule:
-    """The kappa of least accuracy loss with both |odds_gaps| <= `tolerance`, and the multipliers that prove it optimal.
+    """The κ of least accuracy loss with both |odds_gaps| <= `tolerance`, and the multipliers that prove it optimal.
 
-    The dual z . gap - tolerance |z|_1 - sum_x max(z . P f - P eta, 0) is concave and piecewise linear in z, so it is
-    largest where two of its kinks meet: all meetings are tried. Atoms on the boundary of 1[z . f > eta] are then given
+    The dual z . gap - tolerance |z|_1 - sum_x max(z . P f - P η, 0) is concave and piecewise linear in z, so it is
+    largest where two of its kinks meet: all meetings are tried. Atoms on the boundary of 1[z . f > η] are then given
     the chances that complete the rule, at most two of them in part; the gaps are met to about 1e-10. Source:
     derived here.
     """
@@ -146,7 +146,7 @@ def optimal_odds_flips(joint: GroupedAndLabelled, tolerance: NonNegative) -> Odd
 def odds_dual_value(joint: GroupedAndLabelled, tolerance: NonNegative, multipliers: Float[np.ndarray, "2"]) -> float:
     """Accuracy that any flips with both |odds_gaps| <= `tolerance` must lose, proved by any real multipliers z.
 
-    z . gap - tolerance |z|_1 - sum_x max(z . P f - P eta, 0); equal to the loss of `optimal_odds_flips` at its own z.
+    z . gap - tolerance |z|_1 - sum_x max(z . P f - P η, 0); equal to the loss of `optimal_odds_flips` at its own z.
     """
     gaps = odds_gaps(joint, accurate_rule(joint).astype(np.float64))
     influences, losses = odds_influences(joint), flip_losses(joint)
@@ -165,7 +165,7 @@ def _dual_values(
 
 
 def _kink_vertices(influences: PerLabel, losses: Atoms) -> Float[np.ndarray, "vertices 2"]:
-    """Meetings of any two of the lines z . P f = P eta (one per atom) and the axes z_0 = 0 and z_1 = 0."""
+    """Meetings of any two of the lines z . P f = P η (one per atom) and the axes z_0 = 0 and z_1 = 0."""
     normals = np.hstack([influences, np.eye(2)])
     offsets = np.append(losses, [0.0, 0.0])
     first, second = np.triu_indices(len(offsets), 1)

@@ -16,7 +16,7 @@ from theory_on_trial.contract import Count, Natural, UnitInterval, guarded, requ
 
 @guarded
 def discrepancy_bound(baseline_error: UnitInterval, epsilon: UnitInterval) -> float:
-    """Proposition 1, as recalled: delta_epsilon(h_0) <= 2 R(h_0) + epsilon, for any h_0, optimal or not.
+    """Proposition 1, as recalled: delta_epsilon(h_0) <= 2 R(h_0) + ε, for any h_0, optimal or not.
 
     Equality iff a competitor repairs all of h_0's mistakes and makes exactly E(h_0) + e new ones.
     """
@@ -25,7 +25,7 @@ def discrepancy_bound(baseline_error: UnitInterval, epsilon: UnitInterval) -> fl
 
 @guarded
 def pair_diameter_bound(baseline_error: UnitInterval, epsilon: UnitInterval) -> float:
-    """Two competitors differ on at most 2 (R(h_0) + epsilon) of the points, twice epsilon where h_0 has it once."""
+    """Two competitors differ on at most 2 (R(h_0) + ε) of the points, twice ε where h_0 has it once."""
     return float(2 * (baseline_error + epsilon))
 
 
@@ -34,7 +34,7 @@ def knapsack_bound(baseline: Dichotomy, positives: Counts, negatives: Counts, to
     """Bound on n delta_epsilon: the fractional knapsack max sum t_u a_u over a in [0, 1]^m with sum g_u a_u <= e.
 
     All rows of flip cost g_u <= 0 are taken, then rows in the order of g_u / t_u, the last one in part. It is at most
-    n (2 R(h_0) + epsilon), the count of Proposition 1.
+    n (2 R(h_0) + ε), the count of Proposition 1.
     """
     costs = flip_costs(baseline, positives, negatives)
     weights = positives + negatives
@@ -75,9 +75,9 @@ def irreducible_errors(positives: Counts, negatives: Counts) -> int:
 
 @guarded
 def saturation_tolerance(baseline_errors: Natural, n: Count) -> int:
-    """Least e at which delta = alpha = 1 is certain where -h_0 is in the class: max(n - 2 E(h_0), 0).
+    """Least e at which δ = α = 1 is certain where -h_0 is in the class: max(n - 2 E(h_0), 0).
 
-    Below it delta = 1 is impossible for any class, since only -h_0 differs on all n points.
+    Below it δ = 1 is impossible for any class, since only -h_0 differs on all n points.
     """
     require(baseline_errors <= n, f"baseline_errors must be at most n = {n}, got {baseline_errors}")
     return max(n - 2 * baseline_errors, 0)
@@ -87,7 +87,7 @@ def saturation_tolerance(baseline_errors: Natural, n: Count) -> int:
 def separable_bound(positives: Counts, negatives: Counts, tolerance: Natural) -> int:
     """Bound on n delta_epsilon for a baseline without errors: the most points up to e that whole rows add up to.
 
-    Every disagreement is then an error, so delta_epsilon <= epsilon; ambiguity has no such bound. Where a row
+    Every disagreement is then an error, so delta_epsilon <= ε; ambiguity has no such bound. Where a row
     has both labels, no baseline is without errors and there is no bound.
     """
     mixed = bool(np.any((positives > 0) & (negatives > 0)))
@@ -123,7 +123,7 @@ def one_sided_discrepancy_of(
 ) -> int:
     """What the discrepancy program reports if agreement may be declared where there is none: at least n delta_epsilon.
 
-    With M a_i >= gamma + h_0(x_i) <w, x_i> alone and one binary per point, a classifier of any error E may declare all
+    With M a_i >= γ + h_0(x_i) <w, x_i> alone and one binary per point, a classifier of any error E may declare all
     its repairs and only E(h_0) + e of the errors it adds, so the optimum is the largest
     disagreement - max(E - E(h_0) - e, 0) over all listed dichotomies, not over the level set. Source: derived
     here, of the printed row as recalled.

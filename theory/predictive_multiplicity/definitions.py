@@ -42,7 +42,7 @@ def flip_costs(baseline: Dichotomy, positives: Counts, negatives: Counts) -> Int
 
 @guarded
 def tolerance_count(epsilon: UnitInterval, n: Count) -> int:
-    """Return floor(epsilon n + 1e-9), the errors that a tolerance epsilon of the error rate allows n points.
+    """Return floor(ε n + 1e-9), the errors that a tolerance ε of the error rate allows n points.
 
     Source: arXiv 1909.06677; the rounding is chosen here.
 
@@ -68,7 +68,7 @@ def disagreements_of(dichotomies: Dichotomies, baseline: Dichotomy, weights: Cou
 def level_set(
     dichotomies: Dichotomies, baseline: Dichotomy, positives: Counts, negatives: Counts, tolerance: Natural
 ) -> Int[np.ndarray, "members rows"]:
-    """Members of S_epsilon(h_0): the listed dichotomies with E(b) <= E(b^0) + e; none if no listed one is as good.
+    """Members of S_ε(h_0): the listed dichotomies with E(b) <= E(b^0) + e; none if no listed one is as good.
 
     Source: arXiv 1909.06677.
 

@@ -76,18 +76,18 @@ Bounds = Annotated[
     Interval(0, 2**40),
     Holds("some", "not be all 0", lambda values: bool(values.any())),
 ]
-"""Lambda_j of the box |lambda_j| <= Lambda_j."""
+"""Λ_j of the box |λ_j| <= Λ_j."""
 Direction = Annotated[
     Float[np.ndarray, " coefficients"], Holds("some", "not be all 0", lambda values: bool(values.any()))
 ]
-"""rho, real coefficients of which only the direction matters."""
+"""ρ, real coefficients of which only the direction matters."""
 Penalty = Annotated[Fraction | int, NON_NEGATIVE]
 """C_0 or C_1, exact."""
 Resolution = Annotated[int, Interval(1, 2**40)]
-"""Lambda, the largest coefficient."""
+"""Λ, the largest coefficient."""
 Sieve = Annotated[int, Interval(1, 10**6, why="the multiples of every number up to it are counted")]
-"""Lambda, where all coprime vectors are counted."""
+"""Λ, where all coprime vectors are counted."""
 AnyCount = Annotated[Any, Is("be an integer", _is_whole), Interval(1)]
 """How many classifiers there are, of any number of digits."""
 Failure = Annotated[float, FRACTION]
-"""delta, the chance that a bound fails."""
+"""δ, the chance that a bound fails."""

@@ -25,7 +25,7 @@ def recourse_exists(score: float, weights: Weights, actions: Menus) -> bool:
 
 @guarded
 def cheapest_largest_cost(score: float, weights: Weights, actions: Menus, costs: Costs) -> float:
-    """Least possible largest cost of one feature: min {tau : s + sum_j max_{k : c_jk <= tau} w_j a_jk >= 0}."""
+    """Least possible largest cost of one feature: min {τ : s + sum_j max_{k : c_jk <= τ} w_j a_jk >= 0}."""
     gains = _gains(weights, actions)
     _require_prices(actions, costs)
     for threshold in np.unique(np.concatenate([[0.0], *costs])):
@@ -80,7 +80,7 @@ def total_cost_relaxation(score: float, weights: Weights, actions: Menus, costs:
 
 @guarded
 def safe_tie_breaker(costs: Costs) -> float:
-    """Largest epsilon for which min (max_j c_j + epsilon sum_j c_j) still has the least largest cost.
+    """Largest ε for which min (max_j c_j + ε sum_j c_j) still has the least largest cost.
 
     The smallest difference of two unequal costs, of the same or of different features, over sum_j max_k c_jk; the
     smallest difference within one menu is not enough. Infinite where all costs are zero.

@@ -1,7 +1,7 @@
 """Supersparse linear integer models: scoring systems with small integer coefficients, and what their penalties promise.
 
-Ustun & Rudin 2016 (arXiv 1502.04269): over integer coefficients lambda in a box,
-minimise #errors + N C_0 |lambda|_0 + N C_1 |lambda|_1, where a point counts as an error unless y <lambda, x> > 0, so a
+Ustun & Rudin 2016 (arXiv 1502.04269): over integer coefficients λ in a box,
+minimise #errors + N C_0 |λ|_0 + N C_1 |λ|_1, where a point counts as an error unless y <λ, x> > 0, so a
 score of zero is one. Labels y are -1 or +1, features are `[points, coefficients]`; with an intercept its column is
 the first and unpenalised. Penalties C_0 and C_1 are exact fractions, because the promises turn on ties that a rounded
 penalty breaks. The guarantees are stated as derived here.
@@ -43,7 +43,7 @@ class ScoringOptimum(NamedTuple):
 def scoring_errors(
     coefficients: Int[np.ndarray, "vectors coefficients"], features: Features, labels: Labels
 ) -> Int[np.ndarray, " vectors"]:
-    """Number of points with y <lambda, x> <= 0, for each vector lambda; exact for integer features.
+    """Number of points with y <λ, x> <= 0, for each vector λ; exact for integer features.
 
     Source: arXiv 1502.04269, as recalled.
     """
@@ -61,7 +61,7 @@ def brute_force_optimum(
     *,
     intercept: bool = False,
 ) -> ScoringOptimum:
-    """The optimum over all lambda with lower <= lambda <= upper, by trying each, up to 2^29 vectors.
+    """The optimum over all λ with lower <= λ <= upper, by trying each, up to 2^29 vectors.
 
     C_0 is the sparsity penalty, C_1 the size penalty; an `intercept`, the first coefficient, is free of both. Scores of
     integers below 2^53 are exact. Source: the problem of arXiv 1502.04269, as recalled.
@@ -90,9 +90,9 @@ def brute_force_optimum(
 def scoring_big_m(
     features: Features, labels: Labels, lower: Box, upper: Box, margin: NonNegative
 ) -> Float[np.ndarray, " points"]:
-    """Smallest M_i = epsilon - min over the box of y_i <lambda, x_i> that lets any lambda err at point i.
+    """Smallest M_i = ε - min over the box of y_i <λ, x_i> that lets any λ err at point i.
 
-    The row is y_i <lambda, x_i> >= epsilon - M_i z_i, epsilon = `margin`; on a box that is not symmetric the maximum
+    The row is y_i <λ, x_i> >= ε - M_i z_i, ε = `margin`; on a box that is not symmetric the maximum
     in place of minus the minimum forbids coefficients that are allowed.
     """
     _require_box(lower, upper)
@@ -111,10 +111,10 @@ def accuracy_preserving_penalty(n: Count, n_coefficients: Count) -> Fraction:
 
 @guarded
 def pareto_penalty(n: Count, sparsity_penalty: Penalty, bounds: Bounds) -> Fraction:
-    """min(1 / N, C_0) / sum_j Lambda_j: any smaller C_1 > 0 has a Pareto-optimal pair of errors and l0 at its optimum.
+    """min(1 / N, C_0) / sum_j Λ_j: any smaller C_1 > 0 has a Pareto-optimal pair of errors and l0 at its optimum.
 
-    That is, no lambda has less of one and no more of the other. `bounds` are the Lambda_j of the box
-    |lambda_j| <= Lambda_j. The optimum need not be one of C_1 = 0: where N C_0 is not an integer the l1 term can still
+    That is, no λ has less of one and no more of the other. `bounds` are the Λ_j of the box
+    |λ_j| <= Λ_j. The optimum need not be one of C_1 = 0: where N C_0 is not an integer the l1 term can still
     decide between unlike pairs, see `tie_breaking_penalty`. Source: the default of the released code of arXiv
     1502.04269; what it promises is derived here.
     """
@@ -125,7 +125,7 @@ def pareto_penalty(n: Count, sparsity_penalty: Penalty, bounds: Bounds) -> Fract
 def tie_breaking_penalty(n: Count, sparsity_penalty: Penalty, bounds: Bounds) -> Fraction:
     """With any smaller C_1 the optimum minimises #errors + N C_0 l0, and the l1 norm only breaks ties.
 
-    It is the smallest positive |a + N C_0 b| over integers |a| <= N, |b| <= P, over N sum_j Lambda_j.
+    It is the smallest positive |a + N C_0 b| over integers |a| <= N, |b| <= P, over N sum_j Λ_j.
     """
     step = n * Fraction(sparsity_penalty)
     gaps = [abs(step * b - min(math.floor(step * b) + above, n)) for b in range(len(bounds) + 1) for above in (0, 1)]
@@ -134,10 +134,10 @@ def tie_breaking_penalty(n: Count, sparsity_penalty: Penalty, bounds: Bounds) ->
 
 @guarded
 def sufficient_resolution(features: Features, coefficients: Direction) -> float:
-    """X_max sqrt(P) / (2 gamma_min): rounded to any integer scale Lambda above it, rho classifies every point alike.
+    """X_max sqrt(P) / (2 γ_min): rounded to any integer scale Λ above it, ρ classifies every point alike.
 
-    X_max = max_i |x_i|_2, gamma_min = min_i |<rho, x_i>| / |rho|_2, rho = `coefficients`; infinite if some score is 0.
-    Source: as recalled; the proof (rounding moves lambda / Lambda by at most sqrt(P) / (2 Lambda)) is derived here.
+    X_max = max_i |x_i|_2, γ_min = min_i |<ρ, x_i>| / |ρ|_2, ρ = `coefficients`; infinite if some score is 0.
+    Source: as recalled; the proof (rounding moves λ / Λ by at most sqrt(P) / (2 Λ)) is derived here.
     """
     margin = np.abs(features @ _unit(coefficients)).min()
     largest = np.linalg.norm(features, axis=1).max()
@@ -146,13 +146,13 @@ def sufficient_resolution(features: Features, coefficients: Direction) -> float:
 
 @guarded
 def rounded_coefficients(coefficients: Direction, resolution: Resolution) -> Int[np.ndarray, " coefficients"]:
-    """round(Lambda rho / |rho|_2), integers in -Lambda, ..., Lambda = `resolution`. Source: arXiv 1502.04269."""
+    """round(Λ ρ / |ρ|_2), integers in -Λ, ..., Λ = `resolution`. Source: arXiv 1502.04269."""
     return np.rint(resolution * _unit(coefficients)).astype(np.int64)
 
 
 @guarded
 def box_count(bound: Count, n_coefficients: Count) -> int:
-    """(2 Lambda + 1)^P, the integer vectors with entries in -Lambda, ..., Lambda = `bound`; any number of digits."""
+    """(2 Λ + 1)^P, the integer vectors with entries in -Λ, ..., Λ = `bound`; any number of digits."""
     bits = n_coefficients * bound.bit_length()
     require(bits <= _MOST_BITS, f"bound and n_coefficients must give a count of up to {_MOST_BITS} bits, got {bits}")
     return (2 * bound + 1) ** n_coefficients
@@ -162,7 +162,7 @@ def box_count(bound: Count, n_coefficients: Count) -> int:
 def coprime_count(bound: Sieve, n_coefficients: Count) -> int:
     """How many of them have greatest common divisor 1: enough for every classifier but the one of zero scores.
 
-    By inclusion and exclusion of the multiples of every d <= Lambda, largest first.
+    By inclusion and exclusion of the multiples of every d <= Λ, largest first.
     """
     counts: dict[int, int] = {}
     for divisor in range(bound, 0, -1):
@@ -173,9 +173,9 @@ def coprime_count(bound: Sieve, n_coefficients: Count) -> int:
 
 @guarded
 def occam_bound(n_classifiers: AnyCount, n: Count, failure: Failure) -> float:
-    """sqrt((log |L| + log(1 / delta)) / (2 N)): how far a risk may exceed its empirical value, over all of L.
+    """sqrt((log |L| + log(1 / δ)) / (2 N)): how far a risk may exceed its empirical value, over all of L.
 
-    Holds with probability at least 1 - delta = 1 - `failure` over N = `n` independent points. Source: Hoeffding's
+    Holds with probability at least 1 - δ = 1 - `failure` over N = `n` independent points. Source: Hoeffding's
     inequality and the union bound.
     """
     return math.sqrt((math.log(n_classifiers) - math.log(failure)) / (2 * n))

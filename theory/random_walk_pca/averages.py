@@ -19,9 +19,9 @@ from theory_on_trial.contract import Interval, guarded
 def exponential_average_impulse_response(
     n_points: Points, decay: Annotated[float, Interval(0, 1, "[)")]
 ) -> Float[np.ndarray, " points"]:
-    """Response of y_t = beta y_{t-1} + (1 - beta) x_t, y_0 = 0, to the steps of the walk x: 1 - beta^m.
+    """Response of y_t = β y_{t-1} + (1 - β) x_t, y_0 = 0, to the steps of the walk x: 1 - β^m.
 
-    It is (1 - beta) times that of a walk of momentum gamma = beta = `decay`, so the two share all explained variance
+    It is (1 - β) times that of a walk of momentum γ = β = `decay`, so the two share all explained variance
     ratios and modes.
     """
     return (1 - decay) * momentum_impulse_response(n_points, decay)
@@ -29,9 +29,9 @@ def exponential_average_impulse_response(
 
 @guarded
 def running_mean_wavenumbers(n_components: Components) -> Float[np.ndarray, " components"]:
-    """Roots z_k of the law of the running mean (1/t) sum_{s <= t} x_s of a walk, just above (k + 1/2) pi.
+    """Roots z_k of the law of the running mean (1/t) sum_{s <= t} x_s of a walk, just above (k + 1/2) π.
 
-    Positive roots of (J0 - I0)(-Y1 - (2/pi) K1) + (J1 + I1)(Y0 + (2/pi) K0) = 0, all Bessel functions at z.
+    Positive roots of (J0 - I0)(-Y1 - (2/π) K1) + (J1 + I1)(Y0 + (2/π) K0) = 0, all Bessel functions at z.
     """
     from scipy.special import ive, jv, kv, yv
 
@@ -46,7 +46,7 @@ def running_mean_wavenumbers(n_components: Components) -> Float[np.ndarray, " co
 
 @guarded
 def running_mean_explained_variance_ratio(n_components: Components) -> Float[np.ndarray, " components"]:
-    """Limits rho_k = 432 / z_k^4 of the explained variance ratios of the running mean: .8357, .1126, .0294, ...
+    """Limits ρ_k = 432 / z_k^4 of the explained variance ratios of the running mean: .8357, .1126, .0294, ...
 
     In units of T^2 times the step variance the eigenvalues tend to 16 / z_k^4, which sum to 1/27.
     """

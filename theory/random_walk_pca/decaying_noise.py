@@ -2,7 +2,7 @@
 
 Derived here, for the decaying-noise walk that Antognini & Sohl-Dickstein 2018 (arXiv 1806.08805) fit to training. As T
 grows the scores f solve a Sturm-Liouville problem, whose eigenvalues are zeros of the Bessel function of order
-nu = 1 / (2 - p): lambda_k tends to 4 nu^2 / j_{nu,k}^2, in units of T^(2-p) times the variance of the first step.
+ν = 1 / (2 - p): λ_k tends to 4 ν^2 / j_{ν,k}^2, in units of T^(2-p) times the variance of the first step.
 """
 
 from typing import Annotated
@@ -26,7 +26,7 @@ Exponent = Annotated[
 def bessel_zeros(
     order: Annotated[float, Interval(_LEAST, 1000)], n_components: Components
 ) -> Float[np.ndarray, " components"]:
-    """First positive zeros j_{nu,k} of the Bessel function J_nu, for real nu. Source: classical."""
+    """First positive zeros j_{ν,k} of the Bessel function J_ν, for real ν. Source: classical."""
     from scipy.special import jv
 
     # All zeros lie above nu and more than 3 apart, and the k-th lies below (k + nu/2) pi: unit steps separate them.
@@ -41,7 +41,7 @@ def bessel_zeros(
 def decaying_noise_explained_variance_ratio(
     exponent: Exponent, n_components: Components
 ) -> Float[np.ndarray, " components"]:
-    """Limits rho_k = 4 (nu + 1) / j_{nu,k}^2 of the explained variance ratios; decay lowers the first one."""
+    """Limits ρ_k = 4 (ν + 1) / j_{ν,k}^2 of the explained variance ratios; decay lowers the first one."""
     order = _order(exponent)
     return 4 * (order + 1) / bessel_zeros(order, n_components) ** 2
 
@@ -52,9 +52,9 @@ def decaying_noise_modes(
     exponent: Exponent,
     n_components: Components,
 ) -> Float[np.ndarray, "times components"]:
-    """Scores on (0, 1] of unit square mean, proportional to d/dt [sqrt(t) J_nu(j t^b)] with b = 1 / (2 nu).
+    """Scores on (0, 1] of unit square mean, proportional to d/dt [sqrt(t) J_ν(j t^b)] with b = 1 / (2 ν).
 
-    Evaluated as sqrt(2b) t^(b - 1/2) J_{nu-1}(j t^b) / |J_{nu-1}(j)|. `ValueError` also for a time so small that t^b
+    Evaluated as sqrt(2b) t^(b - 1/2) J_{ν-1}(j t^b) / |J_{ν-1}(j)|. `ValueError` also for a time so small that t^b
     is below 1e-200.
     """
     from scipy.special import jv
@@ -69,5 +69,5 @@ def decaying_noise_modes(
 
 
 def _order(exponent: float) -> float:
-    """Order nu = 1 / (2 - p) of the Bessel functions; 1/2, the cosines, at p = 0."""
+    """Order ν = 1 / (2 - p) of the Bessel functions; 1/2, the cosines, at p = 0."""
     return 1 / (2 - exponent)

@@ -14,17 +14,17 @@ Components = Annotated[int, Interval(1, LONGEST)]
 Dimension = Annotated[float, POSITIVE]
 """d, the number of dimensions or the effective one, which need not be an integer."""
 Momentum = Annotated[float, UNIT_INTERVAL]
-"""gamma; 0 is the plain walk, 1 the integrated walk."""
+"""γ; 0 is the plain walk, 1 the integrated walk."""
 MomentumBelowOne = Annotated[float, Interval(0, 1, "[)", why="at 1 the walk is integrated")]
-"""gamma where no crossover is left at 1."""
+"""γ where no crossover is left at 1."""
 Rate = Annotated[float, Interval(0, 2, "[)", why="the process is unstable where |1 - rate| >= 1")]
-"""alpha of the Ornstein-Uhlenbeck process; 0 is the plain walk, 1 independent points."""
+"""α of the Ornstein-Uhlenbeck process; 0 is the plain walk, 1 independent points."""
 StationaryRate = Annotated[float, Interval(0, 2, "()", why="a stationary law exists there")]
-"""alpha of an Ornstein-Uhlenbeck process with a stationary law."""
+"""α of an Ornstein-Uhlenbeck process with a stationary law."""
 NOT_ALL_ZERO = Holds(
     "some", "not be all zero (zero total variance: ratios are undefined)", lambda values: bool(values.any())
 )
 Spectrum = Annotated[Float[np.ndarray, " spectrum"], NON_NEGATIVE, NOT_ALL_ZERO]
-"""lambda, variances of all components, in any unit."""
+"""λ, variances of all components, in any unit."""
 NoiseSpectrum = Annotated[Float[np.ndarray, " dimensions"], NON_NEGATIVE, NOT_ALL_ZERO]
-"""Eigenvalues of Sigma, the covariance of a step, in any order and unit."""
+"""Eigenvalues of Σ, the covariance of a step, in any order and unit."""

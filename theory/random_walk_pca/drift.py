@@ -1,10 +1,10 @@
-"""PCA of a walk with drift, x_t = mu + x_{t-1} + xi_t, in infinite dimension.
+"""PCA of a walk with drift, x_t = μ + x_{t-1} + ξ_t, in infinite dimension.
 
 Derived here, as the model behind the comparison with network training of Antognini & Sohl-Dickstein 2018 (arXiv
-1806.08805). The drift adds the rank-one term |mu|^2 tau tau^T, tau_t = t - (T + 1)/2, to the walk's covariance. It is
+1806.08805). The drift adds the rank-one term |μ|^2 τ τ^T, τ_t = t - (T + 1)/2, to the walk's covariance. It is
 odd under time reversal, so the even cosines and their eigenvalues stay and the odd ones mix.
 
-`drift_ratio` is |mu|^2 / tr(Sigma) per step; the drift shows in the first component once T times it is of order one.
+`drift_ratio` is |μ|^2 / tr(Σ) per step; the drift shows in the first component once T times it is of order one.
 Spectra are indexed by mode k = 1, ..., T - 1 at index k - 1, not by rank, and in units of the step variance.
 """
 
@@ -19,7 +19,7 @@ from theory_on_trial.contract import NonNegative, guarded
 
 @guarded
 def drift_coefficients(n_points: Points) -> Float[np.ndarray, " components"]:
-    """Coefficients of the centred time tau in the cosines, up to sign: r_k = sqrt(2/T) cot(pi k/2T) / (2 sin(pi k/2T)).
+    """Coefficients of the centred time τ in the cosines, up to sign: r_k = sqrt(2/T) cot(π k/2T) / (2 sin(π k/2T)).
 
     That is for odd k; they are zero for even k. Their squares sum to T (T^2 - 1) / 12.
     """
@@ -30,8 +30,8 @@ def drift_coefficients(n_points: Points) -> Float[np.ndarray, " components"]:
 
 @guarded
 def drift_eigenvalues(n_points: Points, drift_ratio: NonNegative) -> Float[np.ndarray, " components"]:
-    """Population eigenvalues by mode: 1 / theta_k for even k, and for odd k the root above 1 / theta_k of
-    (|mu|^2 / tr Sigma) sum_{j odd} r_j^2 / (lambda - 1 / theta_j) = 1.
+    """Population eigenvalues by mode: 1 / θ_k for even k, and for odd k the root above 1 / θ_k of
+    (|μ|^2 / tr Σ) sum_{j odd} r_j^2 / (λ - 1 / θ_j) = 1.
     """
     spectrum = eigenvalues(n_points)
     poles = spectrum[::2]

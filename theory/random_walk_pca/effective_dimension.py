@@ -12,7 +12,7 @@ from theory_on_trial.contract import guarded, require
 
 @guarded
 def effective_dimension(noise_spectrum: NoiseSpectrum) -> float:
-    """Effective dimension (tr Sigma)^2 / tr(Sigma^2) of noise with covariance eigenvalues `noise_spectrum`, in [1, d].
+    """Effective dimension (tr Σ)^2 / tr(Σ^2) of noise with covariance eigenvalues `noise_spectrum`, in [1, d].
 
     The population spectrum is reached as this, not the rank, tends to infinity; it replaces d in every first-order law.
     """

@@ -1,7 +1,7 @@
 """What a finite dimension does to the PCA of a linear process: bias, scatter and rotation of the components.
 
-With isotropic Gaussian steps in d dimensions the non-zero sample eigenvalues are those of Lambda^(1/2) W Lambda^(1/2),
-with Lambda the population spectrum and W a Wishart matrix of mean one and d degrees of freedom, for every linear
+With isotropic Gaussian steps in d dimensions the non-zero sample eigenvalues are those of Λ^(1/2) W Λ^(1/2),
+with Λ the population spectrum and W a Wishart matrix of mean one and d degrees of freedom, for every linear
 process. First order in 1/d is Lawley 1956 for the eigenvalues and derived here for ratios and overlaps; there d may be
 the effective dimension of anisotropic noise. The second-order terms are derived here by perturbation theory to fourth
 order (they need isotropic Gaussian steps); their size says how far first order can be trusted.
@@ -23,7 +23,7 @@ from theory_on_trial.contract import guarded, require
 def eigenvalue_bias(
     eigenvalues: Spectrum, dim: Dimension, n_components: Components
 ) -> Float[np.ndarray, " components"]:
-    """First-order relative bias E[l_k] / lambda_k - 1 = (1/d) sum_{j != k} lambda_j / (lambda_k - lambda_j).
+    """First-order relative bias E[l_k] / λ_k - 1 = (1/d) sum_{j != k} λ_j / (λ_k - λ_j).
 
     A Gaussian random projection to `dim` dimensions biases a recorded trajectory, of any law, in the same way: then
     `eigenvalues` are those of its own Gram matrix. Source: Lawley 1956.
@@ -36,7 +36,7 @@ def eigenvalue_bias(
 def eigenvalue_bias_second_order(
     eigenvalues: Spectrum, dim: Dimension, n_components: Components
 ) -> Float[np.ndarray, " components"]:
-    """Next term of the relative bias, (1/d^2) sum_{j != k} lambda_k lambda_j^2 / (lambda_k - lambda_j)^3."""
+    """Next term of the relative bias, (1/d^2) sum_{j != k} λ_k λ_j^2 / (λ_k - λ_j)^3."""
     ratio, gain = _relative_gaps(eigenvalues, n_components)
     return np.sum(ratio**2 * gain**3, axis=1) / dim**2
 
@@ -45,7 +45,7 @@ def eigenvalue_bias_second_order(
 def eigenvalue_variance(
     eigenvalues: Spectrum, dim: Dimension, n_components: Components
 ) -> Float[np.ndarray, " components"]:
-    """Relative variance of l_k to second order, (2/d)(1 - (1/d) sum_{j != k} (lambda_j / (lambda_k - lambda_j))^2).
+    """Relative variance of l_k to second order, (2/d)(1 - (1/d) sum_{j != k} (λ_j / (λ_k - λ_j))^2).
 
     Source: Lawley 1956. Eigenvalues of different components are uncorrelated to first order.
     """
@@ -57,7 +57,7 @@ def eigenvalue_variance(
 def mean_explained_variance_ratio(
     eigenvalues: Spectrum, dim: Dimension, n_components: Components
 ) -> Float[np.ndarray, " components"]:
-    """First-order mean of the sample ratios, rho_k (1 + (b_k - 2 rho_k + 2q) / d), with q = sum rho_j^2.
+    """First-order mean of the sample ratios, ρ_k (1 + (b_k - 2 ρ_k + 2q) / d), with q = sum ρ_j^2.
 
     Here b_k / d is `eigenvalue_bias`. Warns below 30 dimensions.
     """
@@ -85,7 +85,7 @@ def explained_variance_ratio_second_order(
 
 @guarded
 def explained_variance_ratio_std(eigenvalues: Spectrum, dim: Dimension) -> Float[np.ndarray, " spectrum"]:
-    """First-order standard deviations sqrt((2/d) rho_k^2 (1 - 2 rho_k + q)) of all sample ratios, q = sum rho_j^2.
+    """First-order standard deviations sqrt((2/d) ρ_k^2 (1 - 2 ρ_k + q)) of all sample ratios, q = sum ρ_j^2.
 
     Warns below 30 dimensions.
     """
@@ -102,7 +102,7 @@ def overlap_deficit(
 ) -> Float[np.ndarray, " components"]:
     """First-order mean of 1 - (sample eigenvector . population eigenvector)^2.
 
-    It is (1/d) sum_{j != k} lambda_j lambda_k / (lambda_j - lambda_k)^2. For the walk this is the expected deficit of
+    It is (1/d) sum_{j != k} λ_j λ_k / (λ_j - λ_k)^2. For the walk this is the expected deficit of
     the cosine content; components beyond sqrt(d) are no longer cosines there, and asking for them warns.
     """
     if n_components > np.sqrt(dim):
@@ -120,8 +120,8 @@ def overlap_deficit_second_order(
 ) -> Float[np.ndarray, " components"]:
     """Term of order 1/d^2 that `overlap_deficit` leaves out, signed.
 
-    It is (3 m_4 - 2 m_3 + m_2 - m_1 m_2) / d^2, m_q = sum_{j != k} lambda_j lambda_k^(q-1) / (lambda_k - lambda_j)^q.
-    Source: derived here, as the derivative of the mean eigenvalue by lambda_k inside the gaps alone.
+    It is (3 m_4 - 2 m_3 + m_2 - m_1 m_2) / d^2, m_q = sum_{j != k} λ_j λ_k^(q-1) / (λ_k - λ_j)^q.
+    Source: derived here, as the derivative of the mean eigenvalue by λ_k inside the gaps alone.
     """
     ratio, gain = _relative_gaps(eigenvalues, n_components)
     first, second, third, fourth = (np.sum(ratio * gain**power, axis=1) for power in (1, 2, 3, 4))
@@ -131,7 +131,7 @@ def overlap_deficit_second_order(
 def _relative_gaps(
     eigenvalues: Float[np.ndarray, " spectrum"], n_components: int
 ) -> tuple[Float[np.ndarray, "components spectrum"], Float[np.ndarray, "components spectrum"]]:
-    """lambda_j / lambda_k and lambda_k / (lambda_k - lambda_j), both zero where j = k, for the leading k."""
+    """λ_j / λ_k and λ_k / (λ_k - λ_j), both zero where j = k, for the leading k."""
     count = eigenvalues.size
     require(
         n_components <= count, f"n_components must be at most {count}, the number of eigenvalues, got {n_components}"

@@ -1,4 +1,4 @@
-"""PCA of a spiked covariance I + beta v v^T when the signal v is known to lie in the range of a generator.
+"""PCA of a spiked covariance I + β v v^T when the signal v is known to lie in the range of a generator.
 
 arXiv 2203.09693 proves the rate sqrt(k log L / m) for an L-Lipschitz generator with k-dimensional input and m samples.
 For a linear generator the constant and the exact role of k, as k - 1, are derived here by perturbation theory.
@@ -13,7 +13,7 @@ from theory_on_trial.contract import Count, Positive, guarded
 def spiked_direction_error(subspace_dim: Count, n_samples: Count, spike: Positive) -> float:
     """Root mean square of |v_hat - v| after projection on a known subspace of `subspace_dim` dimensions that holds v.
 
-    It is sqrt((1 + beta)(k - 1) / (beta^2 m)), beta = `spike`, to leading order in k / m; zero at k = 1. With k = d the
+    It is sqrt((1 + β)(k - 1) / (β^2 m)), β = `spike`, to leading order in k / m; zero at k = 1. With k = d the
     same law holds for PCA without a generator, as long as d << m.
     """
     return float(np.sqrt((1 + spike) * (subspace_dim - 1) / (spike**2 * n_samples)))

@@ -3,7 +3,7 @@
 Source: Antognini & Sohl-Dickstein 2018 (arXiv 1806.08805) for the cosines and the Lissajous curves in the limit; that
 the half-integer phase makes them exact at every T, the Chebyshev form and the distances are derived here. Points are
 t = 1, ..., T at index t - 1 and components k = 1, ..., T - 1 at index k - 1; scores are in units of the root of the
-step variance tr(Sigma).
+step variance tr(Σ).
 """
 
 from typing import Annotated
@@ -18,7 +18,7 @@ from theory_on_trial.contract import Interval, guarded, require
 
 @guarded
 def cosine_modes(n_points: Points, n_components: Components) -> Float[np.ndarray, "points components"]:
-    """Exact eigenvectors u_k(t) = sqrt(2/T) cos(pi k (t - 1/2) / T) of the centred walk (DCT-II), orthonormal columns.
+    """Exact eigenvectors u_k(t) = sqrt(2/T) cos(π k (t - 1/2) / T) of the centred walk (DCT-II), orthonormal columns.
 
     `ValueError` if `n_components` is above T - 1. Source: arXiv 1806.08805; exactness derived here.
     """
@@ -29,7 +29,7 @@ def cosine_modes(n_points: Points, n_components: Components) -> Float[np.ndarray
 
 @guarded
 def scores(n_points: Points, n_components: Components) -> Float[np.ndarray, "points components"]:
-    """PC scores p_k(t) = sqrt(lambda_k) u_k(t) of the infinite-dimensional walk, up to one sign per component.
+    """PC scores p_k(t) = sqrt(λ_k) u_k(t) of the infinite-dimensional walk, up to one sign per component.
 
     `ValueError` if `n_components` is above T - 1. Source: arXiv 1806.08805; exactness derived here.
     """
@@ -38,7 +38,7 @@ def scores(n_points: Points, n_components: Components) -> Float[np.ndarray, "poi
 
 @guarded
 def score_amplitudes(n_points: Points, n_components: Components) -> Float[np.ndarray, " components"]:
-    """Amplitudes b_k = sqrt(2 lambda_k / T) of the cosines that the scores follow, tending to sqrt(2T) / (pi k).
+    """Amplitudes b_k = sqrt(2 λ_k / T) of the cosines that the scores follow, tending to sqrt(2T) / (π k).
 
     `ValueError` if `n_components` is above T - 1. Source: arXiv 1806.08805; exactness derived here.
     """

@@ -1,7 +1,7 @@
-"""PCA of a walk driven by momentum: v_t = gamma v_{t-1} + xi_t, x_t = x_{t-1} + v_t, started at rest.
+"""PCA of a walk driven by momentum: v_t = γ v_{t-1} + ξ_t, x_t = x_{t-1} + v_t, started at rest.
 
 The circulant formula is that of Antognini & Sohl-Dickstein 2018 (arXiv 1806.08805); its rate, the crossover and the
-limit gamma -> 1, where the scores are modes of a clamped beam and no cosines, are derived here. `momentum` is gamma.
+limit γ -> 1, where the scores are modes of a clamped beam and no cosines, are derived here. `momentum` is γ.
 Variances are in units of the step variance.
 """
 
@@ -16,7 +16,7 @@ from theory_on_trial.contract import guarded
 
 @guarded
 def momentum_impulse_response(n_points: Points, momentum: Momentum) -> Float[np.ndarray, " points"]:
-    """Response h_m = (1 - gamma^m) / (1 - gamma) of the position, m = 1, ..., T, and h_m = m at gamma = 1.
+    """Response h_m = (1 - γ^m) / (1 - γ) of the position, m = 1, ..., T, and h_m = m at γ = 1.
 
     Pass it to `toeplitz_covariance` or `toeplitz_total_variance` for the exact population law.
     """
@@ -25,7 +25,7 @@ def momentum_impulse_response(n_points: Points, momentum: Momentum) -> Float[np.
 
 @guarded
 def momentum_explained_variance_ratio(n_points: Points, momentum: Momentum) -> Float[np.ndarray, " components"]:
-    """Exact population ratios rho_k, k = 1, ..., T - 1, from the numerical spectrum of the exact covariance.
+    """Exact population ratios ρ_k, k = 1, ..., T - 1, from the numerical spectrum of the exact covariance.
 
     Source: arXiv 1806.08805, here at finite T.
     """
@@ -35,9 +35,9 @@ def momentum_explained_variance_ratio(n_points: Points, momentum: Momentum) -> F
 
 @guarded
 def momentum_circulant_eigenvalues(n_points: Points, momentum: Momentum) -> Float[np.ndarray, " components"]:
-    """Circulant approximation 1 / (theta_k ((1 - gamma)^2 + gamma theta_k)) of the eigenvalues, with cosines unchanged.
+    """Circulant approximation 1 / (θ_k ((1 - γ)^2 + γ θ_k)) of the eigenvalues, with cosines unchanged.
 
-    Its relative error is O(T^-3) for fixed k and gamma < 1, O(1/T) over all k; it needs T (1 - gamma) >> 1.
+    Its relative error is O(T^-3) for fixed k and γ < 1, O(1/T) over all k; it needs T (1 - γ) >> 1.
     Source: arXiv 1806.08805; the error derived here.
     """
     laplacian = laplacian_eigenvalues(n_points)
@@ -48,9 +48,9 @@ def momentum_circulant_eigenvalues(n_points: Points, momentum: Momentum) -> Floa
 def momentum_explained_variance_ratio_rate(
     n_points: Points, momentum: MomentumBelowOne, n_components: Components
 ) -> Float[np.ndarray, " components"]:
-    """First correction to the limit at fixed gamma < 1: rho_k = 6 / (pi k)^2 (1 + 6 gamma / ((1 - gamma^2) T)).
+    """First correction to the limit at fixed γ < 1: ρ_k = 6 / (π k)^2 (1 + 6 γ / ((1 - γ^2) T)).
 
-    At gamma = 1 the ratios tend to those of the integrated walk.
+    At γ = 1 the ratios tend to those of the integrated walk.
     """
     correction = 6 * momentum / ((1 - momentum**2) * n_points)
     return explained_variance_ratio_limit(n_components) * (1 + correction)
@@ -58,18 +58,18 @@ def momentum_explained_variance_ratio_rate(
 
 @guarded
 def momentum_crossover_index(n_points: Points, momentum: MomentumBelowOne) -> float:
-    """Component T (1 - gamma) / (pi sqrt(gamma)) below which lambda_k falls as k^-2 and beyond which as k^-4.
+    """Component T (1 - γ) / (π sqrt(γ)) below which λ_k falls as k^-2 and beyond which as k^-4.
 
-    Infinite at gamma = 0.
+    Infinite at γ = 0.
     """
     return float(n_points * (1 - momentum) / (np.pi * np.sqrt(momentum))) if momentum > 0 else np.inf
 
 
 @guarded
 def integrated_walk_wavenumbers(n_components: Components) -> Float[np.ndarray, " components"]:
-    """Positive roots mu_k of tan mu + tanh mu = 0, just above (k - 1/4) pi: the gamma -> 1 limit of the spectrum.
+    """Positive roots μ_k of tan μ + tanh μ = 0, just above (k - 1/4) π: the γ -> 1 limit of the spectrum.
 
-    The eigenvalues tend to T^4 / mu_k^4 and sum to T^4 / 30.
+    The eigenvalues tend to T^4 / μ_k^4 and sum to T^4 / 30.
     """
     roots = (np.arange(1, n_components + 1) - 0.25) * np.pi
     for _ in range(4):  # Newton; the first guess is off by exp(-2 mu), which four squarings bring below an ulp
@@ -81,5 +81,5 @@ def integrated_walk_wavenumbers(n_components: Components) -> Float[np.ndarray, "
 
 @guarded
 def integrated_walk_explained_variance_ratio(n_components: Components) -> Float[np.ndarray, " components"]:
-    """Ratios rho_k = 30 / mu_k^4 of the integrated walk as T grows: 0.9589 in the first component, not one."""
+    """Ratios ρ_k = 30 / μ_k^4 of the integrated walk as T grows: 0.9589 in the first component, not one."""
     return 30 / integrated_walk_wavenumbers(n_components) ** 4

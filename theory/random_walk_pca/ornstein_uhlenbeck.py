@@ -1,12 +1,12 @@
-"""PCA of the discrete Ornstein-Uhlenbeck process x_t = (1 - alpha) x_{t-1} + xi_t, exactly at every alpha and T.
+"""PCA of the discrete Ornstein-Uhlenbeck process x_t = (1 - α) x_{t-1} + ξ_t, exactly at every α and T.
 
 The circulant formula is that of Antognini & Sohl-Dickstein 2018 (arXiv 1806.08805). The exact spectra are derived here:
-every eigenvalue is 1 / (alpha^2 + a theta) with a = 1 - alpha, theta = 2 - 2 cos omega and omega in (0, pi) a root of a
-trigonometric equation. Uncentred roots are bracketed by multiples of pi / T, and centring interlaces one root
+every eigenvalue is 1 / (α^2 + a θ) with a = 1 - α, θ = 2 - 2 cos ω and ω in (0, π) a root of a
+trigonometric equation. Uncentred roots are bracketed by multiples of π / T, and centring interlaces one root
 between each neighbouring pair, so none can be missed.
 
-`rate` is alpha, 0 for the plain walk and 1 for independent points. Spectra are decreasing and in units of the step
-variance. For alpha > 1 the fastest oscillation leads.
+`rate` is α, 0 for the plain walk and 1 for independent points. Spectra are decreasing and in units of the step
+variance. For α > 1 the fastest oscillation leads.
 """
 
 import numpy as np
@@ -20,7 +20,7 @@ from theory_on_trial.contract import guarded, require
 
 @guarded
 def ornstein_uhlenbeck_impulse_response(n_points: Points, rate: Rate) -> Float[np.ndarray, " points"]:
-    """Response h_m = (1 - alpha)^(m - 1), m = 1, ..., T, for `toeplitz_covariance` and `toeplitz_total_variance`.
+    """Response h_m = (1 - α)^(m - 1), m = 1, ..., T, for `toeplitz_covariance` and `toeplitz_total_variance`.
 
     Source: arXiv 1806.08805.
     """
@@ -29,7 +29,7 @@ def ornstein_uhlenbeck_impulse_response(n_points: Points, rate: Rate) -> Float[n
 
 @guarded
 def ornstein_uhlenbeck_eigenvalues(n_points: Points, rate: Rate) -> Float[np.ndarray, " components"]:
-    """All T - 1 exact PCA eigenvalues of the process started at x_0 = 0. All are one at alpha = 1."""
+    """All T - 1 exact PCA eigenvalues of the process started at x_0 = 0. All are one at α = 1."""
     return _decreasing(_eigenvalue(_centred_frequencies(n_points, rate), rate))
 
 
@@ -39,8 +39,8 @@ def ornstein_uhlenbeck_modes(
 ) -> Float[np.ndarray, "points components"]:
     """Leading exact eigenvectors of the process started at x_0 = 0, orthonormal columns with a positive first entry.
 
-    Proportional to alpha^2 - mu cos(omega t) + mu (num / den) sin(omega t) with mu = alpha^2 + a theta(omega) and num
-    and den as in `_boundary_terms`. `ValueError` at alpha = 1 or for `n_components` above T - 1.
+    Proportional to α^2 - μ cos(ω t) + μ (num / den) sin(ω t) with μ = α^2 + a θ(ω) and num
+    and den as in `_boundary_terms`. `ValueError` at α = 1 or for `n_components` above T - 1.
     """
     require(n_components < n_points, f"n_components must be at most n_points - 1 = {n_points - 1}, got {n_components}")
     require(rate != 1, "rate must not be 1 here: all eigenvalues coincide and the eigenvectors are not defined")
@@ -56,25 +56,25 @@ def ornstein_uhlenbeck_modes(
 
 @guarded
 def ornstein_uhlenbeck_circulant_eigenvalues(n_points: Points, rate: Rate) -> Float[np.ndarray, " components"]:
-    """Circulant approximation 1 / (alpha^2 + (1 - alpha) theta_k), in the order of k, with cosines unchanged.
+    """Circulant approximation 1 / (α^2 + (1 - α) θ_k), in the order of k, with cosines unchanged.
 
-    Its leading eigenvalue is right for alpha T << 1 and, within 2 / (alpha T), for alpha T >> 1; near alpha T = 2 it is
-    almost twice the exact one. The eigenvectors are cosines only for alpha T << 1. Source: arXiv 1806.08805.
+    Its leading eigenvalue is right for α T << 1 and, within 2 / (α T), for α T >> 1; near α T = 2 it is
+    almost twice the exact one. The eigenvectors are cosines only for α T << 1. Source: arXiv 1806.08805.
     """
     return 1 / (rate**2 + (1 - rate) * laplacian_eigenvalues(n_points))
 
 
 def _uncentred_frequencies(n_points: int, rate: float) -> Float[np.ndarray, " points"]:
-    """The root of sin((T + 1) omega) - a sin(T omega) in each ((j - 1) pi / T, j pi / T), j = 1, ..., T."""
+    """The root of sin((T + 1) ω) - a sin(T ω) in each ((j - 1) π / T, j π / T), j = 1, ..., T."""
     ends = np.pi * np.arange(n_points + 1) / n_points
     return bisect(lambda omega: _boundary_terms(omega, n_points, rate)[1], ends[:-1], ends[1:], _alternating(n_points))
 
 
 def _centred_frequencies(n_points: int, rate: float) -> Float[np.ndarray, " components"]:
-    """The T - 1 increasing roots of (T alpha^2 - mu SC) den + mu num SS, one between each two uncentred roots.
+    """The T - 1 increasing roots of (T α^2 - μ SC) den + μ num SS, one between each two uncentred roots.
 
-    SC and SS are the sums over t of cos(omega t) and sin(omega t). At an uncentred root den vanishes and
-    num (num + 2 alpha) = mu - alpha^2 has no zero, so the sign there is that of num SS.
+    SC and SS are the sums over t of cos(ω t) and sin(ω t). At an uncentred root den vanishes and
+    num (num + 2 α) = μ - α^2 has no zero, so the sign there is that of num SS.
     """
 
     def secular(frequency: Float[np.ndarray, " roots"]) -> Float[np.ndarray, " roots"]:
@@ -93,9 +93,9 @@ def _centred_frequencies(n_points: int, rate: float) -> Float[np.ndarray, " comp
 def _boundary_terms(
     frequency: Float[np.ndarray, " roots"], n_points: int, rate: float
 ) -> tuple[Float[np.ndarray, " roots"], Float[np.ndarray, " roots"]]:
-    """Num = cos((T+1) omega) - a cos(T omega) - alpha and den = sin((T+1) omega) - a sin(T omega).
+    """Num = cos((T+1) ω) - a cos(T ω) - α and den = sin((T+1) ω) - a sin(T ω).
 
-    Written with half angles, so that neither cancels at small omega.
+    Written with half angles, so that neither cancels at small ω.
     """
     half_step = 2 * np.sin(frequency / 2)
     middle = frequency * (n_points + 0.5)

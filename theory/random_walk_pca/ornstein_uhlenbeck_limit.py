@@ -1,8 +1,8 @@
-"""The Ornstein-Uhlenbeck process as T grows at fixed c = alpha T: from the walk (c = 0) to the trapped state (c >> 1).
+"""The Ornstein-Uhlenbeck process as T grows at fixed c = α T: from the walk (c = 0) to the trapped state (c >> 1).
 
 Derived here. Antognini & Sohl-Dickstein 2018 (arXiv 1806.08805) has cosines throughout; they hold for c << 1 only. For
 c >> 1 the ends of the trajectory act as if absorbing, the first component becomes a full-period sine, and a cosine
-content of one falls to (8 / 3 pi)^2. `crossover` is c. Eigenvalues are in units of T^2 times the step variance.
+content of one falls to (8 / 3 π)^2. `crossover` is c. Eigenvalues are in units of T^2 times the step variance.
 """
 
 import numpy as np
@@ -15,11 +15,11 @@ from theory_on_trial.contract import NonNegative, guarded
 
 @guarded
 def crossover_wavenumbers(crossover: NonNegative, n_components: Components) -> Float[np.ndarray, " components"]:
-    """Increasing roots y_k of the continuum secular equation; y_k = k pi at c = 0.
+    """Increasing roots y_k of the continuum secular equation; y_k = k π at c = 0.
 
     [c^2 - (c^2 + y^2) sin(y) / y] (y cos y + c sin y) + (c^2 + y^2)(c cos y - c - y sin y)(1 - cos y) / y = 0,
     with one root between each two neighbouring roots of y cos y + c sin y = 0 (the process without centring).
-    As c grows they tend to (k + 1) pi for odd k and to the roots of tan(y/2) = y/2 for even k.
+    As c grows they tend to (k + 1) π for odd k and to the roots of tan(y/2) = y/2 for even k.
     """
 
     def uncentred(y: Float[np.ndarray, " roots"]) -> Float[np.ndarray, " roots"]:
@@ -38,7 +38,7 @@ def crossover_wavenumbers(crossover: NonNegative, n_components: Components) -> F
 
 @guarded
 def crossover_eigenvalues(crossover: NonNegative, n_components: Components) -> Float[np.ndarray, " components"]:
-    """Limits of lambda_k / T^2 at alpha T = c: 1 / (c^2 + y_k^2)."""
+    """Limits of λ_k / T^2 at α T = c: 1 / (c^2 + y_k^2)."""
     return 1 / (crossover**2 + crossover_wavenumbers(crossover, n_components) ** 2)
 
 
@@ -63,5 +63,5 @@ def crossover_total_variance(crossover: NonNegative) -> float:
 def crossover_explained_variance_ratio(
     crossover: NonNegative, n_components: Components
 ) -> Float[np.ndarray, " components"]:
-    """Limits of rho_k at alpha T = c, from 6 / (pi k)^2 at c = 0 to about 2 / c each for c >> 1."""
+    """Limits of ρ_k at α T = c, from 6 / (π k)^2 at c = 0 to about 2 / c each for c >> 1."""
     return crossover_eigenvalues(crossover, n_components) / crossover_total_variance(crossover)

@@ -36,7 +36,7 @@ def toeplitz_covariance(impulse_response: Response) -> Float[np.ndarray, "points
 
 @guarded
 def toeplitz_eigenvalues(impulse_response: Response) -> Float[np.ndarray, " components"]:
-    """The T - 1 largest eigenvalues of K, decreasing, to an absolute accuracy of about T epsilon lambda_1.
+    """The T - 1 largest eigenvalues of K, decreasing, to an absolute accuracy of about T ε λ_1.
 
     Computed numerically, for processes without a closed spectrum. `ValueError` and source as for `toeplitz_covariance`.
     """

@@ -1,7 +1,7 @@
 """How a small fraction of outliers breaks vanilla PCA.
 
-Clean data have covariance I + beta v v^T; a fraction epsilon is replaced by +-s w with w a unit vector orthogonal to v
-and equally many of both signs, so that the variance is (1 - epsilon)(1 + beta) along v and 1 - epsilon + epsilon s^2
+Clean data have covariance I + β v v^T; a fraction ε is replaced by +-s w with w a unit vector orthogonal to v
+and equally many of both signs, so that the variance is (1 - ε)(1 + β) along v and 1 - ε + ε s^2
 along w. Derived here; the goal for robust estimators is that of arXiv 2305.02544.
 """
 
@@ -10,8 +10,8 @@ from theory_on_trial.contract import Fraction, Positive, guarded
 
 @guarded
 def outlier_flip_threshold(fraction: Fraction, spike: Positive) -> float:
-    """Squared outlier length (1 - epsilon) beta / epsilon at which the top eigenvector flips from v to w.
+    """Squared outlier length (1 - ε) β / ε at which the top eigenvector flips from v to w.
 
-    Beyond it the top direction has 1 / (1 + beta) of the largest clean variance. `fraction` is epsilon, `spike` beta.
+    Beyond it the top direction has 1 / (1 + β) of the largest clean variance. `fraction` is ε, `spike` β.
     """
     return (1 - fraction) * spike / fraction

@@ -1,4 +1,4 @@
-"""Exact PCA spectrum of the plain random walk x_t = x_{t-1} + xi_t at every number of recorded points.
+"""Exact PCA spectrum of the plain random walk x_t = x_{t-1} + ξ_t at every number of recorded points.
 
 Antognini & Sohl-Dickstein 2018, "PCA of high dimensional random walks with comparison to neural network training",
 arXiv 1806.08805, obtains these eigenvalues as the large-T limit of a circulant matrix. Derived here: the centred walk
@@ -7,7 +7,7 @@ pseudo-inverse of the Laplacian of the path graph, and the formulas hold at ever
 never enter.
 
 Everywhere `n_points` is T, the number of recorded points (rows); a recorded start counts as a point. Variances are in
-units of the step variance tr(Sigma), and components k = 1, ..., T - 1 are stored at index k - 1.
+units of the step variance tr(Σ), and components k = 1, ..., T - 1 are stored at index k - 1.
 """
 
 import numpy as np
@@ -19,7 +19,7 @@ from theory_on_trial.contract import guarded, require
 
 @guarded
 def laplacian_eigenvalues(n_points: Points) -> Float[np.ndarray, " components"]:
-    """Non-zero eigenvalues theta_k = 4 sin^2(pi k / 2T) of the path graph, k = 1, ..., T - 1, increasing in (0, 4).
+    """Non-zero eigenvalues θ_k = 4 sin^2(π k / 2T) of the path graph, k = 1, ..., T - 1, increasing in (0, 4).
 
     Source: derived here (classical: Neumann Laplacian).
     """
@@ -29,7 +29,7 @@ def laplacian_eigenvalues(n_points: Points) -> Float[np.ndarray, " components"]:
 
 @guarded
 def eigenvalues(n_points: Points) -> Float[np.ndarray, " components"]:
-    """Population PCA eigenvalues lambda_k = 1 / (2 - 2 cos(pi k / T)) of the centred walk, decreasing, >= 1/4.
+    """Population PCA eigenvalues λ_k = 1 / (2 - 2 cos(π k / T)) of the centred walk, decreasing, >= 1/4.
 
     The constant vector carries the remaining eigenvalue, zero. In units of the step variance; divide by T - 1 for the
     convention of scikit-learn. Source: arXiv 1806.08805; exactness derived here.
@@ -39,7 +39,7 @@ def eigenvalues(n_points: Points) -> Float[np.ndarray, " components"]:
 
 @guarded
 def explained_variance_ratio(n_points: Points) -> Float[np.ndarray, " components"]:
-    """Population explained variance ratios rho_k(T) = 6 / ((T^2 - 1) theta_k), k = 1, ..., T - 1, summing to one.
+    """Population explained variance ratios ρ_k(T) = 6 / ((T^2 - 1) θ_k), k = 1, ..., T - 1, summing to one.
 
     Source: arXiv 1806.08805 with the normaliser derived here.
 
@@ -51,7 +51,7 @@ def explained_variance_ratio(n_points: Points) -> Float[np.ndarray, " components
 
 @guarded
 def explained_variance_ratio_limit(n_components: Components) -> Float[np.ndarray, " components"]:
-    """Limit 6 / (pi^2 k^2) of the explained variance ratios as T grows, k = 1, ..., `n_components`.
+    """Limit 6 / (π^2 k^2) of the explained variance ratios as T grows, k = 1, ..., `n_components`.
 
     Source: arXiv 1806.08805.
     """
@@ -60,7 +60,7 @@ def explained_variance_ratio_limit(n_components: Components) -> Float[np.ndarray
 
 @guarded
 def limit_relative_error(n_points: Points, n_components: Components) -> Float[np.ndarray, " components"]:
-    """Leading term (1 + pi^2 k^2 / 12) / T^2 of rho_k(T) / (6 / pi^2 k^2) - 1; what is left out is O(k^4 / T^4).
+    """Leading term (1 + π^2 k^2 / 12) / T^2 of ρ_k(T) / (6 / π^2 k^2) - 1; what is left out is O(k^4 / T^4).
 
     `ValueError` if `n_components` is above T - 1.
     """
@@ -71,17 +71,17 @@ def limit_relative_error(n_points: Points, n_components: Components) -> Float[np
 
 @guarded
 def total_variance(n_points: Points) -> float:
-    """Total variance of the centred walk, sum of lambda_k = (T^2 - 1) / 6, correctly rounded."""
+    """Total variance of the centred walk, sum of λ_k = (T^2 - 1) / 6, correctly rounded."""
     return (n_points**2 - 1) / 6
 
 
 @guarded
 def squared_eigenvalue_sum(n_points: Points) -> float:
-    """Sum of lambda_k^2 = (T^2 - 1)(2 T^2 + 7) / 180, correctly rounded."""
+    """Sum of λ_k^2 = (T^2 - 1)(2 T^2 + 7) / 180, correctly rounded."""
     return (n_points**2 - 1) * (2 * n_points**2 + 7) / 180
 
 
 @guarded
 def participation_ratio(n_points: Points) -> float:
-    """Effective number of components (sum lambda)^2 / sum lambda^2 = 5 (T^2 - 1) / (2 T^2 + 7), in [1, 5/2)."""
+    """Effective number of components (sum λ)^2 / sum λ^2 = 5 (T^2 - 1) / (2 T^2 + 7), in [1, 5/2)."""
     return 5 * (n_points**2 - 1) / (2 * n_points**2 + 7)

@@ -1,6 +1,6 @@
 """Law of the total variance Tr G of a finite-dimensional trajectory: a weighted sum of chi-square variables.
 
-With isotropic Gaussian steps of total variance one in d dimensions, d Tr G = sum_k lambda_k chi^2_d. For the plain walk
+With isotropic Gaussian steps of total variance one in d dimensions, d Tr G = sum_k λ_k χ^2_d. For the plain walk
 the Laplace transform is closed by Chebyshev's polynomials of the second kind, and tends to that of the Cramér-von Mises
 law. Derived here; arXiv 1806.08805 treats the infinite dimension only.
 """
@@ -28,10 +28,10 @@ def trace_laplace(argument: NonNegative, n_points: Points, dim: Dimension) -> fl
 def trace_cdf(
     total: Float[np.ndarray, " totals"], eigenvalues: Spectrum, dim: Dimension
 ) -> Float[np.ndarray, " totals"]:
-    """P(sum_k lambda_k chi^2_d <= total) for independent chi-squares of `dim` degrees of freedom.
+    """P(sum_k λ_k χ^2_d <= total) for independent chi-squares of `dim` degrees of freedom.
 
     The absolute error is rounding alone, about 1e-17 (10 + n d) for n eigenvalues. Computed as the inverse Laplace
-    transform of prod_k (1 + 2 s lambda_k)^(-d/2) / s, by the trapezoidal rule on a hyperbola through the saddle point
+    transform of prod_k (1 + 2 s λ_k)^(-d/2) / s, by the trapezoidal rule on a hyperbola through the saddle point
     that bends away from the branch points on the negative axis; the integrand is analytic in a strip about it, so the
     rule converges exponentially (Imhof 1961 integrates along the imaginary axis instead).
     """

@@ -1,8 +1,8 @@
 """The Ornstein-Uhlenbeck process is trapped on a sphere in high dimension: it reverts in each coordinate, not in norm.
 
 Antognini & Sohl-Dickstein 2018 (arXiv 1806.08805) for the critical radius; the exact norm law in time, the scatter and
-the bound on visits to the centre are derived here. Lengths are in units of the root of the step variance tr(Sigma);
-`rate` is alpha.
+the bound on visits to the centre are derived here. Lengths are in units of the root of the step variance tr(Σ);
+`rate` is α.
 """
 
 from typing import Annotated
@@ -16,7 +16,7 @@ from theory_on_trial.contract import NON_NEGATIVE, Fraction, guarded
 
 @guarded
 def trapping_radius(rate: StationaryRate) -> float:
-    """Radius r_c = 1 / sqrt(alpha (2 - alpha)) of the sphere on which the process settles. Source: arXiv 1806.08805."""
+    """Radius r_c = 1 / sqrt(α (2 - α)) of the sphere on which the process settles. Source: arXiv 1806.08805."""
     return float(1 / np.sqrt(rate * (2 - rate)))
 
 
@@ -24,7 +24,7 @@ def trapping_radius(rate: StationaryRate) -> float:
 def mean_squared_norm(
     steps: Annotated[Int[np.ndarray, " steps"], NON_NEGATIVE], rate: Rate
 ) -> Float[np.ndarray, " steps"]:
-    """E |x_t|^2 = (1 - a^(2t)) / (1 - a^2) after t steps from zero, a = 1 - alpha; t itself at alpha = 0."""
+    """E |x_t|^2 = (1 - a^(2t)) / (1 - a^2) after t steps from zero, a = 1 - α; t itself at α = 0."""
     if rate == 0:
         return steps.astype(float)
     contraction = (1 - rate) ** 2

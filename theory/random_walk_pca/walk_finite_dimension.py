@@ -1,6 +1,6 @@
 """Closed forms of the finite-dimension laws for the plain walk, and what heavy tails of the steps add.
 
-The sum over components of `eigenvalue_bias` is evaluated by the zeros x_k = cos(pi k / T) of Chebyshev's polynomial
+The sum over components of `eigenvalue_bias` is evaluated by the zeros x_k = cos(π k / T) of Chebyshev's polynomial
 U_{T-1} and its differential equation. Derived here; arXiv 1806.08805 treats the infinite dimension only. For
 k = 1, ..., T - 1 at index k - 1.
 """
@@ -17,9 +17,9 @@ from theory_on_trial.contract import Interval, guarded
 
 @guarded
 def eigenvalue_bias_coefficient(n_points: Points) -> Float[np.ndarray, " components"]:
-    """Lawley's sum b_k = (3/2) x_k / (1 + x_k) of the walk: E[l_k] / lambda_k = 1 + b_k / d + O(k^2 / d^2).
+    """Lawley's sum b_k = (3/2) x_k / (1 + x_k) of the walk: E[l_k] / λ_k = 1 + b_k / d + O(k^2 / d^2).
 
-    It tends to 3/4 for every fixed k as T grows, and sum lambda_k b_k = 0.
+    It tends to 3/4 for every fixed k as T grows, and sum λ_k b_k = 0.
     """
     # (1 + x_k) / 2 = cos^2(pi k / 2T), without cancellation near k = T.
     half_angle_cosine = np.sin(np.pi * np.arange(n_points - 1, 0, -1) / (2 * n_points))

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from theory_on_trial.contract import COVARIANCE, DEFINITE, LONGEST, NON_NEGATIVE, UNIT_INTERVAL, USABLE_SCALE, Interval
 
 Covariance = Annotated[Float[np.ndarray, "dim dim"], DEFINITE, USABLE_SCALE]
-"""Sigma, of the features x."""
+"""Σ, of the features x."""
 Prior = Annotated[Float[np.ndarray, "dim dim"], COVARIANCE, USABLE_SCALE]
 """S: plausible tasks have f' S^-1 f <= 1."""
 Representation = Annotated[Float[np.ndarray, "dim kept"], USABLE_SCALE]
@@ -16,7 +16,7 @@ Representation = Annotated[Float[np.ndarray, "dim kept"], USABLE_SCALE]
 Task = Annotated[Float[np.ndarray, " dim"], USABLE_SCALE]
 """f, of y = f'x + noise."""
 Spectrum = Annotated[Float[np.ndarray, " dim"], NON_NEGATIVE, USABLE_SCALE]
-"""lambda, the eigenvalues of Sigma S in any order, in units of y^2."""
+"""λ, the eigenvalues of Σ S in any order, in units of y^2."""
 Kept = Annotated[int, Interval(1, LONGEST)]
 """r, how many numbers are kept of x; below the dimension."""
 Inclusion = Annotated[Float[np.ndarray, " dim"], UNIT_INTERVAL]

@@ -26,7 +26,7 @@ class Mixture(NamedTuple):
 
 @guarded
 def mixed_value(spectrum: Spectrum, kept: Kept) -> float:
-    """Max over l > r of (l - r) / (1 / lambda_1 + ... + 1 / lambda_l), the value of the game with hidden draws.
+    """Max over l > r of (l - r) / (1 / λ_1 + ... + 1 / λ_l), the value of the game with hidden draws.
 
     Zero where at most r eigenvalues are positive. Raises ValueError for r >= d.
     Source: recalled from the paper; derived here by averaging over signs and Lagrange multipliers.
@@ -39,7 +39,7 @@ def mixed_value(spectrum: Spectrum, kept: Kept) -> float:
 
 @guarded
 def hedged(spectrum: Spectrum, kept: Kept) -> int:
-    """l*, how many tasks the best mixture keeps at times: lambda_l* > value >= lambda_(l*+1).
+    """l*, how many tasks the best mixture keeps at times: λ_l* > value >= λ_(l*+1).
 
     Raises ValueError for r >= d. Source: derived here.
     """
@@ -48,7 +48,7 @@ def hedged(spectrum: Spectrum, kept: Kept) -> int:
 
 @guarded
 def inclusion(spectrum: Spectrum, kept: Kept) -> Float[np.ndarray, " dim"]:
-    """m_i = max(0, 1 - value / lambda_i), which sum to r; in the order of the spectrum.
+    """m_i = max(0, 1 - value / λ_i), which sum to r; in the order of the spectrum.
 
     Where the value is 0 the r largest are kept for sure. Raises ValueError for r >= d. Source: derived here.
     """
@@ -88,7 +88,7 @@ def systematic_mixture(inclusion: Inclusion) -> Mixture:
 
 @guarded
 def equalised_regret(spectrum: Spectrum, kept: Kept) -> Float[np.ndarray, " dim"]:
-    """min(value, lambda_i): the expected regret of the task f_i under the best mixture. Raises ValueError for r >= d.
+    """min(value, λ_i): the expected regret of the task f_i under the best mixture. Raises ValueError for r >= d.
 
     Source: derived here.
     """
@@ -97,7 +97,7 @@ def equalised_regret(spectrum: Spectrum, kept: Kept) -> Float[np.ndarray, " dim"
 
 @guarded
 def mixed_average(spectrum: Spectrum, kept: Kept) -> float:
-    """Sum of min(value, lambda_i): what the best mixture pays on the mean over tasks with E f f' = S.
+    """Sum of min(value, λ_i): what the best mixture pays on the mean over tasks with E f f' = S.
 
     Raises ValueError for r >= d. Source: derived here.
     """
@@ -106,7 +106,7 @@ def mixed_average(spectrum: Spectrum, kept: Kept) -> float:
 
 @guarded
 def adversary_chances(spectrum: Spectrum, kept: Kept) -> Float[np.ndarray, " dim"]:
-    """How often the best adversary plays each f_i: proportional to 1 / lambda_i for the l* largest, in falling order.
+    """How often the best adversary plays each f_i: proportional to 1 / λ_i for the l* largest, in falling order.
 
     Raises ValueError for r >= d. Source: derived here.
     """
@@ -132,9 +132,9 @@ def adversary_covariance(covariance: Covariance, prior: Prior, kept: Kept) -> Fl
 
 @guarded
 def hedge_excess(spectrum: Spectrum, horizon: Horizon) -> float:
-    """lambda_1 (log d / 2T)^(1/2), the most by which the mean of T best responses to Hedge exceeds the game's value.
+    """λ_1 (log d / 2T)^(1/2), the most by which the mean of T best responses to Hedge exceeds the game's value.
 
-    Source: the standard regret of Hedge with eta = (8 log d / T)^(1/2) / lambda_1; this use derived here.
+    Source: the standard regret of Hedge with η = (8 log d / T)^(1/2) / λ_1; this use derived here.
     """
     return float(spectrum.max() * np.sqrt(np.log(len(spectrum)) / 2 / horizon))
 
@@ -143,9 +143,9 @@ def hedge_excess(spectrum: Spectrum, horizon: Horizon) -> float:
 def pair_excess(spectrum: Spectrum, horizon: Horizon) -> float:
     """By how much that mean exceeds the value with two tasks and r = 1, exactly.
 
-    While D, the loss of f_2 less that of f_1, is below log(lambda_1 / lambda_2) / eta, f_1 is kept and D grows by
-    lambda_2, else it falls by lambda_1. So D ends where T lambda_2 is, modulo lambda_1 + lambda_2, from lambda_1 below
-    that threshold to lambda_2 above, and the excess is D lambda_2 / ((lambda_1 + lambda_2) T), or -D lambda_1 over
+    While D, the loss of f_2 less that of f_1, is below log(λ_1 / λ_2) / η, f_1 is kept and D grows by
+    λ_2, else it falls by λ_1. So D ends where T λ_2 is, modulo λ_1 + λ_2, from λ_1 below
+    that threshold to λ_2 above, and the excess is D λ_2 / ((λ_1 + λ_2) T), or -D λ_1 over
     that: like T^(-1/2) where the threshold, which grows like T^(1/2), is beyond the sum, and like 1 / T before. Raises
     ValueError unless there are two tasks of positive eigenvalues. Source: derived here.
     """

@@ -1,6 +1,6 @@
 """One representation, chosen before the task is known: its regret, the best one, and what it costs to estimate it.
 
-x has mean 0 and covariance Sigma, y = f'x + noise; the representation is R'x with R of r columns, and the predictor
+x has mean 0 and covariance Σ, y = f'x + noise; the representation is R'x with R of r columns, and the predictor
 the best linear one. The adversary picks f with f' S^-1 f <= 1. All regrets are in units of y^2.
 """
 
@@ -13,7 +13,7 @@ from theory_on_trial.contract import guarded, require
 
 @guarded
 def regret(covariance: Covariance, representation: Representation, task: Task) -> float:
-    """f'(Sigma - Sigma R (R' Sigma R)^-1 R' Sigma) f: the least loss with R'x minus the least loss with x.
+    """f'(Σ - Σ R (R' Σ R)^-1 R' Σ) f: the least loss with R'x minus the least loss with x.
 
     Raises ValueError for columns that are dependent. Source: definition, as public reviews of the paper give it.
     """
@@ -24,15 +24,15 @@ def regret(covariance: Covariance, representation: Representation, task: Task) -
 
 @guarded
 def task_spectrum(covariance: Covariance, prior: Prior) -> Float[np.ndarray, " dim"]:
-    """lambda_1 >= ... >= lambda_d >= 0, the eigenvalues of S^(1/2) Sigma S^(1/2). Source: definition."""
+    """λ_1 >= ... >= λ_d >= 0, the eigenvalues of S^(1/2) Σ S^(1/2). Source: definition."""
     return _solved(covariance, prior)[0]
 
 
 @guarded
 def task_directions(covariance: Covariance, prior: Prior) -> Float[np.ndarray, "dim tasks"]:
-    """S^(1/2) Q as columns f_i: uncorrelated tasks on the boundary of the prior, of variance f_i' Sigma f_i = lambda_i.
+    """S^(1/2) Q as columns f_i: uncorrelated tasks on the boundary of the prior, of variance f_i' Σ f_i = λ_i.
 
-    They span the same lines as Sigma^(-1/2) V, and need no inverse. Source: derived here.
+    They span the same lines as Σ^(-1/2) V, and need no inverse. Source: derived here.
     """
     return _solved(covariance, prior)[1]
 
@@ -62,7 +62,7 @@ def worst_task(covariance: Covariance, prior: Prior, kept: Kept) -> Float[np.nda
 
 @guarded
 def pure_value(spectrum: Spectrum, kept: Kept) -> float:
-    """lambda_(r+1), the least worst regret of one representation. Raises ValueError for r >= d.
+    """λ_(r+1), the least worst regret of one representation. Raises ValueError for r >= d.
 
     Source: theorem 2, as public reviews of the paper give it.
     """
@@ -71,7 +71,7 @@ def pure_value(spectrum: Spectrum, kept: Kept) -> float:
 
 @guarded
 def pure_average(spectrum: Spectrum, kept: Kept) -> float:
-    """Sum of lambda_i over i > r: the regret of that R on the mean over tasks with E f f' = S, the least of any R.
+    """Sum of λ_i over i > r: the regret of that R on the mean over tasks with E f f' = S, the least of any R.
 
     Raises ValueError for r >= d. Source: Ky Fan's theorem; derived here.
     """
@@ -80,11 +80,11 @@ def pure_average(spectrum: Spectrum, kept: Kept) -> float:
 
 @guarded
 def estimation_excess(spectrum: Spectrum, kept: Kept) -> float:
-    """lambda_(r+1)^2 times the sum of 1 / (lambda_j - lambda_(r+1)) over j <= r.
+    """λ_(r+1)^2 times the sum of 1 / (λ_j - λ_(r+1)) over j <= r.
 
-    N times what the worst regret of R exceeds lambda_(r+1) by in the mean, where R comes from the covariance of N
-    normal samples of known mean, as N grows; times the multiplicity of lambda_(r+1) for r = 1. Raises ValueError for
-    lambda_r = lambda_(r+1), for a positive lambda_(r+1) that is multiple where r > 1 (it takes the mean of the largest
+    N times what the worst regret of R exceeds λ_(r+1) by in the mean, where R comes from the covariance of N
+    normal samples of known mean, as N grows; times the multiplicity of λ_(r+1) for r = 1. Raises ValueError for
+    λ_r = λ_(r+1), for a positive λ_(r+1) that is multiple where r > 1 (it takes the mean of the largest
     eigenvalue of a sum of Wishart matrices) and for r >= d. Source: derived here, by first-order perturbation of the
     leading subspace.
 
@@ -111,7 +111,7 @@ def _check_kept(dim: int, kept: int) -> None:
 
 
 def _solved(covariance: Covariance, prior: Prior) -> tuple[Float[np.ndarray, " dim"], Float[np.ndarray, "dim tasks"]]:
-    """Eigenvalues of S^(1/2) Sigma S^(1/2), the largest first, and S^(1/2) times its eigenvectors."""
+    """Eigenvalues of S^(1/2) Σ S^(1/2), the largest first, and S^(1/2) times its eigenvectors."""
     variances, axes = np.linalg.eigh(prior)
     root = axes * np.sqrt(variances.clip(min=0)) @ axes.T
     spectrum, vectors = np.linalg.eigh(root @ covariance @ root)

@@ -1,7 +1,7 @@
 """Ridge ensembles on subsamples: risks, equivalent penalties, and what cross-validation says of them.
 
 Du, Patil & Kuchibhotla 2023, "Subsample Ridge Ensembles: Equivalences and Generalized Cross-Validation", ICML,
-arXiv 2304.13016. For p / n -> phi and p / k -> phi_s; n points, subsamples of k of them, p dimensions.
+arXiv 2304.13016. For p / n -> φ and p / k -> φ_s; n points, subsamples of k of them, p dimensions.
 """
 
 from theory.ridge_ensembles.level import equivalent_penalty, least_penalty, level, residual_share

@@ -1,7 +1,7 @@
-"""The one number that penalty and subsample size enter through: the level mu, 1 / v of the paper.
+"""The one number that penalty and subsample size enter through: the level μ, 1 / v of the paper.
 
 Du, Patil & Kuchibhotla 2023 (arXiv 2304.13016) solve a fixed point for v; its reciprocal stays finite where least
-squares interpolate nothing (mu = 0 at lambda = 0, phi_s <= 1).
+squares interpolate nothing (μ = 0 at λ = 0, φ_s <= 1).
 """
 
 from collections.abc import Callable
@@ -15,10 +15,10 @@ from theory_on_trial.contract import guarded, require
 
 @guarded
 def level(population: Population, penalty: Penalty, aspect: Aspect) -> float:
-    """The larger root mu of mu = lambda + phi_s sum h r mu / (mu + r), in squared units of x.
+    """The larger root μ of μ = λ + φ_s sum h r μ / (μ + r), in squared units of x.
 
     Raises ValueError unless the penalty is above `least_penalty`: below, there is no root. Source: the authors' code
-    (`v_general`, jaydu1/overparameterized-ensembling), which has v = 1 / mu.
+    (`v_general`, jaydu1/overparameterized-ensembling), which has v = 1 / μ.
 
     >>> round(level(Population([0.5, 4.0], [0.5, 0.5], [0.2, 0.8], 1.0, 0.25), 0.1, 1.25), 6)
     0.591274
@@ -41,7 +41,7 @@ def level(population: Population, penalty: Penalty, aspect: Aspect) -> float:
 def least_penalty(population: Population, aspect: Aspect) -> float:
     """The most negative penalty, minus the limit of the smallest eigenvalue of X'X / k that is not zero.
 
-    -(1 - sqrt(phi_s))^2 for equal eigenvalues of 1. Source: derived here, from the convexity of the fixed point's
+    -(1 - sqrt(φ_s))^2 for equal eigenvalues of 1. Source: derived here, from the convexity of the fixed point's
     equation.
     """
     return penalty_of(population, vertex(population, aspect), aspect)
@@ -49,7 +49,7 @@ def least_penalty(population: Population, aspect: Aspect) -> float:
 
 @guarded
 def residual_share(population: Population, penalty: Penalty, aspect: Aspect) -> float:
-    """The limit d of 1 - df / k of a member: lambda / mu, 1 - phi_s where mu = 0. Raises ValueError as `level`.
+    """The limit d of 1 - df / k of a member: λ / μ, 1 - φ_s where μ = 0. Raises ValueError as `level`.
 
     A training point's residual is d times what it would be had the member not seen it. Source: the authors' code.
     """
@@ -59,9 +59,9 @@ def residual_share(population: Population, penalty: Penalty, aspect: Aspect) -> 
 
 @guarded
 def equivalent_penalty(population: Population, penalty: Penalty, aspect: Aspect, subsample_aspect: Aspect) -> float:
-    """The penalty of ridge on all points that the full ensemble is: mu - phi sum h r mu / (mu + r).
+    """The penalty of ridge on all points that the full ensemble is: μ - φ sum h r μ / (μ + r).
 
-    Both have one level and so one risk. At least lambda where lambda >= 0: subsampling adds ridge.
+    Both have one level and so one risk. At least λ where λ >= 0: subsampling adds ridge.
     Raises ValueError as `level`, and for a subsample aspect below the aspect. Source: derived here; that such
     penalties exist is in the abstract.
     """
@@ -70,7 +70,7 @@ def equivalent_penalty(population: Population, penalty: Penalty, aspect: Aspect,
 
 
 def penalty_of(population: Population, mu: float, aspect: float) -> float:
-    """The penalty that has this level, mu - phi sum h r mu / (mu + r)."""
+    """The penalty that has this level, μ - φ sum h r μ / (μ + r)."""
     return mu * (1 - aspect * shrunk(population, mu))
 
 
@@ -81,7 +81,7 @@ def require_subsample(aspect: float, subsample_aspect: float) -> None:
 
 
 def vertex(population: Population, aspect: float) -> float:
-    """Where the convex function mu - phi_s sum h r mu / (mu + r) is least: there t(phi_s) = 1."""
+    """Where the convex function μ - φ_s sum h r μ / (μ + r) is least: there t(φ_s) = 1."""
     least, largest = float(population.eigenvalues.min()), float(population.eigenvalues.max())
     share = float(population.masses[population.eigenvalues == least].sum())
     low, high = least * (np.sqrt(aspect * share) - 1), largest * np.sqrt(aspect) - least

@@ -29,7 +29,7 @@ def optimal_ridge(population: Population, aspect: Aspect, *, negative: bool = Fa
     """The best penalty for ridge on all points and its risk; the penalty is at least 0 unless `negative`.
 
     The place is good to half the digits, the risk to all. Raises ValueError without signal: no penalty is best then.
-    Source: C depends on mu alone, and is minimised over the levels that penalties have.
+    Source: C depends on μ alone, and is minimised over the levels that penalties have.
     """
     mu = _best_level(population, aspect, negative)
     return Optimum(penalty_of(population, mu, aspect), risk_at(population, mu, aspect))
@@ -39,7 +39,7 @@ def optimal_ridge(population: Population, aspect: Aspect, *, negative: bool = Fa
 def optimal_ridgeless(population: Population, aspect: Aspect) -> Optimum:
     """The best aspect p / k of the subsamples of a full ensemble without penalty, and its risk.
 
-    The risk is that of `optimal_ridge` (abstract). All phi_s <= 1 have level 0, and 1 stands for them. Raises
+    The risk is that of `optimal_ridge` (abstract). All φ_s <= 1 have level 0, and 1 stands for them. Raises
     ValueError as there.
     """
     mu = _best_level(population, aspect, negative=False)
@@ -48,7 +48,7 @@ def optimal_ridgeless(population: Population, aspect: Aspect) -> Optimum:
 
 @guarded
 def isotropic_optimal_subsample_aspect(aspect: Aspect, noise_to_signal: Annotated[float, Interval(0, 1e12)]) -> float:
-    """The larger root of x^2 - (1 + phi + phi sigma^2 / |beta|^2) x + phi = 0, for Sigma = I. Source: derived here.
+    """The larger root of x^2 - (1 + φ + φ σ^2 / |β|^2) x + φ = 0, for Σ = I. Source: derived here.
 
     >>> round(isotropic_optimal_subsample_aspect(0.5, 0.25), 6)
     1.212695

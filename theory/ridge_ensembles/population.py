@@ -9,9 +9,9 @@ from jaxtyping import Float
 from theory_on_trial.contract import POSITIVE, PROBABILITIES, Interval, guarded
 
 Aspect = Annotated[float, Interval(0, 1e6, "(]", why="eigenvalues have as much room: a product keeps its digits")]
-"""phi = p / n of all points, or phi_s = p / k of a subsample."""
+"""φ = p / n of all points, or φ_s = p / k of a subsample."""
 Penalty = Annotated[float, Interval(-1e12, 1e12, why="as far as aspects and eigenvalues of up to 1e6 reach")]
-"""lambda, on the scale of X'X / k: scikit-learn's `alpha` is k lambda."""
+"""λ, on the scale of X'X / k: scikit-learn's `alpha` is k λ."""
 Members = Annotated[int, Interval(1, 2**53, why="a bag has members")]
 """M, the number of members of a bag."""
 
@@ -19,14 +19,14 @@ Members = Annotated[int, Interval(1, 2**53, why="a bag has members")]
 @guarded
 @dataclass(frozen=True, eq=False)
 class Population:
-    """The law of rows x = Sigma^(1/2) z with independent standard entries of z, and of y = x'beta + noise.
+    """The law of rows x = Σ^(1/2) z with independent standard entries of z, and of y = x'β + noise.
 
     Attributes:
-        eigenvalues: r, the different eigenvalues of Sigma, positive, in squared units of x.
+        eigenvalues: r, the different eigenvalues of Σ, positive, in squared units of x.
         masses: h, the share of the p directions that have each; positive, sums to one.
-        alignment: g, the share of |beta|^2 along each; sums to one.
-        signal: |beta|^2, in squared units of y per squared unit of x.
-        noise: sigma^2 = Var(y | x), in squared units of y.
+        alignment: g, the share of |β|^2 along each; sums to one.
+        signal: |β|^2, in squared units of y per squared unit of x.
+        noise: σ^2 = Var(y | x), in squared units of y.
     """
 
     eigenvalues: Annotated[Float[np.ndarray, " blocks"], Interval(1e-6, 1e6, why="in a unit of their size")]
@@ -42,9 +42,9 @@ def autoregressive(
     signal: Annotated[float, Interval(0, 1e12)],
     noise: Annotated[float, Interval(0, 1e12)],
 ) -> Population:
-    """The limit of rows with covariance rho^|i - j| and coefficients that are as large along all directions.
+    """The limit of rows with covariance ρ^|i - j| and coefficients that are as large along all directions.
 
-    Eigenvalues are (1 - rho^2) / |1 - rho e^(i t)|^2, t uniform: a rule of 1024 equal steps, whose error is rho^1024.
+    Eigenvalues are (1 - ρ^2) / |1 - ρ e^(i t)|^2, t uniform: a rule of 1024 equal steps, whose error is ρ^1024.
     Source: Szegő's theorem.
     """
     t = np.pi * (np.arange(512) + 0.5) / 512

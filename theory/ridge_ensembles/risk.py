@@ -1,7 +1,7 @@
 """Risks of members, of bags of M of them, and of the full ensemble.
 
 Risk is E(y - x'b)^2 on a new point, noise included. Du, Patil & Kuchibhotla 2023 (arXiv 2304.13016); formulas as in
-the authors' code, in the level mu.
+the authors' code, in the level μ.
 """
 
 from typing import Annotated
@@ -16,10 +16,10 @@ from theory_on_trial.contract import Interval, NonNegative, Size, guarded, requi
 
 @guarded
 def risk_at(population: Population, mu: Annotated[float, Interval(-1e13, 1e13)], aspect: Aspect) -> float:
-    """(sigma^2 + c(mu)) / (1 - t(aspect)), in squared units of y; infinite where t = 1 (interpolation's threshold).
+    """(σ^2 + c(μ)) / (1 - t(aspect)), in squared units of y; infinite where t = 1 (interpolation's threshold).
 
     With the aspect of the subsample it is the risk of one member, with that of all points the risk of the full
-    ensemble. Raises ValueError for a mu where t > 1, which no penalty has. Source: the authors' code.
+    ensemble. Raises ValueError for a μ where t > 1, which no penalty has. Source: the authors' code.
     """
     inflation = variance_inflation(population, mu, aspect)
     require(inflation <= 1 + 1e-12, f"mu must be the larger root of the fixed point, got {mu:.6g} with t > 1")
@@ -28,7 +28,7 @@ def risk_at(population: Population, mu: Annotated[float, Interval(-1e13, 1e13)],
 
 @guarded
 def member_risk(population: Population, penalty: Penalty, subsample_aspect: Aspect) -> float:
-    """R1, the risk of ridge on one subsample, in squared units of y; infinite at lambda = 0, phi_s = 1."""
+    """R1, the risk of ridge on one subsample, in squared units of y; infinite at λ = 0, φ_s = 1."""
     return risk_at(population, level(population, penalty, subsample_aspect), subsample_aspect)
 
 
@@ -53,9 +53,9 @@ def ensemble_risk(
 
 @guarded
 def ridgeless_member_risk(points: Size, dimension: Size, signal: NonNegative, noise: NonNegative) -> float:
-    """The exact risk of least squares, of least norm where k < p, for k normal points with Sigma = I.
+    """The exact risk of least squares, of least norm where k < p, for k normal points with Σ = I.
 
-    sigma^2 (1 + p / (k - p - 1)) for k > p + 1, sigma^2 (1 + k / (p - k - 1)) + |beta|^2 (1 - k / p) for k < p - 1;
+    σ^2 (1 + p / (k - p - 1)) for k > p + 1, σ^2 (1 + k / (p - k - 1)) + |β|^2 (1 - k / p) for k < p - 1;
     raises ValueError between. Source: the mean of an inverse Wishart matrix.
     """
     require(abs(points - dimension) > 1, f"points must not be within one of dimension {dimension}, got {points}")

@@ -1,8 +1,8 @@
 """What incoherent columns guarantee: y made of k columns is taken apart into just these (Tropp 2004).
 
 Tropp's columns have length one. OMP compares |x_j . r| of columns as they are: with lengths from l to L that of the
-best of the k is at least l (1 - (k - 1) mu) |a|, that of any other at most L k mu |a|, a the largest weight in r of a
-column brought to length one. So k (1 + L / l) < 1 + 1 / mu is enough.
+best of the k is at least l (1 - (k - 1) μ) |a|, that of any other at most L k μ |a|, a the largest weight in r of a
+column brought to length one. So k (1 + L / l) < 1 + 1 / μ is enough.
 """
 
 import math
@@ -42,10 +42,10 @@ def recovery_coherence(size: Rounds, uneven: Uneven = 1.0) -> float:
 
 @guarded
 def outside_ratio(size: Rounds, mu: Coherence) -> float:
-    """Most that max |x_j . r| of other columns is over that of the k columns that span r: k mu / (1 - (k - 1) mu).
+    """Most that max |x_j . r| of other columns is over that of the k columns that span r: k μ / (1 - (k - 1) μ).
 
-    For columns of unit length. Raises ValueError unless (k - 1) mu < 1. Source: column sums of their Gram matrix;
-    attained by columns of mutual cosine -mu and another of cosine mu with each.
+    For columns of unit length. Raises ValueError unless (k - 1) μ < 1. Source: column sums of their Gram matrix;
+    attained by columns of mutual cosine -μ and another of cosine μ with each.
     """
     require((size - 1) * mu < 1, f"(size - 1) mu must be below 1, got {(size - 1) * mu}")
     return float(size * mu / (1 - (size - 1) * mu))
@@ -53,7 +53,7 @@ def outside_ratio(size: Rounds, mu: Coherence) -> float:
 
 @guarded
 def certified_size(mu: Coherence, most: Rounds, uneven: Uneven = 1.0) -> int:
-    """The largest k, up to `most`, with k (1 + L / l) < 1 + 1 / mu. Source: `recovery_coherence`.
+    """The largest k, up to `most`, with k (1 + L / l) < 1 + 1 / μ. Source: `recovery_coherence`.
 
     >>> certified_size(0.2, 10)
     2

@@ -16,6 +16,6 @@ Chosen = tuple[Annotated[int, Interval(0, LONGEST)], ...]
 Rounds = Annotated[int, Interval(1, LONGEST)]
 """k, how many features are chosen."""
 Coherence = Annotated[float, Interval(0, 1)]
-"""mu, the largest |cosine| between two columns."""
+"""μ, the largest |cosine| between two columns."""
 Uneven = Annotated[float, Interval(1, 1e200)]
 """L / l, the longest column over the shortest."""

@@ -1,6 +1,6 @@
 """Orthogonal matching pursuit and forward selection, and the penalties between which OMP's next feature is alone.
 
-In each round 1/2 |y - X beta|^2 + lambda sum of |beta_j| over the features not yet chosen is minimised.
+In each round 1/2 |y - X β|^2 + λ sum of |β_j| over the features not yet chosen is minimised.
 """
 
 from typing import NamedTuple
@@ -98,7 +98,7 @@ def forward_order(X: Features, y: Responses, rounds: Rounds) -> Int[np.ndarray, 
 
 @guarded
 def entry_levels(X: Features, y: Responses, rounds: Rounds) -> Float[np.ndarray, " rounds"]:
-    """Lambda_1 of each round, max |x_j . r_S|: at and above it no unchosen weight is active, below OMP's pick is.
+    """Λ_1 of each round, max |x_j . r_S|: at and above it no unchosen weight is active, below OMP's pick is.
 
     Raises as `omp_order`. Source: the subgradient at zero; form recalled from the paper.
     """
@@ -107,12 +107,12 @@ def entry_levels(X: Features, y: Responses, rounds: Rounds) -> Float[np.ndarray,
 
 @guarded
 def second_entry_level(X: Features, y: Responses, chosen: Chosen = ()) -> float:
-    """Lambda_2 of a round: between it and lambda_1 exactly one unchosen weight is active, OMP's pick j.
+    """Λ_2 of a round: between it and λ_1 exactly one unchosen weight is active, OMP's pick j.
 
-    Along the window the correlation of feature m is c_m - a_m (lambda_1 - lambda), a_m = s x_m . P x_j / |P x_j|^2, s
-    the sign of c_j; the largest lambda in (0, lambda_1) at which one of them is +-lambda; zero where none ever is, as
+    Along the window the correlation of feature m is c_m - a_m (λ_1 - λ), a_m = s x_m . P x_j / |P x_j|^2, s
+    the sign of c_j; the largest λ in (0, λ_1) at which one of them is +-λ; zero where none ever is, as
     for columns that are parallel, which means 1 - a_m up to 1e-13 (of a larger one so many digits are lost). Of a tie
-    it is lambda_1. Raises ValueError as `leftover`, and where none is left or y is explained. Source: derived here.
+    it is λ_1. Raises ValueError as `leftover`, and where none is left or y is explained. Source: derived here.
 
     >>> round(second_entry_level([[1, -0.6], [0, 0.8]], [1, 1.5]), 12)
     0.75

@@ -17,9 +17,9 @@ _NODES = np.polynomial.legendre.leggauss(60)
 
 @guarded
 def rising_share(cosine: Cosine) -> float:
-    """The share of directions of y, in the plane of two unit columns, for which lambda_1 rises from round 1 to 2.
+    """The share of directions of y, in the plane of two unit columns, for which λ_1 rises from round 1 to 2.
 
-    (2 / pi) (atan sqrt((1 + |rho|) / (1 - |rho|)) - atan (1 / sqrt(1 - rho^2))). Source: derived here.
+    (2 / π) (atan sqrt((1 + |ρ|) / (1 - |ρ|)) - atan (1 / sqrt(1 - ρ^2))). Source: derived here.
     """
     rho = abs(cosine)
     outer, inner = np.sqrt((1 + rho) / (1 - rho)), 1 / np.sqrt((1 - rho) * (1 + rho))
@@ -28,9 +28,9 @@ def rising_share(cosine: Cosine) -> float:
 
 @guarded
 def mean_rising_share(rows: Rows) -> float:
-    """Its mean over pairs of random directions in R^n: asin rho has the density ~ cos^(n-2).
+    """Its mean over pairs of random directions in R^n: asin ρ has the density ~ cos^(n-2).
 
-    In space it is sqrt 2 - 1 - 1 / pi. Numerical; source: derived here.
+    In space it is sqrt 2 - 1 - 1 / π. Numerical; source: derived here.
     """
     angles, weights = _angles(rows)
     return float(np.average([rising_share(float(np.sin(angle))) for angle in angles], weights=weights))
@@ -40,7 +40,7 @@ def mean_rising_share(rows: Rows) -> float:
 def differing_share(first: Length, second: Length) -> float:
     """The share of directions of r_S for which OMP and forward selection pick another one of two features.
 
-    Of which P x, orthogonal to each other, have these lengths: (2 / pi) |atan(first / second) - pi / 4|.
+    Of which P x, orthogonal to each other, have these lengths: (2 / π) |atan(first / second) - π / 4|.
     Source: derived here.
     """
     return float(2 / np.pi * abs(np.arctan2(first, second) - np.pi / 4))
@@ -50,15 +50,15 @@ def differing_share(first: Length, second: Length) -> float:
 def mean_differing_share(rows: Rows) -> float:
     """How often OMP and forward selection pick first another one of two columns of n standard normal entries.
 
-    The mean of |t| / pi, t of density ~ cos^(n-2) on (-pi / 2, pi / 2): 1 / 4 in the plane, 1 / 2 - 1 / pi in space.
+    The mean of |t| / π, t of density ~ cos^(n-2) on (-π / 2, π / 2): 1 / 4 in the plane, 1 / 2 - 1 / π in space.
     What two columns have along y is in a ratio R of Cauchy's law, what they have across it in a ratio Q, and the picks
-    differ where 1 < R < Q or Q < R < 1; t is 2 atan Q - pi / 2. Numerical; source: derived here.
+    differ where 1 < R < Q or Q < R < 1; t is 2 atan Q - π / 2. Numerical; source: derived here.
     """
     angles, weights = _angles(rows)
     return float(np.average(angles, weights=weights) / np.pi)
 
 
 def _angles(rows: int) -> tuple[Float[np.ndarray, " nodes"], Float[np.ndarray, " nodes"]]:
-    """Nodes and weights on (0, pi / 2) for a density ~ cos^(n-2)."""
+    """Nodes and weights on (0, π / 2) for a density ~ cos^(n-2)."""
     angles = np.pi / 4 * (1 + _NODES[0])
     return angles, _NODES[1] * np.cos(angles) ** (rows - 2)

@@ -18,7 +18,7 @@ Number = Annotated[int, Interval(1, 2**20)]
 
 @guarded
 def early_logits(X: Features, y: Responses, rate: Rate, steps: Number) -> Float[np.ndarray, " p"]:
-    """Logits less their mean after t steps: eta^2 t (t - 1) / 2 (c_j^2 - mean of c^2) / p^2, to a factor 1 + O(eta).
+    """Logits less their mean after t steps: η^2 t (t - 1) / 2 (c_j^2 - mean of c^2) / p^2, to a factor 1 + O(η).
 
     Of gradient descent from w = a = 0 on 1 / (2 n) |y - X (w o softmax a)|^2, c = X' y / n: weights grow in proportion
     to t c, and logits with their product. Source: derived here.

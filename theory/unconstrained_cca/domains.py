@@ -18,10 +18,10 @@ Eigenvalues = Annotated[Float[np.ndarray, " eigenvalues"], USABLE_SCALE]
 Columns = Annotated[int, Interval(1, LONGEST)]
 """K, columns of W."""
 Correlations = Annotated[Float[np.ndarray, " directions"], UNIT_INTERVAL]
-"""rho, canonical correlations of two views."""
+"""ρ, canonical correlations of two views."""
 Batch = Annotated[int, Interval(2, LONGEST, why="one pair has no covariance")]
 """b, pairs in a batch; covariances are centred and divided by m = b - 1."""
 Embeddings = Annotated[Float[np.ndarray, "both both"], COVARIANCE, USABLE_SCALE]
 """Covariance of the embeddings of both views, the K of the first before the K of the second."""
 Form = Literal["off-diagonal", "library"]
-"""Which eigenvalue problem stands for CCA: that with eigenvalues rho, 0 and -rho, or the library's, 1 larger."""
+"""Which eigenvalue problem stands for CCA: that with eigenvalues ρ, 0 and -ρ, or the library's, 1 larger."""

@@ -1,6 +1,6 @@
 """Gradient flow dW/dt = -grad L for B = I (whitened data, or PCA and PLS), in closed form. Derived here.
 
-It is Oja's flow, four times as fast: directions are learned one after the other, each at rate 8 lambda in W W^T.
+It is Oja's flow, four times as fast: directions are learned one after the other, each at rate 8 λ in W W^T.
 """
 
 import numpy as np
@@ -32,14 +32,14 @@ def flow_gram(A: Numerator, start: Weights, time: NonNegative) -> Float[np.ndarr
 
 @guarded
 def aligned_strength(eigenvalue: float, start: Positive, time: NonNegative) -> float:
-    """x(t) = |w|^2 of a column that starts along an eigenvector: lambda / (1 + (lambda / x0 - 1) exp(-8 lambda t))."""
+    """x(t) = |w|^2 of a column that starts along an eigenvector: λ / (1 + (λ / x0 - 1) exp(-8 λ t))."""
     decay = np.exp(-8 * abs(eigenvalue) * time)
     limit = _grown_over(np.array([-abs(eigenvalue)]), time)[0]
     return float(1 / (decay / start + limit) if eigenvalue > 0 else decay / (1 / start + limit))
 
 
 def _grown_over(values: Float[np.ndarray, " dim"], time: float) -> Float[np.ndarray, " dim"]:
-    """(exp(8 lambda t) - 1) / lambda, which is 8 t at lambda = 0."""
+    """(exp(8 λ t) - 1) / λ, which is 8 t at λ = 0."""
     exponent = 8 * values * time
     small = np.abs(exponent) < 1e-300  # zero, or so small that the quotient is lost
     return np.where(small, 8 * time, np.expm1(exponent) / np.where(small, 1, values))

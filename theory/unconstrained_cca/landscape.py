@@ -1,4 +1,4 @@
-"""The landscape of the loss L(W) = -2 tr(W^T A W) + tr((W^T B W)^2), with A v = lambda B v.
+"""The landscape of the loss L(W) = -2 tr(W^T A W) + tr((W^T B W)^2), with A v = λ B v.
 
 Source of what is below: the name of the loss for the distance; the paper's abstract for the top subspace; values,
 critical points and curvatures are derived here.
@@ -16,7 +16,7 @@ Chosen = tuple[Natural, ...]
 
 @guarded
 def generalised_eigenvalues(A: Numerator, B: Denominator) -> Float[np.ndarray, " dim"]:
-    """Eigenvalues lambda of A v = lambda B v, the largest first."""
+    """Eigenvalues λ of A v = λ B v, the largest first."""
     return _solved(A, B)[0]
 
 
@@ -24,7 +24,7 @@ def generalised_eigenvalues(A: Numerator, B: Denominator) -> Float[np.ndarray, "
 def eigenvalues_of_views(
     correlations: Correlations, form: Form = "off-diagonal", unmatched: Natural = 0
 ) -> Float[np.ndarray, " eigenvalues"]:
-    """Eigenvalues of CCA as such a problem, the largest first: rho, zeros and -rho, or these plus one ("library").
+    """Eigenvalues of CCA as such a problem, the largest first: ρ, zeros and -ρ, or these plus one ("library").
 
     `correlations` has one entry for each dimension of the smaller view, zeros included; `unmatched` is by how much the
     larger view is larger.
@@ -62,7 +62,7 @@ def columns_used(eigenvalues: Eigenvalues, n_columns: Columns) -> int:
 
 @guarded
 def minimising_gram(A: Numerator, B: Denominator, n_columns: Columns) -> Float[np.ndarray, "dim dim"]:
-    """W W^T of a minimiser, U_K max(Lambda_K, 0) U_K^T; W itself is free up to a rotation of its columns.
+    """W W^T of a minimiser, U_K max(Λ_K, 0) U_K^T; W itself is free up to a rotation of its columns.
 
     Not unique where eigenvalue K equals eigenvalue K + 1, both positive.
     """
@@ -75,7 +75,7 @@ def minimising_gram(A: Numerator, B: Denominator, n_columns: Columns) -> Float[n
 def critical_point(
     A: Numerator, B: Denominator, chosen: Chosen, n_columns: Columns
 ) -> Float[np.ndarray, "dim columns"]:
-    """W = U_S Lambda_S^(1/2), and zeros in the columns left; `ValueError` unless S holds at most K positive ones."""
+    """W = U_S Λ_S^(1/2), and zeros in the columns left; `ValueError` unless S holds at most K positive ones."""
     values, vectors = _solved(A, B)
     held, columns = _held(values, chosen, n_columns), list(chosen)
     return np.pad(vectors[:, columns] * np.sqrt(held), ((0, 0), (0, n_columns - len(held))))
@@ -93,7 +93,7 @@ def least_curvature(eigenvalues: Eigenvalues, chosen: Chosen, n_columns: Columns
 
     -4 (largest eigenvalue missing) where S has fewer than K members, and at most 4 (smallest in S - largest missing)
     where it has K. Rotations of the columns leave a direction of curvature 0 wherever W is not 0 and K > 1, so that it
-    is 0 at the minimum; of one column alone the minimum has min(8 lambda_1, 4 (lambda_1 - lambda_2)).
+    is 0 at the minimum; of one column alone the minimum has min(8 λ_1, 4 (λ_1 - λ_2)).
     """
     ordered = np.sort(eigenvalues)[::-1]
     held = _held(ordered, chosen, n_columns)

@@ -19,10 +19,10 @@ def shrunk_strengths(
 ) -> Float[np.ndarray, " directions"]:
     """x_i, the variance of canonical component i: argmin over x >= 0 of x^T Q x - 2 r^T x.
 
-    Q = I + [diag(1 + rho^2) + 1 1^T + rho rho^T] / (2 m), m = b - 1. Off-diagonal form: r = rho, and x_i is the sum of
-    the variances in both views, rho_i for infinite batches. Library form: r = 1 + rho, and x_i is their mean.
+    Q = I + [diag(1 + ρ^2) + 1 1^T + ρ ρ^T] / (2 m), m = b - 1. Off-diagonal form: r = ρ, and x_i is the sum of
+    the variances in both views, ρ_i for infinite batches. Library form: r = 1 + ρ, and x_i is their mean.
     With K columns, `correlations` are the K largest. In the library form a descent may end elsewhere: of one direction
-    the difference x - y of the views is a local minimum where rho (m + 1 + rho^2) < (1 - rho) (1 - rho^2).
+    the difference x - y of the views is a local minimum where ρ (m + 1 + ρ^2) < (1 - ρ) (1 - ρ^2).
 
     >>> shrunk_strengths([0.9, 0.8, 0.7, 0.15], 8).round(4)
     array([0.6178, 0.5434, 0.4668, 0.0171])
@@ -36,9 +36,9 @@ def shrunk_strengths(
 
 @guarded
 def batch_that_keeps(correlations: Correlations) -> int:
-    """The smallest batch in the off-diagonal form at which every direction survives: rho_i > X / (2 m - Y) for all.
+    """The smallest batch in the off-diagonal form at which every direction survives: ρ_i > X / (2 m - Y) for all.
 
-    X = sum of x, Y = sum of rho x. `ValueError` for a direction that no batch below 2^29 keeps, such as rho = 0.
+    X = sum of x, Y = sum of ρ x. `ValueError` for a direction that no batch below 2^29 keeps, such as ρ = 0.
 
     >>> batch_that_keeps([0.9, 0.8, 0.7, 0.15])
     7
