@@ -34,16 +34,20 @@ def preference_power(objective, depth):
 
 
 def preferences(trial, objective, depth, rho_low, rho_high, fraction):
-    """Return starts whose preference for rho is halved time and again, and t*(rho') / t*(rho) - 1 at each."""
+    """Return numbers that double, starts at which preferences for rho fall as 1 / them, and t*(rho') / t*(rho) - 1.
+
+    At depth two the terms that follow are larger: starts are smaller there.
+    """
     trial.require(rho_low < 0.9 * rho_high, "rho_low must be below 0.9 rho_high: nothing tells equal features apart")
     if objective == "mae":
         trial.require(depth < 4, "depth must be 2 or 3 for MAE: deeper, the law drowns in rounding before it is seen")
         trial.require(np.abs(predicted.mae_constant(fraction, depth)) > 0.1, "fraction must not be near p*_L for MAE")
-    init = HALVINGS ** (-1 / preference_power(objective, depth))
+    doubled = HALVINGS * (16 if depth == 2 else 1)
+    init = doubled ** (-1 / preference_power(objective, depth))
     for rho in (rho_low, rho_high):
         require_below(trial, init.max(), fraction, depth, rho, objective)
     slow, fast = (rise_times(fraction, depth, init, 1.0, rho, objective) for rho in (rho_low, rho_high))
-    return init, slow / fast - 1
+    return doubled, init, slow / fast - 1
 
 
 @claim(ours("equations (7) and (8) are linear in lambda at a given rho"), kind="identity", cases=OBJECTIVES)
@@ -72,13 +76,13 @@ def test_greedy_rho(
 
     MAE's differs from one by (L-1) K_L(p) (rho'^(-q) - rho^(-q)) epsilon^((L-1)/L), q = (L-1)/(L+1), of either sign.
     """
-    init, excess = preferences(trial, objective, depth, rho_low, rho_high, fraction)
+    doubled, init, excess = preferences(trial, objective, depth, rho_low, rho_high, fraction)
     args = depth, init[0], rho_high, rho_low
-    prefactor = float(predicted.greedy_excess(*args, objective=objective, fraction=fraction)) * HALVINGS[0]
+    prefactor = float(predicted.greedy_excess(*args, objective=objective, fraction=fraction)) * doubled[0]
     margin = 0.005 * np.abs(prefactor)
     wrong = {"1 / rho' - 1 / rho": 1 / rho_low - 1 / rho_high, "blind to rho": 0.0}
     controls = apart(trial, prefactor, margin, wrong)
-    trial.limit(excess * HALVINGS, HALVINGS, prefactor, order=1, margin=margin, controls=controls)
+    trial.limit(excess * doubled, doubled, prefactor, order=1, margin=margin, controls=controls)
 
 
 @claim(ours("the first terms of Theorem 4.5 that rho enters"), kind="rate", cases=PAIRS)
@@ -89,7 +93,7 @@ def test_greedy_rho__slopes(
     """The preference for rho falls as epsilon^(1/L) with JEPA, which depth slows, as epsilon^((L-1)/L) with MAE."""
     settled = "fraction must be at least .05 and rho_low .2: slopes settle at smaller starts than these"
     trial.require(fraction >= 0.05 and rho_low >= 0.2, settled)
-    init, excess = preferences(trial, objective, depth, rho_low, rho_high, fraction)
+    _, init, excess = preferences(trial, objective, depth, rho_low, rho_high, fraction)
     jepa, mae = (preference_power(rule, depth) for rule in OBJECTIVES)
     right, wrong = (jepa, mae) if objective == "jepa" else (mae, jepa)
     trial.order(

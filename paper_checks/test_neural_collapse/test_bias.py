@@ -154,6 +154,8 @@ def test_bias_decay__frame(
         return np.array([1 - root, max(0.0, 1 - of_mean)])
 
     exact, measured = shares(root / kappa), [(np.trace(logits) - mean) / (n_classes - 1), mean]
-    controls = apart(trial, exact, GRAM_MARGIN, {"lambda_b for kappa": shares(root / bias_decay)})
+    rootless = np.array([1 - strength, max(0.0, 1 - strength / kappa**2)])
+    wrong = {"lambda_b for kappa": shares(root / bias_decay), "beta for its root": rootless}
+    controls = apart(trial, exact, GRAM_MARGIN, wrong)
     error = n_classes * gram_error(problem, end)
     trial.value(measured, exact, error=error, margin=GRAM_MARGIN, controls=controls)
