@@ -5,14 +5,13 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from figures.neural_collapse.panels import share_points
 from figures.neural_collapse.simulations import decay_loop, final_objective
 from theory import neural_collapse as predicted
 from theory_on_trial.figures.drawing import COLOURS, figure
-from theory_on_trial.figures.panels import label, letters, points_with_intervals
+from theory_on_trial.figures.panels import label, letters, points_with_intervals, shares_with_intervals
 from theory_on_trial.figures.replicates import replicates
 
 _REACHED = 1e-6  # above the minimum; the local minima are 1e-3 and more apart
@@ -52,12 +51,12 @@ def phases(
     for depth, colour in zip(depths, COLOURS, strict=False):
         style = {"linestyle": "-", "linewidth": 0.5, "label": f"M = {depth}"}
         reached = _reached(depth, strengths, start_std, runs, fixed)
-        shares = share_points(middle, strengths, reached, colour, **style)
+        shares_with_intervals(middle, strengths, reached, colour, **style)
         discs = {"vmin": 0, "vmax": 1, "cmap": "cividis", "edgecolors": "white", "linewidths": 0.7, "zorder": 3}
-        drawn_discs = left.scatter([depth] * len(strengths), strengths, c=shares, s=30, **discs)
+        drawn_discs = left.scatter([depth] * len(strengths), strengths, c=reached.mean(axis=0), s=30, **discs)
         middle.axvline(predicted.global_threshold(depth), color=colour, linestyle=":", linewidth=0.8)
         from_starts = _reached(depth, [compared_strength], list(start_stds), runs, fixed)
-        share_points(right, start_stds, from_starts, colour, **style)
+        shares_with_intervals(right, start_stds, from_starts, colour, **style)
     drawn.colorbar(drawn_discs, ax=left, label="share of runs")
     middle.set(xlabel="strength of weight decay  β", title=f"start N(0, {start_std:g}²)")
     right.set(xlabel="standard deviation of the start", title=f"β = {compared_strength:g}")
@@ -91,14 +90,14 @@ def _decay_of(beta: float, class_sizes: tuple[int, ...], depth: int) -> float:
 
 def _reached(
     depth: int, strengths: Sequence[float], start_std: float | list[float], runs: int, static: dict[str, Any]
-) -> Bool[np.ndarray, "cells runs"]:
-    """Whether each run ends at the global minimum, for several strengths or several starts."""
+) -> Float[np.ndarray, "runs cells"]:
+    """1 where a run ends at the global minimum, for several strengths or several starts."""
     sizes = static["class_sizes"]
     decays = [_decay_of(beta, sizes, depth) for beta in strengths]
     data = replicates(final_objective, runs, static | {"depth": depth}, {"start_std": start_std, "decay": decays})
     optima = [predicted.mse_optimum(sizes, [decay] * depth, decay).value for decay in decays]
     above = data["final_objective"].transpose(..., "decay", "seed").values - np.array(optima)[:, None]
-    return above.reshape(-1, runs) < _REACHED
+    return (above.reshape(-1, runs).T < _REACHED).astype(float)
 
 
 @figure(

@@ -1,9 +1,9 @@
-"""Panels of this paper: quantities that fall over many decades, and shares of runs."""
+"""Panels of this paper: quantities that fall over many decades."""
 
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 
 from theory_on_trial.figures.panels import student_interval
@@ -39,16 +39,3 @@ def falling_points(
     above = np.flatnonzero(middle > ROUNDING)
     if rate is not None and above.size:
         axes.plot(steps, middle[above[-1]] * np.exp(-rate * (steps - steps[above[-1]])), color=colour)
-
-
-def share_points(
-    axes: Axes, x: Any, reached: Bool[np.ndarray, "points runs"], colour: str, **style: Any
-) -> Float[np.ndarray, "points"]:
-    """Draw the share of the runs that reached, with exact binomial 99 % intervals, as points; return the shares."""
-    from scipy.stats import binomtest
-
-    shares = reached.mean(axis=1)
-    found = [binomtest(int(row.sum()), row.size).proportion_ci(0.99) for row in reached]
-    bounds = [shares - [interval.low for interval in found], [interval.high for interval in found] - shares]
-    axes.errorbar(x, shares, np.maximum(bounds, 0), **{"fmt": "o", "color": colour, "elinewidth": 0.8, **style})
-    return shares
