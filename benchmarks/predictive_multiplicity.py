@@ -40,6 +40,10 @@ ENUMERATORS = [ENUMERATION, "NumPy", "PyTorch", INTEGER]
 SETS = [(100, 2), (200, 2), (400, 2), (60, 3)]  # n, d
 AROUND = 0.05  # the one tolerance
 
+LAST: dict[str, Any] = {
+    "figure_of": lambda name, answers: answers[-1]["result"], "mark": lambda name, answers: answers[-1]["mark"],
+}  # fmt: skip
+
 TOOL, PENALISED, PUBLISHED = "multiplicity", "penalised fits on re-weighted samples", "published, HiGHS, discrepancy"
 POOLS = [(100, 2), (500, 5), (1000, 10), (2000, 20), (5000, 40)]  # n, d
 
@@ -136,8 +140,7 @@ def compare_task(task: str, names: list[str], limit: float, n_rows: int) -> None
         1,
         ours=[OURS],
         figure="result",
-        figure_of=lambda name, answers: answers[-1]["result"],
-        mark=lambda name, answers: answers[-1]["mark"],
+        **LAST,
     )
 
 
@@ -149,6 +152,18 @@ def draw(round_: int, n: int, d: int):
     points = rng.standard_normal((n, d))
     baseline = points.sum(axis=1) > 0
     return points, baseline ^ (rng.random(n) < 0.25), baseline
+
+
+def table_of(points, labels, baseline):
+    """The points as a table, and the baseline as its dichotomy."""
+    import numpy as np
+
+    from sims.predictive_multiplicity import aggregate
+
+    table = aggregate(points, 2 * labels.astype(int) - 1)
+    h_0 = np.zeros(len(table.rows), int)
+    h_0[table.row_of_sample] = baseline
+    return table, h_0
 
 
 def enumerator(library: Any, scatter_max: Callable[[Any, Any, Any], Any]) -> Callable[..., Any]:
@@ -186,9 +201,7 @@ def low_dimension_task(name: str, n: int, d: int, limit: float) -> Callable[...,
     if name == INTEGER:
 
         def integer(points, labels, baseline):
-            table = observed.aggregate(points, 2 * labels.astype(int) - 1)
-            h_0 = np.zeros(n, int)
-            h_0[table.row_of_sample] = baseline
+            table, h_0 = table_of(points, labels, baseline)
             path = observed.discrepancy_path(table, h_0, [AROUND], time_limit=limit)
             value, bound = path.disagreement[0].item(), path.bounds[0].item()
             return {"result": value if value == bound else f"{value} to {bound}", "mark": "" if value == bound else ">"}
@@ -240,8 +253,7 @@ def compare_set(n: int, d: int, limit: float, rounds: int) -> None:
         rounds,
         ours=[ENUMERATION],
         figure=f"discrepancy at {AROUND:.0%}, last round:",
-        figure_of=lambda name, answers: answers[-1]["result"],
-        mark=lambda name, answers: answers[-1]["mark"],
+        **LAST,
     )
     flips = {name: [answer["flips"] for answer in found] for name, found in answers.items() if name != INTEGER}
     if any(found != flips[ENUMERATION] for found in flips.values()):
@@ -266,7 +278,7 @@ def fits_of(points, labels, rng):
             yield np.concatenate([found.intercept_, found.coef_[0]])
 
 
-def found_in_time(name: str, n: int, d: int, limit: float) -> Callable[..., dict[str, Any]]:
+def answer_pool(name: str, n: int, d: int, limit: float) -> Callable[[int], Response]:
     """What a contender has found after `limit` seconds by the clock, at one tolerance and around one rule."""
     import numpy as np
 
@@ -292,29 +304,17 @@ def found_in_time(name: str, n: int, d: int, limit: float) -> Callable[..., dict
                 return discrepancy / n, within.mean(), 1.0, 1.0
 
     def published(points, labels, baseline):
-        table = observed.aggregate(points, 2 * labels.astype(int) - 1)
-        h_0 = np.zeros(len(table.rows), int)
-        h_0[table.row_of_sample] = baseline
-        options: dict[str, Any] = {"formulation": "published", "time_limit": limit}
-        path = observed.discrepancy_path(table, h_0, [AROUND], **options)
+        table, h_0 = table_of(points, labels, baseline)
+        path = observed.discrepancy_path(table, h_0, [AROUND], formulation="published", time_limit=limit)
         return path.disagreement[0] / n, np.nan, path.bounds[0] / n, np.nan  # ambiguity takes n programs more
 
     contender = {TOOL: tool, PENALISED: pool, PUBLISHED: published}[name]
 
-    def answer(points, labels, baseline):
-        delta, alpha, *most = contender(points, labels, baseline)
-        bounds = "" if name == PENALISED else f" (at most {', '.join(f'{bound:.3f}' for bound in most)})"
-        return {"result": f"{delta:.3f}, {alpha:.3f}{bounds}".replace("nan", "-"), "mark": ""}
-
-    return answer
-
-
-def answer_pool(name: str, n: int, d: int, limit: float) -> Callable[[int], Response]:
-    run = found_in_time(name, n, d, limit)
-
     def answer(round_: int) -> Response:
-        seconds, found = timed(run, *draw(round_, n, d))  # after a first round: what is compiled is not the search
-        return {"seconds": seconds, **found}
+        # After a first round: what is compiled is not the search.
+        seconds, (delta, alpha, *most) = timed(contender, *draw(round_, n, d))
+        bounds = "" if name == PENALISED else f" (at most {', '.join(f'{bound:.3f}' for bound in most)})"
+        return {"seconds": seconds, "result": f"{delta:.3f}, {alpha:.3f}{bounds}".replace("nan", "-"), "mark": ""}
 
     return answer
 
@@ -327,8 +327,7 @@ def compare_pools(n: int, d: int, limit: float, rounds: int) -> None:
         rounds,
         ours=[TOOL],
         figure=f"discrepancy and ambiguity found at {AROUND:.0%}, last round:",
-        figure_of=lambda name, answers: answers[-1]["result"],
-        mark=lambda name, answers: answers[-1]["mark"],
+        **LAST,
     )
 
 
