@@ -201,12 +201,7 @@ def by_elimination(X, Y, penalty):
     kind="identity", cases=[(0.3, 5), (2.0, 2)],
 )  # fmt: skip
 def test_ridge__spectrum(
-    trial,
-    regulariser: Penalty,
-    examples: Shown,
-    dimension: Dimension = 3,
-    weight_std: Std = 1.5,
-    noise_std: Std = 0.5,
+    trial, regulariser: Penalty, examples: Shown, dimension: Dimension = 3, weight_std: Std = 1.5, noise_std: Std = 0.5
 ):
     """Given X a ridge risks the sum of (tau^2 lambda^2 + sigma^2 s) / (s + lambda)^2, tau^2 where s = 0.
 
@@ -234,12 +229,7 @@ def test_ridge__spectrum(
     kind="identity", cases=[(0.3, 5), (2.0, 2)],
 )  # fmt: skip
 def test_ridge__distance(
-    trial,
-    regulariser: Penalty,
-    examples: Shown,
-    dimension: Dimension = 3,
-    weight_std: Std = 1.5,
-    noise_std: Std = 0.5,
+    trial, regulariser: Penalty, examples: Shown, dimension: Dimension = 3, weight_std: Std = 1.5, noise_std: Std = 0.5
 ):
     """From the Bayes predictor a ridge is sum s (lambda tau^2 - sigma^2)^2 / ((s + lambda)^2 (tau^2 s + sigma^2)) off.
 

@@ -211,9 +211,7 @@ def test_mask_boxes(trial, height: Side, width: Side):
     coarse="at one n and between two kappas, where corrections of relative order 1 / n are not computed",
 )
 def test_mask_concentration(
-    trial,
-    separability: Annotated[float, Interval(50, 1000)] = 100.0,
-    n: Annotated[int, Interval(10, 100)] = 20,
+    trial, separability: Annotated[float, Interval(50, 1000)] = 100.0, n: Annotated[int, Interval(10, 100)] = 20
 ):
     """Masking learns its wrong target ever faster: n (1 - cos) about that target falls like 1 / kappa."""
     trial.require(n % 2 == 0, "n must be even: the classes are balanced")

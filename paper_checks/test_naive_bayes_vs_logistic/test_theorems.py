@@ -84,13 +84,7 @@ def _tipped_tie():
     kind="bound",
     cases=[(8, 3, 1000), (8, 3, 1_000_000)],
 )
-def test_nb_theorem_explicit(
-    trial,
-    n_features: Few,
-    n_classes: Patterns,
-    n_samples: Samples,
-    n_runs: Runs = 200,
-):
+def test_nb_theorem_explicit(trial, n_features: Few, n_classes: Patterns, n_samples: Samples, n_runs: Runs = 200):
     """Scores and error of naive Bayes obey the explicit bounds on every training set near the truth."""
     world, priors = predicted.BinaryFeatures(class_means(n_features, n_classes)), observed.equal_priors(n_classes)
 
