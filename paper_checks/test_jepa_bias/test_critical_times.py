@@ -61,14 +61,8 @@ def test_critical_jepa__leading(
     require_below(trial, root.max() ** depth, fraction, depth, rho, "jepa")
     times = rise_times(fraction, depth, root**depth, lambda_, rho, "jepa")
     margin = 0.001 * limit
-    trial.limit(
-        times * lambda_ * root ** (2 * depth - 1),
-        HALVINGS,
-        limit,
-        order=1,
-        margin=margin,
-        controls=apart(trial, limit, margin, {"proportional to 1 / rho": limit / rho, "without L / (2L-1)": 1.0}),
-    )
+    wrong = apart(trial, limit, margin, {"proportional to 1 / rho": limit / rho, "without L / (2L-1)": 1.0})
+    trial.limit(times * lambda_ * root ** (2 * depth - 1), HALVINGS, limit, order=1, margin=margin, controls=wrong)
 
 
 @claim(
@@ -97,18 +91,12 @@ def test_critical_mae(
     wrong = {"lead without L / (L-1)": total - lead / depth, "the lead alone": lead}
     wrong = apart(trial, total, 2 * blur, wrong)
     trial.value(float(whole), total, error=2.0**-53 * total, slack=blur, margin=2 * blur, controls=wrong)
-    trial.value(
-        last / next_term,
-        1.0,
-        error=rounding,
-        slack=1.1 * neglected,
-        margin=0.008,
-        controls={
-            "lead epsilon^(1/(2L) - 1)": 1 + lead * (1 - init ** (-1 / (2 * depth))) / next_term,
-            "lead without L / (L-1)": 1 + lead / depth / next_term,
-            "the end of the expansion": 0.0,
-        },
-    )
+    wrong = {
+        "lead epsilon^(1/(2L) - 1)": 1 + lead * (1 - init ** (-1 / (2 * depth))) / next_term,
+        "lead without L / (L-1)": 1 + lead / depth / next_term,
+        "the end of the expansion": 0.0,
+    }
+    trial.value(last / next_term, 1.0, error=rounding, slack=1.1 * neglected, margin=0.008, controls=wrong)
 
 
 @claim(ours("by integrating equation (8) at L = 1"), kind="limit", cases=(0.5, 1.5))

@@ -124,13 +124,8 @@ def test_displacement(trial, delta: Angle):
         )
     exchanged = levels_of(REGRESSION[::-1], DEPTH, "jepa")
     stable = falls(rotated_run(trial, delta, regression=REGRESSION[::-1]), exchanged)
-    trial.identity(
-        falls(run, levels),
-        [1, 1],
-        ops=0,
-        controls={"never unlearned": [0, 1], "never relearned": [1, 0]},
-        wrong_processes={"rho exchanged": stable},
-    )
+    wrong = {"never unlearned": [0, 1], "never relearned": [1, 0]}
+    trial.identity(falls(run, levels), [1, 1], ops=0, controls=wrong, wrong_processes={"rho exchanged": stable})
 
 
 def solved_run(objective, init, turn, cross=None):
@@ -240,15 +235,11 @@ def test_displacement__itinerary(
     expected = [(event.feature, -1 if event.kind == "unlearned" else 1) for event in events]
     seen = events_of(run, levels_of(regression, DEPTH, objective))
     trial.identity([len(seen)], [len(expected)], ops=0, controls={"monotone": [2]})
-    trial.identity(
-        seen,
-        expected,
-        ops=0,
-        controls={
-            "the first for good": [(0, 1), (0, -1), (1, 1), (1, -1)],
-            "the other way round": [(1, 1), (1, -1), (0, 1), (1, 1)],
-        },
-    )
+    wrong = {
+        "the first for good": [(0, 1), (0, -1), (1, 1), (1, -1)],
+        "the other way round": [(1, 1), (1, -1), (0, 1), (1, 1)],
+    }
+    trial.identity(seen, expected, ops=0, controls=wrong)
 
 
 @claim(UNSTABLE, kind="rate", tier="full", cases=[("jepa", 7e-4), ("mae", 1e-7)])

@@ -56,29 +56,21 @@ def test_no_sg_collapse(
     kept, _ = factors(depth, START, START, covariance, rho, times)
     # V has still to move by as much as w^2, the loss with it; the start counts as w^(-2L+2) in the time.
     bent = ((variance_x * limit - covariance) / left) ** 2 * np.log(times) + START**-2
+    wrong = {"w ~ t^(-1/(2L))": times[2:] ** (1 / power - 1 / (power + 2)), "m = 1": np.full(2, left ** (1 / power))}
     trial.value(
         layer[2:] / late[2:],
         np.ones(2),
         error=SOLVER_ERROR,
         slack=(bent * late**2)[2:],
         margin=2 * (bent * late**2)[2:],
-        controls={
-            "w ~ t^(-1/(2L))": times[2:] ** (1 / power - 1 / (power + 2)),
-            "m = 1": np.full(2, left ** (1 / power)),
-        },
+        controls=wrong,
         wrong_processes={"with the stop-gradient": kept[2:] / late[2:]},
     )
     slack = (1 + np.abs(variance_x * limit - covariance) / left) * late[-1] ** 2
     margin = 2 * slack + 1e-6
     controls = {"the regression coefficient": rho, "its start": START}
-    trial.value(
-        predictor[-1],
-        limit,
-        error=SOLVER_ERROR,
-        slack=slack,
-        margin=margin,
-        controls=apart(trial, limit, margin, controls),
-    )
+    wrong = apart(trial, limit, margin, controls)
+    trial.value(predictor[-1], limit, error=SOLVER_ERROR, slack=slack, margin=margin, controls=wrong)
 
 
 @claim(ours("V keeps a limit that is no minimum of the loss, whose gradient in w is then m w"), kind="limit")
@@ -152,11 +144,7 @@ def test_unbalanced_init(trial, predictor_init: FactorStart, layer_init: FactorS
     left = 2 / np.sqrt(pull * times[-1]) if collapses else 0.0
     margin = np.array([1e-6 + left**2, 1e-6 + left])
     wrong = {"as if balanced": np.full(2, regression), "v(0) and w(0) exchanged": end(layer_init, predictor_init)}
+    controls = apart(trial, expected, margin, wrong)
     trial.value(
-        [predictor[-1], layer[-1]],
-        expected,
-        error=SOLVER_ERROR,
-        slack=margin / 2,
-        margin=margin,
-        controls=apart(trial, expected, margin, wrong),
+        [predictor[-1], layer[-1]], expected, error=SOLVER_ERROR, slack=margin / 2, margin=margin, controls=controls
     )

@@ -223,12 +223,8 @@ def test_gen_masking__order(
     trial.identity(found, np.array(expected), ops=5 * 2**5, scale=scale, controls=wrong)
     kept = predicted.independent_mask_features(np.array([0.3, 0.9, 2.7]), 1.0, rate, target_rate)
     strongest, weakest = [2, 1, 0], [0, 1, 2]
-    trial.identity(
-        orders(kept, depth=2),
-        [strongest, strongest],
-        ops=0,
-        controls={"JEPA the other way round": [weakest, strongest]},
-    )
+    wrong = {"JEPA the other way round": [weakest, strongest]}
+    trial.identity(orders(kept, depth=2), [strongest, strongest], ops=0, controls=wrong)
 
 
 @claim(ours("rho is gamma without noise, which rises here while lambda falls"), kind="identity")
@@ -236,13 +232,9 @@ def test_gen_temporal__order(trial, depth: Annotated[int, Interval(5, 8, why="sh
     """Of successive frames JEPA learns the slow, weak feature first and MAE last; the fast, strong one inversely."""
     persistence, variance = np.array([0.5, 0.7, 0.95]), np.array([2.0, 1.35, 0.9])
     features = predicted.temporal_features(persistence, variance * (1 - persistence**2), np.zeros(3))
-    trial.identity(
-        orders(features, depth),
-        [[2, 1, 0], [0, 1, 2]],
-        ops=0,
-        controls={"both by lambda": [[0, 1, 2]] * 2, "both by rho": [[2, 1, 0]] * 2},
-        wrong_processes={
-            "one layer": orders(features, 1),
-            "static views of the same variances": orders(predicted.static_features(variance, np.zeros(3)), depth),
-        },
-    )
+    wrong = {"both by lambda": [[0, 1, 2]] * 2, "both by rho": [[2, 1, 0]] * 2}
+    processes = {
+        "one layer": orders(features, 1),
+        "static views of the same variances": orders(predicted.static_features(variance, np.zeros(3)), depth),
+    }
+    trial.identity(orders(features, depth), [[2, 1, 0], [0, 1, 2]], ops=0, controls=wrong, wrong_processes=processes)

@@ -60,13 +60,8 @@ def test_order_inversion(trial, objective: Objective, rho_1: Regression = 0.5, r
     p, depth, init = (cell[init < 0.99 * p * lowest] for cell in (p, depth, init))
     first, second = (rise_times(p, depth, init, 1.0, rho, objective) for rho in (rho_1, rho_2))
     boundary = predicted.order_boundary(depth, init, p, rho_1, rho_2, objective=objective)
-    trial.value(
-        first / second,
-        boundary,
-        error=3 * QUADRATURE_ERROR * boundary,
-        margin=1e-9 * boundary,
-        controls={"rho_1 and rho_2 exchanged": 1 / boundary},
-    )
+    wrong = {"rho_1 and rho_2 exchanged": 1 / boundary}
+    trial.value(first / second, boundary, error=3 * QUADRATURE_ERROR * boundary, margin=1e-9 * boundary, controls=wrong)
 
 
 @claim(RATIO, kind="identity", cases=[(3, 0.16, 0.5), (5, 0.04, 0.9), (2, 0.05, 0.9)])
@@ -136,20 +131,13 @@ def test_order_inversion__window(
     low, high = window(trial, kappa, depth, fraction, rhos)
     inits = np.array([low * (1 - off), low * (1 + off), high * (1 - off), high * (1 + off)])
     trial.require(inits[1] < inits[2] and inits[3] < 0.99 * fraction * rho_1**depth, "off must fit into the window")
-    trial.identity(
-        leads(kappa, fraction, depth, inits, rhos),
-        [-1, 1, 1, -1],
-        ops=0,
-        controls={"whatever epsilon is small enough": [1, 1, 1, -1], "JEPA by rho": [1, 1, 1, 1]},
-    )
+    wrong = {"whatever epsilon is small enough": [1, 1, 1, -1], "JEPA by rho": [1, 1, 1, 1]}
+    trial.identity(leads(kappa, fraction, depth, inits, rhos), [-1, 1, 1, -1], ops=0, controls=wrong)
     grid = np.exp(np.linspace(-25, 0, 384)) * 0.99 * fraction * rho_1**depth
     first, second = (rise_times(fraction, depth, grid, 1.0, rho, "jepa") for rho in rhos)
+    wrong = {"a tenth of the excess less": np.full(grid.shape, 1 + 0.9 * (largest - 1))}
     trial.bound(
-        first / second,
-        np.full(grid.shape, largest),
-        found_by="grid",
-        ops=QUADRATURE_ERROR * 2.0**53,
-        controls={"a tenth of the excess less": np.full(grid.shape, 1 + 0.9 * (largest - 1))},
+        first / second, np.full(grid.shape, largest), found_by="grid", ops=QUADRATURE_ERROR * 2.0**53, controls=wrong
     )
 
 

@@ -174,13 +174,9 @@ def test_fixed_points(trial, objective: Objective, depth: Annotated[int, Interva
         return np.asarray(_gradients_by_hand(parameters, *views, objective).predictor)
 
     asymptote = predicted.asymptote(depth, regression, objective=objective)
-    trial.identity(
-        slope(asymptote),
-        np.zeros((3, 3)),
-        ops=3 * (4 * depth + 6),
-        scale=1.4 ** (2 * depth + 1) * covariance / 0.3,
-        wrong_processes={"rho": slope(regression), "rho^(1/L)": slope(regression ** (1 / depth))},
-    )
+    scale = 1.4 ** (2 * depth + 1) * covariance / 0.3
+    processes = {"rho": slope(regression), "rho^(1/L)": slope(regression ** (1 / depth))}
+    trial.identity(slope(asymptote), np.zeros((3, 3)), ops=3 * (4 * depth + 6), scale=scale, wrong_processes=processes)
     parameters, _ = network(asymptote)
     whole = np.linalg.svd(np.asarray(parameters.predictor @ observed.encoder(parameters)), compute_uv=False)[::-1]
     end, other = (predicted.end_to_end_asymptote(depth, regression, objective=rule) for rule in OBJECTIVES)

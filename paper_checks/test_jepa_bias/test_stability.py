@@ -70,16 +70,11 @@ def test_saddle_eig(trial, objective: Objective, depth: DeepDepth, learned: Lear
     # L units of the paper's clock are one of the flow's.
     values, errors = (np.asarray(part) / depth for part in growth_rates(trial, learned, depth, objective))
     count = len(pairs)
-    trial.value(
-        values[:count].real,
-        [rates[pair] for pair in pairs],
-        error=errors[:count],
-        margin=1e-8,
-        controls={
-            "one more power of rho_j": [REGRESSION[pair[0]] * rates[pair] for pair in pairs],
-            "the other objective's rate": [others[pair] for pair in pairs],
-        },
-    )
+    wrong = {
+        "one more power of rho_j": [REGRESSION[pair[0]] * rates[pair] for pair in pairs],
+        "the other objective's rate": [others[pair] for pair in pairs],
+    }
+    trial.value(values[:count].real, [rates[pair] for pair in pairs], error=errors[:count], margin=1e-8, controls=wrong)
     # Zero is a multiple eigenvalue with Jordan blocks of up to three: it comes out to the cube root of the rounding.
     blur = 3 * (3 * len(values) * 2.0**-53) ** (1 / 3) / depth
     leading = values[0].real

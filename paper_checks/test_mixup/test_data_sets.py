@@ -66,23 +66,12 @@ def test_modified_lda_limit(
     # The geometric mean, because a median changes from one data set to another as kappa grows.
     found, plain, one_curvature = np.exp(np.mean(np.log(errors), axis=0)).T
     rounding = 1e-8 * np.sqrt(found)  # the fits' tolerance of 1e-9, times the chord's slope
-    trial.order(
-        found,
-        separabilities,
-        -1.0,
-        rounding=rounding,
-        margin=0.01,
-        controls={"kappa^(-1/2)": -0.5, "kappa^-2": -2.0},
-        same_instance=True,
-    )
+    wrong = {"kappa^(-1/2)": -0.5, "kappa^-2": -2.0}
+    trial.order(found, separabilities, -1.0, rounding=rounding, margin=0.01, controls=wrong, same_instance=True)
+    slack = 1 / separabilities[-1]
+    processes = {"plain LDA": plain[-1], "h in place of h_1": one_curvature[-1]}
     trial.value(
-        found[-1],
-        0.0,
-        side="at most",
-        slack=1 / separabilities[-1],
-        scale=plain[-1],
-        error=rounding[-1],
-        wrong_processes={"plain LDA": plain[-1], "h in place of h_1": one_curvature[-1]},
+        found[-1], 0.0, side="at most", slack=slack, scale=plain[-1], error=rounding[-1], wrong_processes=processes
     )
 
 

@@ -131,15 +131,8 @@ def test_erm_phase_curve__simulated(
     def measure(key):
         return observed.tail_direction(key, log_n, pair.mean, factor, separability, n_kept).direction @ bayes
 
-    trial.mean(
-        measure,
-        expected,
-        law=Bounded(-1, 1),
-        margin=0.015,
-        controls={"radius sqrt(nu)": narrow, "radius sqrt(4 nu)": wide},
-        first=512,
-        most=20_000,
-    )
+    wrong = {"radius sqrt(nu)": narrow, "radius sqrt(4 nu)": wide}
+    trial.mean(measure, expected, law=Bounded(-1, 1), margin=0.015, controls=wrong, first=512, most=20_000)
 
 
 @claim(
@@ -201,13 +194,8 @@ def test_erm_fisher__matrix(
         predicted.angle_rate(pair, one)
         for one in (predicted.erm_efficiency(a), 1.0, predicted.erm_efficiency(a / 2), a + 1)
     )
-    trial.value(
-        fine,
-        closed,
-        margin=1e-8 * closed,
-        error=abs(fine - coarse) + 1e-10 * closed,
-        controls={"s' = 1/4": flat, "V ~ N(a, 2a)": narrow, "discriminant analysis": discriminant},
-    )
+    wrong = {"s' = 1/4": flat, "V ~ N(a, 2a)": narrow, "discriminant analysis": discriminant}
+    trial.value(fine, closed, margin=1e-8 * closed, error=abs(fine - coarse) + 1e-10 * closed, controls=wrong)
 
 
 @claim(

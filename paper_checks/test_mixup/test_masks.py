@@ -108,13 +108,9 @@ def test_mask_limit_inverse_mean(trial, dim: Dim, law: Law):
     fit, limit = fit_without_noise(mean, masks), predicted.mask_limit_direction(mean)
     sizes = np.bincount(masks[0].sum(axis=1), weights=masks[1], minlength=dim + 1)
     closed = predicted.mask_limit_scale(dim, sizes) * limit
-    trial.value(
-        fit.weights,
-        closed,
-        margin=1e-7 * np.linalg.norm(closed),
-        error=2 * float(fit.newton_step) * (np.linalg.norm(closed) + 1) + 1e-12,
-        controls={"along mu": mean * np.linalg.norm(closed) / np.linalg.norm(mean), "c_d = 1": limit},
-    )
+    error = 2 * float(fit.newton_step) * (np.linalg.norm(closed) + 1) + 1e-12
+    wrong = {"along mu": mean * np.linalg.norm(closed) / np.linalg.norm(mean), "c_d = 1": limit}
+    trial.value(fit.weights, closed, margin=1e-7 * np.linalg.norm(closed), error=error, controls=wrong)
     separabilities = 25_600 * 2.0 ** np.arange(0, 7, 2)
     pairs = [predicted.GaussianPair(mean, covariance, float(kappa)) for kappa in separabilities]
     found = [predicted.mask_minimiser(pair, *masks) for pair in pairs]
@@ -196,12 +192,8 @@ def test_mask_boxes(trial, height: Side, width: Side):
     closed = np.array([len(boxes), len(np.unique(boxes, axis=0))])
     wrong = {"an empty box too": closed + 1}
     trial.identity(np.full(2, box.sum()), closed, ops=0, controls=wrong)
-    trial.identity(
-        int(box.sum()),
-        count,
-        ops=0,
-        controls={"intervals of pixels": height * width * (height * width + 1) // 2 + (height == 1 or width == 1)},
-    )
+    wrong = {"intervals of pixels": height * width * (height * width + 1) // 2 + (height == 1 or width == 1)}
+    trial.identity(int(box.sum()), count, ops=0, controls=wrong)
 
 
 @claim(

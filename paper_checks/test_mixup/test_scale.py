@@ -43,14 +43,10 @@ def test_scale_limit(trial, alpha: Alpha, least: Annotated[float, Interval(400, 
     without = limit * curvature.noise / curvature.scale
     changes_sign = "alpha must keep away from .39, where the correction changes sign and no theory is near it"
     trial.require(abs(correction) > 0.11 * abs(without - correction), changes_sign)
+    slack = effective[-1] * error
+    wrong = {"without h'": without, "h' without 1/2": 2 * correction - without}
     trial.limit(
-        effective * (limit - scores),
-        effective,
-        correction,
-        order=1,
-        margin=1e-3 * without,
-        slack=effective[-1] * error,
-        controls={"without h'": without, "h' without 1/2": 2 * correction - without},
+        effective * (limit - scores), effective, correction, order=1, margin=1e-3 * without, slack=slack, controls=wrong
     )
     half, quarter = (lambda mixing: 0 * mixing + 0.5), np.array([0.5])
     laws = [

@@ -120,16 +120,11 @@ def test_nb_growth_upper(
     trial.require(np.isfinite(high[0]), f"level must be one that 8 samples reach at {first} features, got {level}")
     low, high = np.maximum((low, high), 4)  # the protocol begins at 2 K: a smaller m* reads as this floor
     weak = np.array([predicted.naive_bayes_samples(int(n), 4.0, level) for n in sizes])
-    trial.growth_at_most(
-        sizes,
-        (low, high),
-        "const",
-        error=ERROR,
-        wrong_processes={
-            "fixed distance between the classes": (weak, weak),
-            "log n times the first": (low[0] * np.log(sizes) / np.log(sizes[0]),) * 2,
-        },
-    )
+    processes = {
+        "fixed distance between the classes": (weak, weak),
+        "log n times the first": (low[0] * np.log(sizes) / np.log(sizes[0]),) * 2,
+    }
+    trial.growth_at_most(sizes, (low, high), "const", error=ERROR, wrong_processes=processes)
 
 
 @claim(
@@ -149,13 +144,8 @@ def test_nb_growth_upper__classes(
     curves = naive_bayes_curves(trial, official(sizes, n_classes), samples, level, n_runs=n_runs, labels=labels)
     # Balanced labels begin at 2 K, as the official protocol does: a smaller m* reads as this floor.
     low, high = np.maximum(boxes_of(curves), samples[0])
-    trial.growth_at_most(
-        sizes,
-        (low, high),
-        "const",
-        error=ERROR,
-        wrong_processes={"log n times the first": (low[0] * np.log(sizes) / np.log(sizes[0]),) * 2},
-    )
+    processes = {"log n times the first": (low[0] * np.log(sizes) / np.log(sizes[0]),) * 2}
+    trial.growth_at_most(sizes, (low, high), "const", error=ERROR, wrong_processes=processes)
 
 
 @claim(ours("the abstract's O(n) in the released design"), kind="rate", tier="full")
@@ -291,13 +281,9 @@ def test_first_passage__three_classes(trial, n_features: Literal[200, 400, 1000]
         first=256,
         most=20_000,
     )
+    wrong = {"always": 1.0}
     trial.probability(
-        lambda key: (scan(key) <= second).astype(float),
-        0.5,
-        side="at least",
-        controls={"always": 1.0},
-        first=256,
-        most=4000,
+        lambda key: (scan(key) <= second).astype(float), 0.5, side="at least", controls=wrong, first=256, most=4000
     )
 
 

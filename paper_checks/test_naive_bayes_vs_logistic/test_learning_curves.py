@@ -38,14 +38,9 @@ def _two_signs(trial, lead, signs, wrong_processes, **options):
 
     alone = {"the larger size both times": seen(lead, (1, 1))}
     others = {name: seen(other) for name, other in wrong_processes.items()}
+    law = Bounded(-1, 1)
     trial.mean(
-        seen(lead),
-        np.zeros(2),
-        law=Bounded(-1, 1),
-        side="at least",
-        scale=GUESSING,
-        wrong_processes=alone | others,
-        **options,
+        seen(lead), np.zeros(2), law=law, side="at least", scale=GUESSING, wrong_processes=alone | others, **options
     )
 
 

@@ -111,14 +111,8 @@ def test_nb_theorem_explicit__margins(trial, n_features: Few, n_classes: Pattern
     # Rare flips attain it for two classes: one flip costs as much as all other features vary.
     worlds = [(2, level), (n_classes, level), (n_classes, 0.3)]
     mass, bounds = np.concatenate([_margin_masses(n_features, *world) for world in worlds], axis=1)
-    trial.bound(
-        mass,
-        bounds,
-        found_by="all",
-        ops=2**n_features,
-        scale=1.0,
-        controls={"half, as each of two tails has": bounds / 2},
-    )
+    wrong = {"half, as each of two tails has": bounds / 2}
+    trial.bound(mass, bounds, found_by="all", ops=2**n_features, scale=1.0, controls=wrong)
 
 
 def _margin_masses(n_features, n_classes, level):
@@ -159,13 +153,9 @@ def test_nb_theorem_explicit__samples(
         return measure
 
     trial.identity(chance, failure, ops=100, controls={"2 n K alone": failure * estimates / (estimates + 1)})
+    processes = {"log(2 n K / delta) / (8 epsilon^2) samples": escapes(too_few)}
     trial.probability(
-        escapes(int(np.ceil(exact))),
-        failure,
-        side="at most",
-        wrong_processes={"log(2 n K / delta) / (8 epsilon^2) samples": escapes(too_few)},
-        first=256,
-        most=2000,
+        escapes(int(np.ceil(exact))), failure, side="at most", wrong_processes=processes, first=256, most=2000
     )
 
 
@@ -272,14 +262,9 @@ def test_lr_rademacher(
         return jnp.maximum(jnp.max(risk - jnp.einsum("lsp,lp->s", loss, counts)), 0)  # at slope 0 there is no gap
 
     bound = predicted.logistic_log_regret_bound(n_samples, 2, weight_bound, 1.0)
+    law = Bounded(0, float(loss.max() - loss.min()))
     trial.mean(
-        measure,
-        bound,
-        law=Bounded(0, float(loss.max() - loss.min())),
-        side="at most",
-        controls={"W X / (2 sqrt m)": bound / 16},
-        first=1024,
-        most=60_000,
+        measure, bound, law=law, side="at most", controls={"W X / (2 sqrt m)": bound / 16}, first=1024, most=60_000
     )
     sizes = np.array([16.0, 32, 64, 128])
     fixed = np.array([predicted.logistic_zero_one_regret_bound(7 * n, 3, 1.0, np.sqrt(n)) for n in sizes])

@@ -66,14 +66,9 @@ def test_imb_bias(trial, class_sizes: Sizes, depth: Depth, width: Width, strengt
         for one, bias in ((optimum, True), (predicted.mse_optimum(class_sizes, *decays, widths=widths), False))
     )
     trial.value(with_bias.duality, 0.0, wrong_processes={"as without bias": without.duality}, **options)
+    wrong = {"n_k for the squared singular values": _by_class(optimum, sizes, widths)}
     trial.gap(
-        end.value,
-        schatten_bound(problem, widths),
-        optimum.value,
-        margin=1e-8,
-        scale=1.0,
-        ops=100,
-        controls={"n_k for the squared singular values": _by_class(optimum, sizes, widths)},
+        end.value, schatten_bound(problem, widths), optimum.value, margin=1e-8, scale=1.0, ops=100, controls=wrong
     )
 
 

@@ -163,15 +163,8 @@ def test_ce_deep_global(trial, n_classes: Classes, depth: Depth, per_class: PerC
     trial.require(simplex > value + 1e-9, "pairs must win: K >= 6 at M = 2, K >= 4 at M = 3, at small decays")
     _, pairs, error = decide_gain(trial, n_classes, depth, per_class, decay)
     # Were the frame a global minimiser, as printed, no head would have a lower objective than it.
-    trial.value(
-        pairs,
-        value,
-        side="at least",
-        error=error,
-        slack=2 * error,
-        controls={"the simplex frame is least": simplex},
-        as_printed=simplex,
-    )
+    wrong = {"the simplex frame is least": simplex}
+    trial.value(pairs, value, side="at least", error=error, slack=2 * error, controls=wrong, as_printed=simplex)
 
 
 @claim(PAIRS, kind="optimality", cases=[(4, 2), (4, 1), (6, 1), (10, 1)])
@@ -308,10 +301,5 @@ def test_ce_deep_global__search_more(
     search = observed.best_configuration(problem, trial.key("starts"), starts, widths=widths)
     frame, _ = stationary_values(n_classes, depth, per_class, decay)
     start = etf_head(n_classes, per_class, (decay,) * (depth + 1), widths)
-    trial.value(
-        search.best.value,
-        0.995 * frame,
-        error=1e-9,
-        side="at most",
-        wrong_processes={"a descent from the simplex frame": observed.minimise(problem, start).value},
-    )
+    processes = {"a descent from the simplex frame": observed.minimise(problem, start).value}
+    trial.value(search.best.value, 0.995 * frame, error=1e-9, side="at most", wrong_processes=processes)

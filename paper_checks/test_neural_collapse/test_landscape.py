@@ -48,14 +48,8 @@ def test_gd_basin(trial, depth: Depth, starts: Starts, class_sizes: Sizes = (6, 
 
     # The critical point without the largest class is none of these.
     saddle = value_and_slope(problem, subset_head(problem, rooted & ~largest, widths))[0]
-    trial.value(
-        distance(found),
-        0.0,
-        error=1e-10,
-        margin=1e-6,
-        scale=allowed.max(),
-        wrong_processes={"a saddle": distance([*found, saddle])},
-    )
+    processes = {"a saddle": distance([*found, saddle])}
+    trial.value(distance(found), 0.0, error=1e-10, margin=1e-6, scale=allowed.max(), wrong_processes=processes)
 
 
 @claim(HESSIAN, kind="optimality", cases=[2, 3])

@@ -94,12 +94,9 @@ def decide_batches(trial, labels, good, poor, dim):
     )
     _, within, between = found["good"]
     _, loose, close = found["poor"]
+    processes = {"the poor batches": [loose, close]}
     trial.value(
-        [within, between],
-        np.array([1.0, 0.0]),
-        error=8 * dim * 2.0**-53,
-        margin=1e-3,
-        wrong_processes={"the poor batches": [loose, close]},
+        [within, between], np.array([1.0, 0.0]), error=8 * dim * 2.0**-53, margin=1e-3, wrong_processes=processes
     )
     unique = [
         predicted.batch_conditions(np.array(labels), batches).orthogonal_frame_is_unique for batches in (good, poor)

@@ -157,11 +157,6 @@ def test_small_decay(
         controls={"shrunk by 1 %": np.full(len(class_sizes), 0.99)},
     )
     nuclear = np.sum(sizes**0.5) if depth > 1 else np.sum(sizes)
-    trial.value(
-        least / strength,
-        1.0,
-        error=1e-12 / strength,
-        slack=n_samples * np.sum(slopes**2) / 2 / strength * 1.01,
-        margin=1e-3,
-        controls={"another norm": nuclear / np.sum(sizes ** (1 / factors)), "L for L / 2": 2.0},
-    )
+    slack = n_samples * np.sum(slopes**2) / 2 / strength * 1.01
+    wrong = {"another norm": nuclear / np.sum(sizes ** (1 / factors)), "L for L / 2": 2.0}
+    trial.value(least / strength, 1.0, error=1e-12 / strength, slack=slack, margin=1e-3, controls=wrong)

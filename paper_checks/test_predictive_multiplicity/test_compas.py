@@ -99,13 +99,10 @@ def test_introduction(trial):
     pool = observed.elastic_net_pool(table.rows, *counts(table))
     labellings = observed.pool_dichotomies(table.rows, pool)
     seen = observed.pool_multiplicity(labellings, *counts(table), baseline.dichotomy, path.admitted)
+    wrong = {"twice as many": np.array([0.34, 0.88])}
+    processes = {"what an ad-hoc pool shows": np.array([one[ONE_PERCENT] for one in seen]) / table.n}
     trial.value(
-        shares,
-        np.array([0.17, 0.44]),
-        error=2.0**-53,
-        side="at least",
-        controls={"twice as many": np.array([0.34, 0.88])},
-        wrong_processes={"what an ad-hoc pool shows": np.array([one[ONE_PERCENT] for one in seen]) / table.n},
+        shares, np.array([0.17, 0.44]), error=2.0**-53, side="at least", controls=wrong, wrong_processes=processes
     )
 
 
@@ -214,13 +211,10 @@ def test_compas__race(trial, seconds: Annotated[float, Interval(1, 3600)] = 120)
         (ambiguity.ambiguous, ambiguity.bounds, shares, 5e-5, without.ambiguity.ambiguous),
         (path.disagreement, path.bounds, people / table.n, 0.0, without.discrepancy.disagreement),
     ):
+        error = (high - low) / (2 * table.n) + 2.0**-52
+        controls = {"without race": other / table.n}
         trial.value(
-            (low + high) / (2 * table.n),
-            stated,
-            error=(high - low) / (2 * table.n) + 2.0**-52,
-            slack=rounding,
-            margin=rounding + 1e-3,
-            controls={"without race": other / table.n},
+            (low + high) / (2 * table.n), stated, error=error, slack=rounding, margin=rounding + 1e-3, controls=controls
         )
     knapsacks = [predicted.knapsack_bound(baseline.dichotomy, *counts(table), one) for one in path.admitted.tolist()]
     wrong = {"half of it": np.array(knapsacks) / 2}

@@ -95,12 +95,8 @@ def test_bound__tight(trial, copies: Copies):
     baseline = observed.minimise_errors(table)
     found = observed.discrepancy_path(table, baseline, (0.0, 0.5)).disagreement
     bounds = np.array([table.n * predicted.discrepancy_bound(baseline.errors / table.n, one) for one in (0.0, 0.5)])
-    trial.identity(
-        [*found, found[0] / table.n],
-        [*bounds, 0.5],
-        ops=0,
-        controls={"2 R + epsilon - 1/n": [*(bounds - 1), 0.5 - 1 / table.n], "R + epsilon": [*(bounds - copies), 0.25]},
-    )
+    wrong = {"2 R + epsilon - 1/n": [*(bounds - 1), 0.5 - 1 / table.n], "R + epsilon": [*(bounds - copies), 0.25]}
+    trial.identity([*found, found[0] / table.n], [*bounds, 0.5], ops=0, controls=wrong)
 
 
 @claim(
@@ -258,11 +254,5 @@ def test_separable(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
     allowed = np.broadcast_to(tolerances / n_points, discrepancy.shape)
     half = beyond(trial, discrepancy / n_points, {"epsilon / 2": allowed / 2})
     trial.bound(discrepancy / n_points, allowed, **drawn, ops=2, controls=half)
-    trial.identity(
-        [discrepancy[:, 0], ambiguity[:, 0]],
-        np.zeros((2, n_sets)),
-        ops=0,
-        wrong_processes={
-            "an average row allowed": [one[:, n_points // N_ROWS[dim]] for one in (discrepancy, ambiguity)]
-        },
-    )
+    processes = {"an average row allowed": [one[:, n_points // N_ROWS[dim]] for one in (discrepancy, ambiguity)]}
+    trial.identity([discrepancy[:, 0], ambiguity[:, 0]], np.zeros((2, n_sets)), ops=0, wrong_processes=processes)

@@ -157,11 +157,9 @@ def test_sign__binaries__redundant(trial):
     table = observed.compas()
     published, shorter = (observed.minimise_errors(table, formulation=one) for one in ("published", "big_m"))
     no_margin = round(observed.uncertified_errors(table, 0.0).reported)
+    processes = {"no margin": 2 * [no_margin]}
     trial.identity(
-        [shorter.errors, shorter.bound],
-        [published.errors, published.bound],
-        ops=0,
-        wrong_processes={"no margin": 2 * [no_margin]},
+        [shorter.errors, shorter.bound], [published.errors, published.bound], ops=0, wrong_processes=processes
     )
 
 

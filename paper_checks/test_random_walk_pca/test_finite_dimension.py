@@ -81,16 +81,14 @@ def test_sim_evr(trial, n_points: WalkPoints, dim: WalkDimension):
     variances, ratios = predicted.eigenvalues(n_points), predicted.explained_variance_ratio(n_points)[:3]
     expected = predicted.mean_explained_variance_ratio(variances, dim, 3)
     second_order = np.abs(predicted.explained_variance_ratio_second_order(variances, dim, 3))
+    wrong = {"no bias": ratios, "that of eigenvalues": ratios * (1 + predicted.eigenvalue_bias(variances, dim, 3))}
     trial.mean(
         lambda key: jnp.subtract(*sampled(key)),
         expected,
         law=Asymptotic(),
         slack=second_order,
         margin=second_order + 0.4 * np.abs(expected - ratios),
-        controls={
-            "no bias": ratios,
-            "that of eigenvalues": ratios * (1 + predicted.eigenvalue_bias(variances, dim, 3)),
-        },
+        controls=wrong,
         first=2048,
     )
 
@@ -222,13 +220,10 @@ def test_sim_evr__second_order(
     ratio = predicted.explained_variance_ratio_second_order(variances, 1, count) / shares
     rotation = predicted.overlap_deficit_second_order(variances, 1, count)
     expected = np.concatenate([bias, scatter, ratio, rotation])
+    margin = 0.001 * np.abs(expected)
+    wrong = {"another sign": -expected, "ratios as eigenvalues": np.concatenate([bias, scatter, bias, rotation])}
     trial.limit(
-        [beyond_first_order(dim) for dim in dims.tolist()],
-        dims,
-        expected,
-        order=1,
-        margin=0.001 * np.abs(expected),
-        controls={"another sign": -expected, "ratios as eigenvalues": np.concatenate([bias, scatter, bias, rotation])},
+        [beyond_first_order(dim) for dim in dims.tolist()], dims, expected, order=1, margin=margin, controls=wrong
     )
 
 
@@ -351,16 +346,9 @@ def test_mp_equation(trial, n_points: GlobalPoints, dim: GlobalDimension):
     exact = np.array([predicted.companion_stieltjes(argument, n_points, dim) for argument in z])
     first = _first_correction(exact, n_points, dim)
     slack = first + exact / dim**2  # the second correction is of relative order 1 / d^2
-    trial.mean(
-        transform,
-        exact,
-        law=Asymptotic(),
-        slack=slack,
-        margin=0.007 * exact + slack,
-        controls={"Marchenko-Pastur": _marchenko_pastur(z, n_points, dim)},
-        first=64,
-        most=4000,
-    )
+    margin = 0.007 * exact + slack
+    wrong = {"Marchenko-Pastur": _marchenko_pastur(z, n_points, dim)}
+    trial.mean(transform, exact, law=Asymptotic(), slack=slack, margin=margin, controls=wrong, first=64, most=4000)
 
 
 def _first_correction(companion, n_points, dim):

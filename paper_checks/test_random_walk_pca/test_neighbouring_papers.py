@@ -41,13 +41,8 @@ def test_pca_tutorial__diagonalise(trial, n_samples: Samples = 200, dim: Dimensi
     covariance = np.asarray(observed.covariance(points))
     variances, axes = predicted.principal_axes(covariance)
     scale = variances[0] + dim  # the mean that centring takes away
-    trial.identity(
-        axes @ covariance @ axes.T,
-        np.diag(variances),
-        ops=3 * dim,
-        scale=scale,
-        wrong_processes={"raw axes": covariance},
-    )
+    processes = {"raw axes": covariance}
+    trial.identity(axes @ covariance @ axes.T, np.diag(variances), ops=3 * dim, scale=scale, wrong_processes=processes)
     uncentred = np.linalg.svd(points, compute_uv=False) ** 2 / n_samples
     trial.identity(
         observed.axes_from_singular_values(points).variances,
@@ -157,13 +152,9 @@ def test_robust_pca__goal(
 
         return event
 
+    processes = {"plain PCA": good(observed.leading_direction)}
     trial.probability(
-        good(observed.filtered_direction),
-        0.95,
-        side="at least",
-        wrong_processes={"plain PCA": good(observed.leading_direction)},
-        first=64,
-        most=1000,
+        good(observed.filtered_direction), 0.95, side="at least", wrong_processes=processes, first=64, most=1000
     )
 
 

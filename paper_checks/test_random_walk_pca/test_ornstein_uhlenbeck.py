@@ -161,15 +161,9 @@ def test_ou_trapping(trial, n_points: TrappedPoints, dim: TrappedDimension, rate
         noise = observed.equivalent_gaussian_noise(key, n_points, dim)
         return jnp.sum(observed.trajectory(noise, reversion=rate)[-1] ** 2)
 
-    trial.mean(
-        squared_norm,
-        settled,
-        law=Asymptotic(),
-        slack=left * settled,
-        margin=(0.007 + left) * settled,
-        controls={"1 / (2 alpha)": 1 / (2 * rate), "1 / alpha^2": 1 / rate**2},
-        first=512,
-    )
+    margin = (0.007 + left) * settled
+    wrong = {"1 / (2 alpha)": 1 / (2 * rate), "1 / alpha^2": 1 / rate**2}
+    trial.mean(squared_norm, settled, law=Asymptotic(), slack=left * settled, margin=margin, controls=wrong, first=512)
 
 
 @claim(

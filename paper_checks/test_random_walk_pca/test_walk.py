@@ -69,15 +69,12 @@ def test_exact_spectrum__circle(trial, n_points: ThreePoints):
     walk = np.cumsum(steps, axis=0)
     closed = walk - walk.mean(axis=0)
     expected = np.sort(predicted.circulant_eigenvalues(n_points))[::-1]
+    wrong = {
+        "the open walk": predicted.eigenvalues(n_points),
+        "once each": predicted.eigenvalues(2 * n_points)[1::2][: n_points - 1],
+    }
     trial.identity(
-        np.linalg.eigvalsh(closed @ closed.T)[:0:-1],
-        expected,
-        ops=3 * n_points,
-        scale=expected[0],
-        controls={
-            "the open walk": predicted.eigenvalues(n_points),
-            "once each": predicted.eigenvalues(2 * n_points)[1::2][: n_points - 1],
-        },
+        np.linalg.eigvalsh(closed @ closed.T)[:0:-1], expected, ops=3 * n_points, scale=expected[0], controls=wrong
     )
 
 
@@ -182,18 +179,10 @@ def test_distance_identity(trial, n_points: ThreePoints = 200):
     """The scores reproduce |x_s - x_t|^2 = |s - t| exactly: sum_k lambda_k (u_k(s) - u_k(t))^2 = |s - t|."""
     scores = predicted.scores(n_points, n_points - 1)
     products = np.asarray(observed.population_covariance(n_points))
-    trial.identity(
-        products,
-        scores @ scores.T,
-        ops=n_points,
-        scale=n_points,
-        controls={"one component only": np.outer(scores[:, 0], scores[:, 0])},
-    )
+    wrong = {"one component only": np.outer(scores[:, 0], scores[:, 0])}
+    trial.identity(products, scores @ scores.T, ops=n_points, scale=n_points, controls=wrong)
     squares, lags, times = np.diag(products), predicted.squared_distances(n_points), np.arange(1.0, n_points + 1)
+    wrong = {"the root of |s - t|": np.sqrt(lags), "independent points": np.add.outer(times, times)}
     trial.identity(
-        squares[:, None] + squares[None, :] - 2 * products,
-        lags,
-        ops=n_points,
-        scale=n_points,
-        controls={"the root of |s - t|": np.sqrt(lags), "independent points": np.add.outer(times, times)},
+        squares[:, None] + squares[None, :] - 2 * products, lags, ops=n_points, scale=n_points, controls=wrong
     )
