@@ -155,10 +155,8 @@ def test_gen_masking__enumerated(trial, rate: Rate = 0.6, target_rate: Rate = 0.
     found, pair = enumerated(S, rate), np.stack(predicted.complementary_mask_covariances(S, rate))
     wrong = {"Sigma_yx = q (S - D)": [pair[0], pair[1] / (1 - rate)], "Sigma_xx = q S": [rate * S, pair[1]]}
     trial.identity(found, pair, controls=wrong, **options)
-    found, pair = (
-        enumerated(S, rate, target_rate),
-        np.stack(predicted.independent_mask_covariances(S, rate, target_rate)),
-    )
+    found = enumerated(S, rate, target_rate)
+    pair = np.stack(predicted.independent_mask_covariances(S, rate, target_rate))
     trial.identity(found, pair, controls={"masks as factors": [rate * S, target_rate * S]}, **options)
 
 

@@ -149,10 +149,8 @@ def test_sec_vicreg_collapse(
     seen = float(observed.vicreg_loss(*spread))
     right, halved = (predicted.vicreg_loss(*spread, halve_variance=halve) for halve in (False, True))
     expected = [predicted.vicreg_collapse_value(halve_variance=halve) for halve in (False, True)]
-    wrong, others = (
-        {"gamma - epsilon": 50 * (1 - 1e-4) * np.array([1, 0.5])},
-        {"embeddings that are spread": [seen] * 2},
-    )
+    wrong = {"gamma - epsilon": 50 * (1 - 1e-4) * np.array([1, 0.5])}
+    others = {"embeddings that are spread": [seen] * 2}
     # The variance is that of a constant: the square of a rounding of the mean, whose root the hinge sees.
     trial.identity(collapsed, expected, ops=n_samples, scale=100.0, controls=wrong, wrong_processes=others)
     trial.identity(seen, right, ops=4 * n_samples, scale=25 * dim * 10.0, controls={"averaged branches": halved})

@@ -123,10 +123,8 @@ def test_erm_phase_curve__simulated(
     nu = predicted.finite_sample_radius(pair, log_n=log_n) ** 2 / 2
     trial.require(nu < 0.9 * pair.signal / 2, "log_n must leave the points separable")
     expected, narrow, wide = (predicted.phase_cosine(pair, scale * nu) for scale in (1, 0.5, 2))
-    factor, bayes = (
-        observed.covariance_factor(pair.covariance),
-        pair.bayes_direction / np.linalg.norm(pair.bayes_direction),
-    )
+    factor = observed.covariance_factor(pair.covariance)
+    bayes = pair.bayes_direction / np.linalg.norm(pair.bayes_direction)
 
     def measure(key):
         return observed.tail_direction(key, log_n, pair.mean, factor, separability, n_kept).direction @ bayes

@@ -54,10 +54,8 @@ def test_imb_bias(trial, class_sizes: Sizes, depth: Depth, width: Width, strengt
     sizes = np.array(class_sizes, float)
     even = apart(trial, sizes / sizes.sum(), GRAM_MARGIN, {"1 / K": np.full(len(sizes), 1 / len(sizes))})
     trial.value(np.asarray(end.head.bias), sizes / sizes.sum(), controls=even, **options)
-    frames, diagonal = (
-        predicted_grams(optimum),
-        predicted_grams(predicted.mse_optimum(class_sizes, *decays, widths=widths)),
-    )
+    frames = predicted_grams(optimum)
+    diagonal = predicted_grams(predicted.mse_optimum(class_sizes, *decays, widths=widths))
     trial.value(stacked(grams(problem, end.head)), frames, controls={"the frame without bias": diagonal}, **options)
     options |= {"error": normalised_error(problem, end), "scale": 1.0}
     labels, means = np.repeat(np.arange(len(sizes)), class_sizes), np.asarray(end.head.features) / np.sqrt(sizes)

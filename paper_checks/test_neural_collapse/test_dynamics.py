@@ -185,10 +185,8 @@ def test_nc_rate__parabola(
     decay, root = 0.1 / step, 0.3
     plain, slow = predicted.nc2_rate(decay, step), predicted.nc2_rate(decay, step, smallest_root=root)
     twice, slower, once = rates(np.array([0.2, 0.2 * root, 0.1]), 0.0)
-    found, formula = (
-        np.array([twice, slower, 2 * once + 2 * twice]),
-        np.array([plain, slow, predicted.nc1_rate(decay, step)]),
-    )
+    found = np.array([twice, slower, 2 * once + 2 * twice])
+    formula = np.array([plain, slow, predicted.nc1_rate(decay, step)])
     trial.identity(
         found, formula, controls={"with momentum": rates(np.array([0.2, 0.2 * root, 0.1]), momentum)}, **options
     )

@@ -162,10 +162,8 @@ def test_imb_deep_minority(
     n_samples, smallest, threshold = sum(class_sizes), min(class_sizes), predicted.global_threshold(depth)
     beta = (1 + off) * threshold
     trial.require(class_sizes.count(smallest) == 1, "class_sizes must have one smallest class")
-    decays, widths = (
-        shared_decays(class_sizes, depth, (1 + off) * smallest / max(class_sizes)),
-        (len(class_sizes) + 4,) * depth,
-    )
+    decays = shared_decays(class_sizes, depth, (1 + off) * smallest / max(class_sizes))
+    widths = (len(class_sizes) + 4,) * depth
     optimum = predicted.mse_optimum(class_sizes, *decays)
     require_frame(trial, optimum)
     critical = predicted.critical_class_size(n_samples, *decays)
