@@ -115,13 +115,9 @@ def test_displacement(trial, delta: Angle):
     if delta < 0.01:  # beyond, it is no perturbation
         rate = rate_of("jepa")
         slower = predicted.displacement_time(due[0], rate * REGRESSION[0], delta)
-        trial.value(
-            second,
-            predicted.displacement_time(due[0], rate, delta),
-            error=0.02,
-            margin=2 / rate,  # the offset c is of order one
-            controls=scalar | {"one more power of rho_j": slower},
-        )
+        expected = predicted.displacement_time(due[0], rate, delta)
+        margin = 2 / rate  # the offset c is of order one
+        trial.value(second, expected, error=0.02, margin=margin, controls=scalar | {"one more power of rho_j": slower})
     exchanged = levels_of(REGRESSION[::-1], DEPTH, "jepa")
     stable = falls(rotated_run(trial, delta, regression=REGRESSION[::-1]), exchanged)
     wrong = {"never unlearned": [0, 1], "never relearned": [1, 0]}

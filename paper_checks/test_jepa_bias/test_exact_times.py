@@ -54,14 +54,10 @@ def decide_solved(trial, objective, count):
     # When the solver's strength passes the target: the two differ by so little that one tangent is enough.
     found = times + (targets - np.concatenate(solved)) / predicted.velocity(targets, *problem, **options)
     summed = rise_times(shares, problem[0], init, *problem[1:], objective)
-    trial.value(
-        found,
-        times,
-        # What the solver may be off is seen from the other simulator, which steps through strengths, not time.
-        error=np.abs(found - summed) + 2 * QUADRATURE_ERROR * times,
-        margin=1e-8 * times,
-        controls=wrong_times(objective, shares, init, *problem, times),
-    )
+    # What the solver may be off is seen from the other simulator, which steps through strengths, not time.
+    error = np.abs(found - summed) + 2 * QUADRATURE_ERROR * times
+    wrong = wrong_times(objective, shares, init, *problem, times)
+    trial.value(found, times, error=error, margin=1e-8 * times, controls=wrong)
 
 
 def decide_exact(trial, objective, count):
@@ -69,13 +65,10 @@ def decide_exact(trial, objective, count):
     cells = random_problems(trial.generator("exact"), count, objective)
     times = predicted.critical_time(*cells, objective=objective, **PAPER)
     bound = predicted.critical_time_error_bound(*cells, objective=objective, **PAPER)
-    trial.value(
-        [float(exact_time(*cell, objective)) for cell in zip(*(part.tolist() for part in cells), strict=True)],
-        times,
-        error=2.0**-53 * times,  # of writing the 30 digits in sixteen
-        margin=np.minimum(bound, 1e-12 * times),
-        controls=wrong_times(objective, *cells, times),
-    )
+    found = [float(exact_time(*cell, objective)) for cell in zip(*(part.tolist() for part in cells), strict=True)]
+    error = 2.0**-53 * times  # of writing the 30 digits in sixteen
+    margin = np.minimum(bound, 1e-12 * times)
+    trial.value(found, times, error=error, margin=margin, controls=wrong_times(objective, *cells, times))
 
 
 def exact_passage(start, end, depth, covariance, regression, objective):
@@ -114,13 +107,9 @@ def test_exact_time__passage(
     wrong = {"one more power of rho": times * regression, "whatever lambda": times * covariance}
     trial.value(exact, times, error=2.0**-52 * times, margin=np.minimum(bound, 1e-12 * times), controls=wrong)
     pace = np.abs(predicted.velocity(away, *problem, **options))
-    trial.value(
-        predicted.strength_at(exact, start, *problem, **options),
-        away,
-        error=pace * (bound + 2.0**-52 * times) + 2.0**-48 * away,
-        margin=1e-11 * away,
-        controls={"the asymptote": limit, "the start": start},
-    )
+    found = predicted.strength_at(exact, start, *problem, **options)
+    error = pace * (bound + 2.0**-52 * times) + 2.0**-48 * away
+    trial.value(found, away, error=error, margin=1e-11 * away, controls={"the asymptote": limit, "the start": start})
 
 
 @claim(paper("Theorem 4.4, as a public formalisation quotes it"), kind="identity")

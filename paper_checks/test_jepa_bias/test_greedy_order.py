@@ -96,15 +96,10 @@ def test_greedy_rho__slopes(
     _, init, excess = preferences(trial, objective, depth, rho_low, rho_high, fraction)
     jepa, mae = (preference_power(rule, depth) for rule in OBJECTIVES)
     right, wrong = (jepa, mae) if objective == "jepa" else (mae, jepa)
-    trial.order(
-        np.abs(excess),
-        1 / init,
-        -right,
-        rounding=3 * QUADRATURE_ERROR,
-        margin=0.006 * right,
-        # At L = 2 both slopes are one half.
-        controls={"epsilon": -1.0} | ({"the other objective's": -wrong} if depth > 2 else {}),
-    )
+    found = np.abs(excess)
+    # At L = 2 both slopes are one half.
+    controls = {"epsilon": -1.0} | ({"the other objective's": -wrong} if depth > 2 else {})
+    trial.order(found, 1 / init, -right, rounding=3 * QUADRATURE_ERROR, margin=0.006 * right, controls=controls)
 
 
 def lead(init, fraction, rho_low, rho_high, objective):

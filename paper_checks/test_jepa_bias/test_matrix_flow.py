@@ -171,17 +171,13 @@ def test_nondiag_spectrum(trial, angle: Angle):
     regressed = cross @ np.linalg.inv(second)
     predictors, _ = end_of_run("jepa", observed.gradient_flow, second, cross)
     before, last = (np.sort(np.linalg.eigvals(np.asarray(predictor)).real)[::-1] for predictor in predictors)
-    trial.value(
-        last,
-        predicted.predictor_eigenvalues(second, cross).real,
-        # What is left falls exponentially: less than over the last tenth of the run.
-        error=np.abs(last - before).max() + 1e-12,
-        margin=1e-6,
-        controls={
-            "singular values of R": np.linalg.svd(regressed, compute_uv=False),
-            "as if they commuted": np.sort(regression)[::-1],
-        },
-    )
+    # What is left falls exponentially: less than over the last tenth of the run.
+    error = np.abs(last - before).max() + 1e-12
+    wrong = {
+        "singular values of R": np.linalg.svd(regressed, compute_uv=False),
+        "as if they commuted": np.sort(regression)[::-1],
+    }
+    trial.value(last, predicted.predictor_eigenvalues(second, cross).real, error=error, margin=1e-6, controls=wrong)
 
 
 @claim(ours("stationary MAE has V W = R, and stays balanced"), kind="identity", tier="full", cases=(0.1, 0.4))

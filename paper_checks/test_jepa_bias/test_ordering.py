@@ -154,12 +154,9 @@ def test_lambda_dominates(
     by_mae = predicted.order_boundary(depth, small, fraction, *rhos, objective="mae")
     trial.require(by_mae < kappa, "kappa must be above MAE's own ratio at the small epsilon")
     seen = leads(kappa, fraction, depth, np.array([moderate, small]), rhos)
-    trial.identity(
-        [*seen, *leads(kappa, fraction, depth, np.array([small]), rhos, "mae")],
-        [1, *np.where(last, 1, -1)],
-        ops=0,
-        controls={"JEPA always orders by rho": [1, 1, -1], "JEPA always orders by lambda": [-1, -1, -1]},
-    )
+    found = [*seen, *leads(kappa, fraction, depth, np.array([small]), rhos, "mae")]
+    wrong = {"JEPA always orders by rho": [1, 1, -1], "JEPA always orders by lambda": [-1, -1, -1]}
+    trial.identity(found, [1, *np.where(last, 1, -1)], ops=0, controls=wrong)
 
 
 @claim(ours("the leading term of Theorem 4.5 knows lambda only"), kind="limit", cases=(2, 3, 5, 8))
@@ -224,10 +221,7 @@ def test_lambda_dominates__descent(
         first = np.asarray(observed.up_crossings(run.times, run.strengths, levels).first)
         return int(np.sign(first[0] - first[1]))
 
-    trial.identity(
-        [order("jepa", init) for init in inits],
-        [int(np.sign(predicted.order_boundary(depth, init, fraction, *rhos) - kappa)) for init in inits],
-        ops=0,
-        controls={"by rho": [1, 1], "by lambda": [-1, -1]},
-        wrong_processes={"MAE": [order("mae", init) for init in inits]},
-    )
+    expected = [int(np.sign(predicted.order_boundary(depth, init, fraction, *rhos) - kappa)) for init in inits]
+    wrong = {"by rho": [1, 1], "by lambda": [-1, -1]}
+    processes = {"MAE": [order("mae", init) for init in inits]}
+    trial.identity([order("jepa", init) for init in inits], expected, ops=0, controls=wrong, wrong_processes=processes)

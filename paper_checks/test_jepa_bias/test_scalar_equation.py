@@ -88,15 +88,10 @@ def test_balance_conserved__flow(
 
     fine, coarse = end(1), end(2)
     wrong = {"without the stop-gradient": end(2, stop_gradient=False, Sigma_yy=yy)} if objective == "jepa" else {}
-    trial.value(
-        fine,
-        start,
-        # A step twice as long has sixteen times the error.
-        error=np.abs(fine - coarse).max() + 1e-13,
-        margin=1e-5,
-        controls={"the residuals die out": np.zeros(start.shape)},
-        wrong_processes=wrong,
-    )
+    # A step twice as long has sixteen times the error.
+    error = np.abs(fine - coarse).max() + 1e-13
+    controls = {"the residuals die out": np.zeros(start.shape)}
+    trial.value(fine, start, error=error, margin=1e-5, controls=controls, wrong_processes=wrong)
 
 
 @jax.jit

@@ -158,13 +158,9 @@ def test_saddle_eig__step(trial, depth: DeepDepth, objective: Objective):
     rk4 = predicted.largest_stable_step(COVARIANCE, REGRESSION, depth, method="rk4", **options)
     found = reach / -values[-1].real
     scalar = np.diag(predicted.full_fixed_point_rates(COVARIANCE, REGRESSION, depth, **options))
-    trial.value(
-        found,
-        [euler, rk4],
-        error=found * (errors[-1] / np.abs(values[-1]) + 1e-11),  # of the root-finder
-        margin=1e-8,
-        controls={"the scalar rates": reach / -scalar.min(), "one over the rate": found / 2},
-    )
+    error = found * (errors[-1] / np.abs(values[-1]) + 1e-11)  # of the root-finder
+    wrong = {"the scalar rates": reach / -scalar.min(), "one over the rate": found / 2}
+    trial.value(found, [euler, rk4], error=error, margin=1e-8, controls=wrong)
 
 
 def grown(trial, method, objective, depth, regression, every, step, size):
@@ -196,19 +192,10 @@ def test_saddle_eig__growth(
     # What has been read acts back at second order; what the seed is not of the growing mode has died out.
     error = (size * np.exp(4 * rate * window)) ** 2 + 1e-12
     controls = {"none, as in the scalar equations": 0.0, "one more power of rho_j": 0.5 * rate}
-    trial.value(
-        grown(trial, observed.gradient_flow, *args) / window,
-        rate,
-        error=error,
-        slack=(step * rate) ** 4,  # of the method
-        margin=1e-6 * rate,
-        controls=controls,
-    )
+    found = grown(trial, observed.gradient_flow, *args) / window
+    slack = (step * rate) ** 4  # of the method
+    trial.value(found, rate, error=error, slack=slack, margin=1e-6 * rate, controls=controls)
     # A step of descent multiplies by 1 + eta mu.
-    trial.value(
-        grown(trial, observed.gradient_descent, *args) / window,
-        np.log1p(step * rate) / step,
-        error=error,
-        margin=1e-6 * rate,
-        controls=controls | {"e^(mu t)": rate},
-    )
+    found = grown(trial, observed.gradient_descent, *args) / window
+    expected = np.log1p(step * rate) / step
+    trial.value(found, expected, error=error, margin=1e-6 * rate, controls=controls | {"e^(mu t)": rate})

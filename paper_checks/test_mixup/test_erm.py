@@ -227,15 +227,10 @@ def test_isotropic_no_curse(
         return lambda key: jnp.stack([agrees(key, *each) for each in zip(sizes, laws, strict=True)])
 
     both = np.full(2, law)
-    trial.probability(
-        as_predicted(pair, both),
-        np.ones(2),
-        slack=10 * np.sqrt(np.log(20 * n) / separability),  # a second point within 1 / sqrt(kappa) of the nearest
-        margin=0.01,
-        wrong_processes={
-            "mu no eigenvector": as_predicted(tilted, both),
-            "as 1 / n from n = 2": as_predicted(pair, 2 / sizes * both),
-        },
-        first=512,
-        most=8000,
-    )
+    measured = as_predicted(pair, both)
+    slack = 10 * np.sqrt(np.log(20 * n) / separability)  # a second point within 1 / sqrt(kappa) of the nearest
+    processes = {
+        "mu no eigenvector": as_predicted(tilted, both),
+        "as 1 / n from n = 2": as_predicted(pair, 2 / sizes * both),
+    }
+    trial.probability(measured, np.ones(2), slack=slack, margin=0.01, wrong_processes=processes, first=512, most=8000)

@@ -158,15 +158,11 @@ def test_lda_rate(
         drawn = drawn_statistics(key, n_large, separability)
         return jnp.stack([lda_deficit(drawn, n_large), rate * first_order(drawn, n_large, separability)])
 
+    slack = 4 / n_large + 1 / (separability * SHAPE.signal)  # relative corrections of order 1 / n, and of the means
+    margin = 0.009 + 8 / n_large
+    wrong = {"without m^2": 1 / SHAPE.signal, "trace of the whole inverse": unprojected}
     trial.mean(
-        beside_first_order,
-        1.0,
-        law=RatioOfMeans(),
-        slack=4 / n_large + 1 / (separability * SHAPE.signal),  # relative corrections of order 1 / n, and of the means
-        margin=0.009 + 8 / n_large,
-        controls={"without m^2": 1 / SHAPE.signal, "trace of the whole inverse": unprojected},
-        first=1024,
-        most=10_000,
+        beside_first_order, 1.0, law=RatioOfMeans(), slack=slack, margin=margin, controls=wrong, first=1024, most=10_000
     )
 
 

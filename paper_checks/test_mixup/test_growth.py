@@ -122,17 +122,12 @@ def test_erm_curse(
     def cell(log_n):
         return [(max(log_n, np.log(2)), epsilon, separability)]
 
-    trial.probability(
-        successes(pair, cell(exponent), True),
-        np.array([0.5]),
-        side="at most",
-        wrong_processes={
-            "mu an eigenvector": successes(isotropic, cell(exponent), True),
-            "2 nu": successes(pair, cell(2 * exponent / share), True),
-        },
-        first=1024,
-        most=20_000,
-    )
+    found = successes(pair, cell(exponent), True)
+    processes = {
+        "mu an eigenvector": successes(isotropic, cell(exponent), True),
+        "2 nu": successes(pair, cell(2 * exponent / share), True),
+    }
+    trial.probability(found, np.array([0.5]), side="at most", wrong_processes=processes, first=1024, most=20_000)
 
 
 @claim(

@@ -86,14 +86,9 @@ def test_mask_expected_minimiser(
     (found, step), (finer, _) = (fit_on_grid(pair, mask_law(2, law), n_nodes) for n_nodes in (37, 53))
     closed = predicted.mask_minimiser(pair, *mask_law(2, law))
     along = np.linalg.norm(closed) / np.linalg.norm(pair.bayes_direction) * pair.bayes_direction
-    trial.value(
-        found,
-        closed,
-        margin=1e-5 * np.linalg.norm(closed),
-        # What a finer grid changes, and the tails beyond both, times a condition below 1e3.
-        error=np.linalg.norm(found - finer) + step + 1e-7 * np.linalg.norm(closed),
-        controls={"along b": along},
-    )
+    # What a finer grid changes, and the tails beyond both, times a condition below 1e3.
+    error = np.linalg.norm(found - finer) + step + 1e-7 * np.linalg.norm(closed)
+    trial.value(found, closed, margin=1e-5 * np.linalg.norm(closed), error=error, controls={"along b": along})
 
 
 @claim(

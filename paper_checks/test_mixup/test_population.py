@@ -120,14 +120,10 @@ def test_bayes_direction(
     )
     spreads = 10.0 ** rng.uniform(-3, 0, (n_directions, 1)) * np.linalg.norm(pair.bayes_direction)
     near = pair.bayes_direction + spreads * rng.standard_normal((n_directions, dim))
-    trial.bound(
-        np.full(n_directions, pair.error(pair.bayes_direction)),
-        np.array([pair.error(direction) for direction in near]),
-        found_by="draws",
-        independent=n_directions,
-        ops=100,
-        wrong_processes={"mu in place of b": np.full(n_directions, pair.error(pair.mean))},
-    )
+    found = np.full(n_directions, pair.error(pair.bayes_direction))
+    expected = np.array([pair.error(direction) for direction in near])
+    processes = {"mu in place of b": np.full(n_directions, pair.error(pair.mean))}
+    trial.bound(found, expected, found_by="draws", independent=n_directions, ops=100, wrong_processes=processes)
 
 
 @claim(
@@ -142,13 +138,9 @@ def test_erm_expected_minimiser(trial, effective: Curved):
     found, cosine = alignment_test(trial, no_augmentation, pair), 1 - shape.misalignment(shape.mean)
     displacement, uncertain = displacement_and_room(found)
     sine = np.sqrt(1 - cosine**2) / cosine
-    trial.value(
-        np.array([found.scale / (2 * pair.separability), displacement]),
-        np.array([1.0, 0.0]),
-        margin=1e-6,
-        error=np.array([QUADRATURE, uncertain]),
-        controls={"kappa b": np.array([0.5, 0.0]), "2 kappa mu": np.array([1.0, sine])},
-    )
+    measured = np.array([found.scale / (2 * pair.separability), displacement])
+    wrong = {"kappa b": np.array([0.5, 0.0]), "2 kappa mu": np.array([1.0, sine])}
+    trial.value(measured, np.array([1.0, 0.0]), margin=1e-6, error=np.array([QUADRATURE, uncertain]), controls=wrong)
     loss = predicted.erm_expected_loss(pair)
     steps = [predicted.relative_newton_step(loss, w) for w in (predicted.erm_minimiser(pair), pair.bayes_direction)]
     half = predicted.relative_newton_step(loss, pair.separability * pair.bayes_direction)
@@ -235,13 +227,9 @@ def test_mixup_expected_minimiser(
     pairs = [with_separability(one, effective / one.signal) for one in shapes]
     mapped, plain = predicted.MixingLaw.atoms(*atom, lambda mixing: mixing - 0.1), predicted.MixingLaw.atoms(*atom)
     closed, without_map = (predicted.scalar_minimiser(effective, one) for one in (mapped, plain))
-    trial.value(
-        np.array([alignment_test(trial, fixed_mixup, one).scale * one.signal for one in pairs]),
-        np.full(2, closed),
-        margin=1e-6,
-        error=QUADRATURE * closed,
-        controls={"g = lambda": np.full(2, without_map)},
-    )
+    found = np.array([alignment_test(trial, fixed_mixup, one).scale * one.signal for one in pairs])
+    error = QUADRATURE * closed
+    trial.value(found, np.full(2, closed), margin=1e-6, error=error, controls={"g = lambda": np.full(2, without_map)})
 
 
 @claim(ALIGNED, kind="identity")

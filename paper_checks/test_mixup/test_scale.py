@@ -110,13 +110,9 @@ def test_efficiency_order(trial, effective: Efficient, alpha: Annotated[float, I
     mixup, logistic = predicted.mixup_efficiency(effective, law), predicted.erm_efficiency(effective)
     discriminant = predicted.lda_efficiency(effective)
     half, whole = (plug_in_efficiency(effective, predicted.MixingLaw.beta(alpha, 12), n) for n in (100, 200))
-    trial.value(
-        2 * whole - half,  # what quantiles leave out falls nearly like one over their number
-        mixup,
-        margin=0.01 * mixup,
-        error=abs(whole - half),
-        controls={"one of two summands of the pull": mixup / 4},
-    )
+    found = 2 * whole - half  # what quantiles leave out falls nearly like one over their number
+    error = abs(whole - half)
+    trial.value(found, mixup, margin=0.01 * mixup, error=error, controls={"one of two summands of the pull": mixup / 4})
     trial.bound(
         np.array([discriminant, predicted.mixup_efficiency(effective, narrower), mixup]),
         np.array([mixup, mixup, logistic]),
@@ -145,14 +141,10 @@ def information(a):
 def test_erm_fisher_exponent(trial, moderate: Moderate, least: Annotated[float, Interval(40, 80)]):
     """K_erm grows like sqrt(2 a / pi) e^(a/2)."""
     (integral, uncertain), closed = information(moderate), predicted.erm_efficiency(moderate)
-    trial.value(
-        np.sqrt(8 * np.pi * moderate) / (4 * integral),
-        closed,
-        margin=1e-8 * closed,
-        # Beyond |v| = 60 the integrand is below e^-60 of its integral e^(-a/2) / sqrt(a).
-        error=closed * (uncertain / integral + 1e-12),
-        controls={"as for a = 0": 1.0, "a + 1": moderate + 1},
-    )
+    found = np.sqrt(8 * np.pi * moderate) / (4 * integral)
+    # Beyond |v| = 60 the integrand is below e^-60 of its integral e^(-a/2) / sqrt(a).
+    error = closed * (uncertain / integral + 1e-12)
+    trial.value(found, closed, margin=1e-8 * closed, error=error, controls={"as for a = 0": 1.0, "a + 1": moderate + 1})
     effective = least * 2.0 ** np.arange(5)
     found = np.array([predicted.erm_efficiency(float(a)) for a in effective])
     ratio = found / [predicted.erm_efficiency_asymptotic(float(a)) for a in effective]

@@ -93,15 +93,10 @@ def test_asym_order(trial, n_draws: Count = 1500, most_features: SeveralFeatures
     drawn = [_margins(rng, int(rng.integers(2, most_features + 1))) for _ in range(n_draws)]
     margin, best, aligned, best_aligned, uncorrelated, condition = np.array(drawn).T
     bests, ops = np.concatenate([best, best_aligned]), 30 * most_features
-    trial.bound(
-        np.concatenate([margin, aligned]),
-        bests,
-        found_by="draws",
-        independent=n_draws,
-        ops=ops,
-        scale=np.tile(condition, 2) * bests,
-        controls={"99 % of the margin": 0.99 * bests},
-    )
+    found = np.concatenate([margin, aligned])
+    scale = np.tile(condition, 2) * bests
+    wrong = {"99 % of the margin": 0.99 * bests}
+    trial.bound(found, bests, found_by="draws", independent=n_draws, ops=ops, scale=scale, controls=wrong)
     controls = {"without the correlations": uncorrelated}
     trial.identity(aligned, best_aligned, ops=ops, scale=condition * best_aligned, controls=controls)
 
@@ -153,13 +148,10 @@ def test_official_bayes_errors(trial, n_features: Literal[2, 4, 10, 20]):
 
     means, variances = predicted.official_design(n_features, 2)
     rule = observed.naive_bayes_rule(means, variances, observed.equal_priors(2))
-    trial.identity(
-        float(jax.jit(observed.conditional_error)(rule, means, variances)),
-        ndtr(-np.sqrt((n_features + 1) / 2)),
-        ops=200,
-        controls={"variances n / 2 and 1": ndtr(-np.sqrt(1 + n_features / 2))},
-        as_printed=BAYES_ERRORS[n_features],
-    )
+    found = float(jax.jit(observed.conditional_error)(rule, means, variances))
+    expected = ndtr(-np.sqrt((n_features + 1) / 2))
+    wrong = {"variances n / 2 and 1": ndtr(-np.sqrt(1 + n_features / 2))}
+    trial.identity(found, expected, ops=200, controls=wrong, as_printed=BAYES_ERRORS[n_features])
 
 
 @claim(
@@ -229,11 +221,5 @@ def test_conditional_error(trial, n_classes: FewClasses, n_features: SeveralFeat
     # Orthants are good to 1e-6; two halves of the quasi-random points differ by more than their mean errs.
     error_bound = 1e-6 + abs(halves[1] - halves[0])
     trial.value(np.mean(halves), error, error=error_bound, margin=margin / 4, controls=controls)
-    trial.mean(
-        mistakes(rule, means, observed.covariance_factor(sigma)),
-        error,
-        slack=1e-6,
-        margin=margin,
-        controls=controls,
-        **DRAWS,
-    )
+    found = mistakes(rule, means, observed.covariance_factor(sigma))
+    trial.mean(found, error, slack=1e-6, margin=margin, controls=controls, **DRAWS)

@@ -131,14 +131,9 @@ def test_hcons_sqrt2(trial, n_problems: Count = 4000, most_points: Count = 50):
 
     found = [drawn() for _ in range(n_problems)] + [extremal(t) for t in np.linspace(0.02, 0.6, 30)]
     excess, regret = np.array(found).T
-    trial.bound(
-        excess,
-        predicted.zero_one_regret_bound(regret),
-        found_by="draws",
-        independent=n_problems,
-        ops=8 * most_points,
-        controls={"constant 1": np.sqrt(regret)},
-    )
+    expected = predicted.zero_one_regret_bound(regret)
+    wrong = {"constant 1": np.sqrt(regret)}
+    trial.bound(excess, expected, found_by="draws", independent=n_problems, ops=8 * most_points, controls=wrong)
 
 
 @claim(
@@ -165,13 +160,9 @@ def test_hcons_bounded_fails(trial, n_classes: ManyClasses, logit_bound: TightBo
     share = 1 / (2 + (n_classes - 2) * spill)
     second = np.stack([p[:, 0], 1 - p[:, 0]], axis=1)
     lost = kl_divergence(second, np.log([[share, 1 - share]] * 4))[0]
-    trial.identity(
-        predicted.conditional_regret(corner, p, logit_bound),
-        np.where(gaps > tied, lost, 0.0),
-        ops=50,
-        scale=1 + np.log(n_classes),
-        controls={"Psi_Lambda(t), as for two classes": predicted.consistency_transform(gaps, logit_bound)},
-    )
+    found = predicted.conditional_regret(corner, p, logit_bound)
+    wrong = {"Psi_Lambda(t), as for two classes": predicted.consistency_transform(gaps, logit_bound)}
+    trial.identity(found, np.where(gaps > tied, lost, 0.0), ops=50, scale=1 + np.log(n_classes), controls=wrong)
 
 
 def _conic_minimum(p, limit):

@@ -159,16 +159,12 @@ def test_efron_are(
 
     wrong = {"ARE = 1": np.ones(len(distances)), "without 1 + Delta^2 / 4": exact / factor}
     for labels, ratio, controls in (("random", exact, wrong), ("balanced", balanced, {"for random labels": exact})):
+        found = pairs(labels)
+        # The next term is of the order 1 / m: at m = 200 about half of this was seen, for either kind of labels.
+        slack = ratio * np.array(distances) ** 2 / n_samples
+        margin = 0.04 * ratio
         trial.mean(
-            pairs(labels),
-            ratio,
-            law=RatioOfMeans(),
-            # The next term is of the order 1 / m: at m = 200 about half of this was seen, for either kind of labels.
-            slack=ratio * np.array(distances) ** 2 / n_samples,
-            margin=0.04 * ratio,
-            controls=controls,
-            first=1024,
-            most=200_000,
+            found, ratio, law=RatioOfMeans(), slack=slack, margin=margin, controls=controls, first=1024, most=200_000
         )
 
 
@@ -260,16 +256,10 @@ def test_lda_needs_linear(
         keys = [jax.random.fold_in(key, i) for i in range(len(sizes))]
         return jnp.stack([observed.lda_error(k, c, means, ones) for k, c in zip(keys, counts, strict=True)])
 
-    trial.mean(
-        measure,
-        exact,
-        law=Bounded(0, 1),
-        slack=exact / n_features,  # the order of the finite-size term
-        margin=0.04 * exact,
-        controls={"without sqrt(1 - y)": ndtr(ndtri(exact) / loss)},
-        first=1024,
-        most=60_000,
-    )
+    slack = exact / n_features  # the order of the finite-size term
+    margin = 0.04 * exact
+    wrong = {"without sqrt(1 - y)": ndtr(ndtri(exact) / loss)}
+    trial.mean(measure, exact, law=Bounded(0, 1), slack=slack, margin=margin, controls=wrong, first=1024, most=60_000)
 
 
 @claim(ours("the sum of two normal tails at every size, in the design of the released code"), kind="identity")

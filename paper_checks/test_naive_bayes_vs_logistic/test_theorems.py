@@ -229,15 +229,10 @@ def test_nb_log_odds(
     odds = np.array([log_odds(least, np.full(n_features, variance)), *(drawn() for _ in range(n_draws))])
     bound = predicted.informative_log_odds_bound(n_features, float(np.mean(informative)), gap, variance)
     # As an upper bound: the theory's floor lies below the log-odds of the population rule.
-    trial.bound(
-        np.full(len(odds), bound),
-        odds,
-        found_by="draws",
-        independent=n_draws,
-        ops=20 * n_features,
-        scale=1 + odds,  # the log priors cancel
-        controls={"half": odds / 2},
-    )
+    found = np.full(len(odds), bound)
+    scale = 1 + odds  # the log priors cancel
+    wrong = {"half": odds / 2}
+    trial.bound(found, odds, found_by="draws", independent=n_draws, ops=20 * n_features, scale=scale, controls=wrong)
 
 
 @claim(

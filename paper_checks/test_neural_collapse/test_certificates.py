@@ -59,15 +59,10 @@ def test_cert_M1(trial, class_sizes: Sizes = (6, 4, 3, 2), strength: Strength = 
     trial.identity(values[is_minimum == 1], allowed, ops=200, scale=1.0, controls={"1 % more": 1.01 * allowed})
     samples = np.repeat(-gradients[-1] / np.sqrt(np.array(class_sizes, float)), class_sizes, axis=1)
     labels = np.repeat(np.arange(len(class_sizes)), class_sizes)
-    trial.gap(
-        values[-1],  # of all classes: each has a root, and at depth one so each lives
-        predicted.dual_bound(samples, labels, weight_decay, feature_decay),
-        optimum.value,
-        margin=1e-9,
-        scale=1.0,
-        ops=100,
-        controls={"1 % more": 1.01 * optimum.value},
-    )
+    found = values[-1]  # of all classes: each has a root, and at depth one so each lives
+    expected = predicted.dual_bound(samples, labels, weight_decay, feature_decay)
+    wrong = {"1 % more": 1.01 * optimum.value}
+    trial.gap(found, expected, optimum.value, margin=1e-9, scale=1.0, ops=100, controls=wrong)
 
 
 def convex_value(found, class_sizes, weight_decay, feature_decay, loss="mse"):
@@ -98,15 +93,9 @@ def test_cert_cvx(trial, class_sizes: Sizes, bias: bool, strength: Strength = 0.
         "no root": predicted.mse_optimum(class_sizes, [squared], squared, bias=bias).value,
         "without D": predicted.mse_optimum(ones, [weight_decay], feature_decay, bias=bias).value,
     }
-    trial.gap(
-        convex_value(found, class_sizes, weight_decay, feature_decay),
-        predicted.dual_bound(feasible, labels, weight_decay, feature_decay, bias=bias),
-        value,
-        margin=1e-7,
-        scale=1.0,
-        ops=100,
-        controls=apart(trial, value, 1e-7, wrong),
-    )
+    measured = convex_value(found, class_sizes, weight_decay, feature_decay)
+    expected = predicted.dual_bound(feasible, labels, weight_decay, feature_decay, bias=bias)
+    trial.gap(measured, expected, value, margin=1e-7, scale=1.0, ops=100, controls=apart(trial, value, 1e-7, wrong))
 
 
 @claim(SPLIT, kind="bound")

@@ -225,15 +225,11 @@ def test_imbalance_decay(
     coarse = np.asarray(flow(start, equal, 2 * time / steps))[1]
     unequal = np.asarray(flow(start, equal * jnp.linspace(0.6, 1.4, depth + 1), time / steps))
     factor = predicted.imbalance_factor(decay, time)
-    trial.value(
-        fine[2],
-        fine[0] * factor,
-        # A step twice as long has sixteen times the error.
-        error=np.abs(fine[2] - coarse).max() + 1e-13,
-        margin=1e-8,
-        controls={"exp(-lambda t)": fine[0] * np.sqrt(factor)},
-        wrong_processes={"unequal decays": unequal[2]},
-    )
+    # A step twice as long has sixteen times the error.
+    error = np.abs(fine[2] - coarse).max() + 1e-13
+    wrong = {"exp(-lambda t)": fine[0] * np.sqrt(factor)}
+    processes = {"unequal decays": unequal[2]}
+    trial.value(fine[2], fine[0] * factor, error=error, margin=1e-8, controls=wrong, wrong_processes=processes)
 
 
 PerClass = Annotated[int, Interval(1, 100, why="each point is a column of a dense matrix")]

@@ -90,13 +90,8 @@ def test_mse_reduction__trained(
     if abs(np.log(ratio)) > 0.01:
         mean = float(np.mean([*weight_decays, feature_decay]))
         wrong["the mean of the decays"] = predicted.schatten_penalty(product, [mean] * depth, mean)
-    trial.value(
-        decay_of(end.head.weights, end.head.features, weight_decays, feature_decay),
-        penalty,
-        error=gram_error(problem, end),
-        margin=1e-8,
-        controls=wrong,
-    )
+    found = decay_of(end.head.weights, end.head.features, weight_decays, feature_decay)
+    trial.value(found, penalty, error=gram_error(problem, end), margin=1e-8, controls=wrong)
 
 
 @claim(

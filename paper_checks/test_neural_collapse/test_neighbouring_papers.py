@@ -85,13 +85,9 @@ def decide_batches(trial, labels, good, poor, dim):
     found = {name: batched(trial, labels, batches, dim) for name, batches in (("good", good), ("poor", poor))}
     least = np.array([predicted.scl_batch_minimum(np.array(labels), batches) for batches in (good, poor)])
     whole = predicted.scl_minimum(np.bincount(labels))
-    trial.value(
-        np.array([losses.min() for losses, *_ in found.values()]),
-        least,
-        error=8 * len(labels) ** 2 * 2.0**-53 * (1 + least),
-        margin=1e-9,
-        controls={"of one batch of all": np.full(2, whole)},
-    )
+    measured = np.array([losses.min() for losses, *_ in found.values()])
+    error = 8 * len(labels) ** 2 * 2.0**-53 * (1 + least)
+    trial.value(measured, least, error=error, margin=1e-9, controls={"of one batch of all": np.full(2, whole)})
     _, within, between = found["good"]
     _, loose, close = found["poor"]
     processes = {"the poor batches": [loose, close]}
@@ -101,12 +97,9 @@ def decide_batches(trial, labels, good, poor, dim):
     unique = [
         predicted.batch_conditions(np.array(labels), batches).orthogonal_frame_is_unique for batches in (good, poor)
     ]
-    trial.identity(
-        np.array([within > 0.9 and between < 0.1, loose > 0.9 and close < 0.1]).astype(int),
-        np.array(unique).astype(int),
-        ops=0,
-        controls={"any batches": np.array([1, 1]), "no batches": np.array([0, 0])},
-    )
+    found = np.array([within > 0.9 and between < 0.1, loose > 0.9 and close < 0.1]).astype(int)
+    expected = np.array(unique).astype(int)
+    trial.identity(found, expected, ops=0, controls={"any batches": np.array([1, 1]), "no batches": np.array([0, 0])})
 
 
 TWO_CLASSES = (0, 0, 0, 0, 1, 1, 1, 1)

@@ -110,11 +110,7 @@ def test_rescale_loss(
     converted = predicted.decay_in_half_mean_square(decay, n_classes, name)
     value = factor * predicted.mse_optimum(class_sizes, [converted] * 2, converted).value
     plain = factor * predicted.mse_optimum(class_sizes, [decay] * 2, decay).value
-    trial.value(
-        best.fun,
-        value,
-        # A minimum of curvature mu >= 2 decay (balanced layers) lies at most |gradient|^2 / (2 mu) below.
-        error=np.sum(best.jac**2) / (4 * decay) + 1e-13,
-        margin=1e-8,
-        controls=apart(trial, value, 1e-8, {"decays left as they are": plain}),
-    )
+    # A minimum of curvature mu >= 2 decay (balanced layers) lies at most |gradient|^2 / (2 mu) below.
+    error = np.sum(best.jac**2) / (4 * decay) + 1e-13
+    wrong = apart(trial, value, 1e-8, {"decays left as they are": plain})
+    trial.value(best.fun, value, error=error, margin=1e-8, controls=wrong)

@@ -148,14 +148,9 @@ def test_small_decay(
     slopes = decay * sizes ** (1 / factors - 0.5)
     shrunk = n_samples * np.max(slopes / np.sqrt(sizes))
     trial.require(shrunk < 1e-4, "decay must be so small that W Hbar is I up to 1e-4: times N, below 1e-4")
-    trial.value(
-        np.diag(predicted.mse_optimum(class_sizes, decays, decay).logits),
-        np.ones(len(class_sizes)),
-        error=1e-12,
-        slack=1.01 * shrunk,
-        margin=2e-4,
-        controls={"shrunk by 1 %": np.full(len(class_sizes), 0.99)},
-    )
+    found = np.diag(predicted.mse_optimum(class_sizes, decays, decay).logits)
+    wrong = {"shrunk by 1 %": np.full(len(class_sizes), 0.99)}
+    trial.value(found, np.ones(len(class_sizes)), error=1e-12, slack=1.01 * shrunk, margin=2e-4, controls=wrong)
     nuclear = np.sum(sizes**0.5) if depth > 1 else np.sum(sizes)
     slack = n_samples * np.sum(slopes**2) / 2 / strength * 1.01
     wrong = {"another norm": nuclear / np.sum(sizes ** (1 / factors)), "L for L / 2": 2.0}

@@ -121,12 +121,8 @@ def test_baseline__ties(trial):
     trial.identity(found, np.stack(2 * [ten], axis=1), ops=0, controls={"one value for all": np.full((10, 2), ten[-4])})
     # Not always: the raw data have two optima of one path, and the four of exclusive or are alike by symmetry.
     raw, symmetric = spread(observed.compas("arrest"), 6), spread(labelled_corners(EXCLUSIVE_OR), 0)
-    trial.identity(
-        [len(raw), *set(raw.ravel().tolist()), len(symmetric), *set(symmetric.ravel().tolist())],
-        [2, 296, 4, 50],
-        ops=0,
-        controls={"one more": [3, 296, 5, 50]},
-    )
+    found = [len(raw), *set(raw.ravel().tolist()), len(symmetric), *set(symmetric.ravel().tolist())]
+    trial.identity(found, [2, 296, 4, 50], ops=0, controls={"one more": [3, 296, 5, 50]})
 
 
 @claim(ours("no-good cuts exclude what was met, until nothing as good is left"), kind="optimality")
@@ -174,14 +170,10 @@ def test_adhoc__lower__bound(trial, dim: Dim = 2, n_points: NPoints = 40, n_sets
     seen, around, exact = over(lattice_tables(trial.generator("sets"), dim, n_points, n_sets), on_lattice)
     table, baseline, _, path, ambiguity = solved("arrest")
     compas, worst = shown(table, baseline.dichotomy, path.admitted)
-    trial.bound(
-        [*seen.ravel(), *(compas + 1)],
-        [*exact.ravel(), *path.disagreement, *ambiguity.ambiguous],
-        found_by="draws",
-        independent=n_sets,
-        ops=0,
-        wrong_processes={"around the worst model of the pool": [*around.ravel(), *worst]},
-    )
+    found = [*seen.ravel(), *(compas + 1)]
+    expected = [*exact.ravel(), *path.disagreement, *ambiguity.ambiguous]
+    processes = {"around the worst model of the pool": [*around.ravel(), *worst]}
+    trial.bound(found, expected, found_by="draws", independent=n_sets, ops=0, wrong_processes=processes)
 
 
 @claim(ours("covering ends where no competitor flips anybody new"), kind="optimality", tier="full")

@@ -265,15 +265,10 @@ def test_slim__occam(
 
         return lambda key: jnp.stack([event(key, *world) for world in worlds])
 
-    trial.probability(
-        exceeds(False),
-        [failure, 0.74],
-        side="at most",
-        wrong_processes={"without log |L|": exceeds(True)},
-        first=256,
-        most=4096,
-        vectorised=True,
-    )
+    found = exceeds(False)
+    expected = [failure, 0.74]
+    processes = {"without log |L|": exceeds(True)}
+    trial.probability(found, expected, side="at most", wrong_processes=processes, first=256, most=4096, vectorised=True)
 
 
 @claim(ours("one vector of each ray is enough: the others classify alike"), kind="identity", cases=[1, 2, 3])
@@ -285,12 +280,9 @@ def test_slim__classifiers(trial, bound: Annotated[int, Interval(1, 6, why="all 
     coprime = {tuple((v // gcd(*v.tolist())).tolist()) for v in vectors if v.any()}
     signs = np.packbits(np.concatenate([vectors @ points > 0, vectors @ points < 0], axis=1), axis=1)
     distinct = np.unique(signs, axis=0)
-    trial.identity(
-        [len(vectors), len(coprime), len(distinct) - 1],
-        [predicted.box_count(bound, 3), *2 * [predicted.coprime_count(bound, 3)]],
-        ops=0,
-        controls={"all vectors": 3 * [predicted.box_count(bound, 3)]},
-    )
+    found = [len(vectors), len(coprime), len(distinct) - 1]
+    expected = [predicted.box_count(bound, 3), *2 * [predicted.coprime_count(bound, 3)]]
+    trial.identity(found, expected, ops=0, controls={"all vectors": 3 * [predicted.box_count(bound, 3)]})
 
 
 def settled_set(generator, n_points):

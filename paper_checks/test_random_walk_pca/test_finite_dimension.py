@@ -259,18 +259,11 @@ def test_lissajous(trial, n_points: RotatedPoints, dim: RotatedDimension):
     variances = predicted.eigenvalues(n_points)
     first = predicted.overlap_deficit(variances, dim, 3)
     bias = predicted.eigenvalue_bias(variances, dim, 3)
-    trial.mean(
-        _deficits(n_points, dim),
-        first + predicted.overlap_deficit_second_order(variances, dim, 3),
-        law=Asymptotic(),
-        slack=10 * first**3,  # the next term: 7 first^3 was seen for the third component of eight points
-        margin=0.009 * first,
-        controls={
-            "pi^2 k^2 / 6": np.pi**2 * np.arange(1, 4) ** 2 / 6 / dim,
-            "theta_k^2 for theta_j theta_k": first - bias,
-        },
-        first=512,
-    )
+    found = _deficits(n_points, dim)
+    expected = first + predicted.overlap_deficit_second_order(variances, dim, 3)
+    slack = 10 * first**3  # the next term: 7 first^3 was seen for the third component of eight points
+    wrong = {"pi^2 k^2 / 6": np.pi**2 * np.arange(1, 4) ** 2 / 6 / dim, "theta_k^2 for theta_j theta_k": first - bias}
+    trial.mean(found, expected, law=Asymptotic(), slack=slack, margin=0.009 * first, controls=wrong, first=512)
 
 
 def _total(n_points):
@@ -385,15 +378,10 @@ def test_sim_evr_large(
 
         return measure
 
-    trial.mean(
-        ratios(dim),
-        predicted.mean_explained_variance_ratio(variances, dim, 3),
-        law=Asymptotic(),
-        margin=5 * predicted.explained_variance_ratio_std(variances, dim)[:3],
-        controls={"without centring": predicted.uncentred_explained_variance_ratio_limit(3)},
-        first=128,
-        most=1024,
-    )
+    expected = predicted.mean_explained_variance_ratio(variances, dim, 3)
+    margin = 5 * predicted.explained_variance_ratio_std(variances, dim)[:3]
+    wrong = {"without centring": predicted.uncentred_explained_variance_ratio_limit(3)}
+    trial.mean(ratios(dim), expected, law=Asymptotic(), margin=margin, controls=wrong, first=128, most=1024)
     scatter = predicted.explained_variance_ratio_std(variances, dim)[:3] ** 2
     trial.mean(
         ratios(dim),

@@ -48,18 +48,13 @@ def test_momentum_spectrum(trial, momentum: Momentum):
     def relative_error(formula):
         return np.abs(exact / formula - 1)
 
-    trial.order(
-        relative_error(circulant),
-        n,
-        -3.0,
-        rounding=4 * n * 2.0**-53,
-        margin=0.02,
-        controls={"order T^-2": -2.0},
-        wrong_processes={
-            "plus 2 gamma cos": relative_error(1 / (theta * (1 + momentum**2 + momentum * (2 - theta)))),
-            "without the gamma theta term": relative_error(1 / (theta * (1 - momentum) ** 2)),
-        },
-    )
+    found = relative_error(circulant)
+    wrong = {"order T^-2": -2.0}
+    processes = {
+        "plus 2 gamma cos": relative_error(1 / (theta * (1 + momentum**2 + momentum * (2 - theta)))),
+        "without the gamma theta term": relative_error(1 / (theta * (1 - momentum) ** 2)),
+    }
+    trial.order(found, n, -3.0, rounding=4 * n * 2.0**-53, margin=0.02, controls=wrong, wrong_processes=processes)
 
 
 @claim(
@@ -73,15 +68,12 @@ def test_momentum_long_memory(
     """Where T (1 - gamma) is not large, only the exact covariance gives rho_k; the circulant formula does not."""
     circulant = predicted.momentum_circulant_eigenvalues(n_points, momentum)
     spectrum = np.asarray(observed.population_spectrum(n_points, momentum=momentum))
-    trial.identity(
-        spectrum / spectrum.sum(),
-        predicted.momentum_explained_variance_ratio(n_points, momentum),
-        ops=3 * n_points,
-        controls={
-            "the plain walk": predicted.explained_variance_ratio(n_points),
-            "the circulant formula": circulant / circulant.sum(),
-        },
-    )
+    expected = predicted.momentum_explained_variance_ratio(n_points, momentum)
+    wrong = {
+        "the plain walk": predicted.explained_variance_ratio(n_points),
+        "the circulant formula": circulant / circulant.sum(),
+    }
+    trial.identity(spectrum / spectrum.sum(), expected, ops=3 * n_points, controls=wrong)
 
 
 @claim(ours("clamped beams are the limit at gamma = 1, the plain walk the one at any other gamma"), kind="limit")
@@ -96,25 +88,17 @@ def test_momentum_concentrates(
     walk = np.full(len(grid) - 1, predicted.explained_variance_ratio(n_points)[0])
     trial.bound(along[:-1], along[1:], found_by="grid", ops=4 * n_points, controls={"that of the walk": walk})
     sizes = doubled(2 * n_points)
+    found = [leading_ratio(n, momentum=1.0) for n in sizes]
+    wrong = {"everything in one component": 1.0, "one eighth pi for a quarter": 30 / (0.875 * np.pi) ** 4}
     trial.limit(
-        [leading_ratio(n, momentum=1.0) for n in sizes],
-        sizes,
-        predicted.integrated_walk_explained_variance_ratio(1)[0],
-        order=1,
-        margin=1e-6,
-        controls={"everything in one component": 1.0, "one eighth pi for a quarter": 30 / (0.875 * np.pi) ** 4},
+        found, sizes, predicted.integrated_walk_explained_variance_ratio(1)[0], order=1, margin=1e-6, controls=wrong
     )
     limit = predicted.explained_variance_ratio_limit(1)[0]
     correction = (predicted.momentum_explained_variance_ratio_rate(1000, momentum, 1)[0] - limit) * 1000
     sizes = doubled(n_points * 2 ** max(1, round(np.log2(1 / (1 - momentum)))))
-    trial.limit(
-        [(leading_ratio(n, momentum=momentum) - limit) * n for n in sizes],
-        sizes,
-        correction,
-        order=1,
-        margin=0.01 * correction,
-        controls={"no correction": 0.0, "without 1 + gamma": (1 + momentum) * correction},
-    )
+    found = [(leading_ratio(n, momentum=momentum) - limit) * n for n in sizes]
+    wrong = {"no correction": 0.0, "without 1 + gamma": (1 + momentum) * correction}
+    trial.limit(found, sizes, correction, order=1, margin=0.01 * correction, controls=wrong)
 
 
 @claim(ours("both recursions have the impulse response 1 - beta^m"), kind="identity")
@@ -127,13 +111,10 @@ def test_ema_is_momentum(
     """The exponential average (factor beta) of a walk is (1 - beta) times the walk with momentum beta, path by path."""
     steps = jax.random.normal(trial.key("steps"), (n_points, dim))
     walk, with_momentum = np.asarray(observed.trajectory(steps)), observed.trajectory(steps, momentum=decay)
-    trial.identity(
-        np.asarray(observed.trajectory(steps, averaging=decay)),
-        (1 - decay) * np.asarray(with_momentum),
-        ops=n_points,
-        scale=np.max(np.abs(walk)),
-        controls={"without 1 - beta": np.asarray(with_momentum), "the walk itself": walk},
-    )
+    found = np.asarray(observed.trajectory(steps, averaging=decay))
+    expected = (1 - decay) * np.asarray(with_momentum)
+    wrong = {"without 1 - beta": np.asarray(with_momentum), "the walk itself": walk}
+    trial.identity(found, expected, ops=n_points, scale=np.max(np.abs(walk)), controls=wrong)
 
 
 @claim(ours("the continuum limit of the running mean's recursion is solved by Bessel functions"), kind="limit")

@@ -44,14 +44,10 @@ def test_pca_tutorial__diagonalise(trial, n_samples: Samples = 200, dim: Dimensi
     processes = {"raw axes": covariance}
     trial.identity(axes @ covariance @ axes.T, np.diag(variances), ops=3 * dim, scale=scale, wrong_processes=processes)
     uncentred = np.linalg.svd(points, compute_uv=False) ** 2 / n_samples
-    trial.identity(
-        observed.axes_from_singular_values(points).variances,
-        variances,
-        ops=n_samples,
-        scale=scale,
-        controls={"n - 1 for n": variances * n_samples / (n_samples - 1)},
-        wrong_processes={"without centring": uncentred},
-    )
+    found = observed.axes_from_singular_values(points).variances
+    wrong = {"n - 1 for n": variances * n_samples / (n_samples - 1)}
+    processes = {"without centring": uncentred}
+    trial.identity(found, variances, ops=n_samples, scale=scale, controls=wrong, wrong_processes=processes)
 
 
 @claim(ours("Eckart and Young 1936, for the covariance of a cloud"), kind="bound")
@@ -116,15 +112,11 @@ def test_robust_pca__failure(trial, n_points: Cloud, dim: Dimension, spike: Spik
 
     threshold = predicted.outlier_flip_threshold(share, spike)
     bisection = np.log(16 / share**2) / 2 ** (halvings + 1)
+    slack = threshold * (bisection + pushed)
+    margin = threshold * (0.005 + bisection + pushed)
+    wrong = {"beta / eps": spike / share, "(1 - eps)(1 + beta) / eps": (1 - share) * (1 + spike) / share}
     trial.mean(
-        turning_square,
-        threshold,
-        law=Asymptotic(),
-        slack=threshold * (bisection + pushed),
-        margin=threshold * (0.005 + bisection + pushed),
-        controls={"beta / eps": spike / share, "(1 - eps)(1 + beta) / eps": (1 - share) * (1 + spike) / share},
-        first=128,
-        most=10_000,
+        turning_square, threshold, law=Asymptotic(), slack=slack, margin=margin, controls=wrong, first=128, most=10_000
     )
 
 

@@ -124,15 +124,9 @@ def test_noise_universality__tails(
 
     sizes = 16_000.0 * 2.0 ** np.arange(7)
     limit = predicted.tail_shortfall(n_points, freedom)
-    trial.limit(
-        np.array([scaled(dim) for dim in sizes]),
-        sizes,
-        limit,
-        order=3 - freedom / 2,
-        margin=0.003,
-        scale=1.0,
-        controls={"no such term": 0.0, "of a variance of nu / (nu - 2)": limit / unit**freedom},
-    )
+    found = np.array([scaled(dim) for dim in sizes])
+    wrong = {"no such term": 0.0, "of a variance of nu / (nu - 2)": limit / unit**freedom}
+    trial.limit(found, sizes, limit, order=3 - freedom / 2, margin=0.003, scale=1.0, controls=wrong)
 
 
 @claim(
@@ -157,16 +151,13 @@ def test_noise_universality__kurtosis(
         moves = 1 / (kurtosis + 3)  # steps of size moves^(-1/2) with this chance, none else, have this kurtosis
         return (response / moves) ** 2 @ np.prod(np.where(signs == 0, 1 - moves, moves / 2), axis=0)
 
-    trial.identity(
-        variance(kurtosis) / variance(0.0),
-        predicted.kurtosis_factor_ratio(n_points, kurtosis),
-        ops=4 * signs.shape[1],
-        scale=(kurtosis + 3) * population[0] / population[-1],
-        controls={
-            "as of the eigenvalue": np.full(n_points - 1, 1 + 0.75 * kurtosis / n_points),
-            "none": np.ones(n_points - 1),
-        },
-    )
+    expected = predicted.kurtosis_factor_ratio(n_points, kurtosis)
+    scale = (kurtosis + 3) * population[0] / population[-1]
+    wrong = {
+        "as of the eigenvalue": np.full(n_points - 1, 1 + 0.75 * kurtosis / n_points),
+        "none": np.ones(n_points - 1),
+    }
+    trial.identity(variance(kurtosis) / variance(0.0), expected, ops=4 * signs.shape[1], scale=scale, controls=wrong)
 
 
 @claim(

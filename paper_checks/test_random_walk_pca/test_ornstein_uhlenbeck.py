@@ -55,13 +55,9 @@ def test_ou_exact(trial, n_points: ThreePoints, rate: Rate):
     trial.require(abs(rate - 1) >= 1e-4, "rate must not be 1: all eigenvalues are one, in any formula")
     exact = predicted.ornstein_uhlenbeck_eigenvalues(n_points, rate)
     circulant = np.sort(predicted.ornstein_uhlenbeck_circulant_eigenvalues(n_points, rate))[::-1]
-    trial.identity(
-        observed.population_spectrum(n_points, reversion=rate),
-        exact,
-        ops=3,
-        scale=n_points * exact[0] / min(1, 2 - rate),  # near rate 2 frequencies lie near pi, and terms cancel
-        controls={"the circulant formula": circulant},
-    )
+    found = observed.population_spectrum(n_points, reversion=rate)
+    scale = n_points * exact[0] / min(1, 2 - rate)  # near rate 2 frequencies lie near pi, and terms cancel
+    trial.identity(found, exact, ops=3, scale=scale, controls={"the circulant formula": circulant})
     covariance = np.asarray(observed.population_covariance(n_points, reversion=rate))
     count = min(3, n_points - 1)
 
@@ -69,13 +65,10 @@ def test_ou_exact(trial, n_points: ThreePoints, rate: Rate):
         return covariance @ modes - modes * exact[:count]
 
     cosines = np.cos(np.pi / n_points * np.outer(np.arange(0.5, n_points), np.arange(1, count + 1)))
-    trial.identity(
-        residual(predicted.ornstein_uhlenbeck_modes(n_points, rate, count)),
-        np.zeros((n_points, count)),
-        ops=2 * n_points,
-        scale=exact[0] / min(1, 2 - rate),
-        wrong_processes={"the walk's cosines": residual(cosines * np.sqrt(2 / n_points))},
-    )
+    found = residual(predicted.ornstein_uhlenbeck_modes(n_points, rate, count))
+    expected = np.zeros((n_points, count))
+    processes = {"the walk's cosines": residual(cosines * np.sqrt(2 / n_points))}
+    trial.identity(found, expected, ops=2 * n_points, scale=exact[0] / min(1, 2 - rate), wrong_processes=processes)
 
 
 @claim(
@@ -93,17 +86,13 @@ def test_ou_circulant_limit(trial, n_points: RecursionPoints):
         formula = predicted.ornstein_uhlenbeck_circulant_eigenvalues(n_points, crossover / n_points)
         return abs(formula.max() / formula.sum() / (spectrum.eigenvalues[0] / spectrum.total_variance) - 1)
 
-    trial.bound(
-        [relative_error(crossover) for crossover in c],
-        np.where(c >= 4, 1.5 / c, (8 / np.pi**2 - 0.5) * c),
-        found_by="grid",
-        ops=4 * n_points,
-        scale=1.0,
-        controls={
-            "half the constants": np.where(c >= 4, 0.75 / c, (4 / np.pi**2 - 0.25) * c),
-            "5 % at most": np.minimum(np.where(c >= 4, 1.5 / c, c / 3), 0.05),
-        },
-    )
+    found = [relative_error(crossover) for crossover in c]
+    expected = np.where(c >= 4, 1.5 / c, (8 / np.pi**2 - 0.5) * c)
+    wrong = {
+        "half the constants": np.where(c >= 4, 0.75 / c, (4 / np.pi**2 - 0.25) * c),
+        "5 % at most": np.minimum(np.where(c >= 4, 1.5 / c, c / 3), 0.05),
+    }
+    trial.bound(found, expected, found_by="grid", ops=4 * n_points, scale=1.0, controls=wrong)
 
 
 @claim(ours("the secular equation in the continuum"), kind="limit", cases=[0.05, 0.5, 2.0, 8.0, 40.0])
@@ -221,15 +210,9 @@ def test_ou_trapping__directions(
         return jnp.sum(walks[-1] * walks[-1 - lag]) / 2 / predicted.trapping_radius(rate) ** 2
 
     gone = kept * settled_points(trial, n_points - lag, rate)  # the earlier position is not quite settled
-    trial.mean(
-        products,
-        predicted.stationary_correlation(np.array([lag]), rate)[0],
-        law=Asymptotic(),
-        slack=gone,
-        margin=0.007 * kept + gone,
-        controls={"twice the rate": kept**2, "no reversion: the direction is kept": 1.0},
-        first=512,
-    )
+    expected = predicted.stationary_correlation(np.array([lag]), rate)[0]
+    wrong = {"twice the rate": kept**2, "no reversion: the direction is kept": 1.0}
+    trial.mean(products, expected, law=Asymptotic(), slack=gone, margin=0.007 * kept + gone, controls=wrong, first=512)
 
 
 def _squared_norm(n_points, dim, rate):

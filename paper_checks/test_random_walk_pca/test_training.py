@@ -56,13 +56,9 @@ def test_drift_mixing(trial, n_points: DriftedPoints, drift_ratio: DriftRatio):
     shifted = by_mode.copy()
     shifted[1::2] += np.mean(by_mode[::2] - walk[::2])
     exact = np.sort(by_mode)[::-1]
-    trial.identity(
-        observed.population_spectrum(n_points, drift=np.sqrt(drift_ratio)),
-        exact,
-        ops=3 * n_points,
-        scale=exact[0],
-        controls={"no drift": walk, "even components shifted too": np.sort(shifted)[::-1]},
-    )
+    found = observed.population_spectrum(n_points, drift=np.sqrt(drift_ratio))
+    wrong = {"no drift": walk, "even components shifted too": np.sort(shifted)[::-1]}
+    trial.identity(found, exact, ops=3 * n_points, scale=exact[0], controls=wrong)
 
 
 @claim(
@@ -97,30 +93,22 @@ def test_decay_bessel(trial, exponent: Exponent, n_points: LongRun = 32_000, cou
     spectrum = observed.leading_population_spectrum(n_points, count, decay=exponent)
     other = 1 / (2 + exponent)
     rest = np.log(n_points) / n_points  # the order of the correction at p = 1, the slowest of these
-    trial.value(
-        spectrum.eigenvalues / spectrum.total_variance,
-        predicted.decaying_noise_explained_variance_ratio(exponent, count),
-        error=4 * n_points * 2.0**-53,
-        slack=rest,
-        margin=5e-4 + rest,
-        controls={
-            "order 1 / (2 + p)": 4 * (other + 1) / predicted.bessel_zeros(other, count) ** 2,
-            "no decay": predicted.explained_variance_ratio_limit(count),
-        },
-    )
+    found = spectrum.eigenvalues / spectrum.total_variance
+    expected = predicted.decaying_noise_explained_variance_ratio(exponent, count)
+    wrong = {
+        "order 1 / (2 + p)": 4 * (other + 1) / predicted.bessel_zeros(other, count) ** 2,
+        "no decay": predicted.explained_variance_ratio_limit(count),
+    }
+    trial.value(found, expected, error=4 * n_points * 2.0**-53, slack=rest, margin=5e-4 + rest, controls=wrong)
     times = (np.arange(n_points) + 0.5) / n_points
 
     def overlaps(modes):
         return np.sum(spectrum.time_courses * modes, axis=0) ** 2 / np.sum(modes**2, axis=0)
 
-    trial.value(
-        overlaps(predicted.decaying_noise_modes(times, exponent, count)),
-        np.ones(count),
-        error=4 * n_points * 2.0**-53,
-        slack=rest,
-        margin=5e-4 + rest,
-        wrong_processes={"cosines": overlaps(np.cos(np.pi * np.outer(times, np.arange(1, count + 1))))},
-    )
+    found = overlaps(predicted.decaying_noise_modes(times, exponent, count))
+    error = 4 * n_points * 2.0**-53
+    processes = {"cosines": overlaps(np.cos(np.pi * np.outer(times, np.arange(1, count + 1))))}
+    trial.value(found, np.ones(count), error=error, slack=rest, margin=5e-4 + rest, wrong_processes=processes)
 
 
 def _windows(n_steps, window):

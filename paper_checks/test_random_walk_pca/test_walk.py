@@ -95,13 +95,10 @@ def test_first_step_irrelevant(
     def of_gram(rows):
         return np.maximum(np.linalg.eigvalsh(rows @ rows.T)[::-1][: reference.size], 0)
 
-    trial.identity(
-        observed.gram_variances(walk),
-        reference,
-        ops=4 * (n_points + dim),
-        scale=np.linalg.norm(moved[0]) * np.sqrt(reference[0]),
-        wrong_processes={"without centring": of_gram(walk), "from the first point": of_gram(walk - walk[0])},
-    )
+    found = observed.gram_variances(walk)
+    scale = np.linalg.norm(moved[0]) * np.sqrt(reference[0])
+    processes = {"without centring": of_gram(walk), "from the first point": of_gram(walk - walk[0])}
+    trial.identity(found, reference, ops=4 * (n_points + dim), scale=scale, wrong_processes=processes)
 
 
 @claim(
@@ -141,15 +138,11 @@ def test_evr_limit(trial, n_points: ManyPoints, count: Components = 3):
     spectrum = observed.leading_population_spectrum(n_points, count)
     ratios = spectrum.eigenvalues / spectrum.total_variance
     law = predicted.limit_relative_error(n_points, count)
-    trial.value(
-        ratios / predicted.explained_variance_ratio_limit(count) - 1,
-        law,
-        # Relative rounding of an eigenvalue: T roundings at the scale of the largest one.
-        error=4 * n_points * 2.0**-53 * np.arange(1, count + 1) ** 2,
-        slack=law**2,
-        margin=0.01 * law + law**2,
-        controls={"an exact total": squares / 12 / n_points**2, "24 for 12": (1 + squares / 24) / n_points**2},
-    )
+    found = ratios / predicted.explained_variance_ratio_limit(count) - 1
+    # Relative rounding of an eigenvalue: T roundings at the scale of the largest one.
+    error = 4 * n_points * 2.0**-53 * np.arange(1, count + 1) ** 2
+    wrong = {"an exact total": squares / 12 / n_points**2, "24 for 12": (1 + squares / 24) / n_points**2}
+    trial.value(found, law, error=error, slack=law**2, margin=0.01 * law + law**2, controls=wrong)
 
 
 @claim(LISSAJOUS, kind="identity", cases=[(500, 8), (100, 5)])
