@@ -133,9 +133,7 @@ def test_gd__risk(trial, dimension: Dimension, examples: Examples, weight_std: S
     trial.identity(noiseless, quiet, ops=nodes, scale=weight_std**2 + quiet, controls={"with noise": law})
 
 
-@claim(
-    ours("by the vertex of the parabola that the risk is in alpha"), kind="optimality", cases=[(2, 2), (1, 3), (3, 1)]
-)
+@claim(ours("the vertex of the parabola that the risk is in alpha"), kind="optimality", cases=[(2, 2), (1, 3), (3, 1)])
 def test_gd__best__step(trial, dimension: Dimension, examples: Examples, weight_std: Std = 1.5, noise_std: Std = 0.5):
     """The best single step is alpha = 1 / (2 (k + d + 1 + sigma^2 / tau^2)), the optimum of linear attention too."""
     trial.require(noise_std <= 3 * weight_std, "noise_std must be at most 3 weight_std: the best step is tiny beyond")

@@ -100,9 +100,7 @@ def exact_time(fraction, init, depth, covariance, regression, objective, digits=
 def require_below(trial, init, fraction, depth, regression, objective):
     """Require that a feature starts below the fraction of its asymptote, by a per cent at least."""
     top = np.asarray(regression, float) ** (depth if objective == "jepa" else depth / (depth + 1))
-    trial.require(
-        init < 0.99 * fraction * top, "init must be below fraction * asymptote, else nothing is to be learned"
-    )
+    trial.require(init < 0.99 * fraction * top, "init must be below fraction * asymptote: else nothing is learned")
 
 
 def apart(trial, value, margin, controls):

@@ -65,9 +65,7 @@ def test_critical_jepa__leading(
     trial.limit(times * lambda_ * root ** (2 * depth - 1), HALVINGS, limit, order=1, margin=margin, controls=wrong)
 
 
-@claim(
-    ours("by expanding the hypergeometric function; Theorem 4.5 leaves all but the lead"), kind="limit", cases=(2, 3, 5)
-)
+@claim(ours("by expanding the hypergeometric function; Theorem 4.5 has the lead only"), kind="limit", cases=(2, 3, 5))
 def test_critical_mae(
     trial, depth: DeepDepth, init: Start = 1e-4, fraction: Fraction = 0.5, rho: Regression = 0.7,
     lambda_: Covariance = 1.3,

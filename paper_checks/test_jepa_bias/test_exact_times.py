@@ -33,7 +33,7 @@ def wrong_times(objective, fraction, init, depth, covariance, regression, time):
     terms = depth / covariance * powers
     slowest = np.take_along_axis(terms, 2 * depth[None] - 2, axis=0)[0]
     return {
-        "without the slowest power": time - slowest,
+        "no slowest power": time - slowest,
         "rho^(2L-n) in the sum": time + (1 / regression - 1) * terms.sum(axis=0),
     }
 

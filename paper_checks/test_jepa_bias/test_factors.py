@@ -31,18 +31,12 @@ def factors(depth, layer_init, predictor_init, covariance, regression, times, ta
 def collapse(trial, variance_x, covariance, variance_y):
     """Return the predictor's limit without the stop-gradient, and m, what is left of the loss there over w^(2L)."""
     imperfect = covariance**2 < 0.95 * variance_x * variance_y
-    trial.require(
-        imperfect, "covariance^2 must be below 0.95 variance_x variance_y: what is predicted well collapses late"
-    )
+    trial.require(imperfect, "covariance^2 must be below 0.95 variance_x variance_y: good predictions collapse late")
     limit = float(predicted.collapsed_predictor(variance_x, covariance, variance_y, START, START))
     return limit, variance_x * limit**2 - 2 * limit * covariance + variance_y
 
 
-@claim(
-    ours("V keeps a limit that is no minimum of the loss, whose gradient in w is then m w^(2L-1)"),
-    kind="limit",
-    cases=(2, 3),
-)
+@claim(ours("V keeps a limit that is no minimum; the gradient in w is then m w^(2L-1)"), kind="limit", cases=(2, 3))
 def test_no_sg_collapse(
     trial, depth: Annotated[int, Interval(2, 4, why="deeper, the collapse takes more decades than floats have")],
     variance_x: Variance = 2.0, covariance: Variance = 1.2, variance_y: Variance = 1.5,
@@ -127,9 +121,7 @@ def test_unbalanced_init__mae(
 def test_unbalanced_init(trial, predictor_init: FactorStart, layer_init: FactorStart, regression: Regression = 0.5):
     """JEPA from v(0) != w(0) ends at v = rho, w^2 = rho^2 + w(0)^2 - v(0)^2, or with w = 0 where this has no root."""
     square = regression**2 + layer_init**2 - predictor_init**2
-    trial.require(
-        np.abs(square) > 0.01, "rho^2 + w(0)^2 - v(0)^2 must not be within 0.01 of zero, where both ends meet"
-    )
+    trial.require(np.abs(square) > 0.01, "rho^2 + w(0)^2 - v(0)^2 must be 0.01 off zero, where both ends meet")
     slowest = min(layer_init, np.sqrt(np.abs(square)), 1.0)
     times = 1e8 / slowest**4 * np.array([1e-6, 1e-4, 1e-2, 1.0])
     layer, predictor = factors(2, layer_init, predictor_init, 1.0, regression, times)

@@ -17,9 +17,7 @@ from theory_on_trial.contract import Interval
 COVARIANCE = np.array([1.0, 0.8, 1.2, 0.5])
 REGRESSION = np.array([1.0, 0.9, 0.6, 1.3])
 Method = Literal["gradient_flow", "gradient_descent"]
-SmallStart = Annotated[
-    float, Interval(0.015, 0.05, why="later, rounding off the diagonal has grown; earlier, all start high")
-]
+SmallStart = Annotated[float, Interval(0.015, 0.05, why="later, rounding has grown; earlier, all start high")]
 """epsilon."""
 
 
@@ -173,10 +171,7 @@ def test_nondiag_spectrum(trial, angle: Angle):
     before, last = (np.sort(np.linalg.eigvals(np.asarray(predictor)).real)[::-1] for predictor in predictors)
     # What is left falls exponentially: less than over the last tenth of the run.
     error = np.abs(last - before).max() + 1e-12
-    wrong = {
-        "singular values of R": np.linalg.svd(regressed, compute_uv=False),
-        "as if they commuted": np.sort(regression)[::-1],
-    }
+    wrong = {"those of R": np.linalg.svd(regressed, compute_uv=False), "as if they commuted": np.sort(regression)[::-1]}
     trial.value(last, predicted.predictor_eigenvalues(second, cross).real, error=error, margin=1e-6, controls=wrong)
 
 
@@ -215,7 +210,7 @@ def test_nondiag_spectrum__solved(trial, objective: Objective, angle: Angle):
     regressed = cross @ np.linalg.inv(second)
     if objective == "jepa":
         found, expected = np.sort(np.linalg.eigvals(end[2]).real)[::-1], predicted.predictor_eigenvalues(second, cross)
-        wrong = {"singular values of R": np.linalg.svd(regressed, compute_uv=False)}
+        wrong = {"those of R": np.linalg.svd(regressed, compute_uv=False)}
     else:
         found = np.linalg.svd(end[1] @ end[0], compute_uv=False)
         expected = predicted.mae_singular_values(second, cross, 2)

@@ -81,9 +81,7 @@ def test_order_inversion__sides(
         require_below(trial, init, fraction, depth, rho, "mae")
     boundary, by_mae = (predicted.order_boundary(depth, init, fraction, *rhos, objective=rule) for rule in OBJECTIVES)
     sides = boundary * np.array([1 - off, 1 + off])
-    trial.require(
-        np.all(sides > 1.001 * np.maximum(by_mae, 1)), "settings must let lambda decide MAE's order below Phi"
-    )
+    trial.require(np.all(sides > 1.001 * np.maximum(by_mae, 1)), "lambda must decide MAE's order below Phi")
 
     def order(objective, rhos):
         times = [
@@ -125,9 +123,7 @@ def test_order_inversion__window(
     rhos = (rho_1, rho_2)
     _, largest = predicted.boundary_maximiser(depth, fraction, *rhos)
     kappa = 1 + share * (float(largest) - 1)
-    trial.require(
-        kappa > 1.001, "the largest Phi must exceed one by a thousandth at least: no ratio is overturned else"
-    )
+    trial.require(kappa > 1.001, "the largest Phi must exceed one by a thousandth: else no ratio is overturned")
     low, high = window(trial, kappa, depth, fraction, rhos)
     inits = np.array([low * (1 - off), low * (1 + off), high * (1 - off), high * (1 + off)])
     trial.require(inits[1] < inits[2] and inits[3] < 0.99 * fraction * rho_1**depth, "off must fit into the window")

@@ -11,13 +11,11 @@ from theory import jepa_bias as predicted
 from theory_on_trial import claim, ours, paper
 from theory_on_trial.contract import Interval
 
-Dimension = Annotated[int, Interval(1, 16, why="seconds")]
+Dim = Annotated[int, Interval(1, 16, why="seconds")]
 """d, of the views and of every layer."""
-ShallowDepth = Annotated[int, Interval(1, 4, why="the steps would have to be shorter")]
+Shallow = Annotated[int, Interval(1, 4, why="the steps would have to be shorter")]
 """L of a network that is followed through time."""
-Spread = Annotated[
-    float, Interval(0.2, 1, why="a tiny network does not move, a large one moves too fast for the steps")
-]
+Spread = Annotated[float, Interval(0.2, 1, why="a tiny network does not move, a large one too fast for the steps")]
 """Standard deviation of the entries of a random network."""
 
 _gradients = jax.jit(observed.autodiff_gradients, static_argnames=("objective", "stop_gradient"))
@@ -53,7 +51,7 @@ def drift(parameters, slopes):
 
 
 @claim(ours("V^T grad_V = grad_(W_L) W_L^T, and likewise in all pairs of factors"), kind="identity", cases=OBJECTIVES)
-def test_balance_conserved(trial, objective: Objective, dim: Dimension = 4, depth: Depth = 3, spread: Spread = 0.5):
+def test_balance_conserved(trial, objective: Objective, dim: Dim = 4, depth: Depth = 3, spread: Spread = 0.5):
     """The gradient leaves W_(a+1)^T W_(a+1) - W_a W_a^T and V^T V - W_L W_L^T where they are, for any covariances."""
     rng = trial.generator("network")
     parameters, views = random_network(rng, dim, depth, spread), random_views(rng, dim)
@@ -71,9 +69,7 @@ def test_balance_conserved(trial, objective: Objective, dim: Dimension = 4, dept
 
 
 @claim(ours("the gradient conserves them at every point that the flow passes"), kind="identity", cases=OBJECTIVES)
-def test_balance_conserved__flow(
-    trial, objective: Objective, dim: Dimension = 2, depth: ShallowDepth = 2, spread: Spread = 0.5
-):
+def test_balance_conserved__flow(trial, objective: Objective, dim: Dim = 2, depth: Shallow = 2, spread: Spread = 0.5):
     """Along the whole flow from a start neither balanced nor aligned the same residuals stay what they were."""
     rng = trial.generator("network")
     parameters, (xx, yx, yy) = random_network(rng, dim, depth, spread), random_views(rng, dim)
@@ -139,13 +135,13 @@ def decide_velocity(trial, objective, depth, dim):
 
 
 @claim(paper("Equation (7), as a public formalisation quotes it"), kind="identity", cases=(1, 2, 3, 6))
-def test_ode_jepa(trial, depth: Depth, dim: Dimension = 3):
+def test_ode_jepa(trial, depth: Depth, dim: Dim = 3):
     """On aligned balanced networks JEPA moves every feature as dw/dt = lambda w^(3 - 1/L) - (lambda / rho) w^3."""
     decide_velocity(trial, "jepa", depth, dim)
 
 
 @claim(paper("Equation (8), as a public formalisation quotes it"), kind="identity", cases=(1, 2, 3, 6))
-def test_ode_mae(trial, depth: Depth, dim: Dimension = 3):
+def test_ode_mae(trial, depth: Depth, dim: Dim = 3):
     """On aligned balanced networks MAE moves every feature as dw/dt = lambda w^(2 - 1/L) - (lambda / rho) w^3."""
     decide_velocity(trial, "mae", depth, dim)
 
@@ -176,6 +172,4 @@ def test_fixed_points(trial, objective: Objective, depth: Annotated[int, Interva
     whole = np.linalg.svd(np.asarray(parameters.predictor @ observed.encoder(parameters)), compute_uv=False)[::-1]
     end, other = (predicted.end_to_end_asymptote(depth, regression, objective=rule) for rule in OBJECTIVES)
     right, wrong = (end, other) if objective == "jepa" else (other, end)
-    trial.identity(
-        whole, right, ops=3 * (depth + 10), scale=1.4 ** (depth + 1), controls={"the other objective's": wrong}
-    )
+    trial.identity(whole, right, ops=3 * (depth + 10), scale=1.4 ** (depth + 1), controls={"the other's": wrong})

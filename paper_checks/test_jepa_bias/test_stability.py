@@ -98,9 +98,7 @@ def test_saddle_eig__map(trial, objective: Objective, depth: DeepDepth = 2):
     ranked = REGRESSION[np.argsort(np.argsort(COVARIANCE))]
     by_covariance = predicted.stability_map(COVARIANCE, ranked, depth, objective=objective)
     blur = 3 * (3 * 9 * (depth + 1) * 2.0**-53) ** (1 / 3)
-    trial.require(
-        np.min(chart.largest_rate[~chart.stable]) > 2 * blur, "depth must leave rates above the rounding of 0"
-    )
+    trial.require(np.min(chart.largest_rate[~chart.stable]) > 2 * blur, "depth must leave rates above rounding")
     grows = [growth_rates(trial, state, depth, objective)[0][0].real > blur for state in STATES]
     controls = {
         "by lambda": unstable(by_covariance),

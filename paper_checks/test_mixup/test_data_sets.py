@@ -85,9 +85,7 @@ def test_reduced_problem(
 ):
     """With unequal class counts Mixup at large kappa minimises, to fourth order, a problem in class moments alone."""
     trial.require(n_zeros != n_ones, "n_zeros and n_ones must differ: else Mixup is a modified LDA")
-    trial.require(
-        0.5 <= n_zeros / n_ones <= 2, "n_zeros / n_ones must lie in [1/2, 2]: scores of the noise are large else"
-    )
+    trial.require(0.5 <= n_zeros / n_ones <= 2, "n_zeros / n_ones must lie in [1/2, 2]: else scores are large")
     deficits, neglected = [], []
     for (points,), labels in samples(trial, count, (n_zeros, n_ones), (separability,)):
         weights, classes = mixup_weights(points, labels), [points[labels == label] for label in (0, 1)]
@@ -127,13 +125,8 @@ def minima(points, labels):
     # Any other w' loses at most |w' - w| times the gradient: twice |w| is room for every candidate.
     dual = certificate.dual - 2 * np.linalg.norm(weights) * certificate.infeasibility
     optimum = predicted.entropy_certificate(*expanded, program).primal
-    return (
-        certificate.primal,
-        dual,
-        optimum,
-        expanded.weights @ (entr(expanded.labels) + entr(1 - expanded.labels)),
-        np.log(2),
-    )
+    entropy = expanded.weights @ (entr(expanded.labels) + entr(1 - expanded.labels))
+    return certificate.primal, dual, optimum, entropy, np.log(2)
 
 
 def uniqueness(points, labels):

@@ -105,11 +105,7 @@ def require_even(trial, n):
 
 
 @claim(
-    ours("the sandwich variance of a U-statistic of all pairs"),
-    kind="limit",
-    tier="full",
-    cases=[0.7, 4.0],
-    coarse=NEXT_ORDER,
+    ours("the variance of a U-statistic of all pairs"), kind="limit", tier="full", cases=[0.7, 4.0], coarse=NEXT_ORDER
 )
 def test_mixup_asymptotic(trial, separability: Annotated[float, Interval(0.5, 10)], n: Size = 80):
     """At fixed kappa n E[1 - cos] tends to T K_mix / (2 kappa |b|^2), the sandwich variance of all pairs."""
@@ -175,9 +171,7 @@ def test_lda_rate(
 )
 def test_imbalance(trial, separability: Large, n: Size = 60):
     """Labels drawn at random add B_i kappa / n^2 to E[1 - cos], through the class counts of each data set."""
-    trial.require(
-        n**2 / 2 <= separability <= 4 * n**2, "separability must lie in [n^2 / 2, 4 n^2]: one term of two rules"
-    )
+    trial.require(n**2 / 2 <= separability <= 4 * n**2, "separability must lie in [n^2 / 2, 4 n^2]: one term rules")
     ones = np.arange(1, n)
     excess = n * (2 * ones / n - 1) ** 2 * (n / 4) * (1 / ones + 1 / (n - ones))  # mean about one
     balanced = 2 / n * predicted.lda_rate(SHAPE, n)

@@ -221,10 +221,7 @@ def test_mixup_poly(
 
 
 @claim(
-    CURSE,
-    kind="rate",
-    tier="full",
-    loose="Mixup's n_epsilon is enclosed between sizes in steps, and has hardly begun to grow",
+    CURSE, kind="rate", tier="full", loose="Mixup's n_epsilon is enclosed between sizes, and has hardly begun to grow"
 )
 def test_exp_vs_poly(trial, epsilon: Annotated[float, Interval(0.005, 0.006)] = 0.005, runs: Runs = 6000):
     """At the same kappa log n_epsilon is affine in kappa without augmentation; with it n_epsilon is O(sqrt(kappa))."""

@@ -121,9 +121,7 @@ def test_mask_limit_inverse_mean(trial, dim: Dim, law: Law):
     )
 
 
-@claim(
-    ours("the error of the limit's direction; that masks may end at a worse one is in the abstract"), kind="identity"
-)
+@claim(ours("the error of the limit's direction; that it may be worse is in the abstract"), kind="identity")
 def test_mask_suboptimal(trial, n_pairs: Annotated[int, Interval(1, 1000)] = 40, dim: Dim = 4):
     """The limit of masking errs with chance Phi(-sqrt(a) r), r <= 1, r = 1 iff Sigma (1 / mu) is along mu."""
     rng, law = trial.generator("pairs"), mask_law(dim)
@@ -163,9 +161,7 @@ def test_mask_suboptimal(trial, n_pairs: Annotated[int, Interval(1, 1000)] = 40,
 def test_mask_boxes(trial, height: Side, width: Side):
     """CutMix has one mask for every box of an image: h (h + 1) w (w + 1) / 4 of the 2^(h w)."""
     trial.require(max(height, width) >= 3, "height or width must be at least 3: any two rows or columns adjoin")
-    trial.require(
-        height * width <= 12, f"height * width must be at most 12, all masks are listed, got {height * width}"
-    )
+    trial.require(height * width <= 12, "height * width must be at most 12: all masks are listed")
     cut = ~predicted.all_masks(height * width).reshape(-1, height, width)
     rows, columns = cut.any(axis=2), cut.any(axis=1)
 

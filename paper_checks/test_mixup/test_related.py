@@ -156,9 +156,7 @@ def test_zhang_moments(trial, alpha: Alpha):
     trial.value(found, first * halves, margin=1e-9, error=error, controls=wrong)
 
 
-@claim(
-    ours(f"{ZHANG}; the third order cancels between the pairs (i, j) and (j, i)"), kind="rate", cases=[0.3, 1.0, 5.0]
-)
+@claim(ours(f"{ZHANG}; the third order cancels between (i, j) and (j, i)"), kind="rate", cases=[0.3, 1.0, 5.0])
 def test_zhang_expansion(trial, alpha: Broad, n_pairs: Annotated[int, Interval(6, 1000)] = 6):
     """Mixup's loss is the standard one plus two regularisers, up to fourth order in the spread of the data."""
     rng, labels, sizes = trial.generator("data"), np.resize([0.0, 1.0], 7), 2.0 ** np.arange(3, 8)
@@ -215,9 +213,7 @@ def test_carratino(trial, alpha: Alpha, n: Few, dim: Small):
 
 
 @claim(
-    ours(f"{CARRATINO}: second moments of theta and of the uniform partner"),
-    kind="identity",
-    cases=[(0.6, 7, 2), (0.05, 4, 3)],
+    ours(f"{CARRATINO}: second moments of theta and the partner"), kind="identity", cases=[(0.6, 7, 2), (0.05, 4, 3)]
 )
 def test_carratino_cov(trial, alpha: Alpha, n: Few, dim: Small):
     """The noise of shrunk point i has covariance (sigma^2 r_i r_i' + gamma^2 mean r r') / theta_bar^2, labels alike."""

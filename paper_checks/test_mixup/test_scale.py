@@ -63,11 +63,7 @@ def test_scale_limit(trial, alpha: Alpha, least: Annotated[float, Interval(400, 
     trial.identity(found, bounded, ops=0, controls=wrong)
 
 
-@claim(
-    ours("by setting the derivative of the loss of the class means alone to zero"),
-    kind="identity",
-    cases=[0.1, 0.2, 0.5, 1.0],
-)
+@claim(ours("where the loss of the class means alone has no slope"), kind="identity", cases=[0.1, 0.2, 0.5, 1.0])
 def test_lambda_dependence(trial, alpha: Annotated[float, Interval(0.05, 1.2, why="below the lowest u_inf")]):
     """For lambda ~ Beta(alpha, alpha), u_inf falls and then rises with alpha."""
     laws = [predicted.MixingLaw.beta(one, NODES) for one in (alpha, 1.5, 2.25 / alpha)]
@@ -134,9 +130,7 @@ def information(a):
 
 
 @claim(
-    ours("by Laplace's method for Fisher's information"),
-    kind="limit",
-    cases=[(0.02, 50), (2.0, 50), (8.0, 60), (20.0, 70)],
+    ours("Laplace's method, for the information"), kind="limit", cases=[(0.02, 50), (2.0, 50), (8.0, 60), (20.0, 70)]
 )
 def test_erm_fisher_exponent(trial, moderate: Moderate, least: Annotated[float, Interval(40, 80)]):
     """K_erm grows like sqrt(2 a / pi) e^(a/2)."""

@@ -102,8 +102,7 @@ def test_asym_order(trial, n_draws: Count = 1500, most_features: SeveralFeatures
 
 
 @claim(
-    ours("the margin of the population rule; finite m adds the share of noise in the weights, to leading order"),
-    kind="limit",
+    ours("the margin of the population rule; finite m adds the noise in the weights, to leading order"), kind="limit"
 )
 def test_nb_correlated_floor(
     trial, n_features: SeveralFeatures = 20, correlation: Correlation = 0.5, n_samples: Samples = 100_000

@@ -40,11 +40,7 @@ def regrets(mass, p, logits):
     return mass @ (best - chosen), max(mass @ kl_divergence(p, logits)[0], 0.0)
 
 
-@claim(
-    ours("Legendre: the maximiser is artanh t, or the bound where that is larger"),
-    kind="identity",
-    cases=[0.5, 1.0, 2.0],
-)
+@claim(ours("Legendre: the maximiser is artanh t, or the bound if larger"), kind="identity", cases=[0.5, 1.0, 2.0])
 def test_psi_conjugate(trial, logit_bound: LowBound, n_points: Several = 60):
     """Psi(t) = ((1+t) log(1+t) + (1-t) log(1-t)) / 2 is the conjugate of log cosh, also with bounded logits."""
 
@@ -202,9 +198,7 @@ def test_hcons_bounded_repaired(trial, n_classes: Classes, logit_bound: AnyBound
 def test_hcons_ratio_condition(
     trial,
     n_classes: ManyClasses,
-    logit_bound: Annotated[
-        float, Interval(0.01, 2, why="beyond, the search leaves a gap that is seen beside what a box costs")
-    ],
+    logit_bound: Annotated[float, Interval(0.01, 2, why="beyond, the search's gap shows beside what a box costs")],
     n_draws: Annotated[int, Interval(8, 1000)] = 24,
 ):
     """Bounded logits reach a posterior exactly where no entry exceeds another by more than the factor exp(2 Lambda)."""

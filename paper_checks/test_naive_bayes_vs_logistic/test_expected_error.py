@@ -135,9 +135,7 @@ def test_nb_large_n(
     solved = [predicted.naive_bayes_samples_large_n(int(n), 4.0, excess) for n in sizes]
     needed = [predicted.naive_bayes_samples(int(n), 4.0, excess) for n in sizes]
     found = [predicted.naive_bayes_expected_error_large_n(int(n), m, 4.0) for n, m in zip(sizes, solved, strict=True)]
-    trial.identity(
-        np.array(found), np.full(len(sizes), target), ops=100, controls={"half the excess": target - excess / 2}
-    )
+    trial.identity(np.array(found), np.full(len(sizes), target), ops=100, controls={"half of it": target - excess / 2})
     controls = {"n / m": 0.25}
     trial.limit(np.divide(needed, solved), sizes, 1.0, order=1, margin=1e-3, controls=controls)
 
@@ -145,9 +143,7 @@ def test_nb_large_n(
 @claim(ours("the exact law, solved for m: the conditions behind O(log n) exclude a weak signal"), kind="rate")
 def test_nb_linear_when_weak(
     trial,
-    squared_distance: Annotated[
-        float, Interval(0.5, 16, why="the excess is beside an error that float64 resolves")
-    ] = 4.0,
+    squared_distance: Annotated[float, Interval(0.5, 16, why="float64 resolves the excess beside an error")] = 4.0,
     excess: Excess = 0.02,
     first: Annotated[int, Interval(50, 10_000, why="the law is that of large n")] = 50,
 ):

@@ -207,9 +207,7 @@ def test_nb_linear_when_weak__simulated(
     kind="limit",
     cases=[0.5, 0.8],
 )
-def test_nb_never(
-    trial, correlation: Annotated[float, Interval(0.5, 0.95, why="Bayes must be near its limit at 1024 features")]
-):
+def test_nb_never(trial, correlation: Annotated[float, Interval(0.5, 0.95, why="Bayes is near its limit at 1024")]):
     """Under a common factor no number of samples brings naive Bayes near Bayes, and its margins do not concentrate."""
     from scipy.special import ndtr
 

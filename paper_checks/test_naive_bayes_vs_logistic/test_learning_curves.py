@@ -45,10 +45,7 @@ def _two_signs(trial, lead, signs, wrong_processes, **options):
 
 
 @claim(
-    ours("the abstract's two regimes, where features are almost independent"),
-    kind="empirical",
-    tier="full",
-    cases=[0.05, 0.1],
+    ours("the abstract's two regimes, of almost independent features"), kind="empirical", tier="full", cases=[0.05, 0.1]
 )
 def test_two_regimes(trial, correlation: Annotated[float, Interval(0.04, 0.12, why="seen between, at these sizes")]):
     """Under mild correlation naive Bayes is ahead at few samples and logistic regression at many."""
@@ -62,9 +59,7 @@ def test_two_regimes(trial, correlation: Annotated[float, Interval(0.04, 0.12, w
     kind="empirical",
     loose="sampling ends once it is known who is ahead",
 )
-def test_small_samples(
-    trial, n_features: Annotated[int, Interval(16, 40, why="where the two sizes lie on either side")] = 20
-):
+def test_small_samples(trial, n_features: Annotated[int, Interval(16, 40, why="the sizes lie on either side")] = 20):
     """At very few samples ridge regression is ahead of naive Bayes even where the latter's model is right."""
     _two_signs(trial, lead_of_naive_bayes(0.0, (8, 64), n_features), (-1, 1), {}, first=256, most=20_000)
 
@@ -237,9 +232,7 @@ def test_efron_are__variances(
 @claim(ours("double asymptotics of discriminant analysis, recalled"), kind="limit", tier="full")
 def test_lda_needs_linear(
     trial,
-    n_features: Annotated[
-        int, Interval(60, 400, why="the law is that of large n; matrices are drawn per sample")
-    ] = 100,
+    n_features: Annotated[int, Interval(60, 400, why="the law is of large n; matrices are drawn per sample")] = 100,
     aspects: tuple[Annotated[float, Interval(0.1, 0.6)], ...] = (0.5, 0.25, 0.125),
     squared_distance: Gap = 9.0,
 ):

@@ -113,9 +113,7 @@ def _dual(logits, per_class, decays, bias):
     return predicted.dual_bound(feasible, labels, *decays, loss="ce", bias=bias)
 
 
-@claim(
-    ours("the frame's orbit is stationary along its scale, and no direction descends at small decays"), kind="identity"
-)
+@claim(ours("the frame's orbit is stationary along its scale, and nothing descends at small decays"), kind="identity")
 def test_ce_deep_ETF_critical(
     trial,
     n_classes: Classes = 6,

@@ -76,9 +76,7 @@ def test_code_length_ratio(trial, class_sizes: Sizes = (6, 4, 2, 1), strength: S
 
 
 @claim(
-    ours(
-        "both terms are divided by a; train_1st_order_unbalanced.py of the released code takes means over all entries"
-    ),
+    ours("both terms are divided by a; train_1st_order_unbalanced.py of the released code takes means of all entries"),
     kind="optimality",
     cases=["half_mean_over_entries", "mean_over_entries", "mean_over_samples"],
 )

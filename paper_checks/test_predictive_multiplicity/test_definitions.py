@@ -56,11 +56,7 @@ def test_discrepancy__bound(trial, dim: Dim | None, n_points: NPoints = 30, n_se
     trial.bound(discrepancies / n_points, bounds, found_by="draws", independent=n_sets, ops=4, controls=wrong)
 
 
-@claim(
-    ours("a classifier that may be anything errs on the minority everywhere but at the row it flips"),
-    kind="identity",
-    cases=[4, 6],
-)
+@claim(ours("any classifier errs on the minority everywhere but at the row it flips"), kind="identity", cases=[4, 6])
 def test_ambiguity__bound(
     trial, n_rows: Annotated[int, Interval(3, 10, why="all labellings are tried")], n_points: NPoints = 40,
     n_sets: NSets = 8,
@@ -85,9 +81,7 @@ def test_ambiguity__bound(
 
 
 @claim(
-    ours("one competitor repairs all of h_0's mistakes and errs at the opposite corner"),
-    kind="identity",
-    cases=[1, 7, 25],
+    ours("one competitor repairs all of h_0's mistakes and errs at the other corner"), kind="identity", cases=[1, 7, 25]
 )
 def test_bound__tight(trial, copies: Copies):
     """The bound is attained: on exclusive or at epsilon = 0 the discrepancy is 2 R(h_0) = 1/2."""
@@ -99,9 +93,7 @@ def test_bound__tight(trial, copies: Copies):
     trial.identity([*found, found[0] / table.n], [*bounds, 0.5], ops=0, controls=wrong)
 
 
-@claim(
-    ours("whoever one competitor flips is flipped by some competitor, and competitors stay"), kind="bound", cases=[2, 3]
-)
+@claim(ours("whoever a competitor flips is flipped by some, and competitors stay"), kind="bound", cases=[2, 3])
 def test_order(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
     """Discrepancy never exceeds ambiguity; both rise with the tolerance, and one is zero only where the other is."""
     paths = [path for path, _, _ in sampled_paths(trial.generator("sets"), n_sets, dim, n_points)]
@@ -196,9 +188,7 @@ def test_pair__diameter(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets =
     trial.bound(diameters, bounds, found_by="draws", independent=n_sets, ops=8, controls=wrong)
 
 
-@claim(
-    ours("integer programs meet all competitors of a lattice, whose pairs are counted"), kind="optimality", cases=[2, 3]
-)
+@claim(ours("integer programs meet a lattice's competitors, whose pairs are counted"), kind="optimality", cases=[2, 3])
 def test_pair__diameter__met(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 5):
     """Competitors met one by one by integer programs are as far apart as any two of the level set."""
 
@@ -229,9 +219,7 @@ def test_saturation(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60)
     trial.identity(found, exact, ops=0, controls=apart(trial, exact, controls))
 
 
-@claim(
-    ours("without own mistakes there is none to repair: every disagreement is a new one"), kind="bound", cases=[2, 3]
-)
+@claim(ours("without mistakes there is none to repair: every disagreement is a new one"), kind="bound", cases=[2, 3])
 def test_separable(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
     """For a baseline without errors every disagreement is an error: delta <= epsilon, but alpha may be far larger."""
     rng = trial.generator("sets")

@@ -93,11 +93,7 @@ def test_disc__exact(trial, dim: Dim, formulation: WithWeights, n_points: NPoint
     trial.identity(found, exact, ops=0, wrong_processes=wrong)
 
 
-@claim(
-    ours("by Gordan's theorem a labelling is linear unless a signed circuit forbids it"),
-    kind="optimality",
-    cases=[1, 2, 3],
-)
+@claim(ours("by Gordan a labelling is linear unless a signed circuit forbids it"), kind="optimality", cases=[1, 2, 3])
 def test_margin__free__exact(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 6):
     """Rows for circuits replace weights and margin: baseline, flips and discrepancy are those of all dichotomies."""
 
@@ -117,9 +113,7 @@ def test_margin__free__exact(trial, dim: Dim, n_points: NPoints = 40, n_sets: NS
     trial.identity(found, exact, ops=0, controls=apart(trial, exact, wrong))
 
 
-@claim(
-    ours("a point is ambiguous as soon as the best classifier that flips it competes"), kind="identity", cases=[1, 2, 3]
-)
+@claim(ours("a point is ambiguous once the best classifier that flips it competes"), kind="identity", cases=[1, 2, 3])
 def test_ambiguity__cdf(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 4):
     """Ambiguity is the distribution function of the flip errors: one program per row gives the whole path."""
     tolerances = np.arange(n_points + 1)

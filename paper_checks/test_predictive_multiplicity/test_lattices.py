@@ -48,11 +48,7 @@ def listed(cells, copies):
     return [*found, predicted.discrepancy_of(*arguments), predicted.ambiguity_of(*arguments)]
 
 
-@claim(
-    ours("Figure 1 as recalled; fourteen of the sixteen labellings of the corners are linear"),
-    kind="identity",
-    cases=[1, 25],
-)
+@claim(ours("Figure 1 as recalled; 14 of the 16 labellings of the corners are linear"), kind="identity", cases=[1, 25])
 def test_xor__figure1(trial, copies: Copies = 25):
     """Exclusive or, k points a corner: four optima of k errors, 2 k points apart, delta_0 = 1/2 and alpha_0 = 1."""
     found, cells = met(EXCLUSIVE_OR, copies), predicted.linear_dichotomies(CORNERS)
@@ -75,11 +71,7 @@ def test_xor__margins(trial, copies: Copies = 25):
     trial.identity(optima[3].dichotomy, [1, 1, 1, 0], ops=0, wrong_processes={"the first": optima[0].dichotomy})
 
 
-@claim(
-    ours("by the regions that one hyperplane more cuts, as Cover 1965 counts them"),
-    kind="identity",
-    cases=[(2, 12, 5), (3, 8, 2)],
-)
+@claim(ours("Cover 1965, by the regions that one hyperplane more cuts"), kind="identity", cases=[(2, 12, 5), (3, 8, 2)])
 def test_cover__count(
     trial,
     dim: Annotated[int, Interval(1, 4)],
@@ -136,16 +128,12 @@ def test_parallelogram__valid(trial, shape: Shape):
 
 
 @claim(
-    ours("what is separated is found again by trying all pairs of pairs"),
-    kind="identity",
-    cases=[((3, 3),), ((2, 2, 3),)],
+    ours("what is separated is found by trying all pairs of pairs"), kind="identity", cases=[((3, 3),), ((2, 2, 3),)]
 )
 def test_parallelogram__separated(trial, shape: Shape):
     """The rows that the solver separates forbid exactly the labellings that some parallelogram forbids."""
     trial.require(3 <= np.prod(shape) <= 12, f"shape must give 3 to 12 points ({_LISTED})")
-    trial.require(
-        sorted(shape) != [3, 4], "shape must not be 3 x 4: there hardly any labelling hangs on midpoints alone"
-    )
+    trial.require(sorted(shape) != [3, 4], "shape must not be 3 x 4: few labellings hang on midpoints there")
     table = observed.aggregate(lattice(shape).astype(float), np.ones(np.prod(shape), int))
     separated, rows = observed.Parallelograms(table), parallelograms(table.rows.astype(int))
     labellings = lattice((2,) * len(table.rows))
@@ -155,7 +143,5 @@ def test_parallelogram__separated(trial, shape: Shape):
     kinds = {"without midpoints": ~is_midpoint, "midpoints alone": is_midpoint}
     wrong = {name: allowed[:, kind].all(axis=1).astype(int) for name, kind in kinds.items()}
     wrong = {name: one for name, one in wrong.items() if np.any(one != exact)}
-    trial.require(
-        bool(wrong), "shape must have a parallelogram, or three points on a line: at this nothing is forbidden"
-    )
+    trial.require(bool(wrong), "shape must have a parallelogram, or three points on a line: else nothing is forbidden")
     trial.identity(found, exact, ops=0, controls=wrong)

@@ -34,11 +34,7 @@ def both_sides(table, baseline, epsilon):
     return predicted.discrepancy_of(*arguments), reported, predicted.one_sided_discrepancy_of(*arguments)
 
 
-@claim(
-    ours("agreement declared where there is none hides an error from the row that bounds them"),
-    kind="bound",
-    cases=[2, 3],
-)
+@claim(ours("agreement declared where there is none hides an error from its bound"), kind="bound", cases=[2, 3])
 def test_two__sided(trial, dim: Dim, n_sets: NSets = 6):
     """With agreement stated on one side the discrepancy program is a relaxation: never below the truth, often above."""
     rng = trial.generator("sets")
@@ -147,11 +143,7 @@ def test_margin__window(trial, margin: Annotated[float, Interval(1e-5, 7e-3, why
     trial.value(best.margin, largest, error=1e-7, margin=1e-6, controls={"1e-2": 1e-2})
 
 
-@claim(
-    ours("a row with margin on both sides holds the sign, and shorter weights may be stretched"),
-    kind="identity",
-    tier="full",
-)
+@claim(ours("margins on both sides hold the sign, and shorter weights may be stretched"), kind="identity", tier="full")
 def test_sign__binaries__redundant(trial):
     """Signs of the weights need no binaries, nor |w|_1 = 1 more than |w|_1 <= 1: the optima on COMPAS are equal."""
     table = observed.compas()
@@ -163,11 +155,7 @@ def test_sign__binaries__redundant(trial):
     )
 
 
-@claim(
-    ours("scores are sums of the weights of the features that somebody has"),
-    kind="identity",
-    cases=["arrest", "violent"],
-)
+@claim(ours("scores are sums of the weights of somebody's features"), kind="identity", cases=["arrest", "violent"])
 def test_recount(trial, target: Target):
     """Every answer, its weights applied to each record in exact arithmetic, errs exactly as often as reported."""
     answers = solved(target)

@@ -61,11 +61,7 @@ def test_recourse__feasible(trial, n_features: NFeatures, n_people: NPeople = 40
     trial.identity(found.astype(int), exact.astype(int), ops=0, controls={name: 1 * one for name, one in wrong.items()})
 
 
-@claim(
-    ours("with dearer actions left out, recourse exists from the least sufficient cost on"),
-    kind="identity",
-    cases=[4, 6],
-)
+@claim(ours("without dearer actions recourse exists from the least sufficient cost on"), kind="identity", cases=[4, 6])
 def test_recourse__maxcost(trial, n_features: NFeatures, n_people: NPeople = 40):
     """The least largest cost is min {tau : s(x) + sum_j max_(c_jk <= tau) w_j a_jk >= 0}: sorting, no program."""
 
@@ -82,9 +78,7 @@ def test_recourse__maxcost(trial, n_features: NFeatures, n_people: NPeople = 40)
     trial.identity(found, exact, ops=0, controls=strict, wrong_processes=summed)
 
 
-@claim(
-    ours("one action of each menu, at the least cost that lifts the score: a knapsack"), kind="optimality", cases=[4, 6]
-)
+@claim(ours("one action a menu, at the least cost that lifts the score: a knapsack"), kind="optimality", cases=[4, 6])
 def test_recourse__total(trial, n_features: NFeatures, n_people: NPeople = 40):
     """The least total cost is that of a multiple-choice knapsack; its linear relaxation is cheaper."""
 
@@ -159,9 +153,7 @@ def test_recourse__tie__breaker(trial, n_features: NFeatures = 4, n_people: NPeo
 
 
 @claim(
-    ours("the distribution function of a population counts whom an action passes"),
-    kind="identity",
-    cases=["shift", "log"],
+    ours("a population's distribution function counts whom an action passes"), kind="identity", cases=["shift", "log"]
 )
 def test_recourse__percentile(
     trial,

@@ -31,9 +31,7 @@ def taken_by(order, costs, weights, tolerance):
     return total
 
 
-@claim(
-    ours("a competitor flips whole rows, whose costs add up to at most e"), kind="bound", cases=["arrest", "violent"]
-)
+@claim(ours("a competitor flips rows, whose costs add up to at most e"), kind="bound", cases=["arrest", "violent"])
 def test_knapsack(trial, target: Target):
     """On COMPAS discrepancy is at most the fractional knapsack of weights t_u at costs g_u, as programs confirm."""
     table, baseline, _, path, _ = solved(target)

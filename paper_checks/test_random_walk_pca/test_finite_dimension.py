@@ -19,6 +19,7 @@ WalkPoints = Annotated[int, Interval(8, 64, why="of few points later components 
 """T where bias and scatter of three ratios are told."""
 WalkDimension = Annotated[int, Interval(300, MOST, why="later orders in 1 / d are not computed")]
 """d of such walks."""
+LAWLEY = ours("Lawley's sum over the walk's spectrum, closed by the zeros of Chebyshev's polynomials")
 WALKS = [(8, 500), (16, 20_000)]
 SCATTERED = [(8, 5000), (16, 20_000)]
 RotatedPoints = Annotated[int, Interval(8, 30, why="the third component's neighbours must not be close")]
@@ -117,12 +118,7 @@ def test_sim_evr__scatter(trial, n_points: WalkPoints, dim: WalkDimension):
     )
 
 
-@claim(
-    ours("Lawley's sum over the walk's spectrum, closed by the zeros of Chebyshev's polynomials"),
-    kind="rate",
-    tier="full",
-    cases=[(20, 200), (50, 1000)],
-)
+@claim(LAWLEY, kind="rate", tier="full", cases=[(20, 200), (50, 1000)])
 def test_eig_bias_three_quarters(trial, n_points: BiasedPoints, dim: Dimension):
     """Eigenvalue k has relative bias b_k / d, b_k = (3/2) x_k / (1 + x_k), x_k = cos(pi k / T): 3/4 for every k."""
     population = observed.population_spectrum(n_points)
@@ -145,11 +141,7 @@ def test_eig_bias_three_quarters(trial, n_points: BiasedPoints, dim: Dimension):
     )
 
 
-@claim(
-    ours("Lawley's sum over the walk's spectrum, closed by the zeros of Chebyshev's polynomials"),
-    kind="identity",
-    cases=[3, 8, 60],
-)
+@claim(LAWLEY, kind="identity", cases=[3, 8, 60])
 def test_eig_bias_three_quarters__sum(
     trial, n_points: Annotated[int, Interval(3, 100, why="the smallest eigenvalues of more lie within rounding")]
 ):
@@ -194,9 +186,7 @@ def _spectra_of_gauss_rule(population, dim, n_nodes=4):
 
 
 @claim(
-    ours("perturbation of Wishart eigenvalues to fourth order; Lawley 1956 for their variance"),
-    kind="limit",
-    cases=[3, 4],
+    ours("fourth-order perturbation of Wishart eigenvalues; Lawley 1956 for their variance"), kind="limit", cases=[3, 4]
 )
 def test_sim_evr__second_order(
     trial, n_points: Annotated[int, Interval(3, 4, why="the rule grows by four times for each entry of a factor")]

@@ -71,16 +71,14 @@ def test_momentum_long_memory(
     expected = predicted.momentum_explained_variance_ratio(n_points, momentum)
     wrong = {
         "the plain walk": predicted.explained_variance_ratio(n_points),
-        "the circulant formula": circulant / circulant.sum(),
+        "the circulant": circulant / circulant.sum(),
     }
     trial.identity(spectrum / spectrum.sum(), expected, ops=3 * n_points, controls=wrong)
 
 
 @claim(ours("clamped beams are the limit at gamma = 1, the plain walk the one at any other gamma"), kind="limit")
 def test_momentum_concentrates(
-    trial,
-    n_points: Annotated[int, Interval(200, 500, why="fewer are far from the limits")] = 200,
-    momentum: Momentum = 0.5,
+    trial, n_points: Annotated[int, Interval(200, 500, why="fewer are far away")] = 200, momentum: Momentum = 0.5
 ):
     """At fixed T rho_1 grows with gamma, up to 30 / mu_1^4 = 0.9589 at gamma = 1; as T grows it tends to 6 / pi^2."""
     grid = np.array([0.0, 0.2, 0.5, 0.8, 0.9, 0.97, 0.99, 0.999])

@@ -30,10 +30,7 @@ def outliers_in(n_points, fraction):
     return 2 * round(fraction * n_points / 2)
 
 
-@claim(
-    ours("eigenvectors of a symmetric matrix and singular vectors of centred points, as Shlens 2014 teaches them"),
-    kind="identity",
-)
+@claim(ours("eigenvectors of a covariance and singular vectors of centred points, after Shlens 2014"), kind="identity")
 def test_pca_tutorial__diagonalise(trial, n_samples: Samples = 200, dim: Dimension = 12):
     """The rows of P are eigenvectors of C_X, P C_X P^T is diagonal and decreasing; singular values give the same."""
     trial.require(n_samples > dim, f"n_samples must be above dim = {dim}, got {n_samples}")

@@ -246,10 +246,7 @@ def test_deff_estimator(
     cases=[(6, 20_000, 20_000), (10, 10_000, 80_000)],
 )
 def test_jl_projection(
-    trial,
-    n_points: Annotated[int, Interval(5, 30, why="of more, thousands are slow")],
-    dim: ManyDimensions,
-    target: ManyDimensions,
+    trial, n_points: Annotated[int, Interval(5, 30, why="more are slow")], dim: ManyDimensions, target: ManyDimensions
 ):
     """Projecting d dimensions on m spreads rho_1 as one dimension D with 1/D = 1/d + 1/m does."""
     alike = max(dim, target) < 9 * min(dim, target)
@@ -297,9 +294,7 @@ def test_jl_projection__bias(
     target: Annotated[int, Interval(40, 200, why="the bias of order 1 / D must be seen")],
 ):
     """Projecting d dimensions on m moves the mean of rho_1 as one dimension D with 1/D = 1/d + 1/m."""
-    trial.require(
-        max(dim, target) <= 1.6 * min(dim, target), "dim and target must be alike: else the smaller one rules"
-    )
+    trial.require(max(dim, target) <= 1.6 * min(dim, target), "dim and target must be alike: else the smaller rules")
     combined, variances = predicted.combined_dimension(dim, target), predicted.eigenvalues(n_points)
     bias = mean_ratio(n_points, combined) - predicted.explained_variance_ratio(n_points)[0]
     second_order = abs(predicted.explained_variance_ratio_second_order(variances, combined, 1)[0])

@@ -115,10 +115,7 @@ def test_ou_crossover(trial, crossover: Crossover, count: Components = 3):
     )
 
 
-@claim(
-    ours("secular equation of the exact covariance: its boundary conditions change from free to fixed ends"),
-    kind="limit",
-)
+@claim(ours("secular equation of the exact covariance: its ends change from free to fixed"), kind="limit")
 def test_ou_sine_not_cosine(trial, n_points: RevertingPoints = 1600, crossover: LargeCrossover = 20.0):
     """For alpha T >> 1 the first component is a full sine, not a half cosine: its cosine content falls towards
     (8 / 3 pi)^2 = 0.72.
@@ -191,9 +188,7 @@ def test_ou_trapping__spread(trial, n_points: FewPoints, dim: Annotated[int, Int
 
 
 @claim(
-    ours("the stationary covariance of the recursion"),
-    kind="distribution",
-    cases=[(16, 2000, 0.25, 4), (8, 4000, 0.5, 2)],
+    ours("the recursion's stationary covariance"), kind="distribution", cases=[(16, 2000, 0.25, 4), (8, 4000, 0.5, 2)]
 )
 def test_ou_trapping__directions(
     trial, n_points: TrappedPoints, dim: TrappedDimension, rate: Trapping, lag: Annotated[int, Interval(1, 50)]

@@ -32,9 +32,7 @@ DriftedPoints = Annotated[int, Interval(4, 200, why="hundreds of walks are diago
 """T of a walk with drift."""
 DriftRatio = Annotated[float, Interval(0.001, 2, why="beyond, the drift is all there is")]
 """|mu|^2 / s2."""
-AtRightAngles = Annotated[
-    int, Interval(1000, LONGEST, why="drift and noise are at right angles in many dimensions only")
-]
+AtRightAngles = Annotated[int, Interval(1000, LONGEST, why="only in many drift and noise are at right angles")]
 """d of a walk with drift."""
 
 
@@ -149,9 +147,7 @@ def _first_components(gram):
 def test_nn_walk_with_drift(
     trial,
     n_runs: Annotated[int, Interval(15, 1000, why="a level of 1e-4 takes so many")] = 15,
-    n_steps: Annotated[
-        int, Interval(2000, 3000, why="shorter runs do not settle, of longer ones matrices are large")
-    ] = 2000,
+    n_steps: Annotated[int, Interval(2000, 3000, why="shorter runs do not settle, longer ones are large")] = 2000,
     window: Annotated[int, Interval(400, 600, why="a quarter of a run")] = 500,
 ):
     """Training is a walk with drift: rho_1 above the walk's, cosine first component, and early on no straight drift."""

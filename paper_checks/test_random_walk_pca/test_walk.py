@@ -39,11 +39,7 @@ def test_exact_spectrum(trial, n_points: Points):
     trial.identity(residual(times - 0.5), zeros, ops=n_points, scale=variances[0], wrong_processes=late)
 
 
-@claim(
-    ours("free where it starts, fixed before: every other mode of a path of 2 T + 1 points"),
-    kind="limit",
-    cases=[40, 100],
-)
+@claim(ours("fixed before it starts: every other mode of a path of 2 T + 1 points"), kind="limit", cases=[40, 100])
 def test_exact_spectrum__uncentred(
     trial, n_points: Annotated[int, Interval(20, 200, why="of fewer, later orders; a matrix over time is diagonalised")]
 ):
@@ -101,9 +97,7 @@ def test_first_step_irrelevant(
     trial.identity(found, reference, ops=4 * (n_points + dim), scale=scale, wrong_processes=processes)
 
 
-@claim(
-    ours("sums over the path graph's spectrum, by the trace of its pseudo-inverse"), kind="identity", cases=range(3, 31)
-)
+@claim(ours("sums over the path graph's spectrum: traces of its pseudo-inverse"), kind="identity", cases=range(3, 31))
 def test_total_variance(trial, n_points: Annotated[int, Interval(3, 60, why="fractions take T^3 operations")]):
     """Total variance (T^2 - 1)/6, sum of squares (T^2 - 1)(2 T^2 + 7)/180, participation 5 (T^2 - 1)/(2 T^2 + 7)."""
     n = n_points
