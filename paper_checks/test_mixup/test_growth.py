@@ -156,9 +156,7 @@ def test_erm_log_sample_complexity(trial, epsilon: Target, power: Annotated[floa
 
 
 @claim(
-    ours("the path meets epsilon where a search along the circle does"),
-    kind="limit",
-    cases=[(0.1, 10.0), (0.05, 40.0), (0.005, 160.0)],
+    ours("the path meets epsilon where a search does"), kind="limit", cases=[(0.1, 10.0), (0.05, 40.0), (0.005, 160.0)]
 )
 def test_erm_log_sample_complexity__path(
     trial,

@@ -153,11 +153,7 @@ def test_mask_suboptimal(trial, n_pairs: Annotated[int, Interval(1, 1000)] = 40,
     )
 
 
-@claim(
-    ours("a set of pixels is a box where it fills the rows and columns that it meets"),
-    kind="identity",
-    cases=[(1, 4), (2, 3), (3, 3)],
-)
+@claim(ours("a box fills the rows and columns that it meets"), kind="identity", cases=[(1, 4), (2, 3), (3, 3)])
 def test_mask_boxes(trial, height: Side, width: Side):
     """CutMix has one mask for every box of an image: h (h + 1) w (w + 1) / 4 of the 2^(h w)."""
     trial.require(max(height, width) >= 3, "height or width must be at least 3: any two rows or columns adjoin")

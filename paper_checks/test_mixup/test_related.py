@@ -114,11 +114,7 @@ def test_soft_label_linear(
     trial.identity(lacking, gaps, ops=20 * n_classes, scale=2.0, controls={"affine": np.zeros(n_draws)})
 
 
-@claim(
-    ours(f"{ZHANG}: the second point's label is the first's where the pair is exchanged"),
-    kind="identity",
-    cases=[(0.7, 1.9), (3.0, 0.2)],
-)
+@claim(ours(f"{ZHANG}: labels change places with their points"), kind="identity", cases=[(0.7, 1.9), (3.0, 0.2)])
 def test_zhang_lemma(trial, alpha: Broad, beta: Broad, n: Few = 7, dim: Small = 2):
     """Mixup's loss keeps the label of the first point unmixed if lambda follows a mixture of two Beta laws."""
     trial.require(abs(alpha - beta) > 0.01 * beta, "alpha and beta must differ: else any weights of the two laws do")
@@ -262,9 +258,7 @@ def test_intrusion(trial, n_sets: Annotated[int, Interval(1, 1000)] = 12):
 
 @claim(ours(f"{GUO}: a squared loss vanishes where its residual does"), kind="identity")
 def test_local_linear(
-    trial,
-    n: Annotated[int, Interval(4, 30, why="any labels of three points are affine")] = 6,
-    n_nodes: Annotated[int, Interval(1, 100)] = 9,
+    trial, n: Annotated[int, Interval(4, 30, why="three are affine")] = 6, n_nodes: Annotated[int, Interval(1, 100)] = 9
 ):
     """The squared Mixup loss vanishes iff f is affine between the points and hits them; without mixing any do."""
     points = trial.generator("points").standard_normal((n, 2))

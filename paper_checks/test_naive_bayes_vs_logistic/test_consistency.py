@@ -191,9 +191,7 @@ def test_hcons_bounded_repaired(trial, n_classes: Classes, logit_bound: AnyBound
 
 
 @claim(
-    ours("logits of a box differ by at most 2 Lambda, and whatever differs by less fits into it"),
-    kind="identity",
-    cases=[(3, 1.5), (6, 0.4)],
+    ours("logits of a box differ by at most 2 Lambda, and all such fit"), kind="identity", cases=[(3, 1.5), (6, 0.4)]
 )
 def test_hcons_ratio_condition(
     trial,
@@ -252,12 +250,10 @@ def _box_minimiser(p, limit):
 
 
 @claim(
-    ours("the log odds of two normal classes are normal, with half their variance as mean"),
-    kind="identity",
-    cases=[0.25, 4.0, 30.0],
+    ours("normal classes' log odds are normal, of mean half their variance"), kind="identity", cases=[0.25, 4.0, 30.0]
 )
 def test_bayes_log_loss(
-    trial, squared_distance: Annotated[float, Interval(0.1, 50, why="what is left of a bit is seen on a grid")]
+    trial, squared_distance: Annotated[float, Interval(0.1, 50, why="the grid shows what is left")]
 ):
     """The least log loss of two Gaussian classes is the entropy of the class at a point, a mean over Delta alone."""
     sigma, along = np.array([[1.0, 0.6], [0.6, 2.0]]), np.array([1.0, 0.3])

@@ -66,11 +66,7 @@ def _coarse_law(n, squared_distance, tau_squared, midpoint):
     return float(np.mean(ndtr(-np.sqrt(squared_distance / midpoint) / 2 * cosine)))
 
 
-@claim(
-    ours("Ng & Jordan 2001: parameters are learnt from O(log n) samples; exact for independent normal means"),
-    kind="rate",
-    cases=[10, 100],
-)
+@claim(ours("Ng & Jordan 2001: O(log n) samples; exact for independent normal means"), kind="rate", cases=[10, 100])
 def test_nb_param_lemma(
     trial, n_features: ManyFeatures, deviation: Deviation = 0.2, failure: Failure = 0.1, n_classes: Classes = 2
 ):
@@ -155,9 +151,7 @@ def test_nb_linear_when_weak(
 
 @claim(ours("the exact law with Delta^2 = c n"), kind="limit", cases=[(0.04, 4), (0.04, 8), (0.5, 4), (1.0, 8)])
 def test_nb_constant_when_dense(
-    trial,
-    density: Annotated[float, Interval(0.01, 10, why="weaker signals need more features than are counted")],
-    n_samples: Samples,
+    trial, density: Annotated[float, Interval(0.01, 10, why="weaker signals need more features")], n_samples: Samples
 ):
     """With Delta^2 = c n the expected error at a fixed number of samples falls to zero: m does not grow with n."""
     sizes = 100 * 4 ** np.arange(8)
@@ -173,15 +167,9 @@ def test_nb_constant_when_dense(
     )
 
 
-@claim(
-    ours("the exact law, solved for m, with Delta^2 = n^a: 16 n / Delta^4 normal quantiles squared"),
-    kind="rate",
-    cases=[0.0, 0.25, 0.4, 0.6],
-)
+@claim(ours("by 16 n / Delta^4 normal quantiles squared, Delta^2 = n^a"), kind="rate", cases=[0.0, 0.25, 0.4, 0.6])
 def test_nb_sample_exponent(
-    trial,
-    signal_exponent: Annotated[float, Interval(0, 1, why="numbers of samples are constant long before")],
-    excess: Excess = 0.02,
+    trial, signal_exponent: Annotated[float, Interval(0, 1, why="constant long before")], excess: Excess = 0.02
 ):
     """With Delta^2 = n^a the number of samples grows like n^(1 - 2a), and not at all from a = 1/2 on."""
     a = signal_exponent

@@ -239,11 +239,7 @@ def _deficits(n_points, dim):
     return measure
 
 
-@claim(
-    ours("first-order rotation of Wishart eigenvectors, summed over the walk's spectrum"),
-    kind="rate",
-    cases=[(8, 50_000), (12, 200_000)],
-)
+@claim(ours("first-order rotation of Wishart eigenvectors, summed"), kind="rate", cases=[(8, 50_000), (12, 200_000)])
 def test_lissajous(trial, n_points: RotatedPoints, dim: RotatedDimension):
     """Component k misses its cosine by (1/d) sum_{j != k} theta_j theta_k / (theta_j - theta_k)^2, about k^2 / d."""
     variances = predicted.eigenvalues(n_points)

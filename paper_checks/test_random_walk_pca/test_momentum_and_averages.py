@@ -58,9 +58,7 @@ def test_momentum_spectrum(trial, momentum: Momentum):
 
 
 @claim(
-    ours("the spectrum of A A^T for the impulse response (1 - gamma^m) / (1 - gamma)"),
-    kind="identity",
-    cases=[(100, 0.99), (50, 1.0)],
+    ours("A A^T of the impulse response (1 - gamma^m) / (1 - gamma)"), kind="identity", cases=[(100, 0.99), (50, 1.0)]
 )
 def test_momentum_long_memory(
     trial, n_points: ThreePoints, momentum: Annotated[float, Interval(0.01, 1, why="below, the walk is as good")]

@@ -118,7 +118,7 @@ def test_robust_pca__failure(trial, n_points: Cloud, dim: Dimension, spike: Spik
 
 
 @claim(
-    ours("the simplest filter, tried at the goal that Diakonikolas et al. 2023 set"),
+    ours("the simplest filter, at Diakonikolas et al. 2023's goal"),
     kind="empirical",
     tier="full",
     cases=[110.0, 1000.0],

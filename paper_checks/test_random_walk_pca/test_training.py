@@ -80,11 +80,7 @@ def test_drift_mixing__sampled(trial, n_points: DriftedPoints, drift_ratio: Drif
     )
 
 
-@claim(
-    ours("the covariance in the limit is a Sturm-Liouville problem that Bessel functions solve"),
-    kind="limit",
-    cases=[0.5, 1.0, -0.5, -1.0],
-)
+@claim(ours("a Sturm-Liouville problem that Bessel functions solve"), kind="limit", cases=[0.5, 1.0, -0.5, -1.0])
 def test_decay_bessel(trial, exponent: Exponent, n_points: LongRun = 32_000, count: FewComponents = 3):
     """With noise variance t^-p, p < 2, rho_k tends to 4 (nu + 1) / j_{nu,k}^2 with nu = 1 / (2 - p)."""
     trial.require(abs(exponent) >= 0.25, "exponent must be at least 0.25 in size: nearer to 0 both orders are alike")
