@@ -19,10 +19,8 @@ from theory_on_trial import abstract
 from theory_on_trial.base.compilation_cache import cache_folder
 from theory_on_trial.contract import Interval
 
-MOST_PROGRAMS = 100
-"""Ceiling of the programs that the fast tier may ask XLA for in one process: more are seconds for nothing."""
-MOST_SECONDS = 15
-"""Ceiling of the seconds of the fast tier with its programs in the cache, half above what it takes."""
+MOST_PROGRAMS, MOST_SECONDS = 100, 15
+"""Ceilings of the fast tier: programs that one process asks XLA for, and seconds with them in the cache."""
 
 OSWALD = "von Oswald et al. 2023 (arXiv 2212.07677)"
 AHN = "Ahn et al. 2023 (arXiv 2306.00297)"
@@ -36,7 +34,6 @@ UNIT = 2.0**-53
 
 SIGNS = "a few runs carry a sign only"
 Runs = Annotated[int, Interval(5, 50, why="fewer equal signs are no evidence")]
-"""Trained models of one seed."""
 Std = Annotated[float, Interval(0.1, 10.0)]
 """tau or sigma."""
 

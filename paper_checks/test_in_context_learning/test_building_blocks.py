@@ -5,6 +5,7 @@ from functools import partial
 from typing import Annotated, Literal
 
 import jax
+import mpmath
 import numpy as np
 
 from paper_checks.test_in_context_learning import UNIT
@@ -17,7 +18,6 @@ from theory_on_trial.contract import Interval
 Form = Literal["erf", "tanh"]
 """Of GeLU."""
 Points = Annotated[int, Interval(10, 100_000, why="fewer points may miss the worst, and each is evaluated")]
-"""Points at which two functions are compared."""
 Rows = Annotated[int, Interval(2, 300, why="rounding of longer sums hides the first order")]
 """Entries of x beside the two pads."""
 Factor = Annotated[float, Interval(0.1, 10.0)]
@@ -300,8 +300,6 @@ def test_squares(
 
 def least(total, start):
     """Where log-derivatives of a sum of a falling and a rising power vanish, in the digits that mpmath is set to."""
-    import mpmath
-
     slope = partial(mpmath.diff, lambda log: total(mpmath.exp(log)))
     return mpmath.exp(mpmath.findroot(slope, (mpmath.log(start) - 2, mpmath.log(start) + 2), solver="anderson"))
 
@@ -317,8 +315,6 @@ def test_best__scale(trial, eps: Eps, richardson: bool, magnitude: Annotated[flo
 
     With Richardson's combination of two products it is about eps^(1/5) / B.
     """
-    import mpmath
-
     with mpmath.workdps(60):
         B = mpmath.mpf(magnitude)
         unit = 4 * mpmath.sqrt(mpmath.pi / 2) * eps * B  # over s: what rounding leaves of one product
@@ -346,8 +342,6 @@ def test_best__pad(trial, pads: Literal["balanced", "paper"], eps: Eps = 2**-52,
 
     With the paper's pads, which leave an error of first order, it is at N ~ eps^(-1/2).
     """
-    import mpmath
-
     rows = np.abs(trial.generator("rows").standard_normal(n_rows))
     with mpmath.workdps(60):
         S, squares, length = mpmath.mpf(rows.sum()), mpmath.mpf(rows @ rows), n_rows + 2

@@ -20,9 +20,7 @@ Dimension = Annotated[int, Interval(1, 16, why=_DENSE)]
 Inverse = Annotated[int, Interval(1, 8, why=_DENSE)]
 """d, where a layer has some d^2 registers."""
 Several = Annotated[int, Interval(2, 12, why=_DENSE)]
-"""n, examples in a row."""
 Prompted = Annotated[int, Interval(16, 1000, why="fewer prompts may miss an error, and each is run")]
-"""Prompts on which a construction is tried."""
 
 
 def rounding_of(prompts):

@@ -20,7 +20,6 @@ COVARIANCE = np.array([[1.1, 0.4], [0.4, 0.7]])
 Context = Annotated[int, Interval(2, 50, why="the sum over one is its mean; each takes a column more")]
 """N, examples."""
 Layers = Annotated[int, Interval(2, 6, why="steps that are not short enough grow with each layer")]
-"""L."""
 Few = Annotated[int, Interval(1, 3, why="three nodes or more for each normal number")]
 """Examples over which a mean is a sum over nodes."""
 

@@ -13,7 +13,6 @@ from theory_on_trial import claim, paper
 from theory_on_trial.contract import Interval
 
 Prefix = Annotated[int, Interval(1, 39, why="prompts have 40 examples")]
-"""Examples before the query."""
 
 COUNT = 1024
 RULES = {

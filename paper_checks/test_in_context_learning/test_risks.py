@@ -6,6 +6,9 @@ from typing import Annotated, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.integrate import quad
+from scipy.special import digamma, roots_genlaguerre
+from scipy.stats import chi2
 
 from paper_checks.test_in_context_learning import Std, gauss_hermite
 from sims.in_context_learning import baselines, metrics
@@ -65,9 +68,6 @@ def test_ols__risk(
     freedom; the trace is a sum of such entries, and its mean an integral. (A mean over simulated traces would need
     far more samples, or none would be enough: for |d - k| < 4 their variance is infinite.)
     """
-    from scipy.integrate import quad
-    from scipy.stats import chi2
-
     few, many = sorted((dimension, examples))
     trial.require(many - few > 1, "examples must differ from dimension by two at least: the mean is infinite")
 
@@ -198,8 +198,6 @@ def test_wishart__spectrum(
     trial, dimension: Annotated[int, Interval(2, 40)], examples: Annotated[int, Interval(2, 40)]
 ):  # fmt: skip
     """Over the spectrum of X^T X the sums of s, s^2 and log s are d k, d k (d + k + 1) and those of log chi-squares."""
-    from scipy.special import digamma
-
     few, many = sorted((dimension, examples))
     functions = (lambda s: s, lambda s: s**2, np.log)
     found = np.array([predicted.expected_spectral_sum(one, dimension, examples) for one in functions])
@@ -218,8 +216,6 @@ def mean_over_spectra(function, few, many, nodes):
     That is s^((many - few - 1) / 2) exp(-s / 2) for each, times their distance; the rules are for the smaller one and
     for the distance.
     """
-    from scipy.special import roots_genlaguerre
-
     power = (many - few - 1) // 2
     # One power is left to the nodes, as the function may have a pole at 0.
     smaller, chances = roots_genlaguerre(nodes, power - 1)

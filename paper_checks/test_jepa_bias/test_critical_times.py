@@ -5,21 +5,8 @@ from typing import Annotated, Any
 import mpmath
 import numpy as np
 
-from paper_checks.test_jepa_bias import (
-    HALVINGS,
-    THEOREM,
-    Covariance,
-    DeepDepth,
-    Depth,
-    Fraction,
-    Objective,
-    Regression,
-    Start,
-    apart,
-    exact_time,
-    require_below,
-    rise_times,
-)
+from paper_checks.test_jepa_bias import THEOREM, Covariance, DeepDepth, Depth, Fraction, Objective, Regression, Start
+from paper_checks.test_jepa_bias.times import HALVINGS, apart, exact_time, require_below, rise_times
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
 from theory_on_trial import claim, ours

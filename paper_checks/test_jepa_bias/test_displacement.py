@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
+from scipy.integrate import solve_ivp
+from scipy.optimize import brentq
 
 from paper_checks.test_jepa_bias import OBJECTIVES, Objective, rotation, two_layers
 from sims import jepa_bias as observed
@@ -22,7 +24,6 @@ FLOW: dict[str, Any] = {"clock": "flow"}
 MARGINAL = {"jepa": (COVARIANCE, REGRESSION, INIT), "mae": (np.array([1.2, 1.0]), np.array([0.5, 1.2]), 1e-7)}
 """Two features and a start for which each objective unlearns the first one: MAE, with its short plateaus, late only."""
 Angle = Annotated[float, Interval(1e-12, 0.2, why="a small misalignment, above rounding")]
-"""delta."""
 
 
 def rate_of(objective, rule=None):
@@ -61,8 +62,6 @@ def crossings(run, levels):
 
 def solved_crossing(trial, delta, levels):
     """When the second feature is learned, by SciPy's adaptive solver of order 8 on autodiff through a stop-gradient."""
-    from scipy.integrate import solve_ivp
-
     start = observed.misaligned_init(
         trial.key(), 2, DEPTH, INIT, "jepa", delta, kind="predictor_rotation", rotate_latents=False
     )
@@ -126,8 +125,6 @@ def test_displacement(trial, delta: Angle):
 
 def solved_run(objective, init, turn, cross=None):
     """When both marginal features are learned first, and all strengths, from V(0) times `turn`, by SciPy's LSODA."""
-    from scipy.integrate import solve_ivp
-
     covariance, regression, _ = MARGINAL[objective]
     second, aligned = views_of(covariance, regression)
     times = np.linspace(0, 1.05 * due_of(covariance, regression, DEPTH, init, objective).max(), 2001)
@@ -189,8 +186,6 @@ def test_displacement__wait(
 
     At once where it starts at one or above, never where mu <= 0.
     """
-    from scipy.optimize import brentq
-
     learned, above = 2.5, np.log(delta) - 0.5
     size = delta * np.exp(-offset)
     solved = brentq(lambda t: size * np.exp(rate * t) - 1, 0, (1 - np.log(size)) / rate, xtol=1e-12, rtol=1e-14)

@@ -3,9 +3,11 @@
 from itertools import product
 from typing import Annotated, Any, Literal
 
+import mpmath
 import numpy as np
 
-from paper_checks.test_jepa_bias import OBJECTIVES, QUADRATURE_ERROR, Objective, Problems, exact_time, rise_times
+from paper_checks.test_jepa_bias import OBJECTIVES, Objective, Problems
+from paper_checks.test_jepa_bias.times import QUADRATURE_ERROR, exact_time, rise_times
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
 from theory_on_trial import claim, ours, paper
@@ -73,8 +75,6 @@ def decide_exact(trial, objective, count):
 
 def exact_passage(start, end, depth, covariance, regression, objective):
     """Return the time between two strengths on one side of the asymptote, paper's clock, by quadrature in 25 digits."""
-    import mpmath
-
     with mpmath.workdps(25):
         power = 2 - mpmath.mpf(1) / depth - (objective == "mae")
 

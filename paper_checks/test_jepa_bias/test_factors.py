@@ -3,8 +3,10 @@
 from typing import Annotated
 
 import numpy as np
+from scipy.integrate import solve_ivp
 
-from paper_checks.test_jepa_bias import Regression, apart
+from paper_checks.test_jepa_bias import Regression
+from paper_checks.test_jepa_bias.times import apart
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
 from theory_on_trial import claim, ours
@@ -93,8 +95,6 @@ def test_unbalanced_init__mae(
     trial, predictor_init: FactorStart, layer_inits: tuple[FactorStart, ...], regression: Regression = 0.5
 ):
     """MAE from unequal factors ends where v w_1 ... w_L = rho, with every w_a^2 - v^2 as it was at the start."""
-    from scipy.integrate import solve_ivp
-
     trial.require(1 <= len(layer_inits) <= 4, "layer_inits must be one to four: the flow of more is too stiff")
     start = np.array([predictor_init, *layer_inits])
 

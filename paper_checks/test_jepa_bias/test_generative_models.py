@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.linalg import circulant, eigh
 
-from paper_checks.test_jepa_bias import OBJECTIVES, random_rotations, rise_times
+from paper_checks.test_jepa_bias import OBJECTIVES, random_rotations
+from paper_checks.test_jepa_bias.times import rise_times
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
 from theory_on_trial import claim, ours

@@ -5,21 +5,8 @@ from typing import Annotated, Any
 import mpmath
 import numpy as np
 
-from paper_checks.test_jepa_bias import (
-    HALVINGS,
-    HIGH_INFLUENCE,
-    OBJECTIVES,
-    QUADRATURE_ERROR,
-    DeepDepth,
-    Fraction,
-    Objective,
-    Problems,
-    Regression,
-    apart,
-    exact_time,
-    require_below,
-    rise_times,
-)
+from paper_checks.test_jepa_bias import HIGH_INFLUENCE, OBJECTIVES, DeepDepth, Fraction, Objective, Problems, Regression
+from paper_checks.test_jepa_bias.times import HALVINGS, QUADRATURE_ERROR, apart, exact_time, require_below, rise_times
 from theory import jepa_bias as predicted
 from theory_on_trial import claim, ours
 from theory_on_trial.contract import Interval

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.integrate import quad, solve_ivp
 
 from paper_checks.test_jepa_bias import OBJECTIVES, Objective, random_rotations, rotation, two_layers
 from sims import jepa_bias as observed
@@ -18,7 +19,6 @@ COVARIANCE = np.array([1.0, 0.8, 1.2, 0.5])
 REGRESSION = np.array([1.0, 0.9, 0.6, 1.3])
 Method = Literal["gradient_flow", "gradient_descent"]
 SmallStart = Annotated[float, Interval(0.015, 0.05, why="later, rounding has grown; earlier, all start high")]
-"""epsilon."""
 
 
 def due(fraction, init, depth, objective):
@@ -73,8 +73,6 @@ def test_gd_matches_ode__scalar(
     init: Annotated[float, Interval(0.015, 0.05, why="the rise must be long: at its turn nothing is late")] = 0.05,
 ):  # fmt: skip
     """Steps eta of descent on one feature are late by (eta / 2) log(f(w_1) / f(w_0)), to second order in eta."""
-    from scipy.integrate import quad
-
     covariance, regression = 1.0, 0.6
     limit = float(predicted.asymptote(depth, regression, objective=objective))
 
@@ -202,8 +200,6 @@ def test_nondiag_spectrum__mae(trial, angle: Angle):
 )
 def test_nondiag_spectrum__solved(trial, objective: Objective, angle: Angle):
     """The flow solved to its end leaves the eigenvalues of R in V (JEPA), sv(R)^(L/(L+1)) in W-bar (MAE)."""
-    from scipy.integrate import solve_ivp
-
     regression, second, cross = two_bases(angle)
     start, slope = np.ravel([0.7 * np.eye(2)] * 3), two_layers(objective, second, cross)
     end = solve_ivp(slope, (0, 1e4), start, "LSODA", rtol=1e-11, atol=1e-13).y[:, -1].reshape(3, 2, 2)

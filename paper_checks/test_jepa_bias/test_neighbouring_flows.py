@@ -4,6 +4,7 @@ from itertools import pairwise
 from typing import Annotated
 
 import numpy as np
+from scipy.integrate import solve_ivp
 
 from paper_checks.test_jepa_bias import random_rotations
 from sims import jepa_bias as observed
@@ -20,7 +21,6 @@ TIMES = np.array([1.0, 2.0, 4.0, 8.0])
 Init = Annotated[float, Interval(0.01, 0.5, why="smaller ones have not left their plateau by the last time")]
 """a(0), of the whole map."""
 SaxeDepth = Annotated[int, Interval(1, 5, why="deeper, the JEPA beside it is too stiff for its solver")]
-"""L."""
 Outputs = Annotated[int, Interval(1, 5, why="the views have six dimensions")]
 """d, the length of an embedding."""
 
@@ -126,8 +126,6 @@ def test_sec_simon_tau(trial, outputs: Outputs = 3):
 @claim(ours("each mode grows as e^(4 gamma t) until the modes before it have filled the outputs"), kind="rate")
 def test_sec_simon_random(trial, following: Annotated[float, Interval(0.2, 0.75, why="of gamma_d = 0.9")] = 0.6):
     """From a small random start the row space misses scale^(2 (1 - gamma_(d+1) / gamma_d)) of the top modes."""
-    from scipy.integrate import solve_ivp
-
     gamma, outputs, scales = np.array([2.0, 1.4, 0.9, following, 0.12, 0.06]), 3, (1e-10, 1e-12, 1e-14)
     top, missed = np.eye(len(gamma))[:, :outputs], []
 

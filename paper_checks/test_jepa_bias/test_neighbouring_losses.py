@@ -14,7 +14,6 @@ from theory_on_trial.contract import Interval
 
 Dimension = Annotated[int, Interval(1, 20, why="digits are lost to the condition of random covariances")]
 NClasses = Annotated[int, Interval(2, 10, why="one class has no pair, and every pair of classes is summed")]
-"""Classes of the contrastive bound."""
 NPoints = Annotated[int, Interval(2, 60, why="all triples of points are summed")]
 """Points that classes are distributions on."""
 NMaps = Annotated[int, Interval(20, 2000, why="few random features attain no bound, many take minutes")]

@@ -5,20 +5,16 @@ from typing import Annotated, Literal
 import numpy as np
 
 from paper_checks.test_jepa_bias import (
-    HALVINGS,
     OBJECTIVES,
-    QUADRATURE_ERROR,
     DeepDepth,
     Depth,
     Fraction,
     Objective,
     Ratio,
     Regression,
-    apart,
     random_rotations,
-    require_below,
-    rise_times,
 )
+from paper_checks.test_jepa_bias.times import HALVINGS, QUADRATURE_ERROR, apart, require_below, rise_times
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
 from theory_on_trial import claim, ours
@@ -131,9 +127,9 @@ def test_order_inversion__window(
     trial.identity(leads(kappa, fraction, depth, inits, rhos), [-1, 1, 1, -1], ops=0, controls=wrong)
     grid = np.exp(np.linspace(-25, 0, 384)) * 0.99 * fraction * rho_1**depth
     first, second = (rise_times(fraction, depth, grid, 1.0, rho, "jepa") for rho in rhos)
-    wrong = {"a tenth of the excess less": np.full(grid.shape, 1 + 0.9 * (largest - 1))}
+    less = {"a tenth of the excess less": np.full(grid.shape, 1 + 0.9 * (largest - 1))}
     trial.bound(
-        first / second, np.full(grid.shape, largest), found_by="grid", ops=QUADRATURE_ERROR * 2.0**53, controls=wrong
+        first / second, np.full(grid.shape, largest), found_by="grid", ops=QUADRATURE_ERROR * 2.0**53, controls=less
     )
 
 

@@ -14,7 +14,6 @@ from theory_on_trial.contract import Interval
 Dim = Annotated[int, Interval(1, 16, why="seconds")]
 """d, of the views and of every layer."""
 Shallow = Annotated[int, Interval(1, 4, why="the steps would have to be shorter")]
-"""L of a network that is followed through time."""
 Spread = Annotated[float, Interval(0.2, 1, why="a tiny network does not move, a large one too fast for the steps")]
 """Standard deviation of the entries of a random network."""
 

@@ -5,6 +5,8 @@ from math import factorial
 from typing import Annotated, Any
 
 import numpy as np
+from scipy.linalg import eig
+from scipy.optimize import brentq
 
 from paper_checks.test_jepa_bias import OBJECTIVES, Objective, aligned_network
 from sims import jepa_bias as observed
@@ -35,8 +37,6 @@ def growth_rates(trial, learned, depth, objective):
     To first order a simple eigenvalue is off by the rounding of the matrix over the cosine between its two
     eigenvectors.
     """
-    from scipy.linalg import eig
-
     rng = trial.generator(f"{objective}, {depth} layers, {learned}")
     state, basis = partial_state(rng, learned, REGRESSION, depth, objective)
     views = predicted.covariances_of_features(COVARIANCE, REGRESSION, basis)
@@ -143,8 +143,6 @@ def test_saddle_eig__full(trial, depth: DeepDepth, objective: Objective):
 @claim(LINEARISED, kind="identity", cases=list(product((2, 3), OBJECTIVES)))
 def test_saddle_eig__step(trial, depth: DeepDepth, objective: Objective):
     """All learned, descent stays up to the step 2 over the largest rate, Runge and Kutta's method up to 2.785."""
-    from scipy.optimize import brentq
-
     values, errors = growth_rates(trial, (0, 1, 2), depth, objective)
     # A step multiplies a mode by so many terms of the exponential series.
     reach = np.array([

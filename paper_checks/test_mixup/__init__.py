@@ -16,10 +16,8 @@ from theory.mixup import GaussianPair, MixingLaw
 from theory_on_trial import abstract
 from theory_on_trial.contract import Interval
 
-MOST_PROGRAMS = 60
-"""Ceiling of the programs that the fast tier may ask XLA for in one process: more are seconds for nothing."""
-MOST_SECONDS = 15
-"""Ceiling of the seconds of the fast tier with its programs in the cache, half above what it takes."""
+MOST_PROGRAMS, MOST_SECONDS = 60, 15
+"""Ceilings of the fast tier: programs that one process asks XLA for, and seconds with them in the cache."""
 
 CURSE = abstract(
     "As we increase κ to make the data distribution more separable, the sample complexity of vanilla training "
@@ -35,7 +33,6 @@ Alpha = Annotated[float, Interval(0.01, 100, why="beyond, Gauss-Jacobi rules los
 Separability = Annotated[float, Interval(0.1, 1000, why="less moves no loss by a hundredth")]
 """kappa."""
 Few = Annotated[int, Interval(2, 12, why="all pairs at all nodes are listed")]
-"""n, points of a data set."""
 
 
 def reference_pair(separability: float = 1.0) -> GaussianPair:

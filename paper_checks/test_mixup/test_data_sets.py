@@ -15,9 +15,7 @@ from theory_on_trial.contract import Interval
 LAW = predicted.MixingLaw.beta(1.0, 12)
 
 Sets = Annotated[int, Interval(6, 200, why="fewer may miss a failure, and each is fitted")]
-"""Data sets that are drawn."""
 ClassSize = Annotated[int, Interval(8, 40, why="smaller classes may be separable, and all pairs are formed")]
-"""Points of one class."""
 
 
 def samples(trial, count, sizes, separabilities):

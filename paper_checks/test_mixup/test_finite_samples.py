@@ -21,7 +21,6 @@ NEXT_ORDER = "a variance of fits; corrections of relative order 1 / n are not co
 Large = Annotated[float, Interval(500, 2e4, why="a limit; beyond, n must be larger too")]
 """kappa at which the noise is an expansion's small term."""
 Size = Annotated[int, Interval(40, 200, why="all pairs of points are fitted")]
-"""n."""
 Mode = Literal["expected", "random", "sampled"]
 """lambda averaged in balanced classes, or labels drawn, or one lambda drawn for each ordered pair."""
 

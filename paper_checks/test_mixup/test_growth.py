@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import ndtri
 
 from paper_checks.test_mixup import CURSE, folded, reference_pair, uniform_lambdas
 from sims import mixup as observed
@@ -27,7 +29,6 @@ LAW = predicted.MixingLaw.beta(1.0, 8)
 Target = Annotated[float, Interval(0.005, 0.1, why="below, log n exceeds what the sampler of tails is certified for")]
 """epsilon, below 1 - cos(mu, b) = .22."""
 Runs = Annotated[int, Interval(1000, 20_000, why="fewer leave wide intervals, and each is fitted")]
-"""Samples that are drawn at every size."""
 
 
 def encloses(sizes, events, error):
@@ -164,8 +165,6 @@ def test_erm_log_sample_complexity__path(
     separability: Annotated[float, Interval(10, 300, why="beyond, e^-log n leaves the range of floats")],
 ):
     """At n = 1 / Q(sqrt(2 kappa nu_epsilon)) the direction of radius Phi^-1(1 - 1/n) / sqrt(kappa) is at epsilon."""
-    from scipy.special import ndtri
-
     pair = reference_pair(separability)
     nu, log_n = predicted.critical_exponent(pair, epsilon), predicted.erm_samples(pair, epsilon)
     outermost = -ndtri(np.exp(-log_n)) / np.sqrt(separability)
@@ -184,7 +183,6 @@ def test_erm_log_sample_complexity__path(
 
 def _on_the_circle(pair, radius):
     """The unit vector w of the plane with the largest w . mu - radius |Sigma^(1/2) w|, by search between mu and b."""
-    from scipy.optimize import minimize_scalar
 
     def direction(angle):
         return np.array([np.cos(angle), np.sin(angle)])

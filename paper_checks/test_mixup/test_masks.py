@@ -15,9 +15,7 @@ from theory_on_trial.laws import RatioOfMeans
 Law = Literal["all", "one"]
 """Of the masks, with equal probabilities: all of them, or those that keep one coordinate."""
 Dim = Annotated[int, Interval(3, 8, why="two coordinates have no soft label but 1/2, and all masks are listed")]
-"""d."""
 Side = Annotated[int, Interval(1, 6, why="all boxes are listed")]
-"""Pixels along one side of an image."""
 
 
 def mask_law(dim, law="all"):

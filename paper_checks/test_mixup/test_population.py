@@ -223,9 +223,9 @@ def test_mixup_expected_minimiser(
     pairs = [with_separability(one, effective / one.signal) for one in shapes]
     mapped, plain = predicted.MixingLaw.atoms(*atom, lambda mixing: mixing - 0.1), predicted.MixingLaw.atoms(*atom)
     closed, without_map = (predicted.scalar_minimiser(effective, one) for one in (mapped, plain))
-    found = np.array([alignment_test(trial, fixed_mixup, one).scale * one.signal for one in pairs])
+    scales = np.array([alignment_test(trial, fixed_mixup, one).scale * one.signal for one in pairs])
     error = QUADRATURE * closed
-    trial.value(found, np.full(2, closed), margin=1e-6, error=error, controls={"g = lambda": np.full(2, without_map)})
+    trial.value(scales, np.full(2, closed), margin=1e-6, error=error, controls={"g = lambda": np.full(2, without_map)})
 
 
 @claim(ALIGNED, kind="identity")

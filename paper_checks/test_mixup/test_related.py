@@ -22,7 +22,6 @@ NODES = 30
 Broad = Annotated[float, Interval(0.1, 20, why="narrower laws mix next to nothing, or always half and half")]
 """alpha or beta of a Beta law."""
 Small = Annotated[int, Interval(1, 6, why="all masks are listed")]
-"""d, coordinates of a point."""
 
 
 def data_set(trial, n, dim):

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import numpy as np
+from scipy.integrate import quad
 from scipy.special import expit, ndtri
 
 from paper_checks.test_mixup import Alpha
@@ -121,7 +122,6 @@ def test_efficiency_order(trial, effective: Efficient, alpha: Annotated[float, I
 
 def information(a):
     """E s'(V) sqrt(8 pi a), V ~ N(2a, 4a), by an adaptive rule, and its error."""
-    from scipy.integrate import quad
 
     def integrand(v):
         return np.exp(-((v - 2 * a) ** 2) / (8 * a)) / (4 * np.cosh(v / 2) ** 2)

@@ -13,17 +13,12 @@ from theory_on_trial import code
 from theory_on_trial.contract import MOST, Interval
 from theory_on_trial.trial.provenance import Source
 
-MOST_PROGRAMS = 70
-"""Ceiling of the programs that the fast tier may ask XLA for in one process: more are seconds for nothing."""
-MOST_SECONDS = 20
-"""Ceiling of the seconds of the fast tier with its programs in the cache, half above what it takes."""
+MOST_PROGRAMS, MOST_SECONDS = 70, 20
+"""Ceilings of the fast tier: programs that one process asks XLA for, and seconds with them in the cache."""
 
 Samples = Annotated[int, Interval(10, MOST)]
-"""m, or how many training sets are drawn."""
 Correlation = Annotated[float, Interval(0, 1, "[)", why="at 1 there is one feature")]
-"""The common correlation of all features."""
 OfficialClasses = Annotated[int, Interval(2, 7, why="as many class means as the released code has")]
-"""K in the released design."""
 Gap = Annotated[float, Interval(0.01, 50, why="classes that can be told apart, with errors among floats")]
 """Delta^2, the squared distance between two classes."""
 

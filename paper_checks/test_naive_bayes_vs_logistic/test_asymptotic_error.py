@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import ndtr
 
 from paper_checks.test_naive_bayes_vs_logistic import (
     Correlation,
@@ -27,7 +29,6 @@ BAYES_ERRORS = {2: 0.06655, 4: 0.02924, 10: 0.00483, 20: 0.00037}
 """The released code's table for two classes."""
 
 DRAWS = {"law": Bounded(0, 1), "first": 8192, "most": 1_000_000, "vectorised": True}
-"""How shares of mistakes are sampled."""
 
 Features = Annotated[int, Interval(1, 200, why="every sample holds as many numbers")]
 SeveralFeatures = Annotated[int, Interval(2, 200, why="a covariance matrix is drawn")]
@@ -143,8 +144,6 @@ def _left_at(means, sigma, n_samples):
 )
 def test_official_bayes_errors(trial, n_features: Literal[2, 4, 10, 20]):
     """The released design with K = 2 has the Bayes error Phi(-sqrt((n + 1) / 2)), which its table understates."""
-    from scipy.special import ndtr
-
     means, variances = predicted.official_design(n_features, 2)
     rule = observed.naive_bayes_rule(means, variances, observed.equal_priors(2))
     found = float(jax.jit(observed.conditional_error)(rule, means, variances))
@@ -183,7 +182,6 @@ def test_hard_covariance(trial, n_features: ManyFeatures):
 
 def _lowest_edge():
     """The least number in the support of P / 3 - 1/3 + B: P Marchenko-Pastur of ratio 1, B free of it, 0 or 1 alike."""
-    from scipy.optimize import minimize_scalar
 
     def outside(y):  # where 1 / (3 - G) is the R-transform of P / 3 and G that of B at y < 0
         return -(y + 1 / (3 - (1 / y + 1 / (y - 1)) / 2))

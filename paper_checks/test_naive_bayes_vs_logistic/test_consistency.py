@@ -3,6 +3,8 @@
 from typing import Annotated
 
 import numpy as np
+from scipy.optimize import minimize, minimize_scalar
+from scipy.special import log_softmax, logsumexp, softmax, xlogy
 
 from theory import naive_bayes_vs_logistic as predicted
 from theory_on_trial import claim, ours
@@ -22,8 +24,6 @@ Draws = Annotated[int, Interval(1, 100_000, why="all draws are held at once")]
 
 def kl_divergence(p, logits):
     """KL(p || softmax(logits)) per row and the size of the terms that were subtracted."""
-    from scipy.special import log_softmax, xlogy
-
     own, other = xlogy(p, p), p * log_softmax(logits, axis=1)
     return np.sum(own - other, axis=1), np.sum(np.abs(own) + np.abs(other), axis=1)
 
@@ -68,7 +68,6 @@ def test_psi_conjugate(trial, logit_bound: LowBound, n_points: Several = 60):
 
 def _conjugate(t, limit):
     """The largest x t - log cosh x up to the limit, by search."""
-    from scipy.optimize import minimize_scalar
 
     def negative(x):
         return np.logaddexp(x, -x) - np.log(2) - x * t
@@ -100,8 +99,6 @@ def _judge_regrets(trial, masses, logits, n_draws):
 
     Returns that bound and the lesser one.
     """
-    from scipy.special import softmax
-
     p = masses / masses.sum(axis=1, keepdims=True)
     regret, scale = kl_divergence(p, logits)
     best, chosen = top_two(p, logits)
@@ -164,7 +161,6 @@ def test_hcons_bounded_fails(trial, n_classes: ManyClasses, logit_bound: TightBo
 def _conic_minimum(p, limit):
     """A conic solver's least log loss in the box, and a lower bound on it: the best that the gradient there allows."""
     import cvxpy as cp
-    from scipy.special import log_softmax
 
     logits = cp.Variable(len(p))
     problem = cp.Problem(cp.Minimize(cp.log_sum_exp(logits) - p @ logits), [logits <= limit, logits >= -limit])
@@ -200,8 +196,6 @@ def test_hcons_ratio_condition(
     n_draws: Annotated[int, Interval(8, 1000)] = 24,
 ):
     """Bounded logits reach a posterior exactly where no entry exceeds another by more than the factor exp(2 Lambda)."""
-    from scipy.special import softmax
-
     # Logits whose range is drawn, on either side of 2 Lambda.
     raw = trial.generator("posteriors").uniform(0, 1, (n_draws, n_classes))
     ranges = 2 * logit_bound * np.resize([0.5, 0.9, 1.1, 1.6], n_draws)[:, None]
@@ -234,9 +228,6 @@ def _box_minimiser(p, limit):
 
     By truncated Newton steps: quasi-Newton ones may stop at a bound.
     """
-    from scipy.optimize import minimize
-    from scipy.special import logsumexp, softmax
-
     logits = minimize(
         lambda h: logsumexp(h) - p @ h,
         np.zeros(len(p)),

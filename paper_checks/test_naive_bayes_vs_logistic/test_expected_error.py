@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.special import ndtr
+from scipy.stats import chi2, norm
 
 from paper_checks.test_naive_bayes_vs_logistic import Gap, two_classes
 from sims import naive_bayes_vs_logistic as observed
@@ -56,9 +58,6 @@ def test_nb_exact_law(trial, n_features: Features, n_samples: Samples, squared_d
 
 def _coarse_law(n, squared_distance, tau_squared, midpoint):
     """The integral of the law with its two variances as arguments, on a grid that is good to a few per cent."""
-    from scipy.special import ndtr
-    from scipy.stats import chi2, norm
-
     quantiles = (np.arange(200) + 0.5) / 200
     along = np.sqrt(squared_distance) + np.sqrt(tau_squared) * norm.ppf(quantiles)[:, None]
     across = tau_squared * chi2.ppf(quantiles, n - 1) if n > 1 else np.zeros(200)
@@ -114,8 +113,6 @@ def test_nb_large_n(
     excess: Excess = 0.02,
 ):
     """As n grows the error is Phi(-Delta^2 / (2 sqrt((Delta^2 + 4 n / m)(1 + 1 / m)))), with m / n or m fixed."""
-    from scipy.special import ndtr
-
     exponent, sizes = {"m / n": 0.0, "m": 0.5}[fixed], 3200 * 2 ** np.arange(7)  # of Delta^2 ~ n^exponent
     designs = [(int(n), n_samples * (n / 50) ** (1 - 2 * exponent), 4 * (n / 50) ** exponent) for n in sizes]
     exact = np.array([predicted.naive_bayes_expected_error(*design) for design in designs])

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.special import ndtr
 
 from paper_checks.test_naive_bayes_vs_logistic import equicorrelated, two_classes
 from sims import naive_bayes_vs_logistic as observed
@@ -40,7 +41,6 @@ Level = Annotated[float, Interval(0.005, 0.02, why="the sizes that are tried lie
 Runs = Annotated[float, Interval(0.5, 20, why="a share of the usual number, and minutes at the upper end")]
 """How many training sets in comparison with the stated experiment."""
 Many = Annotated[int, Interval(300, 10**6, why="with fewer training sets the intervals have no ends")]
-"""How many training sets."""
 
 
 def boxes_of(curves):
@@ -209,8 +209,6 @@ def test_nb_linear_when_weak__simulated(
 )
 def test_nb_never(trial, correlation: Annotated[float, Interval(0.5, 0.95, why="Bayes is near its limit at 1024")]):
     """Under a common factor no number of samples brings naive Bayes near Bayes, and its margins do not concentrate."""
-    from scipy.special import ndtr
-
     sizes, least, most = [16 * 2**j for j in range(7)], 0.1, 0.8  # by which the two means of a feature differ
     problems = [
         (np.stack([-np.ones(n), np.ones(n)]) * np.linspace(least, most, n) / 2, equicorrelated(n, correlation))

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.special import ndtr, ndtri
 
 from paper_checks.test_naive_bayes_vs_logistic import Gap, equicorrelated, half_informative, two_classes
 from paper_checks.test_naive_bayes_vs_logistic.test_consistency import regrets
@@ -237,8 +238,6 @@ def test_lda_needs_linear(
     squared_distance: Gap = 9.0,
 ):
     """Discriminant analysis with the pooled covariance errs by a function of n / m: it needs m proportional to n."""
-    from scipy.special import ndtr, ndtri
-
     trial.require(len(aspects) > 0, "aspects must not be empty")
     sizes, means = [round(n_features / aspect) for aspect in aspects], two_classes(n_features, squared_distance)
     exact = np.array([predicted.lda_expected_error(squared_distance, n_features / m) for m in sizes])
@@ -285,8 +284,6 @@ def test_lda_needs_linear__moments(
     trial, aspect: Annotated[float, Interval(0.05, 0.9)], squared_distance: Annotated[float, Interval(0.1, 50)]
 ):
     """With n / m fixed the squared mean of a fitted discriminant's margin over its variance has the predicted limit."""
-    from scipy.special import ndtr
-
     features = 100 * 2.0 ** np.arange(8)
     samples = features / aspect
     freedom = samples - 2

@@ -19,7 +19,6 @@ Few = Annotated[int, Interval(3, 12, why="2^n points are enumerated")]
 Patterns = Annotated[int, Interval(2, 3, why="as many patterns of class means")]
 """K in the laws of binary features."""
 Runs = Annotated[int, Interval(1, 5000, why="each is a fit or a draw")]
-"""How many training sets, or laws, are drawn."""
 Level = Annotated[float, Interval(1e-6, 0.003)]
 """How rarely a binary feature flips."""
 

@@ -3,27 +3,12 @@
 from typing import Annotated
 
 import numpy as np
+from scipy.optimize import brentq
 
-from paper_checks.test_neural_collapse import (
-    DEEP,
-    GRAM_MARGIN,
-    SPLIT,
-    Depth,
-    NClasses,
-    PerClass,
-    Starts,
-    Strength,
-    Width,
-    apart,
-    decide_shapes,
-    found_optimum,
-    grams,
-    lowest,
-    normalised_error,
-    problem_of,
-    schatten_bound,
-    shared_decays,
-)
+from paper_checks.test_neural_collapse import DEEP, MARGIN, SPLIT, Depth, NClasses, PerClass, Starts, Strength, Width
+from paper_checks.test_neural_collapse.geometry import decide_shapes, grams, normalised_error
+from paper_checks.test_neural_collapse.minima import found_optimum, lowest, schatten_bound
+from paper_checks.test_neural_collapse.problems import apart, problem_of, shared_decays
 from theory import neural_collapse as predicted
 from theory_on_trial import claim
 from theory_on_trial.contract import Interval
@@ -63,8 +48,6 @@ def test_bal_nobias_value(
 
 def _smallest_root(beta, depth):
     """The root of the scalar equation below its peak, at depth two and more."""
-    from scipy.optimize import brentq
-
     peak = ((depth - 1) / (depth + 1)) ** (1 / depth)
     return brentq(lambda x: depth * x ** (depth - 1) / (1 + x**depth) ** 2 - beta, 0, peak, xtol=1e-15)
 
@@ -107,7 +90,7 @@ def test_bal_nobias_NC(
     problem, end = _found_wide(trial, depth, strength, spare, n_classes, per_class, bias=False)
     found = _metrics(problem, end.head, predicted.orthogonal_frame(n_classes))
     simplex = {"simplex frame": _metrics(problem, end.head, predicted.simplex_etf(n_classes))}
-    options = {"error": normalised_error(problem, end), "margin": GRAM_MARGIN, "scale": 1.0}
+    options = {"error": normalised_error(problem, end), "margin": MARGIN, "scale": 1.0}
     trial.value(found, np.zeros(len(found)), wrong_processes=simplex, **options)
     _decide_frame(trial, problem, end, predicted.orthogonal_frame, {"simplex frame": predicted.simplex_etf})
 
@@ -119,7 +102,7 @@ def test_bal_bias_NC(
     """With bias the frame is the simplex, b = 1/K, and the mean of all features is zero, at any depth."""
     problem, end = _found_wide(trial, depth, strength, spare, n_classes, per_class, bias=True)
     found = _metrics(problem, end.head, predicted.simplex_etf(n_classes))
-    options = {"error": normalised_error(problem, end), "margin": GRAM_MARGIN}
+    options = {"error": normalised_error(problem, end), "margin": MARGIN}
     orthogonal = {"orthogonal frame": _metrics(problem, end.head, predicted.orthogonal_frame(n_classes))}
     trial.value(found, np.zeros(len(found)), scale=1.0, wrong_processes=orthogonal, **options)
     _decide_frame(trial, problem, end, predicted.simplex_etf, {"orthogonal frame": predicted.orthogonal_frame})
@@ -151,9 +134,9 @@ def test_bal_nobias_NC__bottleneck(
     spectra = np.linalg.eigvalsh((found + found.transpose(0, 2, 1)) / 2)
     measured, whole = np.concatenate([spectra.ravel(), on_ones]), {"the whole frame": projection(directions)}
     error = normalised_error(problem, end)
-    trial.value(measured, projection(width), error=error, margin=GRAM_MARGIN, controls=whole)
+    trial.value(measured, projection(width), error=error, margin=MARGIN, controls=whole)
     # Equal classes may change places: a frame that this changes is one of many.
-    moved = np.abs(np.roll(found, 1, axis=(1, 2)) - found).max() > GRAM_MARGIN
+    moved = np.abs(np.roll(found, 1, axis=(1, 2)) - found).max() > MARGIN
     tied = predicted.mse_optimum(
         sizes, problem.weight_decays, problem.feature_decay, widths=widths, bias=bias
     ).cut_is_tied

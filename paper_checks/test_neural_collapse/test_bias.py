@@ -4,28 +4,10 @@ from typing import Annotated
 
 import numpy as np
 
-from paper_checks.test_neural_collapse import (
-    GRAM_MARGIN,
-    Depth,
-    NClasses,
-    PerClass,
-    Sizes,
-    Strength,
-    Width,
-    apart,
-    data_values,
-    found_optimum,
-    gram_error,
-    grams,
-    normalised_error,
-    predicted_grams,
-    problem_of,
-    require_classes,
-    require_frame,
-    schatten_bound,
-    shared_decays,
-    stacked,
-)
+from paper_checks.test_neural_collapse import MARGIN, Depth, NClasses, PerClass, Sizes, Strength, Width
+from paper_checks.test_neural_collapse.geometry import gram_error, grams, normalised_error, predicted_grams, stacked
+from paper_checks.test_neural_collapse.minima import data_values, found_optimum, schatten_bound
+from paper_checks.test_neural_collapse.problems import apart, problem_of, require_classes, require_frame, shared_decays
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
 from theory_on_trial import claim, ours
@@ -50,9 +32,9 @@ def test_imb_bias(trial, class_sizes: Sizes, depth: Depth, width: Width, strengt
     require_frame(trial, optimum)
     problem = problem_of(class_sizes, *decays, bias=True)
     end = found_optimum(trial, problem, widths)
-    options = {"error": gram_error(problem, end), "margin": GRAM_MARGIN}
+    options = {"error": gram_error(problem, end), "margin": MARGIN}
     sizes = np.array(class_sizes, float)
-    even = apart(trial, sizes / sizes.sum(), GRAM_MARGIN, {"1 / K": np.full(len(sizes), 1 / len(sizes))})
+    even = apart(trial, sizes / sizes.sum(), MARGIN, {"1 / K": np.full(len(sizes), 1 / len(sizes))})
     trial.value(np.asarray(end.head.bias), sizes / sizes.sum(), controls=even, **options)
     frames = predicted_grams(optimum)
     diagonal = predicted_grams(predicted.mse_optimum(class_sizes, *decays, widths=widths))
@@ -123,9 +105,9 @@ def test_bias_decay(
 
     exact = np.concatenate([optimum.logits.ravel(), optimum.bias, [optimum.value]])
     wrong = {"exponent 1": under(kappa, 1.0), "lambda_b for kappa": under(bias_decay, 1 + 1 / depth)}
-    controls = apart(trial, exact, GRAM_MARGIN, wrong)
+    controls = apart(trial, exact, MARGIN, wrong)
     measured = [*grams(problem, end.head)["logits"].ravel(), *np.asarray(end.head.bias), end.value]
-    trial.value(measured, exact, error=gram_error(problem, end), margin=GRAM_MARGIN, controls=controls)
+    trial.value(measured, exact, error=gram_error(problem, end), margin=MARGIN, controls=controls)
 
 
 @claim(DECAYED, kind="optimality", cases=[0.97, 1.03, 1e6])
@@ -149,6 +131,6 @@ def test_bias_decay__frame(
     exact, measured = shares(root / kappa), [(np.trace(logits) - mean) / (n_classes - 1), mean]
     rootless = np.array([1 - strength, max(0.0, 1 - strength / kappa**2)])
     wrong = {"lambda_b for kappa": shares(root / bias_decay), "beta for its root": rootless}
-    controls = apart(trial, exact, GRAM_MARGIN, wrong)
+    controls = apart(trial, exact, MARGIN, wrong)
     error = n_classes * gram_error(problem, end)
-    trial.value(measured, exact, error=error, margin=GRAM_MARGIN, controls=controls)
+    trial.value(measured, exact, error=error, margin=MARGIN, controls=controls)

@@ -4,21 +4,16 @@ from typing import Annotated
 
 import numpy as np
 
-from paper_checks.test_neural_collapse import (
-    SPLIT,
-    Sizes,
-    Strength,
+from paper_checks.test_neural_collapse import SPLIT, Sizes, Strength
+from paper_checks.test_neural_collapse.critical import decide_critical, subset_head, subsets
+from paper_checks.test_neural_collapse.minima import lowest, schatten_bound
+from paper_checks.test_neural_collapse.problems import (
     apart,
-    decide_critical,
-    lowest,
     optimal_head,
     problem_of,
     reduced_head,
     require_classes,
-    schatten_bound,
     shared_decays,
-    subset_head,
-    subsets,
     value_and_slope,
 )
 from sims import neural_collapse as observed
@@ -61,8 +56,8 @@ def test_cert_M1(trial, class_sizes: Sizes = (6, 4, 3, 2), strength: Strength = 
     labels = np.repeat(np.arange(len(class_sizes)), class_sizes)
     found = values[-1]  # of all classes: each has a root, and at depth one so each lives
     expected = predicted.dual_bound(samples, labels, weight_decay, feature_decay)
-    wrong = {"1 % more": 1.01 * optimum.value}
-    trial.gap(found, expected, optimum.value, margin=1e-9, scale=1.0, ops=100, controls=wrong)
+    more = {"1 % more": 1.01 * optimum.value}
+    trial.gap(found, expected, optimum.value, margin=1e-9, scale=1.0, ops=100, controls=more)
 
 
 def convex_value(found, class_sizes, weight_decay, feature_decay, loss="mse"):

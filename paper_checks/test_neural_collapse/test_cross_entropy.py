@@ -3,18 +3,11 @@
 from typing import Annotated
 
 import numpy as np
+from scipy.optimize import brentq
 
-from paper_checks.test_neural_collapse import (
-    DEEP,
-    Ratio,
-    Starts,
-    apart,
-    gram_error,
-    grams,
-    problem_of,
-    reduced_head,
-    value_and_slope,
-)
+from paper_checks.test_neural_collapse import DEEP, Ratio, Starts
+from paper_checks.test_neural_collapse.geometry import gram_error, grams
+from paper_checks.test_neural_collapse.problems import apart, problem_of, reduced_head, value_and_slope
 from paper_checks.test_neural_collapse.test_certificates import convex_value
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
@@ -207,8 +200,6 @@ def test_ce_frame_value(
 
 def _turns(pattern, per_class, weight_decays, feature_decay):
     """The scales at which the objective of balanced factors turns from falling to rising, and its values there."""
-    from scipy.optimize import brentq
-
     factors, singular_values = len(weight_decays) + 1, np.linalg.svd(pattern, compute_uv=False)
     squares = per_class * singular_values[singular_values > 1e-12 * singular_values[0]] ** 2
     strength = factors / 2 * (np.prod(weight_decays) * feature_decay) ** (1 / factors)

@@ -7,16 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from paper_checks.test_neural_collapse import (
-    NClasses,
-    Sizes,
-    Width,
-    lowest,
-    problem_of,
-    released,
-    require_classes,
-    shared_decays,
-)
+from paper_checks.test_neural_collapse import NClasses, Sizes, Width, released
+from paper_checks.test_neural_collapse.minima import lowest
+from paper_checks.test_neural_collapse.problems import problem_of, require_classes, shared_decays
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
 from theory_on_trial import abstract, claim, ours

@@ -4,30 +4,10 @@ from typing import Annotated
 
 import numpy as np
 
-from paper_checks.test_neural_collapse import (
-    GRAM_MARGIN,
-    SPLIT,
-    UNEQUAL,
-    Depth,
-    Ratio,
-    Sizes,
-    Starts,
-    Strength,
-    Width,
-    apart,
-    decide_shapes,
-    found_optimum,
-    gram_error,
-    grams,
-    lowest,
-    predicted_grams,
-    problem_of,
-    require_classes,
-    require_frame,
-    schatten_bound,
-    shared_decays,
-    stacked,
-)
+from paper_checks.test_neural_collapse import MARGIN, SPLIT, UNEQUAL, Depth, Ratio, Sizes, Starts, Strength, Width
+from paper_checks.test_neural_collapse.geometry import decide_shapes, gram_error, grams, predicted_grams, stacked
+from paper_checks.test_neural_collapse.minima import found_optimum, lowest, schatten_bound
+from paper_checks.test_neural_collapse.problems import apart, problem_of, require_classes, require_frame, shared_decays
 from theory import neural_collapse as predicted
 from theory_on_trial import claim
 from theory_on_trial.contract import Interval
@@ -55,8 +35,8 @@ def decide_frames(trial, problem, end, frames, controls):
         stacked(grams(problem, end.head)),
         exact,
         error=gram_error(problem, end),
-        margin=GRAM_MARGIN,
-        controls=apart(trial, exact, GRAM_MARGIN, {**wrong, "with a bias": predicted_grams(biased)}),
+        margin=MARGIN,
+        controls=apart(trial, exact, MARGIN, {**wrong, "with a bias": predicted_grams(biased)}),
     )
     lengths = np.sqrt(np.stack(frames[1:3]))
     unequal, doubled = (np.stack([predicted.general_orthogonal_frame(a) for a in x]) for x in (lengths, lengths**2))
@@ -77,7 +57,7 @@ def decide_duality(trial, problem, end, ratios, wrong):
         residual(ratios),
         np.zeros(residual(ratios).shape),
         error=(1 + ratios.max()) * gram_error(problem, end),
-        margin=GRAM_MARGIN,
+        margin=MARGIN,
         scale=np.abs(whole).max(),
         wrong_processes={name: residual(factors) for name, factors in wrong.items()},
     )
@@ -198,8 +178,8 @@ def test_imb_bottleneck(
         "the R smallest classes": np.diag(shares * (from_small < width)),
         "with a bias": biased.logits,
     }
-    logits, controls = grams(problem, end.head)["logits"], apart(trial, optimum.logits, GRAM_MARGIN, wrong)
-    trial.value(logits, optimum.logits, error=gram_error(problem, end), margin=GRAM_MARGIN, controls=controls)
+    logits, controls = grams(problem, end.head)["logits"], apart(trial, optimum.logits, MARGIN, wrong)
+    trial.value(logits, optimum.logits, error=gram_error(problem, end), margin=MARGIN, controls=controls)
 
 
 @claim(SPLIT, kind="optimality", cases=[(1, 0.01), (2, 0.15), (1, 0.25)])
@@ -218,6 +198,6 @@ def test_feature_lengths(trial, depth: Depth, strength: Strength, class_sizes: S
         "as sqrt(n_k)": relative * np.mean(squares / relative),
         "as 1 / sqrt(n_k)": np.mean(squares * relative) / relative,
     }
-    trial.value(lengths, squares, error=gram_error(problem, end), margin=GRAM_MARGIN, controls=wrong)
+    trial.value(lengths, squares, error=gram_error(problem, end), margin=MARGIN, controls=wrong)
     rises = np.sign(products - 1).astype(int)
     trial.identity(np.sign(np.diff(lengths)).astype(int), rises, ops=0, controls={"the other order": -rises})

@@ -4,22 +4,15 @@ from typing import Annotated
 
 import numpy as np
 
-from paper_checks.test_neural_collapse import (
-    HESSIAN,
-    Depth,
-    NClasses,
-    Sizes,
-    Starts,
-    Strength,
-    decide_critical,
+from paper_checks.test_neural_collapse import HESSIAN, Depth, NClasses, Sizes, Starts, Strength
+from paper_checks.test_neural_collapse.critical import decide_critical, subset_head, subsets
+from paper_checks.test_neural_collapse.problems import (
     optimal_head,
     problem_of,
     reduced_head,
     require_classes,
     require_frame,
     shared_decays,
-    subset_head,
-    subsets,
     value_and_slope,
 )
 from sims import neural_collapse as observed

@@ -4,19 +4,9 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from paper_checks.test_neural_collapse import (
-    GRAM_MARGIN,
-    SPLIT,
-    Depth,
-    Ratio,
-    Sizes,
-    Strength,
-    Width,
-    gram_error,
-    problem_of,
-    require_classes,
-    shared_decays,
-)
+from paper_checks.test_neural_collapse import MARGIN, SPLIT, Depth, Ratio, Sizes, Strength, Width
+from paper_checks.test_neural_collapse.geometry import gram_error
+from paper_checks.test_neural_collapse.problems import problem_of, require_classes, shared_decays
 from paper_checks.test_neural_collapse.test_imbalanced import UNEVEN, trained
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
@@ -141,5 +131,5 @@ def test_sv_formula(trial, class_sizes: Sizes, depth: Depth, strength: Strength 
     balance = (n_samples * np.prod(decays)) ** (1 / depth) * np.sort(optimum.roots)[::-1]
     without = {"Lambda^(1/M) x_k": np.tile(balance / n_samples ** (1 / depth), (depth + 1, 1))}
     trial.value(
-        measured, np.tile(balance, (depth + 1, 1)), error=gram_error(problem, end), margin=GRAM_MARGIN, controls=without
+        measured, np.tile(balance, (depth + 1, 1)), error=gram_error(problem, end), margin=MARGIN, controls=without
     )

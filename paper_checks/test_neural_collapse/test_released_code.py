@@ -3,23 +3,12 @@
 from typing import Annotated, Literal
 
 import numpy as np
+from scipy.optimize import minimize
 
-from paper_checks.test_neural_collapse import (
-    NClasses,
-    PerClass,
-    Ratio,
-    Sizes,
-    Starts,
-    Strength,
-    apart,
-    gram_error,
-    lowest,
-    problem_of,
-    released,
-    require_classes,
-    schatten_bound,
-    shared_decays,
-)
+from paper_checks.test_neural_collapse import NClasses, PerClass, Ratio, Sizes, Starts, Strength, released
+from paper_checks.test_neural_collapse.geometry import gram_error
+from paper_checks.test_neural_collapse.minima import lowest, schatten_bound
+from paper_checks.test_neural_collapse.problems import apart, problem_of, require_classes, shared_decays
 from paper_checks.test_neural_collapse.test_imbalanced import trained
 from sims.neural_collapse.gradients import value_and_gradient
 from theory import neural_collapse as predicted
@@ -88,8 +77,6 @@ def test_rescale_loss(
     starts: Starts = 4,
 ):
     """Minimising a times the loss with decays lambda is the theory's problem with decays lambda / a, values times a."""
-    from scipy.optimize import minimize
-
     require_classes(trial, class_sizes)
     n_classes, width = len(class_sizes), 2 * len(class_sizes)
     factor = {"half_mean_over_entries": 1 / n_classes, "mean_over_entries": 2 / n_classes}.get(name, 2.0)

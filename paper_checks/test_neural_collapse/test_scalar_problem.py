@@ -5,21 +5,9 @@ from typing import Annotated
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from paper_checks.test_neural_collapse import (
-    SPLIT,
-    NClasses,
-    PerClass,
-    Sizes,
-    Starts,
-    apart,
-    data_values,
-    lowest,
-    problem_of,
-    require_classes,
-    schatten_bound,
-    searched_minimum,
-    shared_decays,
-)
+from paper_checks.test_neural_collapse import SPLIT, NClasses, PerClass, Sizes, Starts
+from paper_checks.test_neural_collapse.minima import data_values, lowest, schatten_bound, searched_minimum
+from paper_checks.test_neural_collapse.problems import apart, problem_of, require_classes, shared_decays
 from theory import neural_collapse as predicted
 from theory_on_trial import claim
 from theory_on_trial.contract import Interval
@@ -153,5 +141,5 @@ def test_small_decay(
     trial.value(found, np.ones(len(class_sizes)), error=1e-12, slack=1.01 * shrunk, margin=2e-4, controls=wrong)
     nuclear = np.sum(sizes**0.5) if depth > 1 else np.sum(sizes)
     slack = n_samples * np.sum(slopes**2) / 2 / strength * 1.01
-    wrong = {"another norm": nuclear / np.sum(sizes ** (1 / factors)), "L for L / 2": 2.0}
-    trial.value(least / strength, 1.0, error=1e-12 / strength, slack=slack, margin=1e-3, controls=wrong)
+    others = {"another norm": nuclear / np.sum(sizes ** (1 / factors)), "L for L / 2": 2.0}
+    trial.value(least / strength, 1.0, error=1e-12 / strength, slack=slack, margin=1e-3, controls=others)

@@ -13,7 +13,6 @@ from theory_on_trial.contract import Interval
 NAtoms = Annotated[int, Interval(5, 60, why="all meetings of two thresholds are tried")]
 """Values of X."""
 NWorlds = Annotated[int, Interval(8, 1000, why="few worlds seldom tell one rule from another")]
-"""Worlds that are drawn."""
 Gap = Annotated[float, Interval(1e-3, 0.5)]
 """delta, how far the groups may be treated apart."""
 

@@ -4,19 +4,8 @@ from typing import Annotated
 
 import numpy as np
 
-from paper_checks.test_predictive_multiplicity import (
-    EPSILONS,
-    EXCLUSIVE_OR,
-    OPTIMA,
-    Dim,
-    NPoints,
-    NSets,
-    counts,
-    labelled_corners,
-    lattice_tables,
-    over,
-    solved,
-)
+from paper_checks.test_predictive_multiplicity import EPSILONS, OPTIMA, Dim, NPoints, NSets, counts, over, solved
+from paper_checks.test_predictive_multiplicity.sets import EXCLUSIVE_OR, labelled_corners, lattice_tables
 from sims import predictive_multiplicity as observed
 from sims.predictive_multiplicity.domains import Target
 from theory import predictive_multiplicity as predicted
@@ -24,7 +13,6 @@ from theory_on_trial import claim, ours
 from theory_on_trial.contract import Interval
 
 NPools = Annotated[int, Interval(5, 100, why="1100 models are fitted to each")]
-"""Sets to which a pool is fitted."""
 ONE_PERCENT = EPSILONS.index(0.01)
 RACE = {
     "ambiguity": [0.0016, 0.1005, 0.2526, 0.4177, 0.6683, 0.7790, 0.8725, 0.9383, 1.0],

@@ -5,23 +5,15 @@ from typing import Annotated
 
 import numpy as np
 
-from paper_checks.test_predictive_multiplicity import (
+from paper_checks.test_predictive_multiplicity import Copies, Dim, NPoints, NSets, apart, beyond, counts, over, solved
+from paper_checks.test_predictive_multiplicity.sets import (
     EXCLUSIVE_OR,
     N_ROWS,
-    Copies,
-    Dim,
-    NPoints,
-    NSets,
-    apart,
-    beyond,
-    counts,
     general_position,
     labelled_corners,
     lattice,
     lattice_tables,
-    over,
     sampled_paths,
-    solved,
 )
 from sims import predictive_multiplicity as observed
 from theory import predictive_multiplicity as predicted

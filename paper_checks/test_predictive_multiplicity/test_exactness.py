@@ -5,19 +5,8 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from paper_checks.test_predictive_multiplicity import (
-    EXACTLY,
-    EXCLUSIVE_OR,
-    Dim,
-    NPoints,
-    NSets,
-    apart,
-    counts,
-    labelled_corners,
-    lattice_set,
-    lattice_tables,
-    over,
-)
+from paper_checks.test_predictive_multiplicity import EXACTLY, Dim, NPoints, NSets, apart, counts, over
+from paper_checks.test_predictive_multiplicity.sets import EXCLUSIVE_OR, labelled_corners, lattice_set, lattice_tables
 from sims import predictive_multiplicity as observed
 from theory import predictive_multiplicity as predicted
 from theory_on_trial import claim, ours

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import numpy as np
 
-from paper_checks.test_predictive_multiplicity import (
+from paper_checks.test_predictive_multiplicity import Copies
+from paper_checks.test_predictive_multiplicity.sets import (
     CONJUNCTION,
     CORNERS,
     EXCLUSIVE_OR,
-    Copies,
     cells_by_weights,
     labelled_corners,
     lattice,

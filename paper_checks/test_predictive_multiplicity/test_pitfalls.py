@@ -5,7 +5,8 @@ from typing import Annotated
 
 import numpy as np
 
-from paper_checks.test_predictive_multiplicity import LATTICES, Dim, NSets, counts, lattice, over, solved
+from paper_checks.test_predictive_multiplicity import Dim, NSets, counts, over, solved
+from paper_checks.test_predictive_multiplicity.sets import LATTICES, lattice
 from sims import predictive_multiplicity as observed
 from sims.predictive_multiplicity.domains import Target
 from theory import predictive_multiplicity as predicted

@@ -12,7 +12,6 @@ from theory_on_trial import claim, code, ours
 from theory_on_trial.contract import MAY_BE_INFINITE, Interval
 
 NPeople = Annotated[int, Interval(20, 1000, why="of a few, few are refused for more than one reason")]
-"""People that are drawn."""
 NFeatures = Annotated[int, Interval(3, 8, why="all choices of actions are tried")]
 """Features, the last one immutable."""
 

@@ -6,7 +6,8 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csr_array
 
-from paper_checks.test_predictive_multiplicity import Dim, NPoints, NSets, beyond, counts, over, sampled_paths, solved
+from paper_checks.test_predictive_multiplicity import Dim, NPoints, NSets, beyond, counts, over, solved
+from paper_checks.test_predictive_multiplicity.sets import sampled_paths
 from sims import predictive_multiplicity as observed
 from sims.predictive_multiplicity.domains import Target
 from theory import predictive_multiplicity as predicted

@@ -20,7 +20,6 @@ NPoints = Annotated[int, Interval(8, 24, why="all coefficients of the box are tr
 NCoefficients = Annotated[int, Interval(2, 4, why="all coefficients of the box are tried")]
 """P."""
 NSets = Annotated[int, Interval(3, 100, why="controls differ on some set only")]
-"""Sets that are drawn."""
 Thousandths = Annotated[int, Interval(5, 200, why="dearer terms leave none")]
 """1000 C_0."""
 PerUnit = Annotated[int, Interval(100, 5000, why="solvers tell objectives apart to 1e-6 a point")]

@@ -10,10 +10,8 @@ from typing import Annotated
 from theory_on_trial import abstract
 from theory_on_trial.contract import Interval
 
-MOST_PROGRAMS = 60
-"""Ceiling of the programs that the fast tier may ask XLA for in one process: more are seconds for nothing."""
-MOST_SECONDS = 30
-"""Ceiling of the seconds of the fast tier with its programs in the cache, half above what it takes."""
+MOST_PROGRAMS, MOST_SECONDS = 60, 30
+"""Ceilings of the fast tier: programs that one process asks XLA for, and seconds with them in the cache."""
 
 LISSAJOUS = abstract(
     "the projection of the trajectory onto any subspace spanned by PCA components is a Lissajous curve"
@@ -31,12 +29,7 @@ _DENSE = "a matrix over time is diagonalised whole"
 _DRAWN = "thousands of trajectories are drawn and diagonalised"
 _LANCZOS = "the recursion runs hundreds of times"
 Points = Annotated[int, Interval(2, 1000, why=_DENSE)]
-"""T of a claim on the whole population spectrum."""
 ThreePoints = Annotated[int, Interval(3, 1000, why=f"of two points there is one component, and {_DENSE}")]
-"""T where components are told apart."""
 SampledPoints = Annotated[int, Interval(5, 64, why=_DRAWN)]
-"""T of sampled trajectories, with three components or more."""
 ManyPoints = Annotated[int, Interval(50, 20_000, why=_LANCZOS)]
-"""T of a claim on leading components only."""
 Components = Annotated[int, Interval(1, 10, why="rounding of an eigenvector grows like the fifth power")]
-"""How many leading components."""

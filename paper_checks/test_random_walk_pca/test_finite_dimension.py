@@ -14,28 +14,18 @@ from theory_on_trial.contract import LONGEST, MOST, Interval
 from theory_on_trial.laws import Asymptotic, Bounded, NormalVariance
 
 Dimension = Annotated[int, Interval(200, LONGEST, why="later orders in 1 / d are not computed")]
-"""d where first order in 1 / d is claimed of a variance."""
 WalkPoints = Annotated[int, Interval(8, 64, why="of few points later components have no bias, of many are slow")]
-"""T where bias and scatter of three ratios are told."""
 WalkDimension = Annotated[int, Interval(300, MOST, why="later orders in 1 / d are not computed")]
-"""d of such walks."""
 LAWLEY = ours("Lawley's sum over the walk's spectrum, closed by the zeros of Chebyshev's polynomials")
 WALKS = [(8, 500), (16, 20_000)]
 SCATTERED = [(8, 5000), (16, 20_000)]
 RotatedPoints = Annotated[int, Interval(8, 30, why="the third component's neighbours must not be close")]
-"""T where the rotation of three components is told."""
 RotatedDimension = Annotated[int, Interval(2000, MOST, why="of fewer, scatter of later orders hides a hundredth")]
-"""d of such walks."""
 LongPoints = Annotated[int, Interval(30, 120, why="long, and thousands are drawn")]
-"""T of a long walk."""
 BiasedPoints = Annotated[int, Interval(12, 100, why="fewer have no 3/4 to speak of, of more thousands are slow")]
-"""T where eigenvalues' biases are nearly 3/4."""
 TracedPoints = Annotated[int, Interval(4, 60, why="of more points, one point more is not told")]
-"""T of a total variance."""
 GlobalPoints = Annotated[int, Interval(20, 400, why="a hundred spectra are drawn whole")]
-"""T of a whole spectrum."""
 GlobalDimension = Annotated[int, Interval(40, 400, why="a hundred are drawn whole; corrections are of order 1 / d")]
-"""d of a whole spectrum."""
 SECOND_ORDER = 5
 """The variance of a ratio is off its first order by at most this over d, relatively: 4.2 +- .7 at most was seen."""
 

@@ -16,9 +16,7 @@ Momentum = Annotated[float, Interval(0.1, 0.9, why="less leaves no error to see,
 
 
 AveragedPoints = Annotated[int, Interval(800, 2000, why="between, extrapolation reaches five digits")]
-"""The least of four numbers of points."""
 FewComponents = Annotated[int, Interval(1, 3, why="later components need more points")]
-"""Leading components near their limit."""
 
 
 def doubled(n_points):

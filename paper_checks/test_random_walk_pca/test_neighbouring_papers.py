@@ -14,11 +14,8 @@ from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Asymptotic
 
 Dimension = Annotated[int, Interval(2, 100, why="covariances are diagonalised")]
-"""Coordinates of a point."""
 Samples = Annotated[int, Interval(4, 10_000, why="fewer have no second component; dense matrices are decomposed")]
-"""Points of a cloud."""
 Cloud = Annotated[int, Interval(1000, 10_000, why="fewer scatter, and hundreds of clouds are drawn")]
-"""Points of one of many clouds."""
 Spike = Annotated[float, Interval(1.5, 8, why="its direction is told from the others, and a lost one from a kept one")]
 """beta, the variance that the spike adds to one."""
 Share = Annotated[float, Interval(0.03, 0.2, why="outliers are some, and few")]

@@ -19,17 +19,12 @@ SECOND_ORDER = 3
 """The variance of rho_1 is off its first order by at most this over d; 1.3 to 2.9 was seen of laws with all moments."""
 KURTOSIS = {"rademacher": -2.0, "uniform": -1.2, "student": 6.0, "laplace": 3.0}
 Dimension = Annotated[int, Interval(100, 4000, why="each coordinate is drawn, and few have later orders in 1 / d")]
-"""d of steps that are drawn whole."""
 ManyDimensions = Annotated[int, Interval(300, MOST, why="of fewer, later orders in 1 / D count")]
 """d or m where only their first order counts."""
 TrianglePoints = Annotated[int, Interval(3, 30, why="of two points there is one component, of many all are slow")]
-"""T of Bartlett's triangle."""
 TriangleDimension = Annotated[int, Interval(3, 64, why="of more, one degree of freedom less is not told")]
-"""d of Bartlett's triangle."""
 FewTrianglePoints = Annotated[int, Interval(4, 30, why="three components or more; of many all are slow")]
-"""T of three symmetric functions."""
 ManyTriangleDimensions = Annotated[int, Interval(20, 64, why="of few they scatter; of more, one less is not told")]
-"""d of three symmetric functions."""
 BARTLETT = ours("Bartlett's decomposition: a Gaussian matrix is a triangular one up to a rotation")
 TRIANGLES = [(12, 16), (5, 40)]
 Exponent = Annotated[float, Interval(-0.6, -0.2, why="d_eff is large, and not the rank")]

@@ -20,20 +20,14 @@ AnyRate = Annotated[float, Interval(0, 1.99, why="at 2 the process is unstable")
 Trapping = Annotated[float, Interval(0.05, 0.9, why="the circle is reached, and its radius is told from others")]
 """alpha of a process that settles within a few points."""
 RecursionPoints = Annotated[int, Interval(40, 10_000, why="the recursion runs hundreds of times")]
-"""T of a leading eigenvalue."""
 RevertingPoints = Annotated[int, Interval(1600, 4000, why="fewer revert at once at the largest alpha T")]
-"""T where alpha T is large and alpha small."""
 LargeCrossover = Annotated[float, Interval(15, 25, why="sixteen times as much is large, and eigenvalues apart")]
 """The least alpha T of five."""
 TrappedPoints = Annotated[int, Interval(3, 100, why="tens of thousands are drawn")]
-"""T of a process that settles."""
 TrappedDimension = Annotated[int, Interval(30, MOST, why="of fewer, the norm scatters as much as it is")]
-"""d of such a process."""
 FewPoints = Annotated[int, Interval(3, 10, why="three to this power walks are run")]
-"""T of a process run at every node of a quadrature over its steps."""
 VISITS = [(12, 4, 0.25), (8, 5, 0.4)]
 FewDimensions = Annotated[int, Interval(4, 7, why="of more, too few visits are seen")]
-"""d where visits to the centre are seen."""
 Crossover = Annotated[float, Interval(0.05, 40, why="beyond, extrapolation wants more points")]
 """c = alpha T, at fixed c the process has a continuum limit."""
 

@@ -25,15 +25,11 @@ MODELS = {
 Exponent = Annotated[float, Interval(-1, 1, why="slower limits beyond")]
 """p of the noise variance t^-p."""
 LongRun = Annotated[int, Interval(16_000, 64_000, why="fewer are far from the limit, of more each run is long")]
-"""T near the limit."""
 FewComponents = Annotated[int, Interval(1, 5, why="later components need more points")]
-"""Leading components near their limit."""
 DriftedPoints = Annotated[int, Interval(4, 200, why="hundreds of walks are diagonalised")]
-"""T of a walk with drift."""
 DriftRatio = Annotated[float, Interval(0.001, 2, why="beyond, the drift is all there is")]
 """|mu|^2 / s2."""
 AtRightAngles = Annotated[int, Interval(1000, LONGEST, why="only in many drift and noise are at right angles")]
-"""d of a walk with drift."""
 
 
 def require_seen(trial, n_points, drift_ratio):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 
 import sims.jepa_bias as observed
-from paper_checks.test_jepa_bias import QUADRATURE_ERROR, exact_time, rise_times
+from paper_checks.test_jepa_bias.times import QUADRATURE_ERROR, exact_time, rise_times
 
 ULP = 2.0**-53
 SAMPLES, DIM = 40_000, 3
