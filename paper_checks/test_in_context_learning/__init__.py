@@ -40,22 +40,14 @@ Std = Annotated[float, Interval(0.1, 10.0)]
 
 def draw_prompts(rng, count, examples, dimension):
     """Inputs, labels (all standard normal: a program must work for any) and a query, `count` of each."""
-    return (
-        rng.standard_normal((count, examples, dimension)),
-        rng.standard_normal((count, examples)) * np.sqrt(dimension),
-        rng.standard_normal((count, dimension)),
-    )
+    inputs, labels = rng.standard_normal((count, examples, dimension)), rng.standard_normal((count, examples))
+    return inputs, labels * np.sqrt(dimension), rng.standard_normal((count, dimension))
 
 
 def compiled(program, balanced=True, **scales):
     """The transformer of a program, with balanced pads and the default scales unless others are named."""
-    return compiler.compile_program(
-        program.instructions,
-        registers=program.register_rows,
-        positions=program.positions,
-        scales=network.Scales(**scales),
-        balanced=balanced,
-    )
+    sizes = {"registers": program.register_rows, "positions": program.positions}
+    return compiler.compile_program(program.instructions, **sizes, scales=network.Scales(**scales), balanced=balanced)
 
 
 def answers(program, prompts, layer_norm="ideal", **scales):

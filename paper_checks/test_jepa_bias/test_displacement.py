@@ -1,6 +1,6 @@
 """A learned feature is unlearned for a preferred one and relearned later: when, and in which cases."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +23,7 @@ STEP, EVERY, RECORDS = 0.05, 10, 2840
 FLOW: dict[str, Any] = {"clock": "flow"}
 MARGINAL = {"jepa": (COVARIANCE, REGRESSION, INIT), "mae": (np.array([1.2, 1.0]), np.array([0.5, 1.2]), 1e-7)}
 """Two features and a start for which each objective unlearns the first one: MAE, with its short plateaus, late only."""
+Kind = Literal["covariance", "rotated predictor", "symmetric predictor"]
 Angle = Annotated[float, Interval(1e-12, 0.2, why="a small misalignment, above rounding")]
 
 
@@ -43,15 +44,19 @@ def levels_of(regression, depth, objective):
 
 
 def due_of(covariance, regression, depth, init, objective):
-    """When the scalar equations learn the features."""
+    """When the scalar equations learn the features, flow clock."""
     return predicted.critical_time(FRACTION, init, depth, covariance, regression, objective=objective, **FLOW)
 
 
+def turned_start(trial, init, objective, delta):
+    """The aligned start with V(0) turned by the angle delta."""
+    options: dict[str, Any] = {"kind": "predictor_rotation", "rotate_latents": False}
+    return observed.misaligned_init(trial.key(), 2, DEPTH, init, objective, delta, **options)
+
+
 def rotated_run(trial, delta, method=observed.gradient_flow, regression=REGRESSION):
-    """JEPA from the aligned start with V(0) turned by the angle delta."""
-    start = observed.misaligned_init(
-        trial.key(), 2, DEPTH, INIT, "jepa", delta, kind="predictor_rotation", rotate_latents=False
-    )
+    """JEPA from that start."""
+    start = turned_start(trial, INIT, "jepa", delta)
     return method(start, *views_of(COVARIANCE, regression), STEP, EVERY * RECORDS, EVERY, "jepa")
 
 
@@ -62,9 +67,7 @@ def crossings(run, levels):
 
 def solved_crossing(trial, delta, levels):
     """When the second feature is learned, by SciPy's adaptive solver of order 8 on autodiff through a stop-gradient."""
-    start = observed.misaligned_init(
-        trial.key(), 2, DEPTH, INIT, "jepa", delta, kind="predictor_rotation", rotate_latents=False
-    )
+    start = turned_start(trial, INIT, "jepa", delta)
     views = (*views_of(COVARIANCE, REGRESSION), np.zeros((2, 2)))
     flat, unravel = ravel_pytree(start)
     slope = jax.jit(lambda at: -ravel_pytree(observed.autodiff_gradients(unravel(at), *views, "jepa"))[0])
@@ -144,6 +147,25 @@ def solved_run(objective, init, turn, cross=None):
     return [float(found[0]) for found in path.t_events], strengths(path.y)
 
 
+def events_of(strengths, levels):
+    """Every crossing in order of time, as (feature, +1 up or -1 down)."""
+    moves = np.diff((np.asarray(strengths) >= levels).astype(int), axis=0)
+    return [(int(feature), int(moves[time, feature])) for time, feature in np.argwhere(moves)]
+
+
+def expected_events(objective, init, delta):
+    """The predicted crossings of the marginal features, and the offset of their waits.
+
+    Of JEPA with V(0) turned no offset is known that grows.
+    """
+    covariance, regression, _ = MARGINAL[objective]
+    kind: Kind = "covariance" if objective == "jepa" else "rotated predictor"
+    shift = float(predicted.misalignment_offset(DEPTH, init, *covariance, objective=objective, kind=kind))
+    options: dict[str, Any] = {"objective": objective, "offset": shift, **FLOW}
+    events = predicted.itinerary(covariance, regression, DEPTH, init, FRACTION, delta, **options)
+    return [(event.feature, -1 if event.kind == "unlearned" else 1) for event in events], shift
+
+
 @claim(UNSTABLE, kind="empirical", cases=OBJECTIVES)
 def test_displacement__solved(
     trial,
@@ -154,14 +176,8 @@ def test_displacement__solved(
     covariance, regression, _ = MARGINAL[objective]
     init = 7e-4 if objective == "jepa" else 1e-7  # the plateaus are long
     levels, rate = levels_of(regression, DEPTH, objective), rate_of(objective)
-    kind: Literal["covariance", "rotated predictor"] = "covariance" if objective == "jepa" else "rotated predictor"
-    shift = float(predicted.misalignment_offset(DEPTH, init, *covariance, objective=objective, kind=kind))
-    options: dict[str, Any] = {"objective": objective, "offset": shift, **FLOW}
     runs = [solved_run(objective, init, rotation(angle)) for angle in (delta, delta / 100)]
-    events = predicted.itinerary(covariance, regression, DEPTH, init, FRACTION, delta, **options)
-    expected = [(event.feature, -1 if event.kind == "unlearned" else 1) for event in events]
-    moves = np.diff((runs[0][1] >= levels).astype(int), axis=0)
-    seen = [(int(feature), int(moves[time, feature])) for time, feature in np.argwhere(moves)]
+    (expected, shift), seen = expected_events(objective, init, delta), events_of(runs[0][1], levels)
     trial.identity(seen, expected, ops=0, controls={"exchanged": [(1, 1), (1, -1), (0, 1), (1, 1)]})
     for_good = predicted.permanent_order(covariance, regression, objective=objective)
     last = [feature for feature, move in seen if move > 0][-2:]
@@ -196,13 +212,6 @@ def test_displacement__wait(
     trial.identity([False, True, True], never, ops=0, controls={"whatever mu": [False] * 3})
 
 
-def events_of(run, levels):
-    """Every crossing in order of time, as (feature, +1 up or -1 down)."""
-    above = np.asarray(run.strengths) >= levels
-    moves = np.diff(above.astype(int), axis=0)
-    return [(int(feature), int(moves[time, feature])) for time, feature in np.argwhere(moves)]
-
-
 @claim(UNSTABLE, kind="empirical", tier="full", cases=OBJECTIVES)
 def test_displacement__itinerary(
     trial, objective: Objective, delta: Annotated[float, Interval(1e-5, 1e-2, why="smaller ones are late")] = 1e-3
@@ -210,21 +219,12 @@ def test_displacement__itinerary(
     """What is learned, unlearned and relearned, and in what order, is as the saddles' rates say, with JEPA and MAE."""
     covariance, regression, init = MARGINAL[objective]
     second, cross = views_of(covariance, regression)
-    # Of JEPA with V(0) turned no offset is known that grows.
-    kind: Literal["covariance", "rotated predictor"] = "covariance" if objective == "jepa" else "rotated predictor"
-    kept, new = covariance
-    shift = float(predicted.misalignment_offset(DEPTH, init, kept, new, objective=objective, kind=kind))
-    start = observed.misaligned_init(
-        trial.key(), 2, DEPTH, init, objective, delta, kind="predictor_rotation", rotate_latents=False
-    )
+    start = turned_start(trial, init, objective, delta)
     horizon = 1.05 * due_of(covariance, regression, DEPTH, init, objective).max()
     every = int(np.ceil(horizon / STEP / RECORDS))
     run = observed.gradient_flow(start, second, cross, STEP, every * RECORDS, every, objective)
-    events = predicted.itinerary(
-        covariance, regression, DEPTH, init, FRACTION, delta, objective=objective, offset=shift, **FLOW
-    )
-    expected = [(event.feature, -1 if event.kind == "unlearned" else 1) for event in events]
-    seen = events_of(run, levels_of(regression, DEPTH, objective))
+    expected, _ = expected_events(objective, init, delta)
+    seen = events_of(run.strengths, levels_of(regression, DEPTH, objective))
     trial.identity([len(seen)], [len(expected)], ops=0, controls={"monotone": [2]})
     wrong = {"the first for good": [(0, 1), (0, -1), (1, 1), (1, -1)], "exchanged": [(1, 1), (1, -1), (0, 1), (1, 1)]}
     trial.identity(seen, expected, ops=0, controls=wrong)
@@ -259,16 +259,9 @@ def test_displacement_law(
     )
 
 
-KINDS: tuple[Literal["covariance", "rotated predictor", "symmetric predictor"], ...] = (
-    "covariance",
-    "rotated predictor",
-    "symmetric predictor",
-)
-
-
-@claim(UNSTABLE, kind="rate", cases=KINDS)
+@claim(UNSTABLE, kind="rate", cases=get_args(Kind))
 def test_displacement_law__offset(
-    trial, kind: Literal["covariance", "rotated predictor", "symmetric predictor"],
+    trial, kind: Kind,
     delta: Annotated[float, Interval(1e-6, 3e-3, why="small, and its plateau not too long")] = 1e-3,
 ):  # fmt: skip
     """MAE's offset grows as (1 + lambda_i / lambda_j) log(1/epsilon) / L if V(0) is turned, and not with covariances.
@@ -299,5 +292,5 @@ def test_displacement_law__offset(
         slack=slack,
         margin=2 * slack,
         scale=1.0,
-        controls={f"as with a {other}": slope(other) for other in KINDS if other != kind},
+        controls={f"as with a {other}": slope(other) for other in get_args(Kind) if other != kind},
     )

@@ -17,6 +17,7 @@ from theory_on_trial.contract import Interval
 
 COVARIANCE = np.array([1.0, 0.8, 1.2, 0.5])
 REGRESSION = np.array([1.0, 0.9, 0.6, 1.3])
+EULER = ours("Euler's method solves, to second order, an equation whose rate f is f - eta f f' / 2")
 Method = Literal["gradient_flow", "gradient_descent"]
 SmallStart = Annotated[float, Interval(0.015, 0.05, why="later, rounding has grown; earlier, all start high")]
 
@@ -32,12 +33,7 @@ def first_crossings(run, fraction, regression, depth, objective):
     return np.asarray(observed.up_crossings(run.times, run.strengths, levels).first)
 
 
-@claim(
-    ours("Euler's method solves, to second order, an equation whose rate f is f - eta f f' / 2"),
-    kind="rate",
-    tier="full",
-    cases=list(product(OBJECTIVES, (1, 2, 3))),
-)
+@claim(EULER, kind="rate", tier="full", cases=list(product(OBJECTIVES, (1, 2, 3))))
 def test_gd_matches_ode(
     trial, objective: Objective,
     depth: Annotated[int, Interval(1, 3, why="the aligned start is left by rounding before it is learned")],
@@ -63,11 +59,7 @@ def test_gd_matches_ode(
     trial.value(found, np.ones((2, 4)), error=1e-6, slack=np.minimum(slack, 0.02), margin=0.04, controls=wrong)
 
 
-@claim(
-    ours("Euler's method solves, to second order, an equation whose rate f is f - eta f f' / 2"),
-    kind="rate",
-    cases=list(product(OBJECTIVES, (1, 2, 3))),
-)
+@claim(EULER, kind="rate", cases=list(product(OBJECTIVES, (1, 2, 3))))
 def test_gd_matches_ode__scalar(
     trial, objective: Objective, depth: Annotated[int, Interval(1, 3)],
     init: Annotated[float, Interval(0.015, 0.05, why="the rise must be long: at its turn nothing is late")] = 0.05,

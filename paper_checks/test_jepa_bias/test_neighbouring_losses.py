@@ -73,14 +73,17 @@ def random_maps(trial, n_classes, n_points, dim, n_maps, spreads):
 
 
 def contrastive_losses(trial, n_classes, n_points, dim, n_maps, spreads):
-    """Return both losses, the bound and tau of random features that are a class's and so much of the point's own."""
+    """Return both losses, the bound, tau and wrong bounds of features that are a class's and a point's own."""
     pairs, bounds, collisions = [], [], []
     for features, priors, likelihoods in random_maps(trial, n_classes, n_points, dim, n_maps, spreads):
         pairs.append(np.asarray(_losses(features, priors, likelihoods)))
         bounds.append([predicted.supervised_bound(float(loss), priors) for loss in pairs[-1][1]])
         collisions.append([predicted.collision_probability(priors)])
     supervised, unsupervised = np.moveaxis(np.array(pairs), 1, 0)
-    return supervised, unsupervised, np.array(bounds), np.array(collisions)
+    tau = np.array(collisions)
+    logarithm = (unsupervised - tau / np.log(2)) / (1 - tau)
+    wrong = {"tau in the numerator only": unsupervised - tau, "natural logarithm with loss 1 at 0": logarithm}
+    return supervised, unsupervised, np.array(bounds), tau, wrong
 
 
 ARORA = paper("Arora et al. 2019, one negative sample")
@@ -91,19 +94,11 @@ def test_sec_arora_bound(
     trial, n_classes: NClasses = 4, n_points: NPoints = 12, dim: Dimension = 2, n_maps: NMaps = 200
 ):
     """The mean classifier's loss is at most (L_un - tau) / (1 - tau), for every f, with hinge and logistic loss."""
-    supervised, unsupervised, bounds, tau = contrastive_losses(trial, n_classes, n_points, dim, n_maps, (-3, 0.5))
-    trial.bound(
-        supervised,
-        bounds,
-        found_by="draws",
-        independent=n_maps,  # each with two losses
-        ops=4 * n_points**2,
-        scale=(supervised + unsupervised + 1) / (1 - tau) ** 2,  # tau may be close to 1
-        controls={
-            "tau in the numerator only": unsupervised - tau,
-            "natural logarithm with loss 1 at 0": (unsupervised - tau / np.log(2)) / (1 - tau),
-        },
-    )
+    problem = n_classes, n_points, dim, n_maps, (-3, 0.5)
+    supervised, unsupervised, bounds, tau, wrong = contrastive_losses(trial, *problem)
+    scale = (supervised + unsupervised + 1) / (1 - tau) ** 2  # tau may be close to 1
+    options = {"found_by": "draws", "independent": n_maps}  # each with two losses
+    trial.bound(supervised, bounds, ops=4 * n_points**2, scale=scale, controls=wrong, **options)
 
 
 @claim(ARORA, kind="identity")
@@ -126,11 +121,8 @@ def test_sec_arora_bound__equality(
     trial, n_classes: NClasses = 4, n_points: NPoints = 12, dim: Dimension = 2, n_maps: NMaps = 200
 ):
     """The contrastive bound (L_un - tau) / (1 - tau) is the mean classifier's loss if f knows only the class."""
-    supervised, unsupervised, bounds, tau = contrastive_losses(trial, n_classes, n_points, dim, n_maps, (-200, -199))
-    wrong = {
-        "tau in the numerator only": unsupervised - tau,
-        "natural logarithm with loss 1 at 0": (unsupervised - tau / np.log(2)) / (1 - tau),
-    }
+    problem = n_classes, n_points, dim, n_maps, (-200, -199)
+    supervised, unsupervised, bounds, tau, wrong = contrastive_losses(trial, *problem)
     # As losses of pairs, tau of which collide: near tau = 1 a quotient by 1 - tau keeps few digits.
     found, expected, *others = (tau + (1 - tau) * loss for loss in (supervised, bounds, *wrong.values()))
     controls = dict(zip(wrong, others, strict=True))

@@ -9,22 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from paper_checks.test_jepa_bias import Objective, random_rotations
+from paper_checks.test_jepa_bias.test_displacement import due_of, levels_of
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
 from theory_on_trial import claim, ours
 from theory_on_trial.contract import Interval
 
-FRACTION, STEP = 0.8, 0.2
-
-
-def due_of(covariance, regression, depth, init, objective):
-    """When the scalar equations learn the features, flow clock."""
-    return predicted.critical_time(FRACTION, init, depth, covariance, regression, objective=objective, clock="flow")
-
-
-def levels_of(regression, depth, objective):
-    """The strengths at which features count as learned."""
-    return FRACTION * predicted.asymptote(depth, regression, objective=objective)
+STEP = 0.2
 
 
 @partial(jax.jit, static_argnames=("objective", "steps", "every"))

@@ -36,6 +36,8 @@ DISCRIMINATIVE = {
 }
 """Where m* of logistic regression is looked for in the official design, for every K and n."""
 
+NO_GROWTH = ours("the abstract's O(log n) in the released design: an upper bound that is not reached")
+SCAN = ours("the scan of the released main_simulation.py, with exact errors")
 Level = Annotated[float, Interval(0.005, 0.02, why="the sizes that are tried lie around these crossings")]
 """epsilon, the error above the asymptotic one."""
 Runs = Annotated[float, Interval(0.5, 20, why="a share of the usual number, and minutes at the upper end")]
@@ -104,7 +106,7 @@ def official(sizes, n_classes):
 
 
 @claim(
-    ours("the abstract's O(log n) in the released design: an upper bound that is not reached"),
+    NO_GROWTH,
     kind="rate",
     loose="the number of samples falls, from 6 at 25 features to 4 from 200 on, the least that is tried",
 )
@@ -128,7 +130,7 @@ def test_nb_growth_upper(
 
 
 @claim(
-    ours("the abstract's O(log n) in the released design: an upper bound that is not reached"),
+    NO_GROWTH,
     kind="rate",
     tier="full",
     cases=list(GENERATIVE),
@@ -240,7 +242,7 @@ def official_scan(n_features, n_classes, level=0.01):
     return lambda key: scan(key, most=second + 1), second
 
 
-@claim(ours("the scan of the released main_simulation.py, with exact errors"), kind="empirical", cases=[100, 1000])
+@claim(SCAN, kind="empirical", cases=[100, 1000])
 def test_first_passage(trial, n_features: Literal[100, 200, 400, 1000]):
     """With two classes the official scan ends at its first or second size, 2 K or 2 K + ceil(log n), whatever it scans.
 
@@ -256,7 +258,7 @@ def test_first_passage(trial, n_features: Literal[100, 200, 400, 1000]):
 
 
 @claim(
-    ours("the scan of the released main_simulation.py, with exact errors"),
+    SCAN,
     kind="empirical",
     tier="full",
     cases=[400, 1000],

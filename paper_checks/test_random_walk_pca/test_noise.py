@@ -309,11 +309,6 @@ def test_jl_projection__bias(
     )
 
 
-def require_triangle(trial, n_points, dim):
-    """Require as many dimensions as points."""
-    trial.require(dim >= n_points, f"dim must be at least n_points = {n_points}, got {dim}")
-
-
 def _symmetric(sums):
     """Return e_1, e_2, e_3 of numbers whose first three power sums are given (Newton)."""
     first, second, third = sums
@@ -331,7 +326,7 @@ def test_bartlett_equals_walk(trial, n_points: FewTrianglePoints, dim: ManyTrian
 
     e_k is the elementary symmetric function, k = 1, 2, 3.
     """
-    require_triangle(trial, n_points, dim)
+    trial.require(dim >= n_points, f"dim must be at least n_points = {n_points}, got {dim}")
     variances, mean = predicted.eigenvalues(n_points), _falling(dim, dim)
     population = np.asarray(_symmetric([np.sum(variances**power) for power in (1, 2, 3)]))
 
@@ -358,7 +353,7 @@ def test_bartlett_equals_walk(trial, n_points: FewTrianglePoints, dim: ManyTrian
 @claim(BARTLETT, kind="distribution", cases=TRIANGLES)
 def test_bartlett_equals_walk__rows(trial, n_points: TrianglePoints, dim: TriangleDimension):
     """The rows of Bartlett's triangular factor have the mean squared length d."""
-    require_triangle(trial, n_points, dim)
+    trial.require(dim >= n_points, f"dim must be at least n_points = {n_points}, got {dim}")
     trial.mean(
         lambda key: jnp.mean(jnp.sum(bartlett_factor(key, n_points, dim) ** 2, axis=1)),
         float(dim),

@@ -204,15 +204,10 @@ def test_ou_trapping__directions(
     trial.mean(products, expected, law=Asymptotic(), slack=gone, margin=0.007 * kept + gone, controls=wrong, first=512)
 
 
-def _squared_norm(n_points, dim, rate):
-    """Return a simulator of |x_T|^2."""
-    return lambda key: observed.squared_norms(key, n_points, dim, reversion=rate)[-1]
-
-
 def _comes_close(n_points, dim, rate):
     """Return the event that the walker is within half of the trapping radius."""
-    norm = _squared_norm(n_points, dim, rate)
-    return lambda key: norm(key) < predicted.trapping_radius(rate) ** 2 / 4
+    close = predicted.trapping_radius(rate) ** 2 / 4
+    return lambda key: observed.squared_norms(key, n_points, dim, reversion=rate)[-1] < close
 
 
 @claim(

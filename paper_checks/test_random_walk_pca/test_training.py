@@ -32,11 +32,6 @@ DriftRatio = Annotated[float, Interval(0.001, 2, why="beyond, the drift is all t
 AtRightAngles = Annotated[int, Interval(1000, LONGEST, why="only in many drift and noise are at right angles")]
 
 
-def require_seen(trial, n_points, drift_ratio):
-    """Require that both drift and noise are seen."""
-    trial.require(0.3 <= n_points * drift_ratio <= 10, "n_points drift_ratio must lie in [.3, 10]: both are seen")
-
-
 @claim(
     ours("drift adds a rank-one term that is odd under time reversal, so that even cosines stay eigenvectors"),
     kind="identity",
@@ -44,7 +39,7 @@ def require_seen(trial, n_points, drift_ratio):
 )
 def test_drift_mixing(trial, n_points: DriftedPoints, drift_ratio: DriftRatio):
     """Drift leaves even components alone; odd ones solve 1 = (|mu|^2 / s2) sum_k r_k^2 / (lambda - lambda_k)."""
-    require_seen(trial, n_points, drift_ratio)
+    trial.require(0.3 <= n_points * drift_ratio <= 10, "n_points drift_ratio must lie in [.3, 10]: both are seen")
     walk = predicted.eigenvalues(n_points)
     by_mode = predicted.drift_eigenvalues(n_points, drift_ratio)
     shifted = by_mode.copy()
@@ -62,7 +57,7 @@ def test_drift_mixing(trial, n_points: DriftedPoints, drift_ratio: DriftRatio):
 )
 def test_drift_mixing__sampled(trial, n_points: DriftedPoints, drift_ratio: DriftRatio, dim: AtRightAngles):
     """Sampled walks with drift have the ratios of the population, up to the order 1 / d."""
-    require_seen(trial, n_points, drift_ratio)
+    trial.require(0.3 <= n_points * drift_ratio <= 10, "n_points drift_ratio must lie in [.3, 10]: both are seen")
     ratios = np.sort(predicted.drift_explained_variance_ratio(n_points, drift_ratio))[::-1][:3]
     trial.mean(
         lambda key: observed.explained_variance_ratio(key, n_points, dim, drift=np.sqrt(drift_ratio))[:3],
