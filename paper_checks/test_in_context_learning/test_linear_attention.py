@@ -118,10 +118,8 @@ def beats(first, second):
 
     def event(key):
         spectrum = learned_descent.task_spectra(key, 1, SIDE, SIDE)
-        one, other = (
-            learned_descent.descent_losses(spectrum, f.steps, f.contractions, SIDE)[0] for f in (first, second)
-        )
-        return one < other
+        one, two = (learned_descent.descent_losses(spectrum, f.steps, f.contractions, SIDE)[0] for f in (first, second))
+        return one < two
 
     return event
 

@@ -12,11 +12,11 @@ from theory import jepa_bias as predicted
 from theory_on_trial import claim, ours, paper
 from theory_on_trial.contract import Interval
 
-Dimension = Annotated[int, Interval(1, 20, why="digits are lost to the condition of random covariances")]
+Dim = Annotated[int, Interval(1, 20, why="digits are lost to the condition of random covariances")]
 NClasses = Annotated[int, Interval(2, 10, why="one class has no pair, and every pair of classes is summed")]
 NPoints = Annotated[int, Interval(2, 60, why="all triples of points are summed")]
 """Points that classes are distributions on."""
-NMaps = Annotated[int, Interval(20, 2000, why="few random features attain no bound, many take minutes")]
+Maps = Annotated[int, Interval(20, 2000, why="few random features attain no bound, many take minutes")]
 
 
 SURROGATES: tuple[Literal["hinge", "logistic"], ...] = ("hinge", "logistic")
@@ -42,7 +42,7 @@ def pretext(trial, dims, direct):
 
 
 @claim(paper("Lee et al. 2021, linear-Gaussian case"), kind="identity")
-def test_sec_lee_ci(trial, label_dim: Dimension = 2, input_dim: Dimension = 6, target_dim: Dimension = 5):
+def test_sec_lee_ci(trial, label_dim: Dim = 2, input_dim: Dim = 6, target_dim: Dim = 5):
     """If X_1 and X_2 are independent given Y, then E[Y | X_1] = Sigma_YY Sigma_2Y^+ E[X_2 | X_1], exactly."""
     trial.require(label_dim <= target_dim, "label_dim must be target_dim at most: X_2 has to tell all of the label")
     dims = (label_dim, input_dim, target_dim)
@@ -90,9 +90,7 @@ ARORA = paper("Arora et al. 2019, one negative sample")
 
 
 @claim(ARORA, kind="bound")
-def test_sec_arora_bound(
-    trial, n_classes: NClasses = 4, n_points: NPoints = 12, dim: Dimension = 2, n_maps: NMaps = 200
-):
+def test_sec_arora_bound(trial, n_classes: NClasses = 4, n_points: NPoints = 12, dim: Dim = 2, n_maps: Maps = 200):
     """The mean classifier's loss is at most (L_un - tau) / (1 - tau), for every f, with hinge and logistic loss."""
     problem = n_classes, n_points, dim, n_maps, (-3, 0.5)
     supervised, unsupervised, bounds, tau, wrong = contrastive_losses(trial, *problem)
@@ -103,7 +101,7 @@ def test_sec_arora_bound(
 
 @claim(ARORA, kind="identity")
 def test_sec_arora_bound__losses(
-    trial, n_classes: NClasses = 4, n_points: NPoints = 12, dim: Dimension = 2, n_maps: NMaps = 20
+    trial, n_classes: NClasses = 4, n_points: NPoints = 12, dim: Dim = 2, n_maps: Maps = 20
 ):
     """L_un is E l(f(x) . (f(x+) - f(x-))), and L_sup^mu that of class means over pairs of classes that differ."""
     found, expected = [], []
@@ -118,7 +116,7 @@ def test_sec_arora_bound__losses(
 
 @claim(ours("Jensen's inequality in the proof is an equality there"), kind="identity")
 def test_sec_arora_bound__equality(
-    trial, n_classes: NClasses = 4, n_points: NPoints = 12, dim: Dimension = 2, n_maps: NMaps = 200
+    trial, n_classes: NClasses = 4, n_points: NPoints = 12, dim: Dim = 2, n_maps: Maps = 200
 ):
     """The contrastive bound (L_un - tau) / (1 - tau) is the mean classifier's loss if f knows only the class."""
     problem = n_classes, n_points, dim, n_maps, (-200, -199)

@@ -30,9 +30,8 @@ def random_views(rng, dim):
 
 def random_network(rng, dim, depth, spread):
     """A network in no way balanced or aligned."""
-    return observed.Parameters(
-        spread * rng.standard_normal((depth, dim, dim)), spread * rng.standard_normal((dim, dim))
-    )
+    layers, predictor = rng.standard_normal((depth, dim, dim)), rng.standard_normal((dim, dim))
+    return observed.Parameters(spread * layers, spread * predictor)
 
 
 def residuals(parameters):

@@ -116,9 +116,7 @@ def test_saddle_eig__shallow(trial):
     chart = predicted.stability_map(COVARIANCE, REGRESSION, 1, objective="mae")
     partial = chart.learned[~chart.learned.all(axis=1)]
     leading = [growth_rates(trial, np.flatnonzero(state), 1, "mae")[0][0].real for state in partial]
-    saddles = [
-        predicted.saddle_rates(state, COVARIANCE, REGRESSION, 1, objective="mae", clock="flow") for state in partial
-    ]
+    saddles = [predicted.saddle_rates(one, COVARIANCE, REGRESSION, 1, objective="mae", clock="flow") for one in partial]
     trial.value(
         leading,
         chart.largest_rate[~chart.learned.all(axis=1)],

@@ -15,7 +15,7 @@ from theory_on_trial.contract import Interval
 LAW = predicted.MixingLaw.beta(1.0, 12)
 
 Sets = Annotated[int, Interval(6, 200, why="fewer may miss a failure, and each is fitted")]
-ClassSize = Annotated[int, Interval(8, 40, why="smaller classes may be separable, and all pairs are formed")]
+Size = Annotated[int, Interval(8, 40, why="smaller classes may be separable, and all pairs are formed")]
 
 
 def samples(trial, count, sizes, separabilities):
@@ -52,9 +52,7 @@ def lda_errors(points, labels):
 
 
 @claim(ours("the loss to second order in the noise, about the scores of the class means"), kind="limit")
-def test_modified_lda_limit(
-    trial, least: Annotated[float, Interval(1e4, 1e5)] = 1e4, n: ClassSize = 8, count: Sets = 9
-):
+def test_modified_lda_limit(trial, least: Annotated[float, Interval(1e4, 1e5)] = 1e4, n: Size = 8, count: Sets = 9):
     """As kappa grows Mixup on a balanced data set has the direction (h S_w + h_1 c c')^-1 (mean_1 - mean_0)."""
     separabilities = least * 4.0 ** np.arange(5)
     errors = [
@@ -67,19 +65,13 @@ def test_modified_lda_limit(
     wrong = {"kappa^(-1/2)": -0.5, "kappa^-2": -2.0}
     trial.order(found, separabilities, -1.0, rounding=rounding, margin=0.01, controls=wrong, same_instance=True)
     slack = 1 / separabilities[-1]
-    processes = {"plain LDA": plain[-1], "h in place of h_1": one_curvature[-1]}
-    trial.value(
-        found[-1], 0.0, side="at most", slack=slack, scale=plain[-1], error=rounding[-1], wrong_processes=processes
-    )
+    wrong = {"plain LDA": plain[-1], "h in place of h_1": one_curvature[-1]}
+    trial.value(found[-1], 0.0, side="at most", slack=slack, scale=plain[-1], error=rounding[-1], wrong_processes=wrong)
 
 
 @claim(ours("the loss to second order in the scores about the class means"), kind="limit", cases=[(10, 14), (16, 32)])
 def test_reduced_problem(
-    trial,
-    n_zeros: ClassSize,
-    n_ones: ClassSize,
-    separability: Annotated[float, Interval(3e3, 1e5)] = 1e4,
-    count: Sets = 9,
+    trial, n_zeros: Size, n_ones: Size, separability: Annotated[float, Interval(3e3, 1e5)] = 1e4, count: Sets = 9
 ):
     """With unequal class counts Mixup at large kappa minimises, to fourth order, a problem in class moments alone."""
     trial.require(n_zeros != n_ones, "n_zeros and n_ones must differ: else Mixup is a modified LDA")

@@ -12,7 +12,7 @@ from theory_on_trial import claim, ours
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Bounded, NormalVariance
 
-Separable = Annotated[float, Interval(1e9, 1e12, why="a limit; at the upper end angles reach the rounding of floats")]
+Limit = Annotated[float, Interval(1e9, 1e12, why="a limit; at the upper end angles reach the rounding of floats")]
 """kappa at which one point alone carries the margin."""
 
 
@@ -52,7 +52,7 @@ def test_erm_separable_limit(
     dim: Annotated[int, Interval(2, 6)] = 3,
     n_samples: Annotated[int, Interval(40, 1000)] = 40,
 ):
-    """Separable data have no finite minimiser; a vanishing ridge leads to the hard margin without bias."""
+    """Limit data have no finite minimiser; a vanishing ridge leads to the hard margin without bias."""
     trial.require(n >= 6 * dim, "n must be at least 6 dim: fewer points are nearly always separable")
     samples = list(drawn_points(trial, n, dim, n_samples))
     fits = [observed.fit_erm(points) for points in samples]
@@ -201,10 +201,7 @@ def test_erm_fisher__matrix(
     kind="limit",
 )
 def test_isotropic_no_curse(
-    trial,
-    n: Annotated[int, Interval(4, 100)] = 10,
-    dim: Annotated[int, Interval(2, 8)] = 3,
-    separability: Separable = 1e10,
+    trial, n: Annotated[int, Interval(4, 100)] = 10, dim: Annotated[int, Interval(2, 8)] = 3, separability: Limit = 1e10
 ):
     """If mu is an eigenvector of Sigma, 1 - cos tends to a law of mean tr(P Sigma) / (2 kappa |mu|^2), free of n."""
     trial.require(n % 2 == 0, "n must be even: the classes are balanced")

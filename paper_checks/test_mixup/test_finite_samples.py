@@ -103,9 +103,7 @@ def require_even(trial, n):
     trial.require(n % 2 == 0, "n must be even: the classes are balanced")
 
 
-@claim(
-    ours("the variance of a U-statistic of all pairs"), kind="limit", tier="full", cases=[0.7, 4.0], coarse=NEXT_ORDER
-)
+@claim(ours("variance of a U-statistic of all pairs"), kind="limit", tier="full", cases=[0.7, 4.0], coarse=NEXT_ORDER)
 def test_mixup_asymptotic(trial, separability: Annotated[float, Interval(0.5, 10)], n: Size = 80):
     """At fixed kappa n E[1 - cos] tends to T K_mix / (2 kappa |b|^2), the sandwich variance of all pairs."""
     require_even(trial, n)
@@ -185,7 +183,7 @@ def test_imbalance(trial, separability: Large, n: Size = 60):
 
     wrong = {
         "without 1/2": ((balanced + 4 * added * excess) / variance) @ chances,
-        "no cost": (balanced / variance) @ chances,
+        "free": (balanced / variance) @ chances,
     }
     options = {"slack": 10 / n, "margin": 0.3, "first": 512}
     trial.mean(standardised, 1.0, law=NormalVariance(asymptotic=True), controls=wrong, most=12_000, **options)

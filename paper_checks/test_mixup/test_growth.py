@@ -54,13 +54,6 @@ def log_boxes(trial, pair, epsilon, separabilities, brackets, runs):
     return np.transpose(boxes)
 
 
-def regression_boxes(trial, epsilon, separabilities, runs):
-    """`log_boxes` of the reference pair within 3 % and a small factor of the law -log Q(sqrt(2 kappa nu))."""
-    laws = [predicted.erm_samples(reference_pair(kappa), epsilon) for kappa in separabilities]
-    brackets = [(0.97 * law - 2.5, 1.03 * law + 1.5) for law in laws]
-    return log_boxes(trial, reference_pair(), epsilon, separabilities, brackets, runs)
-
-
 def mixup_boxes(trial, epsilon, separabilities, sizes, runs, labels, lambdas):
     """Boxes around n_epsilon of Mixup, one program for each size, the same noise at every kappa."""
     pair, events = reference_pair(), []
@@ -156,9 +149,7 @@ def test_erm_log_sample_complexity(trial, epsilon: Target, power: Annotated[floa
     trial.probability(successes(pair, cells(1, 1.0), False), half, side="at least", wrong_processes=floors, **options)
 
 
-@claim(
-    ours("the path meets epsilon where a search does"), kind="limit", cases=[(0.1, 10.0), (0.05, 40.0), (0.005, 160.0)]
-)
+@claim(ours("the path meets epsilon as a search does"), kind="limit", cases=[(0.1, 10.0), (0.05, 40.0), (0.005, 160.0)])
 def test_erm_log_sample_complexity__path(
     trial,
     epsilon: Annotated[float, Interval(0.001, 0.15)],
@@ -216,13 +207,13 @@ def test_mixup_poly(
     trial.growth_at_most(separabilities, tuple(boxes), "sqrt n", error=ERROR, wrong_processes=wrong)
 
 
-@claim(
-    CURSE, kind="rate", tier="full", loose="Mixup's n_epsilon is enclosed between sizes, and has hardly begun to grow"
-)
+@claim(CURSE, kind="rate", tier="full", loose="Mixup's n_epsilon is enclosed between sizes, and hardly begins to grow")
 def test_exp_vs_poly(trial, epsilon: Annotated[float, Interval(0.005, 0.006)] = 0.005, runs: Runs = 6000):
     """At the same kappa log n_epsilon is affine in kappa without augmentation; with it n_epsilon is O(sqrt(kappa))."""
     separabilities = 10.0 * 2.0 ** np.arange(6)
-    low, high = regression_boxes(trial, epsilon, separabilities, runs)
+    laws = [predicted.erm_samples(reference_pair(kappa), epsilon) for kappa in separabilities]
+    brackets = [(0.97 * law - 2.5, 1.03 * law + 1.5) for law in laws]  # 3 % and a small factor about the law
+    low, high = log_boxes(trial, reference_pair(), epsilon, separabilities, brackets, runs)
     others = ["const", "log n", "sqrt n", "n log n", "n^2"]
     trial.growth(separabilities, low, high, "n", error=ERROR, slack_log=0.0, controls=others)
     chosen = [0, 3, 5]  # far enough apart for boxes of sizes in steps

@@ -207,9 +207,7 @@ def test_carratino(trial, alpha: Alpha, n: Few, dim: Small):
     trial.value(found, plain, margin=1e-9, error=error + further, controls={"without noise": noiseless})
 
 
-@claim(
-    ours(f"{CARRATINO}: second moments of theta and the partner"), kind="identity", cases=[(0.6, 7, 2), (0.05, 4, 3)]
-)
+@claim(ours(f"{CARRATINO}: moments of theta and the partner"), kind="identity", cases=[(0.6, 7, 2), (0.05, 4, 3)])
 def test_carratino_cov(trial, alpha: Alpha, n: Few, dim: Small):
     """The noise of shrunk point i has covariance (sigma^2 r_i r_i' + gamma^2 mean r r') / theta_bar^2, labels alike."""
     joint = np.column_stack(data_set(trial, n, dim))

@@ -129,9 +129,7 @@ def information(a):
     return quad(integrand, -60, 60, points=[0.0], epsabs=0, epsrel=1e-11, limit=400)
 
 
-@claim(
-    ours("Laplace's method, for the information"), kind="limit", cases=[(0.02, 50), (2.0, 50), (8.0, 60), (20.0, 70)]
-)
+@claim(ours("Laplace's method for the information"), kind="limit", cases=[(0.02, 50), (2.0, 50), (8.0, 60), (20.0, 70)])
 def test_erm_fisher_exponent(trial, moderate: Moderate, least: Annotated[float, Interval(40, 80)]):
     """K_erm grows like sqrt(2 a / pi) e^(a/2)."""
     (integral, uncertain), closed = information(moderate), predicted.erm_efficiency(moderate)

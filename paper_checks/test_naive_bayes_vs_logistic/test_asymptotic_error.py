@@ -59,13 +59,11 @@ def test_asym_nb_error(trial, n_features: Features, n_classes: OfficialClasses, 
     sigma = np.sqrt(np.outer(variances, variances)) * equicorrelated(n_features, correlation)
     error, ideal = (predicted.collinear_asymptotic_error(means[:, 0], s) for s in (sigma, variances))
     margin = 0.0095 * error
-    controls = {"without the factor 2": error / 2}
+    wrong = {"without the factor 2": error / 2}
     if abs(error - ideal) > 2 * margin:
-        controls["without the correlation"] = ideal
+        wrong["without the correlation"] = ideal
     rule = observed.naive_bayes_rule(means, variances, observed.equal_priors(n_classes))
-    trial.mean(
-        mistakes(rule, means, observed.covariance_factor(sigma)), error, margin=margin, controls=controls, **DRAWS
-    )
+    trial.mean(mistakes(rule, means, observed.covariance_factor(sigma)), error, margin=margin, controls=wrong, **DRAWS)
 
 
 def _margins(rng, n_features):
@@ -102,9 +100,7 @@ def test_asym_order(trial, n_draws: Count = 1500, most_features: SeveralFeatures
     trial.identity(aligned, best_aligned, ops=ops, scale=condition * best_aligned, controls=controls)
 
 
-@claim(
-    ours("the margin of the population rule; finite m adds the noise in the weights, to leading order"), kind="limit"
-)
+@claim(ours("the margin of the population rule; finite m adds noise in the weights, to leading order"), kind="limit")
 def test_nb_correlated_floor(
     trial, n_features: SeveralFeatures = 20, correlation: Correlation = 0.5, n_samples: Samples = 100_000
 ):

@@ -186,9 +186,7 @@ def test_hcons_bounded_repaired(trial, n_classes: Classes, logit_bound: AnyBound
     _judge_regrets(trial, np.exp(np.concatenate([log_p, extreme])), np.concatenate([logits, tie]), n_draws)
 
 
-@claim(
-    ours("logits of a box differ by at most 2 Lambda, and all such fit"), kind="identity", cases=[(3, 1.5), (6, 0.4)]
-)
+@claim(ours("logits of a box differ by at most 2 Lambda, all such fit"), kind="identity", cases=[(3, 1.5), (6, 0.4)])
 def test_hcons_ratio_condition(
     trial,
     n_classes: ManyClasses,
@@ -204,9 +202,7 @@ def test_hcons_ratio_condition(
     least = kl_divergence(p, found)[0]
     holds, one = (np.array([predicted.ratio_condition(row, x) for row in p]) for x in (logit_bound, logit_bound / 2))
     wrong = {"one Lambda": one, "any logits": np.ones(n_draws, bool)}
-    best, third = (
-        np.array([predicted.box_minimiser(row, x).logits for row in p]) for x in (logit_bound, logit_bound / 3)
-    )
+    best, third = (np.array([predicted.box_minimiser(q, x).logits for q in p]) for x in (logit_bound, logit_bound / 3))
     log_p = np.log(p)
     centred = log_p - (log_p.max(axis=1, keepdims=True) + log_p.min(axis=1, keepdims=True)) / 2
     clipped = np.clip(centred, -logit_bound, logit_bound)
@@ -240,12 +236,8 @@ def _box_minimiser(p, limit):
     return logits, max(slope @ logits + limit * np.abs(slope).sum(), 1e-15)
 
 
-@claim(
-    ours("normal classes' log odds are normal, of mean half their variance"), kind="identity", cases=[0.25, 4.0, 30.0]
-)
-def test_bayes_log_loss(
-    trial, squared_distance: Annotated[float, Interval(0.1, 50, why="the grid shows what is left")]
-):
+@claim(ours("log odds of normal classes are normal, mean half the variance"), kind="identity", cases=[0.25, 4.0, 30.0])
+def test_bayes_log_loss(trial, squared_distance: Annotated[float, Interval(0.1, 50, why="the grid shows the rest")]):
     """The least log loss of two Gaussian classes is the entropy of the class at a point, a mean over Delta alone."""
     sigma, along = np.array([[1.0, 0.6], [0.6, 2.0]]), np.array([1.0, 0.3])
     half = along * np.sqrt(squared_distance / (along @ np.linalg.solve(sigma, along))) / 2

@@ -36,6 +36,7 @@ DISCRIMINATIVE = {
 }
 """Where m* of logistic regression is looked for in the official design, for every K and n."""
 
+RIVALS = ["const", "log n", "sqrt n", "n log n"]
 NO_GROWTH = ours("the abstract's O(log n) in the released design: an upper bound that is not reached")
 SCAN = ours("the scan of the released main_simulation.py, with exact errors")
 Level = Annotated[float, Interval(0.005, 0.02, why="the sizes that are tried lie around these crossings")]
@@ -105,11 +106,7 @@ def official(sizes, n_classes):
     return [predicted.official_design(int(n), n_classes) for n in sizes]
 
 
-@claim(
-    NO_GROWTH,
-    kind="rate",
-    loose="the number of samples falls, from 6 at 25 features to 4 from 200 on, the least that is tried",
-)
+@claim(NO_GROWTH, kind="rate", loose="it falls, from 6 at 25 features to 4 from 200 on, the least that is tried")
 def test_nb_growth_upper(
     trial,
     first: Annotated[int, Interval(25, 400, why="the sizes that are tried lie around these crossings")] = 25,
@@ -157,9 +154,7 @@ def test_lr_growth_linear(trial, level: Level = 0.01, runs: Runs = 1.0):
     n_runs = [max(20, int(runs * many)) for many in (6000, 3000, 1500, 800, 500, 200)]
     curves = logistic_curves(trial, official(widest, 2), level, n_runs=n_runs, widest=widest.values())
     low, high = boxes_of(curves)
-    trial.growth(
-        list(widest), low, high, "n", error=ERROR, slack_log=0.01, controls=["const", "log n", "sqrt n", "n log n"]
-    )
+    trial.growth(list(widest), low, high, "n", error=ERROR, slack_log=0.01, controls=RIVALS)
 
 
 @claim(
@@ -201,7 +196,7 @@ def test_nb_linear_when_weak__simulated(
         samples = tuple(int(2 * round(n * r / 2 + 8)) for r in ratios)
         curves += naive_bayes_curves(trial, [(means, np.ones(n))], samples, level, n_runs=n_runs)
     low, high = boxes_of(curves)
-    trial.growth(sizes, low, high, "n", error=ERROR, slack_log=0.01, controls=["const", "log n", "sqrt n", "n log n"])
+    trial.growth(sizes, low, high, "n", error=ERROR, slack_log=0.01, controls=RIVALS)
 
 
 @claim(

@@ -45,9 +45,7 @@ def _two_signs(trial, lead, signs, wrong_processes, **options):
     )
 
 
-@claim(
-    ours("the abstract's two regimes, of almost independent features"), kind="empirical", tier="full", cases=[0.05, 0.1]
-)
+@claim(ours("two regimes, of almost independent features"), kind="empirical", tier="full", cases=[0.05, 0.1])
 def test_two_regimes(trial, correlation: Annotated[float, Interval(0.04, 0.12, why="seen between, at these sizes")]):
     """Under mild correlation naive Bayes is ahead at few samples and logistic regression at many."""
     sizes = (32, 512)

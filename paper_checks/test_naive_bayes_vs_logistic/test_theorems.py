@@ -152,10 +152,8 @@ def test_nb_theorem_explicit__samples(
         return measure
 
     trial.identity(chance, failure, ops=100, controls={"2 n K alone": failure * estimates / (estimates + 1)})
-    processes = {"log(2 n K / delta) / (8 epsilon^2) samples": escapes(too_few)}
-    trial.probability(
-        escapes(int(np.ceil(exact))), failure, side="at most", wrong_processes=processes, first=256, most=2000
-    )
+    few = {"log(2 n K / delta) / (8 epsilon^2) samples": escapes(too_few)}
+    trial.probability(escapes(int(np.ceil(exact))), failure, side="at most", wrong_processes=few, first=256, most=2000)
 
 
 @claim(ours("the theorem's own chance of failure, solved for epsilon"), kind="bound")
@@ -257,14 +255,10 @@ def test_lr_rademacher(
 
     bound = predicted.logistic_log_regret_bound(n_samples, 2, weight_bound, 1.0)
     law = Bounded(0, float(loss.max() - loss.min()))
-    trial.mean(
-        measure, bound, law=law, side="at most", controls={"W X / (2 sqrt m)": bound / 16}, first=1024, most=60_000
-    )
+    trial.mean(measure, bound, law=law, side="at most", controls={"a sixteenth": bound / 16}, first=1024, most=60_000)
     sizes = np.array([16.0, 32, 64, 128])
     fixed = np.array([predicted.logistic_zero_one_regret_bound(7 * n, 3, 1.0, np.sqrt(n)) for n in sizes])
-    trial.identity(
-        fixed, np.full(len(sizes), fixed[0]), ops=20, scale=fixed[0], controls={"X = 1": fixed[0] / sizes**0.25}
-    )
+    trial.identity(fixed, np.full(4, fixed[0]), ops=20, scale=fixed[0], controls={"X = 1": fixed[0] / sizes**0.25})
 
 
 @claim(

@@ -7,18 +7,16 @@ from paper_checks.test_neural_collapse.problems import apart
 from sims import neural_collapse as observed
 
 
-def distance_to_stationarity(problem, end):
-    """Return how far all numbers of a head may be from the stationary point next to it: twice the Newton step."""
+def gram_error(problem, end):
+    """Return what the distance to stationarity may change in an entry of any product or Gram matrix of the factors.
+
+    All numbers of a head are at most twice the Newton step from the stationary point next to it.
+    """
     spectrum = np.abs(observed.hessian_spectrum(problem, end.head))
     curved = spectrum[spectrum > 1e-9 * spectrum.max()]  # the others are rotations, which change no Gram matrix
-    return 2 * end.gradient_norm / curved.min() + 100 * 2.0**-53
-
-
-def gram_error(problem, end):
-    """Return what the distance to stationarity may change in an entry of any product or Gram matrix of the factors."""
     factors = [*end.head.weights, end.head.features]
     norms = np.prod([max(1.0, float(np.linalg.norm(np.asarray(factor), 2))) for factor in factors])
-    return 2 * len(factors) * norms**2 * distance_to_stationarity(problem, end)
+    return 2 * len(factors) * norms**2 * (2 * end.gradient_norm / curved.min() + 100 * 2.0**-53)
 
 
 def normalised_error(problem, end):
@@ -38,12 +36,8 @@ def grams(problem, head):
     means = np.asarray(observed.class_means(head.features, problem.class_sizes) if of_samples else head.features)
     means = means if of_samples else means / np.sqrt(sizes)
     whole = np.linalg.multi_dot([*weights[::-1], np.eye(weights[0].shape[1])])
-    return {
-        "product": whole @ whole.T,
-        "classifier": weights[-1] @ weights[-1].T,
-        "features": means.T @ means,
-        "logits": whole @ means,
-    }
+    products = {"product": whole @ whole.T, "classifier": weights[-1] @ weights[-1].T}
+    return products | {"features": means.T @ means, "logits": whole @ means}
 
 
 def decide_shapes(trial, problem, end, frames, wrong):

@@ -23,7 +23,7 @@ Depth = Annotated[int, Interval(1, 6)]
 Several = Annotated[int, Interval(3, 32, why="two are one pair; each pattern is a matrix")]
 Many = tuple[Several, ...]
 Depths = tuple[Depth, ...]
-Smaller = tuple[Annotated[float, Interval(1e-8, 1e-2)], ...]
+Tiny = tuple[Annotated[float, Interval(1e-8, 1e-2)], ...]
 Small = Annotated[float, Interval(1e-6, 0.1, why="beyond it no frame is left")]
 Shallow = Annotated[float, Interval(1e-3, 10.0, why=_SLOW)]
 
@@ -256,10 +256,7 @@ def test_ce_deep_global__search(
 
 @claim(PAIRS, kind="optimality", tier="full")
 def test_ce_lowrank(
-    trial,
-    classes: Many = (4, 6, 8, 10, 20),
-    depths: Depths = (1, 2, 3, 4, 6),
-    decays: Smaller = (1e-2, 1e-3, 1e-4, 1e-6),
+    trial, classes: Many = (4, 6, 8, 10, 20), depths: Depths = (1, 2, 3, 4, 6), decays: Tiny = (1e-2, 1e-3, 1e-4, 1e-6)
 ):
     """With n = 4 antipodal pairs win at M >= 2, except K = 4, M = 2 at decays of 1e-3 and below; never at M = 1."""
     trial.require(all(k % 2 == 0 for k in classes), "classes must be even numbers: a single one has no partner")

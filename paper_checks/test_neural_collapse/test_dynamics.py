@@ -180,9 +180,7 @@ def test_nc_rate__parabola(
     twice, slower, once = rates(np.array([0.2, 0.2 * root, 0.1]), 0.0)
     found = np.array([twice, slower, 2 * once + 2 * twice])
     formula = np.array([plain, slow, predicted.nc1_rate(decay, step)])
-    trial.identity(
-        found, formula, controls={"with momentum": rates(np.array([0.2, 0.2 * root, 0.1]), momentum)}, **options
-    )
+    trial.identity(found, formula, controls={"momentum": rates(np.array([0.2, 0.2 * root, 0.1]), momentum)}, **options)
 
 
 @claim(

@@ -124,12 +124,10 @@ def test_sv_formula(trial, class_sizes: Sizes, depth: Depth, strength: Strength 
     """lambda_m sigma_k(W_m)^2 = lambda_H sigma_k(H)^2 = (N Lambda)^(1/M) x_k in every layer m."""
     problem, end, optimum = trained(trial, class_sizes, depth, strength, ratio)
     n_samples, decays = problem.n_samples, np.array([problem.feature_decay, *problem.weight_decays])
-    measured = [
+    found = [
         decay * np.linalg.svd(np.asarray(factor), compute_uv=False)[: len(class_sizes)] ** 2
         for decay, factor in zip(decays, [end.head.features, *end.head.weights], strict=True)
     ]
     balance = (n_samples * np.prod(decays)) ** (1 / depth) * np.sort(optimum.roots)[::-1]
-    without = {"Lambda^(1/M) x_k": np.tile(balance / n_samples ** (1 / depth), (depth + 1, 1))}
-    trial.value(
-        measured, np.tile(balance, (depth + 1, 1)), error=gram_error(problem, end), margin=MARGIN, controls=without
-    )
+    wrong = {"Lambda^(1/M) x_k": np.tile(balance / n_samples ** (1 / depth), (depth + 1, 1))}
+    trial.value(found, np.tile(balance, (depth + 1, 1)), error=gram_error(problem, end), margin=MARGIN, controls=wrong)

@@ -37,13 +37,6 @@ def descents(labels, dim, batches=None, nonnegative=True, steps=3000):
     )
 
 
-def cosines(features, labels):
-    """The least cosine within a class and the largest between classes, over seeds."""
-    gram = np.einsum("sdi,sdj->sij", np.asarray(features), np.asarray(features))
-    same = np.equal.outer(labels, labels)
-    return gram[:, same].min(), gram[:, ~same].max()
-
-
 @claim(FRAME, kind="optimality")
 def test_scl_of(
     trial,
@@ -76,7 +69,8 @@ def batched(trial, labels, batches, dim, n_seeds=8, name="starts"):
     """Losses, the least cosine within classes and the largest between them over all seeds."""
     keys = jax.random.split(trial.key(name), n_seeds)
     losses, features = descents(tuple(labels), dim, tuple(batches))(keys)
-    return np.asarray(losses), *cosines(features, labels)
+    gram, same = np.einsum("sdi,sdj->sij", *[np.asarray(features)] * 2), np.equal.outer(labels, labels)
+    return np.asarray(losses), gram[:, same].min(), gram[:, ~same].max()
 
 
 def decide_batches(trial, labels, good, poor, dim):
@@ -90,13 +84,9 @@ def decide_batches(trial, labels, good, poor, dim):
     trial.value(measured, least, error=error, margin=1e-9, controls={"of one batch of all": np.full(2, whole)})
     _, within, between = found["good"]
     _, loose, close = found["poor"]
-    processes = {"the poor batches": [loose, close]}
-    trial.value(
-        [within, between], np.array([1.0, 0.0]), error=8 * dim * 2.0**-53, margin=1e-3, wrong_processes=processes
-    )
-    unique = [
-        predicted.batch_conditions(np.array(labels), batches).orthogonal_frame_is_unique for batches in (good, poor)
-    ]
+    wrong = {"the poor batches": [loose, close]}
+    trial.value([within, between], np.array([1.0, 0.0]), error=8 * dim * 2.0**-53, margin=1e-3, wrong_processes=wrong)
+    unique = [predicted.batch_conditions(np.array(labels), one).orthogonal_frame_is_unique for one in (good, poor)]
     found = np.array([within > 0.9 and between < 0.1, loose > 0.9 and close < 0.1]).astype(int)
     expected = np.array(unique).astype(int)
     trial.identity(found, expected, ops=0, controls={"any batches": np.array([1, 1]), "no batches": np.array([0, 0])})
@@ -124,16 +114,14 @@ def test_scl_batch__singletons(trial, dim: Dim = 4):
     decide_batches(trial, (0, 0, 1, 1), ((0, 1, 2), (1, 2, 3)), ((0, 1), (2, 3), (0, 2)), dim)
 
 
-def spread(trial, n_vectors, dim, *, absolute, n_seeds=4):
+def spread(trial, count, dim, *, absolute, n_seeds=4):
     """The largest (absolute) cosine of the best of several spreads, and what its soft maximum leaves open."""
     run = jax.jit(
-        lambda keys: map_cells(
-            lambda key: observed.spread_vectors(key, n_vectors, dim, absolute=absolute).largest, keys
-        )
+        lambda keys: map_cells(lambda key: observed.spread_vectors(key, count, dim, absolute=absolute).largest, keys)
     )
     found = float(np.min(run(jax.random.split(trial.key("vectors"), n_seeds))))
     # The last soft maximum, of sharpness 2e5, exceeds the maximum by log(terms) / sharpness at most.
-    return found, np.log(n_vectors * (n_vectors - 1) / (1 if absolute else 2)) / 2e5
+    return found, np.log(count * (count - 1) / (1 if absolute else 2)) / 2e5
 
 
 @claim(ANGLES, kind="optimality", cases=[(4, 3), (4, 2)])

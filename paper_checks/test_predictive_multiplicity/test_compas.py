@@ -88,10 +88,8 @@ def test_introduction(trial):
     labellings = observed.pool_dichotomies(table.rows, pool)
     seen = observed.pool_multiplicity(labellings, *counts(table), baseline.dichotomy, path.admitted)
     wrong = {"twice as many": np.array([0.34, 0.88])}
-    processes = {"what an ad-hoc pool shows": np.array([one[ONE_PERCENT] for one in seen]) / table.n}
-    trial.value(
-        shares, np.array([0.17, 0.44]), error=2.0**-53, side="at least", controls=wrong, wrong_processes=processes
-    )
+    pooled = {"what an ad-hoc pool shows": np.array([one[ONE_PERCENT] for one in seen]) / table.n}
+    trial.value(shares, np.array([0.17, 0.44]), error=2.0**-53, side="at least", controls=wrong, wrong_processes=pooled)
 
 
 def spread(table, admitted):

@@ -72,9 +72,7 @@ def test_ambiguity__bound(
     trial.identity(found, bounds, ops=0, controls=apart(trial, bounds, wrong))
 
 
-@claim(
-    ours("one competitor repairs all of h_0's mistakes and errs at the other corner"), kind="identity", cases=[1, 7, 25]
-)
+@claim(ours("one repairs all of h_0's mistakes and errs at the other corner"), kind="identity", cases=[1, 7, 25])
 def test_bound__tight(trial, copies: Copies):
     """The bound is attained: on exclusive or at epsilon = 0 the discrepancy is 2 R(h_0) = 1/2."""
     table = labelled_corners(EXCLUSIVE_OR, copies)

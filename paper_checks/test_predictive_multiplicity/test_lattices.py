@@ -127,9 +127,7 @@ def test_parallelogram__valid(trial, shape: Shape):
     trial.bound(values, np.ones(len(cells)), found_by="all", ops=0, controls=none, wrong_processes=alternating)
 
 
-@claim(
-    ours("what is separated is found by trying all pairs of pairs"), kind="identity", cases=[((3, 3),), ((2, 2, 3),)]
-)
+@claim(ours("what is separated is found trying all pairs of pairs"), kind="identity", cases=[((3, 3),), ((2, 2, 3),)])
 def test_parallelogram__separated(trial, shape: Shape):
     """The rows that the solver separates forbid exactly the labellings that some parallelogram forbids."""
     trial.require(3 <= np.prod(shape) <= 12, f"shape must give 3 to 12 points ({_LISTED})")

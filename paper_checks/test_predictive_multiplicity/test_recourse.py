@@ -151,9 +151,7 @@ def test_recourse__tie__breaker(trial, n_features: NFeatures = 4, n_people: NPeo
     trial.identity(found, exact, ops=0, wrong_processes={"a tie-breaker of 1000": heavy})
 
 
-@claim(
-    ours("a population's distribution function counts whom an action passes"), kind="identity", cases=["shift", "log"]
-)
+@claim(ours("a distribution function counts whom an action passes"), kind="identity", cases=["shift", "log"])
 def test_recourse__percentile(
     trial,
     kind: Percentile,

@@ -175,9 +175,7 @@ def _spectra_of_gauss_rule(population, dim, n_nodes=4):
     return eigenvalues[:, ::-1], np.diagonal(vectors[:, :, ::-1], axis1=1, axis2=2) ** 2, chances
 
 
-@claim(
-    ours("fourth-order perturbation of Wishart eigenvalues; Lawley 1956 for their variance"), kind="limit", cases=[3, 4]
-)
+@claim(ours("fourth-order perturbation of Wishart eigenvalues; Lawley 1956 for variances"), kind="limit", cases=[3, 4])
 def test_sim_evr__second_order(
     trial, n_points: Annotated[int, Interval(3, 4, why="the rule grows by four times for each entry of a factor")]
 ):
@@ -185,7 +183,7 @@ def test_sim_evr__second_order(
     variances, dims = predicted.eigenvalues(n_points), 2000 * 2 ** np.arange(5)
     count, shares = variances.size, variances / variances.sum()
 
-    def beyond_first_order(dim):
+    def beyond_first(dim):
         spectra, overlaps, chances = _spectra_of_gauss_rule(observed.population_spectrum(n_points), dim)
         means = chances @ spectra / variances
         scatter = chances @ (spectra / variances - means) ** 2
@@ -202,9 +200,7 @@ def test_sim_evr__second_order(
     expected = np.concatenate([bias, scatter, ratio, rotation])
     margin = 0.001 * np.abs(expected)
     wrong = {"another sign": -expected, "ratios as eigenvalues": np.concatenate([bias, scatter, bias, rotation])}
-    trial.limit(
-        [beyond_first_order(dim) for dim in dims.tolist()], dims, expected, order=1, margin=margin, controls=wrong
-    )
+    trial.limit([beyond_first(dim) for dim in dims.tolist()], dims, expected, order=1, margin=margin, controls=wrong)
 
 
 def _deficits(n_points, dim):
@@ -313,19 +309,15 @@ def test_mp_equation(trial, n_points: GlobalPoints, dim: GlobalDimension):
         return (jnp.sum(1 / (spectrum[:, None] - z), axis=0) - null / z) / dim
 
     exact = np.array([predicted.companion_stieltjes(argument, n_points, dim) for argument in z])
-    first = _first_correction(exact, n_points, dim)
+    # The mean's correction of order 1 / d, for real Gaussian entries (Bai and Silverstein 2004).
+    laplacian = predicted.laplacian_eigenvalues(n_points)[:, None]
+    resolvents = 1 / (laplacian + exact)
+    numerator = exact**3 * np.sum(laplacian * resolvents**3, axis=0) / dim
+    first = np.abs(numerator / (1 - exact**2 * np.sum(resolvents**2, axis=0) / dim) ** 2) / dim
     slack = first + exact / dim**2  # the second correction is of relative order 1 / d^2
     margin = 0.007 * exact + slack
     wrong = {"Marchenko-Pastur": _marchenko_pastur(z, n_points, dim)}
     trial.mean(transform, exact, law=Asymptotic(), slack=slack, margin=margin, controls=wrong, first=64, most=4000)
-
-
-def _first_correction(companion, n_points, dim):
-    """The size of the mean's correction of order 1 / d, for real Gaussian entries (Bai and Silverstein 2004)."""
-    laplacian = predicted.laplacian_eigenvalues(n_points)
-    resolvents = 1 / (laplacian[:, None] + companion)
-    numerator = companion**3 * np.sum(laplacian[:, None] * resolvents**3, axis=0) / dim
-    return np.abs(numerator / (1 - companion**2 * np.sum(resolvents**2, axis=0) / dim) ** 2) / dim
 
 
 def _marchenko_pastur(z, n_points, dim):

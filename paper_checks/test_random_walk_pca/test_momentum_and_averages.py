@@ -55,9 +55,7 @@ def test_momentum_spectrum(trial, momentum: Momentum):
     trial.order(found, n, -3.0, rounding=4 * n * 2.0**-53, margin=0.02, controls=wrong, wrong_processes=processes)
 
 
-@claim(
-    ours("A A^T of the impulse response (1 - gamma^m) / (1 - gamma)"), kind="identity", cases=[(100, 0.99), (50, 1.0)]
-)
+@claim(ours("A A^T of the response (1 - gamma^m) / (1 - gamma)"), kind="identity", cases=[(100, 0.99), (50, 1.0)])
 def test_momentum_long_memory(
     trial, n_points: ThreePoints, momentum: Annotated[float, Interval(0.01, 1, why="below, the walk is as good")]
 ):

@@ -90,7 +90,7 @@ def test_robust_pca__failure(trial, n_points: Cloud, dim: Dimension, spike: Spik
     pushed, halvings = 2 * dim / (n_points * spike), 14
     trial.require(pushed <= share / 4, f"2 dim / (n_points spike) must be at most fraction / 4, got {pushed:.2g}")
 
-    def turning_square(key):
+    def turning(key):
         """By bisection of log s^2: the clean points are those of the key, whatever s is."""
         points = observed.corrupted_points(key, n_points, dim, n_outliers, spike=spike, outlier_length=1.0)
 
@@ -109,16 +109,11 @@ def test_robust_pca__failure(trial, n_points: Cloud, dim: Dimension, spike: Spik
     slack = threshold * (bisection + pushed)
     margin = threshold * (0.005 + bisection + pushed)
     wrong = {"beta / eps": spike / share, "(1 - eps)(1 + beta) / eps": (1 - share) * (1 + spike) / share}
-    trial.mean(
-        turning_square, threshold, law=Asymptotic(), slack=slack, margin=margin, controls=wrong, first=128, most=10_000
-    )
+    trial.mean(turning, threshold, law=Asymptotic(), slack=slack, margin=margin, controls=wrong, first=128, most=10_000)
 
 
 @claim(
-    ours("the simplest filter, at Diakonikolas et al. 2023's goal"),
-    kind="empirical",
-    tier="full",
-    cases=[110.0, 1000.0],
+    ours("the simplest filter at Diakonikolas et al. 2023's goal"), kind="empirical", tier="full", cases=[110.0, 1000.0]
 )
 def test_robust_pca__goal(
     trial,

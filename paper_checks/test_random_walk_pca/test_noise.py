@@ -18,7 +18,7 @@ from theory_on_trial.laws import Asymptotic, Bounded, NormalVariance, RatioOfMea
 SECOND_ORDER = 3
 """The variance of rho_1 is off its first order by at most this over d; 1.3 to 2.9 was seen of laws with all moments."""
 KURTOSIS = {"rademacher": -2.0, "uniform": -1.2, "student": 6.0, "laplace": 3.0}
-Dimension = Annotated[int, Interval(100, 4000, why="each coordinate is drawn, and few have later orders in 1 / d")]
+Dim = Annotated[int, Interval(100, 4000, why="each coordinate is drawn, and few have later orders in 1 / d")]
 ManyDimensions = Annotated[int, Interval(300, MOST, why="of fewer, later orders in 1 / D count")]
 """d or m where only their first order counts."""
 TrianglePoints = Annotated[int, Interval(3, 30, why="of two points there is one component, of many all are slow")]
@@ -48,10 +48,7 @@ def mean_ratio(n_points, dim):
     cases=["rademacher", "uniform", "laplace", "student"],
 )
 def test_noise_universality(
-    trial,
-    law: Literal["rademacher", "uniform", "student", "laplace"],
-    n_points: SampledPoints = 6,
-    dim: Dimension = 400,
+    trial, law: Literal["rademacher", "uniform", "student", "laplace"], n_points: SampledPoints = 6, dim: Dim = 400
 ):
     """Steps of any law with finite variance give rho_1 the same mean, and the same scatter but for their kurtosis and,
     where they have no sixth moment as Student's t with 5 degrees of freedom, a term of order d^(-1/2).
@@ -163,7 +160,7 @@ def test_noise_universality__kurtosis(
 def test_deff_not_rank(
     trial,
     n_points: SampledPoints = 8,
-    dim: Dimension = 1000,
+    dim: Dim = 1000,
     exponent: Exponent = -0.5,
     many_points: Annotated[int, Interval(1000, 20_000, why="far more than dimensions, and hundreds are drawn")] = 5000,
 ):
@@ -196,9 +193,7 @@ def test_deff_not_rank(
     )
 
 
-@claim(
-    ours("moments of inner products of Gaussian steps"), kind="distribution", cases=[(60, 300, -0.5), (100, 150, -0.25)]
-)
+@claim(ours("moments of products of Gaussian steps"), kind="distribution", cases=[(60, 300, -0.5), (100, 150, -0.25)])
 def test_deff_estimator(
     trial,
     n_steps: Annotated[int, Interval(20, 200, why="few scatter, of many thousands are drawn")],

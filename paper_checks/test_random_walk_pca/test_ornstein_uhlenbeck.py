@@ -181,9 +181,7 @@ def test_ou_trapping__spread(trial, n_points: FewPoints, dim: Annotated[int, Int
     )
 
 
-@claim(
-    ours("the recursion's stationary covariance"), kind="distribution", cases=[(16, 2000, 0.25, 4), (8, 4000, 0.5, 2)]
-)
+@claim(ours("the stationary covariance"), kind="distribution", cases=[(16, 2000, 0.25, 4), (8, 4000, 0.5, 2)])
 def test_ou_trapping__directions(
     trial, n_points: TrappedPoints, dim: TrappedDimension, rate: Trapping, lag: Annotated[int, Interval(1, 50)]
 ):

@@ -170,6 +170,4 @@ def test_distance_identity(trial, n_points: ThreePoints = 200):
     trial.identity(products, scores @ scores.T, ops=n_points, scale=n_points, controls=wrong)
     squares, lags, times = np.diag(products), predicted.squared_distances(n_points), np.arange(1.0, n_points + 1)
     wrong = {"the root of |s - t|": np.sqrt(lags), "independent points": np.add.outer(times, times)}
-    trial.identity(
-        squares[:, None] + squares[None, :] - 2 * products, lags, ops=n_points, scale=n_points, controls=wrong
-    )
+    trial.identity(squares[:, None] + squares - 2 * products, lags, ops=n_points, scale=n_points, controls=wrong)
