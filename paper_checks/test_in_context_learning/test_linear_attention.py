@@ -262,13 +262,9 @@ def test_lsa__covshift(
     trial.identity(fitted, weights, ops=40 * examples, scale=condition, controls=powers(weights, but=0))
 
 
-DECAYS = 20.0
-"""Times of the slowest decay after which a flow has arrived."""
-
-
 def flow_end(loss, start, rate):
-    """Where the gradient flow of a layer ends."""
-    flow = attention_flow.gradient_flow(loss, start, np.array([DECAYS / rate]))
+    """Where the gradient flow of a layer ends: after twenty times of the slowest decay it has arrived."""
+    flow = attention_flow.gradient_flow(loss, start, np.array([20 / rate]))
     return attention_flow.FullWeights(*(entries[0] for entries in flow))
 
 

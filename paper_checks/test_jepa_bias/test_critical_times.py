@@ -120,14 +120,8 @@ def test_depth_cap(
     # The powers in the time of a rise, L / (n rho^(2L-1-n) epsilon^(n/L)) for n < 2L, are up to L = 8 at most L / n
     # times the larger of epsilon^-2 and rho^-16: in all 8 (1 + 1/2 + ... + 1/15) < 27 times; the rest is the approach.
     late = 40 * (init**-2 + rho**-16)
-    strength = np.array(
-        [
-            observed.simulate_flow(
-                depth, init, 1.0, rho, late * np.arange(1, 5) / 4, objective=objective, clock="paper"
-            )[-1]
-            for depth in depths
-        ]
-    )
+    problem, options = (init, 1.0, rho, late * np.arange(1, 5) / 4), {"objective": objective, **PAPER}
+    strength = np.array([observed.simulate_flow(depth, *problem, **options)[-1] for depth in depths])
     measured = [np.where(init < fraction * strength, 1, -1), np.where(strength > init, 1, -1)]
     expected = np.array([np.where(depths <= cap, 1, -1) for cap in caps])
     below = np.where(depths <= caps[0], 1, -1)

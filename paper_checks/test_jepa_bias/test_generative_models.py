@@ -1,5 +1,6 @@
 """Data models that have such features: two noisy views, two masks, two successive frames."""
 
+from functools import partial
 from itertools import product
 from typing import Annotated, Literal
 
@@ -20,8 +21,6 @@ Rate = Annotated[float, Interval(0.2, 0.8, why="what is rarely seen, or rarely h
 """q and q', the share that a mask lets through."""
 Level = Annotated[float, Interval(0.5, 2)]
 """A common factor of all variances of the noise."""
-MARGIN = 0.02
-"""How closely entries of covariances are claimed, which are of order one."""
 
 
 def correlated(dim=3):
@@ -30,19 +29,19 @@ def correlated(dim=3):
     return root @ root.T + np.diag(np.linspace(0.2, 0.6, dim))
 
 
-def decide_covariances(trial, views, expected, controls, varies=True):
-    """Decide both covariances of sampled views, on every entry that varies at all."""
+def decide_covariances(trial, views, settings, expected, controls, varies=True):
+    """Decide both covariances of views that are sampled at some settings, on every entry that varies at all."""
     kept = np.broadcast_to(varies, np.shape(np.stack(expected)))
 
     def measured(key):
-        seen = observed.empirical_covariances(*views(key, 500))
+        seen = observed.empirical_covariances(*views(key, 500, *settings))
         return jnp.stack([seen.Sigma_xx, seen.Sigma_yx])[kept]
 
     trial.mean(
         measured,
         np.stack(expected)[kept],
         law=Asymptotic(),  # of averages of 500 products: nearly normal, and nothing more is known of them
-        margin=MARGIN,
+        margin=0.02,  # entries are of order one
         controls={name: np.stack(wrong)[kept] for name, wrong in controls.items()},
         first=512,
         most=32768,
@@ -55,16 +54,12 @@ def test_gen_static(trial, noise_level: Level = 1.0):
     signal, noise = np.array([1.5, 1.0, 0.6]), noise_level * np.array([1.2, 0.3, 0.2])
     features = predicted.static_features(signal, noise)
     expected = [np.diag(features.covariance / features.regression), np.diag(features.covariance)]
-    decide_covariances(
-        trial,
-        lambda key, count: observed.static_views(key, count, signal, noise),
-        expected,
-        {
-            "lambda = sigma_s^2 + sigma_n^2": [expected[0], expected[0]],
-            "rho = 1": [expected[1], expected[1]],
-            "features correlated": [one + 0.1 for one in expected],
-        },
-    )
+    wrong = {
+        "lambda = sigma_s^2 + sigma_n^2": [expected[0], expected[0]],
+        "rho = 1": [expected[1], expected[1]],
+        "features correlated": [one + 0.1 for one in expected],
+    }
+    decide_covariances(trial, observed.static_views, (signal, noise), expected, wrong)
 
 
 @claim(MOMENTS, kind="distribution", tier="full")
@@ -74,16 +69,11 @@ def test_gen_masking(trial, rate: Rate = 0.6, target_rate: Rate = 0.3):
     S, varies = correlated(), np.stack([np.ones((3, 3), bool), ~np.eye(3, dtype=bool)])
     second, cross = predicted.complementary_mask_covariances(S, rate)
     wrong = {"Sigma_yx = q (S - D)": [second, cross / (1 - rate)], "Sigma_xx = q S": [rate * S, cross]}
-    decide_covariances(
-        trial, lambda key, count: observed.masked_views(key, count, S, rate), [second, cross], wrong, varies=varies
-    )
+    decide_covariances(trial, observed.masked_views, (S, rate), [second, cross], wrong, varies=varies)
     second, cross = predicted.independent_mask_covariances(S, rate, target_rate)
-    decide_covariances(
-        trial,
-        lambda key, count: observed.masked_views(key, count, S, rate, target_visible=target_rate),
-        [second, cross],
-        {"Sigma_yx = q^2 S": [second, rate**2 * S]},
-    )
+    wrong = {"Sigma_yx = q^2 S": [second, rate**2 * S]}
+    independent = partial(observed.masked_views, target_visible=target_rate)
+    decide_covariances(trial, independent, (S, rate), [second, cross], wrong)
     overlap = observed.empirical_covariances(*observed.masked_views(trial.key("zeros"), 1000, S, rate)).Sigma_yx
     seen = {"q (1-q) S": rate * (1 - rate) * np.diag(S)}
     trial.identity(np.diag(np.asarray(overlap)), np.zeros(3), ops=0, controls=seen)
@@ -96,16 +86,12 @@ def test_gen_temporal(trial, noise_level: Level = 1.0):
     noise = noise_level * np.array([0.3, 0.2, 0.4])
     features = predicted.temporal_features(persistence, innovation, noise)
     expected = [np.diag(features.covariance / features.regression), np.diag(features.covariance)]
-    decide_covariances(
-        trial,
-        lambda key, count: observed.temporal_views(key, count, persistence, innovation, noise),
-        expected,
-        {
-            "without gamma": [expected[0], np.diag(features.covariance / persistence)],
-            "v = sigma_u^2": [np.diag(innovation + noise), expected[1]],
-            "features correlated": [one + 0.1 for one in expected],
-        },
-    )
+    wrong = {
+        "without gamma": [expected[0], np.diag(features.covariance / persistence)],
+        "v = sigma_u^2": [np.diag(innovation + noise), expected[1]],
+        "features correlated": [one + 0.1 for one in expected],
+    }
+    decide_covariances(trial, observed.temporal_views, (persistence, innovation, noise), expected, wrong)
 
 
 def two_frames(variance, persistence, innovation, noise):
@@ -128,17 +114,10 @@ def test_gen_static__enumerated(trial, model: Literal["static", "temporal"], noi
         features = predicted.temporal_features(persistence, innovation, noise)
         for _ in range(400):  # frames until it is stationary
             variance = persistence**2 * variance + innovation
-    clear = [features.covariance, persistence]
-    trial.identity(
-        two_frames(variance, persistence, innovation, noise),
-        np.array(features),
-        ops=100,  # a frame's roundings last for 1 / (1 - 0.81) frames
-        scale=2.0,
-        controls={
-            "rho without noise": clear,
-            "lambda of the view with itself": [variance + noise, features.regression],
-        },
-    )
+    found, clear = two_frames(variance, persistence, innovation, noise), [features.covariance, persistence]
+    wrong = {"rho without noise": clear, "lambda of the view with itself": [variance + noise, features.regression]}
+    # A frame's roundings last for 1 / (1 - 0.81) frames.
+    trial.identity(found, np.array(features), ops=100, scale=2.0, controls=wrong)
 
 
 def enumerated(S, rate, target_rate=None):

@@ -68,10 +68,10 @@ def test_gd_matches_ode__scalar(
     covariance, regression = 1.0, 0.6
     limit = float(predicted.asymptote(depth, regression, objective=objective))
 
+    rise = 2 * depth if objective == "jepa" else depth
+
     def velocity(layer):
-        return covariance * (
-            layer ** (2 * depth if objective == "jepa" else depth) - layer ** (2 * depth + 1) / regression
-        )
+        return covariance * (layer**rise - layer ** (2 * depth + 1) / regression)
 
     def delay(step):
         """The delay at the last step below eight tenths over what the formula says, and what that neglects."""

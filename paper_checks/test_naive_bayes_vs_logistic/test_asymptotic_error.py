@@ -23,8 +23,6 @@ from theory_on_trial import claim, ours
 from theory_on_trial.contract import Count, Interval
 from theory_on_trial.laws import Bounded
 
-FRESH = 16
-"""Fresh points on which a sample counts mistakes."""
 BAYES_ERRORS = {2: 0.06655, 4: 0.02924, 10: 0.00483, 20: 0.00037}
 """The released code's table for two classes."""
 
@@ -37,11 +35,11 @@ FewClasses = Annotated[int, Interval(3, 6, why="orthants of K - 1 dimensions")]
 
 
 def mistakes(rule, means, factor):
-    """A simulator of the share of mistakes among fresh points of equally likely classes."""
+    """A simulator of the share of mistakes among sixteen fresh points of equally likely classes."""
 
     def measure(key):
         label_key, point_key = jax.random.split(key)
-        labels = jax.random.randint(label_key, (FRESH,), 0, means.shape[0])
+        labels = jax.random.randint(label_key, (16,), 0, means.shape[0])
         points = observed.gaussian_classes(point_key, labels, means, factor)
         return jnp.mean(rule.predict(points) != labels)
 

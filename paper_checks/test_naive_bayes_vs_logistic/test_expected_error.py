@@ -47,9 +47,8 @@ def test_nb_exact_law(trial, n_features: Features, n_samples: Samples, squared_d
 
     def measure(key):
         estimates = means + jax.random.normal(key, means.shape) * np.sqrt(2 / m)
-        return observed.conditional_error(
-            observed.naive_bayes_rule(estimates, ones, observed.equal_priors(2)), means, ones
-        )
+        rule = observed.naive_bayes_rule(estimates, ones, observed.equal_priors(2))
+        return observed.conditional_error(rule, means, ones)
 
     trial.mean(
         measure, exact, law=Bounded(0, 1), margin=margin, controls=controls, first=2048, most=200_000, vectorised=True

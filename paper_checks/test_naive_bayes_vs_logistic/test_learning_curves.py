@@ -16,9 +16,6 @@ from theory_on_trial.base.mapping import map_cells, quick_map
 from theory_on_trial.contract import MOST, Interval
 from theory_on_trial.laws import Bounded, RatioOfMeans
 
-GUESSING = 0.5
-"""The error of guessing, in which leads of one learner over the other are measured."""
-
 
 def lead_of_naive_bayes(correlation, sizes, n_features=20):
     """A simulator of error(logistic) - error(naive Bayes) at every size, on the same training sets."""
@@ -39,10 +36,8 @@ def _two_signs(trial, lead, signs, wrong_processes, **options):
 
     alone = {"the larger size both times": seen(lead, (1, 1))}
     others = {name: seen(other) for name, other in wrong_processes.items()}
-    law = Bounded(-1, 1)
-    trial.mean(
-        seen(lead), np.zeros(2), law=law, side="at least", scale=GUESSING, wrong_processes=alone | others, **options
-    )
+    options |= {"law": Bounded(-1, 1), "scale": 0.5}  # leads are measured in the error of guessing
+    trial.mean(seen(lead), np.zeros(2), side="at least", wrong_processes=alone | others, **options)
 
 
 @claim(ours("two regimes, of almost independent features"), kind="empirical", tier="full", cases=[0.05, 0.1])
@@ -153,12 +148,18 @@ def test_efron_are(
 
     wrong = {"ARE = 1": np.ones(len(distances)), "without 1 + Delta^2 / 4": exact / factor}
     for labels, ratio, controls in (("random", exact, wrong), ("balanced", balanced, {"for random labels": exact})):
-        found = pairs(labels)
         # The next term is of the order 1 / m: at m = 200 about half of this was seen, for either kind of labels.
         slack = ratio * np.array(distances) ** 2 / n_samples
         margin = 0.04 * ratio
         trial.mean(
-            found, ratio, law=RatioOfMeans(), slack=slack, margin=margin, controls=controls, first=1024, most=200_000
+            pairs(labels),
+            ratio,
+            law=RatioOfMeans(),
+            slack=slack,
+            margin=margin,
+            controls=controls,
+            first=1024,
+            most=200_000,
         )
 
 

@@ -27,7 +27,6 @@ def test_bal_nobias_value(
     sizes, widths = (per_class,) * n_classes, (n_classes + 4,) * (depth - 1) + (width,)
     problem = problem_of(sizes, *shared_decays(sizes, depth, strength), bias=bias)
     beta, directions = strength * predicted.global_threshold(depth), n_classes - bias
-
     survivors = min(directions, *widths)
 
     def total(x):
@@ -40,16 +39,12 @@ def test_bal_nobias_value(
     if width < directions:
         wrong["no bottleneck"] = directions * float(predicted.scalar_objective(root, beta, depth)) / (2 * n_classes)
     if depth > 1:
-        wrong["the smallest root"] = total(_smallest_root(beta, depth))
+        peak = ((depth - 1) / (depth + 1)) ** (1 / depth)  # of the scalar equation
+        smallest = brentq(lambda x: depth * x ** (depth - 1) / (1 + x**depth) ** 2 - beta, 0, peak, xtol=1e-15)
+        wrong["the smallest root"] = total(smallest)
     primal = lowest(problem, trial.key("starts"), starts, widths).value
     controls = apart(trial, value, 1e-8, wrong)
     trial.gap(primal, schatten_bound(problem, widths), value, margin=1e-8, scale=1.0, ops=100, controls=controls)
-
-
-def _smallest_root(beta, depth):
-    """The root of the scalar equation below its peak, at depth two and more."""
-    peak = ((depth - 1) / (depth + 1)) ** (1 / depth)
-    return brentq(lambda x: depth * x ** (depth - 1) / (1 + x**depth) ** 2 - beta, 0, peak, xtol=1e-15)
 
 
 def _metrics(problem, head, frame):

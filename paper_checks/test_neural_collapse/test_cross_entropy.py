@@ -16,7 +16,6 @@ from theory_on_trial.contract import Interval
 
 PAIRS = ours("antipodal pairs of classes need half as many directions; the finding agrees with Garrod & Keating 2025")
 SEARCH = ours("search for configurations of lower objective; agrees with Garrod & Keating 2025")
-_SLOW = "descents with cross-entropy slow down exponentially with the logits"
 Classes = Annotated[int, Interval(2, 16, why="a dense Hessian of all parameters is taken")]
 PerClass = Annotated[int, Interval(1, 1000, why="each point is a column of a dense matrix")]
 Depth = Annotated[int, Interval(1, 6)]
@@ -25,7 +24,7 @@ Many = tuple[Several, ...]
 Depths = tuple[Depth, ...]
 Tiny = tuple[Annotated[float, Interval(1e-8, 1e-2)], ...]
 Small = Annotated[float, Interval(1e-6, 0.1, why="beyond it no frame is left")]
-Shallow = Annotated[float, Interval(1e-3, 10.0, why=_SLOW)]
+Shallow = Annotated[float, Interval(1e-3, 10.0, why="descents with cross-entropy slow down with the logits")]
 
 
 def pattern_head(pattern, scale, per_class, decays, widths):

@@ -65,10 +65,8 @@ def test_gd_basin__subsets(trial, depth: Deep, class_sizes: Sizes = (6, 4, 3, 2)
     allowed = predicted.local_minimum_values(class_sizes, problem.weight_decays, problem.feature_decay)
     least = [(value_and_slope(problem, head)[0], which.sum()) for head, which in zip(heads, alive, strict=True)]
     values, counts = np.array([one for one, is_top in zip(least, top, strict=True) if is_top]).T
-    exact = allowed[counts.astype(int)]
-    trial.identity(
-        values, exact, ops=200, scale=1.0, controls={"one class fewer": np.append(0.5, allowed)[counts.astype(int)]}
-    )
+    exact, fewer = (one[counts.astype(int)] for one in (allowed, np.append(0.5, allowed)))
+    trial.identity(values, exact, ops=200, scale=1.0, controls={"one class fewer": fewer})
 
 
 @claim(HESSIAN, kind="optimality")

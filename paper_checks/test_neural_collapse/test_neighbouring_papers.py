@@ -12,10 +12,7 @@ from theory_on_trial import claim, ours
 from theory_on_trial.base.mapping import map_cells
 from theory_on_trial.contract import Interval
 
-FRAME = ours(
-    "Kini et al. 2024 (arXiv 2306.07960), abstract: with non-negative features minimisers form an orthogonal frame; "
-    "the value by Jensen's inequality"
-)
+FRAME = ours("Kini et al. 2024 (arXiv 2306.07960), abstract: an orthogonal frame; the value by Jensen's inequality")
 BATCHES = ours("Kini et al. 2024 (arXiv 2306.07960), abstract: conditions on batches; explicit ones from the loss")
 ANGLES = ours("classical (Rankin); Liu et al. 2023 (arXiv 2302.12453) regularise class means towards it")
 LINES = ours("classical (Welch); Shen et al. 2023 (arXiv 2303.11637) want vectors as orthogonal as possible")

@@ -33,19 +33,15 @@ def scoring_set(generator, n_points=16, n_coefficients=3, bound=3):
     return features.astype(float), labels, np.full(n_coefficients, -bound), np.full(n_coefficients, bound)
 
 
+def problem_of(instance, sparsity, size, **options):
+    """What the scoring system of an instance must do."""
+    data = dict(zip(("features", "labels", "lower", "upper"), instance, strict=True))
+    return observed.ScoringProblem(**data, sparsity_penalty=float(sparsity), size_penalty=float(size), **options)
+
+
 def solve(instance, sparsity, size, **options):
     """The optimal scoring system of an instance by integer programming."""
-    features, labels, lower, upper = instance
-    problem = observed.ScoringProblem(
-        features=features,
-        labels=labels,
-        lower=lower,
-        upper=upper,
-        sparsity_penalty=float(sparsity),
-        size_penalty=float(size),
-        **options,
-    )
-    return observed.scoring_system(problem)
+    return observed.scoring_system(problem_of(instance, sparsity, size, **options))
 
 
 def errors_and_terms(instance, coefficients):
@@ -290,10 +286,7 @@ def settled_set(generator, n_points):
     A set of which no point is settled says nothing, nor does one that nothing could be asked of.
     """
     instance = scoring_set(generator, n_points)
-    features, labels, lower, upper = instance
-    problem = observed.ScoringProblem(
-        features=features, labels=labels, lower=lower, upper=upper, sparsity_penalty=1 / 64, size_penalty=1 / 1024
-    )
+    (features, labels, *_), problem = instance, problem_of(instance, 1 / 64, 1 / 1024)
     optimum = predicted.brute_force_optimum(*instance, Fraction(1, 64), Fraction(1, 1024))
     settled = observed.settled_errors(problem, float(optimum.objective))
     wrong = np.all(labels[:, None] * (features @ optimum.coefficients.T) <= 0, axis=1) & features.any(axis=1)

@@ -26,10 +26,8 @@ FIRST_FEW = abstract(
 )
 
 _DENSE = "a matrix over time is diagonalised whole"
-_DRAWN = "thousands of trajectories are drawn and diagonalised"
-_LANCZOS = "the recursion runs hundreds of times"
 Points = Annotated[int, Interval(2, 1000, why=_DENSE)]
 ThreePoints = Annotated[int, Interval(3, 1000, why=f"of two points there is one component, and {_DENSE}")]
-SampledPoints = Annotated[int, Interval(5, 64, why=_DRAWN)]
-ManyPoints = Annotated[int, Interval(50, 20_000, why=_LANCZOS)]
+SampledPoints = Annotated[int, Interval(5, 64, why="thousands of trajectories are drawn and diagonalised")]
+ManyPoints = Annotated[int, Interval(50, 20_000, why="the recursion runs hundreds of times")]
 Components = Annotated[int, Interval(1, 10, why="rounding of an eigenvector grows like the fifth power")]

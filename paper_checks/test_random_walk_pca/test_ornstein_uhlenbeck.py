@@ -26,7 +26,6 @@ LargeCrossover = Annotated[float, Interval(15, 25, why="sixteen times as much is
 TrappedPoints = Annotated[int, Interval(3, 100, why="tens of thousands are drawn")]
 TrappedDimension = Annotated[int, Interval(30, MOST, why="of fewer, the norm scatters as much as it is")]
 FewPoints = Annotated[int, Interval(3, 10, why="three to this power walks are run")]
-VISITS = [(12, 4, 0.25), (8, 5, 0.4)]
 FewDimensions = Annotated[int, Interval(4, 7, why="of more, too few visits are seen")]
 Crossover = Annotated[float, Interval(0.05, 40, why="beyond, extrapolation wants more points")]
 """c = alpha T, at fixed c the process has a continuum limit."""
@@ -211,7 +210,7 @@ def _comes_close(n_points, dim, rate):
 @claim(
     ours("Chernoff's bound for chi-squares at the trapped radius"),
     kind="bound",
-    cases=VISITS,
+    cases=[(12, 4, 0.25), (8, 5, 0.4)],
     loose="Chernoff's bound lacks its prefactor: best known ratio .53, in one dimension",
 )
 def test_ou_not_mean_reverting(trial, n_points: TrappedPoints, dim: FewDimensions, rate: Trapping):
