@@ -147,20 +147,11 @@ def test_efron_are(
         return measure
 
     wrong = {"ARE = 1": np.ones(len(distances)), "without 1 + Delta^2 / 4": exact / factor}
+    sampling = {"law": RatioOfMeans(), "first": 1024, "most": 200_000}
     for labels, ratio, controls in (("random", exact, wrong), ("balanced", balanced, {"for random labels": exact})):
         # The next term is of the order 1 / m: at m = 200 about half of this was seen, for either kind of labels.
         slack = ratio * np.array(distances) ** 2 / n_samples
-        margin = 0.04 * ratio
-        trial.mean(
-            pairs(labels),
-            ratio,
-            law=RatioOfMeans(),
-            slack=slack,
-            margin=margin,
-            controls=controls,
-            first=1024,
-            most=200_000,
-        )
+        trial.mean(pairs(labels), ratio, slack=slack, margin=0.04 * ratio, controls=controls, **sampling)
 
 
 def _boundary_variances(distance, balanced, step=0.05):
