@@ -1,14 +1,12 @@
-"""Tests of contrastive theory: properties, second routes, simulators, refusals, coverage, hostile input."""
+"""Tests of contrastive theory: properties, simulators, refusals, coverage, hostile input."""
 
 import math
-from fractions import Fraction
 from itertools import product
 
 import jax
 import numpy as np
 import pytest
 from promises import Case, promises, refused
-from scipy.integrate import quad
 from scipy.signal import lfilter
 from scipy.stats import binom
 
@@ -46,28 +44,7 @@ def sampled(measure, n, seed=0):
     return samples.mean(), 6 * samples.std() / math.sqrt(n)
 
 
-# ----------------------------------------------------------------------------------------------- theory by other routes
-
-
-@pytest.mark.parametrize(("negatives", "views"), [(1, 1), (5, 1), (6, 2), (6, 3)])
-def test_the_floor_has_the_chances_of_a_binomial_law(negatives, views):
-    objects, floor, kept = negatives // views, 0.0, []
-    for weight in (Fraction(1, 2), Fraction(3, 10), Fraction(1, 5)):
-        chances = [math.comb(objects, j) * weight**j * (1 - weight) ** (objects - j) for j in range(objects + 1)]
-        assert sum(chances) == 1
-        floor += float(weight) * sum(float(p) * math.log(1 + views * j) for j, p in enumerate(chances))
-        shares = (min(1, Fraction(negatives - views * j, 1 + views * j)) for j in range(objects + 1))
-        kept.append(float(sum(p * share for p, share in zip(chances, shares, strict=True)) / (1 - weight)))
-    assert predicted.collision_floor(WEIGHTS, negatives, math.e, views) == pytest.approx(floor, rel=1e-13)
-    assert predicted.supervised_weight(WEIGHTS, negatives, views) == pytest.approx(min(kept), rel=1e-13)
-
-
-def test_uniform_numbers_attain_the_collision_constant():
-    """Of Z uniform on [-1, 1]: E|Z - Z'| / 2 over its standard deviation, by quadrature."""
-    difference = quad(lambda d: d * (2 - d) / 2, 0, 2)[0]
-    deviation = math.sqrt(quad(lambda z: z**2 / 2, -1, 1)[0])
-    assert predicted.collision_constant("hinge") == pytest.approx(difference / 2 / deviation, rel=1e-12)
-    assert predicted.collision_constant("logistic") * math.log(2) == predicted.collision_constant("hinge")
+# --------------------------------------------------------------------------------------------------------------- theory
 
 
 @pytest.mark.parametrize("loss", LOSSES)

@@ -1,8 +1,7 @@
-"""Tests of cosine similarity: properties, second routes, simulators, refusals, coverage, hostile input."""
+"""Tests of cosine similarity: properties, simulators, refusals, coverage, hostile input."""
 
 import math
 import tracemalloc
-from itertools import product
 
 import matplotlib.pyplot as plt
 import mpmath
@@ -29,37 +28,7 @@ def cosine(u, v, gauge):
     return float(u @ gauge @ v / math.sqrt((u @ gauge @ u) * (v @ gauge @ v)))
 
 
-def diagonal_corners(u, v, condition):
-    """The cosines of all corners of the box of diagonal gauges."""
-    return [cosine(u, v, np.diag(g)) for g in product([1.0, condition], repeat=len(u))]
-
-
-# ----------------------------------------------------------------------------------------------- theory by other routes
-
-
-def test_no_subspace_has_a_smaller_objective_1():
-    """Given the span Q of B, the best A is a ridge regression, and Ky Fan's principle gives the best Q."""
-    gram = X.T @ X
-    regressed = gram @ np.linalg.solve(gram + 30 * np.eye(7), gram)
-    least = np.trace(gram) - np.linalg.eigvalsh(regressed)[-3:].sum()
-    assert predicted.objective1_minimum(X, 3, 30.0) == pytest.approx(least, rel=1e-12)
-    factors = predicted.objective1_factors(X, 3, 30.0, 0.3)
-    assert observed.loss(X, *factors, 30.0, "product") == pytest.approx(least, rel=1e-12)
-    assert factors.a @ factors.b.T == pytest.approx(predicted.objective1_product(X, 3, 30.0), abs=1e-14)
-
-
-def test_alternating_ridge_regressions_reach_objective_2():
-    """Given B, users Z = X A minimise a ridge regression in Z, and so does B given Z."""
-    b = B
-    for _ in range(2000):
-        users = X @ b @ np.linalg.inv(b.T @ b + 6 * np.eye(3))
-        b = X.T @ users @ np.linalg.inv(users.T @ users + 6 * np.eye(3))
-    reached = np.sum((X - users @ b.T) ** 2) + 6 * (np.sum(users**2) + np.sum(b**2))
-    assert predicted.objective2_minimum(X, 3, 6.0) == pytest.approx(reached, rel=1e-10)
-    factors = predicted.objective2_factors(X, 3, 6.0)
-    assert observed.loss(X, *factors, 6.0, "factors") == pytest.approx(reached, rel=1e-10)
-    assert factors.b @ factors.b.T == pytest.approx(b @ b.T, abs=1e-5)
-    assert (X @ factors.a) @ factors.b.T == pytest.approx(users @ b.T, abs=1e-5)
+# --------------------------------------------------------------------------------------------------------------- theory
 
 
 def test_limits_of_the_penalty():
@@ -92,20 +61,6 @@ def test_the_balance_of_factors_near_dependence_is_that_of_many_digits(condition
         ends = mpmath.eigsy(half * half.T, eigvals_only=True)
         expected = float(max(ends) / min(ends))
     assert tool.cosine_range(b, A=a).imbalance == pytest.approx(expected, rel=1e-6)
-
-
-@few
-@given(seeds, st.integers(2, 6), st.floats(1, 1e4))
-def test_a_positive_end_of_the_diagonal_range_is_the_best_corner(seed, dim, condition):
-    u, v = np.random.default_rng(seed).normal(size=(2, dim))
-    low, high = predicted.diagonal_gauge_range([u], [v], condition)
-    corners = diagonal_corners(u, v, condition)
-    assert max(corners) <= high[0] + 1e-13
-    assert min(corners) >= low[0] - 1e-13
-    if max(corners) > 0:
-        assert high[0] == pytest.approx(max(corners), abs=1e-12)
-    if min(corners) < 0:
-        assert low[0] == pytest.approx(min(corners), abs=1e-12)
 
 
 def test_a_cosine_that_is_small_beside_its_terms_has_a_range():

@@ -1,4 +1,4 @@
-"""Tests of posterior moments from denoisers: properties, second routes, simulators, refusals, coverage, hostility."""
+"""Tests of posterior moments from denoisers: properties, simulators, refusals, coverage, hostility."""
 
 import math
 
@@ -69,31 +69,6 @@ def test_sums_over_components_are_integrals_over_the_posterior(y):
         assert moment == pytest.approx(integral(lambda x, k=k: (x - mean) ** k) / mass, abs=1e-9)
 
 
-def test_circles_give_what_automatic_differentiation_gives():
-    mean = traced(0.7)
-    line = [lambda t: V @ mean(Y + t * V)]
-    for _ in range(3):
-        line.append(jax.grad(line[-1]))
-    found, _ = observed.line_derivatives(WORLD, Y, V, 0.7, 3)
-    assert found == pytest.approx([float(one(0.0)) for one in line[1:]], rel=1e-9)
-    assert observed.jacobian(WORLD, Y, 0.7) == pytest.approx(np.asarray(jax.jacobian(mean)(Y)), abs=1e-12)
-    assert predicted.central_moments(found, 0.7) == pytest.approx([0.2388155338, 0.0087030809, 0.1942947150], rel=1e-8)
-
-
-def test_tensors_are_moments_of_all_lines():
-    r = np.random.default_rng(1)
-    points, p = r.normal(size=(40, 3)), r.random(40)
-    y, v = np.array([0.2, -0.1, 0.4]), np.array([0.6, 0.0, -0.8])
-    world = observed.Mixture(p / p.sum(), points, np.zeros((40, 3, 3)))
-    third, fourth = (observed.point_moment(p / p.sum(), points, y, 0.7, order) for order in (3, 4))
-    along = observed.line_moments(world, y, v, 0.7, 4)
-    assert np.einsum("ijk,i,j,k", third, v, v, v) == pytest.approx(along[1], rel=1e-12)
-    assert np.einsum("ijkl,i,j,k,l", fourth, v, v, v, v) == pytest.approx(along[2], rel=1e-12)
-    covariance = observed.posterior_covariance(world, y, 0.7)
-    pairings = predicted.fourth_moment_tensor(np.zeros((3,) * 4), covariance, 0.7)
-    assert np.einsum("ijkl,i,j,k,l", pairings, v, v, v, v) == pytest.approx(3 * along[0] ** 2, rel=1e-12)
-
-
 def test_a_region_has_the_components_of_its_submatrix_given_all_of_y():
     mask = np.arange(6) < 2
     jacobian = observed.jacobian(WORLD, Y, 0.7)
@@ -106,16 +81,6 @@ def test_a_region_has_the_components_of_its_submatrix_given_all_of_y():
     assert alone == pytest.approx([0.26057, 0.54860], abs=5e-6)
     covariance = predicted.posterior_covariance(jacobian, 0.7)
     assert covariance == pytest.approx(observed.posterior_covariance(WORLD, Y, 0.7), abs=1e-12)
-
-
-def test_clipping_is_no_gaussian_noise():
-    world = observed.Mixture(np.array([0.8, 0.2]), np.array([[0.0], [1.0]]), np.zeros((2, 1, 1)))
-    x, y = observed.sample_pairs(np.random.default_rng(0), world, 0.5, 400_000)
-    clipped = y.clip(0, 1)
-    assert np.mean(clipped != y) == pytest.approx(0.52, abs=0.01)
-    squares = np.mean((x - observed.posterior_mean(world, clipped, 0.5)) ** 2)
-    variances = np.mean(observed.line_moments(world, clipped, LINE, 0.5, 2))
-    assert (variances, squares) == pytest.approx((0.1027, 0.0876), abs=0.001)
 
 
 @pytest.mark.parametrize(("law", "kurtosis"), [("normal", 3.0), ("laplace", 6.0), ("uniform", 1.8)])

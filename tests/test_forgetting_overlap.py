@@ -1,4 +1,4 @@
-"""Tests of forgetting by overlap: second routes, limits, simulators by hand, the tool on data it fits and does not."""
+"""Tests of forgetting by overlap: limits, simulators by hand, the tool on data it fits and does not."""
 
 import itertools
 import math
@@ -8,7 +8,6 @@ import matplotlib.pyplot as plt
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 from promises import Case, promises, refused
 
@@ -32,17 +31,7 @@ def update(features, residual, ridge):
     return np.linalg.solve(features.T @ features + ridge * np.eye(features.shape[1]), features.T @ residual)
 
 
-# ----------------------------------------------------------------------------------------------- theory by other routes
-
-
-@given(st.integers(0, 10**6), sizes, sizes, sizes, ridges)
-def test_forgetting_is_what_the_normal_equations_give(seed, n_s, n_t, dim, ridge):
-    first, second, residual = tasks(seed, n_s, n_t, dim)
-    moved = first @ update(second, residual, ridge)
-    assert predicted.forgetting(first, second, residual, ridge) == pytest.approx(moved @ moved, rel=1e-8, abs=1e-12)
-    values, right = np.linalg.svd(first, full_matrices=False)[1:]
-    each = (values * (right @ update(second, residual, ridge))) ** 2
-    assert predicted.by_direction(first, second, residual, ridge, 0) == pytest.approx(each, rel=1e-6, abs=1e-10)
+# --------------------------------------------------------------------------------------------------------------- theory
 
 
 def test_limits():
@@ -69,56 +58,6 @@ def test_few_steps_along_short_directions_keep_their_digits(rate, small, steps):
     assert predicted.stopped_forgetting(first, second, residual, rate, steps) == pytest.approx(exact, rel=1e-10)
     apart = predicted.stopped_forgetting([[0.0, 1.0]], [[1.0, 0.0], [0.0, 1e-9]], [0.0, 1.0], 1.0, 10)
     assert apart == pytest.approx(1e-16, rel=1e-12)
-
-
-def test_a_chain_is_its_tasks_one_by_one():
-    first, second, residual = tasks(1)
-    third, labels = tasks(2)[1:]
-    alone = predicted.chained_drifts(first, second[None], residual[None], 0.5)
-    assert np.sum(alone**2) == pytest.approx(predicted.forgetting(first, second, residual, 0.5))
-    step = update(second, residual, 0.5)
-    later = update(third, labels - third @ step, 0.5)
-    both = predicted.chained_drifts(first, np.stack([second, third]), np.stack([residual, labels]), 0.5)
-    assert both == pytest.approx(np.stack([first @ step, first @ later]))
-
-
-def test_the_loss_after_ridge_grows_by_another_amount():
-    first, second, residual = tasks(4, n_s=15)
-    labels = np.random.default_rng(5).normal(size=15)
-    for first_ridge in (0.0, 2.0):
-        weights = update(first, labels, first_ridge)
-        after = weights + update(second, residual, 0.5)
-        grown = np.sum((labels - first @ after) ** 2) - np.sum((labels - first @ weights) ** 2)
-        said = predicted.loss_increase(first, second, residual, 0.5, weights, first_ridge)
-        assert said == pytest.approx(grown, rel=1e-10)
-
-
-def test_random_residuals_have_the_moments_of_a_quadratic_form():
-    first, second, _ = tasks(6)
-    matrix = first @ update(second, np.eye(6), 0.5)
-    law = predicted.random_forgetting(first, second, 0.5)
-    gram = matrix.T @ matrix
-    assert (law.mean, law.variance) == pytest.approx((np.trace(gram), 2 * np.sum(gram**2)))
-    assert law.weights[:5] == pytest.approx(np.linalg.eigvalsh(gram)[::-1][:5])
-    right = np.linalg.svd(first)[2][:2]
-    projected = second - second @ right.T @ right
-    assert predicted.random_forgetting(first, second, 0.5, 2).mean == pytest.approx(
-        np.sum((first @ update(projected, np.eye(6), 0.5)) ** 2)
-    )
-
-
-@given(st.integers(0, 10**6), st.integers(0, 5), ridges)
-def test_a_memory_bounds_what_it_leaves(seed, memory, ridge):
-    first, second, residual = tasks(seed)
-    right = np.linalg.svd(first)[2][:memory]
-    change = update(second - second @ right.T @ right, residual, ridge)
-    delta = predicted.forgetting(first, second, residual, ridge, memory)
-    assert delta == pytest.approx(np.sum((first @ change) ** 2), rel=1e-7, abs=1e-12)
-    spectrum = np.append(np.linalg.eigvalsh(first @ first.T)[::-1], 0)
-    assert predicted.memory_bound(first, memory) == pytest.approx(spectrum[memory], rel=1e-9, abs=1e-12)
-    if memory:
-        assert predicted.kept_bound(first, right) == pytest.approx(spectrum[memory], rel=1e-9, abs=1e-12)
-    assert delta <= spectrum[memory] * (change @ change) * (1 + 1e-9) + 1e-12
 
 
 def test_a_task_within_the_memory_is_not_learned_and_nothing_explodes():

@@ -1,6 +1,4 @@
-"""Tests of low-dimensional diffusion: properties, second routes, simulators, the tool's coverage and refusals."""
-
-import math
+"""Tests of low-dimensional diffusion: properties, simulators, the tool's coverage and refusals."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -29,7 +27,7 @@ SIX, OTHERS = (-1.8, -1, -0.3, 0.4, 0.9, 1.6), (-1.5, -0.8, -0.2, 0.6, 1.2, 2)
 TWELVE = np.concatenate([np.outer(one, [0.75**0.5, sign]) for one, sign in ((SIX, 0.5), (OTHERS, -0.5))])
 
 
-# ----------------------------------------------------------------------------------------------- theory by other routes
+# --------------------------------------------------------------------------------------------------------------- theory
 
 
 def test_vanishing_and_huge_noise_leave_the_nearest_subspace_and_the_prior():
@@ -67,14 +65,6 @@ def test_the_least_loss_lies_between_genie_and_prior_and_grows_with_the_subspace
     assert losses[1] <= losses[2] * (1 + 1e-9)
     assert losses[2] <= dim * (1 + 1e-9)
     assert predicted.mmse(dim, subspaces, 7.0, 7 * noise) == pytest.approx(losses[1], rel=1e-9)
-
-
-@pytest.mark.parametrize(("dim", "samples"), [(1, 2), (2, 2), (2, 3), (2, 6)])
-def test_the_tail_of_the_trace_is_that_of_draws(dim, samples):
-    found = observed.inverse_traces(np.random.default_rng(1), 40_000, dim, samples)
-    for threshold in np.quantile(found, [0.1, 0.5, 0.99]):
-        chance = observed.trace_tail(dim, samples, threshold)
-        assert np.mean(found > threshold) == pytest.approx(chance, abs=5 * math.sqrt(chance * (1 - chance) / 40_000))
 
 
 # ----------------------------------------------------------------------------------------------------------- simulators

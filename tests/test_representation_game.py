@@ -1,4 +1,4 @@
-"""Tests of the representation game: properties, second routes, simulators, the tool, refusals, hostile input."""
+"""Tests of the representation game: properties, simulators, the tool, refusals, hostile input."""
 
 import math
 from fractions import Fraction
@@ -10,14 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from promises import Case, promises, refused
-from scipy.optimize import minimize
 from scipy.stats import binom, special_ortho_group
 
 from own_data import representation_game as tool
 from sims import representation_game as observed
 from theory import representation_game as predicted
 
-STEEP = np.array([3.2, 3.0, 2.2, 2.0, 1.0, 0.1])
 WORLD = observed.drawn_world(0, 6)
 SPECTRUM = predicted.task_spectrum(*WORLD)
 EXAMPLE = np.diag([10.0, 3, 1, 0.5]), np.diag([0.01, 0.1, 1, 1])
@@ -33,54 +31,7 @@ def rows_of(generator, covariance, n):
     return generator.standard_normal((n, len(covariance))) @ root(covariance).T
 
 
-# ----------------------------------------------------------------------------------------------- theory by other routes
-
-
-def test_the_regret_is_that_of_the_normal_equations_in_fractions():
-    """Sigma, R and f of integers; the coefficients of R'x by Cramer's rule."""
-    sigma = [[4, 1, 0], [1, 3, -1], [0, -1, 2]]
-    seen, task = [[1, 2], [0, 1], [1, -1]], [1, -2, 3]
-
-    def form(a, b):
-        return sum(Fraction(a[i] * sigma[i][j] * b[j]) for i in range(3) for j in range(3))
-
-    one, two = ([row[k] for row in seen] for k in range(2))
-    (a, b, d), (u, v) = (form(one, one), form(one, two), form(two, two)), (form(one, task), form(two, task))
-    first, second = (u * d - v * b) / (a * d - b * b), (a * v - b * u) / (a * d - b * b)
-    regret = form(task, task) - first * u - second * v
-    assert predicted.regret(sigma, seen, task) == pytest.approx(float(regret), rel=1e-14)
-    assert observed.projected_regret(sigma, seen, np.array(task)[:, None]) == pytest.approx(float(regret), rel=1e-14)
-
-
-def test_bfgs_finds_no_better_representation():
-    generator, found = np.random.default_rng(1), []
-    for _ in range(4):
-        start = generator.standard_normal(12)
-        objective = lambda flat: float(observed.worst_regret(*WORLD, flat.reshape(6, 2)))  # noqa: E731
-        found.append(minimize(objective, start, method="BFGS", options={"gtol": 1e-10}).fun)
-    assert min(found) == pytest.approx(predicted.pure_value(SPECTRUM, 2), rel=1e-8)
-    assert min(found) >= predicted.pure_value(SPECTRUM, 2) * (1 - 1e-12)
-
-
-@pytest.mark.parametrize("world", [WORLD, observed.shaped_world(WORLD.covariance, STEEP, 0)])
-def test_a_semidefinite_program_has_the_mixed_value(world):
-    import cvxpy
-
-    half = root(world.prior).T @ root(world.covariance)
-    kept, value = cvxpy.Variable((6, 6), symmetric=True), cvxpy.Variable()
-    left = half @ (np.eye(6) - kept) @ half.T
-    conditions = [value * np.eye(6) - (left + left.T) / 2 >> 0, kept >> 0, np.eye(6) - kept >> 0]
-    problem = cvxpy.Problem(cvxpy.Minimize(value), [*conditions, cvxpy.trace(kept) == 2])
-    solved = problem.solve(solver=cvxpy.CLARABEL)
-    assert predicted.mixed_value(predicted.task_spectrum(*world), 2) == pytest.approx(solved, rel=1e-6)
-
-
-def test_mean_regrets_are_means_over_tasks():
-    generator = np.random.default_rng(2)
-    seen, tasks = generator.standard_normal((6, 2)), root(WORLD.prior) @ generator.standard_normal((6, 200_000))
-    regrets = observed.projected_regret(WORLD.covariance, seen, tasks)
-    error = 6 * regrets.std() / math.sqrt(regrets.size)
-    assert observed.mean_regret(WORLD.covariance, seen, WORLD.prior) == pytest.approx(regrets.mean(), abs=error)
+# --------------------------------------------------------------------------------------------------------------- theory
 
 
 @pytest.mark.parametrize(("dim", "kept"), [(4, 1), (4, 2), (6, 4), (7, 3), (9, 6)])

@@ -1,4 +1,4 @@
-"""Tests of unconstrained CCA: properties, second routes, refusals, what the tool says of data, hostile input."""
+"""Tests of unconstrained CCA: properties, refusals, what the tool says of data, hostile input."""
 
 from itertools import permutations
 
