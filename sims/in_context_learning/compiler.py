@@ -57,7 +57,9 @@ def compile_program(
     layers = [_layer(instruction, layout, scales, balanced) for instruction in instructions]
     units = max(len(layer.inner) for layer in layers)
     padded = [_with_idle_units(layer, units) for layer in layers]
-    return Network(jax.tree.map(lambda *arrays: jnp.asarray(np.stack(arrays)), *padded), scales, layout)
+    stacked = jax.tree.map(lambda *arrays: np.stack(arrays), *padded)
+    # With the type named JAX takes the numbers as they are, without a program for each shape.
+    return Network(jax.tree.map(lambda array: jnp.asarray(array, array.dtype), stacked), scales, layout)
 
 
 def _layer(instruction: Instruction, layout: Layout, scales: Scales, balanced: bool) -> LayerWeights:
