@@ -259,6 +259,57 @@ def test_labels_needed__intercept(trial, features: Features, n_labels: Labels = 
 
 
 @claim(
+    ours("delta method for indicators of classes; the abstract has that labels are saved"),
+    kind="limit",
+    cases=[(12, 9, 3, 5), (30, 20, 2, 2)],
+)
+def test_classes_needed(
+    trial,
+    n_first: Size,
+    n_second: Size,
+    n_classes: Several,
+    dim: Size,
+    n_labels: Annotated[int, Interval(4000, 10**6, why="to first order in 1 / n")] = 8000,
+):
+    """Least squares on n labels of k classes and the pretext's k features errs by tr G^-1 E[(1 - |P|^2) phi phi'] / n.
+
+    Of all values of X1 told apart it is sum (1 - |P|^2) / n over these, some n_first / k times as much.
+    """
+    trial.require(min(n_second, dim) >= n_classes, "n_second and dim must be at least n_classes")
+    trial.require(n_first >= 2 * n_classes, "n_first must be twice n_classes, or little is saved")
+    _, table, _ = tables(trial, n_first, n_second, n_classes, dim)
+    posterior, weights = table.posterior[0], table.weights[0]
+    features = np.linalg.svd(table.pretext[0], full_matrices=False)[0][:, :n_classes]
+
+    def excess(generator, n):
+        counts = generator.multinomial(n_labels, (weights[:, None] * posterior).ravel(), n).reshape(n, *posterior.shape)
+        grams = features.T @ (counts.sum(axis=2)[..., None] * features)
+        fitted = features @ np.linalg.solve(grams, features.T @ counts)
+        return n_labels * np.sum(weights[:, None] * (fitted - posterior) ** 2, axis=(1, 2))
+
+    cost = predicted.class_cost(posterior, weights, features)
+    noises = 1 - np.sum(posterior**2, axis=1)
+    wrong = {"all values of X1": noises.sum(), "k": n_classes, "k mean variances": n_classes * (weights @ noises)}
+    wrong = {name: one for name, one in wrong.items() if abs(one - cost) > 0.06 * cost}
+    options = {"margin": 0.03 * cost, "controls": wrong, "first": 1000, "most": 50_000}
+    trial.mean(sampler=excess, predict=cost, law=Asymptotic(), **options)
+
+
+@claim(ours("1 - |P|^2 is at most 1 - 1/k"), kind="bound")
+def test_classes_needed__at_most(trial, n_first: Size = 12, n_classes: Several = 3, worlds: Several = 20):
+    """However many values X1 has, least squares on n labels of k classes errs by (k - 1) / n at most."""
+    trial.require(n_first > n_classes, "n_first must exceed n_classes")
+    _, table, _ = tables(trial, n_first, n_classes, n_classes, n_classes, worlds=worlds)
+    found, bound = [], np.full(2 * worlds, n_classes - 1.0)
+    for posterior, weights in zip(table.posterior, table.weights, strict=True):
+        for share in (1.0, 0.01):  # of what classes differ in
+            p = share * posterior + (1 - share) / n_classes
+            found.append(predicted.class_cost(p, weights, p))
+    wrong = {"(k - 1) / 2": bound / 2} | ({"1, as of two classes": bound**0} if n_classes > 2 else {})
+    trial.bound(np.array(found), bound, found_by="draws", independent=worlds, ops=1e6, controls=wrong)
+
+
+@claim(
     ours("labels_needed on both sides: n* = d1 + 1 + sigma^2 (d1 - r) / a"),
     kind="limit",
     cases=[(35, 0.2), (120, 0.3), (35, 0.0)],

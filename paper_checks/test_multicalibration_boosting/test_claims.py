@@ -329,6 +329,40 @@ def test_weak_learning(trial, dim: Annotated[int, Interval(2, 8, why="there are 
     trial.identity(found, np.array([*predict, predict[-1]]), ops=2**dim, scale=0.25, controls=controls)
 
 
+@claim(
+    ours("principal angles; the abstract ends with weak learning relative to another class C"),
+    kind="bound",
+    cases=[0, 1, 2],
+)
+def test_weak_learning__relative(
+    trial, world: Seed, functions: Annotated[int, Interval(1, 3)] = 2, cells: Annotated[int, Interval(60, 200)] = 100
+):
+    """Where C holds the labels' means at a level, it saves at most what H does over the squared cosine of their angle.
+
+    So f that is multicalibrated for affine H, which has nothing to save, is so for C.
+    """
+    generator = trial.generator(str(world))
+    weights, predictions, _, basis, _ = world_of(world, cells, 3)
+    other = basis @ generator.normal(size=(4, functions)) + generator.normal(size=(cells, functions)) / 2
+    found = []
+    for value in np.unique(predictions):
+        at = predictions == value
+        trial.require(at.sum() > 4 + functions, "cells must leave more at each level than H and C have functions")
+        chances, level, classes = weights[at] / weights[at].sum(), predictions[at], (basis[at], other[at])
+        frames = [np.linalg.qr(np.sqrt(chances)[:, None] * one)[0] for one in classes]
+        _, cosines, directions = np.linalg.svd(frames[0].T @ frames[1])
+        for direction in [directions[-1], *generator.normal(size=(20, functions))]:  # the first is farthest from H
+            residuals = (frames[1] @ direction) / np.sqrt(chances)
+            means = level + 0.1 * residuals / np.abs(residuals).max()
+            start = observed.squared_error(chances, level, means)
+            fits = (observed.level_fit(chances, level, means, one) for one in classes)
+            found.append([*(start - observed.squared_error(chances, fit, means) for fit in fits), cosines[-1]])
+    by_first, by_other, cosine = np.transpose(found)
+    bounds = [predicted.relative_gain(*one) for one in zip(by_first, cosine, strict=True)]
+    wrong = {"as much as H": by_first, "the cosine for its square": by_first / cosine}
+    trial.bound(by_other, bounds, found_by="draws", independent=len(found), ops=1e5, scale=0.25, controls=wrong)
+
+
 # ------------------------------------------------------------------------------------------------------------ samples
 
 

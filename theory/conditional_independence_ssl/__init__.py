@@ -6,7 +6,13 @@ arXiv 2008.01064. What the abstract says in words is derived here in closed form
 """
 
 from theory.conditional_independence_ssl.gaussian import SharedCause, shared_cause
-from theory.conditional_independence_ssl.labels import break_even, excess_risk, learned_pretext_error, pretext_noise
+from theory.conditional_independence_ssl.labels import (
+    break_even,
+    class_cost,
+    excess_risk,
+    learned_pretext_error,
+    pretext_noise,
+)
 from theory.conditional_independence_ssl.means import (
     approximation_error,
     canonical_functions_error,

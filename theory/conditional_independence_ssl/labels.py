@@ -9,6 +9,7 @@ from theory.conditional_independence_ssl.means import CUTOFF
 from theory_on_trial.contract import (
     COVARIANCE,
     LONGEST,
+    PROBABILITIES,
     USABLE_SCALE,
     Interval,
     Natural,
@@ -86,3 +87,19 @@ def learned_pretext_error(n_pairs: Labels, dim: Width, kept: Natural, noise: Non
     require(kept <= dim, f"kept must be at most dim, got {kept} and {dim}")
     require(n_pairs > dim + 1, f"n_pairs must exceed dim + 1, or the mean is infinite, got {n_pairs} and {dim}")
     return float((dim - kept) * noise / (n_pairs - dim - 1))
+
+
+@guarded
+def class_cost(
+    posterior: Annotated[Float[np.ndarray, "first classes"], Interval(0, 1)],
+    weights: Annotated[Float[np.ndarray, " first"], PROBABILITIES],
+    features: Annotated[Float[np.ndarray, "first width"], USABLE_SCALE],
+) -> float:
+    """The limit of n E|f - p|^2, f by least squares of class indicators on n labels: tr G^-1 E[(1 - |p|^2) phi phi'].
+
+    p = P(Y | x1) must be linear in the features phi, of full rank, with G = E phi phi'; rows are values of X1.
+    Source: the delta method, derived here; an indicator's variances p_y (1 - p_y) sum up to 1 - |p|^2.
+    """
+    gram = (features.T * weights) @ features
+    scaled = (features.T * (weights * (1 - np.sum(posterior**2, axis=1)))) @ features
+    return float(np.trace(np.linalg.pinv(gram, rcond=CUTOFF) @ scaled))

@@ -11,6 +11,7 @@ from theory.multicalibration_boosting.levels import (
     converse_ratio,
     hidden_by_bins,
     least_correlation,
+    relative_gain,
     step_gain,
     swap_regret,
 )

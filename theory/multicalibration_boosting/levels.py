@@ -80,6 +80,19 @@ def converse_ratio(fraction: Annotated[float, Interval(0, 1)]) -> float:
 
 
 @guarded
+def relative_gain(
+    gain: Annotated[float, Interval(0, 1)], cosine: Annotated[float, Interval(1e-6, 1, why="at 0 H may see nothing")]
+) -> float:
+    """The most that functions of C save within a level where H saves `gain`: gain / cosine^2.
+
+    `cosine` is that of the largest principal angle from C to H in L2 of the level, and the labels' mean less v lies in
+    C: C saves all of its square, and H the square of its projection, no shorter than the cosine says. Source: derived
+    here.
+    """
+    return gain / cosine**2
+
+
+@guarded
 def hidden_by_bins(weights: Weights, biases: Biases, bins: Bins) -> float:
     """By how much K2 falls when levels are merged into bins: sum over bins of P(b) Var(θ_v | b).
 

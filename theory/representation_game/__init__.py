@@ -24,6 +24,7 @@ from theory.representation_game.pure import (
     pure_representation,
     pure_value,
     regret,
+    small_logit_regret,
     task_directions,
     task_spectrum,
     worst_task,

@@ -4,11 +4,13 @@ x has mean 0 and covariance Σ, y = f'x + noise; the representation is R'x with 
 the best linear one. The adversary picks f with f' S^-1 f <= 1. All regrets are in units of y^2.
 """
 
+from typing import Annotated
+
 import numpy as np
 from jaxtyping import Float
 
 from theory.representation_game.domains import Covariance, Kept, Prior, Representation, Spectrum, Task
-from theory_on_trial.contract import guarded, require
+from theory_on_trial.contract import Interval, guarded, require
 
 
 @guarded
@@ -67,6 +69,15 @@ def pure_value(spectrum: Spectrum, kept: Kept) -> float:
     Source: theorem 2, as public reviews of the paper give it.
     """
     return float(falling(spectrum, kept)[kept])
+
+
+@guarded
+def small_logit_regret(regret: Annotated[float, Interval(0, 1e100)]) -> float:
+    """An eighth of the regret in squared error: that in log loss, for labels whose logits f'x are small, in nats.
+
+    To second order: half the variance 1/4 of a label. Source: derived here.
+    """
+    return regret / 8
 
 
 @guarded

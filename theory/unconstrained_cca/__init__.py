@@ -10,6 +10,7 @@ from theory.unconstrained_cca.landscape import (
     columns_used,
     critical_loss,
     critical_point,
+    eigenvalues_of_many_views,
     eigenvalues_of_views,
     generalised_eigenvalues,
     least_curvature,

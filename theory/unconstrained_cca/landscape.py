@@ -4,12 +4,15 @@ Source of what is below: the name of the loss for the distance; the paper's abst
 critical points and curvatures are derived here.
 """
 
+from typing import Annotated
+
 import numpy as np
 from jaxtyping import Float
 
 from theory.unconstrained_cca.domains import Columns, Correlations, Denominator, Eigenvalues, Form, Numerator, Weights
-from theory_on_trial.contract import Natural, guarded, require
+from theory_on_trial.contract import Interval, Natural, guarded, require
 
+Signed = Annotated[Float[np.ndarray, " directions"], Interval(-1, 1, why="correlations")]
 Chosen = tuple[Natural, ...]
 """Which eigenvalues a critical point holds, counted from the largest; 0 is the largest."""
 
@@ -34,6 +37,23 @@ def eigenvalues_of_views(
     """
     both = np.concatenate([correlations, -correlations, np.zeros(unmatched)])
     return np.sort(both + (form == "library"))[::-1]
+
+
+@guarded
+def eigenvalues_of_many_views(
+    correlations: Signed, views: Annotated[int, Interval(2, 1000)], form: Form = "off-diagonal"
+) -> Float[np.ndarray, " eigenvalues"]:
+    """Eigenvalues of V views of which each two have these correlations, direction by direction, the largest first.
+
+    (V - 1) rho once and -rho V - 1 times, or these plus one ("library"). Raises ValueError for correlations below
+    -1 / (V - 1), which no V variables have. Source: the spectrum of a matrix of ones, derived here.
+
+    >>> eigenvalues_of_many_views([0.5, -0.25], 3).tolist()
+    [1.0, 0.25, 0.25, -0.5, -0.5, -0.5]
+    """
+    require(np.all((views - 1) * correlations >= -1), f"correlations must be at least -1 / {views - 1}")
+    each = np.concatenate([(views - 1) * correlations, np.repeat(-correlations, views - 1)])
+    return np.sort(each + (form == "library"))[::-1]
 
 
 @guarded

@@ -1,42 +1,30 @@
-"""The claims of the paper; what its letters mean stands in the package."""
+"""The loss: its minima for two views and for more, its critical points, and the flow down it."""
 
 from itertools import combinations
 from typing import Annotated
 
 import numpy as np
 
+from paper_checks.test_unconstrained_cca import NOTHING, Columns, Correlations, Size
 from sims import unconstrained_cca as observed
-from sims.unconstrained_cca.domains import Law
 from theory import unconstrained_cca as predicted
-from theory.unconstrained_cca.domains import Batch, Form
-from theory_on_trial import abstract, claim, code, ours
+from theory.unconstrained_cca.domains import Form
+from theory_on_trial import abstract, claim, ours
 from theory_on_trial.contract import Interval
-from theory_on_trial.laws import Asymptotic, Bounded
 
 SPECTRUM = (3.0, 2.0, 1.2, 0.7, -0.4, -1.5)
 RELATED = (0.9, 0.6, 0.3, 0.0, 0.0)
 """Canonical correlations of two views of five dimensions, three of them related."""
-UNEVEN = (0.9, 0.8, 0.7, 0.15)
-WORLD = ((0.9, 0.6, 0.3), (1.0, 0.7, 0.5))
-"""Canonical correlations of two white views, and the weight of each direction in both embeddings."""
-
-NOTHING = "correlations must not be empty: views have a dimension"
-HEAVY = "law must have a moderate eighth moment: no sample is large enough"
 FADES = "between time / 2 and time W must not all but vanish: |w|^2 must not fall tenfold"
 MOVES = "between time / 2 and time the flow must move by 1e-6: earlier nothing has happened, later it is at rest"
 
-Size = Annotated[int, Interval(1, 128, why="problems of this size are solved many times")]
-Columns = Annotated[int, Interval(1, 128, why="as many as there are directions, or a few more")]
 Few = Annotated[int, Interval(1, 1000, why="each is followed or drawn")]
-Enumerated = Annotated[int, Interval(2, 3, why="3^(4 b) batches")]
-Kurtosis = Annotated[float, Interval(-2, 100, why="-2 is the least there is, and the formula is linear in it")]
 Eigenvalues = tuple[Annotated[float, Interval(-10, 10, why="starts of order one suit them")], ...]
 Surplus = Annotated[int, Interval(0, 10, why="columns or dimensions that stay empty: ten show it")]
-Visible = Annotated[int, Interval(2, 10_000, why="larger batches hardly shrink")]
 Chosen = tuple[Annotated[int, Interval(0, 5, why="indices of the six eigenvalues")], ...]
 Time = Annotated[float, Interval(0, 100, "(]", why="in units of the eigenvalues; by then all is at rest")]
-Correlations = tuple[Annotated[float, Interval(0, 1, "[)", why="at 1 the pencil is singular")], ...]
-Related = tuple[Annotated[float, Interval(0.01, 1, "[)", why="weaker is none; at 1 it is singular")], ...]
+Views = Annotated[int, Interval(2, 12, why="all coordinates of all views are descended on")]
+More = Annotated[int, Interval(3, 12, why="two views may turn one of them around; more are descended on for long")]
 
 
 def _pencil(rng, eigenvalues):
@@ -61,16 +49,6 @@ def _views(correlations, form, unmatched=0):
     rho = np.array(correlations)
     first, second = (np.eye(len(rho) + more) for more in (0, unmatched))
     return observed.pencil_of_views(first, second, rho[:, None] * np.eye(len(rho), len(second)), form)
-
-
-def _embedded(correlations, weights, unrelated=False):
-    """Covariance of both embeddings, and their loadings on the sources x = s, y = rho s + sqrt(1 - rho^2) s'."""
-    rho, w = np.zeros(len(weights)) if unrelated else np.asarray(correlations), np.diag(weights)
-    loadings = np.block([[w, 0 * w], [w * rho, w * np.sqrt(1 - rho**2)]])
-    return loadings @ loadings.T, loadings
-
-
-# ------------------------------------------------------------------------------------------------------- the landscape
 
 
 @claim(ours("expand both squares; the loss is named after it"), kind="identity", cases=[(4, 1), (8, 3), (20, 20)])
@@ -163,6 +141,60 @@ def test_minimum_of_views(
     )
 
 
+def _many_views(rng, correlations, views, form):
+    """A and B of views of which each two have these correlations, each in coordinates of its own."""
+    rho, dim = np.diag(correlations), len(correlations)
+    turns = rng.normal(size=(views, dim, dim)) / 4 + np.eye(dim)
+    T = np.zeros((views * dim, views * dim))
+    for k, turn in enumerate(turns):
+        T[k * dim : (k + 1) * dim, k * dim : (k + 1) * dim] = turn
+    A, B = T @ np.kron(1 - np.eye(views), rho) @ T.T, T @ T.T
+    return (A + B if form == "library" else A), B
+
+
+def _least_of_views(trial, views, form, n_columns, correlations, wrong):
+    """The decision on the minimum of the loss for so many views."""
+    trial.require(
+        min(np.abs(correlations), default=0) >= 0.03, "correlations must be .03 off 0: there the loss is flat"
+    )
+    A, B = _many_views(trial.generator(), correlations, views, form)
+    trial.require(np.linalg.cond(B) < 1e4, "seed must leave views whose covariances are not near singular")
+    found = observed.minimise(A, B, trial.generator("starts").normal(size=(3, len(A), n_columns)))
+    least, *others = (predicted.least_loss(one, n_columns) for one in wrong)
+    controls = {"1 for the factor 2": least / 4} | dict(zip(("as of two views", "no sign"), others, strict=False))
+    controls = {name: one for name, one in controls.items() if abs(one - least) > 1e-4}
+    trial.value(found.losses, least, error=found.residuals + 1e-11 * least**2, margin=1e-7, controls=controls)
+
+
+@claim(ours("the spectrum of a matrix of ones"), kind="optimality", cases=[
+    (3, "off-diagonal", 2), (4, "off-diagonal", 4), (3, "library", 2), (5, "library", 3)
+])  # fmt: skip
+def test_more_views(trial, views: Views, form: Form, n_columns: Columns, correlations: Correlations = (0.9, 0.6, 0.3)):
+    """Of V views with correlations rho_i between each two, min L is - sum of ((V - 1) rho_i)^2 over the K largest.
+
+    In the library's form - sum of (1 + (V - 1) rho_i)^2, as long as K directions are related.
+    """
+    trial.require(0 < n_columns <= views * len(correlations), "n_columns must be at most all dimensions of all views")
+    rho = np.array(correlations)
+    eigenvalues = predicted.eigenvalues_of_many_views
+    _least_of_views(trial, views, form, n_columns, rho, [eigenvalues(rho, views, form), eigenvalues(rho, 2, form)])
+
+
+@claim(ours("-rho is an eigenvalue V - 1 times"), kind="optimality", cases=[(3, 2), (3, 4), (5, 3)])
+def test_more_views__negative(
+    trial, views: More, n_columns: Columns, share: Annotated[float, Interval(0.1, 0.9)] = 0.5
+):
+    """Of three or more views a negative correlation is worth less than a positive one: V - 1 columns of rho^2.
+
+    Two views may turn one of them around; more cannot all be turned against each other.
+    """
+    trial.require(0 < n_columns <= 2 * views, "n_columns must be at most all dimensions of all views")
+    rho = np.array([0.2, -share / (views - 1)])
+    eigenvalues = predicted.eigenvalues_of_many_views
+    given = [eigenvalues(one, v, "off-diagonal") for one, v in ((rho, views), (rho, 2), (np.abs(rho), views))]
+    _least_of_views(trial, views, "off-diagonal", n_columns, rho, given)
+
+
 @claim(ours("a direction without a positive eigenvalue only costs"), kind="identity")
 def test_surplus_columns(trial, n_columns: Columns = 4, correlations: Correlations = RELATED):
     """Columns beyond the positive eigenvalues stay empty: the rank of a minimiser is less than K if lambda_K <= 0."""
@@ -247,9 +279,6 @@ def test_critical_points(trial, chosen: Chosen, surplus: Surplus, eigenvalues: E
     trial.identity(observed.curvatures(A, B, W)[0], least, **rounding, scale=size, controls=wrong)
 
 
-# ------------------------------------------------------------------------------------------------------------- the flow
-
-
 @claim(ours("a Riccati equation in W W^T"), kind="identity", cases=[0.2, 0.5, 1.0, 2.0])
 def test_flow(trial, time: Time, eigenvalues: Eigenvalues = (1.0, 0.6, 0.2, 0.0, -0.7)):
     """For B = I the flow has W W^T = Y (I + W0^T A^(-1) (exp(8 A t) - I) W0)^(-1) Y^T with Y = exp(4 A t) W0."""
@@ -290,235 +319,4 @@ def test_flow_aligned(
         error=1e-10 * max(1, end),
         margin=1e-9 * max(1, end),
         controls={"rate 4": half},
-    )
-
-
-# --------------------------------------------------------------------------------------------------------- mini-batches
-
-
-@claim(ours("the two batches are independent"), kind="identity", cases=[(2, 0), (2, 6), (3, -2)])
-def test_two_batch_unbiased(trial, batch: Enumerated, kurtosis: Kurtosis):
-    """With V' from an independent batch E tr(V V') = tr V^2, for every batch size and every law.
-
-    Exact for every law of independent sources: the mean over all batches of a three-point law with this kurtosis.
-    """
-    rho, w = WORLD[0][:2], WORLD[1][:2]
-    covariance, loadings = _embedded(rho, w)
-    truth = predicted.two_batch_penalty(covariance)
-    added = predicted.cumulant_bias(loadings, np.full(4, float(kurtosis)), batch)
-    trial.identity(
-        observed.enumerated_penalties(np.array(rho), np.stack([np.diag(w)] * 2), batch, kurtosis)[1],
-        truth,
-        ops=3 ** (4 * batch),  # terms of the mean
-        controls={
-            "one batch": truth + predicted.single_batch_bias(covariance, batch) + added,
-            "b for m": truth * ((batch - 1) / batch) ** 2,
-        },
-    )
-
-
-@claim(ours("the fourth moments of sample covariances"), kind="identity", cases=[(2, 0), (2, 6), (3, -2)])
-def test_single_batch_bias(trial, batch: Enumerated, kurtosis: Kurtosis):
-    """One batch in both factors adds (1/m) sum of tr(C C) + (tr C)^2 over pairs of views, and (1/b) sum of cumulants.
-
-    Exact for every law of independent sources: the mean of a polynomial of degree four, over all batches of a
-    three-point law with this kurtosis.
-    """
-    rho, w = WORLD[0][:2], WORLD[1][:2]
-    covariance, loadings = _embedded(rho, w)
-    normal = predicted.single_batch_bias(covariance, batch)
-    added = predicted.cumulant_bias(loadings, np.full(4, float(kurtosis)), batch)
-    within = predicted.single_batch_bias(_embedded(rho, w, unrelated=True)[0], batch)
-    controls = {
-        "2 tr V^2 / m": 2 * predicted.two_batch_penalty(covariance) / (batch - 1) + added,
-        "b for m": normal * (batch - 1) / batch + added,
-        "covariances between the views left out": within + added,
-    } | ({"cumulants left out": normal} if abs(kurtosis) > 1e-3 else {})
-    one, two = observed.enumerated_penalties(np.array(rho), np.stack([np.diag(w)] * 2), batch, kurtosis)
-    trial.identity(one - two, normal + added, ops=3 ** (4 * batch), scale=one + two, controls=controls)
-
-
-@claim(
-    ours("the same, where views are sampled"),
-    kind="identity",
-    tier="full",
-    cases=[(4, "normal"), (16, "normal"), (16, "exponential"), (16, "sign")],
-)
-def test_sampled_bias(trial, batch: Batch, law: Law):
-    """Over independent batches the mean of tr(V V') is tr V^2, and half that of |V - V'|^2 is that bias."""
-    rho, w = WORLD
-    covariance, loadings = _embedded(rho, w)
-    kurtosis = {"normal": 0.0, "exponential": 6.0, "cubed exponential": 1e4, "sign": -2.0}[law]
-    trial.require(law != "cubed exponential", HEAVY)
-    normal, truth = predicted.single_batch_bias(covariance, batch), predicted.two_batch_penalty(covariance)
-    both = np.array([truth, normal + predicted.cumulant_bias(loadings, np.full(6, kurtosis), batch)])
-    heads = np.stack([np.diag(w)] * 2)
-    trial.mean(
-        lambda key: observed.batch_penalties(key, np.array(rho), heads, batch, 256, law),
-        both,
-        law=Asymptotic(),
-        margin=np.array([0.025, 0.02]) * both,
-        controls={"one batch, 2 tr V^2 / m": np.array([both.sum(), 2 * truth / (batch - 1)])},
-        first=64,
-        vectorised=True,
-    )
-
-
-@claim(
-    ours("differentiate -2 tr C + tr(V V')"),
-    kind="identity",
-    as_printed=code(
-        "jameschapman19/cca_zoo",
-        "cca_zoo/linear/_gradient/_ey.py, CCA_EY.derivative",
-        "7d5d396",
-        says="penalties: view.T @ representation @ B / (n - 1) + independent view.T @ independent representation @ "
-        "independent B / (n - 1)",
-    ),
-)
-def test_two_batch_gradient(trial, pairs: Batch = 8, dim: Size = 5, n_columns: Columns = 2):
-    """The gradient of the two-batch loss multiplies each batch's factor by the *other* batch's V, both centred."""
-    rng = trial.generator()
-    views, second = rng.normal(size=(2, 2, pairs, dim))
-    weights = rng.normal(size=(2, dim, n_columns))
-    exact = predicted.two_batch_gradient(views, second, weights)
-    trial.identity(
-        np.asarray(observed.two_batch_gradient(weights, views, second)),
-        exact,
-        ops=10 * pairs,
-        scale=np.abs(exact).max() + np.sum(weights**2) ** 1.5,
-        controls={"not centred": predicted.two_batch_gradient(views, second, weights, centred=False)},
-        as_printed=predicted.two_batch_gradient(views, second, weights, "its own"),
-    )
-
-
-@claim(
-    ours("the expected loss of a single batch is a quadratic programme in the variances"),
-    kind="optimality",
-    cases=[
-        (8, "off-diagonal", 4),
-        (6, "off-diagonal", 4),
-        (32, "off-diagonal", 4),
-        (8, "off-diagonal", 2),
-        (8, "off-diagonal", 1),
-        (8, "library", 4),
-        (8, "library", 1),
-    ],
-)
-def test_small_batch_shrinks(
-    trial, batch: Visible, form: Form, n_columns: Columns, correlations: Correlations = UNEVEN
-):
-    """With one batch of b normal pairs in both factors, x = argmin x^T Q x - 2 r^T x, x >= 0: uneven, weak ones lost.
-
-    Q = I + [diag(1 + rho^2) + 1 1^T + rho rho^T] / (2 m) of the K largest rho, and r = rho (or 1 + rho: "library").
-    """
-    rho = np.sort(correlations)[::-1]
-    trial.require(n_columns <= len(rho), "n_columns must be at most the directions, which this programme has")
-    trial.require(
-        np.all(rho[n_columns - 1] - rho[n_columns : n_columns + 1] >= 0.01), "correlations K, K + 1: .01 apart"
-    )
-    trial.require(rho[0] >= 0.01, "the largest correlation must be at least .01: nothing is left to shrink")
-    lone = form == "off-diagonal" or rho[n_columns - 1] >= 1 / batch
-    trial.require(lone, "in the library's form correlation K must be 1 / batch, or x - y is a local minimum, too")
-    trial.require(rho[0] <= 0.99, "the largest correlation must be at most .99: of one column shrinkage is even at 1")
-    found = observed.minimise_expected(rho, n_columns, batch, form)
-    strengths = np.sum(found.weights.reshape(-1, 2, len(rho), n_columns) ** 2, axis=(1, 3))
-    goal = rho[:n_columns] + (form == "library")
-
-    def related(found):  # and of all directions together: the others have none
-        return np.column_stack([found[:, : len(goal)][:, goal >= 0.01], found.sum(axis=1)])
-
-    trial.value(
-        related(strengths / (2 if form == "library" else 1)),
-        related(predicted.shrunk_strengths(rho[:n_columns], batch, form)[None]),
-        error=100 * found.residuals.max() + 1e-12,  # by far the flattest direction has curvature above 0.01
-        margin=1e-8,
-        controls={
-            "no shrinkage": related(goal[None]),
-            "an even shrinkage": related(goal[None] / (1 + (n_columns + 1) / (batch - 1))),
-        },
-    )
-
-
-@claim(
-    ours("where no strength of that programme vanishes"),
-    kind="identity",
-    cases=[{"correlations": UNEVEN}, {"correlations": (0.95, 0.5, 0.5, 0.1)}, {"correlations": (0.9, 0.8)}],
-)
-def test_batch_that_keeps(trial, correlations: Related):
-    """The least batch without a direction i that is lost: rho_i <= X / (2 m - Y), X = sum of x, Y = sum of rho x."""
-    rho = np.array(correlations)
-    trial.require(len(rho) > 0, NOTHING)
-    least = predicted.batch_that_keeps(rho)
-    rough = int(np.ceil((rho.sum() / rho.min() + np.sum(rho**2)) / 2)) + 1
-    trial.require(rough != least, "correlations must shrink so much that they and the strengths x give unlike batches")
-    seen = predicted.shrunk_strengths(rho, least).min() > 1e-4
-    trial.require(seen, "correlations must leave the least strength above 1e-4 at the least batch: it is sought there")
-    near = range(max(least - 1, 2), least + 1)
-    ends = {b: observed.minimise_expected(rho, len(rho), b, starts=1).weights for b in near}
-    keeps = [b for b, W in ends.items() if np.sum(W.reshape(2, len(rho), -1) ** 2, axis=(0, 2)).min() > 1e-6]
-    trial.identity(min(keeps), least, ops=0, controls={"rho for x": rough})
-
-
-@claim(ours("the minima of the expected losses"), kind="limit", tier="full", cases=[1, 2])
-def test_descent_shrinks(trial, n_batches: Annotated[int, Interval(1, 2)], batch: Batch = 8):
-    """Stochastic gradient descent ends at these strengths if one batch does for both factors, at rho with two batches.
-
-    Of the three strong directions: the mean over the last 2000 of 4000 steps, while the rate falls from 0.01 to 0.003.
-    """
-    rho = np.array(UNEVEN)
-    shrunk = predicted.shrunk_strengths(rho, batch)
-    ends, others = (shrunk, rho) if n_batches == 1 else (rho, shrunk)
-    trial.mean(
-        lambda key: observed.strengths_after_descent(key, rho, batch, n_batches, 4000, 0.01)[:3],
-        ends[:3],
-        law=Asymptotic(),
-        margin=0.03 * ends[:3],
-        controls={"as with the other number of batches": others[:3]},
-        first=256,
-        most=2048,
-        vectorised=True,
-    )
-
-
-# ------------------------------------------------------------------------------------------------------ unrelated views
-
-
-@claim(ours("classical: Pillai's trace of exchangeable rows"), kind="identity", cases=[(5, 2, 2), (8, 4, 3)])
-def test_null_level(trial, n_rows: Annotated[int, Interval(4, 8, why="n! of them")], dim_first: Size, dim_second: Size):
-    """Any two data sets: the squared canonical correlations sum to d1 d2 / (n - 1), in the mean over pairings of rows.
-
-    So they do, in the mean, for unrelated views with independent rows of any law, of which all pairings are alike.
-    """
-    trial.require(n_rows > dim_first + dim_second, "n_rows must exceed dim_first + dim_second")
-    rng, level = trial.generator(), predicted.null_level(n_rows, dim_first, dim_second)
-    smaller = {"the smaller d": level / max(dim_first, dim_second)} if max(dim_first, dim_second) > 1 else {}
-    trial.identity(
-        observed.every_pairing(rng.normal(size=(n_rows, dim_first)), rng.exponential(size=(n_rows, dim_second))),
-        level,
-        ops=100 * n_rows,
-        controls={"d1 d2 / n": level * (n_rows - 1) / n_rows} | smaller,
-    )
-
-
-@claim(ours("the same, where views are sampled"), kind="identity", tier="full", cases=[(40, 6, 4, "cubed exponential")])
-def test_sampled_null_level(
-    trial,
-    n_rows: Annotated[int, Interval(3, 60, why="a share 1 / n of the level is told, which takes n^2 draws")],
-    dim_first: Size,
-    dim_second: Size,
-    law: Law,
-):
-    """Unrelated views, rows of any law: the squared canonical correlations sum to d1 d2 / (n - 1) in the mean."""
-    trial.require(n_rows > dim_first + dim_second, "n_rows must exceed dim_first + dim_second")
-    level, large = predicted.null_level(n_rows, dim_first, dim_second), max(dim_first, dim_second)
-    smaller = {"the smaller d": level / large} if large > 1 else {}
-    trial.mean(
-        lambda key: observed.squared_correlations(key, n_rows, dim_first, dim_second, law),
-        level,
-        law=Bounded(0, min(dim_first, dim_second)),
-        margin=min(0.03, 0.8 / n_rows) * level,
-        controls={"d1 d2 / n": level * (n_rows - 1) / n_rows} | smaller,
-        first=1024,
-        most=200_000,
-        vectorised=True,
     )
