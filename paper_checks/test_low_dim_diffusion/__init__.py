@@ -5,7 +5,19 @@ are the abstract's statements with formulas derived here, and what the same deri
 "the training loss" of the abstract is read for two networks, one that is told the cluster and one that is not.
 """
 
+import numpy as np
+
 MOST_PROGRAMS = 40
 """Ceiling of the programs that the fast tier may ask XLA for in one process."""
 MOST_SECONDS = 6.0
 """Ceiling of the seconds that the fast tier may take once its programs are in the cache."""
+
+
+def random_bases(generator, ambient, dims):
+    """Bases of independent random subspaces."""
+    return [np.linalg.qr(generator.standard_normal((ambient, dim)))[0] for dim in dims]
+
+
+def told_apart(predict, margin, wrong):
+    """Those of some wrong predictions that the margin can tell from the true one at these settings."""
+    return {name: one for name, one in wrong.items() if np.any(np.abs(one - predict) > 2.5 * np.asarray(margin))}

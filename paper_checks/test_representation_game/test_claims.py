@@ -466,7 +466,8 @@ def test_logistic_loss(trial, seed: Seed, dim: Dim, kept: Count):
     sizes = 2.0 ** np.arange(1, 6)
     found = [size**2 * logistic_regret((1 - unseen) / size**2, unseen / size**2) for size in sizes]
     wrong = {"as of squared error": unseen, "a quarter, the variance of a label": unseen / 4, "all of f": 1 / 8}
-    trial.limit(found, sizes, predicted.small_logit_regret(unseen), order=2, margin=0.001 * unseen, controls=wrong)
+    options = {"margin": 0.001 * unseen, "controls": wrong, "same_instance": True}
+    trial.limit(found, sizes, predicted.small_logit_regret(unseen), order=2, **options)
 
 
 @claim(ours("pure_value over eight, for tasks of small logits"), kind="optimality", cases=[(0, 6, 2), (1, 5, 1)])
@@ -486,7 +487,7 @@ def test_logistic_loss__value(trial, seed: Seed, dim: Annotated[int, Interval(2,
         return logistic_regret(scale * max(task @ covariance @ task - unseen, 0.0), scale * unseen) / scale
 
     best, *others = map(worst, representations)
-    trial.require(min(others) > 1.05 * best, "seed must leave PCA and drawn directions 5 % worse")
+    trial.require(min(others) > 1.02 * best, "seed must leave PCA and drawn directions 2 % worse")
     value = predicted.small_logit_regret(predicted.pure_value(spectrum, kept))
     wrong = {"PCA": others[0], "directions drawn at random": others[1]}
     rest = {"error": 0.003 * value, "margin": 0.01 * value, "wrong_processes": wrong}

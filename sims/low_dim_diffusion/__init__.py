@@ -4,6 +4,7 @@ from sims.low_dim_diffusion.denoising import cubature, denoising_loss, gauss_her
 from sims.low_dim_diffusion.domains import Rule
 from sims.low_dim_diffusion.optima import best_angles, best_subspace, fitting_partitions, k_subspaces
 from sims.low_dim_diffusion.subspaces import (
+    clustered_errors,
     completion_errors,
     inverse_traces,
     noisy_errors,

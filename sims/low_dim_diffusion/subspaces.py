@@ -105,6 +105,36 @@ def _noisy(
 
 
 @guarded
+def clustered_errors(
+    generator: np.random.Generator,
+    draws: Draws,
+    ambient: Dim,
+    dim: Dim,
+    samples: Dim,
+    subspaces: Annotated[int, Interval(1, 64)],
+    noise: NonNegative,
+) -> Float[np.ndarray, "draws subspaces"]:
+    """D^2 of each of K subspaces trained on N noisy samples of each, none of which is told where it belongs.
+
+    From a start some 17 degrees off, by turns: every sample to the subspace that holds most of it, and principal
+    components of what each has got. That is descent on the loss of K-subspaces. Raises ValueError for d > n.
+    """
+    require(dim <= ambient, f"dim must be at most ambient, got {dim} and {ambient}")
+    require_room("draws, subspaces, ambient and samples", draws * subspaces * ambient * (subspaces * samples + ambient))
+    true = np.linalg.qr(generator.normal(size=(draws, subspaces, ambient, dim)))[0]
+    points = true @ generator.normal(size=(draws, subspaces, dim, samples))
+    points += noise * generator.normal(size=points.shape)
+    points = np.swapaxes(points, 1, 2).reshape(draws, ambient, subspaces * samples)
+    found = np.linalg.qr(true + 0.3 / np.sqrt(ambient) * generator.normal(size=true.shape))[0]
+    for _ in range(12):
+        seen = np.sum((np.swapaxes(found, 2, 3) @ points[:, None]) ** 2, axis=2)
+        own = seen.argmax(axis=1)[:, None] == np.arange(subspaces)[:, None]
+        moments = (points[:, None] * own[:, :, None]) @ np.swapaxes(points, 1, 2)[:, None]
+        found = np.linalg.eigh(moments)[1][..., -dim:]
+    return 2 * dim - 2 * np.sum((np.swapaxes(true, 2, 3) @ found) ** 2, axis=(2, 3))
+
+
+@guarded
 def trace_tail(
     dim: Annotated[int, Interval(1, 2)], samples: Dim, threshold: Annotated[float, Interval(1e-9, 1e15)]
 ) -> float:

@@ -1,0 +1,234 @@
+"""How many samples subspaces need, with noise and without, and when clusters are told apart."""
+
+from math import factorial
+from typing import Annotated
+
+import numpy as np
+
+from paper_checks.test_low_dim_diffusion import random_bases, told_apart
+from sims import low_dim_diffusion as observed
+from theory import low_dim_diffusion as predicted
+from theory_on_trial import claim, ours
+from theory_on_trial.contract import Count, Interval, Natural
+from theory_on_trial.laws import Asymptotic, Bounded
+
+Groups = Annotated[int, Interval(2, 8, why="all partitions are tried")]
+Extra = Annotated[int, Interval(0, 1)]
+Flat = Annotated[int, Interval(2, 256, why="thousands of matrices of that size are decomposed")]
+
+
+def completions(trial, ambient, dim, samples):
+    """What E D^2 is, and is not."""
+    trial.require(samples < dim < ambient, "samples must be below dim, and dim below ambient")
+    predict = predicted.random_completion(ambient, dim, samples)
+    wrong = {
+        "the worst case": predicted.worst_completion(ambient, dim, samples),
+        "2 (d - N)(n - d) / n": predict * (ambient - samples) / ambient,
+        "sines counted once": predict / 2,
+    }
+    return predict, {"margin": 0.01 * predict, "controls": told_apart(predict, 0.01 * predict, wrong)}
+
+
+@claim(
+    ours("mean of a random projection; the abstract says that the number of samples is linear in d"),
+    kind="distribution",
+    cases=[(20, 6, 1), (20, 6, 3), (20, 6, 5), (12, 5, 0)],
+)
+def test_random_completion(trial, ambient: Flat, dim: Count, samples: Natural):
+    """With N < d samples and no noise, E D^2 = 2 (d - N)(n - d) / (n - N) where the rest is random."""
+    predict, options = completions(trial, ambient, dim, samples)
+    trial.mean(
+        sampler=lambda generator, n: observed.completion_errors(generator, n, ambient, dim, samples),
+        predict=predict,
+        law=Bounded(0, predicted.worst_completion(ambient, dim, samples) + 1e-9),
+        first=1000,
+        most=1_000_000,
+        **options,
+    )
+
+
+@claim(ours("gradient ascent turns with its random start and its samples"), kind="distribution", cases=[(12, 4, 2)])
+def test_random_completion__training(
+    trial, ambient: Annotated[int, Interval(2, 32, why="thousands of runs are trained")], dim: Count, samples: Natural
+):
+    """After gradient ascent on N < d samples from a random start, too, E D^2 = 2 (d - N)(n - d) / (n - N)."""
+    predict, options = completions(trial, ambient, dim, samples)
+    trial.mean(
+        sampler=lambda generator, n: observed.trained_errors(generator, n, ambient, dim, samples),
+        predict=predict,
+        # A run that is still on its way may be farther off than any completion, but no farther than two subspaces.
+        law=Bounded(0, predicted.worst_completion(ambient, dim, 0) + 1e-9),
+        first=1000,
+        most=1_000_000,
+        **options,
+    )
+
+
+@claim(ours("both subspaces share the samples, and R^n has n dimensions"), kind="bound", cases=[(20, 6, 1), (7, 5, 2)])
+def test_random_completion__worst(trial, ambient: Flat, dim: Count, samples: Natural, draws: Count = 200):
+    """D^2 <= 2 min(d - N, n - d), which a completion away from the true subspace attains."""
+    trial.require(samples < dim < ambient, "samples must be below dim, and dim below ambient")
+    trial.require(draws * ambient * dim <= 10**7, "draws must be at most 10^7 / (n d)")
+    axes, away = np.eye(ambient), min(dim - samples, ambient - dim)
+    true, learned = axes[:, :dim], axes[:, [*range(dim - away), *range(dim, dim + away)]]
+    attained = np.sum((true @ true.T - learned @ learned.T) ** 2)
+    errors = observed.completion_errors(trial.generator("runs"), draws, ambient, dim, samples)
+    bound = np.full(draws + 1, predicted.worst_completion(ambient, dim, samples))
+    wrong = {"min(d - N, n - d)": bound / 2, "less by a tenth": 0.9 * bound}
+    trial.bound(
+        np.append(errors, attained), bound, found_by="draws", independent=draws, ops=100 * ambient, controls=wrong
+    )
+
+
+@claim(
+    ours("first-order perturbation and the mean of an inverse Wishart matrix"),
+    kind="limit",
+    cases=[(20, 4, 16, 0.01, 1.0), (12, 3, 20, 0.01, 2.0)],
+)
+def test_noise_law(
+    trial,
+    ambient: Flat,
+    dim: Count,
+    samples: Annotated[int, Interval(11, 256, why="thousands of matrices of that size are decomposed")],
+    noise: Annotated[float, Interval(1e-6, 0.1, why="rounding below, the next order in delta^2 above")],
+    decay: Annotated[float, Interval(1, 4)] = 1.0,
+):
+    """PCA of N noisy samples has E D^2 = 2 delta^2 (n - d) tr Lambda^-1 / (N - d - 1) to first order in delta^2."""
+    trial.require(dim < ambient and dim + 8 <= samples, "dim must be below ambient, and 8 below samples")
+    spectrum = decay ** -np.arange(float(dim))
+    small = noise**2 * (ambient + samples) <= 0.005 * (samples - dim - 1) * spectrum[-1]
+    trial.require(small, "noise must be small beside the least variance of the latents")
+    predict = predicted.noise_law(ambient, spectrum, samples, noise) / noise**2
+    factors = {"d / N": samples, "d / (N - d)": samples - dim, "d / (N - d + 1)": samples - dim + 1}
+    wrong = {name: predict * (samples - dim - 1) / one for name, one in factors.items()}
+    wrong |= {"sines counted once": predict / 2, "the mean variance": 2 * (ambient - dim) * dim / spectrum.mean()}
+    wrong["the mean variance"] /= samples - dim - 1
+    trial.mean(
+        sampler=lambda g, n: observed.steadied_errors(g, n, ambient, spectrum, samples, noise) / noise**2,
+        predict=predict,
+        law=Asymptotic(),
+        margin=0.01 * predict,
+        controls=told_apart(predict, 0.01 * predict, wrong),
+        first=3000,
+        most=200_000,
+    )
+
+
+@claim(
+    ours("a wrong label needs a sample near where subspaces meet; then principal components of each cluster"),
+    kind="limit",
+    tier="full",
+    cases=[(8, 2, 12, 2), (10, 2, 12, 3)],
+)
+def test_noise_law__clusters(
+    trial,
+    ambient: Annotated[int, Interval(6, 20, why="of thousands of trained matrices")],
+    dim: Annotated[int, Interval(1, 4)],
+    samples: Annotated[int, Interval(8, 40, why="of thousands of trained matrices")],
+    subspaces: Annotated[int, Interval(2, 4)],
+    noise: Annotated[float, Interval(1e-4, 0.01, why="more exchanges samples where subspaces come near")] = 0.003,
+):
+    """K subspaces trained on N noisy samples each have E D^2 = 2 delta^2 (n - d) d / (N - d - 1), as if told apart."""
+    trial.require(ambient >= dim + 4, "ambient must be dim + 4, or drawn subspaces nearly meet")
+    trial.require(samples >= 2 * dim + 5, "samples must be 2 dim + 5, or errors have heavy tails")
+    law = predicted.noise_law(ambient, np.ones(dim), samples, noise) / noise**2
+    wrong = {"d / N": law * (samples - dim - 1) / samples, "d / (N - d)": law * (samples - dim - 1) / (samples - dim)}
+    wrong["samples of all subspaces"] = law * (samples - dim - 1) / (subspaces * samples - dim - 1)
+
+    def errors(generator, n):
+        each = [
+            observed.clustered_errors(generator, 500, ambient, dim, samples, subspaces, noise) for _ in range(n // 500)
+        ]
+        return np.concatenate(each).mean(axis=1) / noise**2
+
+    options = {"margin": 0.03 * law, "controls": wrong, "first": 2000, "most": 40_000}
+    trial.mean(sampler=errors, predict=law, law=Asymptotic(), **options)
+
+
+@claim(
+    ours("the least singular value of a Gaussian matrix near zero, after Edelman"),
+    kind="limit",
+    cases=[(1, 0), (1, 1), (2, 0), (2, 1)],
+)
+def test_threshold_tail__exact(
+    trial, dim: Annotated[int, Interval(1, 2, why="the law of the trace is integrated")], extra: Extra
+):
+    """One row or two: t^((m + 1) / 2) P(tr (AA')^-1 > t) tends to sqrt 2 G for N = d, and to d / 2 for N = d + 1."""
+    power, limit = predicted.tail_exponent(extra), predicted.tail_constant(dim, extra)
+    thresholds = np.array([1e10, 1e12])
+    found = [observed.trace_tail(dim, dim + extra, one) * one**power for one in thresholds]
+    other = predicted.tail_constant(dim + 1, extra)
+    trial.limit(found, thresholds, limit, remainder=thresholds[-1] ** -0.5, margin=1e-5, controls={"of d + 1": other})
+
+
+@claim(
+    ours("the least singular value of a Gaussian matrix near zero, after Edelman"),
+    kind="distribution",
+    tier="full",
+    cases=[(4, 0), (4, 1), (2, 0), (1, 1)],
+)
+def test_threshold_tail(
+    trial,
+    dim: Annotated[int, Interval(1, 5, why="rarer events want more draws")],
+    extra: Extra,
+    reach: Annotated[float, Interval(6, 12, why="rarer events want more draws")] = 6.25,
+):
+    """P(tau > t) ~ C t^(-(m + 1) / 2), tau = tr (AA')^-1, N = d + m: no mean for m = 0, 1; C = sqrt 2 G, and d / 2.
+
+    G = Gamma((d + 1) / 2) / Gamma(d / 2). t = 100 at d = 4.
+    """
+    threshold, power = reach * max(dim, 2) ** 2, predicted.tail_exponent(extra)
+    predict = predicted.tail_constant(dim, extra) * threshold**-power
+    margin = (0.04 if extra else 0.015) * predict
+    wrong = {"exponents exchanged": predict * threshold ** (power - predicted.tail_exponent(1 - extra))}
+    wrong |= {"(d + 1) / 2": (dim + 1) / 2 / threshold} if extra else {"sqrt(d)": (dim / threshold) ** 0.5}
+    trial.probability(
+        sampler=lambda g, n: (observed.inverse_traces(g, n, dim, dim + extra) > threshold).astype(float),
+        predict=predict,
+        margin=margin,
+        controls=told_apart(predict, margin, wrong),
+        first=50_000,
+        most=4_000_000,
+    )
+
+
+def fitting_partitions(trial, samples, dim, subspaces, ambient):
+    """How many partitions of samples of random subspaces have residual 0: counted, and as predicted."""
+    trial.require(dim < ambient, "dim must be below ambient")
+    trial.require(samples * subspaces <= 12, "samples must be at most 12 in all")
+    trial.require(subspaces ** (samples * subspaces) <= 10**5, "samples must have at most 10^5 labellings")
+    generator = trial.generator("samples")
+    bases = random_bases(generator, ambient, [dim] * subspaces)
+    points = np.concatenate([generator.standard_normal((samples, dim)) @ basis.T for basis in bases])
+    found, _ = observed.fitting_partitions(points, dim, subspaces)
+    return found, predicted.perfect_partitions(dim, samples, subspaces)
+
+
+@claim(
+    ours("any d points lie on a subspace of dimension d"),
+    kind="identity",
+    cases=[(2, 2), (3, 2), (2, 3)],
+)
+def test_uniqueness(
+    trial, dim: Annotated[int, Interval(2, 6)], subspaces: Groups, ambient: Annotated[int, Interval(3, 64)] = 8
+):
+    """K >= 2 and N = d >= 2: (K d)! / ((d!)^K K!) partitions of the samples have residual 0."""
+    found, predict = fitting_partitions(trial, dim, dim, subspaces, ambient)
+    wrong = {"labels told apart": factorial(subspaces) * predict, "N = d is enough": 1}
+    trial.identity(found, predict, ops=0, controls=wrong)
+
+
+@claim(
+    ours("a subspace through d + 1 random points of two others does not exist"),
+    kind="identity",
+    cases=[(3, 2, 2), (4, 2, 2), (4, 3, 2), (6, 1, 2), (3, 2, 3), (1, 1, 3)],
+)
+def test_uniqueness__enough(
+    trial, samples: Count, dim: Count, subspaces: Groups, ambient: Annotated[int, Interval(2, 64)] = 8
+):
+    """K >= 2 and N > d, or d = 1: the partition is the only one with residual 0."""
+    trial.require(samples > dim or samples == dim == 1, "samples must exceed dim, or both be 1")
+    found, predict = fitting_partitions(trial, samples, dim, subspaces, ambient)
+    every = factorial(samples * subspaces) // (factorial(samples) ** subspaces * factorial(subspaces))
+    wrong = {"labels told apart": factorial(subspaces), "two": 2} | ({"any partition": every} if every > 1 else {})
+    trial.identity(found, predict, ops=0, controls=wrong)
