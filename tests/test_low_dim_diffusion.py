@@ -232,6 +232,7 @@ test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answer
         "k_subspaces": Case({**RNG, "starts": 2}),
         "fitting_partitions": Case({"points": TWELVE[3:9]}),
         **dict.fromkeys(("completion_errors", "trained_errors"), Case(SMALL)),
+        "clustered_errors": Case({**SMALL, "subspaces": 2}),
         **dict.fromkeys(("noisy_errors", "steadied_errors"), Case({**RNG, "draws": 3, "spectrum": [1.0, 2.0]})),
         "inverse_traces": Case({**RNG, "draws": 3}),
         **dict.fromkeys(("subspace_error", "samples_needed"), FEW),

@@ -281,17 +281,19 @@ def test_classes_needed(
     posterior, weights = table.posterior[0], table.weights[0]
     features = np.linalg.svd(table.pretext[0], full_matrices=False)[0][:, :n_classes]
 
-    def excess(generator, n):
-        counts = generator.multinomial(n_labels, (weights[:, None] * posterior).ravel(), n).reshape(n, *posterior.shape)
-        grams = features.T @ (counts.sum(axis=2)[..., None] * features)
-        fitted = features @ np.linalg.solve(grams, features.T @ counts)
-        return n_labels * np.sum(weights[:, None] * (fitted - posterior) ** 2, axis=(1, 2))
+    variances = np.sum(posterior * (1 - posterior), axis=1)
+
+    def excess(generator, n):  # the mean over labels is exact, given the drawn x1
+        counts = generator.multinomial(n_labels, weights, n)[..., None]
+        spread = np.linalg.solve(features.T @ (counts * features), features.T @ np.diag(weights) @ features)
+        noise = np.linalg.solve(features.T @ (counts * features), features.T @ (counts * variances[:, None] * features))
+        return n_labels * np.einsum("nij,nji->n", noise, spread)
 
     cost = predicted.class_cost(posterior, weights, features)
     noises = 1 - np.sum(posterior**2, axis=1)
     wrong = {"all values of X1": noises.sum(), "k": n_classes, "k mean variances": n_classes * (weights @ noises)}
     wrong = {name: one for name, one in wrong.items() if abs(one - cost) > 0.06 * cost}
-    options = {"margin": 0.03 * cost, "controls": wrong, "first": 1000, "most": 50_000}
+    options = {"margin": 0.02 * cost, "controls": wrong, "first": 500, "most": 20_000}
     trial.mean(sampler=excess, predict=cost, law=Asymptotic(), **options)
 
 

@@ -162,8 +162,10 @@ def _least_of_views(trial, views, form, n_columns, correlations, wrong):
     found = observed.minimise(A, B, trial.generator("starts").normal(size=(3, len(A), n_columns)))
     least, *others = (predicted.least_loss(one, n_columns) for one in wrong)
     controls = {"1 for the factor 2": least / 4} | dict(zip(("as of two views", "no sign"), others, strict=False))
-    controls = {name: one for name, one in controls.items() if abs(one - least) > 1e-4}
-    trial.value(found.losses, least, error=found.residuals + 1e-11 * least**2, margin=1e-7, controls=controls)
+    size = float(np.sum(wrong[0] ** 2))
+    controls = {name: one for name, one in controls.items() if abs(one - least) > 1e-4 * size}
+    error = found.residuals + 1e-12 * size
+    trial.value(found.losses, least, error=error, margin=1e-8 * size, controls=controls)
 
 
 @claim(ours("the spectrum of a matrix of ones"), kind="optimality", cases=[
