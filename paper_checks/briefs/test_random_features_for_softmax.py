@@ -133,7 +133,7 @@ def test_lognormal(trial, angle: Angle, s: Spread):
     trial.distribution(cdf=cdf, sampler=draws, margin=0.02, controls=wrong, first=20000, most=200_000)
     events = lambda generator, n: (draws(generator, n) > q @ k).astype(float)  # noqa: E731
     rare = {"1 - Φ(√s)": ndtr(-np.sqrt(s))}
-    trial.probability(sampler=events, predict=share, margin=0.012 * share, controls=rare, first=20000, most=2_000_000)
+    trial.probability(sampler=events, predict=share, margin=0.012 * share, controls=rare, first=20000, most=6_000_000)
 
 
 @figure("F1", claims=("variances", "crossover"))
