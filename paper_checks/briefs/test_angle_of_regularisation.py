@@ -130,8 +130,9 @@ def test_angle(trial, positives: Class, negatives: Class, dim: Dim, penalty: Pen
     points, labels = points_of_classes(trial.generator("points"), positives, negatives, dim)
     measured, expected = ridge_angle(points, labels, penalty), moments(points, labels, penalty)
     wrong = {"scatter not divided by n": moments(points, labels, penalty / len(labels))}
-    within = np.linalg.eigvalsh(np.cov((points - labels[:, None] * difference_of_means(points, labels) / 2).T, bias=True))
-    scale = np.array([1, 1 / (within[0] + penalty)]) * (1 + np.sum(points.var(axis=0)) / (within[0] + penalty))
+    within = points - labels[:, None] * difference_of_means(points, labels) / 2
+    least = np.linalg.eigvalsh(np.cov(within.T, bias=True))[0] + penalty
+    scale = np.array([1, 1 / least]) * (1 + np.sum(points.var(axis=0)) / least)
     trial.identity(measured, expected, ops=10 * len(labels), scale=scale, controls=wrong)
 
 
