@@ -158,7 +158,7 @@ def test_risk_law(trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty:
 def test_risk_law__autoregressive(
     trial, correlation: Correlation, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: Forty = 40
 ):
-    """For Sigma_ij = rho^|i - j| all members and two of them have risks C and (C + R_1) / 2, as for eigenvalues r.
+    """For Sigma_ij = rho^(|i - j|) all members and two of them have risks C and (C + R_1) / 2, as for eigenvalues r.
 
     These are (1 - rho^2) / |1 - rho e^(i t)|^2, t uniform, with coefficients equal along all directions.
     """

@@ -1,12 +1,12 @@
 """Moments of x given y along a line, from the derivatives of the posterior mean along it; y = x + σ n, n normal."""
 
 from math import comb
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float
 
-from theory.denoising_posterior.domains import Cumulants, Derivatives, Noise
+from theory.denoising_posterior.domains import Derivatives, Noise
 from theory_on_trial.contract import USABLE_SCALE, guarded
 
 
@@ -62,13 +62,3 @@ def cumulants(derivatives: Derivatives, sigma: Noise) -> Float[np.ndarray, "*bat
     The cumulant generating function of x given y at s is a shift of y by σ^2 s. Source: derived here.
     """
     return derivatives * sigma ** (2.0 * np.arange(1, derivatives.shape[-1] + 1))
-
-
-@guarded
-def moments_of_cumulants(cumulants: Cumulants) -> Float[np.ndarray, "*batch orders"]:
-    """Central moments, μ_n = sum_j C(n - 1, j - 1) κ_j μ_(n - j), from κ_2, κ_3, .... Source: known."""
-    moments: list[Any] = [1.0, 0.0]
-    for n in range(2, cumulants.shape[-1] + 2):
-        terms = (comb(n - 1, j - 1) * cumulants[..., j - 2] * moments[n - j] for j in range(2, n + 1))
-        moments.append(sum(terms))
-    return np.stack(moments[2:], axis=-1)
