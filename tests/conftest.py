@@ -4,11 +4,11 @@ Compiled programs are kept on disk: a simulator that several files test is compi
 """
 
 import pytest
-from shapes import CALLS, check_shapes
+from jaxtyping import install_import_hook
 
 pytest.register_assert_rewrite("promises")
 
-check_shapes(["theory", "sims", "own_data"])
+install_import_hook(["theory", "sims", "own_data"], "theory_on_trial.testing.suite.typechecker")
 
 from theory_on_trial.base.compilation_cache import enable_compilation_cache  # noqa: E402 -- after the hook
 from theory_on_trial.testing.children import true_children, warm_children, warm_python  # noqa: E402 -- after the hook
@@ -17,8 +17,3 @@ from theory_on_trial.testing.suite import programs_of_one_module  # noqa: E402 -
 __all__ = ["programs_of_one_module", "true_children", "warm_children", "warm_python"]
 
 enable_compilation_cache()
-
-
-def pytest_runtest_setup() -> None:
-    """Let each test check the shapes of the first calls anew."""
-    CALLS.clear()

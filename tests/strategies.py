@@ -1,5 +1,6 @@
 """Hypothesis strategies from annotations: admissible arguments of a guarded function, axes of one name equally long."""
 
+import inspect
 import os
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -14,6 +15,7 @@ from theory_on_trial.contract import MAY_BE_EMPTY, Alternative, Argument, Holds,
 
 LONGEST = 4  # of an axis
 WIDEST = 6  # how far an integer goes beyond the least one
+SIMPLE = (float, int, Fraction, bool, str, type(None), np.random.Generator)
 SQUARE = {"symmetric", "covariance", "definite"}  # properties of square matrices
 
 
@@ -50,8 +52,6 @@ def values(argument: Argument, sizes: dict[str, Any] | None = None, extreme: boo
 
 
 def _with_default(function: Callable[..., Any]) -> set[str]:
-    import inspect
-
     parameters = inspect.signature(function).parameters.values()
     return {one.name for one in parameters if one.default is not one.empty or one.kind in (2, 4)}
 
@@ -63,13 +63,15 @@ def drawable(argument: Argument) -> bool:
 
 def _known(kind: Alternative) -> bool:
     origin = get_origin(kind.type) or kind.type
-    simple = kind.type in (float, int, Fraction, bool, str, type(None)) or hasattr(kind.type, "dim_str")
+    simple = kind.type in SIMPLE or hasattr(kind.type, "dim_str")
     listed = origin in (list, tuple, Sequence) and bool(get_args(kind.type))
     return simple or origin is Literal or listed
 
 
 def _of_kind(kind: Alternative, sizes: dict[str, Any], extreme: bool) -> st.SearchStrategy[Any]:
     annotation, origin, entries = kind.type, get_origin(kind.type) or kind.type, get_args(kind.type)
+    if annotation is np.random.Generator:
+        return st.integers(0, 9).map(np.random.default_rng)
     if annotation is float:
         return _reals(kind, extreme)
     if annotation is int:

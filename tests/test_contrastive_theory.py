@@ -294,8 +294,4 @@ test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answer
         **{name: Case(FINITE) for name in ("sample_block_loss", "sample_contrastive_loss")},
         "infonce_bias": Case(SCORED, infinite="the size of a doubt that nothing bounds"),
     },
-    {
-        **{name: "a record of results" for name in ("ContrastiveReport", "InfoNCEBias")},
-        **{f"{name}.plot": "draws one, in its own test" for name in ("ContrastiveReport", "InfoNCEBias")},
-    },
 )

@@ -104,17 +104,41 @@ def test_a_row_passes_the_whole_gate_but_for_being_the_toy(row):
     assert {"docs", "benchmarks", "figures"} <= told
 
 
-def test_a_claim_without_a_route_is_named(row):
-    with broken(row.folder / "paper_checks" / f"test_{ROW}" / "routes.json", "power_of_the_mean", "no_such_claim"):
-        sentences = steps.routes(row)
-    assert any(f"{ROW}.power_of_the_mean" in sentence for sentence in sentences), sentences
-    assert any("no_such_claim" in sentence for sentence in sentences), sentences
+CHECKS, RENEW = f"paper_checks/test_{ROW}", f"`python -m figures {ROW} --small --out docs/papers` puts it there"
+CONSTANT = f"theory/{ROW}.py", "1 / (power + 1))\n", "1 / (power + 1.3))\n"
+UNUSED = "import os\n\nimport jax\nfrom theory import  mixup\n"
 
 
-def test_a_bound_that_breaks_is_named(row):
-    with broken(row.folder / "theory" / f"{ROW}.py", "1 / (power + 1))\n", "1 / (power + 1.3))\n"):
-        (sentence,) = steps.bounds(row)
-    assert sentence.startswith(f"{ROW}.power_of_the_mean is violated: ")
+@pytest.mark.parametrize(
+    ("step", "file", "old", "new", "said"),
+    [
+        ("routes", f"{CHECKS}/routes.json", "power_of_the_mean", "no_such_claim", [".power_of_the_mean", "no_such_"]),
+        ("bounds", *CONSTANT, [f"{ROW}.power_of_the_mean is violated: "]),
+        ("claims", *CONSTANT, [f"{ROW}.mean_of_power: REFUTED, expected VERIFIED."]),
+        (
+            "claims", f"{CHECKS}/__init__.py", "MOST_SECONDS = 6.0", "MOST_SECONDS = 0.0001",
+            [f" s, MOST_SECONDS is 0.0001; the slowest claim is {ROW}."],
+        ),
+        (
+            "figures", f"figures/{ROW}.py", "def means(", "def averages(",
+            [f"the gallery lacks F1_averages.webp: {RENEW}", "the gallery holds F1_means.webp, and there is no such"],
+        ),
+        (
+            "linters", f"sims/{ROW}.py", "import jax\n", UNUSED,
+            [
+                "`os` imported but unused",
+                f"not as ruff formats it: sims/{ROW}.py",
+                f"import-linter forbids sims.{ROW} -> theory.mixup (l.12)",
+            ],
+        ),
+    ],
+)  # fmt: skip
+def test_what_breaks_is_named(row, monkeypatch, step, file, old, new, said):
+    monkeypatch.setattr(steps, "SEEDS", 1)
+    with broken(row.folder / file, old, new):
+        sentences = getattr(steps, step)(row)
+    for one in said:
+        assert any(one in sentence for sentence in sentences), sentences
 
 
 def test_a_missing_page_is_named(row, tmp_path):
@@ -127,32 +151,6 @@ def test_a_missing_page_is_named(row, tmp_path):
     assert steps.files(row) == []
 
 
-def test_a_fast_tier_above_its_limit_is_named(row, monkeypatch):
-    monkeypatch.setattr(steps, "SEEDS", 1)
-    with broken(
-        row.folder / "paper_checks" / f"test_{ROW}" / "__init__.py", "MOST_SECONDS = 6.0", "MOST_SECONDS = 0.0001"
-    ):
-        (sentence,) = steps.claims(row)
-    assert re.fullmatch(
-        rf"the fast tier takes \S+ s, MOST_SECONDS is 0.0001; the slowest claim is {ROW}\.\w+ with \S+ s", sentence
-    )
-
-
-def test_a_wrong_constant_in_the_theory_is_named(row, monkeypatch):
-    monkeypatch.setattr(steps, "SEEDS", 1)
-    with broken(row.folder / "theory" / f"{ROW}.py", "1 / (power + 1))\n", "1 / (power + 1.3))\n"):
-        sentences = steps.claims(row)
-    assert any(sentence.startswith(f"{ROW}.mean_of_power: REFUTED, expected VERIFIED.") for sentence in sentences)
-
-
-def test_a_figure_that_the_gallery_lacks_and_one_that_is_gone_are_named(row):
-    with broken(row.folder / "figures" / f"{ROW}.py", "def means(", "def averages("):
-        sentences = steps.figures(row)
-    renew = f"`python -m figures {ROW} --small --out docs/papers` puts it there"
-    assert f"the gallery lacks F1_averages.webp: {renew}" in sentences
-    assert "the gallery holds F1_means.webp, and there is no such figure" in sentences
-
-
 def test_a_page_that_says_something_else_and_a_notebook_that_fails_are_named(row):
     page, notebook = row.folder / "docs" / "papers" / f"{ROW}.md", row.folder / "notebooks" / f"{ROW}.ipynb"
     with broken(page, "2.088", "2.188"), broken(notebook, 'claim(\\"', 'claim(\\"no_'):
@@ -161,18 +159,6 @@ def test_a_page_that_says_something_else_and_a_notebook_that_fails_are_named(row
     for test, sentence in zip(("test_docs", "test_notebooks"), sorted(sentences), strict=True):
         assert sentence.startswith(f"FAILED tests/{test}.py::"), sentence
         assert f"[{ROW}]" in sentence
-
-
-def test_what_the_linters_object_to_is_named(row):
-    with broken(
-        row.folder / "sims" / f"{ROW}.py", "import jax\n", "import os\n\nimport jax\nfrom theory import  mixup\n"
-    ):
-        sentences = steps.linters(row)
-    assert any(
-        sentence.startswith(f"sims/{ROW}.py:") and "`os` imported but unused" in sentence for sentence in sentences
-    )
-    assert any(sentence.startswith(f"not as ruff formats it: sims/{ROW}.py") for sentence in sentences), sentences
-    assert f"import-linter forbids sims.{ROW} -> theory.mixup (l.12)" in sentences
 
 
 @pytest.mark.parametrize("name", ["p", "a_name_of_thirty_four_letters_or_so"])

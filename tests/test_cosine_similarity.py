@@ -227,12 +227,8 @@ def test_no_array_of_pairs_by_dimensions_is_held():
 def test_answers_are_short_plain_and_drawn():
     check_readable(tool.cosine_range(B, A=A))
     check_readable(tool.stable_neighbours(B))
-    tool.stable_neighbours(B).plot()
-    _, own = plt.subplots()
     said = tool.cosine_range(B, pairs=[[0, 1], [2, 5]])
-    assert said.plot(own) is own
-    drawn = own.lines[0].get_ydata()
-    assert np.array_equal(drawn, np.sort(said.cosine))
+    assert np.array_equal(said.plot().lines[0].get_ydata(), np.sort(said.cosine))
     plt.close("all")
     assert f"rows 0 and 1: cosine {cosine(B[0], B[1], np.eye(3)):.4f}" in said.summary()
 
@@ -267,16 +263,12 @@ test_what_cannot_be_answered_is_refused = refused(
 )
 
 FIXED = {"x": X, "a": A, "b": B}
-RECORDS = ("CosineRange", "CosineRange.plot", "StableNeighbours", "StableNeighbours.plot")
 test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answers = promises(
     [predicted, observed, tool],
     {
         "loss": Case({"a": A, "b": B, "x": X}),
         "fit": Case(FIXED | {"penalty": 2.0}),
         "flow": Case(FIXED | {"penalty": 2.0}),
-        "draw_gauges": Case({"generator": GENERATOR}),
-        "search_diagonal": Case({"generator": GENERATOR}),
         "cosine_range": Case(infinite="the size of a doubt that nothing bounds"),
     },
-    {name: "a record of results, and what draws it" for name in RECORDS},
 )

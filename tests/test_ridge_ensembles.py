@@ -346,6 +346,5 @@ test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answer
             {**DATA, "sizes": [30], "penalties": [0.5]}, infinite="the size of a doubt that nothing bounds"
         ),
     },
-    {"Table": "a record of results", "Table.plot": "draws one, in its own test"},
     examples=3,  # each shape is a program
 )

@@ -229,6 +229,5 @@ test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answer
             infinite="the size of a doubt that nothing bounds",
         ),
     },
-    {"Certificate": "a record of results", "Certificate.plot": "draws one, in its own test"},
     examples=4,
 )

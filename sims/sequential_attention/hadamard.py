@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from sims.sequential_attention.domains import Chosen, Count, Features, Responses
-from theory_on_trial.contract import POSITIVE, guarded, require
+from theory_on_trial.contract import Interval, guarded, require
 
 
 class Hadamard(NamedTuple):
@@ -23,7 +23,7 @@ def hadamard_minimum(
     X: Features,
     y: Responses,
     chosen: Chosen,
-    level: Annotated[float, POSITIVE],
+    level: Annotated[float, Interval(0, 1e100, "(]", why="beyond, the search overflows")],
     starts: Count = 5,
     *,
     all_cost: bool = False,

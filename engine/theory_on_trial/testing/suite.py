@@ -56,6 +56,7 @@ def check_readable(answer: "Answer") -> dict[str, Any]:
     kept: dict[str, Any] = json.loads(json.dumps(answer.to_dict(), allow_nan=False))
     assert kept["answerable"] == answer.answerable
     axes = answer.plot()
+    assert answer.plot(axes) is axes
     assert axes.get_xlabel()
     assert axes.get_ylabel()
     plt.close(axes.figure)
