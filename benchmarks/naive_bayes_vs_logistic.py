@@ -3,8 +3,7 @@
 `python -m benchmarks.naive_bayes_vs_logistic [--quick]`
 
 Everything is done on the synthetic problem of the released code of Zheng et al. 2023. What the first run takes beyond a
-later one (compilation) has its own column. Processes, turns and seconds are those of
-`audits.side_by_side`.
+later one (compilation) has its own column. Processes, turns and seconds are those of `audits.side_by_side`.
 """
 
 import math

@@ -5,8 +5,7 @@
 Heavy-ball descent on the square loss with free features, as in the released code of Dang et al. 2023: a loop over
 seeds in NumPy and in PyTorch, all seeds at once in NumPy, and ours, with a column of features per sample or per class.
 What the first run takes beyond a later one (compilation) has its own column. Slow contenders run one seed or a few
-steps only: they are extrapolated, and marked by ~. Processes, turns and seconds are those of
-`audits.side_by_side`.
+steps only: they are extrapolated, and marked by ~. Processes, turns and seconds are those of `audits.side_by_side`.
 """
 
 import statistics

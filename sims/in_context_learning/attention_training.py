@@ -59,8 +59,7 @@ def effective_map(
 ) -> Float[Array, "*starts dimension dimension"]:
     """The A with which a layer predicts xᵀA (1/N) Σ y_i x_i once all else in its matrices is 0.
 
-    That is the last entry of W_PV times the input block of W_KQ, transposed. Source: derived
-    here.
+    That is the last entry of W_PV times the input block of W_KQ, transposed. Source: derived here.
     """
     return jnp.asarray(value_projection)[..., -1:, -1:] * jnp.swapaxes(key_query[..., :-1, :-1], -1, -2)
 

@@ -75,10 +75,9 @@ def descent_losses(
 def learn_descent(spectra: Spectra, layers: FittedLayers, context: Context, *, contract: bool) -> LearnedDescent:
     """Fit the steps, and with `contract` the contractions, to minimise the mean loss on the given tasks.
 
-    L-BFGS in the logarithms, from the optimum for one layer less: a layer like its last, with
-    larger steps, is appended. Local minima, so upper
-    bounds. The last contraction has no effect and is 0. With few tasks GD++ learns its sample: the residual is a
-    polynomial of a degree near 3ᴸ that explodes beyond the eigenvalues it has seen. Quote losses on other tasks only.
+    L-BFGS in the logarithms, from the optimum for one layer less: a layer like its last, with larger steps, is
+    appended. Local minima, so upper bounds. The last contraction has no effect and is 0. With few tasks GD++ learns its
+    sample: the residual is a polynomial of a degree near 3ᴸ that explodes beyond the eigenvalues it has seen.
 
     Raises TypeError in float32, ValueError for eigenvalues that are all zero.
     Source: the fitted baselines of von Oswald et al. 2023.
