@@ -2,7 +2,7 @@
 
 ICLR 2023, arXiv 2211.15661. Its constructions are compiled to explicit weights, its baselines are put beside exact
 risks, and neighbouring papers on linear self-attention are put on trial with it; small transformers are trained in the
-full tier. d is the dimension, k the number of examples before the query, n that of a whole prompt, tau and sigma the
+full tier. d is the dimension, k the number of examples before the query, n that of a whole prompt, τ and σ the
 standard deviations of weights and noise, s the scale of the GeLU products, N that of whatever is passed on.
 """
 
@@ -35,7 +35,7 @@ UNIT = 2.0**-53
 SIGNS = "a few runs carry a sign only"
 Runs = Annotated[int, Interval(5, 50, why="fewer equal signs are no evidence")]
 Std = Annotated[float, Interval(0.1, 10.0)]
-"""tau or sigma."""
+"""τ or σ."""
 
 
 def draw_prompts(rng, count, examples, dimension):

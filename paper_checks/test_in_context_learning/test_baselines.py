@@ -16,9 +16,9 @@ GRID = (0.0, 1 / 16, 1 / 9, 1 / 4, 4 / 9)
 COUNT, EXAMPLES, DIMENSION = 16, 13, 4
 """Prompts on which the risks of all rules are compared."""
 MATCHED = len(GRID)
-"""The place of the ridge with lambda = sigma^2 / tau^2 among the rules; the one of twice that follows."""
+"""The place of the ridge with λ = σ^2 / τ^2 among the rules; the one of twice that follows."""
 Penalty = Annotated[float, Interval(0.05, 1000, why="with less, conditions take the digits of a penalty")]
-"""lambda of a ridge."""
+"""λ of a ridge."""
 Shown = Annotated[int, Interval(1, 30, why="each prompt is solved exactly")]
 """Examples whose labels are fitted."""
 Dimension = Annotated[int, Interval(1, 10, why="each prompt is solved exactly")]
@@ -63,7 +63,7 @@ def test_mbr__ridge(
     trial, examples: Annotated[int, Interval(1, 6, why="a grid must hold the posterior")],
     weight_std: Std = 1.5, noise_std: Std = 0.5,
 ):  # fmt: skip
-    """The posterior mean is the ridge with lambda = sigma^2 / tau^2; given any inputs no rule has a smaller risk."""
+    """The posterior mean is the ridge with λ = σ^2 / τ^2; given any inputs no rule has a smaller risk."""
     trial.require(weight_std <= 4 * noise_std, "weight_std must be at most 4 noise_std: a grid must hold the posterior")
     X, Y, _ = (array[0] for array in draw_prompts(trial.generator("prompt"), 1, examples, 2))
     Y, stds = weight_std * Y, {"weight_std": weight_std, "noise_std": noise_std}
@@ -71,7 +71,7 @@ def test_mbr__ridge(
     ratio = noise_std**2 / weight_std**2
     others = {"1/2 before one of the squares": 2 * ratio}
     if abs(weight_std - 1) > 0.05:
-        others |= {"lambda = sigma^2": noise_std**2, "lambda = sigma^2 / tau": noise_std**2 / weight_std}
+        others |= {"λ = σ^2": noise_std**2, "λ = σ^2 / τ": noise_std**2 / weight_std}
     wrong = {name: predicted.ridge_weights(X, Y, parameter) for name, parameter in others.items()}
     law = predicted.bayes_weights(X, Y, **stds)
     trial.identity(mean, law, ops=points, scale=reach, controls=wrong)
@@ -82,7 +82,7 @@ def test_mbr__ridge(
     options = {"found_by": "draws", "independent": COUNT, "ops": 1, "scale": risks * unequal}
     everywhere, noisy = (np.broadcast_to(side, risks.shape) for side in (least, least + noise_std**2))
     trial.bound(everywhere, risks, **options, wrong_processes={"the error of a noisy label": noisy})
-    twice = {"twice lambda": risks[MATCHED + 1]}
+    twice = {"twice λ": risks[MATCHED + 1]}
     trial.identity(risks[MATCHED], least, ops=1, scale=least * unequal, wrong_processes=twice)
 
 
@@ -102,19 +102,19 @@ def test_pythagoras(trial, weight_std: Std = 1.5, noise_std: Std = 0.5):
     distance, to_other = np.moveaxis(every, (3, 2), (0, 1))
     least = [[predicted.bayes_prediction_risk(X[:k], X[k], **stds) for k in range(EXAMPLES)] for X in inputs]
     risks = query_risks(weights, inputs, weight_std, noise_std)
-    wrong = {"distance to the ridge of 2 lambda": to_other, "no excess": 0 * distance}
+    wrong = {"distance to the ridge of 2 λ": to_other, "no excess": 0 * distance}
     trial.identity(risks - least, distance, ops=40 * DIMENSION, scale=risks * condition(inputs, ratio), controls=wrong)
 
 
 @claim(
-    ours("by the singular values: lambda / (s^2 + lambda) of each component is lost"), kind="limit",
+    ours("by the singular values: λ / (s^2 + λ) of each component is lost"), kind="limit",
     cases=[(5, 8), (30, 8)],
 )  # fmt: skip
 def test_ols__limit(
     trial, examples: Annotated[int, Interval(1, 200)], dimension: Annotated[int, Interval(1, 50)],
     count: Annotated[int, Interval(1, 100)] = 4,
 ):  # fmt: skip
-    """As sigma falls to zero the Bayes predictor tends to least squares of minimum norm, its error of order lambda."""
+    """As σ falls to zero the Bayes predictor tends to least squares of minimum norm, its error of order λ."""
     X, Y, _ = draw_prompts(trial.generator("prompts"), count, examples + 1, dimension)
     prompts, fractions = Prompts(X, Y, X[:, 0]), 2.0 ** -np.arange(8, 15)
     shown, labels = X[:, :-1], Y[:, :-1]
@@ -126,7 +126,7 @@ def test_ols__limit(
     ahead = np.sign(np.sum(unseen * least, axis=1)) * lengths  # backwards, first-order terms may cancel
     total, shifted = (np.linalg.norm(found - end, axis=(1, 2)) for end in (least, least + ahead[:, None] * unseen))
     rounding = 40 * dimension * UNIT * np.linalg.norm(singular[:, 0] / singular[:, -1] * lengths)
-    wrong = {"controls": {"as lambda^2": -2.0, "as sigma": -0.5}, "wrong_processes": {"another solution": shifted}}
+    wrong = {"controls": {"as λ^2": -2.0, "as σ": -0.5}, "wrong_processes": {"another solution": shifted}}
     trial.order(total, 1 / fractions, -1.0, rounding=rounding, margin=0.005, same_instance=True, **wrong)
 
 
@@ -165,11 +165,11 @@ def test_ilwd__linear(
 
 
 @claim(
-    ours("by the sign of the risk's slope in lambda: figure 2 of the paper, for exact predictors"), kind="optimality",
+    ours("by the sign of the risk's slope in λ: figure 2 of the paper, for exact predictors"), kind="optimality",
     cases=[(0.0, 1.0), (0.25, 1.0), (0.5, 1.5), (0.5, 1.0), (0.5, 0.75)],
 )  # fmt: skip
 def test_fig2__diagonal(trial, noise_std: Annotated[float, Interval(0, 10)], weight_std: Std):
-    """Of figure 2's ridges the one with lambda = sigma^2 / tau^2, put among them, has the least risk for any inputs."""
+    """Of figure 2's ridges the one with λ = σ^2 / τ^2, put among them, has the least risk for any inputs."""
     matched = noise_std**2 / weight_std**2
     parameters = np.unique(np.round([*GRID, matched, 2 * matched], 12))
     place = int(np.argmin(np.abs(parameters - matched)))
@@ -179,7 +179,7 @@ def test_fig2__diagonal(trial, noise_std: Annotated[float, Interval(0, 10)], wei
     rows = [int(np.argmin(np.abs(np.array([*GRID, matched, 2 * matched]) - parameter))) for parameter in parameters]
     risks = query_risks(weights[rows], inputs, weight_std, noise_std)[:, :, 1:]
     best, next_one = np.argmin(risks, axis=0), place + 1 if place + 1 < len(rows) else place - 1
-    wrong = {"the next penalty": next_one, "lambda = sigma^2": int(np.argmin(np.abs(parameters - noise_std**2)))}
+    wrong = {"the next penalty": next_one, "λ = σ^2": int(np.argmin(np.abs(parameters - noise_std**2)))}
     controls = {name: np.full(best.shape, row) for name, row in wrong.items() if row != place}
     trial.identity(best, np.full(best.shape, place), ops=0, controls=controls)
 
@@ -203,9 +203,9 @@ def by_elimination(X, Y, penalty):
 def test_ridge__spectrum(
     trial, regulariser: Penalty, examples: Shown, dimension: Dimension = 3, weight_std: Std = 1.5, noise_std: Std = 0.5
 ):
-    """Given X a ridge risks the sum of (tau^2 lambda^2 + sigma^2 s) / (s + lambda)^2, tau^2 where s = 0.
+    """Given X a ridge risks the sum of (τ^2 λ^2 + σ^2 s) / (s + λ)^2, τ^2 where s = 0.
 
-    Its slope in lambda is the sum of 2 s (lambda tau^2 - sigma^2) / (s + lambda)^3.
+    Its slope in λ is the sum of 2 s (λ τ^2 - σ^2) / (s + λ)^3.
     """
     X, step = trial.generator("inputs").standard_normal((examples, dimension)), 1e-30
     spectrum, stds = np.linalg.svd(X, compute_uv=False) ** 2, (weight_std, noise_std)
@@ -231,7 +231,7 @@ def test_ridge__spectrum(
 def test_ridge__distance(
     trial, regulariser: Penalty, examples: Shown, dimension: Dimension = 3, weight_std: Std = 1.5, noise_std: Std = 0.5
 ):
-    """From the Bayes predictor a ridge is sum s (lambda tau^2 - sigma^2)^2 / ((s + lambda)^2 (tau^2 s + sigma^2)) off.
+    """From the Bayes predictor a ridge is sum s (λ τ^2 - σ^2)^2 / ((s + λ)^2 (τ^2 s + σ^2)) off.
 
     At a query its risk and that distance are quadratic forms in the weights on the labels.
     """
@@ -262,7 +262,7 @@ def test_ridge__distance(
     kind="identity", cases=[(0.3, 5), (2.0, 2)],
 )  # fmt: skip
 def test_ridge__noiseless(trial, regulariser: Penalty, examples: Shown, dimension: Dimension = 3):
-    """Of w ~ N(0, I) without noise a ridge misses sum (lambda / (s + lambda))^2 and what is unseen, the Bayes risk."""
+    """Of w ~ N(0, I) without noise a ridge misses sum (λ / (s + λ))^2 and what is unseen, the Bayes risk."""
     *X, query = trial.generator("inputs").standard_normal((examples + 1, dimension))
     X, step = np.array(X), 1e-30
     singular, seen, unit = np.linalg.svd(X, compute_uv=False), np.linalg.qr(X.T)[0], np.eye(dimension)

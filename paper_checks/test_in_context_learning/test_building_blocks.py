@@ -52,7 +52,7 @@ def layer_norm_ops(rows):
 @claim(ours("by the Taylor series of GeLU in Lemma 4's product: GeLU(x) - x / 2 is even"), kind="limit",
        cases=["erf", "tanh"])  # fmt: skip
 def test_gelu__mul(trial, form: Form, n_points: Points = 200):
-    """On [-2, 2] Lemma 4's product errs by kappa s^2 [(x + y)^4 - x^4 - y^4]: its remainder is of fourth order."""
+    """On [-2, 2] Lemma 4's product errs by κ s^2 [(x + y)^4 - x^4 - y^4]: its remainder is of fourth order."""
     x, y = trial.generator("factors").uniform(-2, 2, (2, n_points))
     scales = np.array([1e-2, 1e-3, *2.0 ** -np.arange(4, 11)])
     found = np.asarray(products(x, y, scales, form))
@@ -62,7 +62,7 @@ def test_gelu__mul(trial, form: Form, n_points: Points = 200):
     # Terms after the next one are smaller by s^2 (x + y)^2 < .002.
     unseen = 1.01 * np.abs([predicted.gelu_product_next_term(x, y, s, form) for s in scales[:2]])
     rectified = (np.maximum(x + y, 0) - np.maximum(x, 0) - np.maximum(y, 0)) / scales[:2, None]
-    wrong = {"sqrt(2/pi) for sqrt(pi/2)": law * 2 / np.pi, "no error": np.broadcast_to(x * y, law.shape)}
+    wrong = {"sqrt(2/π) for sqrt(π/2)": law * 2 / np.pi, "no error": np.broadcast_to(x * y, law.shape)}
     relu = {"ReLU": np.sqrt(np.pi / 2) * rectified}
     options = {"error": rounding[:2], "slack": unseen, "margin": unseen + 3 * rounding[:2]}
     trial.value(found[:2], law, **options, controls=wrong, wrong_processes=relu)
@@ -73,7 +73,7 @@ def test_gelu__mul(trial, form: Form, n_points: Points = 200):
 
 @claim(ours("by Richardson's extrapolation of Lemma 4's product in s^2"), kind="limit")
 def test_richardson__mul(trial, n_points: Points = 200):
-    """Two products at scales s and 2s combine to one with an error of order s^4, -4 kappa_6 s^4 [(x + y)^6 - ...]."""
+    """Two products at scales s and 2s combine to one with an error of order s^4, -4 κ_6 s^4 [(x + y)^6 - ...]."""
     x, y = trial.generator("factors").uniform(-1, 1, (2, n_points))
     scales = 2.0 ** -np.arange(2, 8)
     combined, single = (np.asarray(products(x, y, scales, richardson=both)) for both in (True, False))
@@ -89,17 +89,17 @@ def test_richardson__mul(trial, n_points: Points = 200):
     trial.value(combined[-2] - x * y, leading, **options, controls={"of the other sign": -leading})
 
 
-@claim(ours("from GeLU(u) = u Phi(u) in Lemma 5, or u over 1 + exp of a cubic"), kind="identity",
+@claim(ours("from GeLU(u) = u Φ(u) in Lemma 5, or u over 1 + exp of a cubic"), kind="identity",
        cases=[("erf", 4.0), ("erf", 7.0), ("tanh", 4.0), ("tanh", 7.0)])  # fmt: skip
 def test_gelu__bypass(
     trial, form: Form, shift: Annotated[float, Interval(3, 7, why="beyond, rounding hides what is lost")],
     n_points: Points = 200,
 ):  # fmt: skip
-    """GeLU(N + x) - N loses (N + x)(1 - Phi(N + x)) of x, on [-2, 2] most at x = -2."""
+    """GeLU(N + x) - N loses (N + x)(1 - Φ(N + x)) of x, on [-2, 2] most at x = -2."""
     x = np.append(trial.generator("entries").uniform(-2, 2, n_points), -2.0)
     lost = shift + x - np.asarray(passed_by_gelu(shift + x, form))
     law = predicted.gelu_bypass_error(x, shift, form)
-    wrong = {"nothing is lost": 0 * law, "1 - Phi(N + x)": law / (shift + x)}
+    wrong = {"nothing is lost": 0 * law, "1 - Φ(N + x)": law / (shift + x)}
     trial.identity(lost, law, ops=8, scale=shift + 2, controls=wrong)
     most, inside = (np.full(lost.shape, predicted.gelu_bypass_error(np.array(at), shift, form)) for at in (-2.0, -1.9))
     options = {"found_by": "draws", "independent": n_points, "ops": 8, "scale": shift + 2}
@@ -311,9 +311,9 @@ Eps = Annotated[float, Interval(1e-16, 1e-6)]
 @claim(ours("by the balance of rounding and the leading error"), kind="optimality",
        cases=[(2**-52, False), (2**-52, True), (2**-23, False)])  # fmt: skip
 def test_best__scale(trial, eps: Eps, richardson: bool, magnitude: Annotated[float, Interval(0.1, 10.0)] = 2.0):
-    """At x = y = B the error of a product and its rounding are least together at s about eps^(1/3) / B.
+    """At x = y = B the error of a product and its rounding are least together at s about ε^(1/3) / B.
 
-    With Richardson's combination of two products it is about eps^(1/5) / B.
+    With Richardson's combination of two products it is about ε^(1/5) / B.
     """
     with mpmath.workdps(60):
         B = mpmath.mpf(magnitude)
@@ -333,14 +333,14 @@ def test_best__scale(trial, eps: Eps, richardson: bool, magnitude: Annotated[flo
     unseen = (law * magnitude) ** 2  # of the next term of the series, whose share in the slope is smaller
     wrong = predicted.best_product_scale(magnitude, eps / 2, richardson)
     options = {"error": 1e-12 * law, "slack": unseen * law, "margin": max(1e-8, 2 * unseen) * law}
-    trial.value(found, law, **options, controls={"eps / 2 for eps": wrong})
+    trial.value(found, law, **options, controls={"ε / 2 for ε": wrong})
 
 
 @claim(ours("by the balance of rounding and the leading error"), kind="optimality", cases=["balanced", "paper"])
 def test_best__pad(trial, pads: Literal["balanced", "paper"], eps: Eps = 2**-52, n_rows: Rows = 30):
-    """The largest entry's error in a layer norm and the rounding of the pads are least together at N ~ eps^(-1/3).
+    """The largest entry's error in a layer norm and the rounding of the pads are least together at N ~ ε^(-1/3).
 
-    With the paper's pads, which leave an error of first order, it is at N ~ eps^(-1/2).
+    With the paper's pads, which leave an error of first order, it is at N ~ ε^(-1/2).
     """
     rows = np.abs(trial.generator("rows").standard_normal(n_rows))
     with mpmath.workdps(60):
@@ -357,4 +357,4 @@ def test_best__pad(trial, pads: Literal["balanced", "paper"], eps: Eps = 2**-52,
     law, wrong = (predicted.best_pad(*stated, one, pads) for one in (eps, eps / 2))
     unseen = float(S + squares / S) / law  # of the next order in 1 / N, whose share in the slope is smaller
     options = {"error": 1e-12 * law, "slack": unseen * law, "margin": max(1e-6, 2 * unseen) * law}
-    trial.value(found, law, **options, controls={"eps / 2 for eps": wrong})
+    trial.value(found, law, **options, controls={"ε / 2 for ε": wrong})

@@ -57,18 +57,18 @@ def _begun(trial, dimension, count, examples=1):
     cases=[1, 2, 4, 8],
     as_printed=paper(
         "Appendix A, the chain of Theorem 1",
-        says="w' = w - 2 alpha (x_1 (w.x_1 - y_1) - lambda w) is the step of equation 11",
+        says="w' = w - 2 α (x_1 (w.x_1 - y_1) - λ w) is the step of equation 11",
     ),
 )
 def test_thm1__gd__step(trial, dimension: Dimension, count: Prompted = 64):
-    """Nine decoder layers take one SGD step on the ridge loss, w' = w - 2 alpha (x_1 (w.x_1 - y_1) + lambda w)."""
+    """Nine decoder layers take one SGD step on the ridge loss, w' = w - 2 α (x_1 (w.x_1 - y_1) + λ w)."""
     start, prompts = _begun(trial, dimension, count)
     program = programs.gradient_step_program(dimension, STEP, REGULARISER, start)
     chain = programs.gradient_step_program(dimension, STEP, REGULARISER, start, printed_sign=True)
     found, law, rounding = answers(program, prompts)[0], sgd_answers(prompts, start), rounding_of(prompts)
     options = {"error": rounding, "margin": 4e-10 * (size_of(prompts) + start @ start)}
-    wrong = {"controls": {"alpha for 2 alpha": sgd_answers(prompts, start, STEP / 2)},
-             "wrong_processes": {"the chain with -lambda": answers(chain, prompts)[0]}}  # fmt: skip
+    wrong = {"controls": {"α for 2 α": sgd_answers(prompts, start, STEP / 2)},
+             "wrong_processes": {"the chain with -λ": answers(chain, prompts)[0]}}  # fmt: skip
     minus = law + 4 * STEP * REGULARISER * prompts[2] @ start
     trial.value(found, law, **options, **wrong, as_printed=minus)
     scales = 2.0 ** -np.arange(7, 11)
@@ -93,7 +93,7 @@ def _forgetful(program):
 
 @claim(paper("Theorem 2 and equations 13-14"), kind="identity", cases=[1, 2, 4, 8])
 def test_thm2__sherman__morrison(trial, dimension: Inverse, count: Prompted = 64):
-    """Fourteen decoder layers do one Sherman-Morrison update: the answer is x_1.x_2 y_1 / (lambda + |x_1|^2)."""
+    """Fourteen decoder layers do one Sherman-Morrison update: the answer is x_1.x_2 y_1 / (λ + |x_1|^2)."""
     _, prompts = _begun(trial, dimension, count)
     program = programs.ridge_update_program(dimension, REGULARISER)
 
@@ -101,7 +101,7 @@ def test_thm2__sherman__morrison(trial, dimension: Inverse, count: Prompted = 64
         return on_each(lambda X, Y: predicted.one_sample_ridge(X[0], float(Y[0]), regulariser), prompts)
 
     law, options = closed(REGULARISER), {"error": rounding_of(prompts), "margin": 6e-10 * size_of(prompts) ** 1.5}
-    wrong = {"A_1^-1 without the 1 + in the denominator": np.zeros_like(law), "2 lambda": closed(2 * REGULARISER)}
+    wrong = {"A_1^-1 without the 1 + in the denominator": np.zeros_like(law), "2 λ": closed(2 * REGULARISER)}
     less = {"layer 8 adds nothing": answers(_without_one(program), prompts)[0]}
     trial.value(answers(program, prompts)[0], law, **options, controls=wrong, wrong_processes=less)
 
@@ -133,7 +133,7 @@ def test_ridge__stack(trial, dimension: Inverse, examples: Several, count: Promp
     program, law = programs.recursive_ridge_program(dimension, examples, REGULARISER), ridge_answers(prompts)
     (value, clipped), (_, clipped_small) = answers(program, prompts), answers(program, prompts, bypass=30.0)
     options = {"error": rounding_of(prompts), "margin": 6e-10 * size_of(prompts) ** 1.5}
-    wrong = {"twice lambda": ridge_answers(prompts, 2 * REGULARISER)}
+    wrong = {"twice λ": ridge_answers(prompts, 2 * REGULARISER)}
     last = on_each(lambda X, Y: np.linalg.solve(X.T @ X + REGULARISER * np.eye(dimension), X[-1] * Y[-1]), prompts)
     trial.value(value, law, **options, controls=wrong, as_printed=last)
     clips = {"bypass N = 30": np.sum(clipped_small)}
@@ -222,7 +222,7 @@ def test_sm__recursion(
     examples: Annotated[int, Interval(2, 100)] = 30, dimension: Annotated[int, Interval(1, 20)] = 8,
     count: Annotated[int, Interval(1, 100)] = 4,
 ):  # fmt: skip
-    """One rank-one update of the inverse per example is ridge regression on all; it loses eps |X|^2 / lambda."""
+    """One rank-one update of the inverse per example is ridge regression on all; it loses ε |X|^2 / λ."""
     X, Y, _ = draw_prompts(trial.generator("prompts"), count, examples + 1, dimension)
     every = np.asarray(baselines.weights_all(Prompts(X, Y, X[:, 0]), [baselines.ridge(regulariser)]))[0]
     shown = list(zip(X[:, :-1], Y[:, :-1], strict=True))

@@ -16,7 +16,7 @@ from theory_on_trial import claim, ours, paper
 from theory_on_trial.contract import Count, Interval
 
 COVARIANCE = np.array([[1.1, 0.4], [0.4, 0.7]])
-"""Lambda, where a flow runs."""
+"""Λ, where a flow runs."""
 Context = Annotated[int, Interval(2, 50, why="the sum over one is its mean; each takes a column more")]
 """N, examples."""
 Layers = Annotated[int, Interval(2, 6, why="steps that are not short enough grow with each layer")]
@@ -193,7 +193,7 @@ def certified_optimum(covariance, prior, second, cross):
     cases=[(1, 0.3), (2, 0.3), (3, 0.0)],
 )  # fmt: skip
 def test_lsa__optimum(trial, examples: Few, noise_variance: Annotated[float, Interval(0, 10)]):
-    """The best A is Sigma_w [(1 + 1/N) Lambda Sigma_w + (tr(Lambda Sigma_w) + sigma^2)/N I]^-1, with a certificate."""
+    """The best A is Σ_w [(1 + 1/N) Λ Σ_w + (tr(Λ Σ_w) + σ^2)/N I]^-1, with a certificate."""
     covariance, prior = drawn_covariance(trial, "inputs"), drawn_covariance(trial, "weights")
     second, cross, nodes = exact_moments(covariance, prior, noise_variance, examples)
     A, primal, dual = certified_optimum(covariance, prior, second, cross)
@@ -203,7 +203,7 @@ def test_lsa__optimum(trial, examples: Few, noise_variance: Annotated[float, Int
     def inverted(matrix, constant):
         return prior @ np.linalg.inv(matrix + constant / examples * np.eye(2))
 
-    wrong, losses = {"Lambda^-1": unshrunk}, {"at Lambda^-1": predicted.linear_attention_loss(unshrunk, *law)}
+    wrong, losses = {"Lambda^-1": unshrunk}, {"at Λ^-1": predicted.linear_attention_loss(unshrunk, *law)}
     wrong["1 for 1 + 1/N"] = inverted(signal, strength + noise_variance)
     wrong["without the trace"] = inverted((1 + 1 / examples) * signal, noise_variance)
     if noise_variance > 1e-3:
@@ -219,7 +219,7 @@ def test_lsa__optimum(trial, examples: Few, noise_variance: Annotated[float, Int
     of_aside, least = predicted.linear_attention_loss(aside, *law), {"the least": best}
     trial.identity(loss, of_aside, ops=nodes, scale=strength + noise_variance, controls=least)
     size = {"scale": strength + noise_variance, "ops": 10 * nodes}
-    away = {"at Lambda^-1": gradient(unshrunk, *law), "of half the square": gradient(aside, *law) / 2}
+    away = {"at Λ^-1": gradient(unshrunk, *law), "of half the square": gradient(aside, *law) / 2}
     trial.identity(2 * covariance @ (aside @ second - cross), gradient(aside, *law), **size, controls=away)
     # How the slope changes with each entry of A, by rows.
     slopes = np.array([2 * (covariance @ unit @ second).ravel() for unit in np.eye(4).reshape(4, 2, 2)])
@@ -278,7 +278,7 @@ def what_is_left(loss, end, rate):
 
 
 def limit_of(gamma):
-    """The limit that belongs to a matrix in place of Gamma: both matrices of the layer."""
+    """The limit that belongs to a matrix in place of Γ: both matrices of the layer."""
     inverse = np.linalg.inv(gamma)
     return stacked_limit(np.linalg.norm(inverse) ** 0.5, inverse / np.linalg.norm(inverse) ** 0.5)
 
@@ -290,7 +290,7 @@ def stacked_limit(value, form):
 
 @claim(paper(f"{ZHANG}, theorem 4.1"), kind="limit")
 def test_lsa__flow(trial, context: Count = 5, scale: Annotated[float, Interval(0.1, 0.6)] = 0.3):
-    """Gradient flow of all entries ends at W_PV = [tr Gamma^-2]^(1/4) e e^T, W_KQ = [tr Gamma^-2]^(-1/4) Gamma^-1."""
+    """Gradient flow of all entries ends at W_PV = [tr Γ^-2]^(1/4) e e^T, W_KQ = [tr Γ^-2]^(-1/4) Γ^-1."""
     gamma, loss = predicted.zhang_gamma(COVARIANCE, context), attention_flow.full_loss(COVARIANCE, context)
     trial.require(scale**2 * np.linalg.norm(gamma, 2) * 2**0.5 < 2, "scale must be small: s^2 |Gamma| sqrt(d) < 2")
     start = jax.tree.map(np.asarray, attention_flow.balanced_start(scale, np.eye(2) / 2**0.25))
@@ -317,7 +317,7 @@ def test_lsa__flow(trial, context: Count = 5, scale: Annotated[float, Interval(0
 def test_lsa__rate(
     trial, dimension: Annotated[int, Interval(1, 3, why="a sum over nodes")], context: Count = 5
 ):  # fmt: skip
-    """Near its limit the flow decays at the least curvature but zero, known from the spectra of Lambda and Gamma."""
+    """Near its limit the flow decays at the least curvature but zero, known from the spectra of Λ and Γ."""
     rng = trial.generator("inputs")
     axes = np.linalg.qr(rng.standard_normal((dimension, dimension)))[0]
     covariance = axes * rng.uniform(0.5, 2, dimension) @ axes.T

@@ -62,7 +62,7 @@ def weight_errors(inputs, labels, weights, kind):
 def test_ols__risk(
     trial, dimension: Annotated[int, Interval(1, 12)], examples: Annotated[int, Interval(1, 12)]
 ):  # fmt: skip
-    """The noise in least squares costs sigma^2 k/(d - k - 1) for k < d - 1 and sigma^2 d/(k - d - 1) for k > d + 1.
+    """The noise in least squares costs σ^2 k/(d - k - 1) for k < d - 1 and σ^2 d/(k - d - 1) for k > d + 1.
 
     The reciprocal of a diagonal entry of the smaller Gram matrix's inverse is chi-square with |d - k| + 1 degrees of
     freedom; the trace is a sum of such entries, and its mean an integral. (A mean over simulated traces would need
@@ -95,7 +95,7 @@ def test_bayes__error(
     trial, dimension: Annotated[int, Interval(1, 6)], noise_std: Annotated[float, Interval(0.3, 3)],
     examples: Annotated[int, Interval(3, 12)] = 6,
 ):  # fmt: skip
-    """Over the prefixes 1 .. n - 1 the Bayes risk is the mean of sigma^2 / (s + sigma^2) over the spectra of X^T X."""
+    """Over the prefixes 1 .. n - 1 the Bayes risk is the mean of σ^2 / (s + σ^2) over the spectra of X^T X."""
 
     def excess(examples):
         """Per dimension and without the label noise, which every predictor has."""
@@ -115,7 +115,7 @@ def test_bayes__error(
 
 @claim(ours("by the fourth moments of the inputs"), kind="identity", cases=[(2, 2), (1, 3), (3, 1)])
 def test_gd__risk(trial, dimension: Dimension, examples: Examples, weight_std: Std = 1.5, noise_std: Std = 0.5):
-    """One gradient step has the risk tau^2 d (1 - 4 alpha k) + 4 alpha^2 k d [(k + d + 1) tau^2 + sigma^2]."""
+    """One gradient step has the risk τ^2 d (1 - 4 α k) + 4 α^2 k d [(k + d + 1) τ^2 + σ^2]."""
     nodes = 3 ** normals(trial, dimension, examples)
 
     def risks(divided_by, noise_std):
@@ -133,9 +133,9 @@ def test_gd__risk(trial, dimension: Dimension, examples: Examples, weight_std: S
     trial.identity(noiseless, quiet, ops=nodes, scale=weight_std**2 + quiet, controls={"with noise": law})
 
 
-@claim(ours("the vertex of the parabola that the risk is in alpha"), kind="optimality", cases=[(2, 2), (1, 3), (3, 1)])
+@claim(ours("the vertex of the parabola that the risk is in α"), kind="optimality", cases=[(2, 2), (1, 3), (3, 1)])
 def test_gd__best__step(trial, dimension: Dimension, examples: Examples, weight_std: Std = 1.5, noise_std: Std = 0.5):
-    """The best single step is alpha = 1 / (2 (k + d + 1 + sigma^2 / tau^2)), the optimum of linear attention too."""
+    """The best single step is α = 1 / (2 (k + d + 1 + σ^2 / τ^2)), the optimum of linear attention too."""
     trial.require(noise_std <= 3 * weight_std, "noise_std must be at most 3 weight_std: the best step is tiny beyond")
     nodes, ratio = 3 ** normals(trial, dimension, examples), (noise_std / weight_std) ** 2
     risks = exact_risks("gradient_step", dimension, examples, weight_std, noise_std)
@@ -148,7 +148,7 @@ def test_gd__best__step(trial, dimension: Dimension, examples: Examples, weight_
     vertex, law = -slope / (2 * curvature), predicted.best_step(dimension, examples, *stds)
     # Differences of risks at steps of a fifth and four fifths of the limit, and again of those.
     rounding = {"ops": nodes, "scale": 20 * (1 + ratio)}
-    wrong = {"without the 1": 1 / (2 * (examples + dimension + ratio)), "alpha for 2 alpha": 2 * law}
+    wrong = {"without the 1": 1 / (2 * (examples + dimension + ratio)), "α for 2 α": 2 * law}
     trial.identity(vertex, law, **rounding, controls=wrong)
     best = predicted.best_step_risk(dimension, examples, *stds)
     rounding = {"ops": nodes, "scale": 20 * (1 + ratio) * zero}
@@ -162,7 +162,7 @@ def test_gd__best__step(trial, dimension: Dimension, examples: Examples, weight_
 
 @claim(ours("by the fourth moments of one input, step by step"), kind="identity", cases=[(2, 2), (1, 3), (3, 1)])
 def test_sgd__risk(trial, dimension: Dimension, examples: Examples, weight_std: Std = 1.5, noise_std: Std = 0.5):
-    """SGD takes the risk r to rho r + 4 alpha^2 sigma^2 d, rho = 1 - 4 alpha + 4 alpha^2 (d + 2), and |w|^4 to f_4."""
+    """SGD takes the risk r to ρ r + 4 α^2 σ^2 d, ρ = 1 - 4 α + 4 α^2 (d + 2), and |w|^4 to f_4."""
     nodes, steps = 3 ** normals(trial, dimension, examples), steps_of(dimension)
     found = exact_risks("sgd", dimension, examples, weight_std, noise_std)
     law = np.array([predicted.sgd_risk(dimension, examples, step, weight_std, noise_std) for step in steps])

@@ -24,7 +24,7 @@ NOISY = {
 
 @claim(MATCH, kind="empirical", tier="full", cases=[1, 2], coarse=SIGNS)
 def test_icl__approaches__mbr(trial, dimension: Literal[1, 2], n_runs: Runs = 5):
-    """On noisy prompts trained transformers come within 5 % of the Bayes error, nearest to the ridge of lambda*."""
+    """On noisy prompts trained transformers come within 5 % of the Bayes error, nearest to the ridge of λ*."""
     settings = NOISY[dimension]
     tolerance = 0.05 * predicted.mean_bayes_error(dimension, settings.examples, noise_std=settings.noise_std)
     rules = [ridge(parameter) for parameter in (settings.noise_std**2, 0.1, 0.5, 1.0)]
@@ -38,7 +38,7 @@ def test_icl__approaches__mbr(trial, dimension: Literal[1, 2], n_runs: Runs = 5)
         return np.append(upper, found.differences[:, :, 1:].mean(axis=(1, 2)))
 
     def nearer(distances):
-        """By how much the ridge of lambda* is nearer than both of its neighbours."""
+        """By how much the ridge of λ* is nearer than both of its neighbours."""
         return np.minimum(distances[1], distances[2]) - distances[0]
 
     upper, *distances = np.transpose([compare(trained(trial.seed, run, settings), run) for run in range(n_runs)])

@@ -3,7 +3,7 @@ of Deep Linear Self Distillation Networks", arXiv 2407.03475.
 
 Its body could not be read: equation and theorem numbers are those that a public formalisation quotes, and no constant
 is attributed to it. Closed forms meet solvers, quadrature in 30 digits and networks trained on both objectives. L is
-the encoder's depth, epsilon the start and w-bar the strength of a feature, lambda the covariance of its two views, rho
+the encoder's depth, ε the start and w-bar the strength of a feature, λ the covariance of its two views, ρ
 its regression coefficient, p the fraction of the asymptote that counts as learned.
 """
 
@@ -33,12 +33,12 @@ OBJECTIVES: tuple[Objective, Objective] = ("jepa", "mae")
 _GOOD_TO = "the simulator's quadrature is good to eleven digits up to there"
 Depth = Annotated[int, Interval(1, 8, why=_GOOD_TO)]
 DeepDepth = Annotated[int, Interval(2, 8, why="expansions of two layers or more; " + _GOOD_TO)]
-Start = Annotated[float, Interval(1e-12, 1, why="times are as 1 / epsilon^2, the digits of a start in them")]
+Start = Annotated[float, Interval(1e-12, 1, why="times are as 1 / ε^2, the digits of a start in them")]
 Covariance = Annotated[float, Interval(1e-6, 1e6, why="it scales time alone")]
 Regression = Annotated[float, Interval(0.1, 10, why="times are as its power 2L - 1")]
 Fraction = Annotated[float, Interval(0.01, 0.99, why="digits cancel where it is hardly above 0 or below 1")]
 Ratio = Annotated[float, Interval(1.001, 10, why="of covariances that differ")]
-"""kappa = lambda_1 / lambda_2."""
+"""κ = λ_1 / λ_2."""
 Problems = Annotated[int, Interval(1, 500, why="minutes")]
 
 

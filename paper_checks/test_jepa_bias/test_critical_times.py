@@ -1,4 +1,4 @@
-"""Critical times as epsilon -> 0, and the depths at which nothing is learned."""
+"""Critical times as ε -> 0, and the depths at which nothing is learned."""
 
 from typing import Annotated, Any
 
@@ -16,14 +16,14 @@ PAPER: dict[str, Any] = {"clock": "paper"}
 
 
 @claim(
-    ours("by partial fractions of equation (7); Theorem 4.5 leaves the remainder as Theta(log epsilon)"),
+    ours("by partial fractions of equation (7); Theorem 4.5 leaves the remainder as Θ(log ε)"),
     kind="limit",
     cases=[(depth, init) for depth in (1, 2, 3, 5) for init in (1e-2, 1e-4, 1e-6)],
 )
 def test_critical_jepa(
     trial, depth: Depth, init: Start, fraction: Fraction = 0.5, rho: Regression = 0.7, lambda_: Covariance = 1.3
 ):
-    """JEPA's critical time is the power sum plus log(1/epsilon) / (lambda rho^(2L-1)) plus O(1), to the last digit."""
+    """JEPA's critical time is the power sum plus log(1/ε) / (λ ρ^(2L-1)) plus O(1), to the last digit."""
     require_below(trial, init, fraction, depth, rho, "jepa")
     unit = 1 / (lambda_ * rho ** (2 * depth - 1))
     digits = 30 + int(max(0, np.log10(init ** (1 / depth - 2) / (lambda_ * unit))))  # what the powers take away
@@ -43,12 +43,12 @@ def test_critical_jepa(
 def test_critical_jepa__leading(
     trial, depth: DeepDepth, rho: Regression, fraction: Fraction = 0.5, lambda_: Covariance = 1.3
 ):
-    """As epsilon -> 0 JEPA's time tends to L epsilon^(-(2L-1)/L) / ((2L-1) lambda), whatever rho is."""
+    """As ε -> 0 JEPA's time tends to L ε^(-(2L-1)/L) / ((2L-1) λ), whatever ρ is."""
     root, limit = 1 / HALVINGS, depth / (2 * depth - 1)
     require_below(trial, root.max() ** depth, fraction, depth, rho, "jepa")
     times = rise_times(fraction, depth, root**depth, lambda_, rho, "jepa")
     margin = 0.001 * limit
-    wrong = apart(trial, limit, margin, {"proportional to 1 / rho": limit / rho, "without L / (2L-1)": 1.0})
+    wrong = apart(trial, limit, margin, {"proportional to 1 / ρ": limit / rho, "without L / (2L-1)": 1.0})
     trial.limit(times * lambda_ * root ** (2 * depth - 1), HALVINGS, limit, order=1, margin=margin, controls=wrong)
 
 
@@ -57,7 +57,7 @@ def test_critical_mae(
     trial, depth: DeepDepth, init: Start = 1e-4, fraction: Fraction = 0.5, rho: Regression = 0.7,
     lambda_: Covariance = 1.3,
 ):  # fmt: skip
-    """MAE's time is L epsilon^(-(L-1)/L) / ((L-1) lambda), a constant with rho, -L epsilon^(2/L) / (2 lambda rho)."""
+    """MAE's time is L ε^(-(L-1)/L) / ((L-1) λ), a constant with ρ, -L ε^(2/L) / (2 λ ρ)."""
     require_below(trial, init, fraction, depth, rho, "mae")
     neglected = 2 / (depth + 3) * init ** ((depth + 1) / depth) / rho
     trial.require(neglected < 0.003, "init must be small: what follows the three terms is 0.3 % of the last or more")
@@ -77,7 +77,7 @@ def test_critical_mae(
     wrong = apart(trial, total, 2 * blur, wrong)
     trial.value(float(whole), total, error=2.0**-53 * total, slack=blur, margin=2 * blur, controls=wrong)
     wrong = {
-        "lead epsilon^(1/(2L) - 1)": 1 + lead * (1 - init ** (-1 / (2 * depth))) / next_term,
+        "lead ε^(1/(2L) - 1)": 1 + lead * (1 - init ** (-1 / (2 * depth))) / next_term,
         "lead without L / (L-1)": 1 + lead / depth / next_term,
         "the end of the expansion": 0.0,
     }
@@ -86,10 +86,10 @@ def test_critical_mae(
 
 @claim(ours("by integrating equation (8) at L = 1"), kind="limit", cases=(0.5, 1.5))
 def test_critical_mae__shallow(
-    trial, rho: Regression, init: Annotated[float, Interval(1e-12, 0.01, why="an expansion in epsilon")] = 1e-6,
+    trial, rho: Regression, init: Annotated[float, Interval(1e-12, 0.01, why="an expansion in ε")] = 1e-6,
     fraction: Fraction = 0.5, lambda_: Covariance = 1.3,
 ):  # fmt: skip
-    """At L = 1 MAE's time is [log(1/epsilon) + log(rho) / 2 + log p - log(1 - p^2) / 2] / lambda."""
+    """At L = 1 MAE's time is [log(1/ε) + log(ρ) / 2 + log p - log(1 - p^2) / 2] / λ."""
     require_below(trial, init, fraction, 1, rho, "mae")
     lead = predicted.mae_leading_time(init, 1, lambda_, **PAPER)
     constant, shift = predicted.mae_constant(fraction, 1) / lambda_, np.log(rho) / (2 * lambda_)
@@ -97,21 +97,21 @@ def test_critical_mae__shallow(
     rounding = 50 * 2.0**-53 * (lead + np.abs(constant) + 2 * np.abs(shift))
     next_term = -predicted.mae_next_term(init, 1, lambda_, rho, **PAPER)
     slack = 1.25 * (next_term / (1 - init**2 / rho) + rounding)
-    controls = apart(trial, time, 2 * slack, {"without rho": lead + constant, "lead alone": lead})
+    controls = apart(trial, time, 2 * slack, {"without ρ": lead + constant, "lead alone": lead})
     exact = float(exact_time(fraction, init, 1, lambda_, rho, "mae"))
     trial.value(exact, time, error=rounding, slack=slack, margin=2 * slack, controls=controls)
 
 
 @claim(
-    ours("a feature grows iff its start is below its asymptote, which rho < 1 lowers layer by layer"),
+    ours("a feature grows iff its start is below its asymptote, which ρ < 1 lowers layer by layer"),
     kind="identity",
     cases=[("jepa", 1e-3, 0.5), ("jepa", 0.02, 0.9), ("mae", 0.22, 0.5), ("mae", 0.13, 0.5)],
 )
 def test_depth_cap(
-    trial, objective: Objective, init: Annotated[float, Interval(1e-4, 0.9, why="times are as 1 / epsilon^2")],
-    fraction: Fraction, rho: Annotated[float, Interval(0.1, 0.9, why="at rho >= 1 there is no cap")] = 0.2,
+    trial, objective: Objective, init: Annotated[float, Interval(1e-4, 0.9, why="times are as 1 / ε^2")],
+    fraction: Fraction, rho: Annotated[float, Interval(0.1, 0.9, why="at ρ >= 1 there is no cap")] = 0.2,
 ):  # fmt: skip
-    """Features start below p w-bar(infinity) up to depth ln(p/epsilon) / ln(1/rho), and decay beyond that of p = 1."""
+    """Features start below p w-bar(infinity) up to depth ln(p/ε) / ln(1/ρ), and decay beyond that of p = 1."""
     depths = np.arange(1.0, 9.0)
     caps = [float(predicted.depth_cap(init, p, rho, objective=objective)) for p in (fraction, 1.0)]
     tops = predicted.asymptote(depths.astype(int), rho, objective=objective)

@@ -49,7 +49,7 @@ def due_of(covariance, regression, depth, init, objective):
 
 
 def turned_start(trial, init, objective, delta):
-    """The aligned start with V(0) turned by the angle delta."""
+    """The aligned start with V(0) turned by the angle δ."""
     options: dict[str, Any] = {"kind": "predictor_rotation", "rotate_latents": False}
     return observed.misaligned_init(trial.key(), 2, DEPTH, init, objective, delta, **options)
 
@@ -95,7 +95,7 @@ def falls(run, levels):
     coarse="the misalignment's prefactor, of order one, moves the time by 5 %",
 )
 def test_displacement(trial, delta: Angle):
-    """What lambda puts first is unlearned at about t_1 + log(1/delta) / mu for the larger rho, and relearned later.
+    """What λ puts first is unlearned at about t_1 + log(1/δ) / μ for the larger ρ, and relearned later.
 
     The scalar equations are monotone and cannot show it: they learn the second feature later, by up to a half.
     """
@@ -119,11 +119,11 @@ def test_displacement(trial, delta: Angle):
         slower = predicted.displacement_time(due[0], rate * REGRESSION[0], delta)
         expected = predicted.displacement_time(due[0], rate, delta)
         margin = 2 / rate  # the offset c is of order one
-        trial.value(second, expected, error=0.02, margin=margin, controls=scalar | {"one more power of rho_j": slower})
+        trial.value(second, expected, error=0.02, margin=margin, controls=scalar | {"one more power of ρ_j": slower})
     exchanged = levels_of(REGRESSION[::-1], DEPTH, "jepa")
     stable = falls(rotated_run(trial, delta, regression=REGRESSION[::-1]), exchanged)
     wrong = {"never unlearned": [0, 1], "never relearned": [1, 0]}
-    trial.identity(falls(run, levels), [1, 1], ops=0, controls=wrong, wrong_processes={"rho exchanged": stable})
+    trial.identity(falls(run, levels), [1, 1], ops=0, controls=wrong, wrong_processes={"ρ exchanged": stable})
 
 
 def solved_run(objective, init, turn, cross=None):
@@ -172,7 +172,7 @@ def test_displacement__solved(
     objective: Objective,
     delta: Annotated[float, Interval(1e-4, 3e-3, why="small, and a hundredth of it before the scalar time")] = 1e-3,
 ):
-    """The first feature is learned, unlearned for the second and relearned, log(100) / mu later for delta / 100."""
+    """The first feature is learned, unlearned for the second and relearned, log(100) / μ later for δ / 100."""
     covariance, regression, _ = MARGINAL[objective]
     init = 7e-4 if objective == "jepa" else 1e-7  # the plateaus are long
     levels, rate = levels_of(regression, DEPTH, objective), rate_of(objective)
@@ -181,7 +181,7 @@ def test_displacement__solved(
     trial.identity(seen, expected, ops=0, controls={"exchanged": [(1, 1), (1, -1), (0, 1), (1, 1)]})
     for_good = predicted.permanent_order(covariance, regression, objective=objective)
     last = [feature for feature, move in seen if move > 0][-2:]
-    trial.identity(last, for_good, ops=0, controls={"by lambda": np.argsort(-covariance)})
+    trial.identity(last, for_good, ops=0, controls={"by λ": np.argsort(-covariance)})
     earlier, later = (predicted.displacement_time(0.0, rate, at, shift) for at in (delta, delta / 100))
     trial.value(
         runs[1][0][1] - runs[0][0][1],
@@ -189,18 +189,18 @@ def test_displacement__solved(
         error=1e-4 * (later - earlier),  # of the solver
         slack=delta / rate,  # the tilt itself changes rates and starts at this order
         margin=0.01 * (later - earlier),
-        controls={"log(10) / mu": (later - earlier) / 2},
+        controls={"log(10) / μ": (later - earlier) / 2},
     )
 
 
-@claim(ours("the amplitude delta e^(mu t - c) is at one"), kind="identity")
+@claim(ours("the amplitude δ e^(μ t - c) is at one"), kind="identity")
 def test_displacement__wait(
     trial, rate: Annotated[float, Interval(0.01, 10)] = 0.3, delta: Angle = 1e-3,
     offset: Annotated[float, Interval(0.1, 3, why="of order one")] = 0.7,
 ):  # fmt: skip
-    """An amplitude that starts at delta e^(-c) and grows at the rate mu is at one by t_j + (log(1/delta) + c) / mu.
+    """An amplitude that starts at δ e^(-c) and grows at the rate μ is at one by t_j + (log(1/δ) + c) / μ.
 
-    At once where it starts at one or above, never where mu <= 0.
+    At once where it starts at one or above, never where μ <= 0.
     """
     learned, above = 2.5, np.log(delta) - 0.5
     size = delta * np.exp(-offset)
@@ -209,7 +209,7 @@ def test_displacement__wait(
     wrong = {"without c": [learned - np.log(delta) / rate, learned], "before it": [found[0], learned - 0.5 / rate]}
     trial.value([learned + solved, learned], found, error=1e-9, margin=1e-8, controls=wrong)
     never = np.isinf(predicted.displacement_time(learned, rate * np.array([1, 0, -1]), delta, offset))
-    trial.identity([False, True, True], never, ops=0, controls={"whatever mu": [False] * 3})
+    trial.identity([False, True, True], never, ops=0, controls={"whatever μ": [False] * 3})
 
 
 @claim(UNSTABLE, kind="empirical", tier="full", cases=OBJECTIVES)
@@ -234,7 +234,7 @@ def test_displacement__itinerary(
 def test_displacement_law(
     trial, objective: Objective, init: Annotated[float, Interval(1e-8, 1e-3, why="the plateau must be long")]
 ):
-    """With covariances turned by delta the wait on the plateau is [log(1/delta) + O(1)] / mu, mu the saddle's rate."""
+    """With covariances turned by δ the wait on the plateau is [log(1/δ) + O(1)] / μ, μ the saddle's rate."""
     deltas, step = (1e-2, 1e-3, 1e-4), 0.2
     covariance, regression, _ = MARGINAL[objective]
     second, cross = views_of(covariance, regression)
@@ -255,7 +255,7 @@ def test_displacement_law(
         error=rate * step / np.ptp(log_delta),  # times are known to within a step
         slack=deltas[0] / 2,  # the tilt itself changes rates and starts at this order
         margin=0.02,
-        controls={"one more power of rho_j (JEPA), JEPA's rate (MAE)": rate / wrong, "no law": 0.0},
+        controls={"one more power of ρ_j (JEPA), JEPA's rate (MAE)": rate / wrong, "no law": 0.0},
     )
 
 
@@ -264,7 +264,7 @@ def test_displacement_law__offset(
     trial, kind: Kind,
     delta: Annotated[float, Interval(1e-6, 3e-3, why="small, and its plateau not too long")] = 1e-3,
 ):  # fmt: skip
-    """MAE's offset grows as (1 + lambda_i / lambda_j) log(1/epsilon) / L if V(0) is turned, and not with covariances.
+    """MAE's offset grows as (1 + λ_i / λ_j) log(1/ε) / L if V(0) is turned, and not with covariances.
 
     With a symmetric perturbation of V(0) the sign of the ratio is the other.
     """

@@ -17,7 +17,7 @@ PAPER: dict[str, Any] = {"clock": "paper"}
 
 
 def random_problems(rng, count, objective):
-    """Return p, epsilon, L, lambda and rho of random features, which start one to three decades below their target."""
+    """Return p, ε, L, λ and ρ of random features, which start one to three decades below their target."""
     depth = rng.integers(1, 9, count)
     regression = np.exp(rng.choice([-1, 1], count) * rng.uniform(0.1, np.log(2), count))  # at rho = 1 no power shows
     covariance, fraction = rng.uniform(0.3, 3, count), rng.uniform(0.1, 0.95, count)
@@ -28,7 +28,7 @@ def random_problems(rng, count, objective):
 def wrong_times(objective, fraction, init, depth, covariance, regression, time):
     """Return wrong closed forms of the time to a fraction of the asymptote, one problem each."""
     if objective == "mae":
-        return {"prefactor rho^(-L/(L+1))": time * regression ** (-1 / (depth + 1))}
+        return {"prefactor ρ^(-L/(L+1))": time * regression ** (-1 / (depth + 1))}
     start, end = init ** (1 / depth), fraction ** (1 / depth) * regression
     n = np.arange(1, 2 * depth.max())[:, None]
     powers = np.where(n < 2 * depth, (start**-n - end**-n) / (n * regression ** (2 * depth - 1.0 - n)), 0.0)
@@ -36,7 +36,7 @@ def wrong_times(objective, fraction, init, depth, covariance, regression, time):
     slowest = np.take_along_axis(terms, 2 * depth[None] - 2, axis=0)[0]
     return {
         "no slowest power": time - slowest,
-        "rho^(2L-n) in the sum": time + (1 / regression - 1) * terms.sum(axis=0),
+        "ρ^(2L-n) in the sum": time + (1 / regression - 1) * terms.sum(axis=0),
     }
 
 
@@ -104,7 +104,7 @@ def test_exact_time__passage(
     times = predicted.time_to_reach(away, start, *problem, **options)
     bound = predicted.time_error_bound(away, start, *problem, **options)
     exact = np.array([exact_passage(*cell) for cell in zip(start, away, *problem, [objective] * count, strict=True)])
-    wrong = {"one more power of rho": times * regression, "whatever lambda": times * covariance}
+    wrong = {"one more power of ρ": times * regression, "whatever λ": times * covariance}
     trial.value(exact, times, error=2.0**-52 * times, margin=np.minimum(bound, 1e-12 * times), controls=wrong)
     pace = np.abs(predicted.velocity(away, *problem, **options))
     found = predicted.strength_at(exact, start, *problem, **options)
@@ -114,13 +114,13 @@ def test_exact_time__passage(
 
 @claim(paper("Theorem 4.4, as a public formalisation quotes it"), kind="identity")
 def test_exact_time_jepa(trial, n_solved: Problems = 40, n_exact: Problems = 16):
-    """JEPA reaches w-bar when 2L - 1 powers of 1/w and a logarithm say so, for every L, rho, lambda and epsilon."""
+    """JEPA reaches w-bar when 2L - 1 powers of 1/w and a logarithm say so, for every L, ρ, λ and ε."""
     decide_solved(trial, "jepa", n_solved)
     decide_exact(trial, "jepa", n_exact)
 
 
 @claim(ours("by separating the variables of equation (8)"), kind="identity")
 def test_exact_time_mae(trial, n_solved: Problems = 40, n_exact: Problems = 16):
-    """MAE reaches w-bar when (L / lambda) rho^(-(L-1)/(L+1)) [G_L(u) - G_L(u_0)] says so, for every L and epsilon."""
+    """MAE reaches w-bar when (L / λ) ρ^(-(L-1)/(L+1)) [G_L(u) - G_L(u_0)] says so, for every L and ε."""
     decide_solved(trial, "mae", n_solved)
     decide_exact(trial, "mae", n_exact)

@@ -17,7 +17,7 @@ SOLVER_ERROR = 1e-8
 """Steps are accurate to 1e-11, and take less than a thousand."""
 
 Variance = Annotated[float, Interval(0.5, 4, why="of order one, like the start")]
-"""sigma_x^2, sigma_y^2 and lambda of the views."""
+"""σ_x^2, σ_y^2 and λ of the views."""
 FactorStart = Annotated[float, Interval(0.01, 2, why="the time of the rise is as its power 2L - 1")]
 """v(0) and w(0)."""
 
@@ -87,14 +87,14 @@ def test_no_sg_collapse__shallow(
 
 
 @claim(
-    ours("w_a^2 - v^2 is conserved, and the flow of MAE stops where the product of all factors is rho"),
+    ours("w_a^2 - v^2 is conserved, and the flow of MAE stops where the product of all factors is ρ"),
     kind="identity",
     cases=[(0.05, (0.2,)), (0.9, (0.2, 0.5)), (0.2, (0.05, 0.9, 1.4))],
 )
 def test_unbalanced_init__mae(
     trial, predictor_init: FactorStart, layer_inits: tuple[FactorStart, ...], regression: Regression = 0.5
 ):
-    """MAE from unequal factors ends where v w_1 ... w_L = rho, with every w_a^2 - v^2 as it was at the start."""
+    """MAE from unequal factors ends where v w_1 ... w_L = ρ, with every w_a^2 - v^2 as it was at the start."""
     trial.require(1 <= len(layer_inits) <= 4, "layer_inits must be one to four: the flow of more is too stiff")
     start = np.array([predictor_init, *layer_inits])
 
@@ -114,12 +114,12 @@ def test_unbalanced_init__mae(
 
 
 @claim(
-    ours("w^2 - v^2 is conserved, and the flow stops at v = rho or at w = 0"),
+    ours("w^2 - v^2 is conserved, and the flow stops at v = ρ or at w = 0"),
     kind="identity",
     cases=[(0.05, 0.2), (0.2, 0.05), (0.9, 0.2)],
 )
 def test_unbalanced_init(trial, predictor_init: FactorStart, layer_init: FactorStart, regression: Regression = 0.5):
-    """JEPA from v(0) != w(0) ends at v = rho, w^2 = rho^2 + w(0)^2 - v(0)^2, or with w = 0 where this has no root."""
+    """JEPA from v(0) != w(0) ends at v = ρ, w^2 = ρ^2 + w(0)^2 - v(0)^2, or with w = 0 where this has no root."""
     square = regression**2 + layer_init**2 - predictor_init**2
     trial.require(np.abs(square) > 0.01, "rho^2 + w(0)^2 - v(0)^2 must be 0.01 off zero, where both ends meet")
     slowest = min(layer_init, np.sqrt(np.abs(square)), 1.0)

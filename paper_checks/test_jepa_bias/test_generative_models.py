@@ -50,13 +50,13 @@ def decide_covariances(trial, views, settings, expected, controls, varies=True):
 
 @claim(MOMENTS, kind="distribution", tier="full")
 def test_gen_static(trial, noise_level: Level = 1.0):
-    """Two noisy views of one signal have lambda = sigma_s^2, rho = sigma_s^2 / (sigma_s^2 + sigma_n^2)."""
+    """Two noisy views of one signal have λ = σ_s^2, ρ = σ_s^2 / (σ_s^2 + σ_n^2)."""
     signal, noise = np.array([1.5, 1.0, 0.6]), noise_level * np.array([1.2, 0.3, 0.2])
     features = predicted.static_features(signal, noise)
     expected = [np.diag(features.covariance / features.regression), np.diag(features.covariance)]
     wrong = {
-        "lambda = sigma_s^2 + sigma_n^2": [expected[0], expected[0]],
-        "rho = 1": [expected[1], expected[1]],
+        "λ = σ_s^2 + σ_n^2": [expected[0], expected[0]],
+        "ρ = 1": [expected[1], expected[1]],
         "features correlated": [one + 0.1 for one in expected],
     }
     decide_covariances(trial, observed.static_views, (signal, noise), expected, wrong)
@@ -64,14 +64,14 @@ def test_gen_static(trial, noise_level: Level = 1.0):
 
 @claim(MOMENTS, kind="distribution", tier="full")
 def test_gen_masking(trial, rate: Rate = 0.6, target_rate: Rate = 0.3):
-    """Masks have Sigma_xx = q^2 S + q (1-q) D, Sigma_yx = q (1-q)(S - D) (complementary) or q q' S (independent)."""
+    """Masks have Σ_xx = q^2 S + q (1-q) D, Σ_yx = q (1-q)(S - D) (complementary) or q q' S (independent)."""
     trial.require(abs(rate - target_rate) > 0.05, "target_rate must differ from rate: else nothing tells them apart")
     S, varies = correlated(), np.stack([np.ones((3, 3), bool), ~np.eye(3, dtype=bool)])
     second, cross = predicted.complementary_mask_covariances(S, rate)
-    wrong = {"Sigma_yx = q (S - D)": [second, cross / (1 - rate)], "Sigma_xx = q S": [rate * S, cross]}
+    wrong = {"Σ_yx = q (S - D)": [second, cross / (1 - rate)], "Σ_xx = q S": [rate * S, cross]}
     decide_covariances(trial, observed.masked_views, (S, rate), [second, cross], wrong, varies=varies)
     second, cross = predicted.independent_mask_covariances(S, rate, target_rate)
-    wrong = {"Sigma_yx = q^2 S": [second, rate**2 * S]}
+    wrong = {"Σ_yx = q^2 S": [second, rate**2 * S]}
     independent = partial(observed.masked_views, target_visible=target_rate)
     decide_covariances(trial, independent, (S, rate), [second, cross], wrong)
     overlap = observed.empirical_covariances(*observed.masked_views(trial.key("zeros"), 1000, S, rate)).Sigma_yx
@@ -81,21 +81,21 @@ def test_gen_masking(trial, rate: Rate = 0.6, target_rate: Rate = 0.3):
 
 @claim(MOMENTS, kind="distribution", tier="full")
 def test_gen_temporal(trial, noise_level: Level = 1.0):
-    """Next frame from this one: lambda = gamma v, rho = gamma v / (v + sigma_n^2), v = sigma_u^2 / (1 - gamma^2)."""
+    """Next frame from this one: λ = γ v, ρ = γ v / (v + σ_n^2), v = σ_u^2 / (1 - γ^2)."""
     persistence, innovation = np.array([0.9, 0.5, -0.4]), np.array([0.1, 0.6, 0.5])
     noise = noise_level * np.array([0.3, 0.2, 0.4])
     features = predicted.temporal_features(persistence, innovation, noise)
     expected = [np.diag(features.covariance / features.regression), np.diag(features.covariance)]
     wrong = {
-        "without gamma": [expected[0], np.diag(features.covariance / persistence)],
-        "v = sigma_u^2": [np.diag(innovation + noise), expected[1]],
+        "without γ": [expected[0], np.diag(features.covariance / persistence)],
+        "v = σ_u^2": [np.diag(innovation + noise), expected[1]],
         "features correlated": [one + 0.1 for one in expected],
     }
     decide_covariances(trial, observed.temporal_views, (persistence, innovation, noise), expected, wrong)
 
 
 def two_frames(variance, persistence, innovation, noise):
-    """Lambda and rho of z + n and gamma z + u + n', by enumeration: each of the four is plus or minus its deviation."""
+    """Λ and ρ of z + n and γ z + u + n', by enumeration: each of the four is plus or minus its deviation."""
     signs = np.array(list(product((-1, 1), repeat=4)))[:, :, None]
     z, u, first, second = np.moveaxis(signs * np.sqrt([variance, innovation, noise, noise]), 1, 0)
     context, target = z + first, persistence * z + u + second
@@ -105,7 +105,7 @@ def two_frames(variance, persistence, innovation, noise):
 
 @claim(MOMENTS, kind="identity", cases=("static", "temporal"))
 def test_gen_static__enumerated(trial, model: Literal["static", "temporal"], noise_level: Level = 1.0):
-    """Two noisy views, and two noisy frames, have lambda and rho as stated whatever the laws of signal and noise."""
+    """Two noisy views, and two noisy frames, have λ and ρ as stated whatever the laws of signal and noise."""
     persistence, innovation = np.array([0.9, 0.5, -0.4]), np.array([0.1, 0.6, 0.5])
     noise, variance = noise_level * np.array([1.2, 0.3, 0.2]), np.array([1.5, 1.0, 0.6])
     if model == "static":
@@ -115,7 +115,7 @@ def test_gen_static__enumerated(trial, model: Literal["static", "temporal"], noi
         for _ in range(400):  # frames until it is stationary
             variance = persistence**2 * variance + innovation
     found, clear = two_frames(variance, persistence, innovation, noise), [features.covariance, persistence]
-    wrong = {"rho without noise": clear, "lambda of the view with itself": [variance + noise, features.regression]}
+    wrong = {"ρ without noise": clear, "λ of the view with itself": [variance + noise, features.regression]}
     # A frame's roundings last for 1 / (1 - 0.81) frames.
     trial.identity(found, np.array(features), ops=100, scale=2.0, controls=wrong)
 
@@ -133,18 +133,18 @@ def test_gen_masking__enumerated(trial, rate: Rate = 0.6, target_rate: Rate = 0.
     """Summed over all masks the covariances are as said, whatever the coordinates' variances."""
     S, options = correlated(), {"ops": 3 * 2**3, "scale": 4.0}
     found, pair = enumerated(S, rate), np.stack(predicted.complementary_mask_covariances(S, rate))
-    wrong = {"Sigma_yx = q (S - D)": [pair[0], pair[1] / (1 - rate)], "Sigma_xx = q S": [rate * S, pair[1]]}
+    wrong = {"Σ_yx = q (S - D)": [pair[0], pair[1] / (1 - rate)], "Σ_xx = q S": [rate * S, pair[1]]}
     trial.identity(found, pair, controls=wrong, **options)
     found = enumerated(S, rate, target_rate)
     pair = np.stack(predicted.independent_mask_covariances(S, rate, target_rate))
     trial.identity(found, pair, controls={"masks as factors": [rate * S, target_rate * S]}, **options)
 
 
-@claim(ours("least squares of y on x is Sigma_yx Sigma_xx^+"), kind="identity")
+@claim(ours("least squares of y on x is Σ_yx Σ_xx^+"), kind="identity")
 def test_gen_spectrum(trial, dim: Annotated[int, Interval(4, 20)] = 8, n_samples: Annotated[int, Interval(2, 20)] = 5):
-    """On a feature q of few samples least squares of y on x is rho q, and the covariance of y with q . x is lambda q.
+    """On a feature q of few samples least squares of y on x is ρ q, and the covariance of y with q . x is λ q.
 
-    So also where features have the same variance: they are told apart by lambda.
+    So also where features have the same variance: they are told apart by λ.
     """
     trial.require(n_samples <= dim, "n_samples must be dim at most: so many features are seen")
     rng, count = trial.generator("views"), n_samples
@@ -173,13 +173,13 @@ def orders(features, depth=5, fraction=0.8):
     return found
 
 
-@claim(ours("both lambda and rho of a circulant S increase with its eigenvalues"), kind="identity")
+@claim(ours("both λ and ρ of a circulant S increase with its eigenvalues"), kind="identity")
 def test_gen_masking__order(
     trial, rate: Rate = 0.5, target_rate: Rate = 0.5, variance: Annotated[float, Interval(0.01, 100)] = 2.0
 ):
-    """Under uniform masking lambda and rho have one order, and JEPA and MAE agree: the strongest direction is first.
+    """Under uniform masking λ and ρ have one order, and JEPA and MAE agree: the strongest direction is first.
 
-    A complementary mask has lambda < 0 for directions weaker than one coordinate.
+    A complementary mask has λ < 0 for directions weaker than one coordinate.
     """
     S = variance * circulant([1.0, 0.55, 0.3, 0.3, 0.55])
     spectrum = np.linalg.eigvalsh(S)
@@ -194,7 +194,7 @@ def test_gen_masking__order(
         )
     wrong = {
         "all are learned": np.abs(expected),
-        "Sigma_xx = q^2 S": [[each.covariance, each.covariance / (rate**2 * spectrum)] for each in expected],
+        "Σ_xx = q^2 S": [[each.covariance, each.covariance / (rate**2 * spectrum)] for each in expected],
     }
     # The sums, conditioned up to 10; rho has no unit.
     scale = np.array([[variance], [1.0]]) * 10
@@ -205,12 +205,12 @@ def test_gen_masking__order(
     trial.identity(orders(kept, depth=2), [strongest, strongest], ops=0, controls=wrong)
 
 
-@claim(ours("rho is gamma without noise, which rises here while lambda falls"), kind="identity")
-def test_gen_temporal__order(trial, depth: Annotated[int, Interval(5, 8, why="shallower, lambda still decides")] = 5):
+@claim(ours("ρ is γ without noise, which rises here while λ falls"), kind="identity")
+def test_gen_temporal__order(trial, depth: Annotated[int, Interval(5, 8, why="shallower, λ still decides")] = 5):
     """Of successive frames JEPA learns the slow, weak feature first and MAE last; the fast, strong one inversely."""
     persistence, variance = np.array([0.5, 0.7, 0.95]), np.array([2.0, 1.35, 0.9])
     features = predicted.temporal_features(persistence, variance * (1 - persistence**2), np.zeros(3))
-    wrong = {"both by lambda": [[0, 1, 2]] * 2, "both by rho": [[2, 1, 0]] * 2}
+    wrong = {"both by λ": [[0, 1, 2]] * 2, "both by ρ": [[2, 1, 0]] * 2}
     processes = {
         "one layer": orders(features, 1),
         "static views of the same variances": orders(predicted.static_features(variance, np.zeros(3)), depth),

@@ -1,4 +1,4 @@
-"""Two features that differ in lambda alone, or in rho alone: which is learned first, and by how much."""
+"""Two features that differ in λ alone, or in ρ alone: which is learned first, and by how much."""
 
 from typing import Annotated, Any
 
@@ -16,12 +16,12 @@ PAIRS = [("jepa", 2), ("jepa", 3), ("jepa", 5), ("mae", 2), ("mae", 3)]
 
 
 def preference_power(objective, depth):
-    """Return the power of epsilon that the preference for rho falls as."""
+    """Return the power of ε that the preference for ρ falls as."""
     return (1 if objective == "jepa" else depth - 1) / depth
 
 
 def preferences(trial, objective, depth, rho_low, rho_high, fraction):
-    """Return numbers that double, starts at which preferences for rho fall as 1 / them, and t*(rho') / t*(rho) - 1.
+    """Return numbers that double, starts at which preferences for ρ fall as 1 / them, and t*(ρ') / t*(ρ) - 1.
 
     At depth two the terms that follow are larger: starts are smaller there.
     """
@@ -37,20 +37,20 @@ def preferences(trial, objective, depth, rho_low, rho_high, fraction):
     return doubled, init, slow / fast - 1
 
 
-@claim(ours("equations (7) and (8) are linear in lambda at a given rho"), kind="identity", cases=OBJECTIVES)
+@claim(ours("equations (7) and (8) are linear in λ at a given ρ"), kind="identity", cases=OBJECTIVES)
 def test_greedy_lambda(trial, objective: Objective, n_problems: Problems = 64):
-    """At equal rho the times of both objectives are as 1 / lambda, exactly, at every epsilon, p and L."""
+    """At equal ρ the times of both objectives are as 1 / λ, exactly, at every ε, p and L."""
     rng, n = trial.generator("problems"), n_problems
     depth, rho, p = rng.integers(1, 7, n), rng.uniform(0.5, 1.5, n), rng.uniform(0.1, 0.9, n)
     strengths = np.stack([rng.uniform(0.3, 1, n), rng.uniform(1.1, 3, n)])
     ratio = strengths[1] / strengths[0]
     init = p * rho**depth * 10.0 ** -rng.uniform(1, 3, n) * np.minimum(1, 1 / rho) ** depth
     times = rise_times(p, depth, init, strengths, rho, objective)
-    wrong = {"as lambda^(-1/2)": np.sqrt(ratio)}
+    wrong = {"as λ^(-1/2)": np.sqrt(ratio)}
     # 232 panels of five nodes each, all positive.
     trial.identity(times[0] / times[1], ratio, ops=2000, scale=ratio, controls=wrong)
     exact = predicted.critical_time(p, init, depth, strengths[0], rho, objective=objective, **PAPER) / times[1]
-    error, wrong = 2 * QUADRATURE_ERROR * exact, {"as 1 / lambda^2": ratio**2}
+    error, wrong = 2 * QUADRATURE_ERROR * exact, {"as 1 / λ^2": ratio**2}
     trial.value(exact, ratio, error=error, margin=1e-9 * exact, controls=wrong)
 
 
@@ -59,25 +59,25 @@ def test_greedy_rho(
     trial, objective: Objective, depth: DeepDepth, rho_low: Regression = 0.5, rho_high: Regression = 1.0,
     fraction: Fraction = 0.5,
 ):  # fmt: skip
-    """At equal lambda t*(rho') / t*(rho) of JEPA exceeds one by (2L-1)/(2L-2) (1/rho' - 1/rho) epsilon^(1/L).
+    """At equal λ t*(ρ') / t*(ρ) of JEPA exceeds one by (2L-1)/(2L-2) (1/ρ' - 1/ρ) ε^(1/L).
 
-    MAE's differs from one by (L-1) K_L(p) (rho'^(-q) - rho^(-q)) epsilon^((L-1)/L), q = (L-1)/(L+1), of either sign.
+    MAE's differs from one by (L-1) K_L(p) (ρ'^(-q) - ρ^(-q)) ε^((L-1)/L), q = (L-1)/(L+1), of either sign.
     """
     doubled, init, excess = preferences(trial, objective, depth, rho_low, rho_high, fraction)
     args = depth, init[0], rho_high, rho_low
     prefactor = float(predicted.greedy_excess(*args, objective=objective, fraction=fraction)) * doubled[0]
     margin = 0.005 * np.abs(prefactor)
-    wrong = {"1 / rho' - 1 / rho": 1 / rho_low - 1 / rho_high, "blind to rho": 0.0}
+    wrong = {"1 / ρ' - 1 / ρ": 1 / rho_low - 1 / rho_high, "blind to ρ": 0.0}
     controls = apart(trial, prefactor, margin, wrong)
     trial.limit(excess * doubled, doubled, prefactor, order=1, margin=margin, controls=controls)
 
 
-@claim(ours("the first terms of Theorem 4.5 that rho enters"), kind="rate", cases=PAIRS)
+@claim(ours("the first terms of Theorem 4.5 that ρ enters"), kind="rate", cases=PAIRS)
 def test_greedy_rho__slopes(
     trial, objective: Objective, depth: DeepDepth, rho_low: Regression = 0.5, rho_high: Regression = 1.0,
     fraction: Fraction = 0.5,
 ):  # fmt: skip
-    """The preference for rho falls as epsilon^(1/L) with JEPA, which depth slows, as epsilon^((L-1)/L) with MAE."""
+    """The preference for ρ falls as ε^(1/L) with JEPA, which depth slows, as ε^((L-1)/L) with MAE."""
     settled = "fraction must be at least .05 and rho_low .2: slopes settle at smaller starts than these"
     trial.require(fraction >= 0.05 and rho_low >= 0.2, settled)
     _, init, excess = preferences(trial, objective, depth, rho_low, rho_high, fraction)
@@ -90,7 +90,7 @@ def test_greedy_rho__slopes(
 
 
 def lead(init, fraction, rho_low, rho_high, objective):
-    """Return by how much a layer learns the larger rho earlier, at lambda = 1."""
+    """Return by how much a layer learns the larger ρ earlier, at λ = 1."""
     digits = 33 - int(np.log10(init))  # the times are as 1 / epsilon
     slow, fast = (exact_time(fraction, init, 1, 1, rho, objective, digits) for rho in (rho_low, rho_high))
     return float(slow - fast)
@@ -99,11 +99,11 @@ def lead(init, fraction, rho_low, rho_high, objective):
 @claim(ours("by integrating equations (7) and (8) at L = 1"), kind="rate", cases=(0.5, 0.9))
 def test_greedy_rho__shallow(
     trial, fraction: Fraction, rho_low: Regression = 0.5, rho_high: Regression = 1.0,
-    init: Annotated[float, Interval(1e-40, 1e-6, why="of the leads in epsilon only the first are left")] = 1e-12,
+    init: Annotated[float, Interval(1e-40, 1e-6, why="of the leads in ε only the first are left")] = 1e-12,
 ):  # fmt: skip
-    """At L = 1 JEPA's lead grows by (1/rho' - 1/rho) log(1/epsilon) / lambda only, its time as 1 / (lambda epsilon).
+    """At L = 1 JEPA's lead grows by (1/ρ' - 1/ρ) log(1/ε) / λ only, its time as 1 / (λ ε).
 
-    MAE learns the larger rho later, by log(rho / rho') / (2 lambda), whatever p is.
+    MAE learns the larger ρ later, by log(ρ / ρ') / (2 λ), whatever p is.
     """
     trial.require(rho_low < 0.9 * rho_high, "rho_low must be below 0.9 rho_high: nothing tells equal features apart")
     jepa, mae = ([lead(at, fraction, rho_low, rho_high, rule) for at in (init, init / 1000)] for rule in OBJECTIVES)
@@ -118,12 +118,12 @@ def test_greedy_rho__shallow(
     wrong = {"without the logarithm": 0.0, "prefactor (2L-1)/(2L-2) of L = 2": 1.5 * contrast}
     trial.value((jepa[1] - jepa[0]) / np.log(1000), contrast, controls=wrong, **tolerance)
     late = -np.log(init) * by_mae
-    wrong = {"JEPA's sign": -late, "log(rho / rho')": 2 * late, "blind to rho": 0.0}
+    wrong = {"JEPA's sign": -late, "log(ρ / ρ')": 2 * late, "blind to ρ": 0.0}
     trial.value(mae[0], late, controls=wrong, **tolerance)
     rhos = np.array([rho_low, rho_high])
     first = [predicted.limit_order(np.ones(2), rhos, 1, fraction, objective=rule)[0] for rule in OBJECTIVES]
     # A lead that grows is positive in the end.
-    trial.identity([jepa[1] > jepa[0], mae[0] > 0], first, ops=0, controls={"both by rho": [1, 1]})
+    trial.identity([jepa[1] > jepa[0], mae[0] > 0], first, ops=0, controls={"both by ρ": [1, 1]})
 
 
 @claim(ours("by the constant term of MAE's time, whose sign is that of K_L(p)"), kind="identity", cases=(2, 3, 4, 5))
@@ -131,7 +131,7 @@ def test_mae_sign(
     trial, depth: DeepDepth, rho_low: Regression = 0.5, rho_high: Regression = 1.0,
     off: Annotated[float, Interval(1e-12, 0.01)] = 1e-9,
 ):  # fmt: skip
-    """As epsilon -> 0 MAE reaches p earlier for the larger rho iff p exceeds the zero p*_L of K_L, which is not 1/2."""
+    """As ε -> 0 MAE reaches p earlier for the larger ρ iff p exceeds the zero p*_L of K_L, which is not 1/2."""
     trial.require(rho_low < 0.9 * rho_high, "rho_low must be below 0.9 rho_high: nothing tells equal features apart")
     threshold = predicted.sign_threshold(depth)
     # What follows the constant is of order epsilon^(2/L) = 1e-16, what the leading terms cancel of 10^(8 (L - 1)).
@@ -142,5 +142,5 @@ def test_mae_sign(
         measured.append(int(mpmath.sign(slow - fast)))
         order.append(2 * predicted.limit_order(np.ones(2), np.array(rhos), depth, p, objective="mae")[0] - 1)
     half = 1 if threshold > 0.5 else -1
-    controls = {"p* = 1/2": [[half, half]] * 2, "the smaller rho is always first": [[-1, -1]] * 2}
+    controls = {"p* = 1/2": [[half, half]] * 2, "the smaller ρ is always first": [[-1, -1]] * 2}
     trial.identity([measured, measured], [[-1, 1], order], ops=0, controls=controls)

@@ -17,7 +17,7 @@ from theory_on_trial.contract import Interval
 
 COVARIANCE = np.array([1.0, 0.8, 1.2, 0.5])
 REGRESSION = np.array([1.0, 0.9, 0.6, 1.3])
-EULER = ours("Euler's method solves, to second order, an equation whose rate f is f - eta f f' / 2")
+EULER = ours("Euler's method solves, to second order, an equation whose rate f is f - η f f' / 2")
 Method = Literal["gradient_flow", "gradient_descent"]
 SmallStart = Annotated[float, Interval(0.015, 0.05, why="later, rounding has grown; earlier, all start high")]
 
@@ -39,7 +39,7 @@ def test_gd_matches_ode(
     depth: Annotated[int, Interval(1, 3, why="the aligned start is left by rounding before it is learned")],
     init: SmallStart = 0.02,
 ):  # fmt: skip
-    """From the aligned start descent is (eta / 2) log(f(w_1) / f(w_0)) later than the scalar equation, in any basis."""
+    """From the aligned start descent is (η / 2) log(f(w_1) / f(w_0)) later than the scalar equation, in any basis."""
     fraction, steps = 0.8, (0.02, 0.01)
     basis = random_rotations(trial.generator("basis"), 4, 1)[0]
     views = predicted.covariances_of_features(COVARIANCE, REGRESSION, basis)
@@ -64,7 +64,7 @@ def test_gd_matches_ode__scalar(
     trial, objective: Objective, depth: Annotated[int, Interval(1, 3)],
     init: Annotated[float, Interval(0.015, 0.05, why="the rise must be long: at its turn nothing is late")] = 0.05,
 ):  # fmt: skip
-    """Steps eta of descent on one feature are late by (eta / 2) log(f(w_1) / f(w_0)), to second order in eta."""
+    """Steps η of descent on one feature are late by (η / 2) log(f(w_1) / f(w_0)), to second order in η."""
     covariance, regression = 1.0, 0.6
     limit = float(predicted.asymptote(depth, regression, objective=objective))
 
@@ -139,7 +139,7 @@ Angle = Annotated[float, Interval(0.05, 1, why="covariances that hardly commute,
 
 
 def two_bases(angle):
-    """Return lambda, rho of two features and covariances that are diagonal in bases an angle apart."""
+    """Return λ, ρ of two features and covariances that are diagonal in bases an angle apart."""
     covariance, regression = np.array([1.0, 0.8]), np.array([0.6, 1.0])
     turn = rotation(angle)
     return regression, np.diag(covariance / regression), turn @ np.diag(covariance) @ turn.T
@@ -154,7 +154,7 @@ def end_of_run(objective, method, second, cross):
 
 @claim(ours("stationary JEPA with an invertible encoder has V W = W R"), kind="identity", tier="full", cases=(0.1, 0.4))
 def test_nondiag_spectrum(trial, angle: Angle):
-    """Covariances that do not commute: JEPA ends with the eigenvalues of R = Sigma_yx Sigma_xx^-1 in V."""
+    """Covariances that do not commute: JEPA ends with the eigenvalues of R = Σ_yx Σ_xx^-1 in V."""
     regression, second, cross = two_bases(angle)
     regressed = cross @ np.linalg.inv(second)
     predictors, _ = end_of_run("jepa", observed.gradient_flow, second, cross)

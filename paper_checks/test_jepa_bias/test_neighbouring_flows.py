@@ -38,7 +38,7 @@ def saxe(init, layers):
 @claim(ours("with a = w^(L+1) = V w-bar equation (8) is the deep linear net's, of which V is one layer"),
        kind="identity", cases=(1, 2, 4))  # fmt: skip
 def test_sec_saxe(trial, depth: SaxeDepth, init: Init = 0.05):
-    """MAE of depth L is a deep linear net of D = L + 1 layers: da/dt = D a^(2-2/D) (lambda - a sigma^2), a = w^D."""
+    """MAE of depth L is a deep linear net of D = L + 1 layers: da/dt = D a^(2-2/D) (λ - a σ^2), a = w^D."""
 
     def two_views(objective):
         start, power = init ** (depth / (depth + 1)), (depth + 1) / depth
@@ -58,7 +58,7 @@ def test_sec_saxe(trial, depth: SaxeDepth, init: Init = 0.05):
 
 @claim(paper("Saxe et al. 2013, deep linear networks: aligned, balanced modes"), kind="identity")
 def test_sec_saxe__network(trial, layers: Annotated[int, Interval(2, 6)] = 3, init: Init = 0.05):
-    """Aligned and balanced, every mode of a deep linear net follows da/dt = D a^(2-2/D) (lambda - a sigma^2)."""
+    """Aligned and balanced, every mode of a deep linear net follows da/dt = D a^(2-2/D) (λ - a σ^2)."""
     rotations = random_rotations(trial.generator("bases"), 2, layers)
     chain = [*rotations, rotations[0]]
     factors = np.stack([init ** (1 / layers) * after @ before.T for before, after in pairwise(chain)])
@@ -88,7 +88,7 @@ def aligned_embedding(trial, outputs, dim=6, n_pairs=40):
 
 @claim(TRAJECTORY, kind="identity")
 def test_sec_simon_traj(trial, outputs: Outputs = 3):
-    """From an aligned start s_j = e^(4 gamma t) / sqrt(s_j(0)^-2 + (e^(8 gamma t) - 1) gamma) on eigenvector j."""
+    """From an aligned start s_j = e^(4 γ t) / sqrt(s_j(0)^-2 + (e^(8 γ t) - 1) γ) on eigenvector j."""
     moment, top, vectors, init, turn = aligned_embedding(trial, outputs)
     times = np.array([0.5, 0.75, 1.0, 2.0]) * predicted.stepwise_critical_time(init, top).max()
 
@@ -106,7 +106,7 @@ def test_sec_simon_traj(trial, outputs: Outputs = 3):
 
 @claim(TRAJECTORY, kind="identity")
 def test_sec_simon_tau(trial, outputs: Outputs = 3):
-    """At tau_j = -log(s_j(0)^2 gamma_j) / (8 gamma_j) mode j is half learned; the loss falls by one per mode."""
+    """At τ_j = -log(s_j(0)^2 γ_j) / (8 γ_j) mode j is half learned; the loss falls by one per mode."""
     moment, top, vectors, init, turn = aligned_embedding(trial, outputs)
     tau = predicted.stepwise_critical_time(init, top)
     order = np.argsort(tau)
@@ -115,7 +115,7 @@ def test_sec_simon_tau(trial, outputs: Outputs = 3):
     strengths = np.diagonal(turn.T @ np.asarray(found) @ vectors[:, :outputs], axis1=1, axis2=2)
     learned = (top * strengths**2)[np.arange(outputs), order]
     late = top * predicted.stepwise_singular_value(2 * tau, init, top) ** 2
-    half, wrong = (1 / (2 - init**2 * top))[order], {"tau with 4 gamma": late[order], "one": np.ones(outputs)}
+    half, wrong = (1 / (2 - init**2 * top))[order], {"τ with 4 γ": late[order], "one": np.ones(outputs)}
     trial.value(learned, half, error=2 * SOLVER_ERROR, margin=1e-8, controls=wrong)
     loss = np.array([observed.stepwise_loss(W, moment) for W in found])
     staircase = [predicted.stepwise_loss(time, init, top) for time in times]
@@ -123,9 +123,9 @@ def test_sec_simon_tau(trial, outputs: Outputs = 3):
     trial.value(loss, staircase, error=10 * SOLVER_ERROR, margin=1e-7, controls=wrong)
 
 
-@claim(ours("each mode grows as e^(4 gamma t) until the modes before it have filled the outputs"), kind="rate")
-def test_sec_simon_random(trial, following: Annotated[float, Interval(0.2, 0.75, why="of gamma_d = 0.9")] = 0.6):
-    """From a small random start the row space misses scale^(2 (1 - gamma_(d+1) / gamma_d)) of the top modes."""
+@claim(ours("each mode grows as e^(4 γ t) until the modes before it have filled the outputs"), kind="rate")
+def test_sec_simon_random(trial, following: Annotated[float, Interval(0.2, 0.75, why="of γ_d = 0.9")] = 0.6):
+    """From a small random start the row space misses scale^(2 (1 - γ_(d+1) / γ_d)) of the top modes."""
     gamma, outputs, scales = np.array([2.0, 1.4, 0.9, following, 0.12, 0.06]), 3, (1e-10, 1e-12, 1e-14)
     top, missed = np.eye(len(gamma))[:, :outputs], []
 

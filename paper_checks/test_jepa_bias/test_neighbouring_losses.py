@@ -43,7 +43,7 @@ def pretext(trial, dims, direct):
 
 @claim(paper("Lee et al. 2021, linear-Gaussian case"), kind="identity")
 def test_sec_lee_ci(trial, label_dim: Dim = 2, input_dim: Dim = 6, target_dim: Dim = 5):
-    """If X_1 and X_2 are independent given Y, then E[Y | X_1] = Sigma_YY Sigma_2Y^+ E[X_2 | X_1], exactly."""
+    """If X_1 and X_2 are independent given Y, then E[Y | X_1] = Σ_YY Σ_2Y^+ E[X_2 | X_1], exactly."""
     trial.require(label_dim <= target_dim, "label_dim must be target_dim at most: X_2 has to tell all of the label")
     dims = (label_dim, input_dim, target_dim)
     (given, learned, readout), (moments, mislearned, other) = (pretext(trial, dims, direct) for direct in (0.0, 1.0))
@@ -73,7 +73,7 @@ def random_maps(trial, n_classes, n_points, dim, n_maps, spreads):
 
 
 def contrastive_losses(trial, n_classes, n_points, dim, n_maps, spreads):
-    """Return both losses, the bound, tau and wrong bounds of features that are a class's and a point's own."""
+    """Return both losses, the bound, τ and wrong bounds of features that are a class's and a point's own."""
     pairs, bounds, collisions = [], [], []
     for features, priors, likelihoods in random_maps(trial, n_classes, n_points, dim, n_maps, spreads):
         pairs.append(np.asarray(_losses(features, priors, likelihoods)))
@@ -82,7 +82,7 @@ def contrastive_losses(trial, n_classes, n_points, dim, n_maps, spreads):
     supervised, unsupervised = np.moveaxis(np.array(pairs), 1, 0)
     tau = np.array(collisions)
     logarithm = (unsupervised - tau / np.log(2)) / (1 - tau)
-    wrong = {"tau in the numerator only": unsupervised - tau, "natural logarithm with loss 1 at 0": logarithm}
+    wrong = {"τ in the numerator only": unsupervised - tau, "natural logarithm with loss 1 at 0": logarithm}
     return supervised, unsupervised, np.array(bounds), tau, wrong
 
 
@@ -91,7 +91,7 @@ ARORA = paper("Arora et al. 2019, one negative sample")
 
 @claim(ARORA, kind="bound")
 def test_sec_arora_bound(trial, n_classes: NClasses = 4, n_points: NPoints = 12, dim: Dim = 2, n_maps: Maps = 200):
-    """The mean classifier's loss is at most (L_un - tau) / (1 - tau), for every f, with hinge and logistic loss."""
+    """The mean classifier's loss is at most (L_un - τ) / (1 - τ), for every f, with hinge and logistic loss."""
     problem = n_classes, n_points, dim, n_maps, (-3, 0.5)
     supervised, unsupervised, bounds, tau, wrong = contrastive_losses(trial, *problem)
     scale = (supervised + unsupervised + 1) / (1 - tau) ** 2  # tau may be close to 1
@@ -103,7 +103,7 @@ def test_sec_arora_bound(trial, n_classes: NClasses = 4, n_points: NPoints = 12,
 def test_sec_arora_bound__losses(
     trial, n_classes: NClasses = 4, n_points: NPoints = 12, dim: Dim = 2, n_maps: Maps = 20
 ):
-    """L_un is E l(f(x) . (f(x+) - f(x-))), and L_sup^mu that of class means over pairs of classes that differ."""
+    """L_un is E l(f(x) . (f(x+) - f(x-))), and L_sup^μ that of class means over pairs of classes that differ."""
     found, expected = [], []
     for features, priors, likelihoods in random_maps(trial, n_classes, n_points, dim, n_maps, (-3, 0.5)):
         found.append(np.asarray(_losses(features, priors, likelihoods)))
@@ -118,7 +118,7 @@ def test_sec_arora_bound__losses(
 def test_sec_arora_bound__equality(
     trial, n_classes: NClasses = 4, n_points: NPoints = 12, dim: Dim = 2, n_maps: Maps = 200
 ):
-    """The contrastive bound (L_un - tau) / (1 - tau) is the mean classifier's loss if f knows only the class."""
+    """The contrastive bound (L_un - τ) / (1 - τ) is the mean classifier's loss if f knows only the class."""
     problem = n_classes, n_points, dim, n_maps, (-200, -199)
     supervised, unsupervised, bounds, tau, wrong = contrastive_losses(trial, *problem)
     # As losses of pairs, tau of which collide: near tau = 1 a quotient by 1 - tau keeps few digits.
@@ -131,14 +131,14 @@ def test_sec_arora_bound__equality(
 def test_sec_vicreg_collapse(
     trial, n_samples: Annotated[int, Interval(2, 5000)] = 256, dim: Annotated[int, Interval(2, 50)] = 8
 ):
-    """Collapsed embeddings have the loss 2 mu (gamma - sqrt(epsilon)) = 49.5, half that where branches are averaged."""
+    """Collapsed embeddings have the loss 2 μ (γ - sqrt(ε)) = 49.5, half that where branches are averaged."""
     point = np.tile(trial.generator("point").standard_normal(dim), (n_samples, 1))
     collapsed = [float(observed.vicreg_loss(point, point, mean_of_branches=halve)) for halve in (False, True)]
     spread = [trial.generator(name).standard_normal((n_samples, dim)) for name in ("first", "second")]
     seen = float(observed.vicreg_loss(*spread))
     right, halved = (predicted.vicreg_loss(*spread, halve_variance=halve) for halve in (False, True))
     expected = [predicted.vicreg_collapse_value(halve_variance=halve) for halve in (False, True)]
-    wrong = {"gamma - epsilon": 50 * (1 - 1e-4) * np.array([1, 0.5])}
+    wrong = {"γ - ε": 50 * (1 - 1e-4) * np.array([1, 0.5])}
     others = {"embeddings that are spread": [seen] * 2}
     # The variance is that of a constant: the square of a rounding of the mean, whose root the hinge sees.
     trial.identity(collapsed, expected, ops=n_samples, scale=100.0, controls=wrong, wrong_processes=others)

@@ -1,4 +1,4 @@
-"""Which of two features comes first: JEPA overturns lambda at finite epsilon, and no longer as epsilon -> 0."""
+"""Which of two features comes first: JEPA overturns λ at finite ε, and no longer as ε -> 0."""
 
 from typing import Annotated, Literal
 
@@ -20,7 +20,7 @@ from theory import jepa_bias as predicted
 from theory_on_trial import claim, ours
 from theory_on_trial.contract import Interval
 
-RATIO = ours("lambda t* does not depend on lambda: the order turns where its ratio of two features passes kappa")
+RATIO = ours("λ t* does not depend on λ: the order turns where its ratio of two features passes κ")
 Off = Annotated[float, Interval(1e-4, 0.1, why="nearer, a solver does not tell the two sides")]
 """How far from a boundary both of its sides are tried, relative to it."""
 
@@ -38,7 +38,7 @@ def leads(kappa, fraction, depth, init, rhos, objective="jepa"):
 
 
 def window(trial, kappa, depth, fraction, rhos):
-    """Return the window of epsilon in which JEPA overturns kappa; require that there is one."""
+    """Return the window of ε in which JEPA overturns κ; require that there is one."""
     require_order(trial, *rhos)
     _, largest = predicted.boundary_maximiser(depth, fraction, *rhos)
     overturned = kappa - 1 < 0.99 * (largest - 1)
@@ -48,7 +48,7 @@ def window(trial, kappa, depth, fraction, rhos):
 
 @claim(RATIO, kind="identity", cases=OBJECTIVES)
 def test_order_inversion(trial, objective: Objective, rho_1: Regression = 0.5, rho_2: Regression = 1.0):
-    """JEPA learns feature 2 first iff lambda_1 / lambda_2 < Phi_L(epsilon, p; rho_1, rho_2), a ratio of exact times."""
+    """JEPA learns feature 2 first iff λ_1 / λ_2 < Φ_L(ε, p; ρ_1, ρ_2), a ratio of exact times."""
     require_order(trial, rho_1, rho_2)
     grid = np.meshgrid([0.5, 0.9], [1, 2, 3, 5, 8], [1e-1, 1e-2, 1e-3, 1e-4, 1e-6, 1e-8], indexing="ij")
     p, depth, init = (cell.ravel() for cell in grid)
@@ -56,7 +56,7 @@ def test_order_inversion(trial, objective: Objective, rho_1: Regression = 0.5, r
     p, depth, init = (cell[init < 0.99 * p * lowest] for cell in (p, depth, init))
     first, second = (rise_times(p, depth, init, 1.0, rho, objective) for rho in (rho_1, rho_2))
     boundary = predicted.order_boundary(depth, init, p, rho_1, rho_2, objective=objective)
-    wrong = {"rho_1 and rho_2 exchanged": 1 / boundary}
+    wrong = {"ρ_1 and ρ_2 exchanged": 1 / boundary}
     trial.value(first / second, boundary, error=3 * QUADRATURE_ERROR * boundary, margin=1e-9 * boundary, controls=wrong)
 
 
@@ -65,9 +65,9 @@ def test_order_inversion__sides(
     trial, depth: DeepDepth, share: Annotated[float, Interval(1e-3, 0.9)], fraction: Fraction, off: Off = 0.02,
     rho_1: Regression = 0.5, rho_2: Regression = 1.0,
 ):  # fmt: skip
-    """An event-finding solver sees JEPA's order flip at Phi, just to either side; MAE learns lambda's first.
+    """An event-finding solver sees JEPA's order flip at Φ, just to either side; MAE learns λ's first.
 
-    `share` is epsilon over the strength p rho_1^L that feature 1 has to reach.
+    `share` is ε over the strength p ρ_1^L that feature 1 has to reach.
     """
     require_order(trial, rho_1, rho_2)
     rhos, init = (rho_1, rho_2), share * fraction * rho_1**depth
@@ -89,8 +89,8 @@ def test_order_inversion__sides(
         ]
         return np.sign(-np.diff(times)[:, 0]).astype(int)
 
-    controls = {"by lambda": [-1, -1], "by rho": [1, 1]}
-    exchanged = {"rho_1 and rho_2 exchanged": order("jepa", rhos[::-1])}
+    controls = {"by λ": [-1, -1], "by ρ": [1, 1]}
+    exchanged = {"ρ_1 and ρ_2 exchanged": order("jepa", rhos[::-1])}
     trial.identity(order("jepa", rhos), [1, -1], ops=0, controls=controls, wrong_processes=exchanged)
     trial.identity(order("mae", rhos), [-1, -1], ops=0, controls={"like JEPA": [1, -1]})
 
@@ -111,9 +111,9 @@ def test_order_inversion__window(
     trial, share: Annotated[float, Interval(0.01, 0.98, why="where the window is neither below float64 nor closed")],
     depth: Depth, fraction: Fraction, rho_1: Regression, rho_2: Regression, off: Off = 0.005,
 ):  # fmt: skip
-    """JEPA overturns a given ratio only in a window of epsilon, and none above the largest Phi.
+    """JEPA overturns a given ratio only in a window of ε, and none above the largest Φ.
 
-    `share` is how far the ratio is from 1 to that Phi.
+    `share` is how far the ratio is from 1 to that Φ.
     """
     require_order(trial, rho_1, rho_2)
     rhos = (rho_1, rho_2)
@@ -123,7 +123,7 @@ def test_order_inversion__window(
     low, high = window(trial, kappa, depth, fraction, rhos)
     inits = np.array([low * (1 - off), low * (1 + off), high * (1 - off), high * (1 + off)])
     trial.require(inits[1] < inits[2] and inits[3] < 0.99 * fraction * rho_1**depth, "off must fit into the window")
-    wrong = {"whatever epsilon is small enough": [1, 1, 1, -1], "JEPA by rho": [1, 1, 1, 1]}
+    wrong = {"whatever ε is small enough": [1, 1, 1, -1], "JEPA by ρ": [1, 1, 1, 1]}
     trial.identity(leads(kappa, fraction, depth, inits, rhos), [-1, 1, 1, -1], ops=0, controls=wrong)
     grid = np.exp(np.linspace(-25, 0, 384)) * 0.99 * fraction * rho_1**depth
     first, second = (rise_times(fraction, depth, grid, 1.0, rho, "jepa") for rho in rhos)
@@ -137,7 +137,7 @@ def test_order_inversion__window(
 def test_lambda_dominates(
     trial, kappa: Ratio, depth: DeepDepth, fraction: Fraction = 0.5, rho_1: Regression = 0.5, rho_2: Regression = 1.0
 ):
-    """At fixed lambda_1 > lambda_2 JEPA is rho-first at moderate epsilon and lambda-first, like MAE, at a small one."""
+    """At fixed λ_1 > λ_2 JEPA is ρ-first at moderate ε and λ-first, like MAE, at a small one."""
     rhos = (rho_1, rho_2)
     low, high = window(trial, kappa, depth, fraction, rhos)
     moderate, small = np.sqrt(low * high), 0.01 * low
@@ -147,28 +147,28 @@ def test_lambda_dominates(
     trial.require(by_mae < kappa, "kappa must be above MAE's own ratio at the small epsilon")
     seen = leads(kappa, fraction, depth, np.array([moderate, small]), rhos)
     found = [*seen, *leads(kappa, fraction, depth, np.array([small]), rhos, "mae")]
-    wrong = {"JEPA always orders by rho": [1, 1, -1], "JEPA always orders by lambda": [-1, -1, -1]}
+    wrong = {"JEPA always orders by ρ": [1, 1, -1], "JEPA always orders by λ": [-1, -1, -1]}
     trial.identity(found, [1, *np.where(last, 1, -1)], ops=0, controls=wrong)
 
 
-@claim(ours("the leading term of Theorem 4.5 knows lambda only"), kind="limit", cases=(2, 3, 5, 8))
+@claim(ours("the leading term of Theorem 4.5 knows λ only"), kind="limit", cases=(2, 3, 5, 8))
 def test_lambda_dominates__limit(
     trial, depth: DeepDepth, kappa: Ratio = 1.1, fraction: Fraction = 0.5, rho_1: Regression = 0.5,
     rho_2: Regression = 1.0,
 ):  # fmt: skip
-    """As epsilon -> 0 the ratio t*_2 / t*_1 of JEPA tends to lambda_1 / lambda_2 at every depth, whatever the rho."""
+    """As ε -> 0 the ratio t*_2 / t*_1 of JEPA tends to λ_1 / λ_2 at every depth, whatever the ρ."""
     require_order(trial, rho_1, rho_2)
     init = HALVINGS**-depth
     require_below(trial, init.max(), fraction, depth, rho_1, "jepa")
     first = rise_times(fraction, depth, init, kappa, rho_1, "jepa")
     second = rise_times(fraction, depth, init, 1.0, rho_2, "jepa")
     margin = 0.01 * min(kappa - 1, 1)
-    controls = {"rho decides": kappa * rho_1 / rho_2, "a tie": 1.0}
+    controls = {"ρ decides": kappa * rho_1 / rho_2, "a tie": 1.0}
     trial.limit(second / first, HALVINGS, kappa, order=1, margin=margin, controls=apart(trial, kappa, margin, controls))
 
 
 def lower_edge(kappa, fraction, depth, rhos, near):
-    """Return where the ratio of times crosses kappa, a few e-folds about `near`, by bisection on the quadrature."""
+    """Return where the ratio of times crosses κ, a few e-folds about `near`, by bisection on the quadrature."""
     low, high = np.log(near) - 2.0, np.log(near) + 1.0
     for _ in range(36):
         middle = (low + high) / 2
@@ -177,11 +177,11 @@ def lower_edge(kappa, fraction, depth, rhos, near):
     return np.exp((low + high) / 2)
 
 
-@claim(ours("the first two terms of Theorem 4.5, solved for epsilon"), kind="limit", cases=(2, 3, 5))
+@claim(ours("the first two terms of Theorem 4.5, solved for ε"), kind="limit", cases=(2, 3, 5))
 def test_lambda_dominates__threshold(
     trial, depth: DeepDepth, fraction: Fraction = 0.5, rho_1: Regression = 0.5, rho_2: Regression = 1.0
 ):
-    """The epsilon below which lambda wins tends to [(kappa-1)(2L-2) / ((2L-1)(1/rho_1 - 1/rho_2))]^L as kappa -> 1."""
+    """The ε below which λ wins tends to [(κ-1)(2L-2) / ((2L-1)(1/ρ_1 - 1/ρ_2))]^L as κ -> 1."""
     require_order(trial, rho_1, rho_2)
     contrast, sizes = 1 / rho_1 - 1 / rho_2, 2.0 ** np.arange(5)
     excess = 0.01 * min(1, fraction) * rho_1 * contrast / sizes
@@ -198,7 +198,7 @@ def test_lambda_dominates__descent(
     method: Literal["gradient_flow", "gradient_descent"],
     kappa: Annotated[float, Interval(1.05, 1.15, why="the order of both starts must differ")] = 1.1,
 ):
-    """Flow and descent of the whole network on JEPA's loss flip the same way as epsilon falls; on MAE's they do not."""
+    """Flow and descent of the whole network on JEPA's loss flip the same way as ε falls; on MAE's they do not."""
     rhos, depth, fraction, step, inits = (0.5, 1.0), 2, 0.5, 0.1, (1e-2, 1e-3)
     basis = random_rotations(trial.generator("basis"), 2, 1)[0]
     covariance, regression = np.array([kappa, 1.0]), np.array(rhos)
@@ -214,6 +214,6 @@ def test_lambda_dominates__descent(
         return int(np.sign(first[0] - first[1]))
 
     expected = [int(np.sign(predicted.order_boundary(depth, init, fraction, *rhos) - kappa)) for init in inits]
-    wrong = {"by rho": [1, 1], "by lambda": [-1, -1]}
+    wrong = {"by ρ": [1, 1], "by λ": [-1, -1]}
     processes = {"MAE": [order("mae", init) for init in inits]}
     trial.identity([order("jepa", init) for init in inits], expected, ops=0, controls=wrong, wrong_processes=processes)

@@ -106,7 +106,7 @@ def test_permanent_order(
     init: Annotated[float, Interval(1e-8, 2e-3, why="later, not every order is permanent")],
     values: tuple[float, float, float], repeats: Annotated[int, Interval(1, 20)] = 4,
 ):  # fmt: skip
-    """As epsilon -> 0 features are learned for good by rho with JEPA and by lambda rho with MAE, not by lambda."""
+    """As ε -> 0 features are learned for good by ρ with JEPA and by λ ρ with MAE, not by λ."""
     regressions = np.repeat(np.array(list(permutations(values))), repeats, axis=0)
     due = due_of(STRENGTHS, regressions, depth, init, objective)
     seen = learned_for_good(trial, objective, depth, init, regressions, due)
@@ -116,7 +116,7 @@ def test_permanent_order(
     )
     right, other = (by_jepa, by_mae) if objective == "jepa" else (by_mae, by_jepa)
     wrong = {
-        "by lambda": np.tile(np.arange(3), (len(right), 1)),
+        "by λ": np.tile(np.arange(3), (len(right), 1)),
         "the scalar equations": np.argsort(due, axis=1),
         "the other objective's": other,
     }

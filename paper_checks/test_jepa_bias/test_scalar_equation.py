@@ -22,7 +22,7 @@ _gradients_by_hand = jax.jit(observed.gradients, static_argnames="objective")
 
 
 def random_views(rng, dim):
-    """Covariances Sigma_xx, Sigma_yx, Sigma_yy of a random Gaussian pair of views: nothing commutes."""
+    """Covariances Σ_xx, Σ_yx, Σ_yy of a random Gaussian pair of views: nothing commutes."""
     root = rng.standard_normal((2 * dim, 3 * dim)) / np.sqrt(3 * dim)
     joint = root @ root.T
     return joint[:dim, :dim], joint[dim:, :dim], joint[dim:, dim:]
@@ -134,13 +134,13 @@ def decide_velocity(trial, objective, depth, dim):
 
 @claim(paper("Equation (7), as a public formalisation quotes it"), kind="identity", cases=(1, 2, 3, 6))
 def test_ode_jepa(trial, depth: Depth, dim: Dim = 3):
-    """On aligned balanced networks JEPA moves every feature as dw/dt = lambda w^(3 - 1/L) - (lambda / rho) w^3."""
+    """On aligned balanced networks JEPA moves every feature as dw/dt = λ w^(3 - 1/L) - (λ / ρ) w^3."""
     decide_velocity(trial, "jepa", depth, dim)
 
 
 @claim(paper("Equation (8), as a public formalisation quotes it"), kind="identity", cases=(1, 2, 3, 6))
 def test_ode_mae(trial, depth: Depth, dim: Dim = 3):
-    """On aligned balanced networks MAE moves every feature as dw/dt = lambda w^(2 - 1/L) - (lambda / rho) w^3."""
+    """On aligned balanced networks MAE moves every feature as dw/dt = λ w^(2 - 1/L) - (λ / ρ) w^3."""
     decide_velocity(trial, "mae", depth, dim)
 
 
@@ -150,7 +150,7 @@ def test_ode_mae(trial, depth: Depth, dim: Dim = 3):
     cases=[(objective, depth) for objective in OBJECTIVES for depth in (2, 3, 6)],
 )
 def test_fixed_points(trial, objective: Objective, depth: Annotated[int, Interval(2, 8)], covariance: Covariance = 1.3):
-    """The gradient vanishes at w-bar = rho^L (JEPA), rho^(L/(L+1)) (MAE), whatever lambda; V w-bar = rho^(L+1), rho."""
+    """The gradient vanishes at w-bar = ρ^L (JEPA), ρ^(L/(L+1)) (MAE), whatever λ; V w-bar = ρ^(L+1), ρ."""
     regression = np.array([0.3, 0.7, 1.4])
     rng = trial.generator("bases")
 

@@ -55,10 +55,10 @@ def growth_rates(trial, learned, depth, objective):
     cases=[*product(OBJECTIVES, (2, 3), ((0,), (0, 1))), *product(OBJECTIVES, (4,), ((0,), (1,)))],
 )
 def test_saddle_eig(trial, objective: Objective, depth: DeepDepth, learned: Learned):
-    """Out of a partial state i displaces j at the rate rho_j^(2L-1) sigma_i^2 (rho_i - rho_j) (JEPA), all else stays.
+    """Out of a partial state i displaces j at the rate ρ_j^(2L-1) σ_i^2 (ρ_i - ρ_j) (JEPA), all else stays.
 
-    MAE: the larger root nu of nu^2 + omega^L (sigma_i^2 + sigma_j^2) nu = omega^(L-1) sigma_i^2 (lambda_i rho_i -
-    lambda_j rho_j), omega = rho_j^(2/(L+1)). On the paper's clock both are divided by L.
+    MAE: the larger root ν of ν^2 + ω^L (σ_i^2 + σ_j^2) ν = ω^(L-1) σ_i^2 (λ_i ρ_i -
+    λ_j ρ_j), ω = ρ_j^(2/(L+1)). On the paper's clock both are divided by L.
     """
     members = np.isin(np.arange(3), learned)
     rates, others = (
@@ -71,7 +71,7 @@ def test_saddle_eig(trial, objective: Objective, depth: DeepDepth, learned: Lear
     values, errors = (np.asarray(part) / depth for part in growth_rates(trial, learned, depth, objective))
     count = len(pairs)
     wrong = {
-        "one more power of rho_j": [REGRESSION[pair[0]] * rates[pair] for pair in pairs],
+        "one more power of ρ_j": [REGRESSION[pair[0]] * rates[pair] for pair in pairs],
         "the other objective's rate": [others[pair] for pair in pairs],
     }
     trial.value(values[:count].real, [rates[pair] for pair in pairs], error=errors[:count], margin=1e-8, controls=wrong)
@@ -93,7 +93,7 @@ def unstable(chart):
 
 @claim(LINEARISED, kind="identity", cases=OBJECTIVES)
 def test_saddle_eig__map(trial, objective: Objective, depth: DeepDepth = 2):
-    """Of 2^d partial states only those of the most preferred features are stable, by rho (JEPA) or lambda rho (MAE)."""
+    """Of 2^d partial states only those of the most preferred features are stable, by ρ (JEPA) or λ ρ (MAE)."""
     chart = predicted.stability_map(COVARIANCE, REGRESSION, depth, objective=objective)
     ranked = REGRESSION[np.argsort(np.argsort(COVARIANCE))]
     by_covariance = predicted.stability_map(COVARIANCE, ranked, depth, objective=objective)
@@ -101,7 +101,7 @@ def test_saddle_eig__map(trial, objective: Objective, depth: DeepDepth = 2):
     trial.require(np.min(chart.largest_rate[~chart.stable]) > 2 * blur, "depth must leave rates above rounding")
     grows = [growth_rates(trial, state, depth, objective)[0][0].real > blur for state in STATES]
     controls = {
-        "by lambda": unstable(by_covariance),
+        "by λ": unstable(by_covariance),
         "as the scalar equations: only the full state": [int(len(state) < 3) for state in STATES],
         "every one is": np.zeros(8, int),
     }
@@ -112,7 +112,7 @@ def test_saddle_eig__map(trial, objective: Objective, depth: DeepDepth = 2):
 
 @claim(LINEARISED, kind="identity")
 def test_saddle_eig__shallow(trial):
-    """With one layer MAE leaves every state but the full one: what is not learned grows by itself, at lambda_i."""
+    """With one layer MAE leaves every state but the full one: what is not learned grows by itself, at λ_i."""
     chart = predicted.stability_map(COVARIANCE, REGRESSION, 1, objective="mae")
     partial = chart.learned[~chart.learned.all(axis=1)]
     leading = [growth_rates(trial, np.flatnonzero(state), 1, "mae")[0][0].real for state in partial]
@@ -128,7 +128,7 @@ def test_saddle_eig__shallow(trial):
 
 @claim(LINEARISED, kind="identity", cases=list(product((2, 3), OBJECTIVES)))
 def test_saddle_eig__full(trial, depth: DeepDepth, objective: Objective):
-    """All learned, JEPA relaxes at sigma_j^2 (rho_i^(2L+1) + rho_j^(2L+1)) / (rho_i + rho_j), MAE at its own rates."""
+    """All learned, JEPA relaxes at σ_j^2 (ρ_i^(2L+1) + ρ_j^(2L+1)) / (ρ_i + ρ_j), MAE at its own rates."""
     values, errors = growth_rates(trial, (0, 1, 2), depth, objective)
     values, errors = values / depth, errors / depth  # L units of the paper's clock are one of the flow's
     rates = predicted.full_fixed_point_rates(COVARIANCE, REGRESSION, depth, objective=objective, clock="paper")
@@ -177,7 +177,7 @@ def test_saddle_eig__growth(
     depth: Annotated[int, Interval(2, 4, why="the rates of deeper JEPA take minutes to be seen")] = 2,
     step: Annotated[float, Interval(0.01, 0.15, why="of deeper nets longer steps are unstable")] = 0.1,
 ):  # fmt: skip
-    """On the plateau what a latent unit reads of a preferred feature grows as e^(mu t), in the flow and in descent."""
+    """On the plateau what a latent unit reads of a preferred feature grows as e^(μ t), in the flow and in descent."""
     regression, size = np.array([0.5, 1.2]), 1e-10
     rate = float(predicted.saddle_rate(depth, 1.6, 0.5, 0.8, 1.2, objective=objective, clock="flow"))
     every = int(np.ceil(3 / (rate * step)))
@@ -185,11 +185,11 @@ def test_saddle_eig__growth(
     args = objective, depth, regression, every, step, size
     # What has been read acts back at second order; what the seed is not of the growing mode has died out.
     error = (size * np.exp(4 * rate * window)) ** 2 + 1e-12
-    controls = {"none, as in the scalar equations": 0.0, "one more power of rho_j": 0.5 * rate}
+    controls = {"none, as in the scalar equations": 0.0, "one more power of ρ_j": 0.5 * rate}
     found = grown(trial, observed.gradient_flow, *args) / window
     slack = (step * rate) ** 4  # of the method
     trial.value(found, rate, error=error, slack=slack, margin=1e-6 * rate, controls=controls)
     # A step of descent multiplies by 1 + eta mu.
     found = grown(trial, observed.gradient_descent, *args) / window
     expected = np.log1p(step * rate) / step
-    trial.value(found, expected, error=error, margin=1e-6 * rate, controls=controls | {"e^(mu t)": rate})
+    trial.value(found, expected, error=error, margin=1e-6 * rate, controls=controls | {"e^(μ t)": rate})

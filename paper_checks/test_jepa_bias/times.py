@@ -8,7 +8,7 @@ import numpy as np
 from sims import jepa_bias as observed
 
 HALVINGS = 2.0 ** np.arange(9, 14)
-"""What 1 / epsilon^(1/L) is doubled to where a law in epsilon -> 0 is extrapolated."""
+"""What 1 / ε^(1/L) is doubled to where a law in ε -> 0 is extrapolated."""
 QUADRATURE_ERROR = 1e-11
 """Relative error of the simulator's quadrature of the scalar equation: at most 6e-13 in 300 problems, by 25 digits."""
 _CELLS = 64
@@ -37,7 +37,7 @@ def exact_time(fraction, init, depth, covariance, regression, objective, digits=
     """Return the time to a fraction of the asymptote on the paper's clock, an mpmath number good to `digits` digits.
 
     In the logit z of u = (w-bar / asymptote)^(b/L), with b = 1 for JEPA and L + 1 for MAE, equations (7) and (8) read
-    dt/dz = L w-bar^(-a) / (b lambda), a = 2 - 1/L or 1 - 1/L: nothing is singular within pi of the real axis.
+    dt/dz = L w-bar^(-a) / (b λ), a = 2 - 1/L or 1 - 1/L: nothing is singular within π of the real axis.
     """
     with mpmath.workdps(digits + 5):
         p, start, strength, rho = (mpmath.mpf(value) for value in (fraction, init, covariance, regression))

@@ -2,7 +2,7 @@
 
 Only its abstract could be read, so no claim bears a theorem number or constant of it: on trial are the abstract's
 statements, in the sharper forms derived here, and identities of neighbouring papers. Labels are fair coins, points
-N(+-mu, Sigma / kappa), b = Sigma^-1 mu the Bayes direction, m^2 = mu' b, a = kappa m^2, epsilon a target for 1 - cos.
+N(+-μ, Σ / κ), b = Σ^-1 μ the Bayes direction, m^2 = μ' b, a = κ m^2, ε a target for 1 - cos.
 """
 
 from typing import Annotated
@@ -29,14 +29,14 @@ DISTORTS = abstract(
 )
 
 Alpha = Annotated[float, Interval(0.01, 100, why="beyond, Gauss-Jacobi rules lose digits")]
-"""alpha of lambda ~ Beta(alpha, alpha)."""
+"""α of λ ~ Beta(α, α)."""
 Separability = Annotated[float, Interval(0.1, 1000, why="less moves no loss by a hundredth")]
-"""kappa."""
+"""κ."""
 Few = Annotated[int, Interval(2, 12, why="all pairs at all nodes are listed")]
 
 
 def reference_pair(separability: float = 1.0) -> GaussianPair:
-    """Return two classes in the plane whose mean is far from an eigenvector: cos(mu, b) = .78."""
+    """Return two classes in the plane whose mean is far from an eigenvector: cos(μ, b) = .78."""
     return GaussianPair(np.ones(2), np.diag([0.2, 1.8]), separability)
 
 
@@ -67,6 +67,6 @@ def random_chord(key, deficit):
 
 
 def uniform_lambdas(key, features, labels):
-    """Mixup's learner with one uniform lambda for each ordered pair, NaN where it did not converge."""
+    """Mixup's learner with one uniform λ for each ordered pair, NaN where it did not converge."""
     fit = fit_mixup_sampled(key, features, labels, jax.random.uniform)
     return jnp.where(fit.converged, fit.weights, jnp.nan)

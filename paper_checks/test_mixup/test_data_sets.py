@@ -21,7 +21,7 @@ Size = Annotated[int, Interval(8, 40, why="smaller classes may be separable, and
 def samples(trial, count, sizes, separabilities):
     """Features [separabilities, points, dim] of `count` data sets with (n_0, n_1) = `sizes`, and their labels.
 
-    A data set has the same standardised noise at every kappa.
+    A data set has the same standardised noise at every κ.
     """
     pair, rng = mixture_pair(), trial.generator("noise")
     factor = np.asarray(observed.covariance_factor(pair.covariance))
@@ -53,7 +53,7 @@ def lda_errors(points, labels):
 
 @claim(ours("the loss to second order in the noise, about the scores of the class means"), kind="limit")
 def test_modified_lda_limit(trial, least: Annotated[float, Interval(1e4, 1e5)] = 1e4, n: Size = 8, count: Sets = 9):
-    """As kappa grows Mixup on a balanced data set has the direction (h S_w + h_1 c c')^-1 (mean_1 - mean_0)."""
+    """As κ grows Mixup on a balanced data set has the direction (h S_w + h_1 c c')^-1 (mean_1 - mean_0)."""
     separabilities = least * 4.0 ** np.arange(5)
     errors = [
         [lda_errors(points, labels) for points in features]
@@ -73,7 +73,7 @@ def test_modified_lda_limit(trial, least: Annotated[float, Interval(1e4, 1e5)] =
 def test_reduced_problem(
     trial, n_zeros: Size, n_ones: Size, separability: Annotated[float, Interval(3e3, 1e5)] = 1e4, count: Sets = 9
 ):
-    """With unequal class counts Mixup at large kappa minimises, to fourth order, a problem in class moments alone."""
+    """With unequal class counts Mixup at large κ minimises, to fourth order, a problem in class moments alone."""
     trial.require(n_zeros != n_ones, "n_zeros and n_ones must differ: else Mixup is a modified LDA")
     trial.require(0.5 <= n_zeros / n_ones <= 2, "n_zeros / n_ones must lie in [1/2, 2]: else scores are large")
     deficits, neglected = [], []
@@ -135,7 +135,7 @@ def uniqueness(points, labels):
 
 @claim(ours("by convexity, and the entropy dual of the logistic loss"), kind="optimality")
 def test_coercive(trial, count: Sets = 6, separability: Annotated[float, Interval(1, 1000)] = 50.0):
-    """One soft lambda other than 1/2, both classes and points that span: exactly one minimiser, certified by a dual."""
+    """One soft λ other than 1/2, both classes and points that span: exactly one minimiser, certified by a dual."""
     sets = [(points, labels.astype(float)) for (points,), labels in samples(trial, 2 * count, (3, 3), (separability,))]
     found = [(one, values) for one in sets if (values := minima(*one)) is not None][:count]
     primals, duals, optima, floors, starts = np.transpose([values for _, values in found])

@@ -1,4 +1,4 @@
-"""Without augmentation: the hard margin, the path of its direction from mu to b, and where there is none."""
+"""Without augmentation: the hard margin, the path of its direction from μ to b, and where there is none."""
 
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Bounded, NormalVariance
 
 Limit = Annotated[float, Interval(1e9, 1e12, why="a limit; at the upper end angles reach the rounding of floats")]
-"""kappa at which one point alone carries the margin."""
+"""κ at which one point alone carries the margin."""
 
 
 def drawn_points(trial, n, dim, n_samples):
@@ -79,14 +79,14 @@ def test_erm_separable_limit(
 
 
 @claim(
-    ours("the hull of the points tends to an ellipsoid of radius sqrt(2 nu); its supporting direction by KKT"),
+    ours("the hull of the points tends to an ellipsoid of radius sqrt(2 ν); its supporting direction by KKT"),
     kind="limit",
     cases=[(dim, share) for dim in (2, 6) for share in (0.05, 0.2, 0.5, 0.9)],
 )
 def test_erm_phase_curve(
     trial, dim: Annotated[int, Interval(2, 20)], share: Annotated[float, Interval(0.02, 0.95, why="of m^2 / 2")]
 ):
-    """With log n = nu kappa the direction tends to w maximising w . mu - sqrt(2 nu) |Sigma^(1/2) w|: a ridge path."""
+    """With log n = ν κ the direction tends to w maximising w . μ - sqrt(2 ν) |Σ^(1/2) w|: a ridge path."""
     axes = np.linalg.qr(trial.generator("axes").standard_normal((dim, dim)))[0]
     covariance = axes @ np.diag(np.geomspace(0.2, 1.8, dim)) @ axes.T
     pair = predicted.GaussianPair(axes.sum(axis=1), (covariance + covariance.T) / 2, 1.0)
@@ -100,14 +100,14 @@ def test_erm_phase_curve(
     # The objective is concave and homogeneous: losing a fraction delta of it costs an angle of 2 sqrt(delta).
     loss = abs(1 - objective(program) / objective(closed)) + 1e-14
     wrong = {
-        "radius sqrt(nu)": predicted.phase_direction(pair, nu / 2),
-        "radius sqrt(4 nu)": predicted.phase_direction(pair, 2 * nu),
+        "radius sqrt(ν)": predicted.phase_direction(pair, nu / 2),
+        "radius sqrt(4 ν)": predicted.phase_direction(pair, 2 * nu),
     }
     trial.value(program, closed, margin=1e-3, error=2 * np.sqrt(loss), controls=wrong)
 
 
 @claim(
-    ours("the outermost of n points lies Phi^-1(1 - 1/n) deviations out, in every direction"),
+    ours("the outermost of n points lies Φ^-1(1 - 1/n) deviations out, in every direction"),
     kind="limit",
     tier="full",
     cases=[(20.0, 6.0), (40.0, 8.0), (80.0, 8.0), (160.0, 13.8), (320.0, 20.7)],
@@ -118,7 +118,7 @@ def test_erm_phase_curve__simulated(
     log_n: Annotated[float, Interval(5, 60)],
     n_kept: Annotated[int, Interval(400, 2000)] = 400,
 ):
-    """Hard margins of up to 1e9 points have mean cosines on the path, with r_n = Phi^-1(1 - 1/n) / sqrt(kappa)."""
+    """Hard margins of up to 1e9 points have mean cosines on the path, with r_n = Φ^-1(1 - 1/n) / sqrt(κ)."""
     pair = reference_pair(separability)
     nu = predicted.finite_sample_radius(pair, log_n=log_n) ** 2 / 2
     trial.require(nu < 0.9 * pair.signal / 2, "log_n must leave the points separable")
@@ -129,7 +129,7 @@ def test_erm_phase_curve__simulated(
     def measure(key):
         return observed.tail_direction(key, log_n, pair.mean, factor, separability, n_kept).direction @ bayes
 
-    wrong = {"radius sqrt(nu)": narrow, "radius sqrt(4 nu)": wide}
+    wrong = {"radius sqrt(ν)": narrow, "radius sqrt(4 ν)": wide}
     trial.mean(measure, expected, law=Bounded(-1, 1), margin=0.015, controls=wrong, first=512, most=20_000)
 
 
@@ -141,7 +141,7 @@ def test_erm_phase_curve__simulated(
     coarse="a variance of fits; corrections of relative order K_erm / n are not computed",
 )
 def test_erm_fisher(trial, separability: Annotated[float, Interval(0.2, 1.2)], n: Annotated[int, Interval(400, 5000)]):
-    """At fixed kappa n E[1 - cos] tends to T K_erm / (2 kappa |b|^2), K_erm = 1 / (4 E s'(V)), V ~ N(2a, 4a)."""
+    """At fixed κ n E[1 - cos] tends to T K_erm / (2 κ |b|^2), K_erm = 1 / (4 E s'(V)), V ~ N(2a, 4a)."""
     trial.require(n % 2 == 0, "n must be even: the classes are balanced")
     pair = reference_pair(separability)
     factor, a = observed.covariance_factor(pair.covariance), pair.effective_separability
@@ -172,7 +172,7 @@ def test_erm_fisher(trial, separability: Annotated[float, Interval(0.2, 1.2)], n
 def test_erm_fisher__matrix(
     trial, separability: Annotated[float, Interval(0.01, 5, why="beyond, the few slopes that count lose digits")]
 ):
-    """The inverse information of logistic regression has T K_erm / (2 kappa |b|^2) as its share across the rule."""
+    """The inverse information of logistic regression has T K_erm / (2 κ |b|^2) as its share across the rule."""
     pair = reference_pair(separability)
     weights, a = 2 * separability * pair.bayes_direction, pair.effective_separability
     unit, root = weights / np.linalg.norm(weights), np.linalg.cholesky(pair.covariance / separability)
@@ -197,13 +197,13 @@ def test_erm_fisher__matrix(
 
 
 @claim(
-    ours("a single point, the nearest along mu, carries the margin; what it has across mu is independent of that"),
+    ours("a single point, the nearest along μ, carries the margin; what it has across μ is independent of that"),
     kind="limit",
 )
 def test_isotropic_no_curse(
     trial, n: Annotated[int, Interval(4, 100)] = 10, dim: Annotated[int, Interval(2, 8)] = 3, separability: Limit = 1e10
 ):
-    """If mu is an eigenvector of Sigma, 1 - cos tends to a law of mean tr(P Sigma) / (2 kappa |mu|^2), free of n."""
+    """If μ is an eigenvector of Σ, 1 - cos tends to a law of mean tr(P Σ) / (2 κ |μ|^2), free of n."""
     trial.require(n % 2 == 0, "n must be even: the classes are balanced")
     sizes = np.array([n, 20 * n])
     pair = predicted.GaussianPair(2 * np.eye(dim)[0], np.diag(1.0 + np.arange(dim)), separability)
@@ -227,7 +227,7 @@ def test_isotropic_no_curse(
     measured = as_predicted(pair, both)
     slack = 10 * np.sqrt(np.log(20 * n) / separability)  # a second point within 1 / sqrt(kappa) of the nearest
     processes = {
-        "mu no eigenvector": as_predicted(tilted, both),
+        "μ no eigenvector": as_predicted(tilted, both),
         "as 1 / n from n = 2": as_predicted(pair, 2 / sizes * both),
     }
     trial.probability(measured, np.ones(2), slack=slack, margin=0.01, wrong_processes=processes, first=512, most=8000)

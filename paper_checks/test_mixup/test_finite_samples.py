@@ -15,21 +15,21 @@ from theory_on_trial.contract import Interval
 from theory_on_trial.laws import NormalVariance, RatioOfMeans
 
 LAW = predicted.MixingLaw.beta(1.0, 8)
-"""Uniform lambda; 8 Legendre nodes leave an error of 1e-9 in scores below 10."""
+"""Uniform λ; 8 Legendre nodes leave an error of 1e-9 in scores below 10."""
 NEXT_ORDER = "a variance of fits; corrections of relative order 1 / n are not computed"
 
 Large = Annotated[float, Interval(500, 2e4, why="a limit; beyond, n must be larger too")]
-"""kappa at which the noise is an expansion's small term."""
+"""κ at which the noise is an expansion's small term."""
 Size = Annotated[int, Interval(40, 200, why="all pairs of points are fitted")]
 Mode = Literal["expected", "random", "sampled"]
-"""lambda averaged in balanced classes, or labels drawn, or one lambda drawn for each ordered pair."""
+"""λ averaged in balanced classes, or labels drawn, or one λ drawn for each ordered pair."""
 
 SHAPE = reference_pair()
 FACTOR = observed.covariance_factor(SHAPE.covariance)
 
 
 def deficits(key, separabilities, n, mode="expected"):
-    """1 - cos at each kappa, the noise of the points being the same."""
+    """1 - cos at each κ, the noise of the points being the same."""
     return observed.angle_curve(
         jnp.stack([key] * len(separabilities)),
         np.array(separabilities),
@@ -105,7 +105,7 @@ def require_even(trial, n):
 
 @claim(ours("variance of a U-statistic of all pairs"), kind="limit", tier="full", cases=[0.7, 4.0], coarse=NEXT_ORDER)
 def test_mixup_asymptotic(trial, separability: Annotated[float, Interval(0.5, 10)], n: Size = 80):
-    """At fixed kappa n E[1 - cos] tends to T K_mix / (2 kappa |b|^2), the sandwich variance of all pairs."""
+    """At fixed κ n E[1 - cos] tends to T K_mix / (2 κ |b|^2), the sandwich variance of all pairs."""
     require_even(trial, n)
     pair = reference_pair(separability)
     efficiency = predicted.mixup_efficiency(pair.effective_separability, LAW)
@@ -129,7 +129,7 @@ def test_lda_rate(
     n: Annotated[int, Interval(20, 80)] = 32,
     n_large: Annotated[int, Interval(400, 10**6)] = 10**5,
 ):
-    """At large kappa balanced Mixup is as near b as the modified LDA of its data: n E[1 - cos] -> m^2 T / (2 |b|^2)."""
+    """At large κ balanced Mixup is as near b as the modified LDA of its data: n E[1 - cos] -> m^2 T / (2 |b|^2)."""
     require_even(trial, n)
     require_even(trial, n_large)
     trial.require(separability >= 4 * n**2, "separability must be at least 4 n^2: what drawn labels cost shows then")
@@ -167,7 +167,7 @@ def test_lda_rate(
     coarse=NEXT_ORDER,
 )
 def test_imbalance(trial, separability: Large, n: Size = 60):
-    """Labels drawn at random add B_i kappa / n^2 to E[1 - cos], through the class counts of each data set."""
+    """Labels drawn at random add B_i κ / n^2 to E[1 - cos], through the class counts of each data set."""
     trial.require(n**2 / 2 <= separability <= 4 * n**2, "separability must lie in [n^2 / 2, 4 n^2]: one term rules")
     ones = np.arange(1, n)
     excess = n * (2 * ones / n - 1) ** 2 * (n / 4) * (1 / ones + 1 / (n - ones))  # mean about one
@@ -240,13 +240,13 @@ def tangent(weights, direction):
     kind="limit",
     cases=[-1.0, 0.3],
 )
-def test_imbalance__shift(trial, tilt: Annotated[float, Interval(-2, 0.5, why="a shift along mu turns nothing")]):
-    """Unequal counts turn Mixup by sqrt(kappa) (A (p - q) / 2 h)(Sigma^-1 - b b' / m^2)(z_1 + z_0), to first order."""
+def test_imbalance__shift(trial, tilt: Annotated[float, Interval(-2, 0.5, why="a shift along μ turns nothing")]):
+    """Unequal counts turn Mixup by sqrt(κ) (A (p - q) / 2 h)(Σ^-1 - b b' / m^2)(z_1 + z_0), to first order."""
     directions = np.array([[np.sqrt(0.2), 0.0], [0.0, np.sqrt(1.8)], [1.0, tilt]])  # the roots of Sigma, and another
     separabilities = 6400 * 2.0 ** np.arange(5)
 
     def beside_the_law(kappa):
-        """In the last direction the turn over its law, and B_i from the others; shift and p - q fall as kappa grows."""
+        """In the last direction the turn over its law, and B_i from the others; shift and p - q fall as κ grows."""
         pair, half, shift, turns = reference_pair(kappa), int(kappa / 10), 10 / np.sqrt(kappa), []
         bayes = pair.bayes_direction
         for direction in directions:
@@ -261,7 +261,7 @@ def test_imbalance__shift(trial, tilt: Annotated[float, Interval(-2, 0.5, why="a
     ratios, coefficients = np.transpose([beside_the_law(kappa) for kappa in separabilities])
     exact = predicted.imbalance_coefficient(SHAPE, LAW)
     trial.limit(ratios, separabilities, 1.0, order=1, margin=0.01, controls={"the other way": -1.0, "without 1/2": 0.5})
-    wrong = {"without 1/2": exact / 4, "lambda sampled": predicted.sampled_lambda_coefficient(SHAPE, LAW)}
+    wrong = {"without 1/2": exact / 4, "λ sampled": predicted.sampled_lambda_coefficient(SHAPE, LAW)}
     trial.limit(coefficients, separabilities, exact, order=1, margin=0.01 * exact, controls=wrong)
 
 
@@ -273,7 +273,7 @@ def test_imbalance__shift(trial, tilt: Annotated[float, Interval(-2, 0.5, why="a
     coarse=NEXT_ORDER,
 )
 def test_sampled_lambda(trial, separability: Large, n: Size = 80):
-    """One lambda for each ordered pair adds B_s kappa / n^2 to E[1 - cos], even with balanced classes."""
+    """One λ for each ordered pair adds B_s κ / n^2 to E[1 - cos], even with balanced classes."""
     require_even(trial, n)
     balanced = 2 / n * predicted.lda_rate(SHAPE, n)
     added = 2 * separability / n**2 * predicted.sampled_lambda_coefficient(SHAPE, LAW)
@@ -285,8 +285,8 @@ def test_sampled_lambda(trial, separability: Large, n: Size = 80):
         law=NormalVariance(asymptotic=True),
         slack=10 / n * expected,  # relative corrections of the order 1 / n
         margin=0.3 * expected,
-        controls={"lambda averaged": balanced, "twice": balanced + 2 * added},
-        wrong_processes={"lambda averaged in training": chord(separability, n)},
+        controls={"λ averaged": balanced, "twice": balanced + 2 * added},
+        wrong_processes={"λ averaged in training": chord(separability, n)},
         first=512,
         most=12_000,
     )
@@ -294,7 +294,7 @@ def test_sampled_lambda(trial, separability: Large, n: Size = 80):
 
 @claim(ours("the delta method: variances of the gradients of all pairs at the fit"), kind="limit", cases=[2.0, 5.0])
 def test_sampled_lambda__delta(trial, condition: Annotated[float, Interval(1.5, 20)]):
-    """A lambda for each ordered pair has the cost B_s of the variance that it gives every pair's gradient."""
+    """A λ for each ordered pair has the cost B_s of the variance that it gives every pair's gradient."""
     separabilities, found = 400 * 2.0 ** np.arange(6), []
     covariance = np.array([[1.0, 0.3], [0.3, condition]])
     for kappa in separabilities:
@@ -315,7 +315,7 @@ def test_sampled_lambda__delta(trial, condition: Annotated[float, Interval(1.5, 
 
 @claim(ours("the equation times n^2 (n - d - 2) is a cubic"), kind="identity", cases=["expected", "random", "sampled"])
 def test_n_eps_formula__cubic(trial, mode: Mode, separability: Annotated[float, Interval(100, 1e6)] = 6400.0):
-    """The size at which C / (n - d - 2) + B kappa / n^2 = epsilon is the largest root of a cubic."""
+    """The size at which C / (n - d - 2) + B κ / n^2 = ε is the largest root of a cubic."""
     pair, epsilons = reference_pair(separability), np.array([0.03, 0.003, 0.0003])
     cost, rate, least = 0.0, predicted.lda_rate(pair), pair.dim + 2
     if mode == "random":
@@ -345,7 +345,7 @@ def test_n_eps_formula(
     separability: Annotated[float, Interval(100, 2000)] = 640.0,
     epsilon: Annotated[float, Interval(0.001, 0.004)] = 0.002,
 ):
-    """Mixup reaches 1 - cos = epsilon at the root of C / (n - d - 2) + B kappa / n^2: like sqrt(kappa) at most."""
+    """Mixup reaches 1 - cos = ε at the root of C / (n - d - 2) + B κ / n^2: like sqrt(κ) at most."""
     pair = reference_pair(separability)
     costs = {
         "expected": 0.0,

@@ -1,8 +1,8 @@
-"""The curse of separability: sample sizes to reach 1 - cos <= epsilon, exponential in kappa without augmentation.
+"""The curse of separability: sample sizes to reach 1 - cos <= ε, exponential in κ without augmentation.
 
-n_epsilon(kappa) is the least n at which the median of 1 - cos over samples is at most epsilon. Whether the median lies
-below epsilon is an event of probability above or below 1/2, so that exact binomial intervals enclose n_epsilon. What is
-assumed is that the chance of 1 - cos <= epsilon grows with n.
+n_ε(κ) is the least n at which the median of 1 - cos over samples is at most ε. Whether the median lies
+below ε is an event of probability above or below 1/2, so that exact binomial intervals enclose n_ε. What is
+assumed is that the chance of 1 - cos <= ε grows with n.
 """
 
 from typing import Annotated, Literal
@@ -21,18 +21,18 @@ from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Bernoulli
 
 ERROR = 1e-7
-"""Chance, for each design, that any of its boxes misses its n_epsilon."""
+"""Chance, for each design, that any of its boxes misses its n_ε."""
 KEPT = 400
 """Outermost points drawn in the plane: enough for a certificate in all but a few of a thousand samples."""
 LAW = predicted.MixingLaw.beta(1.0, 8)
 
 Target = Annotated[float, Interval(0.005, 0.1, why="below, log n exceeds what the sampler of tails is certified for")]
-"""epsilon, below 1 - cos(mu, b) = .22."""
+"""ε, below 1 - cos(μ, b) = .22."""
 Runs = Annotated[int, Interval(1000, 20_000, why="fewer leave wide intervals, and each is fitted")]
 
 
 def encloses(sizes, events, error):
-    """Box [low, high] around n_epsilon from the events 1 - cos <= epsilon (runs in rows) at growing sizes."""
+    """Box [low, high] around n_ε from the events 1 - cos <= ε (runs in rows) at growing sizes."""
     interval = Bernoulli().interval([np.asarray(events, float)], error / len(sizes), np.zeros(len(sizes)))
     below, above = interval.high < 0.5, interval.low > 0.5
     low = sizes[np.flatnonzero(below)[-1]] if below.any() else 0.0
@@ -40,7 +40,7 @@ def encloses(sizes, events, error):
 
 
 def log_boxes(trial, pair, epsilon, separabilities, brackets, runs):
-    """Boxes around log n_epsilon of the hard margin, tested at both ends of a bracket for every kappa."""
+    """Boxes around log n_ε of the hard margin, tested at both ends of a bracket for every κ."""
     factor, boxes = observed.covariance_factor(pair.covariance), []
     for kappa, bracket in zip(separabilities, brackets, strict=True):
         events = []
@@ -55,7 +55,7 @@ def log_boxes(trial, pair, epsilon, separabilities, brackets, runs):
 
 
 def mixup_boxes(trial, epsilon, separabilities, sizes, runs, labels, lambdas):
-    """Boxes around n_epsilon of Mixup, one program for each size, the same noise at every kappa."""
+    """Boxes around n_ε of Mixup, one program for each size, the same noise at every κ."""
     pair, events = reference_pair(), []
     factor = observed.covariance_factor(pair.covariance)
     for n in sizes:
@@ -78,9 +78,9 @@ def mixup_boxes(trial, epsilon, separabilities, sizes, runs, labels, lambdas):
 
 
 def successes(pair, cells, pessimistic):
-    """Measure the events 1 - cos <= epsilon for cells (log n, epsilon, kappa); `pessimistic` without a certificate.
+    """Measure the events 1 - cos <= ε for cells (log n, ε, κ); `pessimistic` without a certificate.
 
-    Samples that are not separable have no margin; they lie far beyond n_epsilon and count as successes.
+    Samples that are not separable have no margin; they lie far beyond n_ε and count as successes.
     """
     factor = observed.covariance_factor(pair.covariance)
 
@@ -100,7 +100,7 @@ def successes(pair, cells, pessimistic):
     kind="rate",
     tier="full",
     cases=[20.0, 80.0, 320.0],
-    loose="the chance of an event at a given size; .9 of the exponent is far short of enough at large kappa",
+    loose="the chance of an event at a given size; .9 of the exponent is far short of enough at large κ",
 )
 def test_erm_curse(
     trial,
@@ -108,7 +108,7 @@ def test_erm_curse(
     epsilon: Target = 0.05,
     share: Annotated[float, Interval(0.5, 0.9)] = 0.9,
 ):
-    """Without augmentation exponentially many points, e^(.9 nu kappa), do not suffice, unless mu is an eigenvector."""
+    """Without augmentation exponentially many points, e^(.9 ν κ), do not suffice, unless μ is an eigenvector."""
     pair = reference_pair()
     isotropic = predicted.GaussianPair(pair.mean, np.eye(2), 1.0)
     exponent = share * predicted.critical_exponent(pair, epsilon) * separability
@@ -118,44 +118,44 @@ def test_erm_curse(
 
     found = successes(pair, cell(exponent), True)
     processes = {
-        "mu an eigenvector": successes(isotropic, cell(exponent), True),
-        "2 nu": successes(pair, cell(2 * exponent / share), True),
+        "μ an eigenvector": successes(isotropic, cell(exponent), True),
+        "2 ν": successes(pair, cell(2 * exponent / share), True),
     }
     trial.probability(found, np.array([0.5]), side="at most", wrong_processes=processes, first=1024, most=20_000)
 
 
 @claim(
-    ours("the median of the maximum of n normal numbers lies where the path meets epsilon"),
+    ours("the median of the maximum of n normal numbers lies where the path meets ε"),
     kind="rate",
     tier="full",
     cases=[(0.1, 0.12), (0.05, 0.08), (0.005, 0.08)],
     loose="the chance of an event at either end of a range of sizes that the bounded factor needs",
 )
 def test_erm_log_sample_complexity(trial, epsilon: Target, power: Annotated[float, Interval(0.08, 0.2)]):
-    """n_epsilon is 1 / Q(sqrt(2 kappa nu_epsilon)), up to a power near one and a small factor."""
+    """n_ε is 1 / Q(sqrt(2 κ nu_epsilon)), up to a power near one and a small factor."""
     separabilities = (10.0, 40.0, 160.0, 320.0)
 
     def cells(side, exponent):
-        """Cells at the lower (-1) or upper (1) end of the claimed range, had the law `exponent` times nu."""
+        """Cells at the lower (-1) or upper (1) end of the claimed range, had the law `exponent` times ν."""
         laws = [predicted.erm_samples(reference_pair(exponent * kappa), epsilon) for kappa in separabilities]
         sizes = [max((1 + side * power) * law - 0.5 + side, np.log(2)) for law in laws]
         return [(log_n, epsilon, kappa) for log_n, kappa in zip(sizes, separabilities, strict=True)]
 
     pair, half = reference_pair(), np.full(len(separabilities), 0.5)
     options = {"first": 1024, "most": 20_000}
-    ceilings = {"2 nu": successes(pair, cells(-1, 2.0), True)}
-    floors = {"nu / 2": successes(pair, cells(1, 0.5), False)}
+    ceilings = {"2 ν": successes(pair, cells(-1, 2.0), True)}
+    floors = {"ν / 2": successes(pair, cells(1, 0.5), False)}
     trial.probability(successes(pair, cells(-1, 1.0), True), half, side="at most", wrong_processes=ceilings, **options)
     trial.probability(successes(pair, cells(1, 1.0), False), half, side="at least", wrong_processes=floors, **options)
 
 
-@claim(ours("the path meets epsilon as a search does"), kind="limit", cases=[(0.1, 10.0), (0.05, 40.0), (0.005, 160.0)])
+@claim(ours("the path meets ε as a search does"), kind="limit", cases=[(0.1, 10.0), (0.05, 40.0), (0.005, 160.0)])
 def test_erm_log_sample_complexity__path(
     trial,
     epsilon: Annotated[float, Interval(0.001, 0.15)],
     separability: Annotated[float, Interval(10, 300, why="beyond, e^-log n leaves the range of floats")],
 ):
-    """At n = 1 / Q(sqrt(2 kappa nu_epsilon)) the direction of radius Phi^-1(1 - 1/n) / sqrt(kappa) is at epsilon."""
+    """At n = 1 / Q(sqrt(2 κ nu_epsilon)) the direction of radius Φ^-1(1 - 1/n) / sqrt(κ) is at ε."""
     pair = reference_pair(separability)
     nu, log_n = predicted.critical_exponent(pair, epsilon), predicted.erm_samples(pair, epsilon)
     outermost = -ndtri(np.exp(-log_n)) / np.sqrt(separability)
@@ -164,7 +164,7 @@ def test_erm_log_sample_complexity__path(
     chords = np.sum((found - bayes) ** 2, axis=1) / 2
     # A maximum is found to the root of a rounding, in the angle; 1 - cos changes by the sine of it.
     error, half = 1e-6 * np.sqrt(2 * epsilon), 1 - predicted.phase_cosine(pair, nu / 2)
-    wrong = {"radius sqrt(nu)": np.array([half, half, predicted.phase_cosine(pair, nu / 4)])}
+    wrong = {"radius sqrt(ν)": np.array([half, half, predicted.phase_cosine(pair, nu / 4)])}
     closed = np.array([epsilon, epsilon, half])
     trial.value(chords, closed, margin=0.001 * epsilon, error=error, controls=wrong)
     direction = predicted.erm_direction_at(pair, log_n=log_n)
@@ -173,7 +173,7 @@ def test_erm_log_sample_complexity__path(
 
 
 def _on_the_circle(pair, radius):
-    """The unit vector w of the plane with the largest w . mu - radius |Sigma^(1/2) w|, by search between mu and b."""
+    """The unit vector w of the plane with the largest w . μ - radius |Σ^(1/2) w|, by search between μ and b."""
 
     def direction(angle):
         return np.array([np.cos(angle), np.sin(angle)])
@@ -187,11 +187,11 @@ def _on_the_circle(pair, radius):
 
 
 @claim(
-    ours("the root of C / (n - d - 2) + B kappa / n^2 = epsilon grows no faster"),
+    ours("the root of C / (n - d - 2) + B κ / n^2 = ε grows no faster"),
     kind="rate",
     tier="full",
     cases=["expected", "sampled"],
-    loose="n_epsilon is enclosed between sizes in steps, and does not grow at all where lambda is averaged",
+    loose="n_ε is enclosed between sizes in steps, and does not grow at all where λ is averaged",
 )
 def test_mixup_poly(
     trial,
@@ -199,17 +199,17 @@ def test_mixup_poly(
     epsilon: Annotated[float, Interval(0.005, 0.006)] = 0.005,
     runs: Runs = 5000,
 ):
-    """Mixup's n_epsilon grows no faster than sqrt(kappa), with one lambda for each pair or with lambda averaged."""
+    """Mixup's n_ε grows no faster than sqrt(κ), with one λ for each pair or with λ averaged."""
     sizes, separabilities = {"expected": (6, 12), "sampled": (8, 28, 54)}[lambdas], np.array([10.0, 160.0, 640.0])
     boxes = mixup_boxes(trial, epsilon, separabilities, sizes, runs, "balanced", lambdas)
     linear = boxes[:, :1] * separabilities / separabilities[0]
-    wrong = {"linear in kappa": tuple(linear)}
+    wrong = {"linear in κ": tuple(linear)}
     trial.growth_at_most(separabilities, tuple(boxes), "sqrt n", error=ERROR, wrong_processes=wrong)
 
 
-@claim(CURSE, kind="rate", tier="full", loose="Mixup's n_epsilon is enclosed between sizes, and hardly begins to grow")
+@claim(CURSE, kind="rate", tier="full", loose="Mixup's n_ε is enclosed between sizes, and hardly begins to grow")
 def test_exp_vs_poly(trial, epsilon: Annotated[float, Interval(0.005, 0.006)] = 0.005, runs: Runs = 6000):
-    """At the same kappa log n_epsilon is affine in kappa without augmentation; with it n_epsilon is O(sqrt(kappa))."""
+    """At the same κ log n_ε is affine in κ without augmentation; with it n_ε is O(sqrt(κ))."""
     separabilities = 10.0 * 2.0 ** np.arange(6)
     laws = [predicted.erm_samples(reference_pair(kappa), epsilon) for kappa in separabilities]
     brackets = [(0.97 * law - 2.5, 1.03 * law + 1.5) for law in laws]  # 3 % and a small factor about the law
@@ -225,7 +225,7 @@ def test_exp_vs_poly(trial, epsilon: Annotated[float, Interval(0.005, 0.006)] = 
         "sqrt n",
         error=ERROR,
         wrong_processes={
-            "linear in kappa": tuple(boxes[:, :1] * kappas / kappas[0]),  # the nearest: sqrt(32) above the bound
+            "linear in κ": tuple(boxes[:, :1] * kappas / kappas[0]),  # the nearest: sqrt(32) above the bound
             "without augmentation": (np.exp(low[chosen]), np.exp(high[chosen])),
             "exp(sqrt(kappa))": (np.exp(np.sqrt(kappas)), np.exp(np.sqrt(kappas))),
         },

@@ -1,4 +1,4 @@
-"""Masking (CutMix style): its minimiser is another direction, 1 / mu in the limit, and it is learnt ever faster."""
+"""Masking (CutMix style): its minimiser is another direction, 1 / μ in the limit, and it is learnt ever faster."""
 
 from typing import Annotated, Literal
 
@@ -43,10 +43,10 @@ def fit_without_noise(mean, law):
 
 
 def fit_on_grid(pair, law, n_nodes):
-    """Minimise the mask loss of a pair in the plane with its noise on a grid, as mixtures of the points mu and -mu.
+    """Minimise the mask loss of a pair in the plane with its noise on a grid, as mixtures of the points μ and -μ.
 
-    The noise of M x_i + (1 - M) x_j is normal with covariance M S M + (1 - M) S (1 - M), S = Sigma / kappa: any root R
-    of it and a node z make A = diag(M) + (R z) mu' / |mu|^2, which adds +-R z to the points. The grid has `n_nodes`
+    The noise of M x_i + (1 - M) x_j is normal with covariance M S M + (1 - M) S (1 - M), S = Σ / κ: any root R
+    of it and a node z make A = diag(M) + (R z) μ' / |μ|^2, which adds +-R z to the points. The grid has `n_nodes`
     in each direction, up to 6.5 deviations: the tails beyond weigh 1e-10.
     """
     masks, probabilities, labels = law
@@ -78,7 +78,7 @@ def test_mask_expected_minimiser(
     correlation: Annotated[float, Interval(0, 1)],
     law: Law,
 ):
-    """Every mask law has one minimiser of the expected loss at finite kappa, in general not along b."""
+    """Every mask law has one minimiser of the expected loss at finite κ, in general not along b."""
     covariance = np.array([[1.0, correlation], [correlation, 1 + 2 * correlation]])
     pair = predicted.GaussianPair(np.array([2.0, 0.5]), covariance, separability)
     (found, step), (finer, _) = (fit_on_grid(pair, mask_law(2, law), n_nodes) for n_nodes in (37, 53))
@@ -90,19 +90,19 @@ def test_mask_expected_minimiser(
 
 
 @claim(
-    ours("without noise the loss depends on w * mu alone, and exchanging coordinates leaves it as it is"),
+    ours("without noise the loss depends on w * μ alone, and exchanging coordinates leaves it as it is"),
     kind="limit",
     cases=[(3, "all"), (5, "all"), (3, "one")],
 )
 def test_mask_limit_inverse_mean(trial, dim: Dim, law: Law):
-    """Exchangeable masks: as kappa grows w * mu -> c_d for every coordinate, so w -> 1 / mu whatever Sigma is."""
+    """Exchangeable masks: as κ grows w * μ -> c_d for every coordinate, so w -> 1 / μ whatever Σ is."""
     rng, masks = trial.generator("pair"), mask_law(dim, law)
     mean, covariance = random_mean(rng, dim), random_covariance(rng, dim)
     fit, limit = fit_without_noise(mean, masks), predicted.mask_limit_direction(mean)
     sizes = np.bincount(masks[0].sum(axis=1), weights=masks[1], minlength=dim + 1)
     closed = predicted.mask_limit_scale(dim, sizes) * limit
     error = 2 * float(fit.newton_step) * (np.linalg.norm(closed) + 1) + 1e-12
-    wrong = {"along mu": mean * np.linalg.norm(closed) / np.linalg.norm(mean), "c_d = 1": limit}
+    wrong = {"along μ": mean * np.linalg.norm(closed) / np.linalg.norm(mean), "c_d = 1": limit}
     trial.value(fit.weights, closed, margin=1e-7 * np.linalg.norm(closed), error=error, controls=wrong)
     separabilities = 25_600 * 2.0 ** np.arange(0, 7, 2)
     pairs = [predicted.GaussianPair(mean, covariance, float(kappa)) for kappa in separabilities]
@@ -121,11 +121,11 @@ def test_mask_limit_inverse_mean(trial, dim: Dim, law: Law):
 
 @claim(ours("the error of the limit's direction; that it may be worse is in the abstract"), kind="identity")
 def test_mask_suboptimal(trial, n_pairs: Annotated[int, Interval(1, 1000)] = 40, dim: Dim = 4):
-    """The limit of masking errs with chance Phi(-sqrt(a) r), r <= 1, r = 1 iff Sigma (1 / mu) is along mu."""
+    """The limit of masking errs with chance Φ(-sqrt(a) r), r <= 1, r = 1 iff Σ (1 / μ) is along μ."""
     rng, law = trial.generator("pairs"), mask_law(dim)
 
     def measured(harmless):
-        """Of one pair r, its prediction, the same with the inverse of Sigma, and the angle to b."""
+        """Of one pair r, its prediction, the same with the inverse of Σ, and the angle to b."""
         mean = random_mean(rng, dim)
         along = np.diag(mean) @ (rng.uniform(0.5, 2) * np.eye(dim) + rng.uniform(0, 1)) @ np.diag(mean)
         covariance = along if harmless else random_covariance(rng, dim)
@@ -138,7 +138,7 @@ def test_mask_suboptimal(trial, n_pairs: Annotated[int, Interval(1, 1000)] = 40,
 
     learnt, closed, inverted, angles = np.transpose([measured(sample % 2) for sample in range(2 * n_pairs)])
     # The fit's tolerance: the ratio is stationary nowhere but at b, and |r| <= 1.
-    trial.value(learnt, closed, margin=1e-7, error=1e-9, controls={"r with the inverse of Sigma": inverted})
+    trial.value(learnt, closed, margin=1e-7, error=1e-9, controls={"r with the inverse of Σ": inverted})
     one = np.ones(2 * n_pairs)
     trial.bound(learnt, one, found_by="draws", independent=n_pairs, ops=1e3, controls={"9 / 10": 0.9 * one})
     trial.value(
@@ -147,7 +147,7 @@ def test_mask_suboptimal(trial, n_pairs: Annotated[int, Interval(1, 1000)] = 40,
         margin=1e-6,
         scale=1.0,  # the sine of an angle
         error=1e-9,  # Newton to rounding, times a condition below 1e4
-        wrong_processes={"any Sigma": angles[::2]},
+        wrong_processes={"any Σ": angles[::2]},
     )
 
 
@@ -182,7 +182,7 @@ def test_mask_boxes(trial, height: Side, width: Side):
 
 
 @claim(
-    ours("by expanding the loss about its minimiser: its curvature stays, its noise has variance 1 / kappa"),
+    ours("by expanding the loss about its minimiser: its curvature stays, its noise has variance 1 / κ"),
     kind="rate",
     tier="full",
     coarse="at one n and between two kappas, where corrections of relative order 1 / n are not computed",
@@ -190,7 +190,7 @@ def test_mask_boxes(trial, height: Side, width: Side):
 def test_mask_concentration(
     trial, separability: Annotated[float, Interval(50, 1000)] = 100.0, n: Annotated[int, Interval(10, 100)] = 20
 ):
-    """Masking learns its wrong target ever faster: n (1 - cos) about that target falls like 1 / kappa."""
+    """Masking learns its wrong target ever faster: n (1 - cos) about that target falls like 1 / κ."""
     trial.require(n % 2 == 0, "n must be even: the classes are balanced")
     mean, (masks, probabilities, labels) = np.array([1.5, 1.0, 0.5]), mask_law(3)
     kappas = np.array([separability, 10 * separability])

@@ -12,7 +12,7 @@ from theory import mixup as predicted
 from theory_on_trial import claim, ours
 from theory_on_trial.contract import Interval
 
-ALIGNED = ours("for any w . mu the loss grows with w' Sigma w, which is least along b")
+ALIGNED = ours("for any w . μ the loss grows with w' Σ w, which is least along b")
 
 DRAWS = 128
 """Random operators in each test of alignment: enough, where every single draw is aligned."""
@@ -28,17 +28,17 @@ Effective = Annotated[float, Interval(1e-3, 5000)]
 
 
 def no_augmentation(key):
-    """A = I, B = 0, lambda = 1."""
+    """A = I, B = 0, λ = 1."""
     return jnp.eye(3), jnp.zeros((3, 3)), jnp.ones(())
 
 
 def fixed_mixup(key):
-    """One mixing weight, lambda = .3, with g = .2."""
+    """One mixing weight, λ = .3, with g = .2."""
     return 0.2 * jnp.eye(3), 0.8 * jnp.eye(3), jnp.array(0.3)
 
 
 def scalar_mixing(input_weight):
-    """Mixup with lambda uniform and g = `input_weight(lambda)`."""
+    """Mixup with λ uniform and g = `input_weight(lambda)`."""
 
     def draw(key):
         mixing = jax.random.uniform(key)
@@ -91,7 +91,7 @@ def least_displacement(found):
 
 
 def with_separability(pair, separability):
-    """The pair at another kappa."""
+    """The pair at another κ."""
     return predicted.GaussianPair(pair.mean, pair.covariance, separability)
 
 
@@ -102,7 +102,7 @@ def test_bayes_direction(
     effective: Frequent,
     n_directions: Annotated[int, Interval(50, 10**4)] = 400,
 ):
-    """The rule 1[w . x > 0] errs with chance Phi(-sqrt(kappa) w . mu / |Sigma^(1/2) w|), least for w along b."""
+    """The rule 1[w . x > 0] errs with chance Φ(-sqrt(κ) w . μ / |Σ^(1/2) w|), least for w along b."""
     rng = trial.generator("pair")
     shape = random_pair(rng, dim, 1.0)
     pair = with_separability(shape, effective / shape.signal)
@@ -114,32 +114,32 @@ def test_bayes_direction(
         noise = generator.standard_normal((count, dim)) @ np.asarray(factor).T / np.sqrt(pair.separability)
         return (pair.mean + noise) @ rules.T <= 0
 
-    other = {"variance 2 / kappa": np.array([noisy.error(rule) for rule in rules])}
+    other = {"variance 2 / κ": np.array([noisy.error(rule) for rule in rules])}
     trial.probability(sampler=wrong, predict=errors, margin=0.01 * errors, controls=other, first=65536, most=6_000_000)
     spreads = 10.0 ** rng.uniform(-3, 0, (n_directions, 1)) * np.linalg.norm(pair.bayes_direction)
     near = pair.bayes_direction + spreads * rng.standard_normal((n_directions, dim))
     found = np.full(n_directions, pair.error(pair.bayes_direction))
     expected = np.array([pair.error(direction) for direction in near])
-    processes = {"mu in place of b": np.full(n_directions, pair.error(pair.mean))}
+    processes = {"μ in place of b": np.full(n_directions, pair.error(pair.mean))}
     trial.bound(found, expected, found_by="draws", independent=n_directions, ops=100, wrong_processes=processes)
 
 
 @claim(ours("by Stein's lemma the loss has no slope there"), kind="optimality", cases=[0.3, 1.5, 4.0, 8.0, 12.0])
 def test_erm_expected_minimiser(trial, effective: Curved):
-    """Without augmentation the expected loss is least at 2 kappa b, for every kappa."""
+    """Without augmentation the expected loss is least at 2 κ b, for every κ."""
     shape = mixture_pair()
     pair = with_separability(shape, effective / shape.signal)
     found, cosine = alignment_test(trial, no_augmentation, pair), 1 - shape.misalignment(shape.mean)
     displacement, uncertain = displacement_and_room(found)
     sine = np.sqrt(1 - cosine**2) / cosine
     measured = np.array([found.scale / (2 * pair.separability), displacement])
-    wrong = {"kappa b": np.array([0.5, 0.0]), "2 kappa mu": np.array([1.0, sine])}
+    wrong = {"κ b": np.array([0.5, 0.0]), "2 κ μ": np.array([1.0, sine])}
     trial.value(measured, np.array([1.0, 0.0]), margin=1e-6, error=np.array([QUADRATURE, uncertain]), controls=wrong)
     loss = predicted.erm_expected_loss(pair)
     steps = [predicted.relative_newton_step(loss, w) for w in (predicted.erm_minimiser(pair), pair.bayes_direction)]
     half = predicted.relative_newton_step(loss, pair.separability * pair.bayes_direction)
     # Where Newton still has this far to go is not the minimum; the quadrature's rounding moves it by QUADRATURE.
-    trial.value(steps[0], 0.0, margin=1e-6, scale=1.0, error=QUADRATURE, wrong_processes={"kappa b": half})
+    trial.value(steps[0], 0.0, margin=1e-6, scale=1.0, error=QUADRATURE, wrong_processes={"κ b": half})
 
 
 def _over_pairs(pair, weights, law, step):
@@ -199,7 +199,7 @@ def test_mixup_expected_minimiser(
     alpha: Annotated[float, Interval(0.1, 20)],
     effective: Effective,
 ):
-    """Mixup's expected loss is least at a multiple of b for every finite kappa; u = w . mu depends on a alone."""
+    """Mixup's expected loss is least at a multiple of b for every finite κ; u = w . μ depends on a alone."""
     shape, law = random_pair(trial.generator("pair"), dim, 1.0), predicted.MixingLaw.beta(alpha)
     pair = with_separability(shape, effective / shape.signal)
     loss = predicted.mixup_expected_loss(pair, law)
@@ -223,7 +223,7 @@ def test_mixup_expected_minimiser(
     closed, without_map = (predicted.scalar_minimiser(effective, one) for one in (mapped, plain))
     scales = np.array([alignment_test(trial, fixed_mixup, one).scale * one.signal for one in pairs])
     error = QUADRATURE * closed
-    trial.value(scales, np.full(2, closed), margin=1e-6, error=error, controls={"g = lambda": np.full(2, without_map)})
+    trial.value(scales, np.full(2, closed), margin=1e-6, error=error, controls={"g = λ": np.full(2, without_map)})
 
 
 @claim(ALIGNED, kind="identity")

@@ -20,7 +20,7 @@ GUO = "recalled from Guo, Mao & Zhang 2019 (arXiv 1809.02499)"
 NODES = 30
 
 Broad = Annotated[float, Interval(0.1, 20, why="narrower laws mix next to nothing, or always half and half")]
-"""alpha or beta of a Beta law."""
+"""α or β of a Beta law."""
 Small = Annotated[int, Interval(1, 6, why="all masks are listed")]
 
 
@@ -61,7 +61,7 @@ def quadrature(route, scale=1.0):
 
 
 def larger_shares(alpha, n_nodes):
-    """Nodes and weights of theta ~ Beta(alpha, alpha) on [1/2, 1]: a Jacobi rule for the singularity at one."""
+    """Nodes and weights of θ ~ Beta(α, α) on [1/2, 1]: a Jacobi rule for the singularity at one."""
     nodes, weights = roots_jacobi(n_nodes, alpha - 1, 0)
     theta = 0.75 + nodes / 4
     weights = weights * theta ** (alpha - 1)
@@ -81,7 +81,7 @@ def centres(mixtures, weights):
 
 
 def folded_moments(alpha, n_nodes):
-    """Mean and variance of theta, and the mean square of 1 - theta."""
+    """Mean and variance of θ, and the mean square of 1 - θ."""
     theta, weights = larger_shares(alpha, n_nodes)
     excess = weights @ (theta - 0.5)
     return np.array([weights @ theta, weights @ (theta - 0.5) ** 2 - excess**2, weights @ (1 - theta) ** 2])
@@ -115,7 +115,7 @@ def test_soft_label_linear(
 
 @claim(ours(f"{ZHANG}: labels change places with their points"), kind="identity", cases=[(0.7, 1.9), (3.0, 0.2)])
 def test_zhang_lemma(trial, alpha: Broad, beta: Broad, n: Few = 7, dim: Small = 2):
-    """Mixup's loss keeps the label of the first point unmixed if lambda follows a mixture of two Beta laws."""
+    """Mixup's loss keeps the label of the first point unmixed if λ follows a mixture of two Beta laws."""
     trial.require(abs(alpha - beta) > 0.01 * beta, "alpha and beta must differ: else any weights of the two laws do")
     points, labels = data_set(trial, n, dim)
 
@@ -134,9 +134,9 @@ def test_zhang_lemma(trial, alpha: Broad, beta: Broad, n: Few = 7, dim: Small = 
     trial.value(found, closed, margin=1e-9, error=error + further, controls=wrong)
 
 
-@claim(ours(f"{ZHANG}: the moments of Beta(alpha + 1, alpha)"), kind="identity", cases=[0.2, 1.0, 3.0])
+@claim(ours(f"{ZHANG}: the moments of Beta(α + 1, α)"), kind="identity", cases=[0.2, 1.0, 3.0])
 def test_zhang_moments(trial, alpha: Alpha):
-    """For equal parameters E[1 - lambda] = alpha / (2 alpha + 1), and the square has half that mean."""
+    """For equal parameters E[1 - λ] = α / (2 α + 1), and the square has half that mean."""
 
     def moments(n_nodes):
         law = predicted.zhang_mixing_law(alpha, alpha, n_nodes)
@@ -145,8 +145,8 @@ def test_zhang_moments(trial, alpha: Alpha):
     found, error = quadrature(moments)
     halves, first = np.array([1.0, 0.5]), alpha / (2 * alpha + 1)
     wrong = {
-        "Beta(alpha, alpha)": np.array([0.5, (alpha + 1) / (4 * alpha + 2)]),
-        "2 alpha + 2": alpha / (2 * alpha + 2) * halves,
+        "Beta(α, α)": np.array([0.5, (alpha + 1) / (4 * alpha + 2)]),
+        "2 α + 2": alpha / (2 * alpha + 2) * halves,
     }
     trial.value(found, first * halves, margin=1e-9, error=error, controls=wrong)
 
@@ -182,18 +182,18 @@ def test_zhang_expansion(trial, alpha: Broad, n_pairs: Annotated[int, Interval(6
 
 
 @claim(
-    ours(f"{CARRATINO}: theta is the larger of lambda and 1 - lambda, by exchanging the pair"),
+    ours(f"{CARRATINO}: θ is the larger of λ and 1 - λ, by exchanging the pair"),
     kind="identity",
     cases=[(0.6, 7, 2), (0.05, 4, 3), (0.50001, 3, 1)],  # beside 1/2 SciPy's symmetric rule divides 0 by 0
 )
 def test_carratino(trial, alpha: Alpha, n: Few, dim: Small):
-    """Mixup perturbs points and labels that are shrunk by theta_bar about their mean, with noise of mean zero."""
+    """Mixup perturbs points and labels that are shrunk by θ_bar about their mean, with noise of mean zero."""
     points, labels = data_set(trial, n, dim)
     joint = np.column_stack([points, labels])
     shrunk = predicted.carratino_points(joint, alpha)
 
     found, error = quadrature(lambda n_nodes: centres(*larger_mixtures(joint, alpha, n_nodes)), np.abs(joint).max())
-    wrong = {"theta_bar = 1/2": (joint + joint.mean(axis=0)) / 2, "no shrinking": joint}
+    wrong = {"θ_bar = 1/2": (joint + joint.mean(axis=0)) / 2, "no shrinking": joint}
     trial.value(found, shrunk, margin=1e-9, error=error, controls=wrong)
 
     def perturbed(n_nodes):
@@ -207,9 +207,9 @@ def test_carratino(trial, alpha: Alpha, n: Few, dim: Small):
     trial.value(found, plain, margin=1e-9, error=error + further, controls={"without noise": noiseless})
 
 
-@claim(ours(f"{CARRATINO}: moments of theta and the partner"), kind="identity", cases=[(0.6, 7, 2), (0.05, 4, 3)])
+@claim(ours(f"{CARRATINO}: moments of θ and the partner"), kind="identity", cases=[(0.6, 7, 2), (0.05, 4, 3)])
 def test_carratino_cov(trial, alpha: Alpha, n: Few, dim: Small):
-    """The noise of shrunk point i has covariance (sigma^2 r_i r_i' + gamma^2 mean r r') / theta_bar^2, labels alike."""
+    """The noise of shrunk point i has covariance (σ^2 r_i r_i' + γ^2 mean r r') / θ_bar^2, labels alike."""
     joint = np.column_stack(data_set(trial, n, dim))
     moments, closed = predicted.carratino_moments(alpha), predicted.carratino_covariance(joint, alpha)
 
@@ -220,11 +220,11 @@ def test_carratino_cov(trial, alpha: Alpha, n: Few, dim: Small):
 
     found, error = quadrature(covariances, np.abs(joint).max() ** 2)
     without = closed - (moments.partner - moments.variance) * np.cov(joint.T, bias=True)
-    trial.value(found, closed, margin=1e-9, error=error, controls={"gamma^2 = sigma^2": without})
+    trial.value(found, closed, margin=1e-9, error=error, controls={"γ^2 = σ^2": without})
 
     found, error = quadrature(lambda n_nodes: folded_moments(alpha, n_nodes))
     unfolded = np.array([0.5, 1 / (8 * alpha + 4), (alpha + 1) / (4 * alpha + 2)])
-    trial.value(found, np.array(moments), margin=1e-9, error=error, controls={"lambda itself": unfolded})
+    trial.value(found, np.array(moments), margin=1e-9, error=error, controls={"λ itself": unfolded})
 
 
 def least_excess(points, labels, shares):

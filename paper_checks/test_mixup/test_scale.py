@@ -1,4 +1,4 @@
-"""How long Mixup's minimiser is, and how efficient the three ways of training are: laws of a = kappa m^2 alone."""
+"""How long Mixup's minimiser is, and how efficient the three ways of training are: laws of a = κ m^2 alone."""
 
 from typing import Annotated
 
@@ -36,7 +36,7 @@ def scores_without_noise(laws):
 
 @claim(ours("by expanding the derivative of the loss along b in 1 / a"), kind="limit", cases=[(0.2, 400), (1.0, 400)])
 def test_scale_limit(trial, alpha: Alpha, least: Annotated[float, Interval(400, 1e4)]):
-    """As kappa grows u* tends to u_inf, a (u_inf - u*) to (u h + u^2 h' / 2) / L_2, if soft mixed pairs exist."""
+    """As κ grows u* tends to u_inf, a (u_inf - u*) to (u h + u^2 h' / 2) / L_2, if soft mixed pairs exist."""
     law, effective = predicted.MixingLaw.beta(alpha, NODES), least * 2.0 ** np.arange(5)
     (limit,), (error,) = scores_without_noise([law])
     scores = np.array([predicted.scalar_minimiser(a, law) for a in effective])
@@ -60,19 +60,19 @@ def test_scale_limit(trial, alpha: Alpha, least: Annotated[float, Interval(400, 
     ]
     bounded = np.array([int(np.isfinite(predicted.limit_scale(one))) for one in laws])
     found = np.array([int(fit_without_noise(one).converged) for one in laws])
-    wrong = {"bounded for every law": np.ones(len(laws), int), "only if g = lambda": np.array([1, 0, 1, 0, 1, 1])}
+    wrong = {"bounded for every law": np.ones(len(laws), int), "only if g = λ": np.array([1, 0, 1, 0, 1, 1])}
     trial.identity(found, bounded, ops=0, controls=wrong)
 
 
 @claim(ours("where the loss of the class means alone has no slope"), kind="identity", cases=[0.1, 0.2, 0.5, 1.0])
 def test_lambda_dependence(trial, alpha: Annotated[float, Interval(0.05, 1.2, why="below the lowest u_inf")]):
-    """For lambda ~ Beta(alpha, alpha), u_inf falls and then rises with alpha."""
+    """For λ ~ Beta(α, α), u_inf falls and then rises with α."""
     laws = [predicted.MixingLaw.beta(one, NODES) for one in (alpha, 1.5, 2.25 / alpha)]
     halves = [predicted.MixingLaw(np.full(NODES, 0.5), law.weights, law.nodes) for law in laws]
     closed = np.array([predicted.limit_scale(law) for law in laws])
     scores, errors = scores_without_noise(laws)
     wrong = {
-        "monotone in alpha": np.minimum.accumulate(closed),
+        "monotone in α": np.minimum.accumulate(closed),
         "label one half": np.array([predicted.limit_scale(law) for law in halves]),
     }
     # The nodes of a law: another version of SciPy moves the scores by 1e-12.
@@ -80,7 +80,7 @@ def test_lambda_dependence(trial, alpha: Annotated[float, Interval(0.05, 1.2, wh
 
 
 def plug_in_efficiency(a, law, per_class):
-    """K_mix = a^2 Psi / (H u)^2 of classes that are `per_class` quantiles each: sums over pairs at Mixup's own fit."""
+    """K_mix = a^2 Ψ / (H u)^2 of classes that are `per_class` quantiles each: sums over pairs at Mixup's own fit."""
     quantiles = ndtri((np.arange(per_class) + 0.5) / per_class)
     noise = quantiles / np.sqrt(a * np.mean(quantiles**2))
     points, labels = np.concatenate([1 + noise, noise - 1]), np.repeat([1.0, 0.0], per_class)
@@ -100,7 +100,7 @@ def plug_in_efficiency(a, law, per_class):
     cases=[(0.5, 0.2), (2.0, 1.0), (8.0, 1.0), (64.0, 5.0)],
 )
 def test_efficiency_order(trial, effective: Efficient, alpha: Annotated[float, Interval(0.2, 10)]):
-    """K_lda < K_mix < K_erm at every a, and K_mix falls with alpha: Mixup lies between discriminant and regression."""
+    """K_lda < K_mix < K_erm at every a, and K_mix falls with α: Mixup lies between discriminant and regression."""
     settled = "alpha must be at least effective / 8, or 5: quantiles of scores that are far apart settle later"
     trial.require(alpha >= min(effective / 8, 5), settled)
     law, narrower = predicted.MixingLaw.beta(alpha, 24), predicted.MixingLaw.beta(1.1 * alpha, 24)
@@ -121,7 +121,7 @@ def test_efficiency_order(trial, effective: Efficient, alpha: Annotated[float, I
 
 
 def information(a):
-    """E s'(V) sqrt(8 pi a), V ~ N(2a, 4a), by an adaptive rule, and its error."""
+    """E s'(V) sqrt(8 π a), V ~ N(2a, 4a), by an adaptive rule, and its error."""
 
     def integrand(v):
         return np.exp(-((v - 2 * a) ** 2) / (8 * a)) / (4 * np.cosh(v / 2) ** 2)
@@ -131,7 +131,7 @@ def information(a):
 
 @claim(ours("Laplace's method for the information"), kind="limit", cases=[(0.02, 50), (2.0, 50), (8.0, 60), (20.0, 70)])
 def test_erm_fisher_exponent(trial, moderate: Moderate, least: Annotated[float, Interval(40, 80)]):
-    """K_erm grows like sqrt(2 a / pi) e^(a/2)."""
+    """K_erm grows like sqrt(2 a / π) e^(a/2)."""
     (integral, uncertain), closed = information(moderate), predicted.erm_efficiency(moderate)
     found = np.sqrt(8 * np.pi * moderate) / (4 * integral)
     # Beyond |v| = 60 the integrand is below e^-60 of its integral e^(-a/2) / sqrt(a).

@@ -2,7 +2,7 @@
 
 Only its abstract and its released code could be read, so no claim bears a theorem number of it: what is on trial are
 the abstract's statements, the released simulation, and sharper laws derived here. n is the number of features, m the
-number of samples, K the number of classes, Delta the Mahalanobis distance between two classes.
+number of samples, K the number of classes, Δ the Mahalanobis distance between two classes.
 """
 
 from typing import Annotated
@@ -20,7 +20,7 @@ Samples = Annotated[int, Interval(10, MOST)]
 Correlation = Annotated[float, Interval(0, 1, "[)", why="at 1 there is one feature")]
 OfficialClasses = Annotated[int, Interval(2, 7, why="as many class means as the released code has")]
 Gap = Annotated[float, Interval(0.01, 50, why="classes that can be told apart, with errors among floats")]
-"""Delta^2, the squared distance between two classes."""
+"""Δ^2, the squared distance between two classes."""
 
 
 def released(path: str, *, says: str = "") -> Source:

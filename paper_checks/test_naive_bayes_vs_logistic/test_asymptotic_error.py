@@ -85,7 +85,7 @@ def _margins(rng, n_features):
     kind="bound",
 )
 def test_asym_order(trial, n_draws: Count = 1500, most_features: SeveralFeatures = 11):
-    """Naive Bayes ends no better than Bayes, and as well where D^-1 d and Sigma^-1 d are parallel."""
+    """Naive Bayes ends no better than Bayes, and as well where D^-1 d and Σ^-1 d are parallel."""
     rng = trial.generator("draws")
     drawn = [_margins(rng, int(rng.integers(2, most_features + 1))) for _ in range(n_draws)]
     margin, best, aligned, best_aligned, uncorrelated, condition = np.array(drawn).T
@@ -137,7 +137,7 @@ def _left_at(means, sigma, n_samples):
     ),
 )
 def test_official_bayes_errors(trial, n_features: Literal[2, 4, 10, 20]):
-    """The released design with K = 2 has the Bayes error Phi(-sqrt((n + 1) / 2)), which its table understates."""
+    """The released design with K = 2 has the Bayes error Φ(-sqrt((n + 1) / 2)), which its table understates."""
     means, variances = predicted.official_design(n_features, 2)
     rule = observed.naive_bayes_rule(means, variances, observed.equal_priors(2))
     found = float(jax.jit(observed.conditional_error)(rule, means, variances))
@@ -183,7 +183,7 @@ def _lowest_edge():
     return -minimize_scalar(outside, bounds=(-5, -1e-6), method="bounded", options={"xatol": 1e-12}).fun - 1 / 3
 
 
-@claim(ours("given the class, the K scores are normal with the covariance W Sigma W^T"), kind="identity", cases=[3, 4])
+@claim(ours("given the class, the K scores are normal with the covariance W Σ W^T"), kind="identity", cases=[3, 4])
 def test_conditional_error(trial, n_classes: FewClasses, n_features: SeveralFeatures = 4, n_samples: Samples = 40):
     """The exact error of a trained rule, computed in K dimensions, is the frequency of its mistakes in n."""
     rng = trial.generator("design")

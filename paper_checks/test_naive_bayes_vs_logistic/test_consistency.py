@@ -1,4 +1,4 @@
-"""From the logistic loss to the 0-1 loss: the transform Psi, its multiclass form, and where bounded logits break it."""
+"""From the logistic loss to the 0-1 loss: the transform Ψ, its multiclass form, and where bounded logits break it."""
 
 from typing import Annotated
 
@@ -17,7 +17,7 @@ Several = Annotated[int, Interval(2, 2000, why="one point shows no factor, and m
 Classes = Annotated[int, Interval(2, 1000, why="every draw has an entry per class")]
 ManyClasses = Annotated[int, Interval(3, 100, why="two classes have no such gap")]
 LowBound = Annotated[float, Interval(0.01, 2.5, why="its double is told from it at t = .99")]
-TightBound = Annotated[float, Interval(0.05, 4, why="gaps are of the order exp(-2 Lambda), regrets of its square")]
+TightBound = Annotated[float, Interval(0.05, 4, why="gaps are of the order exp(-2 Λ), regrets of its square")]
 AnyBound = Annotated[float, Interval(0.1, 300, why="posteriors are floats, regrets above rounding")]
 Draws = Annotated[int, Interval(1, 100_000, why="all draws are held at once")]
 
@@ -42,7 +42,7 @@ def regrets(mass, p, logits):
 
 @claim(ours("Legendre: the maximiser is artanh t, or the bound if larger"), kind="identity", cases=[0.5, 1.0, 2.0])
 def test_psi_conjugate(trial, logit_bound: LowBound, n_points: Several = 60):
-    """Psi(t) = ((1+t) log(1+t) + (1-t) log(1-t)) / 2 is the conjugate of log cosh, also with bounded logits."""
+    """Ψ(t) = ((1+t) log(1+t) + (1-t) log(1-t)) / 2 is the conjugate of log cosh, also with bounded logits."""
 
     def psi(bound):
         return np.stack([predicted.consistency_transform(ts, limit) for limit in (bound, np.inf)])
@@ -54,7 +54,7 @@ def test_psi_conjugate(trial, logit_bound: LowBound, n_points: Several = 60):
         psi(logit_bound),
         error=1e-12,  # log cosh has curvature <= 1: a maximiser known to 1e-7 leaves 1e-14, rounding less than 40 eps
         margin=1e-9,
-        controls={"1/2 dropped": 2 * psi(logit_bound), "2 Lambda": psi(2 * logit_bound)},
+        controls={"1/2 dropped": 2 * psi(logit_bound), "2 Λ": psi(2 * logit_bound)},
     )
     inverse = [
         predicted.consistency_transform_inverse(row, limit)
@@ -63,7 +63,7 @@ def test_psi_conjugate(trial, logit_bound: LowBound, n_points: Several = 60):
     # Psi is as flat as t^2 / 2, so that an error of Psi grows by 1 / t <= 100 in t.
     trial.value(np.array(inverse), np.stack([ts, ts]), error=1e-12, margin=1e-9, controls={"t / 2": ts / 2})
     whole = psi(logit_bound)[1]
-    trial.bound(ts**2 / 2, whole, found_by="grid", ops=10, controls={"half of Psi": whole / 2})
+    trial.bound(ts**2 / 2, whole, found_by="grid", ops=10, controls={"half of Ψ": whole / 2})
 
 
 def _conjugate(t, limit):
@@ -78,7 +78,7 @@ def _conjugate(t, limit):
 
 @claim(ours("the least KL(p || q) with q_a <= q_b"), kind="bound", cases=[2, 3, 5, 10])
 def test_hcons_multiclass(trial, n_classes: Classes, n_draws: Draws = 50_000):
-    """The logistic regret is at least (p_a + p_b) Psi((p_a - p_b) / (p_a + p_b)) >= Psi(p_a - p_b), for any K."""
+    """The logistic regret is at least (p_a + p_b) Ψ((p_a - p_b) / (p_a + p_b)) >= Ψ(p_a - p_b), for any K."""
     trial.require(n_draws * n_classes <= 2**24, "n_draws * n_classes must be at most 2^24: all are held at once")
     rng = trial.generator("draws")
     concentration = np.exp(rng.uniform(np.log(0.05), np.log(5), (n_draws, 1)))
@@ -91,7 +91,7 @@ def test_hcons_multiclass(trial, n_classes: Classes, n_draws: Draws = 50_000):
     tie[:, 0], tie[:, 1] = HAIR, 0.0
     middle, lesser = _judge_regrets(trial, np.concatenate([gammas, extreme]), np.concatenate([logits, tie]), n_draws)
     options = {"found_by": "draws", "independent": n_draws, "ops": 8 * n_classes, "scale": 1.0}
-    trial.bound(lesser, middle, controls={"twice Psi": middle / 2}, **options)
+    trial.bound(lesser, middle, controls={"twice Ψ": middle / 2}, **options)
 
 
 def _judge_regrets(trial, masses, logits, n_draws):
@@ -104,11 +104,11 @@ def _judge_regrets(trial, masses, logits, n_draws):
     best, chosen = top_two(p, logits)
     middle = predicted.top_two_kl_bound(p, softmax(logits, axis=1))
     options = {"found_by": "draws", "independent": n_draws, "ops": 8 * p.shape[1], "scale": scale}
-    trial.bound(middle, regret + 10 * HAIR, controls={"twice Psi": regret / 2}, **options)
+    trial.bound(middle, regret + 10 * HAIR, controls={"twice Ψ": regret / 2}, **options)
     return middle, predicted.consistency_transform(best - chosen)
 
 
-@claim(ours("Psi(t) >= t^2 / 2, and Jensen"), kind="bound")
+@claim(ours("Ψ(t) >= t^2 / 2, and Jensen"), kind="bound")
 def test_hcons_sqrt2(trial, n_problems: Count = 4000, most_points: Count = 50):
     """The 0-1 regret is at most the square root of twice the logistic regret, on any distribution of finite support."""
     rng = trial.generator("problems")
@@ -154,7 +154,7 @@ def test_hcons_bounded_fails(trial, n_classes: ManyClasses, logit_bound: TightBo
     second = np.stack([p[:, 0], 1 - p[:, 0]], axis=1)
     lost = kl_divergence(second, np.log([[share, 1 - share]] * 4))[0]
     found = predicted.conditional_regret(corner, p, logit_bound)
-    wrong = {"Psi_Lambda(t), as for two classes": predicted.consistency_transform(gaps, logit_bound)}
+    wrong = {"Ψ_Lambda(t), as for two classes": predicted.consistency_transform(gaps, logit_bound)}
     trial.identity(found, np.where(gaps > tied, lost, 0.0), ops=50, scale=1 + np.log(n_classes), controls=wrong)
 
 
@@ -173,7 +173,7 @@ def _conic_minimum(p, limit):
 
 @claim(ours("within the ratio condition bounded logits reach the posterior"), kind="bound", cases=[3, 4, 7])
 def test_hcons_bounded_repaired(trial, n_classes: Classes, logit_bound: AnyBound = 1.0, n_draws: Draws = 20_000):
-    """Where no posteriors differ by more than the factor exp(2 Lambda) the bound holds for bounded logits, any K."""
+    """Where no posteriors differ by more than the factor exp(2 Λ) the bound holds for bounded logits, any K."""
     trial.require(n_draws * n_classes <= 2**24, "n_draws * n_classes must be at most 2^24: all are held at once")
     rng = trial.generator("draws")
     log_p, logits = logit_bound * rng.uniform(-1, 1, (2, n_draws, n_classes))
@@ -186,14 +186,14 @@ def test_hcons_bounded_repaired(trial, n_classes: Classes, logit_bound: AnyBound
     _judge_regrets(trial, np.exp(np.concatenate([log_p, extreme])), np.concatenate([logits, tie]), n_draws)
 
 
-@claim(ours("logits of a box differ by at most 2 Lambda, all such fit"), kind="identity", cases=[(3, 1.5), (6, 0.4)])
+@claim(ours("logits of a box differ by at most 2 Λ, all such fit"), kind="identity", cases=[(3, 1.5), (6, 0.4)])
 def test_hcons_ratio_condition(
     trial,
     n_classes: ManyClasses,
     logit_bound: Annotated[float, Interval(0.01, 2, why="beyond, the search's gap shows beside what a box costs")],
     n_draws: Annotated[int, Interval(8, 1000)] = 24,
 ):
-    """Bounded logits reach a posterior exactly where no entry exceeds another by more than the factor exp(2 Lambda)."""
+    """Bounded logits reach a posterior exactly where no entry exceeds another by more than the factor exp(2 Λ)."""
     # Logits whose range is drawn, on either side of 2 Lambda.
     raw = trial.generator("posteriors").uniform(0, 1, (n_draws, n_classes))
     ranges = 2 * logit_bound * np.resize([0.5, 0.9, 1.1, 1.6], n_draws)[:, None]
@@ -201,7 +201,7 @@ def test_hcons_ratio_condition(
     found, gaps = map(np.array, zip(*(_box_minimiser(row, logit_bound) for row in p), strict=True))
     least = kl_divergence(p, found)[0]
     holds, one = (np.array([predicted.ratio_condition(row, x) for row in p]) for x in (logit_bound, logit_bound / 2))
-    wrong = {"one Lambda": one, "any logits": np.ones(n_draws, bool)}
+    wrong = {"one Λ": one, "any logits": np.ones(n_draws, bool)}
     best, third = (np.array([predicted.box_minimiser(q, x).logits for q in p]) for x in (logit_bound, logit_bound / 3))
     log_p = np.log(p)
     centred = log_p - (log_p.max(axis=1, keepdims=True) + log_p.min(axis=1, keepdims=True)) / 2
@@ -213,7 +213,7 @@ def test_hcons_ratio_condition(
     # What a box of a third costs is the unit: a tenth of the range beyond the box costs more than 1e-5 of it.
     reached = (least < 1e-6 * others[1]).astype(int)
     trial.identity(reached, holds.astype(int), ops=0, controls={name: one.astype(int) for name, one in wrong.items()})
-    wrong, margin = {"a third of Lambda": others[1]}, 1e-4 * others[1] + 2 * gaps
+    wrong, margin = {"a third of Λ": others[1]}, 1e-4 * others[1] + 2 * gaps
     if np.any(np.abs(others[0] - closed) > 10 * margin):  # in small boxes the middle is best to all but the third order
         wrong["clipped about the middle"] = others[0]
     trial.value(least, closed, margin=margin, scale=others[1], error=gaps, controls=wrong)
@@ -238,7 +238,7 @@ def _box_minimiser(p, limit):
 
 @claim(ours("log odds of normal classes are normal, mean half the variance"), kind="identity", cases=[0.25, 4.0, 30.0])
 def test_bayes_log_loss(trial, squared_distance: Annotated[float, Interval(0.1, 50, why="the grid shows the rest")]):
-    """The least log loss of two Gaussian classes is the entropy of the class at a point, a mean over Delta alone."""
+    """The least log loss of two Gaussian classes is the entropy of the class at a point, a mean over Δ alone."""
     sigma, along = np.array([[1.0, 0.6], [0.6, 2.0]]), np.array([1.0, 0.3])
     half = along * np.sqrt(squared_distance / (along @ np.linalg.solve(sigma, along))) / 2
     precision, root = np.linalg.inv(sigma), np.linalg.cholesky(sigma)

@@ -33,12 +33,12 @@ Classes = Annotated[int, Interval(2, 50, why="every sample holds as many means")
     cases=[(1, 4, 1), (5, 4, 4), (50, 10, 4), (200, 20, 9)],
 )
 def test_nb_exact_law(trial, n_features: Features, n_samples: Samples, squared_distance: Gap):
-    """With known variances the expected error of naive Bayes is an integral that depends on n, m and Delta only."""
+    """With known variances the expected error of naive Bayes is an integral that depends on n, m and Δ only."""
     n, m = n_features, n_samples
     exact = predicted.naive_bayes_expected_error(n, m, squared_distance)
     margin = 0.009 * exact
     wrong = {
-        "tau = sqrt(2 / m)": _coarse_law(n, squared_distance, 2 / m, 1 + 1 / m),
+        "τ = sqrt(2 / m)": _coarse_law(n, squared_distance, 2 / m, 1 + 1 / m),
         "without 1 + 1 / m": _coarse_law(n, squared_distance, 4 / m, 1),
     }
     controls = {name: other for name, other in wrong.items() if abs(other - exact) > 3 * margin}
@@ -68,7 +68,7 @@ def _coarse_law(n, squared_distance, tau_squared, midpoint):
 def test_nb_param_lemma(
     trial, n_features: ManyFeatures, deviation: Deviation = 0.2, failure: Failure = 0.1, n_classes: Classes = 2
 ):
-    """All class means are within epsilon of the truth with probability 1 - delta from exactly m* ~ log n samples."""
+    """All class means are within ε of the truth with probability 1 - δ from exactly m* ~ log n samples."""
     trial.require(n_features * n_classes <= 10_000, "n_features * n_classes must be at most 10000: drawn per sample")
     design = n_features * 10.0 ** np.arange(6)
     law = np.array([predicted.sup_norm_samples(int(n), n_classes, deviation, failure) for n in design])
@@ -85,7 +85,7 @@ def test_nb_param_lemma(
         within(law[0]),
         1 - failure,
         margin=0.009 * (1 - failure),
-        controls={"1 - 2 delta": 1 - 2 * failure},
+        controls={"1 - 2 δ": 1 - 2 * failure},
         wrong_processes={"half the leading term of m*": within(half)},
         first=4096,
         most=400_000,
@@ -111,13 +111,13 @@ def test_nb_large_n(
     n_samples: Annotated[float, Interval(4, 100, why="at 50 features, where errors are neither 1/2 nor the limit")],
     excess: Excess = 0.02,
 ):
-    """As n grows the error is Phi(-Delta^2 / (2 sqrt((Delta^2 + 4 n / m)(1 + 1 / m)))), with m / n or m fixed."""
+    """As n grows the error is Φ(-Δ^2 / (2 sqrt((Δ^2 + 4 n / m)(1 + 1 / m)))), with m / n or m fixed."""
     exponent, sizes = {"m / n": 0.0, "m": 0.5}[fixed], 3200 * 2 ** np.arange(7)  # of Delta^2 ~ n^exponent
     designs = [(int(n), n_samples * (n / 50) ** (1 - 2 * exponent), 4 * (n / 50) ** exponent) for n in sizes]
     exact = np.array([predicted.naive_bayes_expected_error(*design) for design in designs])
     closed = np.array([predicted.naive_bayes_expected_error_large_n(*design) for design in designs])
     n, m, gap = designs[-1]
-    wrong = {"n / m": (gap + n / m) * (1 + 1 / m), "without Delta^2": 4 * n / m * (1 + 1 / m)}
+    wrong = {"n / m": (gap + n / m) * (1 + 1 / m), "without Δ^2": 4 * n / m * (1 + 1 / m)}
     if fixed == "m":
         wrong = {"n / m": wrong["n / m"], "without 1 + 1 / m": gap + 4 * n / m}
     controls = {name: ndtr(-gap / (2 * np.sqrt(noise))) / closed[-1] for name, noise in wrong.items()}
@@ -145,11 +145,11 @@ def test_nb_linear_when_weak(
     trial.growth(sizes, needed, needed, "n", slack_log=0.01, **EXACT, controls=["const", "log n", "sqrt n", "n log n"])
 
 
-@claim(ours("the exact law with Delta^2 = c n"), kind="limit", cases=[(0.04, 4), (0.04, 8), (0.5, 4), (1.0, 8)])
+@claim(ours("the exact law with Δ^2 = c n"), kind="limit", cases=[(0.04, 4), (0.04, 8), (0.5, 4), (1.0, 8)])
 def test_nb_constant_when_dense(
     trial, density: Annotated[float, Interval(0.01, 10, why="weaker signals need more features")], n_samples: Samples
 ):
-    """With Delta^2 = c n the expected error at a fixed number of samples falls to zero: m does not grow with n."""
+    """With Δ^2 = c n the expected error at a fixed number of samples falls to zero: m does not grow with n."""
     sizes = 100 * 4 ** np.arange(8)
     errors = np.array([predicted.naive_bayes_expected_error(int(n), n_samples, density * n) for n in sizes])
     trial.limit(
@@ -159,15 +159,15 @@ def test_nb_constant_when_dense(
         remainder=errors[-1],  # errors fall, and are never negative
         margin=1e-3,
         scale=0.5,
-        controls={"Delta^2 = 4 fixed": predicted.naive_bayes_expected_error(int(sizes[-1]), n_samples, 4.0)},
+        controls={"Δ^2 = 4 fixed": predicted.naive_bayes_expected_error(int(sizes[-1]), n_samples, 4.0)},
     )
 
 
-@claim(ours("by 16 n / Delta^4 normal quantiles squared, Delta^2 = n^a"), kind="rate", cases=[0.0, 0.25, 0.4, 0.6])
+@claim(ours("by 16 n / Δ^4 normal quantiles squared, Δ^2 = n^a"), kind="rate", cases=[0.0, 0.25, 0.4, 0.6])
 def test_nb_sample_exponent(
     trial, signal_exponent: Annotated[float, Interval(0, 1, why="constant long before")], excess: Excess = 0.02
 ):
-    """With Delta^2 = n^a the number of samples grows like n^(1 - 2a), and not at all from a = 1/2 on."""
+    """With Δ^2 = n^a the number of samples grows like n^(1 - 2a), and not at all from a = 1/2 on."""
     a = signal_exponent
     slow = f"signal_exponent must be 0, or 0.24 from it and 0.09 from 1/2: powers fade slowly there, got {a}"
     trial.require((a == 0 or a >= 0.24) and abs(a - 0.5) > 0.09, slow)

@@ -1,6 +1,6 @@
-"""How the number of samples grows with the number of features: m*(n, epsilon) and its law.
+"""How the number of samples grows with the number of features: m*(n, ε) and its law.
 
-m* is the number of samples with which half of all training sets come within epsilon of the asymptotic error.
+m* is the number of samples with which half of all training sets come within ε of the asymptotic error.
 """
 
 from functools import partial
@@ -40,7 +40,7 @@ RIVALS = ["const", "log n", "sqrt n", "n log n"]
 NO_GROWTH = ours("the abstract's O(log n) in the released design: an upper bound that is not reached")
 SCAN = ours("the scan of the released main_simulation.py, with exact errors")
 Level = Annotated[float, Interval(0.005, 0.02, why="the sizes that are tried lie around these crossings")]
-"""epsilon, the error above the asymptotic one."""
+"""ε, the error above the asymptotic one."""
 Runs = Annotated[float, Interval(0.5, 20, why="a share of the usual number, and minutes at the upper end")]
 """How many training sets in comparison with the stated experiment."""
 Many = Annotated[int, Interval(300, 10**6, why="with fewer training sets the intervals have no ends")]

@@ -87,7 +87,7 @@ def test_real_two_regimes(
     _two_signs(trial, lead, (1, -1), {}, first=128, most=12_000)
 
 
-@claim(ours("Psi(t) >= t^2 / 2, and Jensen: it holds for any rule, fitted or not"), kind="bound")
+@claim(ours("Ψ(t) >= t^2 / 2, and Jensen: it holds for any rule, fitted or not"), kind="bound")
 def test_lr_surrogate_consistency(
     trial,
     n_features: Annotated[int, Interval(1, 8, why="2^n points are enumerated")] = 2,
@@ -133,7 +133,7 @@ def test_efron_are(
     ),
     n_samples: Annotated[int, Interval(2000, MOST)] = 2000,
 ):
-    """The excess error of linear discriminant analysis is ARE(Delta) times that of maximum-likelihood regression."""
+    """The excess error of linear discriminant analysis is ARE(Δ) times that of maximum-likelihood regression."""
     trial.require(len(distances) > 0, "distances must not be empty")
     exact = np.array([predicted.logistic_relative_efficiency(distance) for distance in distances])
     balanced = np.array([predicted.logistic_relative_efficiency_balanced(distance, 1) for distance in distances])
@@ -146,7 +146,7 @@ def test_efron_are(
 
         return measure
 
-    wrong = {"ARE = 1": np.ones(len(distances)), "without 1 + Delta^2 / 4": exact / factor}
+    wrong = {"ARE = 1": np.ones(len(distances)), "without 1 + Δ^2 / 4": exact / factor}
     sampling = {"law": RatioOfMeans(), "first": 1024, "most": 200_000}
     for labels, ratio, controls in (("random", exact, wrong), ("balanced", balanced, {"for random labels": exact})):
         # The next term is of the order 1 / m: at m = 200 about half of this was seen, for either kind of labels.
@@ -199,7 +199,7 @@ def test_efron_are__variances(
     distance: Annotated[float, Interval(0.5, 5, why="beyond, regression has next to no information")],
     n_features: Annotated[int, Interval(1, 1000)],
 ):
-    """ARE(Delta) is the ratio of the variances of the two boundaries, summed over where they may move."""
+    """ARE(Δ) is the ratio of the variances of the two boundaries, summed over where they may move."""
 
     def ratio(balanced):
         return np.divide(
@@ -214,7 +214,7 @@ def test_efron_are__variances(
         margin=1e-9,
         error=1e-12,  # the rules err by 1e-16; three matrices of a condition below 1e4
         controls={
-            "without 1 + Delta^2 / 4": np.array([random / (1 + distance**2 / 4), balanced]),
+            "without 1 + Δ^2 / 4": np.array([random / (1 + distance**2 / 4), balanced]),
             "labels exchanged": np.array([balanced, random]),
         },
     )

@@ -30,7 +30,7 @@ def class_means(n_features, n_classes, level=0.3):
 
 
 def least_parameter(means):
-    """The theorem's rho_0: the least prior and variance, and no more than 1/4."""
+    """The theorem's ρ_0: the least prior and variance, and no more than 1/4."""
     return float(min(np.mean(means * (1 - means), axis=0).min(), 1 / len(means), 0.25))
 
 
@@ -55,7 +55,7 @@ def _bound_sides(world, means, variances, shares, deviations):
 
 
 def _lowest_variances(n_features):
-    """Estimates that move the scores most: rho_0 is small, the variances are found at half of it."""
+    """Estimates that move the scores most: ρ_0 is small, the variances are found at half of it."""
     world = predicted.BinaryFeatures(np.repeat([[0.002], [0.006]], n_features, axis=1))
     deviation = least_parameter(world.means) / 2
     means = np.maximum(world.means - [[deviation], [0]], 0)
@@ -100,13 +100,13 @@ def test_nb_theorem_explicit(trial, n_features: Few, n_classes: Patterns, n_samp
         [found, _lowest_variances(n_features), _all_wrong(), _tipped_tie()], axis=1
     )
     options = {"found_by": "draws", "independent": int(near.sum()), "ops": 20 * n_features}
-    trial.bound(moved, most, scale=size, controls={"no variance found below rho_0": most / 2}, **options)
+    trial.bound(moved, most, scale=size, controls={"no variance found below ρ_0": most / 2}, **options)
     trial.bound(error, limit, scale=1.0, controls={"no margin mass": none}, **options)
 
 
 @claim(ours("Chebyshev, and the union over the other classes"), kind="bound", cases=[(7, 2), (7, 3), (12, 3)])
 def test_nb_theorem_explicit__margins(trial, n_features: Few, n_classes: Patterns, level: Level = 3e-4):
-    """Where margins concentrate the mass within tau n of a tie is at most (K - 1) alpha / (n (beta - tau)^2)."""
+    """Where margins concentrate the mass within τ n of a tie is at most (K - 1) α / (n (β - τ)^2)."""
     # Rare flips attain it for two classes: one flip costs as much as all other features vary.
     worlds = [(2, level), (n_classes, level), (n_classes, 0.3)]
     mass, bounds = np.concatenate([_margin_masses(n_features, *world) for world in worlds], axis=1)
@@ -115,7 +115,7 @@ def test_nb_theorem_explicit__margins(trial, n_features: Few, n_classes: Pattern
 
 
 def _margin_masses(n_features, n_classes, level):
-    """The mass within every margin below beta n that some point has, where the mass rises, and the bound on it."""
+    """The mass within every margin below β n that some point has, where the mass rises, and the bound on it."""
     world = predicted.BinaryFeatures(class_means(n_features, n_classes, level))
     ordered = np.sort(world.scores(world.means, world.variances, observed.equal_priors(n_classes)), axis=1)
     alpha, beta = world.margin_moments()
@@ -136,7 +136,7 @@ def test_nb_theorem_explicit__samples(
     n_classes: Patterns = 3,
     failure: Annotated[float, Interval(0.01, 0.5)] = 0.2,
 ):
-    """O(log n) samples suffice, with every constant: all parameters are within epsilon with the stated chance."""
+    """O(log n) samples suffice, with every constant: all parameters are within ε with the stated chance."""
     means, priors = class_means(n_features, n_classes), observed.equal_priors(n_classes)
     floor = least_parameter(means)
     deviation = floor / 2
@@ -152,20 +152,20 @@ def test_nb_theorem_explicit__samples(
         return measure
 
     trial.identity(chance, failure, ops=100, controls={"2 n K alone": failure * estimates / (estimates + 1)})
-    few = {"log(2 n K / delta) / (8 epsilon^2) samples": escapes(too_few)}
+    few = {"log(2 n K / δ) / (8 ε^2) samples": escapes(too_few)}
     trial.probability(escapes(int(np.ceil(exact))), failure, side="at most", wrong_processes=few, first=256, most=2000)
 
 
-@claim(ours("the theorem's own chance of failure, solved for epsilon"), kind="bound")
+@claim(ours("the theorem's own chance of failure, solved for ε"), kind="bound")
 def test_nb_theorem_vacuous(
     trial,
     n_features: Annotated[int, Interval(1, 10**6)] = 100,
     n_classes: Annotated[int, Interval(2, 100)] = 2,
-    failure: Annotated[float, Interval(1e-20, 1, "[)", why="beneath, the constant log(1 / delta) hides log n")] = 0.05,
+    failure: Annotated[float, Interval(1e-20, 1, "[)", why="beneath, the constant log(1 / δ) hides log n")] = 0.05,
     floor: Annotated[float, Interval(0.005, 0.25)] = 0.21,
     beta: Annotated[float, Interval(0.01, 10)] = 0.38,
 ):
-    """The explicit bound says nothing before (K + 3)^2 / (rho_0 epsilon^2) log((2 n K + 1) / delta) samples."""
+    """The explicit bound says nothing before (K + 3)^2 / (ρ_0 ε^2) log((2 n K + 1) / δ) samples."""
     trial.require(floor * n_classes <= 1, f"floor must be at most 1 / n_classes, as the least prior is, got {floor}")
     deviation = beta / (2 * (4 / floor + 1 / floor**2))
     trial.require(deviation < floor / 2, f"beta must be below the width at rho_0 / 2, got {beta}")
@@ -177,7 +177,7 @@ def test_nb_theorem_vacuous(
             for m in np.geomspace(10, enough, 40)
         ]
     )
-    trial.bound(beta, least_width, found_by="grid", ops=1000, controls={"half of tau": least_width / 2})
+    trial.bound(beta, least_width, found_by="grid", ops=1000, controls={"half of τ": least_width / 2})
     sizes = 10.0 ** np.arange(1, 7)
     needed = np.array([predicted.sufficient_samples(int(n), n_classes, floor / 2, failure, floor) for n in sizes])
     trial.growth(
@@ -186,7 +186,7 @@ def test_nb_theorem_vacuous(
 
 
 def _least_deviation(n_samples, n_features, n_classes, failure, floor):
-    """The smallest epsilon at which the theorem's own chance of failure is at most `failure` (bisection)."""
+    """The smallest ε at which the theorem's own chance of failure is at most `failure` (bisection)."""
     low, high = 1e-7, floor / 2  # beyond, the theorem says nothing at all
     for _ in range(80):
         middle = np.sqrt(low * high)
@@ -210,7 +210,7 @@ def test_nb_log_odds(
     variance: Annotated[float, Interval(0.01, 100)] = 0.25,
     n_draws: Runs = 400,
 ):
-    """If a fraction f of the features has |mu_1 - mu_0| >= gamma, the expected log-odds grow at least like n."""
+    """If a fraction f of the features has |μ_1 - μ_0| >= γ, the expected log-odds grow at least like n."""
     rng = trial.generator("draws")
     informative = np.arange(n_features) < int(np.ceil(fraction * n_features))
     least = np.where(informative, gap, 0.0)

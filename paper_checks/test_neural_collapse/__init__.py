@@ -36,7 +36,7 @@ PerClass = Annotated[int, Interval(1, 50, why=DENSE)]
 Sizes = tuple[Annotated[int, Interval(1, 1000, why="each point is a column of a dense matrix")], ...]
 Depth = Annotated[int, Interval(1, 4, why=DENSE)]
 Strength = Annotated[float, Interval(0.005, 0.97, why="of the threshold, where the largest class ties with zero")]
-"""The beta that the largest class feels, relative to its global threshold."""
+"""The β that the largest class feels, relative to its global threshold."""
 Ratio = Annotated[float, Interval(0.2, 5.0, why="farther apart, descents of deep nets end at zero")]
 """By what factor decays grow from the features to the last layer, layer by layer."""
 Width = Annotated[int, Interval(1, 20, why=DENSE)]

@@ -23,7 +23,7 @@ def test_bal_nobias_value(
     trial, depth: Depth, width: Width, bias: bool,
     strength: Strength = 0.15, n_classes: NClasses = 4, per_class: PerClass = 3, starts: Starts = 1,
 ):  # fmt: skip
-    """Balanced, any depth and widths: f* = R [1/(1 + x^M) + beta x] / (2 K) + (K - 1_bias - R) / (2 K)."""
+    """Balanced, any depth and widths: f* = R [1/(1 + x^M) + β x] / (2 K) + (K - 1_bias - R) / (2 K)."""
     sizes, widths = (per_class,) * n_classes, (n_classes + 4,) * (depth - 1) + (width,)
     problem = problem_of(sizes, *shared_decays(sizes, depth, strength), bias=bias)
     beta, directions = strength * predicted.global_threshold(depth), n_classes - bias

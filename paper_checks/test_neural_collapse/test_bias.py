@@ -13,7 +13,7 @@ from theory import neural_collapse as predicted
 from theory_on_trial import claim, ours
 from theory_on_trial.contract import Interval
 
-DECAYED = ours("the decayed bias is minimised out: the mean direction keeps a share kappa of its loss")
+DECAYED = ours("the decayed bias is minimised out: the mean direction keeps a share κ of its loss")
 
 
 @claim(
@@ -84,7 +84,7 @@ def test_bias_decay(
     trial, depth: Depth, bias_decay: Annotated[float, Interval(1e-3, 1e3)],
     strength: Strength = 0.01, n_classes: NClasses = 4, per_class: PerClass = 3,
 ):  # fmt: skip
-    """A decayed bias: the mean direction obeys beta kappa^(-(M+1)/M), kappa = lambda_b / (1 + lambda_b)."""
+    """A decayed bias: the mean direction obeys β κ^(-(M+1)/M), κ = λ_b / (1 + λ_b)."""
     sizes, kappa, widths = (per_class,) * n_classes, bias_decay / (1 + bias_decay), (n_classes + 4,) * depth
     decays = shared_decays(sizes, depth, strength)
     optimum = predicted.mse_optimum(sizes, *decays, bias=True, bias_decay=bias_decay)
@@ -94,7 +94,7 @@ def test_bias_decay(
     beta = optimum.betas[0]
 
     def under(weight, exponent):
-        """Geometry and value, were beta of the mean direction beta weight^-exponent and its loss times `weight`."""
+        """Geometry and value, were β of the mean direction β weight^-exponent and its loss times `weight`."""
         betas = beta * np.array([1.0, weight**-exponent])
         roots = predicted.global_root(betas, depth)
         contrasts, mean = predicted.shrinkage(roots, depth)
@@ -104,7 +104,7 @@ def test_bias_decay(
         return np.concatenate([logits.ravel(), bias, [value]])
 
     exact = np.concatenate([optimum.logits.ravel(), optimum.bias, [optimum.value]])
-    wrong = {"exponent 1": under(kappa, 1.0), "lambda_b for kappa": under(bias_decay, 1 + 1 / depth)}
+    wrong = {"exponent 1": under(kappa, 1.0), "λ_b for κ": under(bias_decay, 1 + 1 / depth)}
     controls = apart(trial, exact, MARGIN, wrong)
     measured = [*grams(problem, end.head)["logits"].ravel(), *np.asarray(end.head.bias), end.value]
     trial.value(measured, exact, error=gram_error(problem, end), margin=MARGIN, controls=controls)
@@ -115,7 +115,7 @@ def test_bias_decay__frame(
     trial, times: Annotated[float, Interval(0.1, 1e6, why="beyond, the bias is 0 to the margin")],
     strength: Strength = 0.01, n_classes: NClasses = 4, per_class: PerClass = 3,
 ):  # fmt: skip
-    """At depth one the mean keeps a share of max(0, 1 - sqrt(beta) / kappa): a simplex iff beta kappa^(-2) > 1."""
+    """At depth one the mean keeps a share of max(0, 1 - sqrt(β) / κ): a simplex iff β κ^(-2) > 1."""
     trial.require(abs(times - 1) >= 1e-3, "times must keep off the critical decay of the bias, 1, by 0.001")
     sizes, root = (per_class,) * n_classes, strength**0.5  # the threshold of depth one is one
     bias_decay = float(times * root / (1 - root))  # at times = 1, kappa = sqrt(beta)
@@ -130,7 +130,7 @@ def test_bias_decay__frame(
 
     exact, measured = shares(root / kappa), [(np.trace(logits) - mean) / (n_classes - 1), mean]
     rootless = np.array([1 - strength, max(0.0, 1 - strength / kappa**2)])
-    wrong = {"lambda_b for kappa": shares(root / bias_decay), "beta for its root": rootless}
+    wrong = {"λ_b for κ": shares(root / bias_decay), "β for its root": rootless}
     controls = apart(trial, exact, MARGIN, wrong)
     error = n_classes * gram_error(problem, end)
     trial.value(measured, exact, error=error, margin=MARGIN, controls=controls)

@@ -34,7 +34,7 @@ def shallow_loss_gradient(head, class_sizes):
 
 @claim(CONVEX, kind="optimality")
 def test_cert_M1(trial, class_sizes: Sizes = (6, 4, 3, 2), strength: Strength = 0.06):
-    """At depth one a critical point is global iff the loss gradient has |.|_op <= sqrt(lambda_W lambda_H)."""
+    """At depth one a critical point is global iff the loss gradient has |.|_op <= sqrt(λ_W λ_H)."""
     require_classes(trial, class_sizes)
     (weight_decay,), feature_decay = shared_decays(class_sizes, 1, strength)
     problem, widths = problem_of(class_sizes, [weight_decay], feature_decay), (len(class_sizes) + 1,)
@@ -45,7 +45,7 @@ def test_cert_M1(trial, class_sizes: Sizes = (6, 4, 3, 2), strength: Strength = 
     gradients = [shallow_loss_gradient(head, class_sizes) for head in heads]
     passes = [int(predicted.is_global_shallow(gradient, weight_decay, feature_decay)) for gradient in gradients]
     unrooted = [int(np.linalg.norm(gradient, 2) <= weight_decay * feature_decay) for gradient in gradients]
-    wrong = {"all critical points": np.ones(len(passes), int), "the limit lambda_W lambda_H": np.array(unrooted)}
+    wrong = {"all critical points": np.ones(len(passes), int), "the limit λ_W λ_H": np.array(unrooted)}
     is_minimum = np.array([int(spectrum[0] > -1e-9 * spectrum[-1]) for spectrum in spectra])
     trial.identity(is_minimum, np.array(passes), ops=0, controls=apart(trial, np.array(passes), 0.1, wrong))
     optimum = predicted.mse_optimum(class_sizes, [weight_decay], feature_decay)
@@ -74,7 +74,7 @@ def convex_value(found, class_sizes, weight_decay, feature_decay, loss="mse"):
 
 @claim(CONVEX, kind="optimality", cases=[((6, 4, 2, 1), False), ((6, 4, 2, 1), True), ((5, 5, 5), True)])
 def test_cert_cvx(trial, class_sizes: Sizes, bias: bool, strength: Strength = 0.04):
-    """At depth one f* is the convex program min loss(X D^(-1/2)) + sqrt(lambda_W lambda_H) |X|_*, X being K x K."""
+    """At depth one f* is the convex program min loss(X D^(-1/2)) + sqrt(λ_W λ_H) |X|_*, X being K x K."""
     require_classes(trial, class_sizes)
     (weight_decay,), feature_decay = shared_decays(class_sizes, 1, strength)
     trial.require(sum(class_sizes) <= 1000, "class_sizes must add up to 1000 at most: the dual has a column for each")

@@ -68,7 +68,7 @@ def measured_values(n_classes, depth, per_class, decay):
     cases=[(*one, bias) for one in ((3, 4, 0.03), (4, 3, 0.03), (6, 2, 0.05), (4, 3, 0.162)) for bias in (False, True)],
 )
 def test_ce_M1(trial, n_classes: Classes, per_class: PerClass, decay: Shallow, bias: bool, ratio: Ratio = 4.0):
-    """CE at depth one: logits sigma* (I - 1 1^T / K), sigma* = log(1 / sqrt(n lambda_W lambda_H) - (K - 1))."""
+    """CE at depth one: logits σ* (I - 1 1^T / K), σ* = log(1 / sqrt(n λ_W λ_H) - (K - 1))."""
     sizes, of = (per_class,) * n_classes, (float(decay / ratio**0.5), float(decay * ratio**0.5))
     trial.require(n_classes * per_class <= 1000, "n_classes * per_class must be 1000 at most, the columns of the dual")
     strength = per_class**0.5 * decay  # 1 / K at the threshold

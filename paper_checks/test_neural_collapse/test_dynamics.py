@@ -19,7 +19,7 @@ from theory_on_trial.contract import Interval
 STEP, MOMENTUM, START = 0.1, 0.9, 0.1  # of the released code
 
 RATES = ours("heavy-ball descent near the minimum, by the curvatures of the Hessian there")
-RAMPED = ours("the non-zero solution stays a local minimum up to beta_ex, and zero always is one at depth two and more")
+RAMPED = ours("the non-zero solution stays a local minimum up to β_ex, and zero always is one at depth two and more")
 Seeds = Annotated[int, Interval(7, 10_000, why="fewer signs carry no level of 1e-6")]
 Weak = Annotated[float, Interval(3e-3, 6e-3, why="stronger decay kills such starts, weaker takes longer")]
 Steps = Annotated[int, Interval(4000, 10**6, why="each level is followed to rest")]
@@ -126,7 +126,7 @@ def final_rates(steps, metrics, low, high):
 
 @claim(RATES, kind="rate", cases=TRAINED)
 def test_nc_rate(trial, class_sizes: Sizes, depth: Deep, width: Wide, n_seeds: Seeds = 12, decay: Weak = 5e-3):
-    """The last phase of NC2 has the heavy-ball rate of curvature 2 lambda, whatever the depth."""
+    """The last phase of NC2 has the heavy-ball rate of curvature 2 λ, whatever the depth."""
     require_classes(trial, class_sizes)
     betas = predicted.mse_optimum(class_sizes, [decay] * depth, decay).betas
     settled = len(betas) > 1 and np.all(betas < 0.6 * predicted.global_threshold(depth))
@@ -137,13 +137,13 @@ def test_nc_rate(trial, class_sizes: Sizes, depth: Deep, width: Wide, n_seeds: S
     exact = predicted.nc2_rate(decay, STEP, MOMENTUM)
     rate, error = final_rates(times[0], frame[reached, :, 0], 1e-12, 1e-3)
     slower = predicted.heavy_ball_rate(decay, STEP, MOMENTUM)
-    wrong = {"curvature lambda": slower, "proportional to M": exact * depth}
+    wrong = {"curvature λ": slower, "proportional to M": exact * depth}
     trial.value(rate, exact, error=error, margin=1e-3 * exact, controls=wrong)
 
 
 @claim(RATES, kind="rate")
 def test_nc_rate__within(trial, n_seeds: Seeds = 12, decay: Weak = 5e-3):
-    """NC1 falls at twice the rates of curvatures lambda and 2 lambda together."""
+    """NC1 falls at twice the rates of curvatures λ and 2 λ together."""
     run, _ = trainer((10,) * 4, 1, 16, decay, *schedule(decay, 12), reduced=False)
     times, _, within, *_ = (np.asarray(x) for x in run(jax.random.split(trial.key("seeds"), n_seeds)))
     rate, error = final_rates(times[0], within, 1e-24, 1e-8)
@@ -197,7 +197,7 @@ def test_imbalance_decay(
     steps: Annotated[int, Interval(400, 10**5)] = 1000,
     class_sizes: Sizes = (3, 2, 1),
 ):
-    """In gradient flow with equal decays W_(m+1)^T W_(m+1) - W_m W_m^T falls as exp(-2 lambda t), for any loss."""
+    """In gradient flow with equal decays W_(m+1)^T W_(m+1) - W_m W_m^T falls as exp(-2 λ t), for any loss."""
     require_classes(trial, class_sizes)
     trial.require(len(widths) > 0, "widths must hold at least one layer")
     trial.require(steps % 4 == 0, "steps must be a multiple of four: half as many have a record in the middle")
@@ -218,7 +218,7 @@ def test_imbalance_decay(
     factor = predicted.imbalance_factor(decay, time)
     # A step twice as long has sixteen times the error.
     error = np.abs(fine[2] - coarse).max() + 1e-13
-    wrong = {"exp(-lambda t)": fine[0] * np.sqrt(factor)}
+    wrong = {"exp(-λ t)": fine[0] * np.sqrt(factor)}
     processes = {"unequal decays": unequal[2]}
     trial.value(fine[2], fine[0] * factor, error=error, margin=1e-8, controls=wrong, wrong_processes=processes)
 
@@ -228,7 +228,7 @@ PerClass = Annotated[int, Interval(1, 100, why="each point is a column of a dens
 
 @claim(RAMPED, kind="empirical")
 def test_hysteresis(trial, n_classes: NClasses = 3, per_class: PerClass = 3, steps: Steps = 4000):
-    """M = 2: slowly raised decay keeps the frame up to beta_ex, beyond beta_gl; lowered again, zero remains zero."""
+    """M = 2: slowly raised decay keeps the frame up to β_ex, beyond β_gl; lowered again, zero remains zero."""
     depth, existence = 2, predicted.existence_threshold(2)
     rising = np.array([0.3, 0.4, 0.5, 0.55, 0.6, 0.625, 0.7])
     betas = np.concatenate([rising, [0.6, 0.5, 0.4, 0.3, 0.2]])
@@ -242,7 +242,7 @@ def test_hysteresis(trial, n_classes: NClasses = 3, per_class: PerClass = 3, ste
     radial = [predicted.radial_eigenvalues(np.array([x]), h, depth)[0] for x, h in zip(roots, decays, strict=True)]
     slowest = np.where(betas < existence, np.minimum(radial, decays), decays)
     wrong = {
-        "gone at beta_gl": shares(up & (betas < predicted.global_threshold(depth))),
+        "gone at β_gl": shares(up & (betas < predicted.global_threshold(depth))),
         "no memory": shares(betas < existence),
     }
     trial.value(
@@ -260,7 +260,7 @@ def test_hysteresis__shallow(trial, n_classes: NClasses = 3, per_class: PerClass
     # The slowest curvatures: 2 lambda min(1, x) where the frame lives, lambda (1 - beta^(-1/2)) at zero.
     slowest = decays * np.where(betas < 1, np.minimum(2, 2 * (betas**-0.5 - 1)), 1 - betas**-0.5)
     stays = np.where(np.arange(len(betas)) < len(rising), shares, 0)
-    wrong = {"zero remains zero": stays, "1 - beta": np.maximum(1 - betas, 0)}
+    wrong = {"zero remains zero": stays, "1 - β": np.maximum(1 - betas, 0)}
     controls = {name: np.repeat(one[:, None], n_classes, axis=1) for name, one in wrong.items()}
     exact, error = np.repeat(shares[:, None], n_classes, axis=1), _left(slowest, steps, n_classes)
     trial.value(found, exact, error=error, margin=1e-4, controls=controls)
@@ -273,7 +273,7 @@ def _left(curvatures, steps, n_classes):
 
 
 def _ramped(trial, n_classes, per_class, depth, betas, steps):
-    """The shares sigma / sqrt(n) at the end of each level of beta, from the global minimum of the first; the decays."""
+    """The shares σ / sqrt(n) at the end of each level of β, from the global minimum of the first; the decays."""
     sizes = (per_class,) * n_classes
     strengths = betas / predicted.global_threshold(depth)
     decays = np.array([shared_decays(sizes, depth, strength, ratio=1.0)[1] for strength in strengths])

@@ -65,7 +65,7 @@ def decide_duality(trial, problem, end, ratios, wrong):
 
 @claim(UNEQUAL, kind="optimality", cases=[0.34, 0.03])
 def test_imb_M1(trial, strength: Strength, ratio: Ratio = 0.5, class_sizes: Sizes = (6, 4, 2, 1)):
-    """M = 1: a general orthogonal frame with s_k^2 = (sqrt(n_k lambda_H / lambda_W) - N lambda_H)_+."""
+    """M = 1: a general orthogonal frame with s_k^2 = (sqrt(n_k λ_H / λ_W) - N λ_H)_+."""
     problem, end, _ = trained(trial, class_sizes, 1, strength, ratio)
     sizes, n_samples = np.array(class_sizes, float), sum(class_sizes)
     (weight_decay,), feature_decay = problem.weight_decays, problem.feature_decay
@@ -81,7 +81,7 @@ def test_imb_M1(trial, strength: Strength, ratio: Ratio = 0.5, class_sizes: Size
         wrong["decays exchanged"] = frames(swapped, weight_decay)
     decide_frames(trial, problem, end, frames(squares), wrong)
     ratios = np.sqrt(sizes * feature_decay / weight_decay) * (squares > 0)
-    decide_duality(trial, problem, end, ratios, {"without N lambda_H": squares})
+    decide_duality(trial, problem, end, ratios, {"without N λ_H": squares})
 
 
 @claim(SPLIT, kind="optimality")
@@ -90,7 +90,7 @@ def test_imb_M1_minority(
     class_sizes: Sizes = (6, 4, 2),
     strengths: tuple[Annotated[float, Interval(0.005, 10.0)], ...] = (0.09, 0.24, 0.4, 0.7, 1.06, 1.5),
 ):
-    """M = 1: class k is mapped to zero iff n_k <= N^2 lambda_W lambda_H."""
+    """M = 1: class k is mapped to zero iff n_k <= N^2 λ_W λ_H."""
     require_classes(trial, class_sizes)
     sizes, n_samples, alive = np.array(class_sizes), sum(class_sizes), []
     trial.require(len(strengths) > 0, "strengths must hold at least one number")
@@ -105,7 +105,7 @@ def test_imb_M1_minority(
     critical = np.array([predicted.critical_class_size(n_samples, *one) for one in decays])[:, None]
     living = (sizes > critical).astype(int)
     wrong = {
-        "N lambda_W lambda_H": (sizes > n_samples * strength).astype(int),
+        "N λ_W λ_H": (sizes > n_samples * strength).astype(int),
         "n_k^2": (sizes**2 > n_samples**2 * strength).astype(int),
         "twice the size": (sizes > 2 * critical).astype(int),
     }
@@ -116,7 +116,7 @@ def test_imb_M1_minority(
 
 @claim(UNEQUAL, kind="optimality", cases=UNEVEN)
 def test_imb_deep(trial, class_sizes: Sizes, depth: DeepDepth, strength: Strength = 0.25, ratio: Ratio = 0.7):
-    """M >= 2: general orthogonal frames, c s_k^(2M) for W, c s_k^(2M) / (c s_k^(2M) + N lambda_H)^2 for features."""
+    """M >= 2: general orthogonal frames, c s_k^(2M) for W, c s_k^(2M) / (c s_k^(2M) + N λ_H)^2 for features."""
     problem, end, optimum = trained(trial, class_sizes, depth, strength, ratio)
     weight_decays, ridge = problem.weight_decays, problem.n_samples * problem.feature_decay
     squares = optimum.layer_singular_values[0] ** 2
@@ -129,7 +129,7 @@ def test_imb_deep(trial, class_sizes: Sizes, depth: DeepDepth, strength: Strengt
     unequal = {"c = 1": frames(1.0, depth)} if abs(c - 1) > 0.01 else {}
     decide_frames(trial, problem, end, frames(c, depth), {"exponent M for 2 M": frames(c, depth / 2), **unequal})
     whole = c * squares**depth
-    decide_duality(trial, problem, end, (whole + ridge) * (whole > 0), {"without N lambda_H": whole})
+    decide_duality(trial, problem, end, (whole + ridge) * (whole > 0), {"without N λ_H": whole})
 
 
 @claim(SPLIT, kind="optimality", cases=[(2, -0.03), (2, 0.03), (3, -0.03), (3, 0.03)])
@@ -137,7 +137,7 @@ def test_imb_deep_minority(
     trial, depth: DeepDepth, off: Annotated[float, Interval(-0.2, 0.2)],
     class_sizes: Sizes = (6, 4, 2), starts: Starts = 1,
 ):  # fmt: skip
-    """M >= 2: class k is mapped to zero iff n_k < M N (N Lambda)^(1/M) / beta_gl(M)."""
+    """M >= 2: class k is mapped to zero iff n_k < M N (N Λ)^(1/M) / β_gl(M)."""
     require_classes(trial, class_sizes)
     n_samples, smallest, threshold = sum(class_sizes), min(class_sizes), predicted.global_threshold(depth)
     beta = (1 + off) * threshold
@@ -184,7 +184,7 @@ def test_imb_bottleneck(
 
 @claim(SPLIT, kind="optimality", cases=[(1, 0.01), (2, 0.15), (1, 0.25)])
 def test_feature_lengths(trial, depth: Depth, strength: Strength, class_sizes: Sizes = (6, 4, 2)):
-    """|h_k|^2 = x^M / (N lambda_H (1 + x^M)^2): minority features are longer, unless near collapse at M = 1."""
+    """|h_k|^2 = x^M / (N λ_H (1 + x^M)^2): minority features are longer, unless near collapse at M = 1."""
     trial.require(all(np.diff(class_sizes) < 0), "class_sizes must fall: lengths of equal classes are equal")
     problem, end, optimum = trained(trial, class_sizes, depth, strength)
     powers = optimum.roots[optimum.alive] ** depth

@@ -73,7 +73,7 @@ def test_gd_basin__subsets(trial, depth: Deep, class_sizes: Sizes = (6, 4, 3, 2)
 def test_gd_basin__origin(
     trial, class_sizes: Sizes = (5, 3), depth: Deep = 2, strength: Strength = 0.01, first_width: NClasses = 3
 ):
-    """Zero has the decays as curvatures at M >= 2; at M = 1 some are negative while n_k > N^2 lambda_W lambda_H."""
+    """Zero has the decays as curvatures at M >= 2; at M = 1 some are negative while n_k > N^2 λ_W λ_H."""
     require_classes(trial, class_sizes)
     weight_decays, feature_decay = shared_decays(class_sizes, depth, strength)
     sizes, widths = np.array(class_sizes, float), tuple(range(first_width, first_width + depth))
@@ -121,14 +121,14 @@ def _living(trial, class_sizes, depth, strength, width):
 
 @claim(HESSIAN, kind="identity", cases=[(1, 0.01), (1, 0.29), (2, 0.1)])
 def test_hessian_kernel__slowest(trial, depth: Depth, strength: Strength, class_sizes: Sizes = (5, 3, 2)):
-    """With equal decays the slowest mode beside the orbit is 2 lambda min(1, x_K), and 2 lambda at M >= 2."""
+    """With equal decays the slowest mode beside the orbit is 2 λ min(1, x_K), and 2 λ at M >= 2."""
     width = len(class_sizes)
     problem, optimum = _living(trial, class_sizes, depth, strength, width)
     spectrum, decay = observed.hessian_spectrum(problem, optimal_head(optimum)), problem.feature_decay
     kernel, roots = predicted.hessian_kernel_dimension([width] * depth, width), optimum.roots
     options = {"ops": 3 * len(spectrum), "scale": spectrum[-1]}
     exact = 2 * decay * np.minimum(1, roots.min(keepdims=True))
-    wrong = {"lambda": exact / 2} | ({"2 lambda": np.array([2 * decay])} if roots.min() < 0.99 else {})
+    wrong = {"lambda": exact / 2} | ({"2 λ": np.array([2 * decay])} if roots.min() < 0.99 else {})
     skewed = optimal_head(predicted.mse_optimum(class_sizes, [1.5 * decay] * depth, decay / 1.5**depth))
     unequal = observed.hessian_spectrum(problem_of(class_sizes, (1.5 * decay,) * depth, decay / 1.5**depth), skewed)
     processes = {"unequal decays": unequal[kernel : kernel + 1]}
@@ -139,5 +139,5 @@ def test_hessian_kernel__slowest(trial, depth: Depth, strength: Strength, class_
     if depth == 1:
         whole = predicted.shallow_spectrum(roots, decay)
         unshifted = predicted.shallow_spectrum(roots + 1, decay)  # x = beta^(-1/2) - 1
-        wrong = {"no kernel": np.maximum(whole, 2 * decay), "roots beta^(-1/2)": unshifted}
+        wrong = {"no kernel": np.maximum(whole, 2 * decay), "roots β^(-1/2)": unshifted}
         trial.identity(spectrum, whole, controls=wrong, **options)

@@ -38,7 +38,7 @@ def test_mse_reduction(
     columns: Size = 7,
     n_draws: Annotated[int, Interval(2, 1000)] = 60,
 ):
-    """The least decay over factors of Z is (L/2) Lambda^(1/L) sum_i sigma_i^(2/L), L = M + 1 factors."""
+    """The least decay over factors of Z is (L/2) Λ^(1/L) sum_i σ_i^(2/L), L = M + 1 factors."""
     rng = trial.generator("factors")
     product = rng.standard_normal((rows, columns))
     singular_values = np.linalg.svd(product, compute_uv=False)
@@ -93,7 +93,7 @@ def test_layer_balance(
     trial, loss: Literal["mse", "ce"], bias: bool, depth: Depth = 3, width: Width = 6,
     class_sizes: Sizes = (4, 3, 2), strength: Strength = 0.1, ratio: Ratio = 0.7,
 ):  # fmt: skip
-    """At critical points lambda_(m+1) W_(m+1)^T W_(m+1) = lambda_m W_m W_m^T, the features being layer 0."""
+    """At critical points λ_(m+1) W_(m+1)^T W_(m+1) = λ_m W_m W_m^T, the features being layer 0."""
     require_classes(trial, class_sizes)
     trial.require(abs(np.log(ratio)) > 0.01, "ratio must not be one: equal decays cancel")
     weight_decays, feature_decay = shared_decays(class_sizes, depth, strength, ratio)
@@ -121,7 +121,7 @@ def test_layer_balance(
 
 @claim(SPLIT, kind="optimality", cases=UNEVEN[:2])
 def test_sv_formula(trial, class_sizes: Sizes, depth: Depth, strength: Strength = 0.25, ratio: Ratio = 0.7):
-    """lambda_m sigma_k(W_m)^2 = lambda_H sigma_k(H)^2 = (N Lambda)^(1/M) x_k in every layer m."""
+    """λ_m σ_k(W_m)^2 = λ_H σ_k(H)^2 = (N Λ)^(1/M) x_k in every layer m."""
     problem, end, optimum = trained(trial, class_sizes, depth, strength, ratio)
     n_samples, decays = problem.n_samples, np.array([problem.feature_decay, *problem.weight_decays])
     found = [
@@ -129,5 +129,5 @@ def test_sv_formula(trial, class_sizes: Sizes, depth: Depth, strength: Strength 
         for decay, factor in zip(decays, [end.head.features, *end.head.weights], strict=True)
     ]
     balance = (n_samples * np.prod(decays)) ** (1 / depth) * np.sort(optimum.roots)[::-1]
-    wrong = {"Lambda^(1/M) x_k": np.tile(balance / n_samples ** (1 / depth), (depth + 1, 1))}
+    wrong = {"Λ^(1/M) x_k": np.tile(balance / n_samples ** (1 / depth), (depth + 1, 1))}
     trial.value(found, np.tile(balance, (depth + 1, 1)), error=gram_error(problem, end), margin=MARGIN, controls=wrong)

@@ -187,13 +187,13 @@ def test_ebv_welch(
 
 @claim(LINES, kind="optimality")
 def test_ebv_welch__plane(trial, n_lines: Annotated[int, Interval(4, 10, why="descents find the best")] = 4):
-    """N lines in the plane are pi / N apart at best: three of them attain Welch's bound, more cannot."""
+    """N lines in the plane are π / N apart at best: three of them attain Welch's bound, more cannot."""
     sizes = np.array([3, n_lines])
     found, errors = np.array([spread(trial, int(n), 2, absolute=True, n_seeds=8) for n in sizes]).T
     bounds = np.array([predicted.welch_bound(int(n), 2) for n in sizes])
     wrong = {
         "signed cosines": np.array([predicted.simplex_bound(int(n), 2) for n in sizes]),
-        "2 pi / N": np.cos(2 * np.pi / sizes),
+        "2 π / N": np.cos(2 * np.pi / sizes),
     }
     trial.value(found, np.cos(np.pi / sizes), error=errors.max(), margin=2 * errors.max(), scale=1.0, controls=wrong)
     may = np.array([predicted.welch_bound_may_be_attained(int(n), 2) for n in sizes]).astype(int)

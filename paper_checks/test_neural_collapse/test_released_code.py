@@ -47,7 +47,7 @@ def test_code_criterion(trial, beta: Between, n_classes: NClasses = 3, per_class
     ),
 )
 def test_code_length_ratio(trial, class_sizes: Sizes = (6, 4, 2, 1), strength: Strength = 0.03, ratio: Ratio = 0.4):
-    """At depth one |w_k|^2 / |h_k|^2 = n_k lambda_H / lambda_W for every class that is alive."""
+    """At depth one |w_k|^2 / |h_k|^2 = n_k λ_H / λ_W for every class that is alive."""
     trial.require(abs(np.log(ratio)) > 0.01, "ratio must not be one: for equal decays the code is right")
     problem, end, optimum = trained(trial, class_sizes, 1, strength, ratio)
     sizes, alive = np.array(class_sizes, float), optimum.alive
@@ -76,7 +76,7 @@ def test_rescale_loss(
     decay: Annotated[float, Interval(1e-3, 0.02, why="descents from random starts find the minimum")] = 0.01,
     starts: Starts = 4,
 ):
-    """Minimising a times the loss with decays lambda is the theory's problem with decays lambda / a, values times a."""
+    """Minimising a times the loss with decays λ is the theory's problem with decays λ / a, values times a."""
     require_classes(trial, class_sizes)
     n_classes, width = len(class_sizes), 2 * len(class_sizes)
     factor = {"half_mean_over_entries": 1 / n_classes, "mean_over_entries": 2 / n_classes}.get(name, 2.0)

@@ -17,7 +17,7 @@ Off = Annotated[float, Interval(1e-3, 0.02, why="nearer the objectives tie, furt
 
 
 def best_share(beta, depth, n_samples_per_class=3, n_classes=4):
-    """The best sigma / sqrt(n) for balanced classes by brute force in sigma, and the objective."""
+    """The best σ / sqrt(n) for balanced classes by brute force in σ, and the objective."""
     n_samples = n_samples_per_class * n_classes
     lambda_product = (beta / (depth * n_classes)) ** depth / n_samples
     factors = depth + 1
@@ -35,14 +35,14 @@ def best_share(beta, depth, n_samples_per_class=3, n_classes=4):
 
 
 def root_share(beta, depth, threshold):
-    """The share sigma / sqrt(n) at the largest root below a threshold, 0 from there on or where no root exists."""
+    """The share σ / sqrt(n) at the largest root below a threshold, 0 from there on or where no root exists."""
     alive = beta < min(threshold, predicted.existence_threshold(depth))
     return float(predicted.shrinkage(predicted.largest_root(beta, depth), depth)) if alive else 0.0
 
 
 @claim(SPLIT, kind="limit", cases=[1, 2, 3, 6])
 def test_bal_threshold(trial, depth: Depth, n_classes: NClasses = 4, per_class: PerClass = 3, off: Off = 1e-3):
-    """A balanced class is alive at the optimum iff K (N Lambda)^(1/M) < (M - 1)^((M - 1)/M) / M^2."""
+    """A balanced class is alive at the optimum iff K (N Λ)^(1/M) < (M - 1)^((M - 1)/M) / M^2."""
     threshold, existence = predicted.global_threshold(depth), predicted.existence_threshold(depth)
     betas = [(1 - off) * threshold, (1 + off) * threshold]
     wrong = {"K + 1 for K": threshold * n_classes / (n_classes + 1)}
@@ -104,7 +104,7 @@ def test_bal_threshold__descent(
 
 @claim(SPLIT, kind="optimality", cases=[1, 2, 3])
 def test_largest_decay(trial, depth: Depth, class_sizes: Sizes = (6, 4, 2), off: Off = 1e-3):
-    """Every class is alive iff the common decay is below ((n_min beta_gl / (M N))^M / N)^(1/(M+1))."""
+    """Every class is alive iff the common decay is below ((n_min β_gl / (M N))^M / N)^(1/(M+1))."""
     trial.require(len(set(class_sizes)) > 1, "class_sizes must differ: equal ones have one threshold")
     largest, smallest = predicted.largest_common_decay(class_sizes, depth), min(class_sizes)
     grid, alive = np.linspace(0, 1, 100_001), []
@@ -125,7 +125,7 @@ def test_small_decay(
     class_sizes: Sizes = (6, 4, 2, 1),
     decay: Annotated[float, Interval(1e-9, 1e-6, why="small, and its effect above rounding")] = 1e-7,
 ):
-    """As decays vanish W Hbar tends to I, and f* to (L/2) Lambda^(1/L) sum_k n_k^(1/L)."""
+    """As decays vanish W Hbar tends to I, and f* to (L/2) Λ^(1/L) sum_k n_k^(1/L)."""
     factors, sizes, decays = depth + 1, np.array(class_sizes, float), [decay] * depth
     require_classes(trial, class_sizes)
     n_samples = sum(class_sizes)

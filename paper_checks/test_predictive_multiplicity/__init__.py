@@ -4,7 +4,7 @@ Of the paper its abstract, its introduction, the released code and the public da
 the definitions, Proposition 1 and Figure 1 as recalled, the released formulations, and sharper statements derived here.
 The neighbours are Ustun, Spangher & Liu 2019 (recourse, arXiv 1809.06514), Ustun & Rudin 2016 (SLIM, arXiv 1502.04269)
 and Chen, Klochkov & Liu 2024 (bias scores, arXiv 2310.05725). E(h) counts errors, E_0 those of the baseline h_0, n the
-points, e = floor(epsilon n) the errors that a competitor may add; counts are integers and are compared exactly.
+points, e = floor(ε n) the errors that a competitor may add; counts are integers and are compared exactly.
 """
 
 from collections.abc import Callable, Iterable

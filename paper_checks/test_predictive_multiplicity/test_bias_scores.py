@@ -14,7 +14,7 @@ NAtoms = Annotated[int, Interval(5, 60, why="all meetings of two thresholds are 
 """Values of X."""
 NWorlds = Annotated[int, Interval(8, 1000, why="few worlds seldom tell one rule from another")]
 Gap = Annotated[float, Interval(1e-3, 0.5)]
-"""delta, how far the groups may be treated apart."""
+"""δ, how far the groups may be treated apart."""
 
 FEASIBILITY = 1e-9
 """To which the linear programs meet a gap; times its price, the error of their accuracy."""
@@ -57,7 +57,7 @@ class Compared(NamedTuple):
 
     Attributes:
         optimal: accuracy of the best rule, by a linear program.
-        by_score: accuracy of flipping in the order of f / eta.
+        by_score: accuracy of flipping in the order of f / η.
         by_influence: accuracy of flipping in the order of f.
         price: accuracy that a unit of the gap costs at most.
         random: number of atoms whose decision is random, under the best rule and by score.
@@ -76,7 +76,7 @@ class Compared(NamedTuple):
     cases=[0.003, 0.01, 0.05],
 )
 def test_bias__score__dp(trial, tolerance: Gap = 0.01, n_atoms: NAtoms = 40, n_worlds: NWorlds = 12):
-    """Flipping in the order of f / eta until the gap is delta loses least accuracy; one atom at most is random."""
+    """Flipping in the order of f / η until the gap is δ loses least accuracy; one atom at most is random."""
 
     def measure(joint):
         optimal, flips = observed.fair_rule(joint, tolerance), predicted.optimal_parity_flips(joint, tolerance)
@@ -100,7 +100,7 @@ def test_bias__score__dp(trial, tolerance: Gap = 0.01, n_atoms: NAtoms = 40, n_w
 
 @claim(ours("by rounding the one random atom of the threshold rule up"), kind="bound")
 def test_bias__score__whole(trial, tolerance: Gap = 0.05, n_atoms: NAtoms = 40, n_worlds: NWorlds = 20):
-    """Where no flip moves the gap by over 2 delta, a rule without chance loses at most the dearest flip on top."""
+    """Where no flip moves the gap by over 2 δ, a rule without chance loses at most the dearest flip on top."""
     rng = trial.generator("worlds")
     drawn = [*worlds(rng, n_worlds, n_atoms), two_atoms(1.002 * tolerance)]
     allowed = [joint for joint in drawn if np.abs(predicted.parity_influences(joint)).max() <= 2 * tolerance]
@@ -117,7 +117,7 @@ def test_bias__score__whole(trial, tolerance: Gap = 0.05, n_atoms: NAtoms = 40, 
 
 @claim(ours("by taking the atom's term out of each sum"), kind="identity")
 def test_bias__score__effects(trial, n_atoms: NAtoms = 40, n_worlds: NWorlds = 10):
-    """Flipping atom x costs P(x) eta(x) of accuracy and takes P(x) f(x) off the gap, as flipping it alone shows."""
+    """Flipping atom x costs P(x) η(x) of accuracy and takes P(x) f(x) off the gap, as flipping it alone shows."""
 
     def measure(joint):
         effects, influences = observed.flip_effects(joint), predicted.parity_influences(joint)
@@ -137,7 +137,7 @@ def test_bias__score__effects(trial, n_atoms: NAtoms = 40, n_worlds: NWorlds = 1
     cases=[0.005, 0.02],
 )
 def test_bias__score__eo(trial, tolerance: Gap = 0.02, n_atoms: NAtoms = 40, n_worlds: NWorlds = 12):
-    """For equalised odds the linear rule 1[z_1 f_1 + z_2 f_2 > eta] is optimal, with two random atoms at most."""
+    """For equalised odds the linear rule 1[z_1 f_1 + z_2 f_2 > η] is optimal, with two random atoms at most."""
 
     def measure(joint):
         optimal, rule = observed.fair_rule(joint, tolerance, "odds"), predicted.optimal_odds_flips(joint, tolerance)

@@ -27,7 +27,7 @@ from theory_on_trial.contract import Interval
     cases=[2, 3, None],
 )
 def test_discrepancy__bound(trial, dim: Dim | None, n_points: NPoints = 30, n_sets: NSets = 60):
-    """Discrepancy is at most 2 R(h_0) + epsilon for every class of classifiers and every baseline, optimal or not."""
+    """Discrepancy is at most 2 R(h_0) + ε for every class of classifiers and every baseline, optimal or not."""
     rng = trial.generator("sets")
 
     def any_class(_):
@@ -44,7 +44,7 @@ def test_discrepancy__bound(trial, dim: Dim | None, n_points: NPoints = 30, n_se
         discrepancies, errors = over(paths, lambda path: (path.discrepancy, path.errors / n_points))
     epsilons = np.arange(n_points + 1) / n_points
     bounds = [[predicted.discrepancy_bound(error, epsilon) for epsilon in epsilons] for error in errors]
-    wrong = beyond(trial, discrepancies / n_points, {"R(h_0) + epsilon": errors[:, None] + epsilons})
+    wrong = beyond(trial, discrepancies / n_points, {"R(h_0) + ε": errors[:, None] + epsilons})
     trial.bound(discrepancies / n_points, bounds, found_by="draws", independent=n_sets, ops=4, controls=wrong)
 
 
@@ -74,12 +74,12 @@ def test_ambiguity__bound(
 
 @claim(ours("one repairs all of h_0's mistakes and errs at the other corner"), kind="identity", cases=[1, 7, 25])
 def test_bound__tight(trial, copies: Copies):
-    """The bound is attained: on exclusive or at epsilon = 0 the discrepancy is 2 R(h_0) = 1/2."""
+    """The bound is attained: on exclusive or at ε = 0 the discrepancy is 2 R(h_0) = 1/2."""
     table = labelled_corners(EXCLUSIVE_OR, copies)
     baseline = observed.minimise_errors(table)
     found = observed.discrepancy_path(table, baseline, (0.0, 0.5)).disagreement
     bounds = np.array([table.n * predicted.discrepancy_bound(baseline.errors / table.n, one) for one in (0.0, 0.5)])
-    wrong = {"2 R + epsilon - 1/n": [*(bounds - 1), 0.5 - 1 / table.n], "R + epsilon": [*(bounds - copies), 0.25]}
+    wrong = {"2 R + ε - 1/n": [*(bounds - 1), 0.5 - 1 / table.n], "R + ε": [*(bounds - copies), 0.25]}
     trial.identity([*found, found[0] / table.n], [*bounds, 0.5], ops=0, controls=wrong)
 
 
@@ -90,7 +90,7 @@ def test_order(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
     discrepancy, ambiguity = over(paths, lambda path: (path.discrepancy, path.ambiguity))
     drawn = {"found_by": "draws", "independent": n_sets, "ops": 0}
     strict = np.insert(ambiguity[:, :-1], 0, 0, axis=1)
-    wrong = {"level set with < in place of <=": strict, "delta <= 2 delta - alpha": 2 * discrepancy - ambiguity}
+    wrong = {"level set with < in place of <=": strict, "δ <= 2 δ - α": 2 * discrepancy - ambiguity}
     trial.bound(discrepancy, ambiguity, **drawn, controls=beyond(trial, discrepancy, wrong))
     for path in (discrepancy, ambiguity):
         trial.bound(path[:, :-1], path[:, 1:], **drawn, controls={"a rise at every step": path[:, 1:] - 1})
@@ -99,9 +99,9 @@ def test_order(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
     trial.identity(moved, affected, ops=0, controls=wrong)
 
 
-@claim(ours("errors are counted, so that epsilon n matters by its floor alone"), kind="identity", cases=[1, 2, 3])
+@claim(ours("errors are counted, so that ε n matters by its floor alone"), kind="identity", cases=[1, 2, 3])
 def test_steps(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 5):
-    """Discrepancy is a right-continuous step function of epsilon with jumps at multiples of 1/n only."""
+    """Discrepancy is a right-continuous step function of ε with jumps at multiples of 1/n only."""
     whole = np.array([0, 1, 2, 3, 5, 8, 12])[:, None]
     fractions = np.array([0.0, 0.3, 0.999])
     epsilons = ((whole + fractions) / n_points).ravel().clip(0, 1)
@@ -117,7 +117,7 @@ def test_steps(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 5):
         return found, path[steps], path[strict], path[rounded]
 
     found, steps, strict, rounded = over(lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure)
-    wrong = {"level set with < in place of <=": strict, "epsilon n rounded": rounded}
+    wrong = {"level set with < in place of <=": strict, "ε n rounded": rounded}
     trial.identity(found, steps, ops=0, controls=apart(trial, steps, wrong))
 
 
@@ -157,7 +157,7 @@ def test_parity(trial, dim: Dim, n_points: NPoints = 41, n_sets: NSets = 40):
 
 @claim(ours("by the triangle inequality through the labels"), kind="bound", cases=[2, 3])
 def test_pair__diameter(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
-    """Any two competitors differ on at most 2 (R(h_0) + epsilon) of the points, twice epsilon where h_0 has it once."""
+    """Any two competitors differ on at most 2 (R(h_0) + ε) of the points, twice ε where h_0 has it once."""
     rng = trial.generator("sets")
     tolerances = [1, 3, 6]
 
@@ -174,7 +174,7 @@ def test_pair__diameter(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets =
         return diameters, *([bound(*both) for both in shares] for bound in bounds)
 
     diameters, bounds, single = over(range(n_sets), measure)
-    wrong = beyond(trial, diameters, {"2 R(h_0) + epsilon, as for one of them": single})
+    wrong = beyond(trial, diameters, {"2 R(h_0) + ε, as for one of them": single})
     trial.bound(diameters, bounds, found_by="draws", independent=n_sets, ops=8, controls=wrong)
 
 
@@ -194,7 +194,7 @@ def test_pair__diameter__met(trial, dim: Dim, n_points: NPoints = 40, n_sets: NS
 
 @claim(ours("-h_0 differs everywhere, alone, and makes n - E_0 errors"), kind="identity", cases=[2, 3])
 def test_saturation(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
-    """Where -h_0 is in the class, delta = alpha = 1 from e = n - 2 E_0 on, and delta < 1 below."""
+    """Where -h_0 is in the class, δ = α = 1 from e = n - 2 E_0 on, and δ < 1 below."""
     paths = [path for path, _, _ in sampled_paths(trial.generator("sets"), 2 * n_sets, dim, n_points)[::2]]
 
     def measure(path):
@@ -205,13 +205,13 @@ def test_saturation(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60)
     found, exact, errors, at_zero = over(paths, measure)
     wrong = {"1 - R(h_0)": n_points - errors, "one error less": n_points - 2 * errors - 1}
     controls = {name: np.stack([one, exact[:, 1]], axis=1) for name, one in wrong.items()}
-    controls["ambiguity at epsilon = 0"] = np.stack([exact[:, 0], at_zero], axis=1)
+    controls["ambiguity at ε = 0"] = np.stack([exact[:, 0], at_zero], axis=1)
     trial.identity(found, exact, ops=0, controls=apart(trial, exact, controls))
 
 
 @claim(ours("without mistakes there is none to repair: every disagreement is a new one"), kind="bound", cases=[2, 3])
 def test_separable(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
-    """For a baseline without errors every disagreement is an error: delta <= epsilon, but alpha may be far larger."""
+    """For a baseline without errors every disagreement is an error: δ <= ε, but α may be far larger."""
     rng = trial.generator("sets")
     tolerances = np.arange(n_points + 1)
 
@@ -225,12 +225,12 @@ def test_separable(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
         return found.discrepancy, found.ambiguity, bounds, sums[np.searchsorted(sums, tolerances, side="right") - 1]
 
     discrepancy, ambiguity, bounds, sums = over(range(n_sets), measure)
-    wrong = {"epsilon": np.tile(tolerances, (n_sets, 1)), "less than epsilon": np.insert(bounds[:, :-1], 0, 0, axis=1)}
+    wrong = {"epsilon": np.tile(tolerances, (n_sets, 1)), "less than ε": np.insert(bounds[:, :-1], 0, 0, axis=1)}
     trial.identity(sums, bounds, ops=0, controls=apart(trial, bounds, wrong))
     drawn = {"found_by": "draws", "independent": n_sets}
     trial.bound(discrepancy, bounds, **drawn, ops=0, wrong_processes={"ambiguity": ambiguity})
     allowed = np.broadcast_to(tolerances / n_points, discrepancy.shape)
-    half = beyond(trial, discrepancy / n_points, {"epsilon / 2": allowed / 2})
+    half = beyond(trial, discrepancy / n_points, {"ε / 2": allowed / 2})
     trial.bound(discrepancy / n_points, allowed, **drawn, ops=2, controls=half)
     processes = {"an average row allowed": [one[:, n_points // N_ROWS[dim]] for one in (discrepancy, ambiguity)]}
     trial.identity([discrepancy[:, 0], ambiguity[:, 0]], np.zeros((2, n_sets)), ops=0, wrong_processes=processes)

@@ -118,7 +118,7 @@ def test_ambiguity__cdf(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets =
         return found, exact, found[np.minimum(2 * tolerances, n_points)], unweighted
 
     found, exact, doubled, unweighted = over(lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure)
-    wrong = {"a tolerance of 2 epsilon": doubled, "rows counted once each": unweighted}
+    wrong = {"a tolerance of 2 ε": doubled, "rows counted once each": unweighted}
     trial.identity(found, exact, ops=0, wrong_processes=apart(trial, exact, wrong))
 
 

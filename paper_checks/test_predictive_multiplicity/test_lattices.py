@@ -50,7 +50,7 @@ def listed(cells, copies):
 
 @claim(ours("Figure 1 as recalled; 14 of the 16 labellings of the corners are linear"), kind="identity", cases=[1, 25])
 def test_xor__figure1(trial, copies: Copies = 25):
-    """Exclusive or, k points a corner: four optima of k errors, 2 k points apart, delta_0 = 1/2 and alpha_0 = 1."""
+    """Exclusive or, k points a corner: four optima of k errors, 2 k points apart, δ_0 = 1/2 and α_0 = 1."""
     found, cells = met(EXCLUSIVE_OR, copies), predicted.linear_dichotomies(CORNERS)
     every = {"all 16 labellings": listed(lattice((2,) * 4), copies)}
     other = {"labels of a conjunction": met(CONJUNCTION, copies)}

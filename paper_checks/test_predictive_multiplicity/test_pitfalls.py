@@ -53,12 +53,12 @@ def test_two__sided(trial, dim: Dim, n_sets: NSets = 6):
 
 @claim(ours("a linear function on the l1 ball is largest at a vertex"), kind="identity", cases=[1, 3, 8])
 def test_bigm(trial, dim: Annotated[int, Interval(1, 50)], n_points: Annotated[int, Interval(3, 1000)] = 200):
-    """M = gamma + max(1, |x|_inf) is the smallest M for which the row binds no weights of |w|_1 <= 1."""
+    """M = γ + max(1, |x|_inf) is the smallest M for which the row binds no weights of |w|_1 <= 1."""
     points = trial.generator("points").integers(-9, 10, (n_points, dim)) / 4
     vertices = np.concatenate([np.eye(dim + 1), -np.eye(dim + 1)])
     needed = MARGIN + np.max(vertices @ np.insert(points, 0, 1, axis=1).T, axis=0)
     half = MARGIN + np.abs(points).max(axis=1) / 2
-    wrong = {"half of |x|": half, "no gamma": needed - MARGIN}
+    wrong = {"half of |x|": half, "no γ": needed - MARGIN}
     trial.identity(needed, predicted.big_m(points, MARGIN), ops=2, scale=4.0, controls=wrong)
     # On a small margin half of M does no harm, since w may shrink; close to the largest one it leaves no solution.
     table = observed.aggregate(np.array([[-1.0], [1.0], [10.0]]), np.array([-1, 1, -1]), np.array([5, 5, 1]))

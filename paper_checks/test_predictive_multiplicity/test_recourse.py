@@ -62,7 +62,7 @@ def test_recourse__feasible(trial, n_features: NFeatures, n_people: NPeople = 40
 
 @claim(ours("without dearer actions recourse exists from the least sufficient cost on"), kind="identity", cases=[4, 6])
 def test_recourse__maxcost(trial, n_features: NFeatures, n_people: NPeople = 40):
-    """The least largest cost is min {tau : s(x) + sum_j max_(c_jk <= tau) w_j a_jk >= 0}: sorting, no program."""
+    """The least largest cost is min {τ : s(x) + sum_j max_(c_jk <= τ) w_j a_jk >= 0}: sorting, no program."""
 
     def measure(person):
         cheapest, total = (observed.cheapest_recourse(*person, objective=kind) for kind in ("largest", "total"))
@@ -72,7 +72,7 @@ def test_recourse__maxcost(trial, n_features: NFeatures, n_people: NPeople = 40)
     people = [DISPUTED, *refusals(trial.generator("people"), n_people, n_features)]
     found, total, exact = over(people, measure)
     exact = finite(exact)
-    strict = {"< tau in place of <=": np.where(exact > 0, exact + 1, exact)}
+    strict = {"< τ in place of <=": np.where(exact > 0, exact + 1, exact)}
     summed = {"the largest cost where the total is least": total}
     trial.identity(found, exact, ops=0, controls=strict, wrong_processes=summed)
 
@@ -128,7 +128,7 @@ def test_recourse__l2(
         "ustunb/actionable-recourse",
         "recourse/builder.py",
         "e851de0",
-        says="With epsilon = the least cost difference within one menu over the sum of largest costs the tie-breaker "
+        says="With ε = the least cost difference within one menu over the sum of largest costs the tie-breaker "
         "keeps the least largest cost.",
     ),
 )

@@ -88,13 +88,13 @@ def test_slim__exact(
         "ustunb/slim-python",
         "slim_python/create_slim_IP.py",
         "72aa6d1",
-        says="With M = 1.05 epsilon + max_lambda y <lambda, x> every box keeps its optimum: this one errs everywhere.",
+        says="With M = 1.05 ε + max_lambda y <λ, x> every box keeps its optimum: this one errs everywhere.",
     ),
 )
 def test_slim__big__m(trial, positive: Annotated[int, Interval(2, 50)], most: Annotated[int, Interval(1, 50)]):
-    """M = epsilon - min_lambda y <lambda, x> lets all coefficients err; the released M loses an optimum of 1 error.
+    """M = ε - min_lambda y <λ, x> lets all coefficients err; the released M loses an optimum of 1 error.
 
-    Of points x = 1, all but one of them positive, and lambda = 0, 1, ..., most.
+    Of points x = 1, all but one of them positive, and λ = 0, 1, ..., most.
     """
     features, labels, zero = np.ones((positive + 1, 1)), np.append(np.ones(positive, int), -1), np.array([0])
     instance, penalty = (features, labels, zero, np.array([most])), Fraction(1, 1024)
@@ -145,7 +145,7 @@ def test_slim__coprime(
 
 @claim(ours("the size costs less than one error, and less than one term"), kind="optimality")
 def test_slim__pareto(trial, thousandths: Thousandths = 95, n_points: NPoints = 10, n_sets: NSets = 8):
-    """With C_1 < min(1/N, C_0) / sum Lambda nothing has fewer errors and no more terms, nor fewer terms and no more."""
+    """With C_1 < min(1/N, C_0) / sum Λ nothing has fewer errors and no more terms, nor fewer terms and no more."""
     rng = trial.generator("sets")
     penalty = Fraction(thousandths, 1000)
     rule = predicted.pareto_penalty(n_points, penalty, np.full(3, 3)) * Fraction(99, 100)
@@ -163,7 +163,7 @@ def test_slim__pareto(trial, thousandths: Thousandths = 95, n_points: NPoints = 
 
 @claim(ours("the size costs less than the least difference of what it is added to"), kind="optimality")
 def test_slim__ties(trial, thousandths: Thousandths = 95, n_points: NPoints = 10, n_sets: NSets = 12):
-    """For C_1 of SLIM to break ties only, its code's min(1/N, C_0) / sum Lambda is too much at N C_0 = .95."""
+    """For C_1 of SLIM to break ties only, its code's min(1/N, C_0) / sum Λ is too much at N C_0 = .95."""
     rng = trial.generator("sets")
     penalty, bounds = Fraction(thousandths, 1000), np.full(3, 3)
     sizes = [
@@ -189,7 +189,7 @@ def test_slim__ties(trial, thousandths: Thousandths = 95, n_points: NPoints = 10
 def test_slim__gaps(
     trial, thousandths: Annotated[int, Interval(1, 1000)], n_coefficients: NCoefficients, n_points: NPoints = 10
 ):
-    """The size is safe below the least difference of #errors + N C_0 |lambda|_0: of any pairs, or of ordered ones."""
+    """The size is safe below the least difference of #errors + N C_0 |λ|_0: of any pairs, or of ordered ones."""
     penalty, bounds = Fraction(thousandths, 1000), np.arange(1, n_coefficients + 1)
     pairs = np.indices((n_points + 1, n_coefficients + 1)).reshape(2, -1).T
     values = pairs @ np.array([1, n_points * penalty])
@@ -203,14 +203,14 @@ def test_slim__gaps(
     trial.identity(found, closed, ops=0, controls=apart(trial, closed, wrong))
 
 
-@claim(ours("rounding moves lambda / Lambda by at most sqrt(P) / (2 Lambda)"), kind="identity", cases=[2, 3, 6])
+@claim(ours("rounding moves λ / Λ by at most sqrt(P) / (2 Λ)"), kind="identity", cases=[2, 3, 6])
 def test_slim__resolution(
     trial,
     n_coefficients: Annotated[int, Interval(2, 8)],
     n_points: Annotated[int, Interval(4, 100)] = 12,
     n_sets: Annotated[int, Interval(50, 10_000, why="a tenth of the scale seldom fails")] = 200,
 ):
-    """Coefficients rounded to a scale Lambda > X_max sqrt(P) / (2 gamma_min) classify every point as before."""
+    """Coefficients rounded to a scale Λ > X_max sqrt(P) / (2 γ_min) classify every point as before."""
     rng = trial.generator("sets")
 
     def measure(_):
@@ -244,7 +244,7 @@ def test_slim__occam(
     bound: Annotated[int, Interval(1, 3, why="all vectors are drawn upon")] = 2,
     failure: Annotated[float, Interval(0.01, 0.3, why="without log |L| it fails more often than it may")] = 0.2,
 ):
-    """With chance 1 - delta all classifiers have R <= R_N + sqrt((log |L| + log(1/delta)) / (2 N))."""
+    """With chance 1 - δ all classifiers have R <= R_N + sqrt((log |L| + log(1/δ)) / (2 N))."""
     points = np.indices((3, 3, 3)).reshape(3, 27).T - 1
     drawn = trial.generator("world").dirichlet(np.ones(2 * len(points)))
     # One feature and labels by a fair coin: of two points both have one label as often as not.

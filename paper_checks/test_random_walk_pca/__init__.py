@@ -2,7 +2,7 @@
 
 Of it only the abstract and the first author's notebook could be read, so no claim bears a theorem number. Deterministic
 claims meet the simulators' population spectra (the recursion run on unit impulses); Monte-Carlo claims meet sampled
-trajectories. T is the number of recorded points, d the dimension, s2 = tr Sigma = 1.
+trajectories. T is the number of recorded points, d the dimension, s2 = tr Σ = 1.
 """
 
 from typing import Annotated

@@ -67,7 +67,7 @@ def _controlled(n_points, dim):
 
 @claim(ours("Lawley's bias of Wishart eigenvalues, divided by their trace"), kind="distribution", cases=WALKS)
 def test_sim_evr(trial, n_points: WalkPoints, dim: WalkDimension):
-    """Ratio k has mean rho_k (1 + (b_k - 2 rho_k + 2 q) / d)."""
+    """Ratio k has mean ρ_k (1 + (b_k - 2 ρ_k + 2 q) / d)."""
     sampled, _ = _controlled(n_points, dim)
     variances, ratios = predicted.eigenvalues(n_points), predicted.explained_variance_ratio(n_points)[:3]
     expected = predicted.mean_explained_variance_ratio(variances, dim, 3)
@@ -86,7 +86,7 @@ def test_sim_evr(trial, n_points: WalkPoints, dim: WalkDimension):
 
 @claim(ours("first-order scatter of Wishart eigenvalues, divided by their trace"), kind="distribution", cases=SCATTERED)
 def test_sim_evr__scatter(trial, n_points: WalkPoints, dim: WalkDimension):
-    """Ratio k has variance 2 rho_k^2 (1 - 2 rho_k + q) / d."""
+    """Ratio k has variance 2 ρ_k^2 (1 - 2 ρ_k + q) / d."""
     sampled, response = _controlled(n_points, dim)
     variances, ratios = predicted.eigenvalues(n_points), predicted.explained_variance_ratio(n_points)[:3]
     centre = predicted.mean_explained_variance_ratio(variances, dim, 3)
@@ -110,7 +110,7 @@ def test_sim_evr__scatter(trial, n_points: WalkPoints, dim: WalkDimension):
 
 @claim(LAWLEY, kind="rate", tier="full", cases=[(20, 200), (50, 1000)])
 def test_eig_bias_three_quarters(trial, n_points: BiasedPoints, dim: Dimension):
-    """Eigenvalue k has relative bias b_k / d, b_k = (3/2) x_k / (1 + x_k), x_k = cos(pi k / T): 3/4 for every k."""
+    """Eigenvalue k has relative bias b_k / d, b_k = (3/2) x_k / (1 + x_k), x_k = cos(π k / T): 3/4 for every k."""
     population = observed.population_spectrum(n_points)
     variances = predicted.eigenvalues(n_points)
 
@@ -135,7 +135,7 @@ def test_eig_bias_three_quarters(trial, n_points: BiasedPoints, dim: Dimension):
 def test_eig_bias_three_quarters__sum(
     trial, n_points: Annotated[int, Interval(3, 100, why="the smallest eigenvalues of more lie within rounding")]
 ):
-    """Lawley's sum of lambda_j / (lambda_k - lambda_j) is (3/2) x_k / (1 + x_k), x_k = cos(pi k / T), for all k."""
+    """Lawley's sum of λ_j / (λ_k - λ_j) is (3/2) x_k / (1 + x_k), x_k = cos(π k / T), for all k."""
     population = observed.population_spectrum(n_points)
     gaps = population[:, None] - population
     np.fill_diagonal(gaps, np.inf)
@@ -227,14 +227,14 @@ def _deficits(n_points, dim):
 
 @claim(ours("first-order rotation of Wishart eigenvectors, summed"), kind="rate", cases=[(8, 50_000), (12, 200_000)])
 def test_lissajous(trial, n_points: RotatedPoints, dim: RotatedDimension):
-    """Component k misses its cosine by (1/d) sum_{j != k} theta_j theta_k / (theta_j - theta_k)^2, about k^2 / d."""
+    """Component k misses its cosine by (1/d) sum_{j != k} θ_j θ_k / (θ_j - θ_k)^2, about k^2 / d."""
     variances = predicted.eigenvalues(n_points)
     first = predicted.overlap_deficit(variances, dim, 3)
     bias = predicted.eigenvalue_bias(variances, dim, 3)
     found = _deficits(n_points, dim)
     expected = first + predicted.overlap_deficit_second_order(variances, dim, 3)
     slack = 10 * first**3  # the next term: 7 first^3 was seen for the third component of eight points
-    wrong = {"pi^2 k^2 / 6": np.pi**2 * np.arange(1, 4) ** 2 / 6 / dim, "theta_k^2 for theta_j theta_k": first - bias}
+    wrong = {"π^2 k^2 / 6": np.pi**2 * np.arange(1, 4) ** 2 / 6 / dim, "θ_k^2 for θ_j θ_k": first - bias}
     trial.mean(found, expected, law=Asymptotic(), slack=slack, margin=0.009 * first, controls=wrong, first=512)
 
 
@@ -266,7 +266,7 @@ def test_trace_laplace(trial, n_points: TracedPoints):
 
 @claim(ours("the transform of a sum of weighted chi-squares, inverted"), kind="distribution", cases=[4, 12])
 def test_trace_laplace__law(trial, n_points: TracedPoints):
-    """Per coordinate the total variance is sum_k lambda_k chi^2_1, whose law is the inverse of that transform."""
+    """Per coordinate the total variance is sum_k λ_k χ^2_1, whose law is the inverse of that transform."""
     variances = predicted.eigenvalues(n_points)
     grid = np.linspace(0, 12 * variances.sum(), 4000)
     tables = {dim: predicted.trace_cdf(grid, variances, dim) for dim in (1, 2)}
@@ -283,7 +283,7 @@ def test_trace_laplace__law(trial, n_points: TracedPoints):
 
 @claim(ours("the path graph's resolvent, by Chebyshev's polynomials"), kind="identity", cases=[(2,), (60,), (240,)])
 def test_mp_equation__sum(trial, n_points: Points):
-    """The sum over the path graph is closed: sum_k 1 / (theta_k + m) = (T coth(T phi) - coth phi) / (2 sinh phi)."""
+    """The sum over the path graph is closed: sum_k 1 / (θ_k + m) = (T coth(T φ) - coth φ) / (2 sinh φ)."""
     shifts = np.logspace(-2, 3, 15) / n_points**2
     phi = 2 * np.arcsinh(np.sqrt(shifts) / 2)
     inverse = 1 / np.asarray(observed.population_spectrum(n_points))
@@ -294,13 +294,13 @@ def test_mp_equation__sum(trial, n_points: Points):
         # The smallest 1 / lambda carries a relative error of T roundings.
         ops=3 * n_points,
         scale=sums,
-        controls={"coth(T phi) = 1": (n_points - 1 / np.tanh(phi)) / (2 * np.sinh(phi))},
+        controls={"coth(T φ) = 1": (n_points - 1 / np.tanh(phi)) / (2 * np.sinh(phi))},
     )
 
 
 @claim(ours("Silverstein's equation for the path graph's spectrum"), kind="limit", cases=[(240, 120), (60, 120)])
 def test_mp_equation(trial, n_points: GlobalPoints, dim: GlobalDimension):
-    """The spectrum's Stieltjes transform m(z) solves z = -1/m + (1/d) sum_k 1 / (theta_k + m), a closed form in m."""
+    """The spectrum's Stieltjes transform m(z) solves z = -1/m + (1/d) sum_k 1 / (θ_k + m), a closed form in m."""
     population, z = observed.population_spectrum(n_points), np.array([-0.5, -5.0, -100.0])
 
     def transform(key):
@@ -336,7 +336,7 @@ def test_sim_evr_large(
     dim: Annotated[int, Interval(10_000, 10**9, why="each coordinate is drawn")] = 1_000_000,
     block: Annotated[int, Interval(100, 10_000, why="one block is held")] = 2000,
 ):
-    """A walk in a million dimensions, streamed: rho_1..3 have the finite-d means and scatter."""
+    """A walk in a million dimensions, streamed: ρ_1..3 have the finite-d means and scatter."""
     variances = predicted.eigenvalues(n_points)
 
     def ratios(dim):

@@ -12,7 +12,7 @@ from theory_on_trial import claim, ours
 from theory_on_trial.contract import Interval
 
 Momentum = Annotated[float, Interval(0.1, 0.9, why="less leaves no error to see, more needs too many points")]
-"""gamma where the circulant formula is tried at affordable T."""
+"""γ where the circulant formula is tried at affordable T."""
 
 
 AveragedPoints = Annotated[int, Interval(800, 2000, why="between, extrapolation reaches five digits")]
@@ -25,7 +25,7 @@ def doubled(n_points):
 
 
 def leading_ratio(n_points, **process):
-    """Return rho_1 of the population."""
+    """Return ρ_1 of the population."""
     spectrum = observed.leading_population_spectrum(int(n_points), 1, **process)
     return spectrum.eigenvalues[0] / spectrum.total_variance
 
@@ -36,7 +36,7 @@ def leading_ratio(n_points, **process):
     cases=[0.3, 0.5, 0.8],
 )
 def test_momentum_spectrum(trial, momentum: Momentum):
-    """lambda_1 = 1 / (theta_1 ((1 - gamma)^2 + gamma theta_1)) up to a relative error of order T^-3."""
+    """λ_1 = 1 / (θ_1 ((1 - γ)^2 + γ θ_1)) up to a relative error of order T^-3."""
     # T (1 - gamma) is 35 or more; powers of two share their programs.
     n = doubled(100 * 2 ** max(0, round(np.log2(0.5 / (1 - momentum)))))
     exact = [observed.leading_population_spectrum(int(size), 1, momentum=momentum).eigenvalues[0] for size in n]
@@ -49,17 +49,17 @@ def test_momentum_spectrum(trial, momentum: Momentum):
     found = relative_error(circulant)
     wrong = {"order T^-2": -2.0}
     processes = {
-        "plus 2 gamma cos": relative_error(1 / (theta * (1 + momentum**2 + momentum * (2 - theta)))),
-        "without the gamma theta term": relative_error(1 / (theta * (1 - momentum) ** 2)),
+        "plus 2 γ cos": relative_error(1 / (theta * (1 + momentum**2 + momentum * (2 - theta)))),
+        "without the γ θ term": relative_error(1 / (theta * (1 - momentum) ** 2)),
     }
     trial.order(found, n, -3.0, rounding=4 * n * 2.0**-53, margin=0.02, controls=wrong, wrong_processes=processes)
 
 
-@claim(ours("A A^T of the response (1 - gamma^m) / (1 - gamma)"), kind="identity", cases=[(100, 0.99), (50, 1.0)])
+@claim(ours("A A^T of the response (1 - γ^m) / (1 - γ)"), kind="identity", cases=[(100, 0.99), (50, 1.0)])
 def test_momentum_long_memory(
     trial, n_points: ThreePoints, momentum: Annotated[float, Interval(0.01, 1, why="below, the walk is as good")]
 ):
-    """Where T (1 - gamma) is not large, only the exact covariance gives rho_k; the circulant formula does not."""
+    """Where T (1 - γ) is not large, only the exact covariance gives ρ_k; the circulant formula does not."""
     circulant = predicted.momentum_circulant_eigenvalues(n_points, momentum)
     spectrum = np.asarray(observed.population_spectrum(n_points, momentum=momentum))
     expected = predicted.momentum_explained_variance_ratio(n_points, momentum)
@@ -70,18 +70,18 @@ def test_momentum_long_memory(
     trial.identity(spectrum / spectrum.sum(), expected, ops=3 * n_points, controls=wrong)
 
 
-@claim(ours("clamped beams are the limit at gamma = 1, the plain walk the one at any other gamma"), kind="limit")
+@claim(ours("clamped beams are the limit at γ = 1, the plain walk the one at any other γ"), kind="limit")
 def test_momentum_concentrates(
     trial, n_points: Annotated[int, Interval(200, 500, why="fewer are far away")] = 200, momentum: Momentum = 0.5
 ):
-    """At fixed T rho_1 grows with gamma, up to 30 / mu_1^4 = 0.9589 at gamma = 1; as T grows it tends to 6 / pi^2."""
+    """At fixed T ρ_1 grows with γ, up to 30 / μ_1^4 = 0.9589 at γ = 1; as T grows it tends to 6 / π^2."""
     grid = np.array([0.0, 0.2, 0.5, 0.8, 0.9, 0.97, 0.99, 0.999])
     along = np.array([leading_ratio(n_points, momentum=gamma) for gamma in grid])
     walk = np.full(len(grid) - 1, predicted.explained_variance_ratio(n_points)[0])
     trial.bound(along[:-1], along[1:], found_by="grid", ops=4 * n_points, controls={"that of the walk": walk})
     sizes = doubled(2 * n_points)
     found = [leading_ratio(n, momentum=1.0) for n in sizes]
-    wrong = {"everything in one component": 1.0, "one eighth pi for a quarter": 30 / (0.875 * np.pi) ** 4}
+    wrong = {"everything in one component": 1.0, "one eighth π for a quarter": 30 / (0.875 * np.pi) ** 4}
     trial.limit(
         found, sizes, predicted.integrated_walk_explained_variance_ratio(1)[0], order=1, margin=1e-6, controls=wrong
     )
@@ -89,29 +89,29 @@ def test_momentum_concentrates(
     correction = (predicted.momentum_explained_variance_ratio_rate(1000, momentum, 1)[0] - limit) * 1000
     sizes = doubled(n_points * 2 ** max(1, round(np.log2(1 / (1 - momentum)))))
     found = [(leading_ratio(n, momentum=momentum) - limit) * n for n in sizes]
-    wrong = {"no correction": 0.0, "without 1 + gamma": (1 + momentum) * correction}
+    wrong = {"no correction": 0.0, "without 1 + γ": (1 + momentum) * correction}
     trial.limit(found, sizes, correction, order=1, margin=0.01 * correction, controls=wrong)
 
 
-@claim(ours("both recursions have the impulse response 1 - beta^m"), kind="identity")
+@claim(ours("both recursions have the impulse response 1 - β^m"), kind="identity")
 def test_ema_is_momentum(
     trial,
     n_points: Annotated[int, Interval(2, 10_000)] = 300,
     dim: Annotated[int, Interval(1, 1000)] = 20,
     decay: Annotated[float, Interval(0.01, 0.99, why="the average is neither the walk nor nothing")] = 0.9,
 ):
-    """The exponential average (factor beta) of a walk is (1 - beta) times the walk with momentum beta, path by path."""
+    """The exponential average (factor β) of a walk is (1 - β) times the walk with momentum β, path by path."""
     steps = jax.random.normal(trial.key("steps"), (n_points, dim))
     walk, with_momentum = np.asarray(observed.trajectory(steps)), observed.trajectory(steps, momentum=decay)
     found = np.asarray(observed.trajectory(steps, averaging=decay))
     expected = (1 - decay) * np.asarray(with_momentum)
-    wrong = {"without 1 - beta": np.asarray(with_momentum), "the walk itself": walk}
+    wrong = {"without 1 - β": np.asarray(with_momentum), "the walk itself": walk}
     trial.identity(found, expected, ops=n_points, scale=np.max(np.abs(walk)), controls=wrong)
 
 
 @claim(ours("the continuum limit of the running mean's recursion is solved by Bessel functions"), kind="limit")
 def test_running_average(trial, n_points: AveragedPoints = 800, count: FewComponents = 3):
-    """For the running mean of a walk rho_k tends to 432 / z_k^4: 0.8357, 0.1126, 0.0294; the variance to T^2 / 27."""
+    """For the running mean of a walk ρ_k tends to 432 / z_k^4: 0.8357, 0.1126, 0.0294; the variance to T^2 / 27."""
     sizes = doubled(n_points)
     spectra = [observed.leading_population_spectrum(int(n), count, running_mean=True) for n in sizes]
     ratios = [spectrum.eigenvalues / spectrum.total_variance for spectrum in spectra]

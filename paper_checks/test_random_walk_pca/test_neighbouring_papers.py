@@ -17,9 +17,9 @@ Dimension = Annotated[int, Interval(2, 100, why="covariances are diagonalised")]
 Samples = Annotated[int, Interval(4, 10_000, why="fewer have no second component; dense matrices are decomposed")]
 Cloud = Annotated[int, Interval(1000, 10_000, why="fewer scatter, and hundreds of clouds are drawn")]
 Spike = Annotated[float, Interval(1.5, 8, why="its direction is told from the others, and a lost one from a kept one")]
-"""beta, the variance that the spike adds to one."""
+"""β, the variance that the spike adds to one."""
 Share = Annotated[float, Interval(0.03, 0.2, why="outliers are some, and few")]
-"""epsilon, the share of outliers."""
+"""ε, the share of outliers."""
 
 
 def outliers_in(n_points, fraction):
@@ -82,7 +82,7 @@ def test_pca_tutorial__optimal(
     cases=[(2000, 10, 4.0, 0.05), (2000, 5, 2.0, 0.1)],
 )
 def test_robust_pca__failure(trial, n_points: Cloud, dim: Dimension, spike: Spike, fraction: Share):
-    """A fraction eps of outliers of length s turns the top direction once s^2 exceeds (1 - eps) beta / eps."""
+    """A fraction ε of outliers of length s turns the top direction once s^2 exceeds (1 - ε) β / ε."""
     n_outliers = outliers_in(n_points, fraction)
     share = n_outliers / n_points
 
@@ -108,7 +108,7 @@ def test_robust_pca__failure(trial, n_points: Cloud, dim: Dimension, spike: Spik
     bisection = np.log(16 / share**2) / 2 ** (halvings + 1)
     slack = threshold * (bisection + pushed)
     margin = threshold * (0.005 + bisection + pushed)
-    wrong = {"beta / eps": spike / share, "(1 - eps)(1 + beta) / eps": (1 - share) * (1 + spike) / share}
+    wrong = {"β / ε": spike / share, "(1 - ε)(1 + β) / ε": (1 - share) * (1 + spike) / share}
     trial.mean(turning, threshold, law=Asymptotic(), slack=slack, margin=margin, controls=wrong, first=128, most=10_000)
 
 
@@ -121,7 +121,7 @@ def test_robust_pca__goal(
     n_points: Cloud = 2000,
     dim: Annotated[int, Interval(2, 20, why="more dimensions ask for more points")] = 10,
 ):
-    """A filtered estimate keeps u^T Sigma u >= 0.95 |Sigma| where an eps fraction of outliers breaks plain PCA."""
+    """A filtered estimate keeps u^T Σ u >= 0.95 |Σ| where an ε fraction of outliers breaks plain PCA."""
     spike, fraction = 4.0, 0.05
 
     def good(estimator):
@@ -151,7 +151,7 @@ def test_generative_pca__rate(
     latent_dim: Annotated[int, Interval(2, 30, why="at 1 nothing is to be found")],
     dim: Annotated[int, Interval(8, 100, why="without the generator, all of it counts")],
 ):
-    """With the spike in a known k-dimensional range the squared error is (1 + beta)(k - 1) / (beta^2 m), whatever d."""
+    """With the spike in a known k-dimensional range the squared error is (1 + β)(k - 1) / (β^2 m), whatever d."""
     trial.require(latent_dim <= dim / 2, "latent_dim must be at most half of dim: else the generator tells little")
     trial.require(latent_dim <= n_samples / 200, "n_samples must be at least 200 latent_dim: later orders in k / m")
 
@@ -166,7 +166,7 @@ def test_generative_pca__rate(
         law=Asymptotic(),
         slack=later * law,
         margin=(0.03 + later) * law,
-        controls={"twice the constant": 2 * law, "without 1 + beta": law / 2},
+        controls={"twice the constant": 2 * law, "without 1 + β": law / 2},
         wrong_processes={"without the generator": squared_error("without_generator")},
         first=2048,
         most=60_000,

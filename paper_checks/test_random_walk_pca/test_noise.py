@@ -16,7 +16,7 @@ from theory_on_trial.contract import MOST, Interval
 from theory_on_trial.laws import Asymptotic, Bounded, NormalVariance, RatioOfMeans
 
 SECOND_ORDER = 3
-"""The variance of rho_1 is off its first order by at most this over d; 1.3 to 2.9 was seen of laws with all moments."""
+"""The variance of ρ_1 is off its first order by at most this over d; 1.3 to 2.9 was seen of laws with all moments."""
 KURTOSIS = {"rademacher": -2.0, "uniform": -1.2, "student": 6.0, "laplace": 3.0}
 Dim = Annotated[int, Interval(100, 4000, why="each coordinate is drawn, and few have later orders in 1 / d")]
 ManyDimensions = Annotated[int, Interval(300, MOST, why="of fewer, later orders in 1 / D count")]
@@ -28,7 +28,7 @@ ManyTriangleDimensions = Annotated[int, Interval(20, 64, why="of few they scatte
 BARTLETT = ours("Bartlett's decomposition: a Gaussian matrix is a triangular one up to a rotation")
 TRIANGLES = [(12, 16), (5, 40)]
 Exponent = Annotated[float, Interval(-0.6, -0.2, why="d_eff is large, and not the rank")]
-"""p of the spectrum i^p of Sigma."""
+"""p of the spectrum i^p of Σ."""
 
 
 def ratio_variance(n_points, dim):
@@ -50,7 +50,7 @@ def mean_ratio(n_points, dim):
 def test_noise_universality(
     trial, law: Literal["rademacher", "uniform", "student", "laplace"], n_points: SampledPoints = 6, dim: Dim = 400
 ):
-    """Steps of any law with finite variance give rho_1 the same mean, and the same scatter but for their kurtosis and,
+    """Steps of any law with finite variance give ρ_1 the same mean, and the same scatter but for their kurtosis and,
     where they have no sixth moment as Student's t with 5 degrees of freedom, a term of order d^(-1/2).
     """
 
@@ -93,8 +93,8 @@ def test_noise_universality__tails(
     n_points: Annotated[int, Interval(5, 8, why="of more points the term is small")],
     freedom: Annotated[float, Interval(4.6, 5.4, why="nearer to 4 or 6 the limit is slow")],
 ):
-    """For Student's t with 4 < nu < 6 what single coordinates add to the scatter of rho_1 beyond the linear response,
-    relative to first order and times d^((nu - 4)/2), tends to the integral over the power tail alone.
+    """For Student's t with 4 < ν < 6 what single coordinates add to the scatter of ρ_1 beyond the linear response,
+    relative to first order and times d^((ν - 4)/2), tends to the integral over the power tail alone.
     """
     population, axes = observed.population_spectrum(n_points), observed.population_eigenvectors(n_points)
     share, unit = population[0] / population.sum(), (1 - 2 / freedom) ** 0.5
@@ -117,7 +117,7 @@ def test_noise_universality__tails(
     sizes = 16_000.0 * 2.0 ** np.arange(7)
     limit = predicted.tail_shortfall(n_points, freedom)
     found = np.array([scaled(dim) for dim in sizes])
-    wrong = {"no such term": 0.0, "of a variance of nu / (nu - 2)": limit / unit**freedom}
+    wrong = {"no such term": 0.0, "of a variance of ν / (ν - 2)": limit / unit**freedom}
     trial.limit(found, sizes, limit, order=3 - freedom / 2, margin=0.003, scale=1.0, controls=wrong)
 
 
@@ -164,7 +164,7 @@ def test_deff_not_rank(
     exponent: Exponent = -0.5,
     many_points: Annotated[int, Interval(1000, 20_000, why="far more than dimensions, and hundreds are drawn")] = 5000,
 ):
-    """The scatter of rho_1 is set by d_eff = (tr Sigma)^2 / tr Sigma^2; the number of points may exceed it by far."""
+    """The scatter of ρ_1 is set by d_eff = (tr Σ)^2 / tr Σ^2; the number of points may exceed it by far."""
     spectrum = np.arange(1, dim + 1) ** exponent
     effective = predicted.effective_dimension(spectrum)
     trial.require(0.2 * dim < effective < 0.8 * dim, "exponent must leave d_eff between a fifth and four fifths of dim")
@@ -200,7 +200,7 @@ def test_deff_estimator(
     dim: Annotated[int, Interval(50, 1000, why="each coordinate is drawn")],
     exponent: Exponent,
 ):
-    """The inner products of the steps estimate d_eff = (tr Sigma)^2 / tr Sigma^2."""
+    """The inner products of the steps estimate d_eff = (tr Σ)^2 / tr Σ^2."""
     spectrum = np.arange(1, dim + 1) ** exponent
     expected = predicted.effective_dimension(spectrum)
     trial.require(0.2 * dim < expected < 0.97 * dim, "exponent must leave d_eff between a fifth of dim and all of it")
@@ -236,7 +236,7 @@ def test_deff_estimator(
 def test_jl_projection(
     trial, n_points: Annotated[int, Interval(5, 30, why="more are slow")], dim: ManyDimensions, target: ManyDimensions
 ):
-    """Projecting d dimensions on m spreads rho_1 as one dimension D with 1/D = 1/d + 1/m does."""
+    """Projecting d dimensions on m spreads ρ_1 as one dimension D with 1/D = 1/d + 1/m does."""
     alike = max(dim, target) < 9 * min(dim, target)
     trial.require(alike, "dim and target must differ by less than a factor of nine: else the smaller one rules")
     combined = predicted.combined_dimension(dim, target)
@@ -281,7 +281,7 @@ def test_jl_projection__bias(
     dim: Annotated[int, Interval(40, 200, why="the bias of order 1 / D must be seen")],
     target: Annotated[int, Interval(40, 200, why="the bias of order 1 / D must be seen")],
 ):
-    """Projecting d dimensions on m moves the mean of rho_1 as one dimension D with 1/D = 1/d + 1/m."""
+    """Projecting d dimensions on m moves the mean of ρ_1 as one dimension D with 1/D = 1/d + 1/m."""
     trial.require(max(dim, target) <= 1.6 * min(dim, target), "dim and target must be alike: else the smaller rules")
     combined, variances = predicted.combined_dimension(dim, target), predicted.eigenvalues(n_points)
     bias = mean_ratio(n_points, combined) - predicted.explained_variance_ratio(n_points)[0]
@@ -317,7 +317,7 @@ def _falling(freedom, dim):
 
 @claim(ours("the mean principal minors of a Wishart matrix"), kind="distribution", cases=[(12, 64), (5, 50)])
 def test_bartlett_equals_walk(trial, n_points: FewTrianglePoints, dim: ManyTriangleDimensions):
-    """Variances of a walk, from its steps and from Bartlett's triangle, have E e_k = e_k(lambda) d! / ((d - k)! d^k).
+    """Variances of a walk, from its steps and from Bartlett's triangle, have E e_k = e_k(λ) d! / ((d - k)! d^k).
 
     e_k is the elementary symmetric function, k = 1, 2, 3.
     """

@@ -14,21 +14,21 @@ from theory_on_trial.contract import MOST, Interval
 from theory_on_trial.laws import Asymptotic, Bounded
 
 Rate = Annotated[float, Interval(1e-4, 1.99, why="below, a walk; at 2 the process is unstable")]
-"""alpha."""
+"""α."""
 AnyRate = Annotated[float, Interval(0, 1.99, why="at 2 the process is unstable")]
-"""alpha, at 0 that of a walk."""
+"""α, at 0 that of a walk."""
 Trapping = Annotated[float, Interval(0.05, 0.9, why="the circle is reached, and its radius is told from others")]
-"""alpha of a process that settles within a few points."""
+"""α of a process that settles within a few points."""
 RecursionPoints = Annotated[int, Interval(40, 10_000, why="the recursion runs hundreds of times")]
-RevertingPoints = Annotated[int, Interval(1600, 4000, why="fewer revert at once at the largest alpha T")]
+RevertingPoints = Annotated[int, Interval(1600, 4000, why="fewer revert at once at the largest α T")]
 LargeCrossover = Annotated[float, Interval(15, 25, why="sixteen times as much is large, and eigenvalues apart")]
-"""The least alpha T of five."""
+"""The least α T of five."""
 TrappedPoints = Annotated[int, Interval(3, 100, why="tens of thousands are drawn")]
 TrappedDimension = Annotated[int, Interval(30, MOST, why="of fewer, the norm scatters as much as it is")]
 FewPoints = Annotated[int, Interval(3, 10, why="three to this power walks are run")]
 FewDimensions = Annotated[int, Interval(4, 7, why="of more, too few visits are seen")]
 Crossover = Annotated[float, Interval(0.05, 40, why="beyond, extrapolation wants more points")]
-"""c = alpha T, at fixed c the process has a continuum limit."""
+"""c = α T, at fixed c the process has a continuum limit."""
 
 
 def settled_points(trial, n_points, rate):
@@ -65,12 +65,12 @@ def test_ou_exact(trial, n_points: ThreePoints, rate: Rate):
 
 
 @claim(
-    ours("the exact totals differ by 3 / (2 alpha T); to first order in alpha the covariance of times loses alpha s t"),
+    ours("the exact totals differ by 3 / (2 α T); to first order in α the covariance of times loses α s t"),
     kind="bound",
     cases=[400, 1600, 6400],
 )
 def test_ou_circulant_limit(trial, n_points: RecursionPoints):
-    """The circulant formula errs in rho_1 by at most 3 / (2 alpha T) from 4 on, (8 / pi^2 - 1/2) alpha T below 0.1."""
+    """The circulant formula errs in ρ_1 by at most 3 / (2 α T) from 4 on, (8 / π^2 - 1/2) α T below 0.1."""
     small, large = np.array([0.003, 0.01, 0.03, 0.1]), np.geomspace(4, 400, 8)
     c = np.concatenate([small, large[large <= n_points / 5]])
 
@@ -90,7 +90,7 @@ def test_ou_circulant_limit(trial, n_points: RecursionPoints):
 
 @claim(ours("the secular equation in the continuum"), kind="limit", cases=[0.05, 0.5, 2.0, 8.0, 40.0])
 def test_ou_crossover(trial, crossover: Crossover, count: Components = 3):
-    """At fixed c = alpha T the ratios tend to a continuum law, from 6 / (pi k)^2 at c = 0 to a flat 2 / c."""
+    """At fixed c = α T the ratios tend to a continuum law, from 6 / (π k)^2 at c = 0 to a flat 2 / c."""
     sizes = np.array([200, 400, 800, 1600, 3200])
 
     def ratios(n):
@@ -104,14 +104,14 @@ def test_ou_crossover(trial, crossover: Crossover, count: Components = 3):
         predicted.crossover_explained_variance_ratio(crossover, count),
         order=(1, 2),
         margin=1e-4,
-        controls={"the walk": walk, "(6 / pi^2) / (1 + c)": walk / (1 + crossover)},
+        controls={"the walk": walk, "(6 / π^2) / (1 + c)": walk / (1 + crossover)},
     )
 
 
 @claim(ours("secular equation of the exact covariance: its ends change from free to fixed"), kind="limit")
 def test_ou_sine_not_cosine(trial, n_points: RevertingPoints = 1600, crossover: LargeCrossover = 20.0):
-    """For alpha T >> 1 the first component is a full sine, not a half cosine: its cosine content falls towards
-    (8 / 3 pi)^2 = 0.72.
+    """For α T >> 1 the first component is a full sine, not a half cosine: its cosine content falls towards
+    (8 / 3 π)^2 = 0.72.
     """
     crossovers = crossover * 2.0 ** np.arange(5)
 
@@ -124,7 +124,7 @@ def test_ou_sine_not_cosine(trial, n_points: RevertingPoints = 1600, crossover: 
     # The gap between the first two eigenvalues closes as c grows, and the eigenvector turns by rounding / gap.
     gaps = [1 - np.divide(*predicted.ornstein_uhlenbeck_eigenvalues(n_points, c / n_points)[1::-1]) for c in crossovers]
     limit = (8 / (3 * np.pi)) ** 2
-    wrong = {"the limit of large alpha T": np.full(5, limit), "cosines, as those of the walk": np.ones(5)}
+    wrong = {"the limit of large α T": np.full(5, limit), "cosines, as those of the walk": np.ones(5)}
     trial.identity(contents, exact, ops=3 * n_points, scale=1 / np.array(gaps), controls=wrong)
     cosine = {"a cosine": 1.0, "half a sine": 0.5}
     trial.limit(contents, crossovers, limit, order=(1, 2), margin=0.003, controls=cosine)
@@ -132,7 +132,7 @@ def test_ou_sine_not_cosine(trial, n_points: RevertingPoints = 1600, crossover: 
 
 @claim(TRAPPED, kind="distribution", cases=[(12, 2000, 0.25), (6, 4000, 0.5)])
 def test_ou_trapping(trial, n_points: TrappedPoints, dim: TrappedDimension, rate: Trapping):
-    """The squared norm settles at 1 / (alpha (2 - alpha))."""
+    """The squared norm settles at 1 / (α (2 - α))."""
     left = settled_points(trial, n_points, rate)
     settled = predicted.trapping_radius(rate) ** 2
 
@@ -141,22 +141,22 @@ def test_ou_trapping(trial, n_points: TrappedPoints, dim: TrappedDimension, rate
         return jnp.sum(observed.trajectory(noise, reversion=rate)[-1] ** 2)
 
     margin = (0.007 + left) * settled
-    wrong = {"1 / (2 alpha)": 1 / (2 * rate), "1 / alpha^2": 1 / rate**2}
+    wrong = {"1 / (2 α)": 1 / (2 * rate), "1 / α^2": 1 / rate**2}
     trial.mean(squared_norm, settled, law=Asymptotic(), slack=left * settled, margin=margin, controls=wrong, first=512)
 
 
 @claim(
-    ours("a geometric sum: each step shrinks the mean squared norm by (1 - alpha)^2 and adds its own"),
+    ours("a geometric sum: each step shrinks the mean squared norm by (1 - α)^2 and adds its own"),
     kind="identity",
     cases=[(50, 0.04), (50, 0.0), (20, 1.0), (30, 1.7)],
 )
 def test_ou_trapping__start(trial, n_points: Points, rate: AnyRate):
-    """From the minimum E |x_t|^2 = (1 - a^(2t)) / (1 - a^2), a = 1 - alpha: t itself without reversion."""
+    """From the minimum E |x_t|^2 = (1 - a^(2t)) / (1 - a^2), a = 1 - α: t itself without reversion."""
     steps = np.arange(1, n_points + 1)
     expected = predicted.mean_squared_norm(steps, rate)
     found = observed.expected_squared_norms(n_points, reversion=rate)
     unsquared = expected / (1 + (1 - rate) ** steps) * (1 - rate / 2)
-    trial.identity(found, expected, ops=6 * n_points, scale=expected, controls={"(1 - a^t) / (2 alpha)": unsquared})
+    trial.identity(found, expected, ops=6 * n_points, scale=expected, controls={"(1 - a^t) / (2 α)": unsquared})
 
 
 @claim(ours("the settled norm is chi-square"), kind="distribution", cases=[(8, 2000, 0.4), (6, 3, 0.6)])
@@ -176,7 +176,7 @@ def test_ou_trapping__spread(trial, n_points: FewPoints, dim: Annotated[int, Int
         error=4 * which.shape[1] * 2.0**-53 * 3 * variance,
         slack=2 * left * variance,
         margin=(0.001 + 2 * left) * variance,
-        controls={"spread sqrt(1 / d)": variance / 2, "radius 1 / sqrt(2 alpha)": (1 / rate) ** 2 / (2 * dim)},
+        controls={"spread sqrt(1 / d)": variance / 2, "radius 1 / sqrt(2 α)": (1 / rate) ** 2 / (2 * dim)},
     )
 
 
@@ -184,7 +184,7 @@ def test_ou_trapping__spread(trial, n_points: FewPoints, dim: Annotated[int, Int
 def test_ou_trapping__directions(
     trial, n_points: TrappedPoints, dim: TrappedDimension, rate: Trapping, lag: Annotated[int, Interval(1, 50)]
 ):
-    """Directions decay: E x_s . x_t = a^(|s - t|) / (alpha (2 - alpha)) of the trapped process, a = 1 - alpha."""
+    """Directions decay: E x_s . x_t = a^(|s - t|) / (α (2 - α)) of the trapped process, a = 1 - α."""
     kept = (1 - rate) ** lag
     trial.require(lag < n_points and 0.1 <= kept <= 0.8, "lag must be below n_points, and (1 - rate)^lag in [.1, .8]")
     later = np.arange(n_points)[:, None] >= n_points - lag
@@ -229,7 +229,7 @@ def test_ou_not_mean_reverting(trial, n_points: TrappedPoints, dim: FewDimension
 
 @claim(ours("the settled norm is chi-square"), kind="distribution", cases=[(6, 4, 0.5), (5, 5, 0.6)])
 def test_ou_not_mean_reverting__chance(trial, n_points: TrappedPoints, dim: FewDimensions, rate: Trapping):
-    """Visits to the middle have the chance P(|x_t| < r_c / 2) = P(chi^2_d < d / 4)."""
+    """Visits to the middle have the chance P(|x_t| < r_c / 2) = P(χ^2_d < d / 4)."""
     left = settled_points(trial, n_points, rate)
     radius, shrunk = predicted.trapping_radius(rate), 0.45
     response = predicted.ornstein_uhlenbeck_impulse_response(n_points, rate)[::-1]

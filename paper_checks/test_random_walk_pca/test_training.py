@@ -28,7 +28,7 @@ LongRun = Annotated[int, Interval(16_000, 64_000, why="fewer are far from the li
 FewComponents = Annotated[int, Interval(1, 5, why="later components need more points")]
 DriftedPoints = Annotated[int, Interval(4, 200, why="hundreds of walks are diagonalised")]
 DriftRatio = Annotated[float, Interval(0.001, 2, why="beyond, the drift is all there is")]
-"""|mu|^2 / s2."""
+"""|μ|^2 / s2."""
 AtRightAngles = Annotated[int, Interval(1000, LONGEST, why="only in many drift and noise are at right angles")]
 
 
@@ -38,7 +38,7 @@ AtRightAngles = Annotated[int, Interval(1000, LONGEST, why="only in many drift a
     cases=[(60, 0.05), (7, 0.5)],
 )
 def test_drift_mixing(trial, n_points: DriftedPoints, drift_ratio: DriftRatio):
-    """Drift leaves even components alone; odd ones solve 1 = (|mu|^2 / s2) sum_k r_k^2 / (lambda - lambda_k)."""
+    """Drift leaves even components alone; odd ones solve 1 = (|μ|^2 / s2) sum_k r_k^2 / (λ - λ_k)."""
     trial.require(0.3 <= n_points * drift_ratio <= 10, "n_points drift_ratio must lie in [.3, 10]: both are seen")
     walk = predicted.eigenvalues(n_points)
     by_mode = predicted.drift_eigenvalues(n_points, drift_ratio)
@@ -73,7 +73,7 @@ def test_drift_mixing__sampled(trial, n_points: DriftedPoints, drift_ratio: Drif
 
 @claim(ours("a Sturm-Liouville problem that Bessel functions solve"), kind="limit", cases=[0.5, 1.0, -0.5, -1.0])
 def test_decay_bessel(trial, exponent: Exponent, n_points: LongRun = 32_000, count: FewComponents = 3):
-    """With noise variance t^-p, p < 2, rho_k tends to 4 (nu + 1) / j_{nu,k}^2 with nu = 1 / (2 - p)."""
+    """With noise variance t^-p, p < 2, ρ_k tends to 4 (ν + 1) / j_{ν,k}^2 with ν = 1 / (2 - p)."""
     trial.require(abs(exponent) >= 0.25, "exponent must be at least 0.25 in size: nearer to 0 both orders are alike")
     spectrum = observed.leading_population_spectrum(n_points, count, decay=exponent)
     other = 1 / (2 + exponent)
@@ -137,7 +137,7 @@ def test_nn_walk_with_drift(
     n_steps: Annotated[int, Interval(2000, 3000, why="shorter runs do not settle, longer ones are large")] = 2000,
     window: Annotated[int, Interval(400, 600, why="a quarter of a run")] = 500,
 ):
-    """Training is a walk with drift: rho_1 above the walk's, cosine first component, and early on no straight drift."""
+    """Training is a walk with drift: ρ_1 above the walk's, cosine first component, and early on no straight drift."""
     ratio, content = _runs(trial, n_runs, n_steps, window)
     alpha = 2.0 ** (1 - n_runs)
 

@@ -20,7 +20,7 @@ from theory_on_trial.contract import Interval
     cases=[2, 3, 7, 50, 300],
 )
 def test_exact_spectrum(trial, n_points: Points):
-    """The eigenvalues of the centred walk are 1 / (2 - 2 cos(pi k / T)), its eigenvectors the DCT-II cosines."""
+    """The eigenvalues of the centred walk are 1 / (2 - 2 cos(π k / T)), its eigenvectors the DCT-II cosines."""
     variances, scale = predicted.eigenvalues(n_points), n_points * predicted.eigenvalues(n_points)[0]
     wrong = {
         "both ends absorbing": predicted.eigenvalues(n_points + 1)[:-1],
@@ -43,7 +43,7 @@ def test_exact_spectrum(trial, n_points: Points):
 def test_exact_spectrum__uncentred(
     trial, n_points: Annotated[int, Interval(20, 200, why="of fewer, later orders; a matrix over time is diagonalised")]
 ):
-    """Without centring ratio k tends to 8 / (pi (2k - 1))^2: 81 % in the first component."""
+    """Without centring ratio k tends to 8 / (π (2k - 1))^2: 81 % in the first component."""
     sizes = n_points * 2 ** np.arange(4)
 
     def ratios(n):
@@ -52,15 +52,15 @@ def test_exact_spectrum__uncentred(
 
     limit = predicted.uncentred_explained_variance_ratio_limit(3)
     wrong = {
-        "6 / (pi k)^2": predicted.explained_variance_ratio_limit(3),
-        "8 / (pi k)^2": 4 / 3 * predicted.explained_variance_ratio_limit(3),
+        "6 / (π k)^2": predicted.explained_variance_ratio_limit(3),
+        "8 / (π k)^2": 4 / 3 * predicted.explained_variance_ratio_limit(3),
     }
     trial.limit([ratios(n) for n in sizes.tolist()], sizes, limit, order=2, margin=1e-4 * limit, controls=wrong)
 
 
 @claim(ours("the difference matrix on a circle is circulant"), kind="identity", cases=[3, 20, 151])
 def test_exact_spectrum__circle(trial, n_points: ThreePoints):
-    """Closed into a circle and centred, the walk has eigenvalues 1 / (2 - 2 cos(2 pi k / T)), in pairs."""
+    """Closed into a circle and centred, the walk has eigenvalues 1 / (2 - 2 cos(2 π k / T)), in pairs."""
     steps = np.eye(n_points) - 1 / n_points  # what is left of them when they sum to zero
     walk = np.cumsum(steps, axis=0)
     closed = walk - walk.mean(axis=0)
@@ -126,7 +126,7 @@ def test_total_variance(trial, n_points: Annotated[int, Interval(3, 60, why="fra
     cases=[100, 200, 400, 800, 1600],
 )
 def test_evr_limit(trial, n_points: ManyPoints, count: Components = 3):
-    """rho_k(T) tends to 6 / (pi k)^2 with relative error (1 + pi^2 k^2 / 12) / T^2."""
+    """ρ_k(T) tends to 6 / (π k)^2 with relative error (1 + π^2 k^2 / 12) / T^2."""
     trial.require(n_points >= 8 * count, f"n_points must be at least {8 * count}: a later order counts before")
     squares = (np.pi * np.arange(1, count + 1)) ** 2
     spectrum = observed.leading_population_spectrum(n_points, count)
@@ -163,7 +163,7 @@ def test_chebyshev_relation(trial, n_points: ThreePoints, count: Components):
 
 @claim(ours("any two points are |s - t| independent steps apart, and components rotate them only"), kind="identity")
 def test_distance_identity(trial, n_points: ThreePoints = 200):
-    """The scores reproduce |x_s - x_t|^2 = |s - t| exactly: sum_k lambda_k (u_k(s) - u_k(t))^2 = |s - t|."""
+    """The scores reproduce |x_s - x_t|^2 = |s - t| exactly: sum_k λ_k (u_k(s) - u_k(t))^2 = |s - t|."""
     scores = predicted.scores(n_points, n_points - 1)
     products = np.asarray(observed.population_covariance(n_points))
     wrong = {"one component only": np.outer(scores[:, 0], scores[:, 0])}
