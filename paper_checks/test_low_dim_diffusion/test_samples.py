@@ -122,14 +122,15 @@ def test_noise_law(
 )
 def test_noise_law__clusters(
     trial,
-    ambient: Annotated[int, Interval(6, 20, why="of thousands of trained matrices")],
-    dim: Annotated[int, Interval(1, 4)],
-    samples: Annotated[int, Interval(8, 40, why="of thousands of trained matrices")],
+    ambient: Annotated[int, Interval(8, 20, why="of thousands of trained matrices")],
+    dim: Annotated[int, Interval(2, 4, why="two lines are at times nearer than a start is")],
+    samples: Annotated[int, Interval(9, 40, why="of thousands of trained matrices")],
     subspaces: Annotated[int, Interval(2, 4)],
     noise: Annotated[float, Interval(1e-4, 0.01, why="more exchanges samples where subspaces come near")] = 0.003,
 ):
     """K subspaces trained on N noisy samples each have E D^2 = 2 delta^2 (n - d) d / (N - d - 1), as if told apart."""
-    trial.require(ambient >= dim + 4, "ambient must be dim + 4, or drawn subspaces nearly meet")
+    room = ambient >= 2 * (dim + subspaces)
+    trial.require(room, "ambient must be 2 (dim + subspaces), or two of the drawn ones may be nearer than a start is")
     trial.require(samples >= 2 * dim + 5, "samples must be 2 dim + 5, or errors have heavy tails")
     law = predicted.noise_law(ambient, np.ones(dim), samples, noise) / noise**2
     wrong = {"d / N": law * (samples - dim - 1) / samples, "d / (N - d)": law * (samples - dim - 1) / (samples - dim)}
