@@ -17,7 +17,7 @@ from scipy import stats
 
 from theory_on_trial import claims
 from theory_on_trial.figures.command import main
-from theory_on_trial.figures.drawing import COLOURS, Figure, figure, figures
+from theory_on_trial.figures.drawing import Figure, figure, figures
 from theory_on_trial.figures.panels import log_spaced, points_with_intervals, student_interval
 
 
@@ -29,13 +29,6 @@ def parabola(width: int = 3, height: float = 2.0):
     drawn, axes = plt.subplots()
     axes.plot(range(width), [height * x**2 for x in range(width)])
     return drawn
-
-
-def test_settings_are_the_defaults_and_quick_ones_override_them():
-    drawing = Figure("paper", "F1", parabola, {"width": 2})
-    assert drawing.settings(quick=False) == {"width": 3, "height": 2.0}
-    assert drawing.settings(quick=True) == {"width": 2, "height": 2.0}
-    assert drawing.title == "A parabola, for the test."
 
 
 @pytest.mark.parametrize(
@@ -99,10 +92,6 @@ def test_figures_come_in_the_order_of_their_numbers():
     assert len(names) >= 10
     assert [found.name for found in figures("random-walk-pca.F3")] == ["F3"]
     assert {found.paper for found in figures()} >= {"random_walk_pca"}
-
-
-def test_colours_are_distinct():
-    assert len(set(COLOURS)) == len(COLOURS)
 
 
 def test_list_names_every_figure_with_the_first_sentence_of_its_caption(capsys):

@@ -17,7 +17,6 @@ from theory import forgetting_overlap as predicted
 from theory_on_trial.testing.suite import check_readable
 
 sizes = st.integers(1, 7)
-ridges = st.floats(0.01, 10)
 
 
 def tasks(seed, n_s=5, n_t=6, dim=10):
@@ -190,33 +189,29 @@ def test_where_nothing_is_forgotten_no_rounding_is_doubted():
     assert meeting.doubts[0].size == pytest.approx(1)
 
 
+def of_a_net(key, points, labels, pairs):
+    """What a net of so many pairs of units forgets beside what its gradients say, and the forecast."""
+    features = np.asarray(observed.lazy_features(key, points.reshape(8, 3), pairs))
+    residual = labels[1] - features[4:] @ np.linalg.pinv(features[:4]) @ labels[0]
+    weights = np.asarray(jax.random.normal(key, (pairs, 4))).ravel().repeat(2)
+    data = features[:4], features[4:], residual
+    said, none = (tool.predicted_forgetting(*data, ridge=0.1, weights=share * weights) for share in (1, 0))
+    assert "all of its length" in str(none)
+    return float(observed.lazy_forgetting(key, points, labels, 0.1, pairs)) / said.forgetting, said
+
+
 def test_data_that_do_not_fit_are_doubted():
-    """A narrow net, whose gradients move; single precision without a ridge; a residual that asks for a long update."""
-    generator, key = np.random.default_rng(17), jax.random.key(1)
-    points = generator.normal(size=(2, 4, 3))
-    labels, every = generator.normal(size=(2, 4)), points.reshape(8, 3)
-    features = np.asarray(observed.lazy_features(key, every, 4))
-    before = np.linalg.pinv(features[:4]) @ labels[0]
-    residual = labels[1] - features[4:] @ before
-    weights = np.asarray(jax.random.normal(key, (4, 4))).ravel().repeat(2)
-    narrow = tool.predicted_forgetting(features[:4], features[4:], residual, ridge=0.1, weights=weights)
-    found = float(observed.lazy_forgetting(key, points, labels, 0.1, 4))
-    assert abs(found / narrow.forgetting - 1) > 0.2
+    """A narrow net, whose gradients move; a residual that asks for a long update."""
+    generator = np.random.default_rng(17)
+    ratio, narrow = of_a_net(jax.random.key(1), generator.normal(size=(2, 4, 3)), generator.normal(size=(2, 4)), 4)
+    assert abs(ratio - 1) > 0.2
     assert "the gradients of a net would not stand still" in narrow.summary()
-    assert "all of its length" in str(
-        tool.predicted_forgetting(features[:4], features[4:], residual, ridge=0.1, weights=np.zeros(features.shape[1]))
-    )
     sizes = []
     for seed in range(6):  # wide enough for a forecast: the doubt covers what it is off
         points, labels = generator.normal(size=(2, 4, 3)), generator.normal(size=(2, 4))
-        key = jax.random.key(seed)
-        features = np.asarray(observed.lazy_features(key, points.reshape(8, 3), 256))
-        residual = labels[1] - features[4:] @ np.linalg.pinv(features[:4]) @ labels[0]
-        weights = np.asarray(jax.random.normal(key, (256, 4))).ravel().repeat(2)
-        wide = tool.predicted_forgetting(features[:4], features[4:], residual, ridge=0.1, weights=weights)
-        found = float(observed.lazy_forgetting(key, points, labels, 0.1, 256))
-        assert abs(found / wide.forgetting - 1) <= sum(doubt.size for doubt in wide.doubts)
+        ratio, wide = of_a_net(jax.random.key(seed), points, labels, 256)
         sizes.append(sum(doubt.size for doubt in wide.doubts))
+        assert abs(ratio - 1) <= sizes[-1]
     assert np.median(sizes) < 0.5
     first, second, residual = tasks(18)
     far = tool.predicted_forgetting(first, second, 100 * residual, ridge=0.5, weights=np.ones(10))

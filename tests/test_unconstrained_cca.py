@@ -211,7 +211,7 @@ test_what_cannot_be_answered_is_refused = refused(
     ]
 )
 
-HEADS, WHITE = np.stack([np.diag([1.0, 0.7, 0.5])] * 2), np.eye(3)
+WHITE = np.eye(3)
 test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answers = promises(
     [predicted, observed, tool],
     {
