@@ -1,5 +1,7 @@
 """The theory of in-context learning where no claim asks: far tails, series, and laws at the ends of their domains."""
 
+import itertools
+
 import mpmath
 import numpy as np
 import pytest
@@ -115,3 +117,15 @@ def test_least_squares(d, k, weight_std, noise_std):
     else:
         trace = predicted.expected_spectral_sum(lambda s: 1 / s, d, k)
         assert risk == pytest.approx(unseen + noise_std**2 * trace, rel=rounding(2 * (8 + max(d, k)), 1))
+
+
+@pytest.mark.parametrize("step", [0.0, 0.04, 0.2])
+def test_differences_to_least_squares_by_quadrature(step):
+    """With k = d = 2 noiseless examples least squares knows the weights; degree four in every one of six normals."""
+    points, weights = np.polynomial.hermite_e.hermegauss(3)
+    nodes = np.array(list(itertools.product(points, repeat=6)))
+    chances = np.prod(list(itertools.product(weights / weights.sum(), repeat=6)), axis=1)
+    X, known = nodes[:, :4].reshape(-1, 2, 2), 1.5 * nodes[:, 4:]
+    estimate = 2 * step * np.einsum("nij,nik,nk->nj", X, X, known)
+    direct = chances @ np.sum((estimate - known) ** 2, axis=1)
+    assert predicted.spd_gradient_step_to_ols(2, 2, step, 1.5) == pytest.approx(direct, abs=rounding(16, 4.5))

@@ -84,6 +84,9 @@ def test_a_depth_that_is_reached_by_a_rounding_counts(objective):
     deeper = predicted.asymptote(depth + 1, rho, objective=objective)
     assert np.all(caps[deeper <= np.nextafter(end, 0)] == depth[deeper <= np.nextafter(end, 0)])
     assert np.all(predicted.depth_cap(end, np.ones(500), rho, objective=objective) < depth)
+    # Targets that do not fall with the depth are above the start at all depths, or from some on, or at none.
+    grown = predicted.depth_cap([0.3, 0.7, 0.9, 0.9], 0.5, [1.0, 1.0, 1.2, 1.9], objective=objective)
+    np.testing.assert_array_equal(grown, [np.inf, 0, np.inf if objective == "jepa" else 0, np.inf])
 
 
 def test_what_does_not_commute_is_reported():

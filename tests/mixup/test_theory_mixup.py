@@ -1,5 +1,7 @@
 """Mixup's theory where no claim asks: quadrature at the ends of its range, radii in mpmath, certificates."""
 
+from fractions import Fraction
+
 import mpmath
 import numpy as np
 import pytest
@@ -23,6 +25,7 @@ from theory.mixup import (
     finite_sample_radius,
     imbalance_coefficient,
     intrusion_gap,
+    lda_rate,
     limit_scale,
     phase_direction,
     reduced_problem,
@@ -104,6 +107,14 @@ def test_the_sampled_coefficient_is_the_variance_of_the_pull_on_a_point():
     assert ratio == pytest.approx(variance / expit(-score) ** 2, rel=SUMMED * 64, abs=0)
     fixed = MixingLaw.atoms(np.array([0.3]), np.ones(1))
     assert sampled_lambda_coefficient(pair, fixed) <= (8 * ROUNDING) ** 2 * imbalance_coefficient(pair, fixed) * 1e6
+
+
+@pytest.mark.parametrize("separability", [0.1, 7.0])
+def test_the_rate_of_mixup_has_its_fractions(separability):
+    exact = Fraction(50, 9) * Fraction(25, 41) / (2 * (25 + Fraction(25, 81)))
+    pair = reference_pair(separability)
+    assert lda_rate(pair) == pytest.approx(float(exact), rel=64 * ROUNDING, abs=0)
+    assert lda_rate(pair, 20) == pytest.approx(float(exact * Fraction(20, 16)), rel=64 * ROUNDING, abs=0)
 
 
 def data_set(seed, counts, separability, dim=3):

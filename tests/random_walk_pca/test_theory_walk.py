@@ -150,3 +150,10 @@ def test_direction_error_is_first_order_perturbation(dim, spike):
     # The sample covariance of m points is C + E / sqrt(m) with Var E_1j = C_11 C_jj; v moves by E_1j / (sqrt(m) gap).
     expected = np.sqrt((dim - 1) * (1 + spike) / spike**2 / 700)
     assert predicted.spiked_direction_error(dim, 700, spike) == pytest.approx(expected, rel=1e-14)
+
+
+def test_what_a_subspace_leaves_is_the_trace_off_it():
+    factor, basis = (np.random.default_rng(0).standard_normal(shape) for shape in ((5, 5), (5, 2)))
+    residual = np.eye(5) - basis @ np.linalg.pinv(basis)
+    by_hand = np.trace(residual @ factor @ factor.T @ residual)
+    assert predicted.reconstruction_error(factor @ factor.T, basis) == pytest.approx(by_hand, rel=1e-12)

@@ -123,8 +123,8 @@ def depth_cap(
 ) -> Float[np.ndarray, "..."]:
     """Largest depth L at which ε < p w-bar(infinity); zero if there is none, infinite if there is no largest.
 
-    With p = 1: the largest depth at which the feature grows at all; beyond it, it decays from its start. Caps exist
-    for ρ < 1 only: ln(p / ε) / ln(1 / ρ) > L for JEPA, > L / (L + 1) for MAE.
+    With p = 1: the largest depth at which the feature grows at all; beyond it, it decays from its start. Finite caps
+    above zero exist for ρ < 1 only: ln(p / ε) / ln(1 / ρ) > L for JEPA, > L / (L + 1) for MAE.
     """
     start, p, rho = np.broadcast_arrays(init, fraction, regression)
     shrinks = rho < 1
@@ -138,7 +138,9 @@ def depth_cap(
 
     # The logarithms may be off by a rounding where a depth is just reached.
     cap = np.where(fits(cap + 1), cap + 1, np.where((cap > 0) & ~fits(np.maximum(cap, 1)), cap - 1, cap))
-    return np.asarray(np.where(finite, cap, np.inf))
+    # Without a cap targets do not fall with the depth: they grow beyond all bounds for JEPA, and up to p ρ for MAE.
+    some = shrinks | (start < p * rho) | ((rho > 1) & (objective == "jepa"))
+    return np.asarray(np.where(finite, cap, np.where(some, np.inf, 0)))
 
 
 @guarded
