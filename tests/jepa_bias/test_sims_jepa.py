@@ -45,6 +45,21 @@ def test_gaussian_views():
         assert (np.abs(misfit).max() < 1e-5) == (not residual.any())
 
 
+def test_masked_views():
+    q, other, diagonal = 0.7, 0.4, np.diag(np.diag(S))
+    seen = q**2 * S + q * (1 - q) * diagonal
+    hidden = (1 - q) ** 2 * S + q * (1 - q) * diagonal
+    views = observed.masked_views(KEY, SAMPLES, S, q)
+    assert_moments(views, seen, q * (1 - q) * (S - diagonal), hidden)
+    # No coordinate is ever in both: exactly, in every sample.
+    assert np.all(np.asarray(views.X) * np.asarray(views.Y) == 0)
+    assert np.all((np.asarray(views.X) != 0) ^ (np.asarray(views.Y) != 0))
+    views = observed.masked_views(KEY, SAMPLES, S, q, target_visible=other)
+    assert_moments(views, seen, q * other * S, other**2 * S + other * (1 - other) * diagonal)
+    views = observed.masked_views(KEY, SAMPLES, S, 1.0, target_visible=1.0)
+    assert np.all(views.X == views.Y)
+
+
 def test_temporal_views():
     persistence, innovation, noise = np.array([0.9, -0.5, 0.0]), np.array([0.2, 1.0, 2.0]), np.array([1.0, 0.0, 0.5])
     variances = innovation / (1 - persistence**2)
@@ -130,6 +145,44 @@ def test_losses_of_samples_are_losses_of_their_covariances(seed, variant):
     assert abs(value - loss(parameters, *covariances)) <= bound
     slope_by_hand = by_hand(parameters, *covariances[:2], objective, stop_gradient=stop, Sigma_yy=covariances[2])
     assert error_of((slope, slope_by_hand)) <= bound
+
+
+aligned_init = jax.jit(observed.aligned_init, static_argnames=("dimension", "depth", "objective"))
+
+
+misaligned_init = jax.jit(
+    observed.misaligned_init, static_argnames=("dimension", "depth", "objective", "kind", "rotate_latents")
+)
+
+
+def test_misaligned_starts():
+    key = jax.random.key(3)
+    aligned = jax.tree.map(np.asarray, aligned_init(None, DIM, DEPTH, 0.01, "mae"))
+    changes = {}
+    for kind in ("predictor_rotation", "predictor_noise", "predictor_symmetric"):
+        zero, near, far, wide = (
+            jax.tree.map(
+                np.asarray, misaligned_init(key, DIM, DEPTH, 0.01, "mae", delta, kind=kind, rotate_latents=False)
+            )
+            for delta in (0.0, 1e-6, 2e-6, 1.0)
+        )
+        assert error_of((zero, aligned)) <= 8 * DIM * ULP
+        assert error_of((near.layers, aligned.layers)) <= 8 * DIM * ULP
+        step, double = near.predictor - aligned.predictor, far.predictor - aligned.predictor
+        # Linear in delta up to its square, and of its size.
+        assert np.all(np.abs(double - 2 * step) <= 100 * 1e-12 + 64 * ULP)
+        assert 1e-8 < np.linalg.norm(step) < 1e-5
+        turn = near.predictor @ np.linalg.inv(aligned.predictor)
+        exact = np.abs(turn @ turn.T - np.eye(DIM)).max() <= 64 * DIM * ULP
+        assert exact == (kind == "predictor_rotation")
+        changes[kind] = np.linalg.solve(aligned.predictor, wide.predictor)
+    # V (I + δ (G + Gᵀ) / 2): the symmetric part of the other's I + δ G, from the same G.
+    noise = changes["predictor_noise"]
+    assert np.all(np.abs((noise + noise.T) / 2 - changes["predictor_symmetric"]) <= 1e3 * DIM * ULP)
+    plane = misaligned_init(key, 2, 2, 0.01, "jepa", 0.3, kind="predictor_rotation", rotate_latents=False)
+    turned = 0.1 * np.array([[np.cos(0.3), -np.sin(0.3)], [np.sin(0.3), np.cos(0.3)]])
+    assert np.all(np.abs(plane.predictor - turned) <= 8 * ULP)
+    assert np.all(np.abs(plane.layers - 0.1 * np.eye(2)) <= 8 * ULP)
 
 
 clocks = st.sampled_from(["paper", "flow"])

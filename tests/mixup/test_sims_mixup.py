@@ -271,6 +271,14 @@ def test_augmentation_accuracies_are_those_of_the_fits():
     np.testing.assert_array_equal(far.erm, np.ones(3))
 
 
+def test_digits_are_centred_images_of_two_kinds():
+    digits = observed.digit_pair(3, 8)
+    assert digits.features.shape == (357, 64)
+    assert digits.labels.sum() == 174
+    assert np.abs(digits.features.mean(axis=0)).max() <= 357 * ULP
+    assert np.abs(digits.features).max() <= 1
+
+
 @given(st.integers(8, 200), st.integers(0, 2**32 - 1))
 def test_median_band_is_made_of_order_statistics_that_enclose_the_median_often_enough(runs, seed):
     values = np.random.default_rng(seed).normal(size=(2, runs))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.special import ndtr, softmax
 from sklearn.datasets import load_iris
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.preprocessing import MinMaxScaler
@@ -179,6 +180,25 @@ def test_a_prefix_of_cumulative_sums_is_a_refit(problem, data):
         expected, variances = by_hand(prefix, 1e-9)
         # About the class means of all samples a prefix's sums of squares exceed its variance by their distance.
         np.testing.assert_allclose(log_odds(rule, problem.points), expected, rtol=0, atol=4 * problem.bound(variances))
+
+
+lda = jax.jit(observed.lda)
+
+
+@settings(max_examples=20, deadline=None)
+@given(problems)
+def test_discriminant_analysis_is_scikit_learns(problem):
+    n_classes = problem.n_classes
+    reference = LinearDiscriminantAnalysis(solver="lsqr").fit(problem.features, problem.labels)
+    condition = np.linalg.cond(reference.covariance_)
+    rule = lda(reference.means_, reference.covariance_, reference.priors_)
+    expected = problem.points @ reference.coef_.T + reference.intercept_
+    if n_classes == 2:
+        expected = np.stack([np.zeros(len(expected)), expected[:, 0]], axis=1)
+    size = np.abs(np.asarray(rule.scores(jnp.asarray(problem.points)))).max() + np.abs(reference.intercept_).max()
+    # The least-squares solver and ours: a solution each, rounded at the condition number.
+    found = log_odds(rule, problem.points)
+    np.testing.assert_allclose(found, expected - expected[:, :1], rtol=0, atol=100 * condition * ULP * (1 + size))
 
 
 def test_no_fit_beats_the_best_rule():

@@ -253,6 +253,14 @@ def test_rates_do_not_recompile_and_a_rate_of_zero_stays():
     np.testing.assert_array_equal(still[0], still[-1])
 
 
+def test_digits_are_scaled_images_and_one_hot_classes():
+    images, classes = observed.digits()
+    assert images.shape == (1797, 64)
+    assert (images.min(), images.max()) == (0.0, 1.0)
+    assert classes.shape == (1797, 10)
+    np.testing.assert_array_equal(classes.sum(axis=1), 1)
+
+
 def test_outliers_are_exact_and_filtering_survives_them():
     points = np.asarray(observed.corrupted_points(KEY, 4000, 6, 200, spike=4.0, outlier_length=20.0))
     np.testing.assert_array_equal(np.abs(points[:200]), 20.0 * np.eye(6)[[1] * 200])
