@@ -1,22 +1,17 @@
-"""Statements as they stand in the source, typeset as HTML: `lambda_1 <= sigma^2` with Greek letters and raised figures.
+"""Statements as they stand in the source, typeset as HTML: `λ_1 <= σ^2` with real indices and raised figures.
 
-The convention is that of the claims' docstrings and the figures' captions: Greek letters by name, `_` and `^` before a
-word, a number or a group in (…) or {…}, `<=`, `->`, `sqrt(…)`, `w-bar`, `1e-6`, settings in backquotes.
+The convention is that of the claims' docstrings and the figures' captions: Greek letters by their signs, `_` and `^`
+before a word, a number or a group in (…) or {…}, `<=`, `->`, `sqrt(…)`, `w-bar`, `1e-6`, settings in backquotes.
 """
 
 import re
 
 from markupsafe import Markup
 
-_LOWER = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau phi chi psi omega"
-_UPPER = "Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega"
-_GREEK = {
-    **dict(zip(_LOWER.split(), "αβγδεζηθικλμνξπρστφχψω", strict=True)),
-    **dict(zip(_UPPER.split(), "ΓΔΘΛΞΠΣΦΨΩ", strict=True)),
-    **{"eps": "ε", "inf": "∞", "infinity": "∞"},
-}
-GREEK_NAMES = {_GREEK[name]: name for name in _LOWER.split()}
-"""The names of the small Greek letters, as statements write them."""
+_NAMES = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau phi chi psi omega"
+GREEK_NAMES = dict(zip("αβγδεζηθικλμνξπρστφχψω", _NAMES.split(), strict=True))
+"""The names of the small Greek letters."""
+_INFINITE = ("inf", "infinity")
 _SIGNS = {"<=": "≤", ">=": "≥", "!=": "≠", "->": "→", "+-": "±", ">>": "≫", "<<": "≪", "...": "…"}
 _RAISED = "²³¹⁰⁴⁵⁶⁷⁸⁹ᵀ"  # as they are typed: they end an index
 _OPERATORS = "sum|max|min|sup|mean"  # words that bear an index
@@ -25,8 +20,8 @@ _TOKEN = re.compile(
     rf"""
       (?P<code>`[^`]*`)
     | (?P<power>(?:\d+(?:\.\d+)?|\.\d+)e[-+]?\d+\b)
-    | (?P<bar>(?:[A-Za-z]|{"|".join(_GREEK)})[-_]?bar\b)
-    | (?P<snake>(?!(?:{"|".join(_GREEK)}|{_OPERATORS})_)[A-Za-z]{{2,}}(?:_\w+)+|[a-z]_(?!{"|".join(_GREEK)})[a-z]{{4,}})
+    | (?P<bar>[^\W\d_][-_]?bar\b)
+    | (?P<snake>(?!(?:{_OPERATORS})_)[A-Za-z]{{2,}}(?:_\w+)+|[a-z]_[a-z]{{4,}})
     | (?P<script>(?<=\S)(?:[_^](?=[({{])|_(?:[^\W_{_RAISED}]+|[*+])|\^(?:[-+−]?(?:\d+(?:\.\d+)?|[^\W\d_]+)|[+*½])))
     | (?P<root>sqrt(?=\())
     | (?P<radical>sqrt[ ](?=[^\W\d_]\b))
@@ -93,20 +88,20 @@ def typeset(text: str) -> Markup:
                 pieces.append("–" if ranging else "−" if _is_minus(text, found.start()) else "-")
             case _:
                 pieces.append(token)
-        before = kind if token not in _GREEK else "greek"
+        before = kind
     return Markup("").join(pieces)
 
 
 def _letter(name: str, accent: str = "") -> Markup | str:
     """Return a variable in italics, a capital Greek letter upright."""
-    letter = _GREEK.get(name, name)
+    letter = "∞" if name in _INFINITE else name
     upright = letter in "ΓΔΘΛΞΠΣΦΨΩ∞"
     return letter + accent if upright else Markup("<i>{}</i>").format(letter + accent)
 
 
 def _is_plain(word: str, text: str, start: int) -> bool:
-    """Whether a word is prose: anything longer than a letter that is no Greek name, the article, an operator."""
-    if word in _GREEK or all("α" <= letter <= "ω" for letter in word):
+    """Whether a word is prose: anything longer than a letter that is not Greek, the article, an operator."""
+    if word in _INFINITE or all("α" <= letter <= "ω" for letter in word):
         return False
     after = text[start + len(word) :]
     if len(word) == 1 and after.startswith(")") and text[max(start - 2, 0) : start] in ("(", " ("):
@@ -122,8 +117,6 @@ def _is_plain(word: str, text: str, start: int) -> bool:
 def _is_minus(text: str, at: int) -> bool:
     """Whether a hyphen is a minus sign: between spaces, before a term, or between single letters and numbers."""
     left, right = text[:at], text[at + 1 :]
-    for name in _GREEK:  # lambda-1 is a term like x-1
-        left = left.removesuffix(name) + "x" if left.endswith(name) else left
     if not left or left[-1] in " ([{,=<>±^|/":
         return bool(re.match(r"[\s\w.(|‖]", right))
     return bool(re.search(r"(?:(?<![^\W\d_])\w|\d|\))$", left) and re.match(r"\d|[^\W\d_](?![^\W\d_])|\(", right))
