@@ -57,7 +57,7 @@ def normal_error(found, outputs=None):
 
 
 @claim(
-    ours("psi = A p if X1 and X2 are independent given Y; then A has a left inverse. In reading notes, proved here"),
+    ours("ψ = A p if X1 and X2 are independent given Y; then A has a left inverse. In reading notes, proved here"),
     kind="identity",
     cases=[(12, 9, 3, 5), (30, 20, 5, 8)],
 )
@@ -134,22 +134,22 @@ def test_cca_span(trial, n_first: Size, n_second: Size, n_classes: Several, kept
 def test_violated_ci_bound(
     trial, violation: Annotated[float, Interval(0.5, 1.2)] = 1.0, worlds: Annotated[int, Interval(1500, 4000)] = 2000
 ):
-    """With delta = E[X2 | X1] - A p: a <= E|A^+ delta|^2 <= E|delta|^2 / sigma_min(A)^2."""
+    """With δ = E[X2 | X1] - A p: a <= E|A^+ δ|^2 <= E|δ|^2 / σ_min(A)^2."""
     _, table, _ = tables(trial, 3, 2, 2, 2, worlds=worlds, violation=violation)
     residual = table.pretext - table.posterior @ table.class_means.swapaxes(1, 2)
     moment = observed.second_moment(residual, table.weights)
     inner, outer = predicted.violation_bounds(table.class_means, moment)
     singular = np.linalg.svd(table.class_means, compute_uv=False)
     squared = np.trace(moment, axis1=1, axis2=2)
-    wrong = {"sigma_max for sigma_min": outer * (singular[:, -1] / singular[:, 0]) ** 2, "half": outer / 2}
-    wrong |= {"no sigma_min": squared, "epsilon^4 for epsilon^2": outer * squared}
+    wrong = {"σ_max for σ_min": outer * (singular[:, -1] / singular[:, 0]) ** 2, "half": outer / 2}
+    wrong |= {"no σ_min": squared, "ε^4 for ε^2": outer * squared}
     # A head that is far too large for nearly equal means loses digits by their condition.
     options = {"ops": 100 * np.max(singular[:, 0] / singular[:, -1]), "found_by": "draws", "independent": worlds}
     trial.bound(errors(table), inner, controls={"half": inner / 2}, **options)
     trial.bound(errors(table), outer, controls=wrong, **options)
 
 
-@claim(ours("delta is linear in the leak, and a in delta delta'"), kind="limit")
+@claim(ours("δ is linear in the leak, and a in δ δ'"), kind="limit")
 def test_violation_is_quadratic(trial, smallest: Annotated[float, Interval(0.001, 0.01)] = 0.01):
     """The error grows with the square of the violation: a ~ c^2 in the normal world."""
     leaks = smallest * 2.0 ** np.arange(6)
@@ -183,7 +183,7 @@ def test_latent_variables(trial, dim: Size, n_classes: Several = 3, n_latent: Se
     else:
         head = table.pretext @ np.linalg.pinv(of_classes, rcond=1e-10).T
         met, size = (np.sum(table.weights[..., None] * head * one) for one in (labels, head))
-        wrong = {"A_Y^+ psi, Z ignored, at its best scale": met**2 / size}
+        wrong = {"A_Y^+ ψ, Z ignored, at its best scale": met**2 / size}
     trial.identity(
         total - observed.approximation_error(labels, table.pretext, table.weights)[0],
         total - predicted.approximation_error(moment, means, merged),
@@ -214,7 +214,7 @@ def test_latent_variables__gaussian(trial, second_dim: Size, n_classes: Size = 2
     cases=[(0.0, "pretext"), (0.6, "pretext"), (0.3, "all")],
 )
 def test_labels_needed(trial, violation: Violation, features: Features, n_labels: Labels = 50):
-    """Least squares on r features: the mean excess risk is a + (sigma^2 + a) r / (n - r - 1), a = 0 with all of X1."""
+    """Least squares on r features: the mean excess risk is a + (σ^2 + a) r / (n - r - 1), a = 0 with all of X1."""
     found, theory, head, rank, error = read_by(features, violation)
 
     def risk(spread, noise=theory.noise + error):
@@ -225,7 +225,7 @@ def test_labels_needed(trial, violation: Violation, features: Features, n_labels
     if rank < len(found.pretext):
         wrong["the width d2 for r"] = risk(6 / (n_labels - 7))
     elif error and violation > 0.25:  # below it is too near to be told apart
-        wrong["sigma^2 for sigma^2 + a"] = risk(rank / (n_labels - rank - 1), theory.noise)
+        wrong["σ^2 for σ^2 + a"] = risk(rank / (n_labels - rank - 1), theory.noise)
     # One hundredth of what labels cost: of all of it, a large a would hide r / (n - r), 1 / (n - r) of that cost away.
     trial.mean(risk_of(found, head, n_labels), right, margin=0.01 * (right - error), controls=wrong, **SAMPLES)
 
@@ -249,7 +249,7 @@ def risk_of(found, head, n_labels, **options):
 
 @claim(ours("labels_needed of centred samples, and the error of their mean"), kind="limit", cases=["pretext", "all"])
 def test_labels_needed__intercept(trial, features: Features, n_labels: Labels = 40, violation: Violated = 0.3):
-    """With an intercept the mean excess risk is (sigma^2 + a)(1 + 1/n)(n - 2)/(n - r - 2) - sigma^2."""
+    """With an intercept the mean excess risk is (σ^2 + a)(1 + 1/n)(n - 2)/(n - r - 2) - σ^2."""
     found, theory, head, rank, error = read_by(features, violation)
     risk, wrong = (
         predicted.excess_risk(n_labels, rank, theory.noise, error, intercept=intercept) for intercept in (True, False)
@@ -271,7 +271,7 @@ def test_classes_needed(
     dim: Size,
     n_labels: Annotated[int, Interval(4000, 10**6, why="to first order in 1 / n")] = 8000,
 ):
-    """Least squares on n labels of k classes and the pretext's k features errs by tr G^-1 E[(1 - |P|^2) phi phi'] / n.
+    """Least squares on n labels of k classes and the pretext's k features errs by tr G^-1 E[(1 - |P|^2) φ φ'] / n.
 
     Of all values of X1 told apart it is sum (1 - |P|^2) / n over these, some n_first / k times as much.
     """
@@ -312,7 +312,7 @@ def test_classes_needed__at_most(trial, n_first: Size = 12, n_classes: Several =
 
 
 @claim(
-    ours("labels_needed on both sides: n* = d1 + 1 + sigma^2 (d1 - r) / a"),
+    ours("labels_needed on both sides: n* = d1 + 1 + σ^2 (d1 - r) / a"),
     kind="limit",
     cases=[(35, 0.2), (120, 0.3), (35, 0.0)],
 )
@@ -338,12 +338,12 @@ def test_break_even(trial, n_labels: Annotated[int, Interval(30, 150)], violatio
 
 
 @claim(
-    ours("total risks (sigma^2 + a) / (n - r - 1) and sigma^2 / (n - d1 - 1) set equal"),
+    ours("total risks (σ^2 + a) / (n - r - 1) and σ^2 / (n - d1 - 1) set equal"),
     kind="identity",
     cases=[(0.3, False), (0.6, True)],
 )
 def test_break_even__exactly(trial, violation: Violated, intercept: bool):
-    """At n* both heads are as good: 1 + a / sigma^2 = (n* - r - 1) / (n* - d1 - 1); one more with an intercept."""
+    """At n* both heads are as good: 1 + a / σ^2 = (n* - r - 1) / (n* - d1 - 1); one more with an intercept."""
     found, theory, _ = normal(violation)
 
     def ratio(n_labels):
@@ -351,12 +351,12 @@ def test_break_even__exactly(trial, violation: Violated, intercept: bool):
 
     options = {"intercept": intercept}
     crossing = predicted.break_even(10, theory.rank, theory.noise, theory.approximation_error, **options)
-    wrong = {"d1 + sigma^2 (d1 - r) / a": ratio(crossing - 1), "d1 + 1 + sigma^2 / a": ratio(11 + (crossing - 11) / 4)}
+    wrong = {"d1 + σ^2 (d1 - r) / a": ratio(crossing - 1), "d1 + 1 + σ^2 / a": ratio(11 + (crossing - 11) / 4)}
     trial.identity(1 + normal_error(found) / found.noise, ratio(crossing), ops=OPS, controls=wrong)
 
 
 def learned(n_pairs):
-    """The normal world without violation, the directions that n1 pairs teach, tau, and a root of its noise."""
+    """The normal world without violation, the directions that n1 pairs teach, τ, and a root of its noise."""
     found, theory, _ = normal(0.0)
     root = np.linalg.cholesky(found.residual)
     tau = predicted.pretext_noise(theory.target, theory.pretext, theory.residual)
@@ -369,7 +369,7 @@ def learned(n_pairs):
 
 @claim(ours("first-order perturbation of the row space of the pretext"), kind="limit")
 def test_learned_pretext(trial, n_pairs: Pairs = 6400):
-    """A pretext learned from n1 pairs cut to k directions has a = (d1 - k) tau / (n1 - d1 - 1), to 1 % or 64 / n1."""
+    """A pretext learned from n1 pairs cut to k directions has a = (d1 - k) τ / (n1 - d1 - 1), to 1 % or 64 / n1."""
     found, theory, directions, tau, root = learned(n_pairs)
     left, singular, right = np.linalg.svd(found.pretext)
     signal, no_signal = right[:2], left[:, 2:].T
@@ -395,7 +395,7 @@ def test_learned_pretext(trial, n_pairs: Pairs = 6400):
 
 @claim(ours("the mean of an inverse Wishart matrix"), kind="limit", cases=[30, 60])
 def test_learned_pretext__true_head(trial, n_pairs: Annotated[int, Interval(30, 400)]):
-    """Under the head of the true pretext one learned from n1 pairs errs by d1 tau / (n1 - d1 - 1), at any n1."""
+    """Under the head of the true pretext one learned from n1 pairs errs by d1 τ / (n1 - d1 - 1), at any n1."""
     found, _, _, tau, root = learned(n_pairs)
     head = found.target @ np.linalg.pinv(found.pretext, rcond=1e-10)
     noise = np.sum((head @ root) ** 2)
@@ -404,9 +404,9 @@ def test_learned_pretext__true_head(trial, n_pairs: Annotated[int, Interval(30, 
         return observed.excess_risk(key, n_pairs, head @ found.pretext, np.eye(10), noise, steadied=True)
 
     risk = predicted.learned_pretext_error(n_pairs, 10, 0, tau)
-    wrong = {"d1 tau / n1": 10 * tau / n_pairs}
+    wrong = {"d1 τ / n1": 10 * tau / n_pairs}
     if n_pairs <= 60:  # beyond it is too near to be told apart
-        wrong["d1 tau / (n1 - d1)"] = 10 * tau / (n_pairs - 10)
+        wrong["d1 τ / (n1 - d1)"] = 10 * tau / (n_pairs - 10)
     trial.mean(error_of, risk, margin=0.01 * risk, controls=wrong, **SAMPLES)
 
 

@@ -75,7 +75,7 @@ WORLD = random_world(np.random.default_rng(0))
     cases=[("hinge", 1), ("logistic", 1), ("logistic", 4)],
 )
 def test_unsupervised_bounds_supervised(trial, loss: Loss, negatives: Count, worlds: Count = 400):
-    """L_un >= floor + (1 - tau) w L_sup for every encoder; with one negative this is tau + (1 - tau) L_sup."""
+    """L_un >= floor + (1 - τ) w L_sup for every encoder; with one negative this is τ + (1 - τ) L_sup."""
     trial.require(loss == "logistic" or negatives == 1, f"negatives must be 1 for the hinge, got {negatives}")
     generator, floor = trial.generator("worlds"), predicted.collision_floor(WEIGHTS, negatives)
     drawn = [random_world(generator, length=generator.exponential(2)) for _ in range(worlds)]
@@ -83,8 +83,8 @@ def test_unsupervised_bounds_supervised(trial, loss: Loss, negatives: Count, wor
     supervised = np.array([predicted.supervised_loss(*one, loss) for one in drawn])
     least = np.array([predicted.certificate(WEIGHTS, one, negatives) for one in supervised])
     wrong = {
-        "a floor of 1.1 tau": least + 0.1 * floor * (1 - supervised),
-        "1 + tau for 1 - tau": floor + (1 + TAU) * supervised,
+        "a floor of 1.1 τ": least + 0.1 * floor * (1 - supervised),
+        "1 + τ for 1 - τ": floor + (1 + TAU) * supervised,
         "the floor in bits, the losses in nats": least + floor / np.log(2) - floor,
     }
     losses = [observed.contrastive_loss(*one, loss, negatives) for one in drawn]
@@ -93,7 +93,7 @@ def test_unsupervised_bounds_supervised(trial, loss: Loss, negatives: Count, wor
 
 @claim(ours("concavity of log, in the proof of the certificate"), kind="identity", cases=[(4, 1), (6, 2), (12, 3)])
 def test_many_negatives(trial, negatives: Annotated[int, Interval(3, 16)], views: Count):
-    """Here w = min_c E min(1, n / (1 + N)) / (1 - rho_c), n negatives beside N = m Bin(k / m, rho_c) collisions."""
+    """Here w = min_c E min(1, n / (1 + N)) / (1 - ρ_c), n negatives beside N = m Bin(k / m, ρ_c) collisions."""
     alone = negatives % views == 0 and negatives > views
     trial.require(alone, f"views must divide negatives and be fewer, got {views} and {negatives}")
     weights = []
@@ -104,7 +104,7 @@ def test_many_negatives(trial, negatives: Annotated[int, Interval(3, 16)], views
             colliding = views * sum(pattern)
             kept += chance * min(Fraction(1), Fraction(negatives - colliding, 1 + colliding))
         weights.append(kept / (1 - own))
-    wrong = {"that of one negative": 1.0, "no collision hides another": 1.25, "1 - tau": 0.62}
+    wrong = {"that of one negative": 1.0, "no collision hides another": 1.25, "1 - τ": 0.62}
     weight = predicted.supervised_weight(WEIGHTS, negatives, views)
     trial.identity(float(min(weights)), weight, ops=1000, controls=wrong)
 
@@ -115,7 +115,7 @@ def test_many_negatives(trial, negatives: Annotated[int, Interval(3, 16)], views
     cases=[("hinge", "collapsed"), ("logistic", "collapsed"), ("hinge", "short")],
 )
 def test_equality_cases(trial, loss: Loss, encoder: Literal["collapsed", "short"]):
-    """L_un = tau + (1 - tau) L_sup if f is constant on each class, or with the hinge while no v exceeds 1."""
+    """L_un = τ + (1 - τ) L_sup if f is constant on each class, or with the hinge while no v exceeds 1."""
     trial.require(loss == "hinge" or encoder == "collapsed", "loss must be the hinge for a short encoder")
     weights, laws, features = WORLD
     short = weights, laws, 0.3 * features
@@ -168,7 +168,7 @@ def test_collision_constant_is_best(
 
 @claim(ours("order recalled; Jensen's inequality"), kind="bound", cases=[("hinge", 1), ("hinge", 2), ("logistic", 2)])
 def test_blocks(trial, loss: Loss, block: Annotated[int, Interval(1, 4, why="counts of 2 b points are summed")]):
-    """With means of b positives and of b negatives of one class, L_b >= L_2b >= tau + (1 - tau) L_sup."""
+    """With means of b positives and of b negatives of one class, L_b >= L_2b >= τ + (1 - τ) L_sup."""
     worlds = [WORLD, collapsed_world(0.5)]  # the second one attains all of it
     once, twice = (np.array([observed.block_loss(*one, loss, b) for one in worlds]) for b in (block, 2 * block))
     floor = np.array([certified(one, loss) for one in worlds])
@@ -198,7 +198,7 @@ def test_blocks__sampled(trial, loss: Loss, block: Annotated[int, Interval(2, 4)
 
 @claim(ours("law of large numbers within a class"), kind="limit", cases=[False, True])
 def test_block_limit(trial, independent: bool, smallest: Annotated[int, Interval(3, 4)] = 3):
-    """Of large blocks tau + (1 - tau) L_sup remains, of independent negatives something else (logistic loss)."""
+    """Of large blocks τ + (1 - τ) L_sup remains, of independent negatives something else (logistic loss)."""
     world, sizes = random_world(np.random.default_rng(0), points=3), (smallest * 2 ** np.arange(5)).tolist()
     limits = [certified(world, "logistic"), predicted.independent_block_limit(*world)]
     wrong = {"that of the other negatives": limits[not independent]}
@@ -209,13 +209,13 @@ def test_block_limit(trial, independent: bool, smallest: Annotated[int, Interval
 
 @claim(ours("Jensen's inequality: colliding v have mean 0"), kind="optimality", cases=NEGATIVES)
 def test_collision_floor(trial, negatives: Count, views: Count, worlds: Count = 100):
-    """No encoder's logistic loss is below E log2(1 + m Bin(k / m, rho_c)), with k negatives, m views of an object."""
+    """No encoder's logistic loss is below E log2(1 + m Bin(k / m, ρ_c)), with k negatives, m views of an object."""
     trial.require(negatives % views == 0, f"views must divide negatives, got {views} and {negatives}")
     generator, floor = trial.generator("worlds"), predicted.collision_floor(WEIGHTS, negatives, views=views)
     drawn = [random_world(generator, points=3, length=generator.exponential(5)) for _ in range(worlds)]
     drawn += [collapsed_world(10.0)]
     losses = np.array([observed.contrastive_loss(*one, "logistic", negatives, views) for one in drawn])
-    wrong = {"log2(1 + k tau)": np.full(worlds + 1, np.log2(1 + negatives * TAU))}
+    wrong = {"log2(1 + k τ)": np.full(worlds + 1, np.log2(1 + negatives * TAU))}
     floors = np.full(worlds + 1, floor)
     trial.bound(floors, losses, found_by="draws", independent=worlds, ops=1000, wrong_processes=wrong)
 
@@ -225,8 +225,8 @@ def test_collision_floor__approached(trial, negatives: Count, views: Count):
     """Collapsed classes that are far apart come as near to the floor as one likes."""
     trial.require(negatives % views == 0, f"views must divide negatives, got {views} and {negatives}")
     floor = predicted.collision_floor(WEIGHTS, negatives, views=views)
-    wrong = {"log2(1 + k tau)": np.log2(1 + negatives * TAU), "no floor": 0.0}
-    wrong |= {"k tau": negatives * TAU} if negatives > 1 else {}
+    wrong = {"log2(1 + k τ)": np.log2(1 + negatives * TAU), "no floor": 0.0}
+    wrong |= {"k τ": negatives * TAU} if negatives > 1 else {}
     wrong |= {"each view on its own": predicted.collision_floor(WEIGHTS, negatives)} if views > 1 else {}
     loss = observed.contrastive_loss(*collapsed_world(10.0), "logistic", negatives, views)
     # Another class costs k e^-100; of rounding, chances lose some 1e-14 in their logarithms.
@@ -235,14 +235,14 @@ def test_collision_floor__approached(trial, negatives: Count, views: Count):
 
 @claim(ours("as enumerated"), kind="distribution", cases=[4])
 def test_collision_floor__sampled(trial, negatives: Several):
-    """Sampled losses of collapsed classes far apart have the mean E log2(1 + Bin(k, rho_c))."""
+    """Sampled losses of collapsed classes far apart have the mean E log2(1 + Bin(k, ρ_c))."""
     floor = predicted.collision_floor(WEIGHTS, negatives)
     trial.mean(
         lambda key: observed.sample_contrastive_loss(key, *collapsed_world(10.0), negatives),
         floor,
         law=Bounded(0, np.log2(1 + negatives) + 1e-9),
         margin=0.01 * floor,
-        controls={"log2(1 + k tau)": np.log2(1 + negatives * TAU), "k tau": negatives * TAU},
+        controls={"log2(1 + k τ)": np.log2(1 + negatives * TAU), "k τ": negatives * TAU},
         first=16384,
         most=1_000_000,
         vectorised=True,
@@ -309,23 +309,23 @@ def test_best_critic(trial, candidates: Several):
 
 @claim(ours("second-order expansion of the logarithm of the mean"), kind="rate")
 def test_infonce_gap(trial, smallest: Smallest = 16):
-    """With f = log r, K (I - I_K) -> chi^2 / 2."""
+    """With f = log r, K (I - I_K) -> χ^2 / 2."""
     sizes = (smallest * 2 ** np.arange(5)).tolist()
     information, chi2 = predicted.mutual_information(TABLE), predicted.chi_squared(TABLE)
     gaps = [k * (information - observed.infonce(TABLE, log_ratio(TABLE), k)) for k in sizes]
-    wrong = {"I for chi^2 / 2": information, "chi^2": chi2, "I / 2": information / 2}
+    wrong = {"I for χ^2 / 2": information, "chi^2": chi2, "I / 2": information / 2}
     trial.limit(gaps, sizes, chi2 / 2, order=(1, 2), margin=1e-4 * chi2, controls=wrong)
 
 
 @claim(ours("a normal pair on the nodes of Gauss and Hermite"), kind="identity", cases=[0.2, 0.4, 0.6])
 def test_gaussian_chi_squared(trial, correlation: Annotated[float, Interval(0.05, 0.6)]):
-    """A normal pair of correlation rho has chi^2 = rho^2 / (1 - rho^2)."""
+    """A normal pair of correlation ρ has χ^2 = ρ^2 / (1 - ρ^2)."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(120)
     weights = weights / weights.sum()
     x, y, rest = nodes[:, None], nodes, 1 - correlation**2
     ratio = np.exp((2 * correlation * x * y - correlation**2 * (x**2 + y**2)) / (2 * rest)) / np.sqrt(rest)
     chi2 = predicted.gaussian_chi_squared(correlation)
-    wrong = {"rho^2": correlation**2, "-log(1 - rho^2)": -np.log(rest)}
+    wrong = {"rho^2": correlation**2, "-log(1 - ρ^2)": -np.log(rest)}
     value = float(weights @ ratio**2 @ weights) - 1
     trial.value(value, chi2, error=1e-9, margin=1e-6 * chi2, controls=wrong)
 
@@ -351,7 +351,7 @@ def test_excess_is_kl__next_term(trial, smallest: Smallest = 16):
     limit = predicted.mutual_information(TABLE) - predicted.limit_excess(TABLE, CRITIC)
     gaps = [k * (limit - observed.infonce(TABLE, CRITIC, k)) for k in sizes]
     coefficient = predicted.gap_coefficient(TABLE, CRITIC)
-    wrong = {"chi^2 / 2": predicted.chi_squared(TABLE) / 2, "twice": 2 * coefficient}
+    wrong = {"χ^2 / 2": predicted.chi_squared(TABLE) / 2, "twice": 2 * coefficient}
     trial.limit(gaps, sizes, coefficient, order=(1, 2), margin=1e-4, controls=wrong)
 
 

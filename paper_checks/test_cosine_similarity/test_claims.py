@@ -65,7 +65,7 @@ def right_vectors(x, rank):
 
 
 def require_decided(trial, values, penalty):
-    """Leave out a lambda that makes one of the optimum's columns vanish only just."""
+    """Leave out a λ that makes one of the optimum's columns vanish only just."""
     apart = np.abs(penalty / values - 1).min() > 0.03
     trial.require(apart, f"penalty must be 3 % off each of the first singular values 19 * .72^i, got {penalty}")
 
@@ -74,17 +74,17 @@ def require_decided(trial, values, penalty):
 
 
 @claim(
-    ours("recalled; Eckart and Young's theorem in the metric X^T X + lambda"),
+    ours("recalled; Eckart and Young's theorem in the metric X^T X + λ"),
     kind="optimality",
     cases=[(7, 3, 30.0), (7, 1, 3.0), (10, 4, 100.0)],
 )
 def test_objective1_optimum(trial, items: Items, rank: Rank, penalty: Penalty):
-    """The least of objective 1: the sum of lambda sigma_i^2 / (sigma_i^2 + lambda), i <= k, and of sigma_i^2 beyond."""
+    """The least of objective 1: the sum of λ σ_i^2 / (σ_i^2 + λ), i <= k, and of σ_i^2 beyond."""
     generator, values = trial.generator(), singular_values(items)[:rank]
     x = ratings(generator, items)
     fits, vectors = fitted(generator, x, rank, penalty, "product"), right_vectors(x, rank)
     shrunk = {
-        "sigma for its square": 1 / (1 + penalty / values),
+        "σ for its square": 1 / (1 + penalty / values),
         "objective 2's factor": np.maximum(1 - np.sqrt(penalty) / values, 0),
     }
     wrong = {name: observed.loss(x, vectors * one, vectors, penalty, "product") for name, one in shrunk.items()}
@@ -93,20 +93,20 @@ def test_objective1_optimum(trial, items: Items, rank: Rank, penalty: Penalty):
 
 
 @claim(
-    ours("recalled; Eckart and Young's theorem in the metric X^T X + lambda"),
+    ours("recalled; Eckart and Young's theorem in the metric X^T X + λ"),
     kind="optimality",
     cases=[(7, 3, 30.0), (7, 1, 3.0), (10, 4, 100.0)],
 )
 def test_objective1_optimum__product(trial, items: Items, rank: Rank, penalty: Penalty):
-    """Every optimum of objective 1 has A B^T = V_k diag(s) V_k^T, s_i = 1 / (1 + lambda / sigma_i^2)."""
+    """Every optimum of objective 1 has A B^T = V_k diag(s) V_k^T, s_i = 1 / (1 + λ / σ_i^2)."""
     generator, values = trial.generator(), singular_values(items)[:rank]
     x = ratings(generator, items)
     fits, vectors = fitted(generator, x, rank, penalty, "product", starts=2), right_vectors(x, rank)
     shrunk = {
-        "sigma for its square": 1 / (1 + penalty / values),
+        "σ for its square": 1 / (1 + penalty / values),
         "objective 2's factor": np.maximum(1 - np.sqrt(penalty) / values, 0),
         "soft threshold": np.maximum(1 - penalty / values**2, 0),
-        "lambda 1 % larger": 1 / (1 + 1.01 * penalty / values**2),
+        "λ 1 % larger": 1 / (1 + 1.01 * penalty / values**2),
     }
     wrong = {name: np.array([(vectors * one) @ vectors.T] * 2) for name, one in shrunk.items()}
     products, best = np.array([one.a @ one.b.T for one in fits]), predicted.objective1_product(x, rank, penalty)
@@ -180,12 +180,12 @@ def test_cosines_not_unique__gauge(trial, items: Items, rank: Several, penalty: 
     cases=[(7, 3, 6.0), (10, 4, 1.0), (7, 4, 9.0)],
 )
 def test_objective2_optimum(trial, items: Items, rank: Rank, penalty: Decay):
-    """Least |X|^2 - sum_{i <= k} (sigma_i - lambda)_+^2 of objective 2, at V_k diag(1 - lambda/sigma)_+ V_k^T."""
+    """Least |X|^2 - sum_{i <= k} (σ_i - λ)_+^2 of objective 2, at V_k diag(1 - λ/σ)_+ V_k^T."""
     generator, values = trial.generator(), singular_values(items)[:rank]
     require_decided(trial, values, penalty)
     x = ratings(generator, items)
     fits, best = fitted(generator, x, rank, penalty, "factors"), predicted.objective2_factors(x, rank, penalty)
-    wrong = {"lambda 1 % larger": np.sum(x**2) - np.sum(np.maximum(values - 1.01 * penalty, 0) ** 2)}
+    wrong = {"λ 1 % larger": np.sum(x**2) - np.sum(np.maximum(values - 1.01 * penalty, 0) ** 2)}
     wrong["of objective 1"] = predicted.objective1_minimum(x, rank, penalty**2)
     found, least = [one.value for one in fits], predicted.objective2_minimum(x, rank, penalty)
     trial.value(found, least, error=value_error(x, fits), margin=1e-9 * least, controls=wrong)
@@ -200,16 +200,16 @@ def test_objective2_optimum(trial, items: Items, rank: Rank, penalty: Decay):
     cases=[(7, 3, 6.0), (10, 4, 1.0), (7, 4, 9.0)],
 )
 def test_objective2_optimum__cosines(trial, items: Items, rank: Several, penalty: Decay):
-    """Objective 2 leaves one set of item cosines, those of the rows of V_k diag(b), b_i^2 = (sigma_i - lambda)_+."""
+    """Objective 2 leaves one set of item cosines, those of the rows of V_k diag(b), b_i^2 = (σ_i - λ)_+."""
     generator, values = trial.generator(), singular_values(items)[:rank]
     require_decided(trial, values, penalty)
     x = ratings(generator, items)
     fits, vectors = fitted(generator, x, rank, penalty, "factors"), right_vectors(x, rank)
     kept = np.maximum(values - penalty, 0)
     weights = {
-        "sigma - lambda for its root": kept,
+        "σ - λ for its root": kept,
         "those of A": np.sqrt(kept) / values,
-        "lambda 1 % larger": np.sqrt(np.maximum(values - 1.01 * penalty, 0)),
+        "λ 1 % larger": np.sqrt(np.maximum(values - 1.01 * penalty, 0)),
         "V itself": np.ones(rank),
     }
     wrong = {name: np.array([observed.cosines(vectors * one)] * 3) for name, one in weights.items()}
@@ -263,7 +263,7 @@ def test_flow_picks_gauge(trial, items: Items, rank: FewFlow, penalty: Penalty):
     product, roughly = ends[1.0].a @ ends[1.0].b.T, coarse.a @ coarse.b.T
     best = [predicted.objective1_product(x, rank, factor * penalty) for factor in (1.0, 1.01)]
     error = np.abs(product - roughly).max() + 1e-12
-    trial.value(product, best[0], error=error, margin=1e-8, controls={"lambda 1 % larger": best[1]})
+    trial.value(product, best[0], error=error, margin=1e-8, controls={"λ 1 % larger": best[1]})
 
 
 @claim(
@@ -341,7 +341,7 @@ def test_scores_are_safe(trial, items: Items, rank: Several, penalty: Penalty):
 
 @claim(ours("Wielandt's inequality"), kind="bound", cases=[(2, 4.0), (3, 10.0), (5, 100.0)])
 def test_range_any_gauge(trial, dim: Dim, condition: Condition, gauges: Gauges = 2000):
-    """No G of condition <= K brings a cosine past cos 2 atan(t sqrt K) or cos 2 atan(t / sqrt K), t = tan(theta/2)."""
+    """No G of condition <= K brings a cosine past cos 2 atan(t sqrt K) or cos 2 atan(t / sqrt K), t = tan(θ/2)."""
     generator = trial.generator()
     u, v = generator.normal(size=(2, dim))
     drawn = observed.gauged_cosines(u, v, observed.draw_gauges(generator, dim, condition, gauges))

@@ -22,12 +22,12 @@ REGIONS = abstract(
 )
 RESIDUAL = code(
     *(REPOSITORY, "moments_calculations.py", COMMIT),
-    says="Where no sigma is given, the root of the mean square of y - mu_1(y) is taken for it. (In the release only a "
-    "network that was trained blind comes there, for which this is open; here mu_1 is the posterior mean.)",
+    says="Where no σ is given, the root of the mean square of y - μ_1(y) is taken for it. (In the release only a "
+    "network that was trained blind comes there, for which this is open; here μ_1 is the posterior mean.)",
 )
 WEIGHTS_WITHOUT_VOLUME = code(
     *(REPOSITORY, "GMMExample/GMM_example.ipynb", COMMIT),
-    says="Two components of equal weight: p_k = exp(-(y - m_k)' V_k^-1 (y - m_k) / 2) with V_k = S_k + sigma^2.",
+    says="Two components of equal weight: p_k = exp(-(y - m_k)' V_k^-1 (y - m_k) / 2) with V_k = S_k + σ^2.",
 )
 
 CLIPPED = code(
@@ -103,7 +103,7 @@ CASES = [("mixture", 0.8, 6), ("points", 0.5, 6), ("mixture", 4.0, 5), ("points"
 
 @claim(paper("the univariate recursion, as a public summary of the paper prints it"), kind="identity", cases=CASES)
 def test_moment_recursion(trial, prior: Prior, sigma: Scale, order: Order, points: Some = 10):
-    """mu_2 = sigma^2 mu_1', mu_3 = sigma^2 mu_2', and mu_(k+1) = sigma^2 mu_k' + k mu_(k-1) mu_2 from k = 3 on."""
+    """μ_2 = σ^2 μ_1', μ_3 = σ^2 μ_2', and μ_(k+1) = σ^2 μ_k' + k μ_(k-1) μ_2 from k = 3 on."""
     moments, derivatives, scale, mean = along(trial, prior, sigma, order, points)
     found = predicted.central_moments(derivatives, sigma)
     square = found[:, 0] ** 2
@@ -111,16 +111,16 @@ def test_moment_recursion(trial, prior: Prior, sigma: Scale, order: Order, point
         "k - 1 for k": changed(found, 4, -square),
         "k + 1 for k": changed(found, 4, square),
         "no product": changed(found, 4, -3 * square),
-        "sigma 10 % too large": predicted.central_moments(derivatives, 1.1 * sigma),
+        "σ 10 % too large": predicted.central_moments(derivatives, 1.1 * sigma),
     }
     if prior == "mixture":  # between two points either the mean or the variance vanishes
-        wrong["k = 2 with the posterior mean for mu_1"] = changed(found, 3, 2 * mean * found[:, 0])
+        wrong["k = 2 with the posterior mean for μ_1"] = changed(found, 3, 2 * mean * found[:, 0])
     trial.identity(moments, found, ops=OPS, scale=scale, controls=wrong)
 
 
 @claim(ABSTRACT, kind="identity", cases=[(6, 0.7), (1, 0.4), (20, 1.5)])
 def test_directional_moments(trial, dim: Dim, sigma: Level, seed: Natural = 0):
-    """mu_2^v = sigma^2 v'Jv, mu_3^v = sigma^2 D_v mu_2^v, mu_4^v = sigma^2 D_v mu_3^v + 3 (mu_2^v)^2, all of v'mu_1."""
+    """μ_2^v = σ^2 v'Jv, μ_3^v = σ^2 D_v μ_2^v, μ_4^v = σ^2 D_v μ_3^v + 3 (μ_2^v)^2, all of v'mu_1."""
     world, y, v, w = spatial(seed, dim)
     moments, derivatives, scale = on_a_line(world, y, v, sigma, 4)
     predict = predicted.central_moments(derivatives, sigma)
@@ -134,23 +134,23 @@ def test_directional_moments(trial, dim: Dim, sigma: Level, seed: Natural = 0):
 
 @claim(ABSTRACT, kind="identity", cases=[(6, 0.7), (1, 0.4), (20, 1.5)])
 def test_posterior_covariance(trial, dim: Dim, sigma: Level, seed: Natural = 0):
-    """Cov(x | y) = sigma^2 J with J = d mu_1 / dy, which is thereby symmetric and positive semidefinite."""
+    """Cov(x | y) = σ^2 J with J = d μ_1 / dy, which is thereby symmetric and positive semidefinite."""
     world, y, *_ = spatial(seed, dim)
     jacobian, covariance = observed.jacobian(world, y, sigma), observed.posterior_covariance(world, y, sigma)
     predict = predicted.posterior_covariance(jacobian, sigma)
-    wrong = {"sigma^2 (J - I)": predict - sigma**2 * np.eye(dim)}
-    wrong["sigma 10 % too large"] = predicted.posterior_covariance(jacobian, 1.1 * sigma)
+    wrong = {"σ^2 (J - I)": predict - sigma**2 * np.eye(dim)}
+    wrong["σ 10 % too large"] = predicted.posterior_covariance(jacobian, 1.1 * sigma)
     if abs(sigma - 1) > 0.01:
-        wrong["sigma for sigma^2"] = predict / sigma
+        wrong["σ for σ^2"] = predict / sigma
     scale = np.abs(covariance).max()
     trial.identity(covariance, predict, ops=conditioned(world, sigma), scale=scale, controls=wrong)
 
 
-@claim(ours("recalled; sigma^2 d/dy of a posterior mean is a covariance with x"), kind="identity", cases=[40, 5])
+@claim(ours("recalled; σ^2 d/dy of a posterior mean is a covariance with x"), kind="identity", cases=[40, 5])
 def test_moment_tensors(
     trial, points: Several, dim: Annotated[int, Interval(1, 20)] = 3, sigma: Level = 0.7, seed: Natural = 1
 ):
-    """[mu_3]_ijk = sigma^2 d_k [mu_2]_ij, and [mu_4] = sigma^2 d [mu_3] + the three pairings of mu_2 with itself."""
+    """[μ_3]_ijk = σ^2 d_k [μ_2]_ij, and [μ_4] = σ^2 d [μ_3] + the three pairings of μ_2 with itself."""
     trial.require(points * dim**4 <= 10**7, "points and dim must ask for sums of at most 10^7 terms")
     trial.require(sigma**2 >= 0.08 * dim, "sigma^2 must be at least .08 dim, or one point is all that is left")
     r = np.random.default_rng(seed)
@@ -165,8 +165,8 @@ def test_moment_tensors(
 
     mean = observed.posterior_mean(observed.Mixture(p / p.sum(), x, np.zeros((points, dim, dim))), y, sigma)
     covariance, third = moment(2), predicted.third_moment_tensor(derivative(2), sigma)
-    wrong = {"the posterior mean for mu_1": third + 2 * np.einsum("ij,k->ijk", covariance, mean)}
-    wrong["sigma 10 % too large"] = predicted.third_moment_tensor(derivative(2), 1.1 * sigma)
+    wrong = {"the posterior mean for μ_1": third + 2 * np.einsum("ij,k->ijk", covariance, mean)}
+    wrong["σ 10 % too large"] = predicted.third_moment_tensor(derivative(2), 1.1 * sigma)
     size = np.einsum("iijj", moment(4))  # E|x - mu_1|^4
     trial.identity(moment(3), third, ops=OPS, scale=np.sqrt(size * np.trace(covariance)), controls=wrong)
     fourth, pairs = (
@@ -182,7 +182,7 @@ def test_moment_tensors(
 
 @claim(REGIONS, kind="identity", cases=[(6, 2, 0.7), (6, 5, 0.7), (20, 3, 1.5)])
 def test_masked_components(trial, dim: Wide, kept: Annotated[int, Interval(1, 199)], sigma: Seeing, seed: Natural = 0):
-    """Principal components of a region are those of the principal submatrix of sigma^2 J, all of y being given."""
+    """Principal components of a region are those of the principal submatrix of σ^2 J, all of y being given."""
     trial.require(kept < dim, f"kept must be less than dim, got {kept} of {dim}")
     world, y, *_ = spatial(seed, dim)
     mask = np.arange(dim) < kept
@@ -206,13 +206,13 @@ def test_masked_components(trial, dim: Wide, kept: Annotated[int, Interval(1, 19
     trial.identity(region, rebuilt, controls={"variances of the whole": whole}, **rounding)
 
 
-@claim(ours("Lambda_2 T / Lambda_1 for the tangents T, whose norm shrinks at least so much"), kind="rate", cases=[
+@claim(ours("Λ_2 T / Λ_1 for the tangents T, whose norm shrinks at least so much"), kind="rate", cases=[
     (1 / 3, 2, 8), (0.5, 1, 3), (0.9, 3, 6)
 ])  # fmt: skip
 def test_subspace_iteration(
     trial, gap: Annotated[float, Interval(0.01, 0.99)], rank: Annotated[int, Interval(1, 50)], dim: Several
 ):
-    """A round shrinks the tangent of the largest angle to the top r directions to lambda_(r+1) / lambda_r or less.
+    """A round shrinks the tangent of the largest angle to the top r directions to λ_(r+1) / λ_r or less.
 
     Late rounds shrink it by that factor.
     """
@@ -231,14 +231,14 @@ def test_subspace_iteration(
     factor = predicted.contraction(eigenvalues, rank)
     wrong = {
         "that of the eigenvalues, squared": factor**2 * before,
-        "lambda_(r+2) for lambda_(r+1)": factor * np.sqrt(gap) * before,
+        "λ_(r+2) for λ_(r+1)": factor * np.sqrt(gap) * before,
     }
     scale = 1 + before + before**2  # of the solve for tangents
     bound = {"found_by": "draws", "independent": starts, "ops": 10 * dim, "scale": scale * eigenvalues[0]}
     trial.bound(after, factor * before, controls=wrong, **bound)
     late, last = np.median([(one[-2] / one[-3], one[-1] / one[-2]) for one in tangents], axis=0)
-    wrong = {"that of the eigenvalues, squared": factor**2, "lambda_(r+2) for lambda_(r+1)": factor * np.sqrt(gap)}
-    wrong["lambda_2 / lambda_1" if rank > 1 else "its root"] = np.sqrt(gap)
+    wrong = {"that of the eigenvalues, squared": factor**2, "λ_(r+2) for λ_(r+1)": factor * np.sqrt(gap)}
+    wrong["λ_2 / λ_1" if rank > 1 else "its root"] = np.sqrt(gap)
     error = 2 * abs(last - late) / (1 - np.sqrt(gap)) + 1e-6 * gap  # falls by the root of the gap, and rounding
     trial.value(last, factor, error=error, margin=gap * min(0.01, (1 - np.sqrt(gap)) / 10), controls=wrong)
 
@@ -268,9 +268,9 @@ def test_difference_iteration(
     sigma: Annotated[float, Interval(0.3, 3)],
     seed: Natural = 0,
 ):
-    """Power iteration on (mu_1(y + c v) - mu_1(y)) / c ends at a variance that is off by c kappa_3^v / (2 sigma^2).
+    """Power iteration on (μ_1(y + c v) - μ_1(y)) / c ends at a variance that is off by c κ_3^v / (2 σ^2).
 
-    On (mu_1(y + c v) - mu_1(y - c v)) / 2c by c^2 kappa_4^v / (6 sigma^4), v being the first principal direction.
+    On (μ_1(y + c v) - μ_1(y - c v)) / 2c by c^2 κ_4^v / (6 σ^4), v being the first principal direction.
     """
     world, y, *_ = spatial(seed, dim)
     variances, directions = predicted.masked_components(observed.jacobian(world, y, sigma), sigma, np.ones(dim, bool))
@@ -289,7 +289,7 @@ def test_difference_iteration(
 
 @claim(ours("Tweedie's formula"), kind="identity", cases=[2.0, 1.5], as_printed=WEIGHTS_WITHOUT_VOLUME)
 def test_mixture_mean(trial, sigma: Annotated[float, Interval(0.2, 10)]):
-    """In the mean y + sigma^2 d log p(y) of a mixture a component weighs pi_k det(V_k)^(-1/2) exp(...)."""
+    """In the mean y + σ^2 d log p(y) of a mixture a component weighs π_k det(V_k)^(-1/2) exp(...)."""
     covariances = np.array([[[1.0, 0], [0, 2]], [[2, 1], [1, 1]]])
     world = observed.Mixture(np.array([0.5, 0.5]), np.array([[1.0, 2], [8, 10]]), covariances)
     y, step = np.array([3.5, 6.35]), 1e-25
@@ -306,11 +306,11 @@ def test_mixture_mean(trial, sigma: Annotated[float, Interval(0.2, 10)]):
     trial.identity(mean, predict, ops=OPS, scale=scale, controls=wrong, as_printed=wrong["no volume at all"])
 
 
-@claim(ours("what sigma^2 mu_1' and its successor are the means of"), kind="distribution", cases=[(0.8, 1.0)])
+@claim(ours("what σ^2 μ_1' and its successor are the means of"), kind="distribution", cases=[(0.8, 1.0)])
 def test_sampled_calibration(
     trial, sigma: Annotated[float, Interval(0.6, 1.5)], above: Annotated[float, Interval(-0.5, 1.2)]
 ):
-    """E[(x - mu_1)^2] = E mu_2(y) and E[(x - mu_1)^3; y > c] = E[mu_3(y); y > c], mu_2 and mu_3 from derivatives."""
+    """E[(x - μ_1)^2] = E μ_2(y) and E[(x - μ_1)^3; y > c] = E[μ_3(y); y > c], μ_2 and μ_3 from derivatives."""
 
     def means(level):
         found = []
@@ -332,7 +332,7 @@ def test_sampled_calibration(
     predict, sizes = means(sigma)
     wrong = {"Laplace noise": errors("laplace"), "uniform noise": errors("uniform")}
     rest = {"margin": np.array([0.01, 0.07]) * sizes, "scale": sizes, "first": 400_000, "most": 4_000_000}
-    rest["controls"] = {"sigma 10 % too small": means(0.9 * sigma)[0]}
+    rest["controls"] = {"σ 10 % too small": means(0.9 * sigma)[0]}
     trial.mean(sampler=errors("normal"), predict=predict, law=Asymptotic(), wrong_processes=wrong, **rest)
 
 
@@ -342,7 +342,7 @@ def test_clipping(
     sigma: Annotated[float, Interval(0.5, 1, why="elsewhere clipping moves less than the margin")],
     ones: Annotated[float, Interval(0.05, 0.9)],
 ):
-    """Of x in {0, 1} and y clipped to c in [0, 1], E (x - mu_1(c))^2 = E mu_2(y) + E (mu_1(y) - mu_1(c))^2."""
+    """Of x in {0, 1} and y clipped to c in [0, 1], E (x - μ_1(c))^2 = E μ_2(y) + E (μ_1(y) - μ_1(c))^2."""
     world = observed.Mixture(np.array([1 - ones, ones]), np.array([[0.0], [1.0]]), np.zeros((2, 1, 1)))
 
     def squares(generator, n):
@@ -376,7 +376,7 @@ def over_y(prior, sigma, *functions):
     ("points", 0.5, 1), ("mixture", 0.8, 6), ("mixture", 3.0, 100)
 ], as_printed=RESIDUAL)  # fmt: skip
 def test_noise_level(trial, prior: Prior, sigma: NOISE, dim: Copies):
-    """Of the posterior mean E|y - mu_1|^2 / d = sigma^2 (1 - E tr J / d), which is less than sigma^2 by MMSE / d."""
+    """Of the posterior mean E|y - μ_1|^2 / d = σ^2 (1 - E tr J / d), which is less than σ^2 by MMSE / d."""
 
     def slope(y, mean):
         return observed.line_derivatives(WORLDS[prior], y[:, None], LINE, sigma, 1)[0][:, 0]
@@ -386,17 +386,17 @@ def test_noise_level(trial, prior: Prior, sigma: NOISE, dim: Copies):
     predict, margin = predicted.residual_variance(sigma, dim * trace, dim), 1e-9 * sigma**2
     error = error * (1 + sigma**2)
     larger = predicted.residual_variance(1.1 * sigma, dim * trace, dim)
-    wrong = {"sigma^2 + MMSE": 2 * sigma**2 - predict, "sigma 10 % too large": larger}
+    wrong = {"σ^2 + MMSE": 2 * sigma**2 - predict, "σ 10 % too large": larger}
     trial.value(residual, predict, error=error, margin=margin, controls=wrong, as_printed=sigma**2)
     level = predicted.noise_variance(dim * residual, dim * trace, dim)
-    trial.value(sigma**2, level, error=error / (1 - trace), margin=margin, controls={"y - mu_1 alone": residual})
+    trial.value(sigma**2, level, error=error / (1 - trace), margin=margin, controls={"y - μ_1 alone": residual})
 
 
 @claim(ours("Stein's lemma"), kind="identity", cases=[("mixture", 0.8, 1.0, 1), ("points", 0.5, 2.0, 7)])
 def test_noise_level__any_denoiser(
     trial, prior: Prior, sigma: NOISE, gain: Annotated[float, Interval(0.1, 10)], dim: Copies
 ):
-    """Of any denoiser E|y - f|^2 = sigma^2 d + E|f - x|^2 - 2 sigma^2 E tr J_f; here f = gain sin(y)."""
+    """Of any denoiser E|y - f|^2 = σ^2 d + E|f - x|^2 - 2 σ^2 E tr J_f; here f = gain sin(y)."""
     world = WORLDS[prior]
 
     def error_of(y, mean):
@@ -430,7 +430,7 @@ def test_learned_denoiser(
     sigma: Annotated[float, Interval(0.3, 3, why="beyond, all networks do as well or as badly as their linear part")],
     units: Annotated[int, Interval(1, 30, why="more units are nearly dependent")],
 ):
-    """A denoiser fitted by least squares claims, with sigma^2 J for the variance, its own squared error on average.
+    """A denoiser fitted by least squares claims, with σ^2 J for the variance, its own squared error on average.
 
     However far from the posterior mean it is: of any readout of fixed features with y itself among them.
     """
@@ -445,7 +445,7 @@ def test_learned_denoiser(
         return weights @ (f - mean) ** 2 + least, sigma**2 * (weights @ slope)
 
     (error, claimed), without = judged(True), judged(False)
-    wrong = {"the least squared error": least, "sigma for sigma^2": claimed / sigma}
+    wrong = {"the least squared error": least, "σ for σ^2": claimed / sigma}
     if units < 20:  # more units make up for y
         wrong["y not among the features"] = without[1]
     wrong = {name: one for name, one in wrong.items() if abs(one - error) > 1e-6 * error}
@@ -456,7 +456,7 @@ def test_learned_denoiser(
     ("central", 25 / 255), ("one-sided", 25 / 255), ("central", 0.2)
 ])  # fmt: skip
 def test_difference_step(trial, stencil: Stencil, sigma: Annotated[float, Interval(0.05, 1e3)]):
-    """Third differences put mu_4 off by sigma^6 mu_1^(5) c^2 / 8 if central, by sigma^6 mu_1^(4) c / 2 if one-sided."""
+    """Third differences put μ_4 off by σ^6 μ_1^(5) c^2 / 8 if central, by σ^6 μ_1^(4) c / 2 if one-sided."""
     width = (0.05**2 + sigma**2) / 0.4  # over which the weights of the two bumps change
     y = 0.5 + width * np.array([-1.0, 0.7])
     exact, derivatives, _ = on_a_line(BUMPS, y[:, None], LINE, sigma, 6)
@@ -473,7 +473,7 @@ def test_difference_step(trial, stencil: Stencil, sigma: Annotated[float, Interv
 
 
 @claim(
-    ours("rounding of mu_1 by its last digit, and the step's own error"),
+    ours("rounding of μ_1 by its last digit, and the step's own error"),
     kind="empirical",
     coarse="an order of magnitude",
     tier="full",
@@ -482,7 +482,7 @@ def test_difference_step(trial, stencil: Stencil, sigma: Annotated[float, Interv
 def test_difference_rounding(
     trial, step: Annotated[float, Interval(1e-6, 1e-2)], sigma: Annotated[float, Interval(0.08, 0.15)] = 25 / 255
 ):
-    """The worst error of mu_4 over [.2, .8] is the step's and half of 8 eps |mu_1| sigma^6 / c^3, to half an order."""
+    """The worst error of μ_4 over [.2, .8] is the step's and half of 8 ε |μ_1| σ^6 / c^3, to half an order."""
     y = np.linspace(0.2, 0.8, 61)
     exact, derivatives, _ = on_a_line(BUMPS, y[:, None], LINE, sigma, 6)
     mean, fourth = observed.posterior_mean(BUMPS, y[:, None], sigma)[:, 0], exact[:, 2]

@@ -20,7 +20,7 @@ Tasks = Annotated[int, Interval(2, 100, why="one alone makes no chain, and each 
 Ridge = Annotated[float, Interval(0, 1e6, why="a larger one leaves updates that are lost in the digits of the weights")]
 Spare = Annotated[int, Interval(0, 300, why="matrices of so many rows are squared some twenty times")]
 SomeRidge = Annotated[float, Interval(1e-6, 1e6, why="far from these it is not told from none, or leaves no update")]
-Share = Annotated[float, Interval(1e-3, 2, "[)", why="in units of 1 / sigma^2, from where on descent diverges")]
+Share = Annotated[float, Interval(1e-3, 2, "[)", why="in units of 1 / σ^2, from where on descent diverges")]
 Steps = Annotated[int, Interval(1, 10**4, why="each is taken")]
 Degrees = Annotated[float, Interval(5, 75, why="towards the ends both laws agree, and the exact claim judges")]
 AnyDegrees = Annotated[float, Interval(0, 90, why="between two subspaces there is no other angle")]
@@ -67,7 +67,7 @@ def two_tasks(generator, n_s, n_t, dim) -> TwoTasks:
 
 
 def subtracted(features, before, after):
-    """The size of what is subtracted in |phi (after - before)|^2."""
+    """The size of what is subtracted in |φ (after - before)|^2."""
     lengths = np.linalg.norm(before) + np.linalg.norm(after)
     return float(np.linalg.norm(features, 2) * lengths * np.linalg.norm(features @ (after - before)))
 
@@ -90,11 +90,11 @@ def meets(trial, measured, truth, controls, ops, scale):
 
 @claim(QUOTED, kind="identity", cases=[(5, 6, 10, 0.5), (3, 4, 10, 0.5), (12, 8, 6, 0.1), (1, 1, 5, 2.0)])
 def test_overlap_identity(trial, n_s: Size, n_t: Size, dim: Size, ridge: SomeRidge):
-    """Training T with ridge lambda moves S's outputs by |U_S Sigma_S O Sigma_T (Sigma_T^2 + lambda)^-1 U_T^T y|^2."""
+    """Training T with ridge λ moves S's outputs by |U_S Σ_S O Σ_T (Σ_T^2 + λ)^-1 U_T^T y|^2."""
     tasks = two_tasks(trial.generator(), n_s, n_t, dim)
     after = observed.descend(tasks.features_t, tasks.targets, tasks.weights, ridge)
     truth = predicted.forgetting(*tasks.features, tasks.residual, ridge)
-    others = {"no lambda": 0.0, "lambda + 10 %": 1.1 * ridge, "lambda / 2": ridge / 2, "2 lambda": 2 * ridge}
+    others = {"no λ": 0.0, "λ + 10 %": 1.1 * ridge, "λ / 2": ridge / 2, "2 λ": 2 * ridge}
     controls = {name: predicted.forgetting(*tasks.features, tasks.residual, one) for name, one in others.items()}
     controls["y_T for the residual"] = predicted.forgetting(*tasks.features, tasks.targets, ridge)
     values = np.linalg.svd(tasks.features_s, compute_uv=False)
@@ -103,7 +103,7 @@ def test_overlap_identity(trial, n_s: Size, n_t: Size, dim: Size, ridge: SomeRid
     shared = min(len(values), len(inner))
     controls["O = identity"] = float(np.sum((values[:shared] * entering[:shared]) ** 2))
     squared = right.T @ (inner * entering)
-    controls["Sigma_T^2 for Sigma_T"] = float(np.sum((tasks.features_s @ squared) ** 2))
+    controls["Σ_T^2 for Σ_T"] = float(np.sum((tasks.features_s @ squared) ** 2))
     measured = observed.drift(tasks.features_s, tasks.weights, after)
     ops = 2 * dim * condition(tasks.features_t, ridge)
     meets(trial, float(measured), truth, controls, ops, subtracted(tasks.features_s, tasks.weights, after))
@@ -126,7 +126,7 @@ def test_chain(trial, n_s: Size, n_k: Size, dim: Size, tasks: Tasks, ridge: Some
     )
     controls = {"sum of squared drifts": float(np.sum(drifts**2)), "residuals against w_S": float(at_start @ at_start)}
     other = predicted.chained_drifts(first, features, residuals, 1.1 * ridge).sum(axis=0)
-    controls["lambda + 10 %"] = float(other @ other)  # where drifts cancel by chance, the others are far away
+    controls["λ + 10 %"] = float(other @ other)  # where drifts cancel by chance, the others are far away
     truth = float(np.sum(drifts.sum(axis=0) ** 2))
     worst = max(condition(task, ridge) for task in features) ** 0.5  # of the stacked least squares
     size = subtracted(first, weights, after)
@@ -139,7 +139,7 @@ def test_chain(trial, n_s: Size, n_k: Size, dim: Size, tasks: Tasks, ridge: Some
     cases=[(5, 0.0), (15, 0.0), (15, 2.0), (5, 2.0)],
 )
 def test_loss_increase(trial, n_s: Size, first_ridge: Ridge, n_t: Size = 6, dim: Size = 10, ridge: SomeRidge = 0.5):
-    """S's sum of squares grows by Delta after least squares, by Delta - 2 lambda_S w_S . dw after ridge lambda_S."""
+    """S's sum of squares grows by Δ after least squares, by Δ - 2 λ_S w_S . dw after ridge λ_S."""
     generator = trial.generator()
     (first, second, _, targets), labels = two_tasks(generator, n_s, n_t, dim), generator.standard_normal(n_s)
     weights = observed.refit(first, labels, np.zeros(dim), first_ridge)
@@ -148,8 +148,8 @@ def test_loss_increase(trial, n_s: Size, first_ridge: Ridge, n_t: Size = 6, dim:
     measured = float(moved_outputs @ (moved_outputs - 2 * left))
     task = first, second, targets - second @ weights, ridge
     truth, moved = predicted.loss_increase(*task, weights, first_ridge), predicted.forgetting(*task)
-    controls = {"Delta": moved, "Delta / 2": moved / 2, "plus": 2 * moved - truth, "once": (moved + truth) / 2}
-    controls["lambda + 10 %"] = predicted.loss_increase(*task[:3], 1.1 * ridge, weights, first_ridge)
+    controls = {"Delta": moved, "Δ / 2": moved / 2, "plus": 2 * moved - truth, "once": (moved + truth) / 2}
+    controls["λ + 10 %"] = predicted.loss_increase(*task[:3], 1.1 * ridge, weights, first_ridge)
     worst = condition(second, ridge) ** 0.5 + condition(first, first_ridge) ** 0.5
     lengths, outputs = np.linalg.norm(weights) + np.linalg.norm(after), np.linalg.norm(moved_outputs)
     size = subtracted(first, weights, after) + 2 * lengths * np.linalg.norm(first.T @ left)
@@ -159,7 +159,7 @@ def test_loss_increase(trial, n_s: Size, first_ridge: Ridge, n_t: Size = 6, dim:
 
 @claim(ours("a geometric series of the steps"), kind="identity", cases=[(0.5, 37), (1.5, 5), (0.1, 1), (1.2, 3000)])
 def test_early_stopping(trial, share: Share, steps: Steps, n_s: Size = 5, n_t: Size = 6, dim: Size = 10):
-    """After m steps of rate eta the ridge's filter is replaced by (1 - (1 - eta sigma^2)^m) / sigma."""
+    """After m steps of rate η the ridge's filter is replaced by (1 - (1 - η σ^2)^m) / σ."""
     tasks = two_tasks(trial.generator(), n_s, n_t, dim)
     rate = share / float(np.linalg.norm(tasks.features_t, 2)) ** 2
     after = observed.march(tasks.features_t, tasks.targets, tasks.weights, rate, steps)
@@ -168,7 +168,7 @@ def test_early_stopping(trial, share: Share, steps: Steps, n_s: Size = 5, n_t: S
         others["the rate without the half"] = 2 * rate, steps
     stopped = partial(predicted.stopped_forgetting, *tasks.features, tasks.residual)
     controls: dict[str, object] = {name: stopped(*one) for name, one in others.items()}
-    controls["ridge 1 / (eta m)"] = predicted.forgetting(*tasks.features, tasks.residual, 1 / (rate * steps))
+    controls["ridge 1 / (η m)"] = predicted.forgetting(*tasks.features, tasks.residual, 1 / (rate * steps))
     truth = stopped(rate, steps)
     measured, size = (way(tasks.features_s, tasks.weights, after) for way in (observed.drift, subtracted))
     meets(trial, measured, truth, controls, 10 * dim * steps, size)
@@ -178,17 +178,17 @@ def test_early_stopping(trial, share: Share, steps: Steps, n_s: Size = 5, n_t: S
 
 
 def laws_of(tasks, ridge):
-    """Mean and variance of Delta under random residuals, and as other theories have them."""
-    others = {"lambda + 10 %": 1.1 * ridge, "no lambda": 0.0, "2 lambda": 2 * ridge}
+    """Mean and variance of Δ under random residuals, and as other theories have them."""
+    others = {"λ + 10 %": 1.1 * ridge, "no λ": 0.0, "2 λ": 2 * ridge}
     laws = {name: np.array(predicted.random_forgetting(*tasks.features, one)[:2]) for name, one in others.items()}
     _, values, right = np.linalg.svd(tasks.features_t, full_matrices=False)
     squared = tasks.features_s @ right.T * (values**2 / (values**2 + ridge))
-    laws["Sigma_T^2 for Sigma_T"] = np.array([np.sum(squared**2), 2 * np.sum((squared @ squared.T) ** 2)])
+    laws["Σ_T^2 for Σ_T"] = np.array([np.sum(squared**2), 2 * np.sum((squared @ squared.T) ** 2)])
     return np.array(predicted.random_forgetting(*tasks.features, ridge)[:2]), laws
 
 
 def forgotten(tasks, residuals, ridge):
-    """Delta for many residuals at once, by refits from w_S."""
+    """Δ for many residuals at once, by refits from w_S."""
     starts = np.broadcast_to(tasks.weights, (len(residuals), len(tasks.weights)))
     after = observed.refit(tasks.features_t, residuals + tasks.features_t @ tasks.weights, starts, ridge)
     return observed.drift(tasks.features_s, starts, after)
@@ -196,7 +196,7 @@ def forgotten(tasks, residuals, ridge):
 
 @claim(ours("mean of a quadratic form"), kind="distribution", cases=[(20, 20, 30, 5.0), (8, 16, 12, 2.0)])
 def test_random_residual(trial, n_s: Several, n_t: Several, dim: Several, ridge: SomeRidge):
-    """Residuals N(0, I) make S forget sum e_i on average, e the squared singular values of Sigma_S O F."""
+    """Residuals N(0, I) make S forget sum e_i on average, e the squared singular values of Σ_S O F."""
     tasks = two_tasks(trial.generator("tasks"), n_s, n_t, dim)
     truth, laws = laws_of(tasks, ridge)
     margin = 0.008 * truth[0]
@@ -215,7 +215,7 @@ def test_random_residual(trial, n_s: Several, n_t: Several, dim: Several, ridge:
 
 @claim(ours("moments of a quadratic form"), kind="identity", cases=[(5, 6, 10, 0.5), (2, 5, 3, 0.1), (3, 4, 5, 1e5)])
 def test_random_residual__moments(trial, n_s: Size, n_t: Few, dim: Size, ridge: SomeRidge):
-    """E Delta = sum e_i and Var Delta = 2 sum e_i^2, on the nodes of Gauss and Hermite, exact up to degree five."""
+    """E Δ = sum e_i and Var Δ = 2 sum e_i^2, on the nodes of Gauss and Hermite, exact up to degree five."""
     tasks = two_tasks(trial.generator(), n_s, n_t, dim)._replace(weights=np.zeros(dim))  # which keeps all digits
     truth, laws = laws_of(tasks, ridge)
     nodes = np.sqrt(3) * np.array(list(product((-1, 0, 1), repeat=n_t)))
@@ -230,11 +230,9 @@ def test_random_residual__moments(trial, n_s: Size, n_t: Few, dim: Size, ridge: 
     meets(trial, np.array([mean, chances @ (deltas - mean) ** 2]), truth, laws, ops, scale)
 
 
-@claim(
-    ours("quoted, the constant from the norms of Sigma_S and O"), kind="bound", cases=[(3, 4, 3, 0.5), (2, 2, 0, 0.0)]
-)
+@claim(ours("quoted, the constant from the norms of Σ_S and O"), kind="bound", cases=[(3, 4, 3, 0.5), (2, 2, 0, 0.0)])
 def test_principal_angle_bound(trial, n_s: Size, n_t: Size, spare: Spare, ridge: Ridge, draws: Count = 2000):
-    """Delta <= sigma_{S,1}^2 cos^2 theta_1 |w_T - w_S|^2, with equality where S's top direction is the aligned one."""
+    """Δ <= σ_{S,1}^2 cos^2 θ_1 |w_T - w_S|^2, with equality where S's top direction is the aligned one."""
     generator, dim = trial.generator(), n_s + n_t + spare  # with fewer features some angle is 0, and says nothing
     tasks = two_tasks(generator, n_s, n_t, dim)
     residuals = np.vstack([generator.standard_normal((draws, n_t)), np.eye(n_t)])
@@ -259,7 +257,7 @@ def test_principal_angle_bound(trial, n_s: Size, n_t: Size, spare: Spare, ridge:
 
 
 def forgotten_at(generator, subspaces, n, teacher):
-    """Delta / r of n pairs of tasks with these features: labels of one teacher, or random residuals."""
+    """Δ / r of n pairs of tasks with these features: labels of one teacher, or random residuals."""
     first, second = subspaces
     teachers, noise = generator.standard_normal((n, first.shape[1])), generator.standard_normal((n, len(second)))
     before = observed.refit(first, teachers @ first.T, np.zeros_like(teachers), 0.0)
@@ -276,7 +274,7 @@ def angle_laws(law, angle):
 
 
 def on_average(trial, law, degrees, rank, spare, printed):
-    """The decision on the mean of Delta / r at an angle."""
+    """The decision on the mean of Δ / r at an angle."""
     subspaces = observed.tilted_subspaces(trial.generator("subspaces"), rank, 2 * rank + spare, np.radians(degrees))
     truth, laws = angle_laws(law, np.radians(degrees))
     margin = 0.01 * truth
@@ -296,7 +294,7 @@ def on_average(trial, law, degrees, rank, spare, printed):
     ours("variance of B (I - A^T A) w*"), kind="distribution", cases=[15.0, 30.0, 45.0, 60.0, 75.0], as_printed=ALIGN
 )
 def test_inverted_u(trial, degrees: Degrees, rank: Several = 3, spare: Spare = 4):
-    """Two tasks of one teacher w* ~ N(0, I) at an angle theta: E Delta / r = cos^2 theta sin^2 theta, without ridge."""
+    """Two tasks of one teacher w* ~ N(0, I) at an angle θ: E Δ / r = cos^2 θ sin^2 θ, without ridge."""
     on_average(trial, "teacher", degrees, rank, spare, printed=True)
 
 
@@ -306,7 +304,7 @@ def test_inverted_u(trial, degrees: Degrees, rank: Several = 3, spare: Spare = 4
     cases=[15.0, 45.0, 75.0],
 )
 def test_inverted_u__independent(trial, degrees: Degrees, rank: Several = 3, spare: Spare = 4):
-    """With a residual N(0, I) whatever the angle, E Delta / r = cos^2 theta increases as the tasks align."""
+    """With a residual N(0, I) whatever the angle, E Δ / r = cos^2 θ increases as the tasks align."""
     on_average(trial, "independent", degrees, rank, spare, printed=False)
 
 
@@ -318,7 +316,7 @@ def test_inverted_u__independent(trial, degrees: Degrees, rank: Several = 3, spa
     ],
 )
 def test_inverted_u__exact(trial, law: Teacher, degrees: AnyDegrees, rank: Size = 3, spare: Spare = 4):
-    """E Delta / r is cos^2 theta sin^2 theta of one teacher, cos^2 theta of random residuals, at every angle."""
+    """E Δ / r is cos^2 θ sin^2 θ of one teacher, cos^2 θ of random residuals, at every angle."""
     inside = 1e-5 <= degrees <= 90 - 1e-5
     trial.require(inside or degrees in (0, 90), "degrees must be 0, 90 or 1e-5 off: nearer a mean of 0 is rounding")
     angle, dim = float(np.radians(degrees)), 2 * rank + spare
@@ -341,12 +339,12 @@ def with_a_mean(generator, rows, dim):
 
 
 @claim(
-    ours("singular value decomposition of phi_S"),
+    ours("singular value decomposition of φ_S"),
     kind="identity",
     cases=[(1, 19, 11, 6, 0.5), (3, 2, 7, 4, 0.0), (5, 0, 5, 4, 0.5), (30, 5, 33, 30, 0.0)],
 )
 def test_pca_ogd__identity(trial, memory: Size, rows: Spare, spare: Spare, n_t: Size, ridge: Ridge):
-    """T solved off the top k right singular vectors of S: Delta = sum_{i>k} sigma_i^2 (v_i . dw)^2, 0 at k = rank."""
+    """T solved off the top k right singular vectors of S: Δ = sum_{i>k} σ_i^2 (v_i . dw)^2, 0 at k = rank."""
     trial.require(n_t + 3 <= spare or ridge >= 0.01, "ridge must be .01 for n_t above spare - 3: T is nearly singular")
     n_s, dim = memory + rows, memory + spare
     generator = trial.generator()
@@ -401,7 +399,7 @@ def test_pca_ogd__not_monotone(
 
 
 def per_square(features_s, kept, tasks):
-    """Delta / |dw|^2 of tasks solved off what is kept, and of one that looks where this leaves most of S."""
+    """Δ / |dw|^2 of tasks solved off what is kept, and of one that looks where this leaves most of S."""
     worst = np.linalg.svd(features_s - features_s @ kept.T @ kept)[2][:1]
     found = []
     for features_t, targets in [*tasks, (worst, np.ones(1))]:
@@ -427,7 +425,7 @@ def memory_world(trial, memory, rows, spare, n_t, draws):
     cases=[(1, 19, 11, 6), (4, 16, 8, 6), (2, 1, 6, 2)],
 )
 def test_pca_ogd(trial, memory: Size, rows: Size, spare: Size, n_t: Size, draws: Count = 300):
-    """Off the top k right singular vectors of S, Delta <= sigma_{S,k+1}^2 |dw|^2 for every T; not so if centred."""
+    """Off the top k right singular vectors of S, Δ <= σ_{S,k+1}^2 |dw|^2 for every T; not so if centred."""
     features_s, tasks, kept, centred, bound = memory_world(trial, memory, rows, spare, n_t, draws)
     factor, left, less = (
         np.full(draws + 1, one)
@@ -451,11 +449,11 @@ def test_pca_ogd(trial, memory: Size, rows: Size, spare: Size, n_t: Size, draws:
         "tldoan/PCA-OGD",
         "algos/ogd.py, update_mem, torch.pca_lowrank(..., center=True)",
         "196d0370",
-        says="Kept are the principal directions of centred gradients, to leave Delta <= sigma_{k+1}^2 |dw|^2.",
+        says="Kept are the principal directions of centred gradients, to leave Δ <= σ_{k+1}^2 |dw|^2.",
     ),
 )
 def test_pca_ogd__centred(trial, memory: Size, rows: Size, spare: Size, n_t: Size, draws: Count = 300):
-    """Principal directions of centred features leave Delta <= |phi_S P|^2 |dw|^2, the mean feature being in phi_S P."""
+    """Principal directions of centred features leave Δ <= |φ_S P|^2 |dw|^2, the mean feature being in φ_S P."""
     features_s, tasks, _, centred, bound = memory_world(trial, memory, rows, spare, n_t, draws)
     more = observed.principal_directions(features_s, memory + 1, centred=True)
     every = predicted.kept_bound(features_s, centred), predicted.memory_bound(features_s, memory)

@@ -1,7 +1,7 @@
 """Yang & Hu 2021, "Feature Learning in Infinite-Width Neural Networks" (Tensor Programs IV), ICML, arXiv 2011.14522.
 
 The abstract and the released code were read, and no theorem: exponents and conditions are recalled, formulas for a
-finite width derived here. Layer l is n^(-a_l) w^l, w^l ~ N(0, n^(-2 b_l)), the rate eta n^(-c).
+finite width derived here. Layer l is n^(-a_l) w^l, w^l ~ N(0, n^(-2 b_l)), the rate η n^(-c).
 """
 
 from typing import Annotated

@@ -431,7 +431,7 @@ def test_named_scalings(trial, name: Name, hidden: Annotated[int, Interval(1, 2*
 
 
 @claim(
-    ours("w^l / n^theta moves by n^(-2 theta) as much; recalled"),
+    ours("w^l / n^θ moves by n^(-2 θ) as much; recalled"),
     kind="identity",
     cases=[("NTK", 2, 0.3), ("muP", 3, -1.0)],
 )
@@ -443,7 +443,7 @@ def test_abc_symmetry(
     width: Annotated[int, Interval(8, 2**10)] = 32,
     steps: Annotated[int, Interval(1, 8, why="rounding grows from step to step")] = 5,
 ):
-    """(a + theta, b - theta, c - 2 theta) on every layer leaves f unchanged at every step."""
+    """(a + θ, b - θ, c - 2 θ) on every layer leaves f unchanged at every step."""
     trial.require(name != "mean field" or hidden == 1, "hidden must be 1 for mean field")
     trial.require(abs(theta) >= 0.1 and steps >= 2, "theta must be .1 off zero, and steps 2, or any c does")
     scaling = predicted.named_scaling(name, hidden)
@@ -453,7 +453,7 @@ def test_abc_symmetry(
         return observed.train(network, *(np.broadcast_to(one, (steps, *one.shape)) for one in (POINTS, VALUES)))[1]
 
     a, b, c = predicted.shifted(scaling, theta)
-    wrong = {"c - theta": trained(a, b, c + theta), "c a little larger": trained(a, b, c + 0.1)}
+    wrong = {"c - θ": trained(a, b, c + theta), "c a little larger": trained(a, b, c + 0.1)}
     ops = 10 * width * hidden * steps
     trial.identity(trained(a, b, c), trained(*scaling), ops=ops, scale=1.0, wrong_processes=wrong)
 

@@ -35,10 +35,10 @@ def recursion(start=1.0, rate=RATE, sequential=False):
 )
 def test_limit_recursion(
     trial,
-    rate: Annotated[float, Interval(0.1, 0.16, why="below, kappa^2 is lost in the margin, above, f_7 nears zero")],
+    rate: Annotated[float, Interval(0.1, 0.16, why="below, κ^2 is lost in the margin, above, f_7 nears zero")],
     width: Annotated[int, Interval(256, 2**16, why="the order 1 / n^2 is neglected")],
 ):
-    """For f = (1/n) v'w x, f_t -> b x with a, b, c <- second moments of (w + kappa v, v + kappa w); + beta_t / n."""
+    """For f = (1/n) v'w x, f_t -> b x with a, b, c <- second moments of (w + κ v, v + κ w); + β_t / n."""
     theory = predicted.finite_width(X, 1.5 * X, rate)
     limit = predicted.limit_outputs(X, 1.5 * X, rate)
     trial.require(np.all(abs(rate * (limit - 1.5 * X) * X) < 1), "rate must keep |kappa| below 1: steps overshoot")
@@ -76,7 +76,7 @@ def expanded(trial, rate, width, part):
 
 @claim(ours("second order of the delta method in the initial moments"), kind="limit", cases=[0.15, 0.1, 0.03])
 def test_finite_width_bias(trial, rate: Small, width: Wide = 1024):
-    """E f_t = limit + beta_t / n, beta_t = tr(H diag(2, 1, 2)) / 2, H the Hessian of f_t in the initial a, b, c."""
+    """E f_t = limit + β_t / n, β_t = tr(H diag(2, 1, 2)) / 2, H the Hessian of f_t in the initial a, b, c."""
     expanded(trial, rate, width, "bias")
 
 
@@ -94,7 +94,7 @@ def test_small_net(
     outputs: Annotated[int, Interval(1, 16)],
     steps: Annotated[int, Interval(1, 30, why="rounding grows from step to step")],
 ):
-    """Units n from Omega, multiplier 1/n, rate eta n, follow at every step d + k units from R, R'R = Omega'Omega/n."""
+    """Units n from Ω, multiplier 1/n, rate η n, follow at every step d + k units from R, R'R = Ω'Omega/n."""
     ends = inputs + outputs
     generator = trial.generator()
     wide = observed.shallow_network(generator, 1, width, 0.0, 0.2 / ends, inputs, outputs)

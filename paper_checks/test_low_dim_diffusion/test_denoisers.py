@@ -61,21 +61,19 @@ def mixture(trial, dims, signal, noise):
         return predicted.shrinkage(signal, noise) * np.einsum("kp,kpn->pn", chances / chances.sum(axis=0), projections)
 
     phi = (signal / noise) ** 2 / (signal**2 + noise**2) / 2
-    wrong = {"phi = s^2 / (2 gamma^4)": weighted((signal / noise**2) ** 2 / 2)}
-    wrong["pi left out"] = weighted(phi, prior=np.ones(len(dims)))
+    wrong = {"φ = s^2 / (2 γ^4)": weighted((signal / noise**2) ** 2 / 2)}
+    wrong["π left out"] = weighted(phi, prior=np.ones(len(dims)))
     if len(set(dims)) > 1:
-        wrong["without (1 + s^2 / gamma^2)^(-d / 2)"] = weighted(phi, 0.0)
+        wrong["without (1 + s^2 / γ^2)^(-d / 2)"] = weighted(phi, 0.0)
     return x, (bases, weights, signal, noise), wrong
 
 
 MIXTURES = [((1, 2, 2), 1.0, 0.7), ((2, 2), 0.5, 0.5), ((1, 2), 2.0, 5.0)]
 
 
-@claim(
-    ours("Gaussian posteriors weighted by Bayes' rule; recalled for equal d and pi"), kind="identity", cases=MIXTURES
-)
+@claim(ours("Gaussian posteriors weighted by Bayes' rule; recalled for equal d and π"), kind="identity", cases=MIXTURES)
 def test_posterior_mean(trial, dims: Dims, signal: Level, noise: Level):
-    """E[x0 | x_t] = c sum w_k P_k x_t, w_k ~ pi_k (1 + s^2/gamma^2)^(-d_k/2) exp(phi |U_k'x_t|^2), the soft one."""
+    """E[x0 | x_t] = c sum w_k P_k x_t, w_k ~ π_k (1 + s^2/γ^2)^(-d_k/2) exp(φ |U_k'x_t|^2), the soft one."""
     x, law, wrong = mixture(trial, dims, signal, noise)
     mean, _ = observed.posterior_moments(x, *law)
     trial.identity(mean, predicted.posterior_mean(x, *law), ops=1000, controls=wrong)
@@ -83,7 +81,7 @@ def test_posterior_mean(trial, dims: Dims, signal: Level, noise: Level):
 
 @claim(ours("law of total variance over the subspaces, given x_t"), kind="identity", cases=MIXTURES)
 def test_posterior_mean__variance(trial, dims: Dims, signal: Level, noise: Level):
-    """Var(x0 | x_t) = gamma^2 / (s^2 + gamma^2) sum w_k d_k + c^2 (sum w_k |P_k x_t|^2 - |sum w_k P_k x_t|^2)."""
+    """Var(x0 | x_t) = γ^2 / (s^2 + γ^2) sum w_k d_k + c^2 (sum w_k |P_k x_t|^2 - |sum w_k P_k x_t|^2)."""
     x, law, _ = mixture(trial, dims, signal, noise)
     _, variance = observed.posterior_moments(x, *law)
     predict = predicted.posterior_variance(x, *law)
@@ -106,7 +104,7 @@ def written_out(points, projected, dims, signal, noise):
 
 @claim(ours("expectation of a square"), kind="identity", cases=[(5, 2, 0.7), (8, 3, 0.2), (3, 1, 5.0), (2, 2, 0.01)])
 def test_loss_is_pca(trial, ambient: Several, dim: Count, noise: Level, signal: Level = 1.0):
-    """One subspace: E|D - x|^2 = |x|^2 - B |U'x|^2 + c^2 gamma^2 d, B > 0 at every noise level: PCA, uncentred."""
+    """One subspace: E|D - x|^2 = |x|^2 - B |U'x|^2 + c^2 γ^2 d, B > 0 at every noise level: PCA, uncentred."""
     trial.require(dim <= ambient, "dim must be at most ambient")
     require_visible(trial, signal, noise)
     generator = trial.generator("points")
@@ -151,7 +149,7 @@ def test_loss_is_pca__minimiser(
     cases=[(2, (1, 1), 0.7), (6, (2, 2, 2), 0.3), (5, (1, 2), 2.0), (2, (2, 1), 0.02), (2, (2, 2), 1.0)],
 )
 def test_loss_is_clustering(trial, ambient: Several, dims: Dims, noise: Level, signal: Level = 1.0):
-    """Told the cluster by x0, the loss is mean|x|^2 - B mean max_k |U_k'x|^2 + c^2 gamma^2 d: that of K subspaces."""
+    """Told the cluster by x0, the loss is mean|x|^2 - B mean max_k |U_k'x|^2 + c^2 γ^2 d: that of K subspaces."""
     trial.require(2 <= len(dims) <= 8, "dims must be those of 2 to 8 subspaces")
     require_visible(trial, signal, noise)
     generator = trial.generator("points")
@@ -196,7 +194,7 @@ def test_price_of_assignment(
     subspaces: Annotated[int, Interval(1, 4, why="nodes for each dimension are multiplied")],
     signal: Level,
 ):
-    """Orthogonal subspaces: MMSE = d gamma^2 / (s^2 + gamma^2) + c^2 E sum w_k (1 - w_k) |P_k x_t|^2.
+    """Orthogonal subspaces: MMSE = d γ^2 / (s^2 + γ^2) + c^2 E sum w_k (1 - w_k) |P_k x_t|^2.
 
     Told the cluster by x0, a denoiser has the first term alone, which no function of x_t attains.
     """
@@ -215,7 +213,7 @@ def test_price_of_assignment(
 
     found, rough = (losses(order, "clean", "soft") for order in ORDERS[ambient])
     predict = np.array([predicted.genie_loss(dim, signal, noise), predicted.mmse(dim, subspaces, signal, noise)])
-    wrong, processes = {"gamma^2 / s^2": predict * [1 + (noise / signal) ** 2, 1]}, {}
+    wrong, processes = {"γ^2 / s^2": predict * [1 + (noise / signal) ** 2, 1]}, {}
     if subspaces > 1:
         wrong["soft = told"] = np.full(2, predict[0])
         wrong["1 - max w for w_k (1 - w_k)"] = np.array([predict[0], wrong_price(trial, dim, subspaces, signal, noise)])
@@ -241,7 +239,7 @@ def test_price_of_assignment__sampled(trial, noise: Level, dim: Few, subspaces: 
     wrong = {
         "soft = told": np.full(2, losses[0]),
         "1 - max w for w_k (1 - w_k)": np.array([losses[0], wrong_price(trial, dim, subspaces, signal, noise)]),
-        "gamma^2 / s^2": losses * [1 + (noise / signal) ** 2, 1],
+        "γ^2 / s^2": losses * [1 + (noise / signal) ** 2, 1],
     }
     trial.mean(
         sampler=sampled("clean", "soft"),
@@ -261,7 +259,7 @@ def test_price_of_assignment__sampled(trial, noise: Level, dim: Few, subspaces: 
     cases=[1.0, 0.5],
 )
 def test_soft_is_not_clustering(trial, noise: Annotated[float, Interval(0.5, 2)], angle: Angle = 30.0):
-    """Twelve points on two lines at +-30 degrees: the soft loss has its minimum elsewhere, at gamma = 1 by 2 degrees.
+    """Twelve points on two lines at +-30 degrees: the soft loss has its minimum elsewhere, at γ = 1 by 2 degrees.
 
     K subspaces have theirs there, and there alone. The minimum is predicted from x_t alone, by Stein's lemma.
     """
@@ -303,10 +301,10 @@ def test_soft_is_not_clustering__implicit(trial, signal: Level, noise: Level):
 
 @claim(ours("no noise moves a point to the other line"), kind="optimality", cases=[0.02, 0.01])
 def test_soft_is_not_clustering__limit(trial, noise: Annotated[float, Interval(0.01, 0.02)], angle: Angle = 30.0):
-    """As gamma vanishes, the soft loss of those points has its minimum where K subspaces have theirs."""
+    """As γ vanishes, the soft loss of those points has its minimum where K subspaces have theirs."""
     points, start = two_lines(angle), np.array([angle, -angle])
     found = observed.best_angles(points, (angle + 1, -angle - 2), noise, 24)[0]
-    wrong = {"as at gamma = 1": predicted.soft_angles(points, tuple(start), 1.0, 24)}
+    wrong = {"as at γ = 1": predicted.soft_angles(points, tuple(start), 1.0, 24)}
     trial.value(found, start, error=1e-4, margin=0.01, controls=wrong)
 
 

@@ -90,10 +90,10 @@ def test_noise_law(
     ambient: Flat,
     dim: Count,
     samples: Annotated[int, Interval(11, 256, why="thousands of matrices of that size are decomposed")],
-    noise: Annotated[float, Interval(1e-6, 0.1, why="rounding below, the next order in delta^2 above")],
+    noise: Annotated[float, Interval(1e-6, 0.1, why="rounding below, the next order in δ^2 above")],
     decay: Annotated[float, Interval(1, 4)] = 1.0,
 ):
-    """PCA of N noisy samples has E D^2 = 2 delta^2 (n - d) tr Lambda^-1 / (N - d - 1) to first order in delta^2."""
+    """PCA of N noisy samples has E D^2 = 2 δ^2 (n - d) tr Λ^-1 / (N - d - 1) to first order in δ^2."""
     trial.require(dim < ambient and dim + 8 <= samples, "dim must be below ambient, and 8 below samples")
     spectrum = decay ** -np.arange(float(dim))
     small = noise**2 * (ambient + samples) <= 0.005 * (samples - dim - 1) * spectrum[-1]
@@ -128,7 +128,7 @@ def test_noise_law__clusters(
     subspaces: Annotated[int, Interval(2, 4)],
     noise: Annotated[float, Interval(1e-4, 0.01, why="more exchanges samples where subspaces come near")] = 0.003,
 ):
-    """K subspaces trained on N noisy samples each have E D^2 = 2 delta^2 (n - d) d / (N - d - 1), as if told apart."""
+    """K subspaces trained on N noisy samples each have E D^2 = 2 δ^2 (n - d) d / (N - d - 1), as if told apart."""
     room = ambient >= 2 * (dim + subspaces)
     trial.require(room, "ambient must be 2 (dim + subspaces), or two of the drawn ones may be nearer than a start is")
     trial.require(samples >= 2 * dim + 5, "samples must be 2 dim + 5, or errors have heavy tails")
@@ -174,7 +174,7 @@ def test_threshold_tail(
     extra: Extra,
     reach: Annotated[float, Interval(6, 12, why="rarer events want more draws")] = 6.25,
 ):
-    """P(tau > t) ~ C t^(-(m + 1) / 2), tau = tr (AA')^-1, N = d + m: no mean for m = 0, 1; C = sqrt 2 G, and d / 2.
+    """P(τ > t) ~ C t^(-(m + 1) / 2), τ = tr (AA')^-1, N = d + m: no mean for m = 0, 1; C = sqrt 2 G, and d / 2.
 
     G = Gamma((d + 1) / 2) / Gamma(d / 2). t = 100 at d = 4.
     """

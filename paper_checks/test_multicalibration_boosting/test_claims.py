@@ -16,7 +16,7 @@ Seed = Annotated[int, Interval(0, MOST)]
 Cells = Annotated[int, Interval(1, 1000, why="rounding grows with the sums")]
 Dim = Annotated[int, Interval(1, 20)]
 Share = Annotated[float, Interval(1e-9, 0.125, why="smaller gains are lost in rounding, from B / 4 on any f is good")]
-"""alpha / B."""
+"""α / B."""
 Fine = Annotated[float, Interval(1e-9, 0.09, why="on a coarser grid terms of the order 1/m matter")]
 Coarse = Annotated[float, Interval(0.01, 0.125, why="as many sets of cells as rounds are fitted")]
 Bound = Annotated[float, Interval(1e-90, 1e90, why="what is squared and divided stays a number")]
@@ -108,7 +108,7 @@ def test_converse(trial, world: Seed, cells: Cells = 60, dim: Dim = 3, draws: Co
     ours("least squares: E[fit r|v] = E[fit^2|v]"), kind="identity", cases=[(0, 1.0), (0, 0.1), (1, 0.01), (2, 0.001)]
 )
 def test_converse__sharp(trial, world: Seed, fraction: Annotated[float, Interval(1e-6, 1)], cells: Cells = 60):
-    """Of h = v + eps fit that E[...|v] is a / (2 - eps): no constant above 1/2 will do."""
+    """Of h = v + ε fit that E[...|v] is a / (2 - ε): no constant above 1/2 will do."""
     probabilities, _, means, basis, _ = world_of(world, cells, 3)
     middle = np.full(cells, 0.5)
     moved = fraction * (observed.level_fit(probabilities, middle, means, basis) - middle)
@@ -183,7 +183,7 @@ def test_coded_error(trial, levels: Annotated[int, Interval(1, 200)], bias: Anno
 
 
 def boosted(world, share, bound, **wrong):
-    """LSBoost with the rule for alpha = share B, and K2 of what it returns for all h^2 <= B."""
+    """LSBoost with the rule for α = share B, and K2 of what it returns for all h^2 <= B."""
     basis = observed.affine(world.features)
     options = {
         "grid": predicted.grid(share * bound, bound),
@@ -206,7 +206,7 @@ def worlds_of(trial, draws):
     cases=[(0.005, 1.0), (0.002, 4.0), (0.002, 0.1)],
 )
 def test_halting(trial, share: Fine, bound: Bound, draws: Count = 8):
-    """Stopped at a gain <= alpha/(2 B), m = ceil(2 B/alpha), K2 <= B (alpha/(2 B) + 1/(2 m) + 1/(4 m^2)) <= alpha."""
+    """Stopped at a gain <= α/(2 B), m = ceil(2 B/α), K2 <= B (α/(2 B) + 1/(2 m) + 1/(4 m^2)) <= α."""
     rule = predicted.tolerance(share * bound, bound), predicted.grid(share * bound, bound)
     undone = observed.undone_rows(10**12, rule[1], rule[0])
     worst = observed.World(undone.counts / undone.counts.sum(), undone.features, undone.labels)
@@ -214,7 +214,7 @@ def test_halting(trial, share: Fine, bound: Bound, draws: Count = 8):
     guarantee = np.full(len(found), predicted.guaranteed_error(bound, *rule))
     far = observed.two_cells(min(0.45, np.sqrt(0.9 * np.sqrt(share))))
     near = observed.two_cells(0.05)
-    wrong = {"stops at sqrt(alpha / B)": boosted(far, share, bound, tolerance=np.sqrt(share))[1]}
+    wrong = {"stops at sqrt(α / B)": boosted(far, share, bound, tolerance=np.sqrt(share))[1]}
     if share < 0.0024:
         wrong["a grid of 4 steps"] = boosted(near, share, bound, grid=4)[1]
         wrong["stops at 10 % of the error"] = boosted(near, share, bound, relative=0.1)[1]
@@ -234,7 +234,7 @@ def test_halting(trial, share: Fine, bound: Bound, draws: Count = 8):
     cases=[(0.125, 1.0), (0.1, 1.0), (0.08 / 0.95, 4.0), (0.0201, 0.1)],
 )
 def test_halting__rounds(trial, share: Coarse, bound: Bound, draws: Count = 8):
-    """There are at most ceil(B / (2 alpha)) rounds, the rejected one too: each other gains over alpha/(2 B) of 1/4."""
+    """There are at most ceil(B / (2 α)) rounds, the rejected one too: each other gains over α/(2 B) of 1/4."""
     most, m = predicted.most_rounds(share * bound, bound), predicted.grid(share * bound, bound)
     sets = int(np.ceil((1 - 1e-6) / (2 * share))) - 1  # each a round whose gain is 1 / (4 sets)
     peeled = observed.peeled_world(sets, min(0.01 / m, (1 / (2 * share * sets) - 1) / 4))
@@ -247,11 +247,11 @@ def test_halting__rounds(trial, share: Coarse, bound: Bound, draws: Count = 8):
 
 @claim(ours("exact arithmetic of the guarantee"), kind="identity", cases=[*BOTH, (1.0, 1.0), (1e-6, 2.0)])
 def test_halting__grid(trial, share: Annotated[float, Interval(1e-9, 1)], bound: Bound):
-    """No grid coarser than m = ceil(2 B / alpha) moves predictions by at most half the tolerance, alpha/(2B)."""
+    """No grid coarser than m = ceil(2 B / α) moves predictions by at most half the tolerance, α/(2B)."""
     alpha, most = Fraction(share * bound), Fraction(bound)
     least = 1 + bisect_left(range(1, 2**40), True, key=lambda m: Fraction(1, m) <= alpha / (2 * most))
     m = predicted.grid(share * bound, bound)
-    trial.identity(least, m, ops=0, controls={"ceil(B / alpha)": -(-m // 2), "one more": m + 1})
+    trial.identity(least, m, ops=0, controls={"ceil(B / α)": -(-m // 2), "one more": m + 1})
     guarantee = predicted.guaranteed_error(bound, predicted.tolerance(share * bound, bound), m)
     wrong = {"1 / m": guarantee + bound / (2 * m)}
     if abs(bound - 1) > 0.01:
@@ -262,10 +262,10 @@ def test_halting__grid(trial, share: Annotated[float, Interval(1e-9, 1)], bound:
 
 @claim(ours("two cells that H fits"), kind="identity", cases=[0.125, 0.03, 1e-3, 1e-8])
 def test_halting__first_round(trial, share: Share, bound: Bound = 3.0):
-    """On means 1/2 -+ delta the first round gains delta^2 and is rejected up to delta^2 = alpha / (2 B)."""
+    """On means 1/2 -+ δ the first round gains δ^2 and is rejected up to δ^2 = α / (2 B)."""
     deltas = np.sqrt(share / 2 * np.array([0.999, 1.001]))
     rounds = [boosted(observed.two_cells(delta), share, bound, grid=2**50)[0].rounds for delta in deltas.tolist()]
-    trial.identity(rounds, [1, 2], ops=0, controls={"at alpha / B": [1, 1], "at alpha / (4 B)": [2, 2]})
+    trial.identity(rounds, [1, 2], ops=0, controls={"at α / B": [1, 1], "at α / (4 B)": [2, 2]})
 
 
 def released(features, labels, bins, gamma):
@@ -288,7 +288,7 @@ def test_released_class(
     bins: Annotated[int, Interval(40, 1000, why="of fewer, terms of the order 1/m matter")],
     gamma: Annotated[float, Interval(0.05, 0.5)],
 ):
-    """The rounded model before the last of the released class has K2 <= B (gamma + 1/2 + 1/(4 m)) / m; not returned.
+    """The rounded model before the last of the released class has K2 <= B (γ + 1/2 + 1/(4 m)) / m; not returned.
 
     On rows drawn at random, in ten bins, and on rows whose rounding undoes most of what a round gains.
     """
@@ -391,7 +391,7 @@ def enumerated(counts, values, chances, share):
 
 @claim(ours("the variance of a level's mean"), kind="distribution", cases=LEVELS)
 def test_plug_in_bias(trial, levels: Count, per_level: Count, shift: Shift, share: Members = 0.4):
-    """Given n_v, plug-in K2 has the mean sum of (n_v/n) theta_v^2 + sum of Var(h r|v) / n, over all levels v."""
+    """Given n_v, plug-in K2 has the mean sum of (n_v/n) θ_v^2 + sum of Var(h r|v) / n, over all levels v."""
     trial.require(levels * per_level**2 <= 10**6, "levels must be few: all counts of each are enumerated")
     counts, values, chances, k2, bias = sampled_levels(trial, levels, per_level, shift, share)
     mean = enumerated(counts, values, chances, share)[0]

@@ -30,7 +30,7 @@ class Game(NamedTuple):
     spectrum: np.ndarray
     tasks: np.ndarray
     ops: int
-    """Roundings of a decomposition, for conditions of Sigma and S below 50."""
+    """Roundings of a decomposition, for conditions of Σ and S below 50."""
 
 
 def game(trial, seed, dim, kept, shape="drawn"):
@@ -77,11 +77,11 @@ def sets_of(game, members):
 
 @claim(paper(f"The definition of regret, {REVIEWS}"), kind="identity", cases=[(0, 6, 2), (2, 6, 2), (1, 9, 5)])
 def test_regret_by_regression(trial, world: Seed, dim: Dim, kept: Count):
-    """f'(Sigma - Sigma R (R' Sigma R)^-1 R' Sigma) f is what projecting f'x on R'x leaves of its variance."""
+    """f'(Σ - Σ R (R' Σ R)^-1 R' Σ) f is what projecting f'x on R'x leaves of its variance."""
     sigma, generator = game(trial, world, dim, kept).covariance, trial.generator()
     seen, task = half_seen(generator, sigma, kept)
     shown = sigma @ seen
-    wrong = {"(R'R)^-1 for (R' Sigma R)^-1": task @ sigma @ task - task @ shown @ shown.T @ task}
+    wrong = {"(R'R)^-1 for (R' Σ R)^-1": task @ sigma @ task - task @ shown @ shown.T @ task}
     (regret,) = observed.projected_regret(sigma, seen, task[:, None])
     trial.identity(regret, predicted.regret(sigma, seen, task), ops=50 * dim, scale=1.0, controls=wrong)
 
@@ -110,7 +110,7 @@ def test_regret_by_regression__sampled(
     cases=[(0, 6, 2, "drawn"), (1, 6, 2, "drawn"), (2, 9, 5, "drawn"), (0, 6, 2, "steep")],
 )
 def test_pure_value(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
-    """min_R max_f regret = lambda_(r+1), at R = S^(1/2) Q_(1:r): weigh the features by the tasks, and no PCA."""
+    """min_R max_f regret = λ_(r+1), at R = S^(1/2) Q_(1:r): weigh the features by the tasks, and no PCA."""
     sigma, prior, spectrum, tasks, ops = game(trial, world, dim, kept, shape)
     best = predicted.pure_representation(sigma, prior, kept)
     value = predicted.pure_value(spectrum, kept)
@@ -134,7 +134,7 @@ def test_pure_value(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
 
 @claim(ours("Courant-Fischer: some task in the span of r + 1 is not seen"), kind="bound", cases=[(0, 6, 2), (2, 7, 4)])
 def test_pure_value__any_representation(trial, world: Seed, dim: Dim, kept: Count, draws: Worlds = 2000):
-    """Every R of r columns has a worst regret of lambda_(r+1) at least."""
+    """Every R of r columns has a worst regret of λ_(r+1) at least."""
     trial.require(draws * dim**2 <= 10**7, "draws dim^2 must be at most 1e7: each draw is decomposed")
     sigma, prior, spectrum, _, ops = game(trial, world, dim, kept)
     tried = around(trial.generator(), predicted.pure_representation(sigma, prior, kept), draws)
@@ -145,7 +145,7 @@ def test_pure_value__any_representation(trial, world: Seed, dim: Dim, kept: Coun
 
 @claim(ours("the residual form at the best R, in its eigenbasis"), kind="identity", cases=[(0, 6, 2), (1, 9, 5)])
 def test_worst_task(trial, world: Seed, dim: Dim, kept: Count):
-    """f* = S^(1/2) q_(r+1), with f*' S^-1 f* = 1, has the regret lambda_(r+1) at the best R."""
+    """f* = S^(1/2) q_(r+1), with f*' S^-1 f* = 1, has the regret λ_(r+1) at the best R."""
     sigma, prior, spectrum, tasks, ops = game(trial, world, dim, kept)
     best = predicted.pure_representation(sigma, prior, kept)
 
@@ -180,12 +180,12 @@ def test_worst_task__any(trial, world: Seed, dim: Dim, kept: Count, draws: World
 
 
 @claim(
-    ours("recalled; averaging over signs leaves chances m_i, and lambda_i (1 - m_i) <= v a linear program"),
+    ours("recalled; averaging over signs leaves chances m_i, and λ_i (1 - m_i) <= v a linear program"),
     kind="optimality",
     cases=[(0, 6, 2, "drawn"), (0, 6, 2, "steep"), (1, 9, 3, "steep")],
 )
 def test_mixed_value(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
-    """A hidden draw of R costs max over l > r of (l - r) / sum over i <= l of 1 / lambda_i, and no law of R less."""
+    """A hidden draw of R costs max over l > r of (l - r) / sum over i <= l of 1 / λ_i, and no law of R less."""
     sigma, prior, spectrum, _, _ = mixed = game(trial, world, dim, kept, shape)
     value, count = predicted.mixed_value(spectrum, kept), predicted.hedged(spectrum, kept)
     drawn = predicted.systematic_mixture(predicted.inclusion(spectrum, kept))
@@ -232,7 +232,7 @@ def test_mixed_value__low_rank(trial, dim: Dim, kept: Count, rank: Count):
     cases=[(4, 2), (6, 2), (8, 5), (11, 3)],
 )
 def test_inclusion(trial, dim: Dim, kept: Count, spectra: Annotated[int, Interval(20, 10**4)] = 200):
-    """m_i = max(0, 1 - value / lambda_i) sum to r; l* sets of r directions, or fewer, keep each with chance m_i."""
+    """m_i = max(0, 1 - value / λ_i) sum to r; l* sets of r directions, or fewer, keep each with chance m_i."""
     trial.require(kept < dim, f"kept must be below dim = {dim}, got {kept}")
     drawn = np.sort(np.exp(1.5 * trial.generator().standard_normal((spectra, dim))))[:, ::-1]
     mixtures = [predicted.systematic_mixture(predicted.inclusion(one, kept)) for one in drawn]
@@ -240,7 +240,7 @@ def test_inclusion(trial, dim: Dim, kept: Count, spectra: Annotated[int, Interva
     _, balanced = observed.balanced(drawn, kept)
     wrong = {"r / d": np.full_like(drawn, kept / dim)}
     if dim > 2:  # of two directions it is so
-        wrong["m_i ~ lambda_i"] = kept * drawn / drawn.sum(axis=1, keepdims=True)
+        wrong["m_i ~ λ_i"] = kept * drawn / drawn.sum(axis=1, keepdims=True)
     trial.identity(balanced, marginals, ops=100 * dim, scale=1.0, controls=wrong)
     squares = np.array([one.chances @ one.members.sum(axis=1) ** 2 for one in mixtures])
     scattered = {"independent draws, of no fixed size": kept**2 + np.sum(marginals * (1 - marginals), axis=1)}
@@ -252,9 +252,9 @@ def test_inclusion(trial, dim: Dim, kept: Count, spectra: Annotated[int, Interva
     trial.bound(atoms, count, controls={"r sets": np.full(spectra, kept)}, **bound)
 
 
-@claim(ours("lambda_i (1 - m_i)"), kind="identity", cases=[(0, 6, 2, "drawn"), (0, 6, 2, "steep"), (1, 9, 3, "steep")])
+@claim(ours("λ_i (1 - m_i)"), kind="identity", cases=[(0, 6, 2, "drawn"), (0, 6, 2, "steep"), (1, 9, 3, "steep")])
 def test_equalised_regret(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
-    """Under the best mixture the task f_i has the expected regret min(value, lambda_i)."""
+    """Under the best mixture the task f_i has the expected regret min(value, λ_i)."""
     sigma, _, spectrum, tasks, ops = mixed = game(trial, world, dim, kept, shape)
     drawn = predicted.systematic_mixture(predicted.inclusion(spectrum, kept))
     regrets = observed.projected_regret(sigma, sets_of(mixed, drawn.members), tasks)
@@ -265,7 +265,7 @@ def test_equalised_regret(trial, world: Seed, dim: Dim, kept: Count, shape: Shap
 
 @claim(ours("chances of systematic sampling"), kind="identity", cases=[(0, 6, 2, "drawn"), (0, 6, 2, "steep")])
 def test_equalised_regret__drawn(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
-    """In draws on points u, u + 1, ... direction i, of regret lambda_i, is missing with chance min(1, v / lambda_i)."""
+    """In draws on points u, u + 1, ... direction i, of regret λ_i, is missing with chance min(1, v / λ_i)."""
     spectrum = game(trial, world, dim, kept, shape).spectrum
     missing = predicted.equalised_regret(spectrum, kept) / spectrum
     trial.require(
@@ -316,10 +316,10 @@ def test_no_representation_beats(trial, world: Seed, dim: Dim, kept: Count, shap
     cases=[(3.0, 4000), (1.01, 2000), (8.0, 4000)],
 )
 def test_hedge_rate(trial, ratio: Annotated[float, Interval(1.01, 20)], longest: Horizon):
-    """The mean of T best responses to Hedge, two tasks, r = 1, exceeds the value by D lambda_2 / T (sum of lambda).
+    """The mean of T best responses to Hedge, two tasks, r = 1, exceeds the value by D λ_2 / T (sum of λ).
 
-    D is T lambda_2 modulo the sum, within that around log(lambda_1 / lambda_2) / eta ~ T^(1/2): once that is beyond the
-    sum the excess falls like T^(-1/2), before, as at lambda_1 = 1.01 lambda_2, like 1 / T.
+    D is T λ_2 modulo the sum, within that around log(λ_1 / λ_2) / η ~ T^(1/2): once that is beyond the
+    sum the excess falls like T^(-1/2), before, as at λ_1 = 1.01 λ_2, like 1 / T.
     """
     spectrum, horizons = 0.3 * np.array([ratio, 1.0]), np.geomspace(longest / 100, longest, 9).round().astype(int)
     excess = np.array([predicted.pair_excess(spectrum, one) for one in horizons])
@@ -331,7 +331,7 @@ def test_hedge_rate(trial, ratio: Annotated[float, Interval(1.01, 20)], longest:
 
 
 @claim(
-    ours("Hedge evens out p_i lambda_i of hedged tasks, whose losses are then log(lambda_i / lambda_j) / eta apart"),
+    ours("Hedge evens out p_i λ_i of hedged tasks, whose losses are then log(λ_i / λ_j) / η apart"),
     kind="rate",
     cases=[200],
     coarse="the excess oscillates, which at horizons that can be played hides finer exponents",
@@ -339,7 +339,7 @@ def test_hedge_rate(trial, ratio: Annotated[float, Interval(1.01, 20)], longest:
 def test_hedge_rate__order(
     trial, horizon: Annotated[int, Interval(200, 400, why="128 times as many moves are played")]
 ):
-    """For lambda = (3, 2, 1, .5, .1) and r = 2 the excess, in the mean over T to 2T, falls like T^(-1/2)."""
+    """For λ = (3, 2, 1, .5, .1) and r = 2 the excess, in the mean over T to 2T, falls like T^(-1/2)."""
     spectrum, starts, means, spreads = np.array([3, 2, 1, 0.5, 0.1]), horizon * 4 ** np.arange(4), [], []
     for start in starts:
         horizons = np.linspace(start, 2 * start, 200, dtype=int)
@@ -355,10 +355,10 @@ def test_hedge_rate__order(
     kind="bound",
     tier="full",
     cases=[(5, 2), (6, 3)],
-    loose="best responses end at p ~ 1 / lambda, so that (H(p) + log max p) / (2 log d) of the bound is lost: < 1 / 2",
+    loose="best responses end at p ~ 1 / λ, so that (H(p) + log max p) / (2 log d) of the bound is lost: < 1 / 2",
 )
 def test_hedge_rate__bound(trial, dim: Dim, kept: Count, horizon: Horizon = 4000):
-    """The mean of T best responses to Hedge has a worst regret within lambda_1 (log d / 2T)^(1/2) of the value."""
+    """The mean of T best responses to Hedge has a worst regret within λ_1 (log d / 2T)^(1/2) of the value."""
     trial.require(kept < dim, f"kept must be below dim = {dim}, got {kept}")
     games = 30
     drawn = np.sort(np.exp(trial.generator().standard_normal((games, dim))))[:, ::-1]
@@ -376,7 +376,7 @@ def test_hedge_rate__bound(trial, dim: Dim, kept: Count, horizon: Horizon = 4000
 def test_estimated_covariance(
     trial, world: Seed, dim: Few, kept: Count, samples: Annotated[int, Interval(10**5, 2**30)] = 10**6
 ):
-    """R from N samples costs lambda_(r+1)^2 / N times the sum over j <= r of 1 / (lambda_j - lambda_(r+1)) more."""
+    """R from N samples costs λ_(r+1)^2 / N times the sum over j <= r of 1 / (λ_j - λ_(r+1)) more."""
     sigma, prior, spectrum, _, _ = game(trial, world, dim, kept)
     value, leading = spectrum[kept], spectrum[:kept]
     gaps = np.delete(spectrum, kept) - value
@@ -412,7 +412,7 @@ def test_estimated_covariance(
     cases=[(0, 6, 2, "drawn"), (0, 6, 2, "steep"), (1, 9, 3, "drawn")],
 )
 def test_price_of_worst_case(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
-    """On the mean over tasks with E f f' = S the best R pays sum over i > r of lambda_i, the least of any R or law."""
+    """On the mean over tasks with E f f' = S the best R pays sum over i > r of λ_i, the least of any R or law."""
     sigma, prior, spectrum, *_ = game(trial, world, dim, kept, shape)
     value = predicted.pure_average(spectrum, kept)
     trial.gap(
@@ -431,7 +431,7 @@ def test_price_of_worst_case(trial, world: Seed, dim: Dim, kept: Count, shape: S
 
 @claim(ours("the regrets of the tasks f_i, summed"), kind="identity", cases=[(0, 6, 2, "drawn"), (0, 6, 2, "steep")])
 def test_price_of_worst_case__mixture(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
-    """The best mixture pays sum over i of min(value, lambda_i) on that mean, more than the best R."""
+    """The best mixture pays sum over i of min(value, λ_i) on that mean, more than the best R."""
     sigma, prior, spectrum, _, ops = mixed = game(trial, world, dim, kept, shape)
     drawn = predicted.systematic_mixture(predicted.inclusion(spectrum, kept))
     paid, total = drawn.chances @ observed.mean_regret(sigma, sets_of(mixed, drawn.members), prior), spectrum.sum()
@@ -472,7 +472,7 @@ def test_logistic_loss(trial, seed: Seed, dim: Dim, kept: Count):
 
 @claim(ours("pure_value over eight, for tasks of small logits"), kind="optimality", cases=[(0, 6, 2), (1, 5, 1)])
 def test_logistic_loss__value(trial, seed: Seed, dim: Annotated[int, Interval(2, 12)], kept: Count):
-    """In log loss the pure representation of squared error has the least worst regret, an eighth of lambda_(r+1).
+    """In log loss the pure representation of squared error has the least worst regret, an eighth of λ_(r+1).
 
     To 1 % for logits of standard deviation up to .1: PCA, and directions drawn at random, have a larger one.
     """

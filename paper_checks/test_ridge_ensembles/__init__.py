@@ -1,7 +1,7 @@
 """Du, Patil & Kuchibhotla 2023, "Subsample Ridge Ensembles: Equivalences and Generalized Cross-Validation", ICML.
 
 Measured are traces: noise and coefficients are averaged exactly given rows and subsets, so that few data sets decide.
-Half the eigenvalues of Sigma are .5 and half 4, a fifth of the signal |beta|^2 = 1 is in the former, sigma^2 = .25.
+Half the eigenvalues of Σ are .5 and half 4, a fifth of the signal |β|^2 = 1 is in the former, σ^2 = .25.
 """
 
 from dataclasses import replace
@@ -65,7 +65,7 @@ def world(trial, dim, aspect, subsample_aspect, penalty, apart=30):
 def directions(dim, correlation=None):
     """The variance and the mean squared coefficient along each direction, and which are in which half.
 
-    With a correlation rho of Sigma_ij = rho^|i - j|, along its eigenvectors, which all coefficients are equal along.
+    With a correlation ρ of Σ_ij = ρ^|i - j|, along its eigenvectors, which all coefficients are equal along.
     """
     counts = np.array([dim // 2, dim - dim // 2])
     variances, signal = np.repeat([0.5, 4.0], counts), np.repeat([0.2, 0.8] / counts, counts)

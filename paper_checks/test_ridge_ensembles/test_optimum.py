@@ -14,9 +14,9 @@ from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Asymptotic
 
 
-@claim(ours("the penalty is a convex function of mu > -min r"), kind="optimality", cases=[(0.25, 8.0), (3.0, 8.0)])
+@claim(ours("the penalty is a convex function of μ > -min r"), kind="optimality", cases=[(0.25, 8.0), (3.0, 8.0)])
 def test_least_penalty(trial, aspect: Annotated[float, Interval(0.01, 100)], ratio: Annotated[float, Interval(2, 1e4)]):
-    """No penalty is below the least of mu - phi sum h r mu / (mu + r), which is -(1 - sqrt(phi))^2 for Sigma = I."""
+    """No penalty is below the least of μ - φ sum h r μ / (μ + r), which is -(1 - sqrt(φ))^2 for Σ = I."""
     trial.require(abs(aspect - 1) >= 0.1, "aspect must be .1 off 1: there no penalty is below 0")
     eigenvalues, half, isotropic = np.array([1.0, ratio]), np.array([0.5, 0.5]), -((1 - np.sqrt(aspect)) ** 2)
 
@@ -45,7 +45,7 @@ def least_of(function, low):
 @claim(ours("the abstract's equality of the best ridgeless ensemble and the best ridge, computed"), kind="optimality",
        cases=[(0.5, 0.25), (0.5, 0.02), (0.8, 0.25), (1.5, 0.25)])  # fmt: skip
 def test_optimum(trial, aspect: AnyAspect, noise: Noise):
-    """The least risk of full ensembles without penalty, over phi_s, is that of ridge over penalties from 0 on."""
+    """The least risk of full ensembles without penalty, over φ_s, is that of ridge over penalties from 0 on."""
     population = replace(POPULATION, noise=noise)
     ridge, bags = predicted.optimal_ridge(population, aspect), predicted.optimal_ridgeless(population, aspect)
 
@@ -59,7 +59,7 @@ def test_optimum(trial, aspect: AnyAspect, noise: Noise):
     level = noise / population.signal
     wrong = {
         name: [predicted.isotropic_optimal_subsample_aspect(aspect, one / aspect), one]
-        for name, one in (("as if Sigma = I", aspect * level), ("sigma^2 / |beta|^2", level))
+        for name, one in (("as if Σ = I", aspect * level), ("σ^2 / |β|^2", level))
     }
     trial.value(
         found,
@@ -75,7 +75,7 @@ def test_optimum(trial, aspect: AnyAspect, noise: Noise):
 
 @claim(ours("the least of a ratio of quadratics, from the discriminant of its difference to a constant"), kind="bound")
 def test_optimum__isotropic(trial, aspect: AnyAspect = 0.5, noise: Noise = 0.25):
-    """For Sigma = I the best k without penalty attains the least risk, phi c^2 + (1 - phi (1 + s)) c = s, s = noise."""
+    """For Σ = I the best k without penalty attains the least risk, φ c^2 + (1 - φ (1 + s)) c = s, s = noise."""
     population = predicted.Population(np.ones(1), np.ones(1), np.ones(1), 1.0, noise)
     half = (1 - aspect * (1 + noise)) / 2
     least = (np.sqrt(half**2 + aspect * noise) - half) / aspect
@@ -93,7 +93,7 @@ def test_optimum__isotropic(trial, aspect: AnyAspect = 0.5, noise: Noise = 0.25)
     hundred = predicted.ensemble_risk(population, 0.0, aspect, best, 100)
     trial.identity(risks[0], least, ops=1e4, scale=least, controls={"of a hundred members": hundred})
     _, place = least_of(lambda phi: predicted.full_ensemble_risk(population, 0.0, aspect, phi), max(1.0, aspect))
-    roots = {"phi_s* = phi": aspect, "the smaller root": aspect / best}
+    roots = {"φ_s* = φ": aspect, "the smaller root": aspect / best}
     trial.value(place, best, error=3e-7, margin=1e-6, controls=roots)
 
 

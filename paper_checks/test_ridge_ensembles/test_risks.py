@@ -35,9 +35,9 @@ from theory_on_trial.laws import Asymptotic
 
 REPOSITORY, COMMIT = "jaydu1/overparameterized-ensembling", "1f50507"
 LAWS = code(REPOSITORY, "paper/gcv/compute_risk.py", COMMIT)
-LINE = "lam = (phi_s-phi) * np.trace(np.linalg.solve(np.identity(p) + v * Sigma, v * Sigma)) / p"
+LINE = "lam = (φ_s-φ) * np.trace(np.linalg.solve(np.identity(p) + v * Σ, v * Σ)) / p"
 SCALED = code(REPOSITORY, "paper/gcv/run_gcv_opt.py, line 27", COMMIT, says=f"The equivalent penalty: {LINE}")
-STOP = "The fixed point is iterated while eps>1e-3, eps = np.abs(v-v0)/(np.abs(v0)+1e-3)."
+STOP = "The fixed point is iterated while ε>1e-3, ε = np.abs(v-v0)/(np.abs(v0)+1e-3)."
 STOPPED = code(REPOSITORY, "paper/gcv/fixed_point_sol.py, v_general", COMMIT, says=STOP)
 
 
@@ -138,7 +138,7 @@ def risks_meet_the_law(trial, aspect, subsample_aspect, penalty, dim, apart=20, 
     controls |= {"half the noise": law(noise=POPULATION.noise / 2), "1 / M^2": law(members=4)}
     if penalty >= 0.1:  # without one t is t squared where p <= k, and 1 elsewhere
         linear = otherwise(1, lambda population, mu, phi: phi * shrunk(population, mu))
-        wrong = {"mu of all points": otherwise(0, variance_inflation), "r / (mu + r) unsquared": linear}
+        wrong = {"μ of all points": otherwise(0, variance_inflation), "r / (μ + r) unsquared": linear}
         controls |= {name: risks for name, risks in wrong.items() if np.abs(risks / truth - 1).max() > 0.05}
     if correlation is not None:
         wrong = {"equal eigenvalues": 0.0, "two eigenvalues": None}
@@ -149,7 +149,7 @@ def risks_meet_the_law(trial, aspect, subsample_aspect, penalty, dim, apart=20, 
 
 @claim(LAWS, kind="limit", cases=[WITH])
 def test_risk_law(trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: Forty = 40):
-    """All members have risk C = (sigma^2 + c) / (1 - t(phi)), two (C + R_1) / 2, R_1 as C at phi_s, to 1 %."""
+    """All members have risk C = (σ^2 + c) / (1 - t(φ)), two (C + R_1) / 2, R_1 as C at φ_s, to 1 %."""
     risks_meet_the_law(trial, aspect, subsample_aspect, penalty, dim)
 
 
@@ -158,16 +158,16 @@ def test_risk_law(trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty:
 def test_risk_law__autoregressive(
     trial, correlation: Correlation, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: Forty = 40
 ):
-    """For Sigma_ij = rho^(|i - j|) all members and two of them have risks C and (C + R_1) / 2, as for eigenvalues r.
+    """For Σ_ij = ρ^(|i - j|) all members and two of them have risks C and (C + R_1) / 2, as for eigenvalues r.
 
-    These are (1 - rho^2) / |1 - rho e^(i t)|^2, t uniform, with coefficients equal along all directions.
+    These are (1 - ρ^2) / |1 - ρ e^(i t)|^2, t uniform, with coefficients equal along all directions.
     """
     risks_meet_the_law(trial, aspect, subsample_aspect, penalty, dim, correlation=correlation)
 
 
 @claim(LAWS, kind="limit", tier="full", cases=[(0.5, 2.0, 160), (0.4, 0.8, 160), (0.4, 0.625, 80)])
 def test_risk_law__ridgeless(trial, aspect: AspectOfAll, subsample_aspect: Aspect, dim: Forty = 160):
-    """Without penalty all members have risk C = (sigma^2 + c) / (1 - t(phi)), two (C + R_1) / 2, R_1 as C at phi_s."""
+    """Without penalty all members have risk C = (σ^2 + c) / (1 - t(φ)), two (C + R_1) / 2, R_1 as C at φ_s."""
     risks_meet_the_law(trial, aspect, subsample_aspect, 0.0, dim, apart=40)
 
 
@@ -178,7 +178,7 @@ def test_risk_law__least_squares(
     aspect: Annotated[float, Interval(0.01, 0.5, why="k is at most n")],
     subsample_aspect: Annotated[float, Interval(0.5, 1, why="beyond, fits interpolate")],
 ):
-    """Without penalty, for p <= k, C = sigma^2 / (1 - phi) and R_1 = sigma^2 / (1 - phi_s), infinite at p = k."""
+    """Without penalty, for p <= k, C = σ^2 / (1 - φ) and R_1 = σ^2 / (1 - φ_s), infinite at p = k."""
     exact = (1 - np.array([aspect, subsample_aspect])) / POPULATION.noise
 
     def inverse(penalty):
@@ -193,7 +193,7 @@ def test_risk_law__least_squares(
 def test_finite_size_exact(
     trial, smaller: Some, apart: Apart, wide: bool, signal: UnitInterval = 1.0, noise: Noise = 0.25
 ):
-    """Least squares on k normal points has risk sigma^2 (1 + k / (p - k - 1)) + |beta|^2 (1 - k / p) for k < p - 1."""
+    """Least squares on k normal points has risk σ^2 (1 + k / (p - k - 1)) + |β|^2 (1 - k / p) for k < p - 1."""
     points, dim = (smaller, smaller + apart) if wide else (smaller + apart, smaller)
     size = {"points": points, "subsample": points, "members": 1}
     exact = predicted.ridgeless_member_risk(points, dim, signal, noise)
@@ -258,18 +258,18 @@ def ridge_is_as_good(trial, aspect, subsample_aspect, penalty, dim):
     )
 
 
-SAME = "both have one level mu; that such penalties exist is in the abstract"
+SAME = "both have one level μ; that such penalties exist is in the abstract"
 
 
 @claim(ours(SAME), kind="limit", cases=[WITH], as_printed=SCALED)
 def test_path_equivalence(trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: Forty = 40):
-    """Infinitely many members are as good as ridge on all points of penalty mu - phi sum h r mu / (mu + r), to 1 %."""
+    """Infinitely many members are as good as ridge on all points of penalty μ - φ sum h r μ / (μ + r), to 1 %."""
     ridge_is_as_good(trial, aspect, subsample_aspect, penalty, dim)
 
 
 @claim(ours(SAME), kind="limit", tier="full", cases=[(0.5, 2.0)], as_printed=SCALED)
 def test_path_equivalence__ridgeless(trial, aspect: AspectOfAll, subsample_aspect: Aspect, dim: Forty = 40):
-    """Infinitely many members without penalty are as good as ridge with penalty mu - phi sum h r mu / (mu + r)."""
+    """Infinitely many members without penalty are as good as ridge with penalty μ - φ sum h r μ / (μ + r)."""
     ridge_is_as_good(trial, aspect, subsample_aspect, 0.0, dim)
 
 
@@ -279,7 +279,7 @@ def test_fixed_point(
     aspect: Annotated[float, Interval(1, 30, why="below, v has no limit without penalty")],
     penalty: Annotated[float, Interval(0, 10)],
 ):
-    """The level mu is the limit of v = 1 / (lambda + phi_s sum h r / (1 + v r)), mu = 1 / v; rows are AR(1), .25."""
+    """The level μ is the limit of v = 1 / (λ + φ_s sum h r / (1 + v r)), μ = 1 / v; rows are AR(1), .25."""
     trial.require(aspect >= 1.1 or penalty >= 0.01, "aspect must be 1.1 or penalty .01: v grows without end at 1 and 0")
     spectrum = np.linalg.eigvalsh(toeplitz(0.25 ** np.arange(100.0)))
     equal = np.full(100, 0.01)

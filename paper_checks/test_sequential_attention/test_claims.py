@@ -72,9 +72,9 @@ def test_entry_is_omp(trial, n: Rows, p: Columns, done: Done):
     trial.identity(active, law, ops=0, controls={"forward selection": greedy})
 
 
-@claim(ours("the first crossing of two lines, as the correlations are linear in lambda"), kind="identity", cases=ROUNDS)
+@claim(ours("the first crossing of two lines, as the correlations are linear in λ"), kind="identity", cases=ROUNDS)
 def test_single_entry_window(trial, n: Rows, p: Columns, done: Done):
-    """Exactly one unchosen weight is active for lambda in (lambda_2, lambda_1), with the formula for lambda_2."""
+    """Exactly one unchosen weight is active for λ in (λ_2, λ_1), with the formula for λ_2."""
     X, y, chosen, _ = sparse_round(trial, n, p, done)
     first, pick = predicted.entry_levels(X, y, done + 1)[-1], predicted.omp_order(X, y, done + 1)[-1]
     twins = np.column_stack([X, X[:, pick], -X[:, pick]])  # copies of it, never alone, change nothing
@@ -93,12 +93,12 @@ def test_single_entry_window(trial, n: Rows, p: Columns, done: Done):
     trial.identity(counts, np.array([0, 1, 1, 1, 2]), ops=0, wrong_processes={"the runner-up correlation": other})
 
 
-SQUARES = ours("recalled; |b| is the least (w^2 + beta^2) / 2 with w beta = b")
+SQUARES = ours("recalled; |b| is the least (w^2 + β^2) / 2 with w β = b")
 
 
 @claim(SQUARES, kind="optimality", cases=[(n, 8) for n in (16, 18, 20, 24, 30, 40, 50, 60)])
 def test_hadamard_is_l1(trial, n: Rows, p: Columns, share: Annotated[float, Interval(0.1, 0.8)] = 0.3):
-    """Lambda / 2 on the squares of w_j and beta_j outside S has the value and the fit of lambda on |w_j beta_j|."""
+    """Λ / 2 on the squares of w_j and β_j outside S has the value and the fit of λ on |w_j β_j|."""
     X, y, chosen, _ = sparse_round(trial, n, p, 2)
     level, size = share * predicted.entry_levels(X, y, 3)[-1], np.linalg.norm(y)
     solution = observed.weights(X, y, chosen, np.array([level]))[0]
@@ -115,7 +115,7 @@ def test_hadamard_is_l1(trial, n: Rows, p: Columns, share: Annotated[float, Inte
 
 @claim(ours("three columns, computed by hand"), kind="identity", cases=[0.6, 0.55, 0.7], as_printed=LARGEST)
 def test_fixed_penalty(trial, cosine: Annotated[float, Interval(0.55, 0.7, why="from 1/2 to sqrt(1/2)")]):
-    """Of y = e_1 + e_2, (a, a, b) enters before e_1 and e_2; its weight is the largest for lambda > (1 - 2 a^2) / a."""
+    """Of y = e_1 + e_2, (a, a, b) enters before e_1 and e_2; its weight is the largest for λ > (1 - 2 a^2) / a."""
     from scipy.optimize import brentq
 
     X, y = np.array([[cosine, 1, 0], [cosine, 0, 1], [np.sqrt(1 - 2 * cosine**2), 0, 0]]), np.array([1.0, 1, 0])
@@ -177,7 +177,7 @@ def rising_in_the_plane(cosines):
 
 
 def over_designs(rows):
-    """Nodes and weights for an angle in (0, pi / 2) of density ~ cos^(n - 2)."""
+    """Nodes and weights for an angle in (0, π / 2) of density ~ cos^(n - 2)."""
     nodes, weights = np.polynomial.legendre.leggauss(16)
     angles = np.pi / 4 * (1 + nodes)
     weights = weights * np.cos(angles) ** (rows - 2)
@@ -236,17 +236,17 @@ DimOfSpace = Annotated[int, Interval(2, 10, why="means over designs are integrat
 
 @claim(ours("angles at which a pick or the rise changes"), kind="distribution", cases=[0.6, -0.8, 0.05])
 def test_thresholds_not_monotone__in_the_plane(trial, cosine: Annotated[float, Interval(-0.95, 0.95)]):
-    """Of all directions of y in the plane of two unit columns, (2 / pi)(atan b - atan a) make lambda_1 rise."""
+    """Of all directions of y in the plane of two unit columns, (2 / π)(atan b - atan a) make λ_1 rise."""
     trial.require(abs(cosine) >= 0.03, "|cosine| must be at least 0.03: near 0 no direction has a rise")
     share, inner = predicted.rising_share(cosine), np.arctan(1 / np.sqrt(1 - cosine**2))
-    wrong = {"1 for 1 / sqrt(1 - rho^2)": share + (inner - np.pi / 4) * 2 / np.pi, "half of them": share / 2}
+    wrong = {"1 for 1 / sqrt(1 - ρ^2)": share + (inner - np.pi / 4) * 2 / np.pi, "half of them": share / 2}
     found = rising_in_the_plane(np.array([cosine]))[0]
     trial.value(found, share, error=1e-12, margin=1e-10, controls=wrong)
 
 
 @claim(ours("the law of the angle between random directions"), kind="distribution", cases=[3, 2, 10])
 def test_thresholds_not_monotone__drawn(trial, rows: DimOfSpace):
-    """Of two random directions in R^n as columns, and y of another, so many make lambda_1 rise: a mean over cosines."""
+    """Of two random directions in R^n as columns, and y of another, so many make λ_1 rise: a mean over cosines."""
     angles, weights = over_designs(rows)
     found, share = rising_in_the_plane(np.sin(angles)) @ weights, predicted.mean_rising_share(rows)
     at_mean = predicted.rising_share(float(np.sin(angles) @ weights))
@@ -272,7 +272,7 @@ def test_not_forward_selection(trial, cosine: Inner, height: Inner):
 
 @claim(ours("angles at which a pick changes"), kind="distribution", cases=[(0.8, 0.0), (0.95, 0.6), (0.2, 0.5)])
 def test_not_forward_selection__in_the_plane(trial, first: Inner, second: Annotated[float, Interval(0, 0.95)]):
-    """Of all directions of r_S, (2 / pi) |atan(|P x_1| / |P x_2|) - pi / 4| make OMP pick another feature."""
+    """Of all directions of r_S, (2 / π) |atan(|P x_1| / |P x_2|) - π / 4| make OMP pick another feature."""
     sines = np.sqrt(1 - np.square([first, second]))
     share = predicted.differing_share(*sines)
     trial.require(share >= 0.01, "first and second must differ enough for a hundredth of the directions to tell")
@@ -286,9 +286,9 @@ def test_not_forward_selection__in_the_plane(trial, first: Inner, second: Annota
     trial.value(shares(event, 1)[0], share, error=1e-11, margin=1e-9, controls=wrong)
 
 
-@claim(ours("ratios of normal numbers and of chi variables"), kind="distribution", cases=[2, 3, 10])
+@claim(ours("ratios of normal numbers and of χ variables"), kind="distribution", cases=[2, 3, 10])
 def test_not_forward_selection__drawn(trial, rows: DimOfSpace):
-    """OMP and forward selection begin with other ones of two normal columns: mean |t| / pi, t of density cos^(n-2)."""
+    """OMP and forward selection begin with other ones of two normal columns: mean |t| / π, t of density cos^(n-2)."""
     angles, weights = over_designs(rows)
     across = np.array([np.sin(angles / 2 + np.pi / 4), np.cos(angles / 2 + np.pi / 4)])
 
@@ -315,7 +315,7 @@ def test_coherence_recovery(
     n: Annotated[int, Interval(1200, 4000, why="of fewer rows columns are too alike")] = 1500,
     designs: Annotated[int, Interval(20, 400, why="fewer show little, and each is formed")] = 30,
 ):
-    """Other columns correlate with what k columns span by at most k mu / (1 - (k - 1) mu) of the largest of the k."""
+    """Other columns correlate with what k columns span by at most k μ / (1 - (k - 1) μ) of the largest of the k."""
     trial.require(size < p, "p must exceed size: another column is needed")
     generator = trial.generator("designs")
     drawn = list(observed.problems(generator, designs, n, p, scaled=True)[0])
@@ -328,13 +328,13 @@ def test_coherence_recovery(
     weights = [*generator.normal(size=(designs, size)), *np.ones((len(tight), size))]
     ratios = [observed.outside_ratio(X, tuple(range(size)), w) for X, w in zip(drawn + tight, weights, strict=True)]
     bounds = [predicted.outside_ratio(size, cosine) for cosine in mu]
-    wrong = {"k mu": size * np.array(mu), "k - 1 for k": np.array(bounds) * (size - 1) / size}
+    wrong = {"k μ": size * np.array(mu), "k - 1 for k": np.array(bounds) * (size - 1) / size}
     trial.bound(ratios, bounds, found_by="draws", independent=designs, ops=10 * n, controls=wrong)
 
 
 @claim(ours("where that bound is 1, and attained"), kind="optimality", cases=[(2, 1.0), (3, 1.0), (5, 1.0), (3, 2.5)])
 def test_coherence_recovery__threshold(trial, size: Several, uneven: Annotated[float, Interval(1, 10)]):
-    """Up to mu = 1 / (k (1 + L / l) - 1), lengths from l to L, OMP picks the k columns of y, from there on another."""
+    """Up to μ = 1 / (k (1 + L / l) - 1), lengths from l to L, OMP picks the k columns of y, from there on another."""
     from scipy.optimize import brentq
 
     def missed(mu):
@@ -355,7 +355,7 @@ def test_coherence_recovery__threshold(trial, size: Several, uneven: Annotated[f
     trial.identity(found, sizes, ops=0, controls=others)
 
 
-@claim(ours("weights grow by eta c / p a step, and logits with w o c"), kind="limit", cases=[(20, 0.5), (5, 0.0)])
+@claim(ours("weights grow by η c / p a step, and logits with w o c"), kind="limit", cases=[(20, 0.5), (5, 0.0)])
 def test_softmax_early_law(
     trial,
     steps: Annotated[int, Interval(3, 100, why="after two the expansion in the rate ends")],
@@ -363,7 +363,7 @@ def test_softmax_early_law(
     n: Annotated[int, Interval(20, 200)] = 60,
     p: Annotated[int, Interval(3, 20, why="of two centred numbers all are alike")] = 12,
 ):
-    """For a small rate eta, a_j - mean tends to eta^2 t (t - 1) / 2 (c_j^2 - mean of c^2) / p^2: OMP's pick leads."""
+    """For a small rate η, a_j - mean tends to η^2 t (t - 1) / 2 (c_j^2 - mean of c^2) / p^2: OMP's pick leads."""
     trial.require(n > p, "n must exceed p, for least squares to be one of the controls")
     ((X,), (y,)) = observed.problems(trial.generator("problem"), 1, n, p, correlation)
     rates = 1e-3 / steps / 2.0 ** np.arange(5)

@@ -1,7 +1,7 @@
 """Unconstrained stochastic CCA: Chapman, Wells & Lawry Aguila 2024, arXiv 2310.01012 (ICLR).
 
-The loss is L(W) = -2 tr(W^T A W) + tr((W^T B W)^2) with A v = lambda B v; CCA of two views is A = S12 off the diagonal
-and B = diag(S11, S22), with eigenvalues rho_i, 0 and -rho_i ("off-diagonal"), or the authors' library's A + B, with
+The loss is L(W) = -2 tr(W^T A W) + tr((W^T B W)^2) with A v = λ B v; CCA of two views is A = S12 off the diagonal
+and B = diag(S11, S22), with eigenvalues ρ_i, 0 and -ρ_i ("off-diagonal"), or the authors' library's A + B, with
 eigenvalues 1 larger ("library"). b is the size of a batch and m = b - 1.
 """
 

@@ -25,7 +25,7 @@ Related = tuple[Annotated[float, Interval(0.01, 1, "[)", why="weaker is none; at
 
 
 def _embedded(correlations, weights, unrelated=False):
-    """Covariance of both embeddings, and their loadings on the sources x = s, y = rho s + sqrt(1 - rho^2) s'."""
+    """Covariance of both embeddings, and their loadings on the sources x = s, y = ρ s + sqrt(1 - ρ^2) s'."""
     rho, w = np.zeros(len(weights)) if unrelated else np.asarray(correlations), np.diag(weights)
     loadings = np.block([[w, 0 * w], [w * rho, w * np.sqrt(1 - rho**2)]])
     return loadings @ loadings.T, loadings
@@ -144,7 +144,7 @@ def test_small_batch_shrinks(
 ):
     """With one batch of b normal pairs in both factors, x = argmin x^T Q x - 2 r^T x, x >= 0: uneven, weak ones lost.
 
-    Q = I + [diag(1 + rho^2) + 1 1^T + rho rho^T] / (2 m) of the K largest rho, and r = rho (or 1 + rho: "library").
+    Q = I + [diag(1 + ρ^2) + 1 1^T + ρ ρ^T] / (2 m) of the K largest ρ, and r = ρ (or 1 + ρ: "library").
     """
     rho = np.sort(correlations)[::-1]
     trial.require(n_columns <= len(rho), "n_columns must be at most the directions, which this programme has")
@@ -180,7 +180,7 @@ def test_small_batch_shrinks(
     cases=[{"correlations": UNEVEN}, {"correlations": (0.95, 0.5, 0.5, 0.1)}, {"correlations": (0.9, 0.8)}],
 )
 def test_batch_that_keeps(trial, correlations: Related):
-    """The least batch without a direction i that is lost: rho_i <= X / (2 m - Y), X = sum of x, Y = sum of rho x."""
+    """The least batch without a direction i that is lost: ρ_i <= X / (2 m - Y), X = sum of x, Y = sum of ρ x."""
     rho = np.array(correlations)
     trial.require(len(rho) > 0, NOTHING)
     least = predicted.batch_that_keeps(rho)
@@ -191,12 +191,12 @@ def test_batch_that_keeps(trial, correlations: Related):
     near = range(max(least - 1, 2), least + 1)
     ends = {b: observed.minimise_expected(rho, len(rho), b, starts=1).weights for b in near}
     keeps = [b for b, W in ends.items() if np.sum(W.reshape(2, len(rho), -1) ** 2, axis=(0, 2)).min() > 1e-6]
-    trial.identity(min(keeps), least, ops=0, controls={"rho for x": rough})
+    trial.identity(min(keeps), least, ops=0, controls={"ρ for x": rough})
 
 
 @claim(ours("the minima of the expected losses"), kind="limit", tier="full", cases=[1, 2])
 def test_descent_shrinks(trial, n_batches: Annotated[int, Interval(1, 2)], batch: Batch = 8):
-    """Stochastic gradient descent ends at these strengths if one batch does for both factors, at rho with two batches.
+    """Stochastic gradient descent ends at these strengths if one batch does for both factors, at ρ with two batches.
 
     Of the three strong directions: the mean over the last 2000 of 4000 steps, while the rate falls from 0.01 to 0.003.
     """

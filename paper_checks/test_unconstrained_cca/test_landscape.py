@@ -122,7 +122,7 @@ def test_minimum(trial, eigenvalues: Eigenvalues, n_columns: Columns, starts: Fe
 def test_minimum_of_views(
     trial, form: Form, n_columns: Columns, unmatched: Surplus, correlations: Correlations = RELATED
 ):
-    """For CCA min L is - sum of rho_i^2, or - sum of (1 + rho_i)^2 in the library's form, over the K largest."""
+    """For CCA min L is - sum of ρ_i^2, or - sum of (1 + ρ_i)^2 in the library's form, over the K largest."""
     trial.require(len(correlations), "correlations must not be empty")
     related = max(correlations) >= 0.01
     trial.require(form == "library" or related, "a correlation must be at least .01: else only W = 0 is a minimum")
@@ -172,9 +172,9 @@ def _least_of_views(trial, views, form, n_columns, correlations, wrong):
     (3, "off-diagonal", 2), (4, "off-diagonal", 4), (3, "library", 2), (5, "library", 3)
 ])  # fmt: skip
 def test_more_views(trial, views: Views, form: Form, n_columns: Columns, correlations: Correlations = (0.9, 0.6, 0.3)):
-    """Of V views with correlations rho_i between each two, min L is - sum of ((V - 1) rho_i)^2 over the K largest.
+    """Of V views with correlations ρ_i between each two, min L is - sum of ((V - 1) ρ_i)^2 over the K largest.
 
-    In the library's form - sum of (1 + (V - 1) rho_i)^2, as long as K directions are related.
+    In the library's form - sum of (1 + (V - 1) ρ_i)^2, as long as K directions are related.
     """
     trial.require(0 < n_columns <= views * len(correlations), "n_columns must be at most all dimensions of all views")
     rho = np.array(correlations)
@@ -182,11 +182,11 @@ def test_more_views(trial, views: Views, form: Form, n_columns: Columns, correla
     _least_of_views(trial, views, form, n_columns, rho, [eigenvalues(rho, views, form), eigenvalues(rho, 2, form)])
 
 
-@claim(ours("-rho is an eigenvalue V - 1 times"), kind="optimality", cases=[(3, 2), (3, 4), (5, 3)])
+@claim(ours("-ρ is an eigenvalue V - 1 times"), kind="optimality", cases=[(3, 2), (3, 4), (5, 3)])
 def test_more_views__negative(
     trial, views: More, n_columns: Columns, share: Annotated[float, Interval(0.1, 0.9)] = 0.5
 ):
-    """Of three or more views a negative correlation is worth less than a positive one: V - 1 columns of rho^2.
+    """Of three or more views a negative correlation is worth less than a positive one: V - 1 columns of ρ^2.
 
     Two views may turn one of them around; more cannot all be turned against each other.
     """
@@ -199,7 +199,7 @@ def test_more_views__negative(
 
 @claim(ours("a direction without a positive eigenvalue only costs"), kind="identity")
 def test_surplus_columns(trial, n_columns: Columns = 4, correlations: Correlations = RELATED):
-    """Columns beyond the positive eigenvalues stay empty: the rank of a minimiser is less than K if lambda_K <= 0."""
+    """Columns beyond the positive eigenvalues stay empty: the rank of a minimiser is less than K if λ_K <= 0."""
     rho = np.array(correlations)
     trial.require(len(rho) > 0, NOTHING)
     trial.require(n_columns > np.sum(rho > 0), "n_columns must exceed the related directions: there is no surplus else")
@@ -247,7 +247,7 @@ def test_floor(trial, dim: Size, n_columns: Columns, draws: Few = 200):
     ],
 )
 def test_critical_points(trial, chosen: Chosen, surplus: Surplus, eigenvalues: Eigenvalues):
-    """At W = U_S Lambda_S^(1/2), |S| <= K, L is stationary, - sum of lambda_i^2 over S, and a strict saddle but one."""
+    """At W = U_S Λ_S^(1/2), |S| <= K, L is stationary, - sum of λ_i^2 over S, and a strict saddle but one."""
     spectrum = _spectrum(trial, eigenvalues)
     positive = spectrum[spectrum > 0]
     trial.require(min(positive, default=0) >= 0.01, "positive eigenvalues must be at least .01, and one must be there")
@@ -310,7 +310,7 @@ def test_flow_aligned(
     start: Annotated[float, Interval(1e-4, 10, why="the integration's least numbers")],
     time: Time = 0.5,
 ):
-    """A column along an eigenvector keeps to it, with x(t) = lambda / (1 + (lambda / x0 - 1) exp(-8 lambda t))."""
+    """A column along an eigenvector keeps to it, with x(t) = λ / (1 + (λ / x0 - 1) exp(-8 λ t))."""
     end, half = (predicted.aligned_strength(eigenvalue, start, time / k) for k in (1, 2))
     trial.require(abs(end - half) >= 1e-6, MOVES)
     trial.require(abs(half / end - 1) < 9, FADES)

@@ -95,9 +95,9 @@ def class_cost(
     weights: Annotated[Float[np.ndarray, " first"], PROBABILITIES],
     features: Annotated[Float[np.ndarray, "first width"], USABLE_SCALE],
 ) -> float:
-    """The limit of n E|f - p|^2, f by least squares of class indicators on n labels: tr G^-1 E[(1 - |p|^2) phi phi'].
+    """The limit of n E|f - p|^2, f by least squares of class indicators on n labels: tr G^-1 E[(1 - |p|^2) φ φ'].
 
-    p = P(Y | x1) must be linear in the features phi, of full rank, with G = E phi phi'; rows are values of X1.
+    p = P(Y | x1) must be linear in the features φ, of full rank, with G = E φ φ'; rows are values of X1.
     Source: the delta method, derived here; an indicator's variances p_y (1 - p_y) sum up to 1 - |p|^2.
     """
     gram = (features.T * weights) @ features

@@ -45,7 +45,7 @@ def eigenvalues_of_many_views(
 ) -> Float[np.ndarray, " eigenvalues"]:
     """Eigenvalues of V views of which each two have these correlations, direction by direction, the largest first.
 
-    (V - 1) rho once and -rho V - 1 times, or these plus one ("library"). Raises ValueError for correlations below
+    (V - 1) ρ once and -ρ V - 1 times, or these plus one ("library"). Raises ValueError for correlations below
     -1 / (V - 1), which no V variables have. Source: the spectrum of a matrix of ones, derived here.
 
     >>> eigenvalues_of_many_views([0.5, -0.25], 3).tolist()

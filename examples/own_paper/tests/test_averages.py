@@ -74,7 +74,7 @@ def test_squared_cosine(trial, dim: Annotated[int, Interval(2)]):
     as_printed=paper("Kotlin DataFrame, reference of std: ddof", says="Divided by N - 1 the deviation is unbiased."),
 )
 def test_standard_deviation(trial, n: Annotated[int, Interval(2, 12, why="the bias falls as 1 / (4 n)")]):
-    """Of n normal numbers the standard deviation is on average sqrt(2 / (n - 1)) G(n / 2) / G((n - 1) / 2) sigma, too
+    """Of n normal numbers the standard deviation is on average sqrt(2 / (n - 1)) G(n / 2) / G((n - 1) / 2) σ, too
     small, although n - 1 is in its denominator.
     """
     trial.mean(

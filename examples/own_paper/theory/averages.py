@@ -19,7 +19,7 @@ MONTE_CARLO_EXPONENT = -1 / 2
 
 
 def mean_of_deviation(n):
-    """E s / sigma of the standard deviation s of n normal numbers, n - 1 in its denominator (Cochran 1934)."""
+    """E s / σ of the standard deviation s of n normal numbers, n - 1 in its denominator (Cochran 1934)."""
     return np.sqrt(2 / (n - 1)) * np.exp(lgamma(n / 2) - lgamma((n - 1) / 2))
 
 
