@@ -48,7 +48,7 @@ def log_boxes(trial, pair, epsilon, separabilities, brackets, runs):
             key = trial.key(f"{pair.covariance.tolist()} {kappa} {end}")
             found = observed.certified_tail_directions(key, log_n, pair.mean, factor, kappa, KEPT, runs)
             deficits = np.asarray(observed.angle_deficit(found.directions, pair.bayes_direction))
-            # Samples that are not separable have no margin; they lie far beyond n_epsilon and count as successes.
+            # Samples that are not separable have no margin; they lie far beyond n_ε and count as successes.
             events.append(np.isnan(deficits) | (deficits <= epsilon))
         boxes.append(encloses(bracket, np.stack(events, axis=1), ERROR / len(separabilities)))
     return np.transpose(boxes)
@@ -132,7 +132,7 @@ def test_erm_curse(
     loose="the chance of an event at either end of a range of sizes that the bounded factor needs",
 )
 def test_erm_log_sample_complexity(trial, epsilon: Target, power: Annotated[float, Interval(0.08, 0.2)]):
-    """n_ε is 1 / Q(sqrt(2 κ nu_epsilon)), up to a power near one and a small factor."""
+    """n_ε is 1 / Q(sqrt(2 κ ν_ε)), up to a power near one and a small factor."""
     separabilities = (10.0, 40.0, 160.0, 320.0)
 
     def cells(side, exponent):
@@ -155,7 +155,7 @@ def test_erm_log_sample_complexity__path(
     epsilon: Annotated[float, Interval(0.001, 0.15)],
     separability: Annotated[float, Interval(10, 300, why="beyond, e^-log n leaves the range of floats")],
 ):
-    """At n = 1 / Q(sqrt(2 κ nu_epsilon)) the direction of radius Φ^-1(1 - 1/n) / sqrt(κ) is at ε."""
+    """At n = 1 / Q(sqrt(2 κ ν_ε)) the direction of radius Φ^-1(1 - 1/n) / sqrt(κ) is at ε."""
     pair = reference_pair(separability)
     nu, log_n = predicted.critical_exponent(pair, epsilon), predicted.erm_samples(pair, epsilon)
     outermost = -ndtri(np.exp(-log_n)) / np.sqrt(separability)

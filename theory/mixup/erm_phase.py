@@ -80,7 +80,7 @@ def phase_direction_cone_program(pair: GaussianPair, nu: NonNegative) -> Float[n
 
 @guarded
 def critical_exponent(pair: GaussianPair, epsilon: AngleTarget) -> float:
-    """nu_epsilon, below m^2 / 2: 1 - cos of the direction reaches ε when log n / κ does nu_epsilon.
+    """ν_ε, below m^2 / 2: 1 - cos of the direction reaches ε when log n / κ does ν_ε.
 
     It is |Σ^(1/2) w_τ|^2 / 2 at the τ where 1 - cos(w_τ, b) = ε. `ValueError` unless
     ε < 1 - cos(μ, b): there is no exponential law beyond, nor any when μ is an eigenvector of Σ. Derived
@@ -129,7 +129,7 @@ def erm_direction_at(
 
 @guarded
 def erm_samples(pair: GaussianPair, epsilon: AngleTarget) -> float:
-    """Log n_ε = -log Q(sqrt(2 κ nu_epsilon)), Q = 1 - Φ: the natural logarithm of the sample size without
+    """Log n_ε = -log Q(sqrt(2 κ ν_ε)), Q = 1 - Φ: the natural logarithm of the sample size without
     augmentation at which 1 - cos falls to ε, up to a bounded factor.
 
     Derived here. `ValueError` as in `critical_exponent`.
