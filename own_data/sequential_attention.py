@@ -150,7 +150,8 @@ def selection_audit(X: Features, y: Responses, k: Rounds, *, standardise: bool) 
     doubts = [] if standardise else _no_intercept(X, y)
     if standardise:
         X, y = _standardised(X, y)
-    lengths, cosines = _directions(X)
+    logs, cosines = _directions(X)
+    lengths = np.exp(logs)
     copy_of, copies = _copies(X, lengths, cosines)
     doubts += copies
     size, rounds, left = np.linalg.norm(y), list[Round](), predicted.leftover(X, y)
@@ -172,7 +173,7 @@ def selection_audit(X: Features, y: Responses, k: Rounds, *, standardise: bool) 
             reason = f"round {done + 1}: features {_listed(list(map(str, one.tied)))} tie, and their order is arbitrary"
             doubts.append(Doubt(reason, k - done, "of the picks"))
         left = project_off(left, one.feature, lengths)
-    mu, uneven = _coherence(X, cosines)
+    mu, uneven = _coherence(logs, cosines)
     explained = float(1 - (np.linalg.norm(left.residual) / size) ** 2) if rounds else 0.0
     by_chance = _explained_by_chance(X, y, len(rounds), cosines * lengths * lengths[:, None])
     if rounds and explained <= by_chance.high:
@@ -211,23 +212,22 @@ def _round(left: predicted.Leftover, correlations: Vector, lengths: Vector, copy
 
 
 def _directions(X: Features) -> tuple[Vector, Cosines]:
-    """Lengths of the columns, and cosines of any two; those of a column of zeros are 0."""
-    largest = np.abs(X).max(axis=0)
-    shrunk = X / np.where(largest > 0, largest, 1.0)  # squares of a short column would be lost
-    sizes = np.linalg.norm(shrunk, axis=0)
-    unit = shrunk / np.where(sizes > 0, sizes, 1.0)
-    return largest * sizes, unit.T @ unit
+    """Logarithms of the lengths of the columns, and cosines of any two; those of a column of zeros are 0."""
+    largest = np.maximum(X.max(axis=0), -X.min(axis=0))
+    unit = X / np.where(largest > 0, largest, 1.0)  # squares of a short column would be lost
+    sizes = np.sqrt(np.einsum("ij,ij->j", unit, unit))
+    unit /= np.where(sizes > 0, sizes, 1.0)
+    with np.errstate(divide="ignore"):
+        return np.log(largest) + np.log(sizes), unit.T @ unit
 
 
-def _coherence(X: Features, cosines: Cosines) -> tuple[float, float]:
+def _coherence(logs: Vector, cosines: Cosines) -> tuple[float, float]:
     """Mu of the columns that are not zero, and the longest over the shortest of them."""
-    there = np.any(X != 0, axis=0)
-    if not there.any():
+    there = logs[np.isfinite(logs)]
+    if not there.size:
         return 1.0, 1.0
-    largest = np.abs(X[:, there]).max(axis=0)
-    logs = np.log(largest) + np.log(np.linalg.norm(X[:, there] / largest, axis=0))
     apart = np.abs(cosines - np.diag(np.diag(cosines)))
-    return min(float(apart.max()), 1.0), float(np.exp(min(np.ptp(logs), 460.0)))
+    return min(float(apart.max()), 1.0), float(np.exp(min(np.ptp(there), 460.0)))
 
 
 def _explained_by_chance(X: Features, y: Responses, rounds: int, gram: Cosines) -> Estimate:

@@ -18,46 +18,62 @@ _EXPLAINED = 1e-12
 _PARALLEL = 1e-13
 """Of what projecting leaves of a column: nearer ones are parallel but for rounding."""
 _TIE = 1e-9
+_LOST = 0.1
+"""Share of what is left of a column's square that a round may take before its length is computed anew."""
 
 
 class Leftover(NamedTuple):
     """What the chosen features leave of the others and of y."""
 
-    features: Float[np.ndarray, "n p"]
-    """P X, the columns without what the chosen ones span; of these themselves, zero."""
+    columns: Float[np.ndarray, "n p"]
+    """X."""
+    basis: Float[np.ndarray, "n k"]
+    """Orthonormal, of what the chosen ones span."""
     residual: Float[np.ndarray, " n"]
     """r_S = P y."""
     offered: Bool[np.ndarray, " p"]
     """Which columns are not chosen and not spanned by those that are."""
+    rest: Float[np.ndarray, " p"]
+    """|P x_j|."""
 
     @property
     def correlations(self) -> Float[np.ndarray, " p"]:
         """x_j . r_S, zero where nothing is offered."""
-        return np.where(self.offered, self.features.T @ self.residual, 0.0)
+        return np.where(self.offered, self.columns.T @ self.residual, 0.0)
 
     @property
     def lengths(self) -> Float[np.ndarray, " p"]:
         """|P x_j|, infinite where nothing is offered."""
-        return np.where(self.offered, np.linalg.norm(self.features, axis=0), np.inf)
+        return np.where(self.offered, self.rest, np.inf)
+
+
+def _without(basis: Float[np.ndarray, "n k"], vectors: Float[np.ndarray, "n ..."]) -> Float[np.ndarray, "n ..."]:
+    """The vectors less what the basis spans of them, twice, which leaves rounding of the size of what is left."""
+    for _ in range(2):
+        vectors = vectors - basis @ (basis.T @ vectors)
+    return vectors
 
 
 def project_off(left: Leftover, j: int, lengths: Float[np.ndarray, " p"]) -> Leftover:
     """What one column more leaves, of columns that were as long as this."""
-    rest, residual = left.features, left.residual
-    if (length := np.linalg.norm(rest[:, j])) > _SPANNED * lengths[j]:
-        direction = rest[:, j] / length
-        rest = rest - np.outer(direction, direction @ rest)
-        rest -= np.outer(direction, direction @ rest)
-        for _ in range(2):
-            residual = residual - direction * (direction @ residual)
-    offered = left.offered & (np.linalg.norm(rest, axis=0) > _SPANNED * lengths)
+    column = _without(left.basis, left.columns[:, j])
+    rest, offered = left.rest, left.offered.copy()
+    if (length := np.linalg.norm(column)) > _SPANNED * lengths[j]:
+        direction = column / length
+        left = left._replace(basis=np.column_stack([left.basis, direction]))
+        left = left._replace(residual=_without(left.basis, left.residual))
+        shares = (direction @ left.columns) / np.where(rest > 0, rest, 1)
+        rest = rest * np.sqrt(np.maximum(0, 1 - shares**2))
+        few = offered & (shares**2 > _LOST)
+        rest[few] = np.linalg.norm(_without(left.basis, left.columns[:, few]), axis=0)
+        offered &= rest > _SPANNED * lengths
     offered[j] = False
-    return Leftover(rest, residual, offered)
+    return left._replace(offered=offered, rest=rest)
 
 
 @guarded
 def leftover(X: Features, y: Responses, chosen: Chosen = ()) -> Leftover:
-    """Project off the chosen columns, twice, which leaves rounding of the size of one.
+    """Project off the chosen columns, one after the other.
 
     Raises ValueError unless `chosen` names different columns. Source: definition.
     """
@@ -66,7 +82,7 @@ def leftover(X: Features, y: Responses, chosen: Chosen = ()) -> Leftover:
         f"chosen must name different columns of the {X.shape[1]}, got {chosen}",
     )
     lengths = np.linalg.norm(X, axis=0)
-    left = Leftover(X, y, lengths > 0)
+    left = Leftover(X, np.zeros((len(y), 0)), y, lengths > 0, lengths)
     for j in chosen:
         left = project_off(left, j, lengths)
     return left
@@ -126,8 +142,8 @@ def second_level(left: Leftover, c: Float[np.ndarray, " p"], before: Float[np.nd
     j = int(np.argmax(np.abs(c)))
     first = abs(float(c[j]))
     require(first > 0, "X must have a column outside the span of the chosen ones that is correlated with the rest of y")
-    slopes = np.sign(c[j]) * (left.features.T @ left.features[:, j]) / left.lengths[j] ** 2
-    after = np.linalg.norm(left.features, axis=0)
+    after = left.rest
+    slopes = np.sign(c[j]) * (left.columns.T @ _without(left.basis, left.columns[:, j])) / after[j] ** 2
     rounding = _PARALLEL * (before + before[j] * after / after[j]) / after[j]
     found = [0.0]
     for sign in (1, -1):
