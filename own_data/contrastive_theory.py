@@ -38,7 +38,6 @@ class ContrastiveReport(Answer):
     """What a contrastive loss says about classifiers, in the unit of the loss; no answer where it is below the floor.
 
     Attributes:
-        loss: as handed in.
         floor: what no encoder gets below.
         supervised_bound: L_sup is at most this; None where the loss is below the floor.
         vacuous: whether features that are all zero would satisfy that bound too.
@@ -82,8 +81,7 @@ class InfoNCEBias(Answer):
     """What an InfoNCE estimate lacks, in nats; no answer for pairs that the critic has seen.
 
     Attributes:
-        candidates: K.
-        estimate: I_K of these scores: the mutual information is at least its expectation.
+        estimate: I_K of these scores, K = `candidates`: the mutual information is at least its expectation.
         ceiling: log K, which it cannot exceed.
         chi2: mean of e^score over its mean for other pairs, less one; chi^2 where the scores are log r.
         predicted_gap: what the limit of this critic for many candidates is above the estimate, to first order in 1 / K.
@@ -235,10 +233,7 @@ def infonce_bias(scores: Scores, candidates: Candidates, *, held_out: bool) -> I
 
 
 def _statistics(tilts: Float[np.ndarray, "n n"], candidates: int) -> tuple[tuple[float, float, float], float]:
-    """InfoNCE, E t - 1, and the first coefficient of the gap in 1 / K; and the largest share of a sum that a pair has.
-
-    The matrix is used up.
-    """
+    """InfoNCE, E t - 1, the gap's coefficient in 1 / K, a pair's largest share of a sum; uses the matrix up."""
     n, size = len(tilts), candidates - 1
     own = np.diag(tilts).copy()
     np.fill_diagonal(tilts, 0)

@@ -100,7 +100,6 @@ class StableNeighbours(Answer):
     """Which items keep their nearest neighbour by cosine under every gauge of a condition number.
 
     Attributes:
-        condition: K.
         neighbour: the present nearest neighbour of each item.
         stable: whether it must remain: its least cosine is above the largest of every other. Sufficient only: one gauge
             serves all pairs, so that more neighbours may in truth be safe.

@@ -329,10 +329,7 @@ def _embedded(vectors: np.ndarray, kept: np.ndarray) -> np.ndarray:
 def _leading(
     line: _Line, kept: np.ndarray, wanted: int, generator: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Eigenvalues of J on the region that lead in size, directions and residuals, by Lanczos' method.
-
-    A few more than are wanted show negative ones among them; those that have not settled have large residuals.
-    """
+    """Eigenvalues of J on the region that lead in size, and a few more, with directions and residuals, by Lanczos."""
     from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
     def product(vectors: np.ndarray) -> np.ndarray:
@@ -396,10 +393,7 @@ def _missing(asymmetry: float, negative: bool, impossible: bool, imprecision: fl
 
 
 def _noise(residual: float, trace: float, size: float, dim: int) -> Estimate:
-    """What the residual says of sigma, `size` being |J|^2.
-
-    Of a linear denoiser |y - mu_1|^2 has the mean sigma^2 tr(I - J), and about so many degrees of freedom.
-    """
+    """What |y - mu_1|^2 says of sigma, its mean being sigma^2 tr(I - J) for a linear denoiser; `size` is |J|^2."""
     from scipy.stats import chi2
 
     value = float(np.sqrt(predicted.noise_variance(residual, trace, dim)))

@@ -43,7 +43,6 @@ class Forgetting(Answer):
             shows: others are rounding, or need weights a million times as long.
         update: length of the change of the weights.
         memory: how many directions are kept.
-        notes: what is special about these tasks.
     """
 
     asked: ClassVar[str] = "how far does training on T move the outputs on the inputs of S?"
@@ -208,14 +207,8 @@ def memory_needed(
     Forgetting is not monotone in k, so that sizes are tried from the rank of `features_s` (nothing is forgotten)
     downwards until one exceeds the budget; each costs a decomposition of `features_t`.
 
-    Args:
-        features_s: as for `predicted_forgetting`.
-        features_t: likewise.
-        residual_t: likewise.
-        ridge: likewise.
-        budget: of the squared drift summed over the rows of `features_s`, in squared units of the labels.
-
-    Raises ValueError as `predicted_forgetting`. Doubts that a memory is right that leaves T nothing to learn.
+    `budget` is of the squared drift summed over the rows of `features_s`, in squared units of the labels; the other
+    arguments and the errors are those of `predicted_forgetting`. A memory that leaves T nothing to learn is doubted.
 
     >>> memory_needed([[3.0, 0.0], [0.0, 1.0]], [[0.6, 0.8]], [1.0], ridge=1.0, budget=0.5).memory
     1
@@ -249,10 +242,7 @@ def memory_needed(
 
 
 def _second(features_t: SecondFeatures, first: Parts, ridge: float, memory: int, largest: float) -> tuple[Parts, Parts]:
-    """The second task off the memory, and what single precision shows of it, judged by all of T, its `largest`.
-
-    Raises ValueError where its rank is a matter of rounding.
-    """
+    """The second task off the memory, as single precision shows it; ValueError where rounding decides its rank."""
     kept = first.right[:memory]
     second = parts_of(features_t - (features_t @ kept.T) @ kept, largest)
     unsure = (second.values > _ZERO * largest) & (second.values < _SURE * largest)
@@ -301,10 +291,7 @@ def _random(first: Parts, second: Parts, ridge: float, residual: Residual, memor
 def _unresolved(
     first: Parts, change: Float[np.ndarray, " dim"], resolved: Float[np.ndarray, " dim"], memory: int, usual: float
 ) -> tuple[Doubt, ...]:
-    """A doubt where the forgetting rests on directions of T that single precision would not show, or else the update.
-
-    Of drifts that S would not show in single precision either, and of updates below the `usual` length, there is none.
-    """
+    """A doubt where the forgetting, or else the update, rests on directions that single precision would not show."""
     delta, other = (float(np.sum(_drifts(first, one, memory) ** 2)) for one in (change, resolved))
     off = abs(delta - other) / max(delta, 1e-300)
     whole, seen, rest = (float(np.linalg.norm(one)) for one in (change, resolved, change - resolved))
@@ -316,11 +303,7 @@ def _unresolved(
 
 
 def _far(update: float, weights: Weights | None, forgetting: float, usual: float) -> tuple[Doubt, ...]:
-    """A doubt of a net's forgetting, which is squared in gradients of S and, by the update, in gradients of T.
-
-    Gradients change by about the share of their length that the weights move; where S happens to be hit little, what it
-    would `usual`ly be hit counts.
-    """
+    """A doubt of a net's forgetting: gradients change by about the share of their length that the weights move."""
     if weights is None or update <= _STILL * (length := float(np.linalg.norm(weights))):
         return ()
     if update > _LAZY * length:

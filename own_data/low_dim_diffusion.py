@@ -30,9 +30,6 @@ class SubspaceError(Answer):
     """What `subspace_error` and `samples_needed` found. D^2 = |UU' - VV'|_F^2 lies between 0 and 2 min(d, n - d).
 
     Attributes:
-        n_samples: N.
-        ambient: n.
-        dim: d.
         subspace: V, n x d with orthonormal columns: the leading right singular vectors of X, without centring.
         singular: all singular values of X, in its unit.
         noise: delta, per coordinate, in the unit of X, with its 95 % interval; as given, where it was.
@@ -167,9 +164,7 @@ def _without_noise(
     squares: Float[np.ndarray, " d"], along: float, across: float
 ) -> tuple[Float[np.ndarray, " d"], Float[np.ndarray, " d"]]:
     """Squares of the singular values that noise has not raised, and squared sines of the angles that it has caused.
-
-    Noise adds `along` to the squares within the samples and `across` outside of the subspace. To first order the sine
-    is delta^2 (n - d) / sigma^2; beyond, its limit for large matrices. Source: Benaych-Georges & Nadakuditi 2012.
+    Source: Benaych-Georges & Nadakuditi 2012.
     """
     rest = squares - along - across
     clean = (rest + np.sqrt(np.maximum(rest**2 - 4 * along * across, 0))) / 2

@@ -70,7 +70,6 @@ class MulticalibrationAudit(Answer):
     """What `multicalibration_audit` found.
 
     Attributes:
-        n: rows.
         values: mean prediction of each level that has rows.
         counts: rows of each level.
         binned: whether levels are bins, so that K2 of the predictions themselves may be larger.
@@ -297,11 +296,8 @@ def _from_zero(low: Table, high: Table) -> Table:
 def _binomial_ends(
     ends: tuple[Table, Table], levels: _Levels, predictions: Vector, positive: Vector, h: Columns, miss: float
 ) -> None:
-    """Exact intervals of E[h r | v], where labels have two values and h is c or 0: of a share times a difference.
-
-    Of a level's rows the members of a group are a binomial count, and the positive ones among them too (Clopper and
-    Pearson 1934): a twentieth of the chance to miss goes to the former. Predictions that differ within a level have a
-    mean in its ends, to which another twentieth goes (Hoeffding).
+    """Exact intervals of E[h r | v], where labels have two values and h is c or 0, from Clopper and Pearson's for the
+    members and the positive ones among them; a mean of differing predictions has its own (Hoeffding).
     """
     total, span = _Total(levels), levels.high - levels.low
     for group, column in enumerate(h.T):
@@ -374,10 +370,7 @@ def _worst(means: Table, counts: Int[np.ndarray, " levels"], h: Columns) -> Floa
 def _corrections(
     levels: _Levels, residuals: Vector, h: Columns, first: Bool[np.ndarray, " rows"]
 ) -> tuple[Vector, float]:
-    """What least squares on the first half adds to predictions of the second; nothing where a level has few rows.
-
-    With the most that it adds to any row whose h lie between the extremes of their columns.
-    """
+    """What least squares on the first half adds to predictions of the second, and the most that it adds to any row."""
     basis = np.column_stack([np.ones(len(h)), h / max(float(np.abs(h).max()), 1e-50)])
     added, most, largest = np.zeros(len(h)), 0.0, np.abs(basis).max(axis=0)
     for level in range(len(levels.counts)):
@@ -420,11 +413,7 @@ def _doubts(levels: _Levels, predictions: Vector, y: Vector, h: Columns, bound: 
 
 
 def _copied(levels: _Levels, predictions: Vector, y: Vector, h: Columns) -> int:
-    """How many rows are equal to others; 0 where few of them, or rows of discrete columns, are equal by chance.
-
-    They are not by chance where all rows come a multiple of times, or where equal predictions and groups have equal
-    labels though labels that are exchanged within levels differ.
-    """
+    """How many rows are equal to others; 0 where few of them, or rows of discrete columns, are equal by chance."""
 
     def kinds(*columns: Vector | Columns) -> Counter[bytes]:
         return Counter(row.tobytes() for row in np.column_stack(columns))

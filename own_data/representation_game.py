@@ -240,12 +240,7 @@ def _prior(tasks: Tasks | None, covariance: Square) -> tuple[Square, str, list[D
 
 
 def _shrunk(tasks: Tasks, covariance: Square) -> tuple[Square, float, float]:
-    """Second moment of past tasks, drawn towards one that makes all directions alike; by how much; its squared error.
-
-    What a task predicts, and so the result, is the same in all units of the columns: tasks are shrunk where the rows
-    are white. The error is that of the moment relative to its own square, at least as of normal tasks. Shrinkage as of
-    Ledoit & Wolf 2004.
-    """
+    """Second moment of past tasks, shrunk where rows are white (Ledoit & Wolf 2004); by how much; its squared error."""
     root = np.linalg.cholesky(covariance)
     white = tasks @ root
     white /= np.abs(white).max()
@@ -302,10 +297,7 @@ def _spread(
     spectrum: Float[np.ndarray, " dim"],
     first: int,
 ) -> float:
-    """How far two equal eigenvalues may lie apart in a sample, where these two do not lie further; 0 where they do.
-
-    Their gap is twice the standard error of a covariance, of rows and of past tasks, times a Rayleigh variable.
-    """
+    """How far two equal eigenvalues may lie apart in a sample, where these two do not lie further; 0 where they do."""
     if first + 1 == len(spectrum) or spectrum[first + 1] == 0:
         return 0.0
     variance = float(np.var(scores[:, first] * scores[:, first + 1])) / len(scores)

@@ -198,10 +198,8 @@ def _kept(eigenvalues: Vector, penalty: float) -> Vector:
 
 
 def _scatter(kept: Vector) -> float:
-    """The variance of a risk, as estimated, about what it is for these data, in units of that of independent errors.
-
-    1 / (1 - t) for residuals that span fewer directions than there are points, and t for the fitted coefficients, in
-    the notation of `theory.ridge_ensembles`: t C of a risk C comes from them, as a sum over t n directions.
+    """The variance of a risk, as estimated, about what it is for these data, in units of that of independent errors: 1
+    / (1 - t) for residuals in fewer directions than points, t for the fitted coefficients.
     """
     kept_share = float(kept.mean() ** 2 / np.mean(kept**2))
     return 1 / kept_share + 1 - kept_share

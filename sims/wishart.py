@@ -20,10 +20,7 @@ Freedom = Annotated[Float[AnyArray, "draws"], Interval(1, MOST)]
 def bartlett_factor(
     key: Key[Array, ""], n_rows: Rows, dim: Count, dtype: FloatType = float
 ) -> Float[Array, "rows rows"]:
-    """Lower triangular L with L Lᵀ ~ Wishart(dim, identity). Source: Bartlett 1933.
-
-    Raises ValueError for fewer dimensions than rows.
-    """
+    """Lower triangular L, L Lᵀ ~ Wishart(dim, I); ValueError for fewer dimensions than rows. Source: Bartlett 1933."""
     require(dim >= n_rows, f"dim must be at least the {n_rows} rows (Bartlett's factor), got {dim}")
     normal_key, chi_key = jax.random.split(key)
     odd_row = n_rows % 2
@@ -39,11 +36,8 @@ def bartlett_factor(
 @guarded(double=False)
 @jax.jit  # a loop outside of a program is compiled at every call
 def chi_square(key: Key[Array, ""], freedom: Freedom) -> Float[Array, "draws"]:
-    """Independent chi-square variables, one for each number of degrees of freedom.
-
-    Twice a γ variable, by the rejection of Marsaglia and Tsang (2000) with all draws in one loop: a third of the
-    time of `jax.random.chisquare`, and half of its compilation. Below shape one a γ variable is one of shape s + 1
-    times U^(1/s).
+    """Independent chi-square variables, one for each number of degrees of freedom, by the rejection of Marsaglia and
+    Tsang (2000) with all draws in one loop: a third of the time of `jax.random.chisquare`.
     """
     shape = jnp.asarray(freedom) / 2
     root_key, loop_key = jax.random.split(key)

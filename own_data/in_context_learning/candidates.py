@@ -132,10 +132,8 @@ def sgd(shown: Examples, step: float) -> Answers:
 
 
 def elastic_net(shown: Examples, absolute: float, square: float = 0.0) -> Answers:
-    """Minimiser of ½ |Y - Xw|² + λ₁ |w|₁ + ½ λ₂ |w|².
-
-    Sweeps over the coordinates find which of them are zero and the others' signs; given these the minimiser solves a
-    linear system, and is kept where the conditions of optimality hold.
+    """Minimiser of ½ |Y - Xw|² + λ₁ |w|₁ + ½ λ₂ |w|², by a linear system once sweeps over the coordinates have found
+    the signs, kept where the conditions of optimality hold.
     """
     dimension = shown.moments.shape[-1]
     gram = shown.gram.reshape(-1, dimension, dimension) + square * np.eye(dimension)

@@ -180,9 +180,8 @@ def _parameters(
     best: Any,
     choice: int | None,
 ) -> dict[str, Estimate]:
-    """Intervals of the parameters, open towards an end of the range that they reach, or where they do not matter.
-
-    No interval is narrower than what rounding leaves open: the parameters nearer than `ROUNDING` in distance.
+    """Intervals of the parameters, open where they reach an end of the range or do not matter, and never narrower than
+    `ROUNDING` in distance.
     """
 
     def at(exponents: Any) -> Answers:
@@ -223,7 +222,6 @@ def ratio(
     above: Float[np.ndarray, " prompts"], below: Float[np.ndarray, " prompts"], prompts: Numbers, confidence: float
 ) -> Estimate:
     """Σ above / Σ below of what is not negative, with those r for which above - r below may have the mean zero.
-
     Of what is exact but for rounding a few large prompts leave no r out: the largest of a prompt bounds it too.
     """
     sums = [np.bincount(prompts, of) for of in (above, below)]
@@ -241,10 +239,8 @@ def _of_scores(
     scores: Float[np.ndarray, " prompts"], curvatures: Float[np.ndarray, " prompts"], confidence: float
 ) -> tuple[float, float]:
     """Values δ that the prompts allow: those for which Student's t of the scores g_p + c_p δ is not too large.
-
-    It holds for few prompts too where each score is symmetric about zero at the truth, however much their sizes differ
-    (Efron 1969), and in the limit of many prompts for others. Unbounded where so few prompts decide that no δ is
-    excluded.
+    It holds for few prompts where each score is symmetric about zero at the truth (Efron 1969), else in the limit of
+    many. Unbounded where so few prompts decide that no δ is excluded.
     """
     from scipy.special import stdtrit
 
@@ -295,9 +291,8 @@ def degree(answers: Answers, answers_scaled: Answers, scale: float, groups: Grou
 def not_told_apart(
     names: Sequence[str], distances: Float[np.ndarray, "rules prompts"], groups: Groups, confidence: float
 ) -> tuple[str, ...]:
-    """The nearest, and those whose distances may be as small; the error is shared out among all comparisons.
-
-    Logarithms are compared, so that a few prompts with large differences do not hide that all of them differ.
+    """The nearest, and those whose distances may be as small, comparing logarithms; the error is shared out among all
+    comparisons.
     """
     means = without_groups(distances, groups) + ROUNDING
     order = np.argsort(means[:, 0], kind="stable")

@@ -46,7 +46,6 @@ class Resemblance(Answer):
             may be zero, at the confidence asked for in all comparisons together.
         nearest_scaled: the same for the scaled prompts; empty where these were not compared.
         scale: c, by which their inputs and labels are multiplied.
-        alike: share of the mean square of the learner's answers by which a match may differ.
         degree: p where the learner's answers grow as c^p, as far as they go along with the old ones. It is 1 for least
             squares and for neighbours, 3 for a gradient step, mostly between them for the rest; NaN where the answers
             are all zero or turn round.

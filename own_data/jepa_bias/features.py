@@ -52,10 +52,6 @@ def shared_features(Sigma_xx: SecondMoment, Sigma_yx: CrossMoment) -> SharedFeat
     Common eigenvectors where the two commute, also where either has equal eigenvalues. By rotations of two columns at a
     time (Bunse-Gerstner, Byers & Mehrmann 1993; the angle is that of Cardoso & Souloumiac 1996), some d^3 operations a
     sweep.
-
-    >>> found = shared_features([[2.0, 0.0], [0.0, 1.0]], [[0.5, 0.0], [0.0, 0.75]])
-    >>> found.covariance.tolist(), found.regression.tolist()
-    ([0.5, 0.75], [0.25, 0.75])
     """
     symmetric = (Sigma_yx + Sigma_yx.T) / 2
     dim = len(Sigma_xx)

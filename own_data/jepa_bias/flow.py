@@ -36,7 +36,6 @@ class Track(NamedTuple):
 
 def end_state(Sigma_xx: Matrices, Sigma_yx: Matrices, depth: int, objective: Objective) -> Matrices:
     """A = W-bar^T W-bar once all is learned, for balanced factors; features q have strength sqrt(q^T A q).
-
     With R = Sigma_yx Sigma_xx^(-1), JEPA's solves A^(1 + 1/L) = R^T A R, found by a contraction of factor L / (L + 1)
     in Thompson's metric; MAE's is (R^T R)^(L / (L + 1)). Derived here.
     """
@@ -62,10 +61,8 @@ def follow(
     horizon: float,
     tolerance: float,
 ) -> Track:
-    """The flows from factors epsilon^(1/L) I until the end states, the horizon, or the most that a run may cost.
-
-    In a basis of which the features are the first vectors. `tolerance` is relative, of every entry in a step, so that
-    a misalignment of any size grows as it should.
+    """The flows from factors epsilon^(1/L) I until the end states, the horizon, or the most that a run may cost, in a
+    basis whose first vectors are the features. `tolerance` is relative, of every entry in a step.
     """
     batch, dim, n_features = len(end), Sigma_xx.shape[-1], end.shape[-1]
     lengths = np.sqrt(np.diagonal(end, axis1=1, axis2=2))
@@ -112,10 +109,7 @@ def follow(
 
 
 def crossings(track: Track, which: int, levels: Float[np.ndarray, " features"]) -> list[Event]:
-    """What rises and falls through its level in one of the flows, by time.
-
-    Between steps the logarithm of the strength is a cubic. A feature that starts above its level has no events.
-    """
+    """What rises and falls through its level in one of the flows, by time, interpolated by cubics of the logarithm."""
     from scipy.interpolate import CubicHermiteSpline
 
     events = []

@@ -153,10 +153,7 @@ def integrated(
     horizon: float,
     tolerance: float,
 ) -> tuple[Track, Float[np.ndarray, "batch features"]]:
-    """The flows of several pairs of covariances at once, on the features of one, and their final strengths.
-
-    Times are on the clock of the flow.
-    """
+    """The flows of pairs of covariances at once, on the features of one, and final strengths; times are the flow's."""
     whole = np.linalg.svd(basis, full_matrices=True)[0]
     whole[:, : basis.shape[1]] = basis
     xx, yx = (whole.T @ matrices @ whole for matrices in (Sigma_xx, Sigma_yx))
@@ -205,10 +202,7 @@ def _agreed(fine: list[Event], coarse: list[Event], *tracks: Track) -> tuple[lis
 def _of_alignment(
     features: SharedFeatures, times: Float[np.ndarray, " features"], depth: int, objective: Objective
 ) -> tuple[Doubt, ...]:
-    """The least misalignment, of start or data, with which a feature is given up for a better one before that is due.
-
-    It grows at the saddle rate from the one's critical time to the other's.
-    """
+    """The least misalignment, of start or data, with which a feature is given up early for a better one."""
     covariance, regression = features.covariance, features.regression
     rates = predicted.saddle_rate(
         depth, covariance[:, None], regression[:, None], covariance, regression, objective=objective, clock="flow"

@@ -18,10 +18,6 @@ class LearningOrder(Answer):
     """What `learning_order` predicts. Features are numbered from 0 in the order in which they are first learned.
 
     Attributes:
-        depth: L.
-        epsilon: strength of every feature at the start.
-        objective: jepa or mae.
-        fraction: p, of its final strength at which a feature counts as learned.
         clock: of all times.
         basis: the features that are learned, as orthonormal columns.
         covariance: lambda, in squared units of the data.

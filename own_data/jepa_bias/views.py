@@ -44,7 +44,6 @@ class ViewsLearningOrder(Answer):
         squared_commutator: of the population, relative as in `order`, squared; its interval reaches zero where the
             population may commute.
         squared_asymmetry: likewise.
-        confidence: of each interval.
     """
 
     asked: ClassVar[str] = LearningOrder.asked
@@ -112,9 +111,9 @@ def learning_order_of_views(
         X: n >= 40 rows, the context view of each thing; a matrix or a data frame.
         Y: n rows of as many numbers, the target view.
         depth: L, layers of the encoder.
-        epsilon: strength of every feature at the start.
+        epsilon: as for `learning_order`, like the next three.
         objective: jepa or mae.
-        fraction: p, of its final strength at which a feature counts as learned.
+        fraction: p.
         clock: flow or paper.
         confidence: of each interval.
 

@@ -37,12 +37,7 @@ def samples_needed(
     grow in proportion to 1 / (1 - target); that of plain training is exponential in kappa unless mu is an eigenvector
     of Sigma or the target is low.
 
-    Args:
-        pair: mu, Sigma and kappa of the classes; at least two-dimensional.
-        law: of the mixing weight.
-        target_cosine: mean cosine to the Bayes direction.
-        mode: "expected" where the mixing weight is averaged, "sampled" where one is drawn for each ordered pair.
-        balanced: whether both classes have n / 2 samples; otherwise each label is a fair coin.
+    `target_cosine` is the mean cosine to the Bayes direction; the other arguments are those of `AngleCurves`.
 
     Raises ValueError as `AngleCurves` and `theory.mixup.mixup_efficiency`.
     Source: derived here.

@@ -26,11 +26,8 @@ _LARGEST_EXACT = 1400  # effective separability; beyond, e^(a/2) is no float64
 class AngleCurves:
     """The three learning curves of a pair of classes.
 
-    Attributes:
-        pair: the classes; at least two-dimensional.
-        law: of the mixing weight.
-        mode: "expected" where the mixing weight is averaged, "sampled" where one is drawn for each ordered pair.
-        balanced: whether both classes have n / 2 samples; otherwise each label is a fair coin.
+    The classes are at least two-dimensional; `mode` is "expected" where the mixing weight is averaged, "sampled" where
+    one is drawn for each ordered pair; if not `balanced`, with n / 2 samples of each class, each label is a fair coin.
 
     Raises ValueError for classes in one dimension, and laws whose limit scale is infinite where `mode` or `balanced`
     need it.

@@ -34,8 +34,6 @@ class SampleEstimates(Answer):
     Attributes:
         n_samples: n, without copies.
         n_features: d that vary.
-        classes: the two labels.
-        target_cosine: to the Bayes direction.
         log_erm: samples that plain training needs; above log n the value and the upper end are infinite, as the tails
             that decide there are not in the data.
         log_erm_if_gaussian: the same if the tails beyond these data are Gaussian.
@@ -44,7 +42,6 @@ class SampleEstimates(Answer):
         bayes_error: of the Gaussian classes, equally likely.
         measured_error: cross-validated error of discriminant analysis, the threshold midway between the class means.
         left_out: what of the data was left out, a line or none.
-        curves: learning curves of the classes as fitted.
     """
 
     n_samples: int

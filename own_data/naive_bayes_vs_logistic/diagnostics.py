@@ -173,11 +173,8 @@ def _predicted(fits: list[Fit], excess: float, confidence: float, n_samples: int
 
 
 def _as_if_equal(one: Fit) -> bool:
-    """Whether the law of equally likely classes is that of these, to 5 %.
-
-    The leading order of the excess is in proportion to the density of a pair at the boundary, where both classes have
-    the same. That of shares p and q, relative to p = q and to 4 p q, is 2 sqrt(p q) e^(-log(p / q)^2 / (2 Delta^2)).
-    Derived here.
+    """Whether the law of equally likely classes is that of these, to 5 %: shares p and q change the density at the
+    boundary by 2 sqrt(p q) e^(-log(p / q)^2 / (2 Delta^2)). Derived here.
     """
     first, second = np.triu_indices(len(one.priors), 1)
     p, q = (one.priors[which] / (one.priors[first] + one.priors[second]) for which in (first, second))
@@ -201,10 +198,8 @@ def _needs(fits: list[Fit], excess: float, confidence: float) -> tuple[Estimate,
 
 
 def _largest_eigenvalue(observed: float, estimate: Estimate, n_features: int, freedom: int) -> Estimate:
-    """The estimate, but one with nothing above 1 in it where uncorrelated features show as large an eigenvalue.
-
-    Their largest eigenvalue has the Tracy-Widom law (Johnstone 2001), of which this is the upper 1 % point. A factor
-    below 1 + sqrt(n / freedom) does not show at all (Baik, Ben Arous & Peche 2005).
+    """The estimate, with nothing above 1 in it where uncorrelated features show as large an eigenvalue in one data set
+    of a hundred, by the Tracy-Widom law (Johnstone 2001).
     """
     wide, tall = np.sqrt(n_features), np.sqrt(freedom)
     edge = (wide + tall) ** 2 + 2.02 * (wide + tall) * (1 / wide + 1 / tall) ** (1 / 3)

@@ -17,18 +17,9 @@ from theory_on_trial.base.mapping import map_cells
 class Fit:
     """One fit to some rows.
 
-    Attributes:
-        counts: samples of each class.
-        priors: their shares.
-        means: class means.
-        covariance: pooled over the classes, divisor m - K.
-        variances: pooled, divisor m, as naive Bayes fits them.
-        beta: |mean over class k of l_k1 - l_k2| / n at [k1, k2, k].
-        alpha: variance over class k of l_k1 - l_k2, over n.
-        least_beta: least mean of l_k - l_j over class k, over n.
-        naive_bayes: learning curve.
-        logistic: learning curve.
-        directions: weights of naive Bayes and of linear discriminant analysis, a column for each class.
+    `covariance` is pooled over the classes with divisor m - K, `variances` with divisor m, as naive Bayes fits them;
+    `beta`, `alpha` and `least_beta` are those of `Predicted`. `directions` are weights of naive Bayes and of linear
+    discriminant analysis, a column for each class.
     """
 
     counts: Int[np.ndarray, " classes"]
@@ -89,10 +80,7 @@ def fit(features: Float[np.ndarray, "samples features"], labels: Int[np.ndarray,
 
 
 def limits(fits: list[Fit]) -> tuple[Float[np.ndarray, " fits"], Float[np.ndarray, " fits"]]:
-    """Errors of naive Bayes and of the Bayes rule for the fitted Gaussian classes, the priors being those of the fit.
-
-    The means are drawn together by the factor that brings the mean margin of all pairs to its estimate without bias.
-    """
+    """Errors of naive Bayes and the Bayes rule for the fitted Gaussian classes, the mean margin freed of bias."""
     problems: list[list[tuple]] = [[], []]
     for one in fits:
         noiseless = learning_curves(one.means, one.covariance, one.counts * 10**9)

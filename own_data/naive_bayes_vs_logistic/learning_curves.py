@@ -32,12 +32,8 @@ Counts = Annotated[Int[np.ndarray, " classes"], Interval(1, MOST)]
 @dataclass(frozen=True, eq=False)
 class NaiveBayesCurve:
     """What naive Bayes with variances shared by the classes sees of each pair of classes, features of unit variance.
-
-    Attributes:
-        shares: share q of the second class in the pair.
-        weights: probability p_j + p_k of the pair.
-        gaps: scaled gap d between the two means.
-        correlation: R, of the features within the classes.
+    `shares` are q, of the second class in the pair; `weights` p_j + p_k, probabilities of the pair; `gaps` d, scaled
+    and between the two means; `correlation` is R, of the features within the classes.
     """
 
     shares: Annotated[Pairs, Interval(0, 1, "()")]
@@ -117,10 +113,7 @@ class NaiveBayesCurve:
 
     @guarded
     def samples(self, excess: Positive) -> float:
-        """Real m from which on the excess is at most this value, error 1e-4 in log m.
-
-        It is `fewest` where so few already suffice, and infinite where 1e15 do not.
-        """
+        """Real m from which on the excess is at most this: `fewest` where so few do, infinite above 1e15."""
         from scipy.optimize import brentq
 
         def above(log_samples: float) -> float:
@@ -164,10 +157,7 @@ def growth_exponent(
 
 
 class _PairLaw(NamedTuple):
-    """The score of naive Bayes for two classes, in coordinates y where the fitted weights are N(alpha, 1 / m).
-
-    There u^T v is the sum of y_i N(q beta_i, (1 + 1/m) values_i) and the noise of |u|^2 of own_i (y_i - alpha_i)^2.
-    """
+    """The score of naive Bayes for two classes, in coordinates y where the fitted weights are N(alpha, 1 / m)."""
 
     values: Float[np.ndarray, " features"]
     alpha: Float[np.ndarray, " features"]
@@ -210,12 +200,7 @@ class _PairLaw(NamedTuple):
 @dataclass(frozen=True, eq=False)
 class LogisticCurve:
     """What logistic regression sees of each pair of classes, as equally likely ones: Delta^2 = d^T Sigma^-1 d.
-
-    Attributes:
-        n_features: n.
-        sizes: samples that count for the pair, per sample of the whole.
-        weights: probability p_j + p_k of the pair.
-        distances: Delta^2 of the two classes.
+    `sizes` are samples that count for the pair, per sample of the whole; `weights` its probability p_j + p_k.
     """
 
     n_features: Features
@@ -226,7 +211,6 @@ class LogisticCurve:
     @guarded
     def excess(self, n_samples: Positive) -> float:
         """Mean error when trained on m = `n_samples` samples, less its limit, without a penalty.
-
         The excess of linear discriminant analysis over its efficiency (Efron 1975); a pair with fewer samples than
         features errs by 1/2. A ridge penalty does better than this at small m.
         """
@@ -253,15 +237,7 @@ def learning_curves(means: Means, covariance: DefiniteMatrix, counts: Counts) ->
 
     Delta^2 is unbiased for Gaussian classes; gaps and correlations are shrunk so that |d|^2 and tr(R^2) nearly are. A
     signal whose estimate is negative counts as none.
-
-    Args:
-        means: of the sample.
-        covariance: pooled over the classes, with divisor m - K.
-        counts: samples m_k of each class; m - K > n + 1 (else `ValueError`).
-
-    >>> naive_bayes, logistic = learning_curves([[0.0, 0.0], [2.0, 0.0]], [[1.0, 0.5], [0.5, 1.0]], [5000, 5000])
-    >>> [round(curve.excess(100), 3) for curve in (naive_bayes, logistic)], naive_bayes.distances.round(2)
-    ([0.001, 0.005], array([4.]))
+    `covariance` is pooled over the classes, with divisor m - K; m - K > n + 1 for m samples in all (else `ValueError`).
     """
     n_features, freedom = means.shape[1], int(counts.sum()) - len(counts)
     fewest = n_features + len(counts) + 2

@@ -134,10 +134,8 @@ def _both_wrong(
 def tuned_logistic(
     features: Float[np.ndarray, "samples features"], labels: Int[np.ndarray, " samples"], n_classes: int
 ) -> Float[np.ndarray, "parameters classes"]:
-    """Weights and intercepts (the last row) of multinomial ridge logistic regression, C of the least log loss left out.
-
-    Newton's method along C = 0.01, ..., 100; the loss of each row with the row left out is that of one Newton step
-    from the fit to all rows (Rad & Maleki 2020), in place of a cross-validation for each C.
+    """Weights and intercepts (last row) of multinomial ridge logistic regression, C of the least log loss left out by
+    one Newton step from the fit to all rows (Rad & Maleki 2020).
     """
     design = np.column_stack([features, np.ones(len(features))])
     basis = np.linalg.qr(np.column_stack([np.ones(n_classes), np.eye(n_classes)[:, 1:]]))[0][:, 1:]

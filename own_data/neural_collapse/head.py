@@ -16,10 +16,8 @@ _LEAST_DECAY = 1e-100  # powers and products of the decays of all layers must no
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """A head and the features entering it, in the notation of `certify_head`.
-
-    Features have a column per sample, samples are ordered by class, and decays are those that go with |.|^2 / (2 N) or
-    the mean cross-entropy.
+    """A head and the features entering it, a column per sample, ordered by class; decays are those that go with |.|^2 /
+    (2 N) or the mean cross-entropy.
     """
 
     weights: list[Float[np.ndarray, "_ _"]]

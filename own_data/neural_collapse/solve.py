@@ -23,10 +23,8 @@ class Program(NamedTuple):
 
 
 def solve(class_sizes: Int[np.ndarray, " classes"], slope: float, with_bias: bool, precision: float) -> Program:
-    """Minimum of cross-entropy + slope |Z|_* over Z (and a bias), between bounds meeting to `precision` if time allows.
-
-    Proximal gradient, accelerated and restarted (Beck & Teboulle 2009), on the columns times sqrt(n_k). The dual is
-    that of the distributions reached, their residuals shrunk to operator norm `slope`.
+    """Minimum of cross-entropy + slope |Z|_* over Z (and a bias), between bounds meeting to `precision` if time allows,
+    by accelerated proximal gradient (Beck & Teboulle 2009) on the columns times sqrt(n_k).
     """
     n_classes, n_samples = len(class_sizes), int(class_sizes.sum())
     roots, shares = np.sqrt(class_sizes), class_sizes / n_samples
@@ -62,11 +60,7 @@ def _dual_value(
     slope: float,
     with_bias: bool,
 ) -> float:
-    """Mean entropy of distributions per class whose residuals are feasible: near these, mixed with the frequencies.
-
-    Residuals are centred over the samples for a bias, shrunk to operator norm `slope`, and mixed with those of the
-    frequencies, which are as feasible, until no probability is negative.
-    """
+    """Mean entropy of distributions per class whose residuals are feasible: near these, mixed with the frequencies."""
     n_samples = class_sizes.sum()
     shares = class_sizes / n_samples
     one_hot = np.eye(len(class_sizes))
@@ -87,10 +81,8 @@ def _dual_value(
 def concave_bound(
     values: Float[np.ndarray, " programs"], slopes: Float[np.ndarray, " programs"], factor: float, power: float
 ) -> float:
-    """Lower bound on cross-entropy + factor |Z|_*^power, 0 < power <= 1, from lower bounds of programs of some slopes.
-
-    Cross-entropy is at least value - slope |Z|_* for each, and at least zero; between two crossings of these lines the
-    sum is concave, so that its minimum is at a crossing.
+    """Lower bound on cross-entropy + factor |Z|_*^power, 0 < power <= 1, from lower bounds value - slope |Z|_* of some
+    slopes: between two crossings of these lines the sum is concave.
     """
     values, slopes = np.append(values, 0.0), np.append(slopes, 0.0)
     apart = slopes[:, None] - slopes

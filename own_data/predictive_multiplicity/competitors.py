@@ -28,13 +28,8 @@ class Affected(NamedTuple):
 @dataclass(frozen=True, eq=False)
 class Competitors:
     """Known classifiers other than the baseline.
-
-    Attributes:
-        table: the sample.
-        baseline: its dichotomy b, 1 where it predicts +1, for each row of the table.
-        dichotomies: those of the competitors, all different.
-        coefficients: of the competitors, the intercept first, then one for each feature of the user's, Σ |w| = 1.
-        errors: weight of the samples that each gets wrong.
+    Dichotomies are 1 where a row of the table is predicted +1; `coefficients` have the intercept first, then one for
+    each feature of the user's, Σ |w| = 1; `errors` are weights of the samples that each gets wrong.
     """
 
     table: Table

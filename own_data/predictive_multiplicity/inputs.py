@@ -16,10 +16,8 @@ _NEAR = 1e-9  # of a feature's range: rows that are no further apart are beyond 
 
 
 class Sample(NamedTuple):
-    """A sample as a table of unit * x - centre, and the way back.
-
-    columns : the user's names; kept : which of them the table has; units, centres : of these; positive : the label
-    that counts as +1.
+    """A sample as a table of unit * x - centre, and the way back: all `columns`, those `kept`, their `units` and
+    `centres`, and the label `positive` that counts as +1.
     """
 
     table: Table
@@ -65,7 +63,6 @@ def names_of(X: Any, n_features: int) -> tuple[str, ...]:
 
 def sample_of(X: Samples, y: Any, sample_weight: SampleWeights | None) -> Sample:
     """The aggregated sample. Errors as `multiplicity`.
-
     Numbers written with decimals are taken as these decimals, and multiplied until they are whole; a feature that is
     large beside its range, such as a time stamp, is counted from its least value. Neither rounds.
     """

@@ -45,12 +45,6 @@ class Multiplicity(Answer):
             and "changed", what the one of `classifiers` changes of it. None without groups.
         competitors: all known competitors.
         stopped: "", "out of time" or "interrupted".
-
-    >>> from own_data.predictive_multiplicity import multiplicity
-    >>> line = [[0], [1], [2], [3]]
-    >>> found = multiplicity(line, [-1, -1, 1, -1], epsilons=[0.25], progress=False)
-    >>> found.people["conflict from"].tolist()
-    [0.25, 0.25, 0.0, 0.0]
     """
 
     columns: tuple[str, ...]
@@ -114,10 +108,7 @@ class Multiplicity(Answer):
         return lines
 
     def plot(self, axes: "Axes | None" = None) -> "Axes":
-        """Draw discrepancy and ambiguity against the tolerance: known as points, up to the bound as a bar.
-
-        Proposition 1 of the paper is the line.
-        """
+        """Draw discrepancy and ambiguity by tolerance, known as points, bounds as bars, Proposition 1 as a line."""
         from matplotlib.pyplot import subplots
 
         drawn = subplots()[1] if axes is None else axes

@@ -54,11 +54,6 @@ def estimate_noise_decay(
     Least squares of the logarithm of the squared step length on log t, with Student's interval: it needs no effective
     dimension, and only that the relative scatter of the step lengths is the same at all times. Raises ValueError also
     if a step has length zero.
-
-    >>> time = np.arange(1, 301)[:, None]
-    >>> steps = np.random.default_rng(0).standard_normal((300, 500)) / time**0.25
-    >>> print(estimate_noise_decay(np.cumsum(steps, axis=0)))
-    0.4955 [0.4878, 0.5032]
     """
     from scipy.stats import linregress, t
 
@@ -76,15 +71,8 @@ def estimate_momentum(
     trajectory: Trajectory | None = None, *, step_gram: StepGram | None = None, confidence: Fraction = 0.95
 ) -> Estimate:
     """Momentum gamma in [0, 1] of v_t = gamma v_{t-1} + xi_t, x_t = x_{t-1} + v_t.
-
     This is also the factor of an exponential moving average of a walk. Least squares of each step on the one before,
     which is the likeliest gamma given the first step; the effective dimension is that of the residuals.
-
-    >>> steps = np.random.default_rng(0).standard_normal((300, 500))
-    >>> for time in range(1, 300):
-    ...     steps[time] += 0.5 * steps[time - 1]
-    >>> print(estimate_momentum(np.cumsum(steps, axis=0)))
-    0.5002 [0.4958, 0.5046]
     """
     gram = checked_step_gram(trajectory, step_gram)
     deviations = _normal_quantile(confidence)
@@ -106,10 +94,6 @@ def estimate_reversion(
     T / (2 alpha) and beyond; alpha is where the exact ratio is the observed one. The logarithm of the observed ratio is
     normal with relative variance (2 / d) |K / tr K - V / tr V|^2, with K and V the population covariances over time of
     the points and the steps. A rate far below 1 / T cannot be told from zero.
-
-    >>> independent = np.random.default_rng(0).standard_normal((300, 500))
-    >>> print(estimate_reversion(independent))
-    1.001 [0.9955, 1.006]
     """
     gram = checked_step_gram(trajectory, step_gram)
     deviations = _normal_quantile(confidence)

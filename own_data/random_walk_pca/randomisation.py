@@ -24,11 +24,8 @@ _TOGETHER = 64  # signed permutations whose quadratic forms are one product of m
 
 
 class Departure(NamedTuple):
-    """One statistic of the steps beside its values on signed permutations of them.
-
-    Attributes:
-        deviations: how many standard deviations of those values it lies above their mean.
-        p_value: chance that a random walk has it as far out, on either side; at least 2 / (B + 1).
+    """One statistic of the steps beside its values on B signed permutations: by how many of their standard `deviations`
+    it is above their mean, and the two-sided `p_value` of a random walk, at least 2 / (B + 1).
     """
 
     deviations: float
@@ -41,13 +38,12 @@ def departures(
     """Return each statistic by what it shows, and the p-value of all of them together.
 
     "PC k": the variance along the half-cosine of k half-periods, on which component k of a walk lies. "drift": the
-    squared displacement. "momentum": products of neighbouring steps (negative where a step is taken back). "noise":
-    the trend of the squared step lengths. "variance": the largest peak in the spectrum of the ranks of these
-    lengths, by periods and by changes. "clustering": products of the ranks up to five steps apart. "covariance":
-    slow changes of the squared cosines between steps. `ordered` steps change their signs only, which leaves the
-    level exact for steps whose variance changes; the last four then say nothing. The joint p-value ranks the
-    smallest of their ranks, and among equal ones the larger deviation: no Bonferroni, and the level is exact
-    whatever their dependence.
+    squared displacement. "momentum": products of neighbouring steps (negative where a step is taken back). "noise": the
+    trend of the squared step lengths. "variance": the largest peak in the spectrum of the ranks of these lengths, by
+    periods and by changes. "clustering": products of the ranks up to five steps apart. "covariance": slow changes of
+    the squared cosines between steps. `ordered` steps change their signs only, which leaves the level exact for steps
+    whose variance changes; the last four then say nothing. The joint p-value ranks the smallest of their ranks, and
+    among equal ones the larger deviation: no Bonferroni, and the level is exact whatever their dependence.
     """
     values = _statistics(gram, n_components, draws, np.random.default_rng(seed), ordered)
     ranks = np.stack([_two_sided(column) for column in values.T], axis=1)

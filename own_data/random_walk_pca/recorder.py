@@ -41,12 +41,6 @@ class StepGramRecorder:
 
     Source: Charikar, Chen & Farach-Colton 2002 for the sketch; Antognini & Sohl-Dickstein 2018 project at random too;
     the effective dimension of the sketch: derived here.
-
-    >>> recorder = StepGramRecorder(max_steps=3)
-    >>> for time in range(4):
-    ...     recorder.record({"weights": np.full(8, float(time))})
-    >>> recorder.step_gram.shape
-    (3, 3)
     """
 
     @guarded

@@ -68,13 +68,8 @@ def effective_dimension(step_gram: Float[np.ndarray, "steps steps"]) -> float:
     The mean squared length of a step, squared, over the variance of the inner products of different steps. That
     variance is taken within each lag s - t: a drift, momentum or reversion shifts whole lags and would pass for a low
     dimension otherwise. Unbiased tr(Sigma^2) for a walk; relative error about 2 / T, and bias of that order for others.
-
     Raises ValueError for fewer than three steps, or if no inner product varies (steps without noise, or all at right
     angles to each other). Source: derived here; without the lags it is the moment estimator of the walk.
-
-    >>> steps = np.random.default_rng(0).standard_normal((200, 50))
-    >>> round(effective_dimension(steps @ steps.T), 1)
-    50.2
     """
     steps = len(step_gram)
     require(steps >= 3, f"step_gram must be of at least three steps, got {steps}")

@@ -142,13 +142,8 @@ def random_walk_test(
     Rev. E 62, 8438; their laws at finite dimension: derived here; the null by symmetry: Fisher 1935.
 
     >>> steps = np.random.default_rng(0).standard_normal((300, 500))
-    >>> for line in random_walk_test(np.cumsum(steps, axis=0)).lines():
-    ...     print(line)
+    >>> print(random_walk_test(np.cumsum(steps, axis=0)).lines()[0])
     300 points, effective dimension 498.6: consistent with a random walk at the 1 % level (p = 0.93)
-     PC   variance ratio   of a walk       z   cosine content   of a walk       z
-      1           0.6170      0.6083    +0.5           0.9996      0.9983    +1.9
-      2           0.1464      0.1524    -0.6           0.9957      0.9931    +0.4
-      3           0.0661      0.0677    -0.3           0.9948      0.9841    +1.6
     """
     gram = checked_step_gram(trajectory, step_gram)
     most = len(gram) - 1
@@ -179,10 +174,8 @@ def random_walk_test(
 def _components(
     gram: Float[np.ndarray, "steps steps"], n_components: int
 ) -> tuple[Float[np.ndarray, " steps"], Float[np.ndarray, " components"]]:
-    """All variances of the trajectory, decreasing, and the cosine contents of its leading components.
-
-    In the basis of the half-cosines the centred trajectory has the Gram matrix Lambda^(1/2) S Lambda^(1/2), with S the
-    step Gram matrix in the sine basis, and the entries of its eigenvectors are the overlaps with the cosines.
+    """All variances of the trajectory, decreasing, and the cosine contents of its leading components, both from the
+    step Gram matrix in the basis of the half-cosines.
     """
     from scipy.fft import dstn
 
@@ -218,10 +211,8 @@ def _judge_ratios(
 def _judge_contents(
     contents: Float[np.ndarray, " components"], variances: Float[np.ndarray, " steps"], dimension: float
 ) -> tuple[Float[np.ndarray, " components"], Float[np.ndarray, " components"]]:
-    """Mean contents of a walk, and scores: what a component loses to each other one is a squared normal variable.
-
-    Its weight is l_j l_k / (l_j - l_k)^2 / d. With the observed variances l in it, the law holds down to dimensions
-    where neighbouring components begin to mix; with the population's it does not.
+    """Mean contents of a walk, and scores: what a component loses to each other one is a squared normal variable of
+    weight l_j l_k / (l_j - l_k)^2 / d, with the observed variances l.
     """
     means, scores = np.empty(contents.size), np.empty(contents.size)
     for k, content in enumerate(contents):
@@ -272,11 +263,7 @@ def _causes(gram: Float[np.ndarray, "steps steps"], found: dict[str, Departure])
 
 
 def _decays(logs: Float[np.ndarray, " steps"]) -> bool:
-    """Whether a power of time leaves no memory of the variance: squared lengths without rank correlation along time.
-
-    Of the ranks of what is left, the sum of the products up to five steps apart has about the variance of independent
-    ones; where they are remembered, a trend may be the memory's.
-    """
+    """Whether a power of time leaves no memory of the variance: no rank correlation of squared lengths in time."""
     from scipy.stats import linregress, rankdata
 
     times = np.log(np.arange(2, len(logs) + 2))

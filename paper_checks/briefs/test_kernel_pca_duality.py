@@ -68,7 +68,6 @@ def searched(generator, objective, of, shape):
 @observed
 def iterated(generator, phi, epsilon=0.0, kappa=np.inf):
     """The least |h|²/2 + ε |h|_1 - |Φᵀh| over |h_i| <= κ, and its number of h_i that are not zero.
-
     By iterating h = sign(Φ w) min((|Φ w| - ε)_+, κ), w = Φᵀh/|Φᵀh|, from the direction of each point and random ones.
     """
     starts = np.column_stack([phi.T, generator.normal(size=(phi.shape[1], 20))])

@@ -42,7 +42,6 @@ def rounded(y, bits):
 @predicted
 def rounding_error(dim, bits):
     """g(d, b): the largest of d Gaussian entries is M, the others lie in (-M, M), where each cell has a closed form.
-
     g = (1/d) ∫ 2 d φ(M) (d - 1) (2 Φ(M) - 1)^(d-2) c(M) dM with c(M) = ∫ (t - D round(t/D))² φ(t) dt over (-M, M).
     """
     if dim == 1:

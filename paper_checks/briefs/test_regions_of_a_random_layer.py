@@ -49,7 +49,6 @@ def regions_in_an_orthant(units, dim):
 @observed
 def codes(rows):
     """Return all sign patterns of rows·x, x in R^D, read off at the extreme rays of the regions.
-
     A ray lies on D - 1 of the hyperplanes; beside it their signs are arbitrary, and those of the others are the ray's.
     """
     dim = rows.shape[1]
@@ -65,10 +64,8 @@ def codes(rows):
 
 @observed
 def counted(generator, units, dim, positive):
-    """Count the codes of one random layer with bias (as x_0 > 0 in one dimension more) and without.
-
-    With `positive` the signs of the inputs count as well, over 2^d: the mean over the orthants, which the signs of the
-    columns exchange.
+    """Count the codes of one random layer with bias (as x_0 > 0 in one dimension more) and without. With `positive` the
+    signs of the inputs count as well, over 2^d: the mean over the orthants, which the signs of the columns exchange.
     """
     weights = generator.standard_normal((units, dim + 1))
     inputs = np.eye(dim + 1)[: dim if positive else 0]

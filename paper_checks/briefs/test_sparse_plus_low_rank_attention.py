@@ -57,7 +57,6 @@ def agreement(q, k, tilt=0):
 @observed
 def enumerated(q, k, features, bits, shared=0):
     """Bias, mean squared error of Scatterbrain, that of the sparse part alone, in units of A, over all outcomes.
-
     A Gauss rule stands for the coordinate x of each w along q + k, to 14 standard deviations, 8 beyond the farthest
     peak. Given x, the bit agrees while the other coordinate lies between two roots.
     """

@@ -57,7 +57,6 @@ def trace_loss(factor, steps):
 @observed
 def least_trace_loss(generator, dim, steps):
     """The least TL and its shares of eigenvalues, by BFGS on log TL from a random embedding, with its last decrement.
-
     Gradients are complex steps, which cancel no digits.
     """
 

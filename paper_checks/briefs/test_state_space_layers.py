@@ -87,7 +87,6 @@ def warped_response(a, b, c, turns, step, warped=True):
 @predicted
 def errors_of_layer(a, b, signal, start, time, step):
     """(Δ/2) ∫ e^{A(T-s)} B u'(s) ds of sampling, (Δ²/12) ∫ e^{A(T-s)} x'''(s) ds of the rule, and what they leave.
-
     Of u = 1 the second is (T Δ²/12) A² e^{AT} B. The rest: next terms, as |B| = 1, |e^{At}| <= 1 and |u^(j)| <= 1.
     """
     forcing = np.outer(b, np.eye(len(signal))[0])

@@ -42,7 +42,6 @@ def condition(inputs, penalty, prefixes=range(EXAMPLES)):
 
 def posterior_mean(X, Y, weight_std, noise_std):
     """The mean of w given the labels, by the trapezoidal rule along the singular directions of X, and its points.
-
     The rule is exact to exp(-40): a spacing is .7 standard deviations of each direction, and the density has fallen by
     as much where the grid ends.
     """

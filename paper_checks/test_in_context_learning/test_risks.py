@@ -38,7 +38,6 @@ def normals(trial, dimension, examples):
 
 def exact_risks(kind, dimension, examples, weight_std, noise_std):
     """E |w_hat - w|^2 of a rule of the given kind after all examples, for each step: three nodes for each normal.
-
     The squared error has degree four in each of them, so that the mean is exact.
     """
     nodes, probabilities = gauss_hermite(3, dimension * examples + dimension + examples)
@@ -212,7 +211,6 @@ def test_wishart__spectrum(
 
 def mean_over_spectra(function, few, many, nodes):
     """The mean of a sum over the one or two eigenvalues s > 0 of X^T X, by Gauss-Laguerre rules for their density.
-
     That is s^((many - few - 1) / 2) exp(-s / 2) for each, times their distance; the rules are for the smaller one and
     for the distance.
     """

@@ -30,7 +30,6 @@ EXPONENT = 0.002
 
 def slopes(generator, samples, widths, measure, power):
     """Slopes of the logarithm of `measure`, of networks of n^power weights, in that of n.
-
     Of such that grow there are so many at smaller widths that all root mean squares are over as many units. Networks of
     one hidden layer are drawn with the same numbers at all widths: the units of a large one are those of several.
     """

@@ -54,7 +54,6 @@ def rotation(angle):
 
 def aligned_network(rng, weights, depth, objective):
     """Return a network whose factors are all `weights` on random features, and the features as columns.
-
     The predictor undoes the encoder's rotation, for MAE in the input space.
     """
     rotations = random_rotations(rng, len(weights), depth + 1)

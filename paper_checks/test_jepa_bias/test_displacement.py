@@ -155,7 +155,6 @@ def events_of(strengths, levels):
 
 def expected_events(objective, init, delta):
     """The predicted crossings of the marginal features, and the offset of their waits.
-
     Of JEPA with V(0) turned no offset is known that grows.
     """
     covariance, regression, _ = MARGINAL[objective]

@@ -22,7 +22,6 @@ def preference_power(objective, depth):
 
 def preferences(trial, objective, depth, rho_low, rho_high, fraction):
     """Return numbers that double, starts at which preferences for ρ fall as 1 / them, and t*(ρ') / t*(ρ) - 1.
-
     At depth two the terms that follow are larger: starts are smaller there.
     """
     trial.require(rho_low < 0.9 * rho_high, "rho_low must be below 0.9 rho_high: nothing tells equal features apart")

@@ -32,10 +32,8 @@ def partial_state(rng, learned, regression, depth, objective):
 
 
 def growth_rates(trial, learned, depth, objective):
-    """Eigenvalues of the flow at a partial state, by decreasing real part, and the bound on the error of each.
-
-    To first order a simple eigenvalue is off by the rounding of the matrix over the cosine between its two
-    eigenvectors.
+    """Eigenvalues of the flow at a partial state, by decreasing real part, and the bound on the error of each. To first
+    order a simple eigenvalue is off by the rounding of the matrix over the cosine between its two eigenvectors.
     """
     rng = trial.generator(f"{objective}, {depth} layers, {learned}")
     state, basis = partial_state(rng, learned, REGRESSION, depth, objective)

@@ -35,7 +35,6 @@ def rise_times(fraction, depth, init, covariance, regression, objective):
 
 def exact_time(fraction, init, depth, covariance, regression, objective, digits=30):
     """Return the time to a fraction of the asymptote on the paper's clock, an mpmath number good to `digits` digits.
-
     In the logit z of u = (w-bar / asymptote)^(b/L), with b = 1 for JEPA and L + 1 for MAE, equations (7) and (8) read
     dt/dz = L w-bar^(-a) / (b λ), a = 2 - 1/L or 1 - 1/L: nothing is singular within π of the real axis.
     """

@@ -60,7 +60,6 @@ def folded(law: MixingLaw) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def random_chord(key, deficit):
     """Chord sqrt(2 (1 - cos)) between two directions with a random sign: its variance is 2 E[1 - cos], bias included.
-
     In the plane it is about normal, where 1 - cos itself has the heavy tail of a squared normal.
     """
     return jax.random.rademacher(jax.random.fold_in(key, 1), deficit.shape) * jnp.sqrt(2 * deficit)

@@ -20,7 +20,6 @@ Size = Annotated[int, Interval(8, 40, why="smaller classes may be separable, and
 
 def samples(trial, count, sizes, separabilities):
     """Features [separabilities, points, dim] of `count` data sets with (n_0, n_1) = `sizes`, and their labels.
-
     A data set has the same standardised noise at every κ.
     """
     pair, rng = mixture_pair(), trial.generator("noise")
@@ -100,7 +99,6 @@ def test_reduced_problem(
 
 def minima(points, labels):
     """Mixup's minimum by Newton, a lower bound on it, that of a program, the labels' entropy, and the loss of zero.
-
     None where, by its own account, the interior-point solver stalls: on one data set in a hundred.
     """
     arguments = (points, labels, LAW.nodes, LAW.weights, LAW.input_weights)

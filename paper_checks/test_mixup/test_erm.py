@@ -27,7 +27,6 @@ def drawn_points(trial, n, dim, n_samples):
 
 def lost_margins(points, direction, ridges=(1e-3, 1e-6, 1e-9)):
     """What losses with a ridge lose of the largest margin, and how much they can lose.
-
     (1/n) log(1 + e^(-B m)) is at most the loss, which at length B is at most that of the hard margin.
     """
     one, sides = np.ones(1), np.resize([1.0, -1.0], len(points))

@@ -215,7 +215,6 @@ def exact_noise(pair, offset=0.0):
 
 def weighted_fit(points, labels, share=0.5):
     """Mixup's minimiser where the ones weigh `share` altogether, with the Hessian, and every mixed row's gradient.
-
     Newton from zero; gradients and masses are [nodes, first point, second point], those of the law left out.
     """
     mixed, n = observed.mixed_rows(points, labels, LAW.nodes, LAW.weights, LAW.input_weights), len(points)

@@ -79,7 +79,6 @@ def mixup_boxes(trial, epsilon, separabilities, sizes, runs, labels, lambdas):
 
 def successes(pair, cells, pessimistic):
     """Measure the events 1 - cos <= ε for cells (log n, ε, κ); `pessimistic` without a certificate.
-
     Samples that are not separable have no margin; they lie far beyond n_ε and count as successes.
     """
     factor = observed.covariance_factor(pair.covariance)

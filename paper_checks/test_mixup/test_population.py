@@ -144,7 +144,6 @@ def test_erm_expected_minimiser(trial, effective: Curved):
 
 def _over_pairs(pair, weights, law, step):
     """The loss of mixed pairs by the trapezoidal rule over the scores of both points, and over their labels.
-
     `law` is what every coordinate keeps of the first point, the first label's weight, and the chance of both.
     """
     nodes = np.arange(-9, 9 + step / 2, step)

@@ -66,7 +66,6 @@ def test_asym_nb_error(trial, n_features: Features, n_classes: OfficialClasses, 
 
 def _margins(rng, n_features):
     """For a drawn covariance: the margins of naive Bayes and Bayes in a drawn direction, and in an aligned one.
-
     Last the aligned margin without correlations, and the condition number.
     """
     root = rng.standard_normal((n_features, n_features + 1))

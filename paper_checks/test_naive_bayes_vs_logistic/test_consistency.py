@@ -96,7 +96,6 @@ def test_hcons_multiclass(trial, n_classes: Classes, n_draws: Draws = 50_000):
 
 def _judge_regrets(trial, masses, logits, n_draws):
     """Hold the regret of logits, of which `n_draws` are drawn, to its bound where posteriors are as `masses`.
-
     Returns that bound and the lesser one.
     """
     p = masses / masses.sum(axis=1, keepdims=True)
@@ -221,7 +220,6 @@ def test_hcons_ratio_condition(
 
 def _box_minimiser(p, limit):
     """The logits of the least log loss in the box, and by how much they may miss it (the gap of Frank & Wolfe).
-
     By truncated Newton steps: quasi-Newton ones may stop at a bound.
     """
     logits = minimize(

@@ -156,7 +156,6 @@ def test_efron_are(
 
 def _boundary_variances(distance, balanced, step=0.05):
     """The asymptotic covariances of (intercept, weight along, weight across): of the discriminant, and of regression.
-
     By the delta method at two normal classes in the plane, a trapezoidal rule along and a Gaussian one across.
     """
     along, (across, masses) = np.arange(-12, 12 + step / 2, step), np.polynomial.hermite_e.hermegauss(6)

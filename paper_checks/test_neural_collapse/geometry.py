@@ -9,7 +9,6 @@ from sims import neural_collapse as observed
 
 def gram_error(problem, end):
     """Return what the distance to stationarity may change in an entry of any product or Gram matrix of the factors.
-
     All numbers of a head are at most twice the Newton step from the stationary point next to it.
     """
     spectrum = np.abs(observed.hessian_spectrum(problem, end.head))

@@ -10,7 +10,6 @@ from theory import neural_collapse as predicted
 
 def searched_minimum(data_values, n_samples, weight_decays, feature_decay, rank):
     """Return the least square loss plus Schatten penalty, by brute force in each singular value of the logits.
-
     By von Neumann's trace inequality it bounds the objective of every head of these decays from below. A grid finds the
     best cell; the bounded search in it is off by the square of its tolerance only.
     """
@@ -48,7 +47,6 @@ def schatten_bound(problem, widths):
 
 def lowest(problem, key, starts, widths, *, reduced=True):
     """Return the lowest end of descents from random starts and from perturbed truncations of the labels.
-
     Random starts near a threshold lose all directions or none; a truncation to the r largest singular values of the
     labels, factorised evenly, has lost just the others.
     """

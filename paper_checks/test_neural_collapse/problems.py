@@ -37,7 +37,6 @@ def problem_of(class_sizes, weight_decays, feature_decay, **options):
 
 def shared_decays(class_sizes, depth, strength, ratio=1.5):
     """Return weight decays and a feature decay at which the largest class has `strength` times the threshold.
-
     β_k = M N (N Λ)^(1/M) / n_k fixes the product Λ of all decays; they grow by `ratio` from H to W_M.
     """
     n_samples = sum(class_sizes)

@@ -48,7 +48,6 @@ def sampled_paths(
     generator: np.random.Generator, n_sets: int, dim: int, n_points: int
 ) -> list[tuple[observed.Paths, np.ndarray, np.ndarray]]:
     """All linear dichotomies of sets in general position met; every second baseline is any labelling, not an optimum.
-
     Returns the paths with the counts n+ and n- of each set.
     """
     found = []
@@ -61,7 +60,6 @@ def sampled_paths(
 
 def cells_by_weights(points: np.ndarray, largest: int = 4) -> np.ndarray:
     """The dichotomies without ties of all weights in -largest, ..., largest, constant first: [cells, points] of 0, 1.
-
     Found by trying every weight vector, so that it knows nothing of counting formulas or solvers.
     """
     design = np.insert(points, 0, 1, axis=1).astype(np.int16)

@@ -282,7 +282,6 @@ def test_slim__classifiers(trial, bound: Annotated[int, Interval(1, 6, why="all 
 
 def settled_set(generator, n_points):
     """A set, its optimum and the errors that the relaxation settles, some of them where all optima err; None if not.
-
     A set of which no point is settled says nothing, nor does one that nothing could be asked of.
     """
     instance = scoring_set(generator, n_points)

@@ -51,7 +51,6 @@ def test_first_two_fraction(trial, n_points: LongPoints = 60, dim: Dimension = 1
 
 def _controlled(n_points, dim):
     """Return a simulator of three ratios of a walk, and of their linear response to the noise, with its coefficients.
-
     The noise along the population axes is chi-square of mean one and variance 2 / d, independently: control variates.
     """
     population = observed.population_spectrum(n_points)
@@ -152,7 +151,6 @@ def test_eig_bias_three_quarters__sum(
 
 def _spectra_of_gauss_rule(population, dim, n_nodes=4):
     """Return sample eigenvalues and squared overlaps at all nodes of a rule for Bartlett's factor, and their chances.
-
     Its diagonal's squares are chi-square, its other entries normal: means of polynomials up to degree seven are exact,
     those of smooth functions up to 1 / dim^4.
     """
@@ -204,10 +202,8 @@ def test_sim_evr__second_order(
 
 
 def _deficits(n_points, dim):
-    """Return a simulator of 1 - overlap^2 of three components with their cosines.
-
-    Squared products of the noise along two axes of the steps have mean 1 / d exactly: a control variate, whatever it is
-    multiplied by.
+    """Return a simulator of 1 - overlap^2 of three components with their cosines. Squared products of the noise along
+    two axes of the steps have mean 1 / d exactly: a control variate, whatever it is multiplied by.
     """
     variances = predicted.eigenvalues(n_points)
     steps = np.sqrt(2 / n_points) * np.sin(np.pi / n_points * np.outer(np.arange(1, n_points), np.arange(1, n_points)))

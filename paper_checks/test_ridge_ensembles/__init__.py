@@ -40,7 +40,6 @@ WITH, WITHOUT, MANY = (0.5, 1.25, 0.1), (0.5, 2.0, 0.0), (0.4, 0.625, 0.0)
 
 def populated(dim, aspect, subsample_aspect, correlation=None):
     """The population and both aspects as p = dim has them, with whole directions and points, and the sizes.
-
     With a correlation that of AR(1) features in the limit, at all p.
     """
     points, subsample, half = round(dim / aspect), round(dim / subsample_aspect), dim // 2
@@ -64,7 +63,6 @@ def world(trial, dim, aspect, subsample_aspect, penalty, apart=30):
 
 def directions(dim, correlation=None):
     """The variance and the mean squared coefficient along each direction, and which are in which half.
-
     With a correlation ρ of Σ_ij = ρ^|i - j|, along its eigenvectors, which all coefficients are equal along.
     """
     counts = np.array([dim // 2, dim - dim // 2])

@@ -142,7 +142,6 @@ def test_union_consistent_M1(
 
 def largest_gcv_error(rng, variances, signal, points, subsamples, members=3, responses=64):
     """The largest |GCV - risk| over penalties and sizes, of infinitely many members and of one, for each response.
-
     Rows and nested subsets are drawn once; what infinitely many members have is the mean over pairs of those drawn.
     """
     dim = len(variances)

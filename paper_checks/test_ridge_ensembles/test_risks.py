@@ -74,7 +74,6 @@ def drawing(dim, aspect, subsample_aspect, penalty, ridges=(), correlation=None)
 
 def extrapolated(trial, draws, combined, truth, controls, as_printed=None):
     """The decision on 2 f(p) - f(p / 2), from which the terms of order 1 / p are gone, f the mean of combined risks.
-
     Of the numbers of mean zero so much is taken off each risk as fits best on data sets drawn for that: the mean stays
     as it is, and a tenth of the scatter. All predictions are f at p and at p / 2.
     """

@@ -41,7 +41,6 @@ LARGEST = released(
 
 def sparse_round(trial, n, p, done):
     """A sparse problem of columns of many scales, what OMP has chosen in so many rounds, and forward selection's next.
-
     That column is so short that it is not OMP's next. It has changed no earlier round, for it won none.
     """
     trial.require(n >= 2 * p, "n must be at least 2 p, for columns to be far from dependent")
@@ -143,7 +142,6 @@ def test_thresholds_not_monotone(trial, cosine: Inner, rise: Inner):
 
 def shares(event, designs, steps=1000):
     """The share of a half-turn in which an event happens, for each design; event(design, angle) takes many at once.
-
     Where it changes from one of the steps to the next its end is found by bisection.
     """
     grid = np.pi * np.arange(steps + 1) / steps

@@ -23,10 +23,7 @@ def approximation_error(
     features: Float[np.ndarray, "worlds points features"],
     weights: Annotated[Float[np.ndarray, "worlds points"], POSITIVE],
 ) -> Float[np.ndarray, " worlds"]:
-    """Least weighted sum of squares that a linear head without intercept leaves of each world's targets.
-
-    Singular directions of the features below 1e-10 of the largest are not used.
-    """
+    """Least weighted sum of squares that a linear head without intercept leaves of each world's targets."""
     root = np.sqrt(weights)[..., None]
     basis, singular, _ = np.linalg.svd(root * features, full_matrices=False)
     basis = basis * (singular > 1e-10 * singular[:, :1])[:, None, :]
@@ -59,10 +56,8 @@ def learned_pretext(
     pretext: Float[AnyArray, "second dim"],
     residual_root: Float[AnyArray, "second second"],
 ) -> Float[Array, "second dim"]:
-    """The regression of X2 on white X1 that least squares finds in n1 pairs, X2 = G x1 + R N(0, 1).
-
-    Exact in law: with L L' the Gram matrix of the x1 by Bartlett's factor, the error of G is R N L^(-1).
-    Raises ValueError for no more pairs than features.
+    """The regression of X2 on white X1 that least squares finds in n1 pairs, X2 = G x1 + R N(0, 1), exact in law by
+    Bartlett's factor. Raises ValueError for no more pairs than features.
     """
     dim = pretext.shape[1]
     require(n_pairs > dim, f"n_pairs must exceed the {dim} features, got {n_pairs}")
@@ -135,10 +130,7 @@ def excess_risk(
 def _chance_of_spread(
     wishart: Float[Array, "features features"], covariance: Float[AnyArray, "features features"], freedom: int
 ) -> Array:
-    """By how much tr C W^(-1) is off its mean, as far as tr C^(-1) W and log det W, whose means are known, can tell.
-
-    The combination of both that fluctuates as 1 / x does in the first two Chebyshev modes of the limiting spectrum.
-    """
+    """By how much tr C W^(-1) is off its mean, as told by tr C^(-1) W and log det W, whose means are known."""
     n_features = len(wishart)
     white = jax.scipy.linalg.solve(covariance, wishart, assume_a="pos")
     root, unit = jnp.linalg.cholesky(wishart), jnp.linalg.cholesky(covariance)

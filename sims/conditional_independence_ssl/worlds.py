@@ -50,7 +50,6 @@ def discrete_worlds(
     violation: Violation = 0.0,
 ) -> DiscreteWorld:
     """Random worlds: p(y) from Dirichlet(2), p(x1 | y) and p(x2 | y) from Dirichlet(1), values of X2 standard normal.
-
     X1 and X2 are independent given Y; with a violation v each cell of the joint table is then multiplied by
     exp(v N(0, 1)) and the table scaled to sum one. `rank` below `dim` gives X2 values in a random subspace.
     """
@@ -88,10 +87,7 @@ def table_statistics(world: DiscreteWorld) -> TableStatistics:
 def canonical_functions(
     world: DiscreteWorld, kept: Natural, *, as_functions: bool = True
 ) -> Float[np.ndarray, "worlds first kept"]:
-    """The leading left singular functions of P(x1, x2) / sqrt(p(x1) p(x2)): nonlinear canonical correlation analysis.
-
-    Singular vectors are divided by sqrt(p(x1)) to be functions of x1, unless `as_functions` is false.
-    """
+    """The leading left singular functions of P(x1, x2) / sqrt(p(x1) p(x2)), or without `as_functions` their vectors."""
     table = world.joint.sum(axis=1)
     first, second = np.sqrt(table.sum(axis=2)), np.sqrt(table.sum(axis=1))
     vectors = np.linalg.svd(table / first[..., None] / second[:, None, :], full_matrices=False)[0][..., :kept]
@@ -138,10 +134,8 @@ class Conditionals(NamedTuple):
 
 @guarded
 def gaussian_world(violation: Violation = 0.0, dim: Few = 10, second_dim: Few = 6, n_causes: Few = 2) -> GaussianWorld:
-    """A world without chance: rows (cos j, sin j) of A1 and (cos 2i, sin 3i) of A2.
-
-    L = c cos(ij + 1) / sqrt(d1), i and j from 0. Causes beyond the second have loadings cos((l + 1) j + l) and
-    cos((l + 2) i + l), l from 2 on.
+    """A world without chance: rows (cos j, sin j) of A1 and (cos 2i, sin 3i) of A2, L = c cos(ij + 1) / sqrt(d1), i and
+    j from 0. Causes beyond the second have loadings cos((l + 1) j + l) and cos((l + 2) i + l), l from 2 on.
     """
     j, i, causes = np.arange(dim)[:, None], np.arange(second_dim)[:, None], np.arange(n_causes)
     first = np.where(causes == 0, np.cos(j), np.where(causes == 1, np.sin(j), np.cos((causes + 1) * j + causes)))
@@ -155,9 +149,8 @@ def gaussian_world(violation: Violation = 0.0, dim: Few = 10, second_dim: Few = 
 def conditionals(
     covariance: Annotated[Float[np.ndarray, "all all"], COVARIANCE], dim: Few, n_causes: Few
 ) -> Conditionals:
-    """Condition jointly normal (X1, X2, Y) of which X1 has the first `dim` coordinates and Y the last `n_causes`.
-
-    Raises ValueError where nothing is left for X2, and for an X1 or a pair of views whose covariance is singular.
+    """Condition jointly normal (X1, X2, Y): X1 has the first `dim` coordinates, Y the last `n_causes`. Raises
+    ValueError where nothing is left for X2, or the covariance of X1 or of the pair is singular.
     """
     require(len(covariance) > dim + n_causes, f"covariance must have more than {dim} + {n_causes} rows")
     white = np.linalg.cholesky(covariance[:dim, :dim])

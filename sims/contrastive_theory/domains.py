@@ -34,7 +34,6 @@ def counted(
     names: str, draws: int, chances: Float[np.ndarray, "*laws outcomes"], times: int
 ) -> tuple[Float[np.ndarray, "counts outcomes"], Float[np.ndarray, "*laws counts"]]:
     """All counts that independent draws may give, and the chance of each under every law.
-
     Raises ValueError where `times` these counts are more than 10^7 terms, which the arguments `names` ask for.
     """
     from scipy.special import xlogy

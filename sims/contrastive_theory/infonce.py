@@ -21,7 +21,6 @@ class Best(NamedTuple):
 @guarded
 def infonce(joint: Joint, critic: Critic, candidates: Candidates, *, leave_out_positive: bool = False) -> float:
     """E log[e^f(x, y_1) / (mean of e^f(x, y_j) over all candidates)], in nats; y_1 goes with x, the others do not.
-
     With `leave_out_positive` the mean is over the others alone, as is sometimes written. Raises ValueError for sums of
     more than 10^7 terms.
     """

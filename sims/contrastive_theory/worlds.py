@@ -18,7 +18,6 @@ def contrastive_loss(
     views: Negatives = 1,
 ) -> float:
     """E loss of an anchor and a positive of one class against negatives of independent classes.
-
     Each negative point is seen `views` times. Raises ValueError for the hinge with more than one negative, for views
     that do not divide the negatives, and for sums of more than 10^7 terms.
     """
@@ -47,10 +46,7 @@ def pair_loss(
     loss: Loss,
     negative: Literal["same class", "another class"],
 ) -> float:
-    """E loss with one negative, given that it is of the anchor's class, or of another.
-
-    Raises ValueError for "another class" where there is only one.
-    """
+    """E loss with one negative of the anchor's class, or of another (ValueError where there is only one class)."""
     same = np.eye(len(weights))
     pairs = np.outer(weights, weights) * (same if negative == "same class" else 1 - same)
     require(pairs.sum() > 0, "weights must be positive for two classes where negative is of another class")
@@ -72,7 +68,6 @@ def block_loss(
     independent: bool = False,
 ) -> float:
     """E loss with the mean of `block` positives against that of `block` negatives, of one class or of independent ones.
-
     Raises ValueError for sums of more than 10^7 terms.
     """
     size = len(features)

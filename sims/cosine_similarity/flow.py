@@ -25,7 +25,6 @@ class Rest(NamedTuple):
 @guarded
 def flow(x: Ratings, a: Factor, b: Factor, penalty: Positive, accuracy: Accuracy = 1e-11) -> Rest:
     """Follow A' = -dL/dA, B' = -dL/dB by LSODA of this relative accuracy, of which the gradient keeps a tenth at rest.
-
     Raises ValueError where 200 000 gradients do not get it there.
     """
     from scipy.integrate import LSODA

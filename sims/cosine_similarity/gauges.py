@@ -63,10 +63,8 @@ def search_diagonal(
     starts: Annotated[int, Interval(1, 2**16)] = 24,
 ) -> tuple[float, float]:
     """The least and the largest cosine found over G = diag(g), 1 <= g <= K, by ascent in one coordinate after another.
-
-    From random starts, log-uniform and corners; from all corners where those are no more than 256. Along one coordinate
-    N / sqrt(A B) has its ends and one point where its derivative, N' A B - N (A' B + A B') / 2, is zero, which is
-    linear in g: the best of the three is taken. What is best after 60 rounds is polished by L-BFGS.
+    Starts are random, log-uniform and corners (all corners up to 256). Along a coordinate the ends and the one point of
+    zero derivative are compared; the best after 60 rounds is polished by L-BFGS.
     """
     high = _ascend(generator, first, second, condition, starts)
     return -_ascend(generator, first, -second, condition, starts), high

@@ -32,11 +32,8 @@ def line_derivatives(
     onto: Direction | None = None,
 ) -> tuple[Float[np.ndarray, "*batch orders"], Float[np.ndarray, "*batch orders"]]:
     """The derivatives 1 up to the order of v'mu_1(y + t v) at t = 0, and what their rounding is to be measured in.
-
-    With `onto` in place of the first v, the projection is on another direction, which has no moments for derivatives.
-
-    On a circle twice as wide no two components differ by more than three in the argument of their weight, so that p(y)
-    has no zero there: that gives the radius. The second result is k! times the largest |v'mu_1| on it / radius^k.
+    With `onto` the projection is on another direction. The radius is chosen so that p(y) has no zero on a circle twice
+    as wide; the second result is k! times the largest |v'mu_1| on it / radius^k.
     """
     known = solved(world, sigma)
     radius = safe_radius(world, y, v, sigma)

@@ -19,7 +19,6 @@ def marginal_nodes(
     world: Mixture, sigma: Noise, above: Bound = -1e50, nodes: Annotated[int, Interval(1, 100)] = 16
 ) -> tuple[Float[np.ndarray, " nodes"], Float[np.ndarray, " nodes"]]:
     """Nodes y from `above` on and weights that hold p(y), for sums in place of E over y, in one dimension.
-
     Panels of Gauss and Legendre, of so many nodes, no wider than σ and the distance to a pole of the mean.
     Raises ValueError for another dimension, where that takes more than 10^5 panels, and where none of y is above.
     """
@@ -45,7 +44,6 @@ def subspace_tangents(
     rounds: Natural,
 ) -> Float[np.ndarray, " rounds"]:
     """Tangents of the largest angle to the leading eigenvectors, before the first and after each round.
-
     A round multiplies by the matrix and makes the columns orthonormal. Raises ValueError for as many columns as rows.
     """
     rank = start.shape[1]

@@ -41,10 +41,8 @@ def descend(
     kept: Kept | None = None,
 ) -> Float[np.ndarray, " dim"]:
     """Run gradient descent on |φ w - y|^2 + ridge |w - start|^2 from the start until it stands still.
-
     With `kept` every gradient is projected off these rows. 2^k steps are taken at once, as k squarings of the affine
-    map that one step is; what rounding leaves of the gradient is descended again. Raises ValueError where 2^64 steps
-    do not end it.
+    map of one step. Raises ValueError where 2^64 steps do not end it.
     """
     allowed = np.eye(len(start)) - (0 if kept is None else kept.T @ kept)
     curvature = features.T @ features + ridge * np.eye(len(start))
@@ -93,10 +91,7 @@ def drift(features: Features, before: Start, after: Start) -> float | Float[np.n
 
 @guarded
 def principal_directions(features: Features, count: Count, *, centred: bool = False) -> Kept:
-    """Return the leading right singular vectors, as rows; of features less their mean row where `centred`.
-
-    Raises ValueError for more than there are.
-    """
+    """The leading right singular vectors, as rows; first centred if asked. ValueError for more than there are."""
     require(count <= min(features.shape), f"count must be at most {min(features.shape)}, got {count}")
     rows = features - features.mean(axis=0) if centred else features
     return np.linalg.svd(rows, full_matrices=False)[2][:count]
@@ -106,10 +101,7 @@ def principal_directions(features: Features, count: Count, *, centred: bool = Fa
 def tilted_subspaces(
     generator: np.random.Generator, rank: Rank, dim: Rank, angle: Angle
 ) -> tuple[Float[np.ndarray, "rank dim"], Float[np.ndarray, "rank dim"]]:
-    """Draw two orthonormal sets of rows all of whose principal angles are `angle`, A and cos A + sin A_perp.
-
-    Raises ValueError unless 2 rank <= dim.
-    """
+    """Draw two orthonormal sets of rows, A and cos A + sin A_perp, at these angles; ValueError for 2 rank > dim."""
     require(2 * rank <= dim, f"dim must be at least twice the rank, got {dim} and {rank}")
     basis = np.linalg.qr(generator.standard_normal((dim, 2 * rank)))[0].T
     first, other = basis[:rank], basis[rank:]

@@ -32,9 +32,7 @@ def require_prompts(prompts: Any) -> None:
 
 def require_representable_squares(name: str, rows: Any) -> None:
     """Raise `ValueError` for rows [..., dimension] whose squared lengths float64 cannot tell from 0 or infinity.
-
-    Lengths decide which examples are new directions, and which are near: from such rows these decisions would be wrong
-    without any number looking so. Traced values pass.
+    Lengths decide which examples are new or near, which would go wrong silently. Traced values pass.
     """
     if is_traced(rows):
         return

@@ -19,7 +19,6 @@ Columns = Annotated[Float[AnyArray, "rows *positions"], ANY_NUMBER]
 @guarded(double=False)
 def gelu(x: Float[AnyArray, "*shape"], form: GeluForm = "erf") -> Float[Array, "*shape"]:
     """GeLU(x) = x Φ(x), or with `form` = "tanh" (x/2)(1 + tanh(√(2/π)(x + 0.044715 x³))).
-
     Source: Akyürek et al. 2023 (arXiv 2211.15661), whose proof uses the tanh form.
     """
     return activated(x, form)
@@ -42,7 +41,6 @@ def gelu_product(
 
     The error of m_s falls as s² until rounding, which grows as 1/s, takes over. With `richardson` the result is
     (4 m_s - m_2s) / 3, whose error falls as s⁴.
-
     Raises ValueError for a scale below `least_product_scale`.
     Source: Akyürek et al. 2023, Lemma 4 and Figure 7; Richardson's combination: derived here.
     """
@@ -77,7 +75,6 @@ def require_product_scale(scale: Any, dtype: np.dtype) -> None:
 @guarded(double=False)
 def layer_norm(rows: Columns) -> Float[Array, "rows *positions"]:
     """(v - E v) / √Var v of every column v: population variance, no ε, no gain. NaN for a constant or infinite column.
-
     Source: Akyürek et al. 2023, the λ of the layer's equations (1)-(6).
     """
     return (jnp.asarray(rows) - rows.mean(axis=0)) / rows.std(axis=0)

@@ -109,7 +109,6 @@ def reduced_loss(input_covariance: Covariance, context: Context) -> ExpectedLoss
 @guarded(double=False)
 def balanced_start(scale: NormalPositive, factor: Float[AnyArray, "dimension dimension"]) -> FullWeights:
     """The start W_PV = s e eᵀ of the last row, W_KQ = s diag(ΘΘᵀ, 0) with `factor` Θ, for which |ΘΘᵀ|_F = 1.
-
     Raises ValueError for Θ of another norm. Source: theorem 4.1 of Zhang et al. 2024.
     """
     block = np.asarray(factor) @ np.asarray(factor).T

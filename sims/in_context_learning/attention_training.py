@@ -34,17 +34,12 @@ def train_linear_attention(
 ) -> TrainedAttention:  # fmt: skip
     """Train the layer of `attention_prediction` for wᵀx from several starts, each on fresh prompts of its own.
 
-    Adam in float32, with a learning rate that falls to 0 along a cosine. A "positive" start has ½ as last entry of
-    W_PV and ½ I / √d as input block of W_KQ, plus N(0, 0.02²) everywhere: near the start of theorem 4.1 of Zhang, Frei
-    & Bartlett 2024. A "random" one is N(0, 0.3²) everywhere. The rows of W_PV but the last, and the last column of
-    W_KQ, do not reach the prediction and stay as they start.
-
-    Each of the `starts` independent runs sees `batch` prompts of `context` N labelled examples per step of Adam; σ =
-    `noise_std` is of the examples' labels, the target has no noise. Covariances that are not given are the identity;
-    `learning_rate` is that of the first step.
-
-    Weights and losses are infinite or NaN where the descent diverges. Raises ValueError for a covariance that is not
-    d x d.
+    Adam in float32, from `learning_rate` to 0 along a cosine. A "positive" start has ½ as last entry of W_PV and ½ I /
+    √d as input block of W_KQ, plus N(0, 0.02²) everywhere: near theorem 4.1 of Zhang, Frei & Bartlett 2024. A "random"
+    one is N(0, 0.3²). Entries that do not reach the prediction stay as they start. Each run sees `batch` prompts of
+    `context` N labelled examples per step; σ = `noise_std` is of the examples' labels, the target has no noise.
+    Covariances default to the identity. Infinite or NaN where the descent diverges. Raises ValueError for a covariance
+    that is not d x d.
     """
     require_dimension("input_covariance", input_covariance, dimension)
     require_dimension("weight_covariance", weight_covariance, dimension)
@@ -57,9 +52,8 @@ def train_linear_attention(
 def effective_map(
     value_projection: Float[AnyArray, "*starts width width"], key_query: Float[AnyArray, "*starts width width"]
 ) -> Float[Array, "*starts dimension dimension"]:
-    """The A with which a layer predicts xᵀA (1/N) Σ y_i x_i once all else in its matrices is 0.
-
-    That is the last entry of W_PV times the input block of W_KQ, transposed. Source: derived here.
+    """The A with which a layer predicts xᵀA (1/N) Σ y_i x_i once all else is 0: the last entry of W_PV times the input
+    block of W_KQ, transposed. Source: derived here.
     """
     return jnp.asarray(value_projection)[..., -1:, -1:] * jnp.swapaxes(key_query[..., :-1, :-1], -1, -2)
 

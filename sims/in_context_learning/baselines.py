@@ -32,38 +32,27 @@ def ols() -> Rule:
 
 @guarded(double=False)
 def ridge(regulariser: NonNegative) -> Rule:
-    """Ridge regression, w = argmin Σ (wᵀx_i - y_i)² + λ|w|²; λ = 0 is `ols`.
-
-    Source: equations 9 and 10 of Akyürek et al. 2023.
-    """
+    """Ridge regression, w = argmin Σ (wᵀx_i - y_i)² + λ|w|². Source: equations 9 and 10 of Akyürek et al. 2023."""
     return Rule("ridge", regulariser)
 
 
 @guarded(double=False)
 def gradient_step(step: float) -> Rule:
-    """One step of gradient descent from 0 on the sum of squares: w = 2α Σ x_i y_i.
-
-    Source: the baseline GD(α) of Akyürek et al. 2023.
-    """
+    """One gradient step from 0 on the sum of squares: w = 2α Σ x_i y_i. Source: GD(α) of Akyürek et al. 2023."""
     return Rule("gradient_step", step)
 
 
 @guarded(double=False)
 def sgd(step: float) -> Rule:
-    """One pass of gradient descent from 0, one example at a time: w ← w - 2α x_i (wᵀx_i - y_i).
-
-    Source: the baseline SGD(α) of Akyürek et al. 2023.
-    """
+    """One pass of gradient descent from 0: w ← w - 2α x_i (wᵀx_i - y_i). Source: SGD(α) of Akyürek et al. 2023."""
     return Rule("sgd", step)
 
 
 @guarded(double=False)
 def nearest_neighbours(neighbours: Count = 3, *, weighted: bool = False) -> Rule:
-    """The mean label of the nearest examples, or the mean with weights |x_i - x|⁻².
-
-    Fewer examples than `neighbours` are all used, and none predict 0. Examples at distance 0 share the weight between
-    them.
-    Source: the two 3-nearest-neighbour baselines of Akyürek et al. 2023.
+    """The mean label of the nearest examples, or with weights |x_i - x|⁻²; examples at distance 0 share the weight.
+    Fewer examples than `neighbours` are all used, and none predict 0. Source: the 3-nearest-neighbour baselines of
+    Akyürek et al. 2023.
     """
     return Rule("weighted_neighbours" if weighted else "nearest_neighbours", neighbours)
 
@@ -72,11 +61,9 @@ def nearest_neighbours(neighbours: Count = 3, *, weighted: bool = False) -> Rule
 def predict_all(prompts: Prompts, rules: list[Rule]) -> Float[Array, "rules count prefixes"]:
     """What each rule predicts for every example of every prompt from the examples before it.
 
-    `prompts` have one leading axis. One program for all rules of these kinds, whatever their numbers are. Infinite or
-    NaN where steps too long for the inputs make a rule diverge beyond float64.
-
-    Raises TypeError in float32 and for rules that are none, ValueError for prompts without that axis or with inputs
-    whose squares leave float64, and for rules with a parameter out of range.
+    `prompts` have one leading axis. Infinite or NaN where steps too long for the inputs make a rule diverge. Raises
+    TypeError in float32 and for rules that are none, ValueError for prompts without that axis or with inputs whose
+    squares leave float64, and for rules with a parameter out of range.
     """
     inputs, labels = _require_prompts(prompts, rules)
     return _apply(inputs, labels, *_split(rules))
@@ -85,7 +72,6 @@ def predict_all(prompts: Prompts, rules: list[Rule]) -> Float[Array, "rules coun
 @guarded(double=False)
 def weights_all(prompts: Prompts, rules: list[Rule]) -> Float[Array, "rules count prefixes dimension"]:
     """The weights ŵ of each linear rule after k = 0, ..., n - 1 examples, so that it predicts ŵᵀx.
-
     Raises as `predict_all`, and ValueError for neighbours, which have no weights.
     """
     inputs, labels = _require_prompts(prompts, rules)
@@ -99,10 +85,8 @@ def weights_all(prompts: Prompts, rules: list[Rule]) -> Float[Array, "rules coun
 def label_weights(
     inputs: Float[AnyArray, "count examples dimension"], rules: list[Rule]
 ) -> Float[Array, "rules count prefixes examples"]:
-    """The a with which each rule predicts aᵀY after k examples: all of them are linear in the labels.
-
-    Found by asking the rule about unit labels; entries from k on are 0. Given the inputs, the risk of a prediction
-    aᵀY is exact. Raises as `predict_all`.
+    """The a with which each rule predicts aᵀY after k examples, 0 from k on: all rules are linear in the labels. Given
+    the inputs, the risk of a prediction is thus exact. Raises as `predict_all`.
     """
     labels, weights = np.zeros(inputs.shape[:2]), np.zeros((inputs.shape[0], inputs.shape[2]))
     inputs, _ = _require_prompts(Prompts(inputs, labels, weights), rules, "inputs")
@@ -110,11 +94,8 @@ def label_weights(
 
 
 def _least_squares(inputs, labels, regulariser):
-    """Recursive least squares by orthogonal transformations: as accurate as a factorisation of each prefix.
-
-    The rows seen so far have an orthonormal `basis` of their span, built by Gram-Schmidt, in which their coordinates
-    have full column rank; Givens rotations keep the triangular factor of those coordinates. Solutions thus lie in the
-    span: without a regulariser that is the one of least norm. No Gram matrix is formed, so that no digits are lost.
+    """Recursive least squares of least norm by Givens rotations in an orthonormal basis of the rows' span. No Gram
+    matrix is formed, so that it is as accurate as a factorisation of each prefix.
     """
     examples, dimension = inputs.shape
     tolerance = 8 * dimension * jnp.finfo(inputs.dtype).eps

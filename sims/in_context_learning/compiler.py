@@ -34,15 +34,9 @@ def compile_program(
 ) -> Network:
     """The transformer that runs the program: as many decoder layers as instructions, with weights in float64.
 
-    Args:
-        instructions: from `mov`, `mul`, `div`, `aff`, or `Raw` in general.
-        registers: rows of the state that the instructions act on.
-        positions: T, tokens of a prompt.
-        scales: of products, bypasses, pads and attention.
-        balanced: pads ±N - S/2, whose error is of second order in 1/N, or the paper's N and -N - S (first order).
-
-    Raises ValueError for no instruction, a row or position that does not exist, and scales out of range, TypeError in
-    float32.
+    Instructions act on the rows (`registers`) of a state with a column for each of T `positions`. Pads are ±N - S/2 if
+    `balanced`, whose error is of second order in 1/N, else the paper's N and -N - S (first order). Raises ValueError
+    for no instruction, a row or position that does not exist, and scales out of range, TypeError in float32.
     """
     require_instructions(instructions, registers, positions)
     require_float64("the compiled program")

@@ -22,12 +22,10 @@ def prompt_error(
     """A bound on the error of the answer to given prompts, to first order in the errors of the layers.
 
     `state` holds all registers at the start, of one prompt or a batch; `answer` is (row, column). What a layer can add
-    at this prompt counts with the derivative of the answer in that register, so that errors which the program damps are
-    damped; products of the errors of two layers are left out. It holds for balanced pads, and only for prompts on which
-    nothing is clipped (the run's `overflow` is False). It is infinite where a divisor is zero, or a number too large.
-
-    Raises ValueError for scales out of range, and for instructions and an answer that do not fit the state.
-    Source: derived here.
+    counts with the derivative of the answer in that register. It holds for balanced pads, and only for prompts on which
+    nothing is clipped (the run's `overflow` is False); it is infinite where a divisor is zero, or a number too large.
+    Raises ValueError for scales out of range, and where instructions or answer do not fit the state. Source: derived
+    here.
     """
     require_instructions(instructions, *state.shape[-2:])
     require_scales(scales)
@@ -50,10 +48,7 @@ def prompt_error(
 
 
 def pull_back(instruction: Instruction, before: State, sensitivity: State) -> State:
-    """The gradient in the state before an instruction, from that in the state after it.
-
-    A division counts as adding to its rows, which it does if they are not quite zero.
-    """
+    """The gradient in the state before an instruction, from that after it; a division counts as adding to its rows."""
     after = sensitivity[..., list(instruction.write_rows), :] * _writes(instruction, before)
     pulled = sensitivity.copy()
     if isinstance(instruction, Division):

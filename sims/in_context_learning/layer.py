@@ -41,7 +41,6 @@ class LayerWeights(NamedTuple):
 
 class LayerOutput(NamedTuple):
     """The hidden states after a layer, and the least pre-activation (signed by `gate`) of its gated units.
-
     A unit that passes x on as GeLU(N + x) - N clips x where its pre-activation N + x is not well above zero.
     """
 
@@ -51,17 +50,13 @@ class LayerOutput(NamedTuple):
 
 @guarded(double=False)
 def decoder_layer(weights: LayerWeights, hidden: Hidden, layer_norm: LayerNormMode = "ideal") -> LayerOutput:
-    """One layer: a = W^F [b_1; ...; b_m], then h' = W_1 GeLU(W_2 λ(a + h) + b_2) + b_1 + a + h.
+    """One layer: a = W^F [b_1; ...; b_m], then h' = W_1 GeLU(W_2 λ(a + h) + b_2) + b_1 + a + h; `vmap` over prompts.
 
     b_j = W^V_j H softmax((W^K_j H)ᵀ W^Q_j h_i), the softmax over positions up to i. A `layer_norm` that is "realised"
-    is the λ of the paper; an "ideal" one is what the constructions want of it, the limit of infinite pads: the
-    identity, or a division by the absolute value of one row. One prompt; `vmap` over more.
-
-    Hidden states are infinite or NaN where an ideal one divides by zero or the numbers overflow; the headroom is -inf
-    then, and +inf where no unit has a gate.
-
-    Raises ValueError for weights that do not fit each other or the hidden state.
-    Source: Akyürek et al. 2023 (arXiv 2211.15661), equations (1)-(6).
+    is the λ of the paper; an "ideal" one is its limit for infinite pads: the identity, or a division by the absolute
+    value of one row, with infinite or NaN states and a headroom of -inf where that is zero (+inf where no unit has a
+    gate). Raises ValueError for weights that do not fit each other or the hidden state. Source: Akyürek et al. 2023
+    (arXiv 2211.15661), equations (1)-(6).
     """
     _require_fit(weights, hidden)
     stream = hidden + attention(weights, hidden)

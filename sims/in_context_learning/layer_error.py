@@ -58,10 +58,7 @@ def layer_error(
 
 
 class _Sizes(NamedTuple):
-    """Bounds on absolute values in a layer: registers, the two sides of ⋆, what is written, what passes a GeLU.
-
-    `divisor` is what the layer norm divides by, 1 unless the instruction is a division.
-    """
+    """Bounds on absolute values in a layer; `divisor` is what the layer norm divides by, 1 unless it is a division."""
 
     before: Float[np.ndarray, "*batch registers positions"]
     read: Float[np.ndarray, "*batch inner positions"]

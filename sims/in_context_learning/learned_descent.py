@@ -31,10 +31,7 @@ class LearnedDescent(NamedTuple):
 
 @guarded(double=False)
 def task_spectra(key: Key[Array, ""], tasks: Size, dimension: Size, context: Size) -> Float[Array, "tasks dimension"]:
-    """The d eigenvalues of Σ x_i x_iᵀ over N = `context` inputs, uniform on (-1, 1)ᵈ, for each task.
-
-    Source: the tasks of von Oswald et al. 2023.
-    """
+    """The d eigenvalues of Σ x_i x_iᵀ per task, x_i uniform on (-1, 1)ᵈ. Source: tasks of von Oswald et al. 2023."""
     require_room("context and dimension", max(context, tasks, dimension) * dimension)
 
     def of_task(key):
@@ -49,12 +46,9 @@ def task_spectra(key: Key[Array, ""], tasks: Size, dimension: Size, context: Siz
 def descent_losses(
     spectra: Spectra, steps: Float[AnyArray, "layers"], contractions: Float[AnyArray, "layers"], context: Context
 ) -> Float[Array, "tasks"]:
-    """E (prediction - wᵀx)² of each task over w ~ N(0, I) and x uniform on (-1, 1)ᵈ, after all layers.
-
-    In the eigenbasis of Σ x_i x_iᵀ a layer acts on each direction by itself. What is run is thus the layer of GD++ in
-    one dimension: an input √μ with label √μ (w = 1), and the query 1.
-
-    Source: derived here.
+    """E (prediction - wᵀx)² of each task over w ~ N(0, I) and x uniform on (-1, 1)ᵈ, after all layers. Each
+    eigendirection of Σ x_i x_iᵀ is one run of GD++ in one dimension, with input and label √μ and the query 1. Source:
+    derived here.
     """
     roots = jnp.sqrt(jnp.asarray(spectra))
 
@@ -75,12 +69,10 @@ def descent_losses(
 def learn_descent(spectra: Spectra, layers: FittedLayers, context: Context, *, contract: bool) -> LearnedDescent:
     """Fit the steps, and with `contract` the contractions, to minimise the mean loss on the given tasks.
 
-    L-BFGS in the logarithms, from the optimum for one layer less: a layer like its last, with larger steps, is
-    appended. Local minima, so upper bounds. The last contraction has no effect and is 0. With few tasks GD++ learns its
-    sample: the residual is a polynomial of a degree near 3ᴸ that explodes beyond the eigenvalues it has seen.
-
-    Raises TypeError in float32, ValueError for eigenvalues that are all zero.
-    Source: the fitted baselines of von Oswald et al. 2023.
+    L-BFGS in the logarithms, from the optimum for one layer less with a layer like its last appended: local minima, so
+    upper bounds. The last contraction has no effect and is 0. With few tasks GD++ learns its sample: quote losses on
+    other tasks only. Raises TypeError in float32, ValueError for eigenvalues that are all zero. Source: the fitted
+    baselines of von Oswald et al. 2023.
     """
     require_float64("the fit of the steps")
     spectra = np.asarray(spectra, float)

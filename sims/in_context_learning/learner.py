@@ -48,10 +48,7 @@ class Layer(eqx.Module):
 
 
 class Transformer(eqx.Module):
-    """Linear embedding, learned positions, layers, and a linear read-out without a last layer norm.
-
-    The text of Akyürek et al. 2023 has no layer norm before the attention; with it, as here, small models train better.
-    """
+    """Linear embedding, learned positions, layers with a layer norm before the attention, and a linear read-out."""
 
     embedding: eqx.nn.Linear
     positions: Float[Array, "positions width"]
@@ -63,10 +60,7 @@ class Transformer(eqx.Module):
         self, key: Key[Array, ""], *, dimension: ProgramSize, examples: ProgramSize, layers: ProgramSize,
         width: ProgramSize, heads: ProgramSize, dtype: FloatType = jnp.float32,
     ):  # fmt: skip
-        """Draw the start: linear maps U(±1/√fan-in), as Equinox does, and positions N(0, 0.02²).
-
-        Raises ValueError for a width that is no multiple of the number of heads.
-        """
+        """Draw maps U(±1/√fan-in) and positions N(0, 0.02²). ValueError for a width that `heads` does not divide."""
         require(width % heads == 0, f"width must be a multiple of the {heads} heads, got {width}")
         of_layer = [(width, 3 * width), (width, width), (width, 4 * width), (4 * width, width)]
         map_key, position_key = jax.random.split(key)
@@ -78,10 +72,8 @@ class Transformer(eqx.Module):
 
     @guarded(double=False)
     def hidden_states(self, tokens: Float[Array, "positions token"]) -> Float[Array, "states positions width"]:
-        """The residual stream of one prompt: the embedded tokens and then the stream after each layer.
-
-        A prompt may be shorter than those the model was made for.
-        Raises ValueError for one that is longer or empty, or has tokens of another width.
+        """The embedded tokens of one prompt and then the stream after each layer. Raises ValueError for a prompt that
+        is empty or longer than the model was made for, or has tokens of another width.
         """
         self._require_tokens(*tokens.shape)
         states = [jax.vmap(self.embedding)(tokens) + self.positions[: len(tokens)]]
@@ -91,10 +83,7 @@ class Transformer(eqx.Module):
 
     @guarded(double=False)
     def predictions(self, tokens: Float[Array, "positions token"]) -> Float[Array, "prefixes"]:
-        """The predicted label at every x position of one prompt's tokens: after k = 0, 1, ... examples.
-
-        Raises ValueError as `hidden_states`.
-        """
+        """The predicted label at every x position of one prompt's tokens. Raises ValueError as `hidden_states`."""
         return jax.vmap(self.readout)(self.hidden_states(tokens)[-1, ::2])[:, 0]
 
     def _require_tokens(self, positions, width):

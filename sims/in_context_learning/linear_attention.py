@@ -19,9 +19,8 @@ Layers = Annotated[int, Interval(1, 100_000)]
 
 
 class AttentionLayer(NamedTuple):
-    """The matrices of one layer, e ← e + P W_V C Cᵀ W_Kᵀ W_Q e with the context tokens as the columns of C.
-
-    Several layers are one of these with a leading axis. Source: von Oswald et al. 2023.
+    """The matrices of e ← e + P W_V C Cᵀ W_Kᵀ W_Q e, C the context tokens as columns; several layers have a leading
+    axis. Source: von Oswald et al. 2023.
     """
 
     keys: Float[AnyArray, "*layers width width"]
@@ -49,7 +48,6 @@ def attend(
     layers: AttentionLayer, tokens: Float[AnyArray, "positions width"], context: Context
 ) -> Float[Array, "positions width"]:
     """Pass the tokens (rows) through stacked layers; the first `context` of them give the keys and the values.
-
     Raises ValueError for a context of more tokens than there are, and for layers that do not fit the tokens.
     """
     require(context <= len(tokens), f"context must be at most the {len(tokens)} tokens, got {context}")
@@ -71,7 +69,6 @@ def descent_layers(
     start_weights: Float[AnyArray, "dimension"], step: ScalarLike, layers: Layers, context: Context
 ) -> AttentionLayer:
     """The layers that take one step each of gradient descent on (1/2N) Σ (wᵀx_i - y_i)², N = `context`.
-
     Context tokens become (x_j, y_j - Δwᵀx_j). A query (x, -w_0ᵀx) ends as (x, -wᵀx).
     Source: proposition 1 of von Oswald et al. 2023.
     """
@@ -89,7 +86,6 @@ def contracting_layers(
     steps: Float[AnyArray, "layers"], contractions: Float[AnyArray, "layers"], dimension: Size, context: Context
 ) -> AttentionLayer:
     """The layers of GD++: a gradient step of size η_l from w = 0, and x_j ← (I - γ_l Σ x_i x_iᵀ) x_j for every token.
-
     Queries start as (x, 0) and end with minus the prediction. γ = 0 is plain gradient descent.
     Source: GD++ of von Oswald et al. 2023.
     """
@@ -140,10 +136,8 @@ def attention_prediction(
     query: Float[AnyArray, "dimension"],
 ) -> Float[Array, ""]:
     """What the layer E + W_PV E (Eᵀ W_KQ E) / N predicts: the last entry of its last column.
-
-    The columns of E are the N examples (x_i, y_i) and the query (x, 0), which is among keys and values here.
-    Raises ValueError for matrices that do not fit the tokens.
-    Source: Zhang, Frei & Bartlett 2024.
+    The columns of E are the N examples (x_i, y_i) and the query (x, 0), which is among keys and values here. Raises
+    ValueError for matrices that do not fit the tokens. Source: Zhang, Frei & Bartlett 2024.
     """
     _require_width("value_projection and key_query", value_projection.shape[-1], inputs)
     embedding = joined_tokens(inputs, labels, query[None], jnp.zeros(1, labels.dtype)).T

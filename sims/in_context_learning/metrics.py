@@ -34,10 +34,7 @@ class LinearFit(NamedTuple):
 
 @guarded(double=False)
 def estimate(samples: Float[AnyArray, "count *quantities"]) -> Estimate:
-    """The mean over the prompts of numbers that each of them gave, and its standard error.
-
-    Raises ValueError for fewer than two prompts.
-    """
+    """The mean over prompts of one number each, and its standard error. Raises ValueError for fewer than two."""
     _require_several("samples", samples)
     samples = jnp.asarray(samples)
     return Estimate(jnp.mean(samples, axis=0), jnp.std(samples, axis=0, ddof=1) / samples.shape[0] ** 0.5)
@@ -49,15 +46,10 @@ def implicit_fit(
 ) -> LinearFit:
     """The weights a learner acts by after `prefix` examples: a least squares fit to its answers on test inputs.
 
-    R² = 1 - Σ (ŷ' - ŵᵀx')² / Σ ŷ'² has no mean taken out, as the fit has no intercept; it is 1 for a learner that
-    is linear in the query, and 1 too where it answers 0 throughout.
-
-    `predict` is given prompts of k + 1 examples, k = `prefix`, the last one with label 0; `test_inputs` x' are at least
-    d and of rank d.
-
-    Raises ValueError for a prefix out of range, test inputs that span less than all dimensions, and as
-    `answer_queries`.
-    Source: equation 16 of Akyürek et al. 2023, and the R² of its figure 6.
+    R² = 1 - Σ (ŷ' - ŵᵀx')² / Σ ŷ'² has no mean taken out; it is 1 for a learner linear in the query, and where it
+    answers 0 throughout. `predict` is given prompts of k + 1 examples, k = `prefix`, the last one with label 0;
+    `test_inputs` x' are at least d and of rank d. Raises ValueError for a prefix out of range, test inputs that span
+    less, and as `answer_queries`. Source: equation 16 of Akyürek et al. 2023, and the R² of its figure 6.
     """
     tests, dimension = test_inputs.shape
     require(tests >= dimension, f"test_inputs must be at least as many as the {dimension} dimensions, got {tests}")
@@ -81,10 +73,9 @@ def answer_queries(
 ) -> Float[Array, "count tests"]:
     """What a learner answers to each test input after the first `prefix` examples of each prompt.
 
-    The arguments are those of `implicit_fit`; there may be any number of test inputs from one on.
-
-    Raises ValueError for a prefix beyond the examples, prompts without one leading axis, test inputs of other
-    dimensions, and for answers that are not one for each example of each prompt.
+    Arguments as `implicit_fit`, with any number of test inputs. Raises ValueError for a prefix beyond the examples,
+    prompts without one leading axis, test inputs of other dimensions, and for answers not one for each example of each
+    prompt.
     """
     require_prompts(prompts)
     _, examples, dimension = prompts.inputs.shape
@@ -123,9 +114,8 @@ def _last(answers, tests):
 def ilwd(
     first: Float[AnyArray, "count *prefixes dimension"], second: Float[AnyArray, "count *prefixes dimension"]
 ) -> Estimate:
-    """ILWD: the mean squared distance between the weights behind two learners, from `implicit_fit` or the rules.
-
-    Raises ValueError for fewer than two prompts. Source: equation 17 of Akyürek et al. 2023.
+    """ILWD: the mean squared distance between two learners' implicit weights; ValueError for fewer than two prompts.
+    Source: equation 17 of Akyürek et al. 2023.
     """
     _require_several("first", first)
     return estimate(jnp.sum((first - second) ** 2, axis=-1))
@@ -134,10 +124,7 @@ def ilwd(
 @guarded(double=False)
 @jax.jit
 def gram_eigenvalues(inputs: Float[AnyArray, "count examples dimension"]) -> Float[Array, "count rank"]:
-    """The min(k, d) eigenvalues of XᵀX that can differ from 0, in ascending order, for each sample X of k inputs.
-
-    Given the inputs, the risk of ridge regression is a function of these: Monte Carlo need not draw labels.
-    """
+    """The min(k, d) eigenvalues of XᵀX that can differ from 0, in ascending order, for each sample X of k inputs."""
 
     def of_sample(sample):
         smaller = sample @ sample.T if sample.shape[0] < sample.shape[1] else sample.T @ sample

@@ -20,8 +20,7 @@ HEADROOM = 9.0
 
 @dataclass(frozen=True)
 class Layout:
-    """The rows of the hidden state: registers, then scratch (zero between layers), two pads, position units, a one.
-
+    """Rows of the hidden state: registers, scratch (zero between layers), two pads, position units, a one;
     `output_rows` are the registers that the last instruction writes.
     """
 
@@ -58,7 +57,6 @@ class Layout:
 
 class Scales(NamedTuple):
     """The scales of a construction, of all its layers.
-
     `product` is s of the GeLU product, `bypass` N of the GeLU bypass, which must exceed every |entry| that is passed on
     by 9, `pad` N of the layer-norm pads, `sharpness` N_a of the attention scores.
     """
@@ -81,7 +79,6 @@ class Network:
 
 class Run(NamedTuple):
     """Hidden states after the last layer, headroom of every layer, and whether any was below 9: something was clipped.
-
     A clipped value is wrong without looking wrong, so look at `overflow` before the values. A value that is not finite
     counts as clipped.
     """
@@ -94,7 +91,6 @@ class Run(NamedTuple):
 @guarded(double=False)
 def embed(network: Network, register_state: Float[AnyArray, "given positions"]) -> Float[Array, "rows positions"]:
     """The hidden state with the given registers (the first ones; the rest start at 0), positions and the one.
-
     Raises ValueError for more rows than registers, or another number of positions than the network was compiled for.
     """
     layout = network.layout
@@ -113,10 +109,7 @@ def embed(network: Network, register_state: Float[AnyArray, "given positions"]) 
 @guarded(double=False)
 @partial(jax.jit, static_argnames="layer_norm")
 def run(network: Network, hidden: Hidden, *, layer_norm: LayerNormMode = "ideal") -> Run:
-    """The hidden state of one prompt through all layers, in the precision of the weights; `vmap` over prompts.
-
-    Raises ValueError for a hidden state of another precision or shape.
-    """
+    """The hidden state of one prompt after all layers. Raises ValueError for a state of another precision or shape."""
     _require_hidden(network, hidden)
     if hidden.dtype != network.weights.inner.dtype:
         raise ValueError(f"hidden must be {network.weights.inner.dtype} like the weights, got {hidden.dtype}")

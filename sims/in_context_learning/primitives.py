@@ -20,10 +20,9 @@ Entries = Annotated[int, Interval(1, 10**4)]
 
 @guarded(double=False)
 def mov(source: Natural, target: Natural, rows: Rows, target_rows: Rows | None = None) -> Raw:
-    """Copy `rows` of column `source` into `target_rows` (the same if not given) of column `target` >= `source`.
-
-    Between different rows only the target column may write; between equal rows all may, since each of the others
-    copies its rows onto themselves. Raises ValueError for rows of unequal number or a source after its target.
+    """Copy `rows` of column `source` into `target_rows` (the same if not given) of column `target` >= `source`. Between
+    different rows only the target column writes. Raises ValueError for rows of unequal number or a source after its
+    target.
     """
     read = _indices("rows", rows)
     write = read if target_rows is None else _indices("target_rows", target_rows)
@@ -46,10 +45,7 @@ def mov(source: Natural, target: Natural, rows: Rows, target_rows: Rows | None =
 
 @guarded(double=False)
 def mul(a: Entries, b: Entries, c: Entries, first: Rows, second: Rows, target: Rows) -> Raw:
-    """In every column the a x b matrix in the rows `first` times the b x c matrix in `second`, all row-major.
-
-    Raises ValueError for ranges that do not hold a b, b c and a c rows.
-    """
+    """In every column the matrix in `first` times that in `second`, row-major. ValueError where sizes misfit."""
     left, right, write = _indices("first", first), _indices("second", second), _indices("target", target)
     for name, rows, number in (("first", left, a * b), ("second", right, b * c), ("target", write, a * c)):
         _require_equal_number(name, rows, number)
@@ -68,10 +64,7 @@ def mul(a: Entries, b: Entries, c: Entries, first: Rows, second: Rows, target: R
 
 @guarded(double=False)
 def div(rows: Rows, divisor: Natural, target: Rows) -> Division:
-    """In every column the `rows` over the absolute value of the row `divisor`, into rows that hold zero.
-
-    Raises ValueError for ranges of unequal length.
-    """
+    """In every column `rows` over |row `divisor`|, into rows of zeros. Raises ValueError for unequal lengths."""
     numerators, write = _indices("rows", rows), _indices("target", target)
     _require_equal_number("target", write, len(numerators))
     return Division(numerators, divisor, write)
@@ -84,7 +77,6 @@ def aff(
     bias: Annotated[Float[np.ndarray, " target"], MAY_BE_EMPTY] | None = None,
 ) -> Raw:  # fmt: skip
     """In every column W_1 h[first] + W_2 h[second] + b, with b = 0 if not given; an empty range (0, 0) reads nothing.
-
     Raises ValueError for matrices that do not fit the ranges.
     """
     read, own, write = _indices("first", first), _indices("second", second), _indices("target", target)

@@ -47,9 +47,8 @@ class TrainedProbe(NamedTuple):
 @guarded(double=False)
 @eqx.filter_jit
 def hidden_states(model: Transformer, prompts: Prompts) -> Float[Array, "states count positions width"]:
-    """The residual stream of a model for each prompt: L + 1 states, the embedded tokens first.
-
-    Raises ValueError for prompts without one leading axis, longer than the model was made for or of another dimension.
+    """The residual stream of a model for each prompt: L + 1 states, the embedded tokens first. Raises ValueError for
+    prompts without one leading axis, too long, or of another dimension.
     """
     require_readable(model, prompts)
     read = tokens(prompts).astype(model.positions.dtype)
@@ -58,20 +57,14 @@ def hidden_states(model: Transformer, prompts: Prompts) -> Float[Array, "states 
 
 @guarded(double=False)
 def moment_targets(prompts: Prompts, prefix: Count) -> Float[Array, "count dimension"]:
-    """XᵀY of the first `prefix` examples: one step of gradient descent needs no more.
-
-    Raises ValueError for a prefix beyond n.
-    """
+    """XᵀY of the first `prefix` examples, all that a gradient step needs. Raises ValueError for a prefix beyond n."""
     _require_prefix(prompts, prefix)
     return jnp.sum(prompts.inputs[:, :prefix] * prompts.labels[:, :prefix, None], axis=1)
 
 
 @guarded(double=False)
 def ols_targets(prompts: Prompts, prefix: Count) -> Float[Array, "count dimension"]:
-    """The least squares weights of the first `prefix` examples, of least norm where these do not determine them.
-
-    Raises TypeError in float32, ValueError for a prefix beyond n.
-    """
+    """Least squares weights, of least norm, of `prefix` examples; TypeError in float32, ValueError beyond n."""
     _require_prefix(prompts, prefix)
     inputs = jnp.pad(prompts.inputs, ((0, 0), (0, 1), (0, 0)))  # ŵ after n examples is that before the next one
     labels = jnp.pad(prompts.labels, ((0, 0), (0, 1)))
@@ -84,7 +77,6 @@ def train_probe(
     kind: ProbeKind, probe_width: Size = 64, steps: Size = 2000, batch: Size = 64, learning_rate: Rate = 1e-3,
 ) -> TrainedProbe:  # fmt: skip
     """Train a probe by Adam on the squared error, batches drawn with replacement, in the precision of `hidden`.
-
     Weights and losses are infinite or NaN where the descent diverges.
     Source: the probes of figure 4 of Akyürek et al. 2023 (width 512 there).
     """
@@ -99,10 +91,7 @@ def train_probe(
 def probe_errors(
     probe: Probe, hidden: Float[AnyArray, "count positions width"], targets: Float[AnyArray, "count outputs"]
 ) -> Float[Array, "count"]:
-    """The squared error of a probe for each prompt, averaged over the outputs: to be taken on fresh prompts.
-
-    Raises ValueError for hidden states and targets that do not fit the probe.
-    """
+    """The squared error of a probe for each prompt, averaged over outputs. ValueError for shapes that do not fit."""
     expected = len(probe.scores), probe.mixer.in_features
     shape, outputs = hidden.shape[1:], probe.head.out_size
     require(shape == expected, f"hidden must have the {expected} positions and width of probe, got {shape}")

@@ -24,10 +24,7 @@ from theory_on_trial.contract import guarded, require
 
 
 class Program(NamedTuple):
-    """Instructions, the registers and positions that they need, and the (row, column) in which the answer stands.
-
-    `dimension` is that of the inputs.
-    """
+    """Instructions, the registers and positions they need, the answer's (row, column), the inputs' `dimension`."""
 
     instructions: tuple[Instruction, ...]
     dimension: int
@@ -48,12 +45,10 @@ def gradient_step_program(
 ) -> Program:  # fmt: skip
     """Theorem 1: one SGD step on the ridge loss of one example, applied to the query, in 9 layers and 4d + 3 registers.
 
-    The answer is w' · x_2 with w' = w - 2α (x_1 x_1ᵀ w - x_1 y_1 + λ w). `step` is α, `regulariser` λ,
-    `start_weights` w. With `printed_sign` the λ w is subtracted within the brackets, as the chain in the paper's
-    appendix does: the step for -λ.
-
-    Raises ValueError for start weights of another number than `dimension`.
-    Source: Akyürek et al. 2023 (arXiv 2211.15661), Theorem 1, equation (11) and Appendix A.
+    The answer is w' · x_2 with w' = w - 2α (x_1 x_1ᵀ w - x_1 y_1 + λ w): α = `step`, λ = `regulariser`, w =
+    `start_weights`. `printed_sign` subtracts the λ w in the brackets, as the paper's appendix does. Raises ValueError
+    for start weights of another number than `dimension`. Source: Akyürek et al. 2023 (arXiv 2211.15661), Theorem 1,
+    equation (11) and Appendix A.
     """
     start = np.asarray(start_weights, float)
     require(start.shape == (dimension,), f"start_weights must hold {dimension} numbers, got shape {start.shape}")
@@ -77,7 +72,6 @@ def gradient_step_program(
 @guarded(double=False)
 def sgd_program(dimension: ProgramSize, examples: ProgramSize, step: float, regulariser: float) -> Program:
     """One pass of SGD from w = 0 over n examples, batches of one, applied to the query: 8n layers, 4d + 3 registers.
-
     Each example does w <- w - 2α (x xᵀ w - x y + λ w), with α = `step`, λ = `regulariser`.
     Source: the stack that Akyürek et al. 2023 indicate after Theorem 1; its layers: derived here.
     """
@@ -127,7 +121,6 @@ def ridge_update_program(dimension: ProgramSize, regulariser: Regulariser) -> Pr
 
     The answer is w' · x_2 with w' = (λ I + x_1 x_1ᵀ)⁻¹ x_1 y_1, λ = `regulariser`. Layer 2 computes x_1 y_1, which is
     never used: it is in the paper's chain.
-
     Source: Akyürek et al. 2023, Theorem 2, equations (13) and (14) and Appendix B.
     """
     d, square = dimension, dimension**2
@@ -157,11 +150,8 @@ def ridge_update_program(dimension: ProgramSize, regulariser: Regulariser) -> Pr
 @guarded(double=False)
 def recursive_ridge_program(dimension: ProgramSize, examples: ProgramSize, regulariser: Regulariser) -> Program:
     """Ridge regression on n examples, one Sherman-Morrison update each: 11n + 3 layers, 3d² + 5d + 3 registers.
-
-    The answer is x · (XᵀX + λ I)⁻¹ XᵀY at the query x, λ = `regulariser`. Every column updates its own inverse with its
-    own input in every round; only what `mov` carries on matters, and all of them stay inverses of matrices above λ I.
-    Source: Akyürek et al. 2023 state one update (Theorem 2); the recursion, which must carry A⁻¹ and Σ x y on: derived
-    here.
+    The answer is x · (XᵀX + λ I)⁻¹ XᵀY at the query x, λ = `regulariser`. Source: Akyürek et al. 2023 state one update
+    (Theorem 2); the recursion, which must carry A⁻¹ and Σ x y on: derived here.
     """
     d, square = dimension, dimension**2
     y, x, inverse, moment, direction, outer, denominator, quotient, xy, weights, answer = _consecutive(
@@ -206,10 +196,7 @@ def prompt_state(
     labels: Float[AnyArray, "*prompts examples"],
     query: Float[AnyArray, "*prompts dim"],
 ) -> Float[Array, "*prompts rows positions"]:
-    """The tokens of a prompt as columns: [0, x_1], [y_1, 0], [0, x_2], ..., [y_n, 0], [0, query].
-
-    Source: Akyürek et al. 2023, the encoding of Section 3.
-    """
+    """The tokens of a prompt as columns, [0, x_1], [y_1, 0], ..., [0, query]. Source: section 3 of Akyürek et al."""
     asked = jnp.concatenate([jnp.asarray(inputs), jnp.asarray(query)[..., None, :]], axis=-2)
     answered = jnp.pad(jnp.asarray(labels), [(0, 0)] * (labels.ndim - 1) + [(0, 1)])
     in_tokens = jnp.pad(asked, [(0, 0)] * (asked.ndim - 1) + [(1, 0)])
@@ -232,11 +219,8 @@ def predict(
     network: Network, inputs: Float[AnyArray, "prompts examples dim"], labels: Float[AnyArray, "prompts examples"],
     query: Float[AnyArray, "prompts dim"], *, layer_norm: LayerNormMode = "ideal",
 ) -> Prediction:  # fmt: skip
-    """The answers of a compiled program: what its last instruction has written at the query.
-
-    Values are infinite or NaN only where something was clipped.
-
-    Raises ValueError for prompts that are not as long as those that the network was compiled for, and as `run`.
+    """The answers of a compiled program: what its last instruction has written at the query. Infinite or NaN only where
+    something was clipped. Raises ValueError for prompts of another length than compiled for, and as `run`.
     """
     layout, shape = network.layout, (query.shape[1] + 1, 2 * inputs.shape[1] + 1)
     require(

@@ -14,7 +14,6 @@ from theory_on_trial.contract import guarded, require, require_room
 
 class Prompts(NamedTuple):
     """Examples x_i and labels y_i = wᵀx_i + ε_i of one problem, or of several along leading axes.
-
     After k examples, k = 0, ..., n - 1, a learner is asked for the label of the next: what it may see is
     `inputs[:k]`, `labels[:k]` and the query `inputs[k]`.
     """
@@ -32,12 +31,10 @@ def sample_prompts(
 ) -> Prompts:  # fmt: skip
     """Draw `count` independent problems of `examples` labelled examples each, all Gaussian.
 
-    Labels have noise σ = `noise_std`; τ = `weight_std` multiplies the weights' own law N(0, `weight_covariance`), with
-    τ = 0 all prompts have the same; `input_scale` multiplies the inputs, which are N(0, `input_covariance`), before
-    labels are computed. Covariances that are not given are the identity.
-
-    Raises ValueError for a covariance that is not d x d.
-    Source: the setting of Akyürek et al. 2023 (σ = 0, τ = 1 unless stated); covariances: Zhang et al. 2024.
+    Labels have noise σ = `noise_std`; τ = `weight_std` multiplies the weights' law N(0, `weight_covariance`);
+    `input_scale` multiplies the inputs, N(0, `input_covariance`), before labels are computed. Covariances default to
+    the identity. Raises ValueError for one that is not d x d. Source: Akyürek et al. 2023 (σ = 0, τ = 1 unless stated);
+    covariances: Zhang et al. 2024.
     """
     require_room("count, examples and dimension", count * (examples + 1) * (dimension + 1))
     for name, covariance in {"input_covariance": input_covariance, "weight_covariance": weight_covariance}.items():
@@ -78,7 +75,6 @@ def draw_prompts(key: Key[Array, ""], sizes: tuple[int, int, int], law: PromptLa
 @guarded(double=False)
 def tokens(prompts: Prompts) -> Float[Array, "*batch positions width"]:
     """The 2n tokens of width d + 1 that a transformer reads: [0, x_1], [y_1, 0], [0, x_2], [y_2, 0], ...
-
     The label y_i is predicted at the position of x_i, 2i - 2 counted from 0. The last token is never needed for that.
     Raises ValueError for inputs and labels that do not fit each other. Source: the encoding of Akyürek et al. 2023.
     """

@@ -24,23 +24,14 @@ Star = Literal["+", "*"]
 class Raw:
     """Read, arithmetic, write: h_i[w] <- W_o ((W_a mean_{j in K(i)} h_j[r]) ⋆ (W h_i[s])) + b in every column i.
 
-    Args:
-        star: ⋆, "+" or "*" (entry by entry).
-        read_rows: r, read at the positions K(i).
-        own_rows: s, read at the position i itself.
-        write_rows: w. None of the three repeats a row.
-        read_matrix: W_a.
-        own_matrix: W.
-        out_matrix: W_o.
-        bias: b.
-        reads: the timestep map K: a position i and the positions K(i) <= i that it reads; those not listed read {i}.
-        only_at: the one position that writes, for "+"; None writes at all.
-
+    `star` is ⋆, "+" or "*" (entry by entry). `read_rows` are r, `own_rows` s, `write_rows` w, none of which repeats a
+    row; W_a, W, W_o are `read_matrix`, `own_matrix`, `out_matrix`. `reads` is the timestep map K from a position i to
+    positions K(i) <= i; those not listed read {i}. `only_at` is the one position that writes, for "+"; with None all
+    write.
     Raises ValueError for sizes that do not fit, a repeated row, K(i) empty or in the future; TypeError for positions in
-    K that are no integers.
-    Source: Akyürek et al. 2023 (arXiv 2211.15661), Definition C.2, with j <= i in place of the printed j < i (its own
-    uses need K(i) = {i}), the bias of `aff`, and `only_at`, without which a copy between different rows changes every
-    column: derived here.
+    K that are no integers. Source: Akyürek et al. 2023 (arXiv 2211.15661), Definition C.2, with j <= i in place of the
+    printed j < i (its own uses need K(i) = {i}), the bias of `aff`, and `only_at`, without which a copy between
+    different rows changes every column: derived here.
     """
 
     star: Star
@@ -80,7 +71,6 @@ class Raw:
 @dataclass(frozen=True, eq=False)
 class Division:
     """h_i[w] <- h_i[numerator] / |h_i[divisor]| in every column i; the rows w must be zero before.
-
     Raises ValueError for unequal numbers of numerators and rows w, or a row that is written twice.
     Source: Akyürek et al. 2023, `div` and Lemma 8.
     """
@@ -101,7 +91,6 @@ Instruction = Raw | Division
 @guarded(double=False)
 def reference(instruction: Instruction, state: Annotated[State, ANY_NUMBER]) -> State:
     """The exact effect of an instruction on a state, or on a batch of states. A zero divisor gives ±inf, 0/0 NaN.
-
     Raises ValueError for a state without the rows and positions of the instruction.
     """
     require_instructions([instruction], *state.shape[-2:])

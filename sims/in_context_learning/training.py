@@ -41,7 +41,6 @@ class TrainingSettings:
     labels with noise σ = `noise_std` that are input and target both, weights N(`weight_mean`, τ² = `weight_std`²).
     The descent: `steps` of Adam on `batch` fresh prompts each, with a learning rate that rises linearly to
     `learning_rate` during the share `warm_up` of the steps and falls to 0 along a cosine.
-
     Source: the training of Akyürek et al. 2023 (its warm-up: 0.2), at sizes chosen here.
     """
 
@@ -67,10 +66,8 @@ class TrainedLearner(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """How a learner compares with rules, prompt by prompt and prefix by prefix: squared numbers to be averaged.
-
-    Its `errors`; by how much they exceed the `rules`' errors (`excess`); its squared `differences` from the rules'
-    predictions. The mean of the last is the SPD.
+    """Squared numbers, prompt by prompt and prefix by prefix: a learner's `errors`, their `excess` over the rules'
+    errors, and its `differences` from the rules' predictions, whose mean is the SPD.
     """
 
     errors: Float[Array, "count prefixes"]
@@ -86,21 +83,15 @@ def train(
     checkpoint: str | os.PathLike[str] | None = None,
     progress: ProgressSetting = "auto",
 ) -> TrainedLearner:
-    """Train a transformer from a random start, in float32.
+    """Train a transformer from a random start, in float32; `key` is of the start and of all prompts.
 
-    Args:
-        key: of the start and of all prompts.
-        settings: sizes, prompts and descent.
-        checkpoint: a folder. What is reached after every 500 steps is kept there, and a run with the same key,
-            settings, versions of the libraries, kind of device and source (of the prompts, the transformer and this
-            file) goes on from it, to the same end bit for bit; one that was finished is only read. Any number of runs
-            may share a folder.
-        progress: a bar on a terminal if "auto", always or never if True or False; or a function to be called with the
-            steps done, all steps and the seconds since the start, every 500 steps.
-
-    Weights and losses are infinite or NaN where the descent diverges.
-    Raises ValueError for sizes out of range, and for a `progress` or a `checkpoint` that is none of these.
-    Source: objective (8) of Akyürek et al. 2023; Adam's β = (0.9, 0.98) and ε = 1e-9 as there.
+    In the folder `checkpoint` what is reached after every 500 steps is kept, and a run with the same key, settings,
+    versions of the libraries, kind of device and source goes on from it, to the same end bit for bit; any number of
+    runs may share a folder. `progress` is a bar on a terminal if "auto", always or never if True or False; or a
+    function to be called with the steps done, all steps and the seconds since the start, every 500 steps.
+    Weights and losses are infinite or NaN where the descent diverges. Raises ValueError for sizes out of range, and for
+    a `progress` or a `checkpoint` that is none of these. Source: objective (8) of Akyürek et al. 2023; Adam's β = (0.9,
+    0.98) and ε = 1e-9 as there.
     """
     start_key, data_key = jax.random.split(key)
     sizes = {name: getattr(settings, name) for name in ("dimension", "examples", "layers", "width", "heads")}
@@ -131,9 +122,8 @@ def train(
 
 @guarded(double=False)
 def in_context_predictions(model: Transformer, prompts: Prompts) -> Float[Array, "count prefixes"]:
-    """What a transformer predicts for every example of each prompt from those before it.
-
-    Raises ValueError for prompts without one leading axis, longer than the model was made for or of another dimension.
+    """What a transformer predicts for every example of each prompt from those before it. Raises ValueError for prompts
+    without one leading axis, too long, or of another dimension.
     """
     require_readable(model, prompts)
     read = tokens(prompts).astype(model.positions.dtype)
@@ -143,7 +133,6 @@ def in_context_predictions(model: Transformer, prompts: Prompts) -> Float[Array,
 @guarded(double=False)
 def evaluate(model: Transformer, prompts: Prompts, rules: list[Rule]) -> Evaluation:
     """Compare a trained transformer, in its own dtype, with rules in float64 on prompts that it has not seen.
-
     Raises TypeError in float32, ValueError for prompts that `predict_all` refuses.
     """
     of_rules = predict_all(prompts, rules)

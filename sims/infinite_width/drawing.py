@@ -29,7 +29,6 @@ def draw_network(
     activation: Activation = "tanh",
 ) -> Network:
     """Draw networks of n units in every hidden layer: W^l = n^(-a_l) w^l, w^l ~ N(0, n^(-2 b_l)), rate η n^(-c).
-
     Raises ValueError for fewer than two layers, unequally many a and b, and more weights than memory holds.
     """
     require(len(a) == len(b) >= 2, f"a and b must have as many entries, two or more, got {len(a)} and {len(b)}")
@@ -54,7 +53,6 @@ def shallow_network(
 @guarded(double=False)
 def reduced_network(rng: np.random.Generator, nets: Some, width: Some, s: Exponent, rate: Rate) -> Network:
     """Draw networks of two units whose outputs have, at every step, the law of those of `shallow_network`.
-
     A linear network of one input and one output depends on its 2 n weights by their products alone, which Bartlett's
     triangle of two χ and one normal numbers has. Raises ValueError for a single unit.
     """
@@ -66,7 +64,6 @@ def reduced_network(rng: np.random.Generator, nets: Some, width: Some, s: Expone
 @guarded(double=False)
 def reduced_nodes(width: Wide, s: Exponent, rate: Rate) -> tuple[Network, Float[np.ndarray, " nodes"]]:
     """Return networks of `reduced_network` and a chance of each: means over them are those over the law.
-
     Nodes are those of Gauss, eight for each of the three numbers: what is left of a mean is of the order n^-8.
     """
     (first, second, across), chances = _product(_chi(width, 8), _chi(width - 1, 8), _normal(8))
@@ -77,10 +74,9 @@ def reduced_nodes(width: Wide, s: Exponent, rate: Rate) -> tuple[Network, Float[
 def deep_nodes(width: Wide, a: Exponents, b: Exponents, c: Exponent) -> tuple[Network, Float[np.ndarray, " nodes"]]:
     """Return linear networks of two units in each of two hidden layers, with a chance of each, for the input 1.
 
-    In one step of descent their last hidden activations move, squared and summed over units, as those of n units on
-    average: a rotation of each layer leaves of readout, row and column of the second layer that it meets, and first
-    layer's part across that row a length each, χ, and a normal number along it. Exact, for the square is of degree
-    two in the squared lengths and four in the number. Raises ValueError unless there are three layers.
+    In one step of descent their last hidden activations move, squared and summed over units, as those of n units do on
+    average. Exact, for the square is of degree two in the squared lengths and four in the normal number. Raises
+    ValueError unless there are three layers.
     """
     require(len(a) == len(b) == 3, f"a and b must have three entries, got {len(a)} and {len(b)}")
     readout, column = _chi(width, 2), _chi(width - 1, 2)

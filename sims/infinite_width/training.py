@@ -12,13 +12,9 @@ Layers = list[Float[np.ndarray, "nets batch _"]]
 
 
 class Network(NamedTuple):
-    """Networks of one shape.
-
-    Attributes:
-        weights: w^l, shape (nets, units out, units in) each, from the inputs to the readout; what is trained.
-        multipliers: of each layer's weights.
-        rate: of gradient descent on the weights.
-        activation: of every layer but the readout.
+    """Networks of one shape, (nets, units out, units in) for each w^l in `weights`, from the inputs to the readout.
+    `multipliers` are of each layer's weights, `rate` is of gradient descent on the weights, `activation` of every layer
+    but the readout.
     """
 
     weights: tuple[Float[np.ndarray, "nets out in"], ...]
@@ -59,10 +55,8 @@ def train(network: Network, x: Batches, y: Targets) -> tuple[Network, Float[np.n
 
 @guarded(double=False)
 def kernel_descent(network: Network, x: Batches, y: Targets) -> Float[np.ndarray, "steps nets"]:
-    """Return what `train` would, were the networks linear in their weights around where they start.
-
-    The kernel is the product of the networks' own gradients. Raises ValueError unless batches are single samples and
-    networks have one output.
+    """Return what `train` would, were the networks linear in their weights around where they start. Raises ValueError
+    unless batches are single samples and networks have one output.
     """
     require(x.shape[1] == 1 and y.shape[1:] == (1, 1), "x and y must hold single samples and single outputs")
     gradients, now = [], []

@@ -1,11 +1,9 @@
 """JEPA and MAE in deep linear networks: one feature's scalar equation, and everything that the whole network does.
 
 Scalar: `simulate_flow` steps equations (7) and (8) through time, `trajectory_by_quadrature` integrates them over
-strengths (thousands at once, any number of decades), `simulate_factors` keeps encoder and predictor apart. Whole
-network: `Parameters` from `aligned_init` or one of its misaligned relatives, moved by `gradient_flow` or
-`gradient_descent` on two covariance matrices; `up_crossings` reads off what is learned when; `flow_eigenvalues` at a
-`saddle_state` tells what comes next. Covariances come from `data`. Neighbouring papers: stepwise self-supervision,
-deep linear nets, pretext tasks, contrastive losses, VICReg.
+strengths, `simulate_factors` keeps encoder and predictor apart. Whole network: `Parameters` moved by `gradient_flow` or
+`gradient_descent`; `up_crossings` reads off what is learned when, `flow_eigenvalues` at a `saddle_state` what comes
+next.
 """
 
 from sims.jepa_bias.contrastive import mean_classifier_loss, unsupervised_loss

@@ -25,7 +25,6 @@ def unsupervised_loss(
     features: Features, class_probabilities: ClassProbabilities, likelihoods: Likelihoods, loss: Loss
 ) -> Float[Array, ""]:
     """E ℓ(f(x)·(f(x⁺) - f(x⁻))): x and x⁺ are drawn from one class c⁺, x⁻ from an independent class c⁻.
-
     ℓ(v) is max(0, 1 - v) (hinge) or log₂(1 + exp(-v)) (logistic). Source: one negative sample in Arora et al. 2019.
     """
     similarities = features @ features.T
@@ -40,9 +39,8 @@ def unsupervised_loss(
 def mean_classifier_loss(
     features: Features, class_probabilities: ClassProbabilities, likelihoods: Likelihoods, loss: Loss
 ) -> Float[Array, ""]:
-    """E ℓ(f(x)·(μ_{c⁺} - μ_{c⁻})) over tasks c⁺ ≠ c⁻ and x from c⁺, with the class means μ_c = E[f(x) | c].
-
-    Arguments as `unsupervised_loss`. Source: the supervised loss of the mean classifier in Arora et al. 2019.
+    """E ℓ(f(x)·(μ_{c⁺} - μ_{c⁻})) over tasks c⁺ ≠ c⁻ and x from c⁺, μ_c = E[f(x) | c]; `loss` as in
+    `unsupervised_loss`. Source: the supervised loss of the mean classifier in Arora et al. 2019.
     """
     scores = features @ (likelihoods @ features).T
     margins = scores[:, :, None] - scores[:, None, :]

@@ -15,7 +15,6 @@ SEVERAL = Holds("several", "be at least two: a crossing lies between two of them
 
 class Crossings(NamedTuple):
     """Up-crossings of every feature: the first and the last time (infinite if there is none), and the end state.
-
     `ends_above` tells whether the last record is at or above the level: only then is the last crossing for good.
     """
 
@@ -32,10 +31,8 @@ def up_crossings(
     levels: Annotated[Float[AnyArray, "features"], POSITIVE],
 ) -> Crossings:
     """First and last time at which each feature rises through its level (such as p times its asymptote).
-
-    An up-crossing lies between two records of which the first is below the level and the second is not; its time is
-    interpolated linearly in the logarithm of the strength, and NaN where their ratio is infinite. A feature that starts
-    above its level and stays there has none. Derived here.
+    The time is interpolated linearly in the logarithm of the strength between two records, NaN where their ratio is
+    infinite. A feature that starts above its level and stays there has none. Derived here.
     """
     times = times[:, None]
     before, after = strengths[:-1], strengths[1:]

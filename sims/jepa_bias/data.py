@@ -37,10 +37,7 @@ class Covariances(NamedTuple):
 
 @guarded(double=False)
 def empirical_covariances(X: Float[AnyArray, "samples dim"], Y: Float[AnyArray, "samples dim"]) -> Covariances:
-    """Averages of x xᵀ, y xᵀ and y yᵀ over the rows; the mean is taken to be zero and is not removed.
-
-    `ValueError` for fewer samples than dimensions: Σ_xx is singular then.
-    """
+    """Averages of x xᵀ, y xᵀ and y yᵀ over rows, no mean removed. `ValueError` for fewer samples than dimensions."""
     samples, dimension = X.shape
     require(
         samples >= dimension,
@@ -56,7 +53,6 @@ def gaussian_views(
     key: RandomKey, n_samples: Samples, Sigma_xx: Definite, Sigma_yx: CrossMoment, Sigma_yy: SecondMoment
 ) -> Views:
     """Jointly Gaussian pairs: x ~ N(0, Σ_xx), and y is Σ_yx Σ_xx⁻¹ x plus an independent Gaussian residual.
-
     `ValueError` for a Σ_yy below Σ_yx Σ_xx⁻¹ Σ_yxᵀ: no pair of views has such covariances. Traced ones are not checked.
     """
     require_room("n_samples", 2 * n_samples * Sigma_xx.shape[0])
@@ -84,10 +80,7 @@ def rotated_covariance(key: RandomKey, Sigma_yx: CrossMoment, delta: Number) -> 
 
 @guarded(double=False)
 def static_views(key: RandomKey, n_samples: Samples, signal_variances: Variances, noise_variances: Variances) -> Views:
-    """X = s + n and y = s + n': one Gaussian signal seen twice, each time with new noise; features are coordinates.
-
-    Derived here.
-    """
+    """X = s + n and y = s + n': one Gaussian signal twice, with new noise, features being coordinates. Derived here."""
     require_room("n_samples", 3 * n_samples * signal_variances.shape[0])
     normals = jax.random.normal(key, (3, n_samples, signal_variances.shape[0]))
     signal = normals[0] * jnp.sqrt(signal_variances)
@@ -99,7 +92,6 @@ def masked_views(
     key: RandomKey, n_samples: Samples, S: Definite, visible: Share, *, target_visible: Share | None = None
 ) -> Views:
     """Masked coordinates of one Gaussian z ~ N(0, S): x = m ⊙ z, and y = (1 - m) ⊙ z or y = m' ⊙ z. Derived here.
-
     `visible` is q, the probability with which a coordinate of x is seen, `target_visible` the q' of a second,
     independent mask; if not given, y is what the first mask hides.
     """
@@ -120,7 +112,6 @@ def temporal_views(
     noise_variances: Variances,
 ) -> Views:
     """Two successive frames x_t = z_t + n_t and x_{t+1} of the stationary process z_{t+1} = γ z_t + u_t.
-
     `persistence` is γ_i, one per feature, the other two are the variances of u and n; features are coordinates. Every
     row is a sequence of its own. Derived here.
     """

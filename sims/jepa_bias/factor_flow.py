@@ -31,7 +31,6 @@ def simulate_factors(
     given, at least λ² / σ² = λ ρ (else `ValueError`), the target is differentiated too (no stop-gradient) and the first
     bracket becomes v² σ² - 2 v λ + σ_y². Solved by Kvaerno's implicit method of order 5 in (ln w, v), so that a
     collapse may go on for many decades.
-
     NaN where the solver did not finish, such as a w that falls below every float. TypeError without float64. Source:
     the JEPA loss of Littwin et al. 2024.
     """

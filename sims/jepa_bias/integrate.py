@@ -49,7 +49,6 @@ def time_of_zero(
     height: Callable[[Float[Array, ""]], Float[Array, ""]],
 ) -> Float[Array, ""]:
     """The first time at which `height(state)` of a scalar state is zero; NaN where none is found in 100 000 steps.
-
     By Dormand and Prince's method of order 8: an event lies between two steps, and its interpolation is as good as its
     steps, which that of the implicit method is not.
     """

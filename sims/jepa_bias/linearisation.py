@@ -22,11 +22,9 @@ def saddle_state(
     key: RandomKey | None, learned: Sequence[Natural], rho: Annotated[Float[AnyArray, "dim"], POSITIVE], depth: Depth,
     objective: Objective, *, basis: Basis | None = None,
 ) -> Parameters:  # fmt: skip
-    """The balanced network that has learned the features in `learned` and nothing else of the others.
-
-    Every factor is ρ_i (JEPA) or ρ_i^(1/(L+1)) (MAE) on a learned feature and exactly 0 on the others: a stationary
-    point of the flow for the covariances with these ρ in this basis. Derived here.
-    `key` and `basis` as in `diagonal_network`; `learned` holds indices of features (else `ValueError`).
+    """The balanced network that has learned the features in `learned` and nothing else: a stationary point of the flow.
+    Every factor is ρ_i (JEPA) or ρ_i^(1/(L+1)) (MAE) on a learned feature and 0 on the others. `key` and `basis` as in
+    `diagonal_network`; `learned` holds indices of features (else `ValueError`). Derived here.
     """
     dimension = rho.shape[0]
     require(max(learned, default=0) < dimension, f"learned must hold indices in 0..{dimension - 1}, got {learned}")
@@ -41,10 +39,8 @@ def flow_jacobian(
     parameters: Network, Sigma_xx: Definite, Sigma_yx: CrossMoment, objective: Objective
 ) -> Float[Array, "parameters parameters"]:
     """The derivative of -∇loss with respect to all (L + 1) d² parameters, layers first, at `parameters`.
-
-    The target moves with the encoder here, although the gradient does not see it: a stop-gradient inside the
-    derivative would freeze it. So this is forward-mode autodiff of the hand-written gradient. `ValueError` for
-    matrices of another size than the layers. Derived here.
+    It is forward-mode autodiff of the hand-written gradient, in which the target moves with the encoder. `ValueError`
+    for matrices of another size than the layers. Derived here.
     """
     require_fitting(parameters, Sigma_xx=Sigma_xx, Sigma_yx=Sigma_yx)
     flat, unravel = ravel_pytree(parameters)
@@ -55,10 +51,9 @@ def flow_jacobian(
 def flow_eigenvalues(
     parameters: Network, Sigma_xx: Definite, Sigma_yx: CrossMoment, objective: Objective
 ) -> Complex[np.ndarray, "parameters"]:
-    """The eigenvalues of `flow_jacobian` by decreasing real part: growth rates, in the flow clock.
-
-    Not jittable: LAPACK computes them. Zero is a multiple and defective eigenvalue at every saddle, and comes out
-    with a rounding error of about the cube root of 2^-53 times the scale. Errors as `flow_jacobian`.
+    """The eigenvalues of `flow_jacobian` by decreasing real part: growth rates, in the flow clock. Not jittable.
+    Zero is a defective eigenvalue at every saddle, off by about the cube root of 2^-53 times the scale. Errors as
+    `flow_jacobian`.
     """
     values = np.linalg.eigvals(np.asarray(flow_jacobian(parameters, Sigma_xx, Sigma_yx, objective))).astype(complex)
     return values[np.argsort(-values.real, kind="stable")]

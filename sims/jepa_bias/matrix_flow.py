@@ -76,10 +76,7 @@ def gradient_descent(
     parameters: Network, Sigma_xx: Definite, Sigma_yx: CrossMoment, step: Step, steps: Steps, every: Size,
     objective: Objective, **options: Unpack[RunOptions],
 ) -> Run:  # fmt: skip
-    """Full-batch gradient descent θ -> θ - η ∇loss with learning rate `step`; arguments and errors as `gradient_flow`.
-
-    Time is counted as steps times the learning rate.
-    """
+    """Full-batch descent θ -> θ - η ∇loss, η = `step`, time being steps times η; all else as in `gradient_flow`."""
     return _checked_run("euler", parameters, Sigma_xx, Sigma_yx, step, steps, every, objective, **options)
 
 

@@ -23,7 +23,6 @@ AWAY_FROM_ZERO = Holds(
 @jax.jit
 def views_moment(X: Float[AnyArray, "samples dim"], Y: Float[AnyArray, "samples dim"]) -> Float[Array, "dim dim"]:
     """Γ = Σ (x yᵀ + y xᵀ) / 2n over n pairs of views, one pair per row; symmetric, and not always positive.
-
     Source: Simon et al. 2023.
     """
     cross = jnp.asarray(X).T @ jnp.asarray(Y) / X.shape[0]
@@ -53,7 +52,6 @@ def stepwise_flow(
     start: Annotated[Float[AnyArray, "outputs dim"], AWAY_FROM_ZERO], moment: SecondMoment, times: Times
 ) -> Float[Array, "times outputs dim"]:
     """W at the given times under dW/dt = -∇ `stepwise_loss`, from W(0) = `start`; Γ = `moment`.
-
     Runge-Kutta of order 8 with adaptive steps. NaN where it did not finish. TypeError without float64. Source: Simon et
     al. 2023.
     """
@@ -70,7 +68,6 @@ def deep_linear_flow(
     times: Times,
 ) -> Float[Array, "times dim dim"]:
     """W_D ... W_1 at the given times under gradient flow of ½ E|W_D ... W_1 x - y|², from the given layers.
-
     Runge-Kutta of order 8 with adaptive steps on all D layers. NaN where it did not finish. TypeError without float64.
     Source: Saxe et al. 2013.
     """

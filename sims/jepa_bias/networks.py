@@ -86,10 +86,9 @@ def diagonal_network(
     key: RandomKey | None, layer_values: Float[AnyArray, "dim"], predictor_values: Float[AnyArray, "dim"], depth: Depth,
     objective: Objective, *, basis: Basis | None = None,
 ) -> Parameters:  # fmt: skip
-    """Layers and predictor that are diagonal in the features' basis, with one value per feature.
-
-    `key` is that of the latent rotations U_a, None for identities; `basis` the features Q, the coordinate axes if not
-    given. V maps the latent space to itself (jepa) or to the inputs (mae).
+    """Layers and predictor that are diagonal in the features' basis, with one value per feature. `key` is of the latent
+    rotations U_a, None for identities; `basis` the features Q, by default the axes. V maps to the latent space (jepa)
+    or the inputs (mae).
     """
     dimension = layer_values.shape[0]
     require_room("depth", depth * dimension**2)
@@ -117,10 +116,7 @@ def unbalanced_init(
     key: RandomKey | None, dimension: Dimension, depth: Depth, layer_init: Start, predictor_init: Number,
     objective: Objective, *, basis: Basis | None = None,
 ) -> Parameters:  # fmt: skip
-    """An aligned start with w_i = `layer_init` in every layer and v_i = `predictor_init` in V.
-
-    Other arguments as `aligned_init`. Derived here.
-    """
+    """An aligned start with w_i = `layer_init` and v_i = `predictor_init`, else as `aligned_init`. Derived here."""
     require_room("dimension", dimension**2)
     shape = (dimension, dimension) if basis is None else basis.shape
     require(shape == (dimension, dimension), f"basis must be {dimension} x {dimension} as the layers are, got {shape}")
@@ -134,7 +130,6 @@ def aligned_init(
     basis: Basis | None = None,
 ) -> Parameters:  # fmt: skip
     """The balanced start w_i = v_i = ε^(1/L) on which the network moves as the scalar equations say.
-
     Derived here: orthogonal factors alone are not enough, V must undo the rotation of the encoder. `key` and `basis` as
     in `diagonal_network`; `ValueError` unless the basis is d x d.
     """
@@ -169,10 +164,7 @@ def misaligned_init(
 def random_predictor_init(
     key: RandomKey, dimension: Dimension, depth: Depth, init: Start, objective: Objective
 ) -> Parameters:
-    """Balanced orthogonal factors of size ε^(1/L) with V as random as the layers: balanced, not aligned.
-
-    Arguments as `aligned_init`. Derived here.
-    """
+    """Balanced orthogonal factors of size ε^(1/L), V as random as the layers, else as `aligned_init`. Derived here."""
     turn_key, latent_key = jax.random.split(key)
     layers, predictor = aligned_init(latent_key, dimension, depth, init, objective)
     return Parameters(layers, random_rotation(turn_key, dimension) @ predictor)

@@ -21,10 +21,8 @@ def jepa_loss(
     parameters: Network, Sigma_xx: SecondMoment, Sigma_yx: CrossMoment, Sigma_yy: SecondMoment, *,
     stop_gradient: bool = True,
 ) -> Float[Array, ""]:  # fmt: skip
-    """½ E|V W̄ x - SG(W̄ y)|².
-
-    `stop_gradient` says whether the target counts as a constant in derivatives, as in JEPA. `ValueError` for
-    matrices of another size than the layers. Source: the JEPA loss of Littwin et al. 2024.
+    """½ E|V W̄ x - SG(W̄ y)|²; with `stop_gradient` the target is constant in derivatives. `ValueError` for matrices of
+    another size than the layers. Source: the JEPA loss of Littwin et al. 2024.
     """
     require_fitting(parameters, Sigma_xx=Sigma_xx, Sigma_yx=Sigma_yx, Sigma_yy=Sigma_yy)
     target = encoder(parameters)
@@ -86,10 +84,7 @@ def autodiff_gradients(
     parameters: Network, Sigma_xx: SecondMoment, Sigma_yx: CrossMoment, Sigma_yy: SecondMoment, objective: Objective, *,
     stop_gradient: bool = True,
 ) -> Parameters:  # fmt: skip
-    """The gradient of `jepa_loss` or `mae_loss` by reverse-mode autodiff, through a real stop-gradient.
-
-    Arguments and errors as `jepa_loss`.
-    """
+    """The gradient by reverse-mode autodiff through a real stop-gradient; arguments and errors as `jepa_loss`."""
     if objective == "mae":
         return jax.grad(mae_loss)(parameters, Sigma_xx, Sigma_yx, Sigma_yy)
     return jax.grad(partial(jepa_loss, stop_gradient=stop_gradient))(parameters, Sigma_xx, Sigma_yx, Sigma_yy)

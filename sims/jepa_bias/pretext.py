@@ -24,9 +24,8 @@ class Triplet(NamedTuple):
 
 
 class Pretext(NamedTuple):
-    """Three maps from X_1: the pretext predictor of X_2, the target read off it, and the best prediction of the target.
-
-    The excess is the mean squared error of the second over that of the third, never negative.
+    """Maps from X_1: the pretext predictor of X_2, the target read off it, the target's best prediction; and the excess
+    mean squared error of the second over the third, never negative.
     """
 
     pretext: Float[Array, "n m"]
@@ -76,7 +75,6 @@ def learn_pretext(
     triplet: Annotated[Triplet, Is("hold k x k, k x m, k x n, m x m and m x n matrices", _fits)],
 ) -> Pretext:
     """Regress X_2 on X_1, then Y on that prediction, and compare with the regression of Y on X_1.
-
     Least squares of smallest norm throughout, on the population. `ValueError` for covariances that no Y and X_1 have.
     Source: the two stages of Lee et al. 2021.
     """

@@ -53,10 +53,7 @@ def denoising_loss(
     rule: Rule = "soft",
     point_weights: PointWeights | None = None,
 ) -> float:
-    """Mean of |D(s x0 + γ ε) - x0|^2 over clean points and nodes of the noise, for the denoiser of a rule.
-
-    Raises ValueError unless bases and points have n rows and columns.
-    """
+    """Mean of |D(s x0 + γ ε) - x0|^2 over clean points and noise; ValueError unless bases and points are in R^n."""
     require(all(basis.shape[0] == points.shape[1] for basis in bases), "bases must have a row per column of points")
     block, of_points = max(1, _CACHED // len(nodes)), np.empty(len(points))
     for start in range(0, len(points), block):
@@ -73,7 +70,6 @@ def posterior_moments(
     x: Points, bases: Bases, weights: Weights, signal: Level, noise: Level, order: Order = 80
 ) -> tuple[Float[np.ndarray, "points n"], Float[np.ndarray, " points"]]:
     """E[x0 | x_t] and E[|x0|^2 | x_t] - |E[x0 | x_t]|^2, by Bayes' rule on nodes of the latents of each subspace.
-
     Only where the noise is no narrower than the nodes are apart. Raises ValueError for more than 2^36 nodes.
     """
     clean, chances = [], []

@@ -42,9 +42,8 @@ def best_angles(
 def best_subspace(
     generator: np.random.Generator, points: Points, dim: Dim, signal: Level, noises: Levels, level_weights: LevelWeights
 ) -> tuple[Float[np.ndarray, "n dim"], float]:
-    """One subspace that minimises the training loss averaged over noise levels, from a random start, and that loss.
-
-    By BFGS on the loss itself, with numerical derivatives. Raises ValueError for dim > n.
+    """One subspace that minimises the training loss averaged over noise levels, by BFGS from a random start, and that
+    loss. Raises ValueError for dim > n.
     """
     from scipy.optimize import minimize
 
@@ -67,7 +66,6 @@ def best_subspace(
 @guarded
 def fitting_partitions(points: Points, dim: Dim, groups: Groups) -> tuple[int, int]:
     """How many partitions of the points into at most `groups` lie on subspaces through zero of this dimension, of all.
-
     A set of points fits where its singular values beyond the first `dim` are below 1e-9 of its first. Raises ValueError
     for more than 10^5 labellings.
     """
@@ -89,7 +87,6 @@ def k_subspaces(
     generator: np.random.Generator, points: Points, dim: Dim, groups: Groups, starts: Starts = 10
 ) -> tuple[Int[np.ndarray, " points"], float]:
     """Labels of the best of some runs of Lloyd's steps for subspaces through zero, and their sum of squared residuals.
-
     Raises ValueError for dim > n.
     """
     ambient = points.shape[1]

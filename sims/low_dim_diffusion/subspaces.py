@@ -19,10 +19,7 @@ Steps = Annotated[int, Interval(1, 10**4)]
 def completion_errors(
     generator: np.random.Generator, draws: Draws, ambient: Dim, dim: Dim, samples: Natural
 ) -> Float[np.ndarray, " draws"]:
-    """D^2 of subspaces that hold all N <= d samples of the true one and are random beside them.
-
-    Raises ValueError unless N <= d <= n.
-    """
+    """D^2 of subspaces that hold all N samples of the true one, random beside them; ValueError unless N <= d <= n."""
     points = _points(generator, draws, ambient, dim, samples)
     rest = generator.standard_normal((draws, ambient, dim - samples))
     return _squared_distance(np.linalg.qr(np.concatenate([points, rest], axis=2))[0], dim)
@@ -32,10 +29,7 @@ def completion_errors(
 def trained_errors(
     generator: np.random.Generator, draws: Draws, ambient: Dim, dim: Dim, samples: Natural, steps: Steps = 15
 ) -> Float[np.ndarray, " draws"]:
-    """The same after gradient ascent of |V'X|_F^2 from a random start, each step of large size and made orthonormal.
-
-    Raises as `completion_errors`.
-    """
+    """The same after large orthonormalised gradient steps on |V'X|_F^2 from a random start; raises likewise."""
     points = _points(generator, draws, ambient, dim, samples)
     basis = np.linalg.qr(generator.standard_normal((draws, ambient, dim)))[0]
     step = 1000 / np.maximum(np.sum(points**2, axis=(1, 2), keepdims=True), 1e-300)
@@ -49,7 +43,6 @@ def noisy_errors(
     generator: np.random.Generator, draws: Draws, ambient: Dim, spectrum: Spectrum, samples: Dim, noise: NonNegative
 ) -> Float[np.ndarray, " draws"]:
     """D^2 of uncentred PCA on N samples with latents of these variances and noise in all n coordinates.
-
     By the eigenvectors of the smaller Gram matrix. Raises ValueError unless d <= min(n, N).
     """
     return _noisy(generator, draws, ambient, spectrum, samples, noise)[0]
@@ -60,7 +53,6 @@ def steadied_errors(
     generator: np.random.Generator, draws: Draws, ambient: Dim, spectrum: Spectrum, samples: Dim, noise: NonNegative
 ) -> Float[np.ndarray, " draws"]:
     """`noisy_errors`, of the same mean, less what numbers of mean zero explain of them.
-
     These are lengths and log determinant of the whitened latents A, and the noise in the rows' span, weighed by the
     inverse of A, less its mean over the noise. Slopes come from a thousand draws beside. Raises as `noisy_errors`.
     """
@@ -115,7 +107,6 @@ def clustered_errors(
     noise: NonNegative,
 ) -> Float[np.ndarray, "draws subspaces"]:
     """D^2 of each of K subspaces trained on N noisy samples of each, none of which is told where it belongs.
-
     From a start some 17 degrees off, by turns: every sample to the subspace that holds most of it, and principal
     components of what each has got. That is descent on the loss of K-subspaces. Raises ValueError for d > n.
     """
@@ -139,7 +130,6 @@ def trace_tail(
     dim: Annotated[int, Interval(1, 2)], samples: Dim, threshold: Annotated[float, Interval(1e-9, 1e15)]
 ) -> float:
     """P(tr (AA')^-1 > t) of a Gaussian A of one row or two, integrated. Raises ValueError for fewer samples than rows.
-
     With two rows, A = L Q with L = (a, 0; b, c), the trace exceeds t where c^2 (t a^2 - 1) < a^2 + b^2, and c^2 is a
     chi-square number of N - 1 degrees of freedom; a^2 + b^2 = r^2 and a = r sin(φ) are independent.
     """

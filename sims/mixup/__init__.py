@@ -1,10 +1,8 @@
 """Mixup and the curse of separability, simulated: how well do training-loss minimisers find the Bayes direction?
 
 sample -> fit -> angle: `pair_sample`, one of the fits, `angle_deficit`; `angle_curve` is all three for many cells. The
-fits: `fit_erm` (no augmentation; where the points are separable, the `hard_margin`), `fit_mixup` (the mixing weight
-averaged), `fit_mixup_sampled` (one weight per pair), `fit_masks` and `fit_affine`. The hard margin of up to e^600
-points comes from `certified_tail_directions`. Second routes: a linear program and two convex programs. The rest: a test
-whether any affine augmentation is aligned with the Bayes direction, and augmentation on small images.
+hard margin of up to e^600 points comes from `certified_tail_directions`. Second routes: a linear program and two convex
+programs.
 """
 
 from sims.mixup.affine_fit import fit_affine, fit_masks

@@ -36,10 +36,9 @@ def fit_masks(
 def fit_affine(
     features: Points, labels: Labels, first: Operators, second: Operators, probabilities: Masses, mixing: Nodes
 ) -> Fit:
-    """Minimise the expected empirical loss of mixtures A x_i + B x_j, labels λ y_i + (1-λ) y_j.
-
-    The atoms of the law of (A, B, λ) are `first`, `second` and `mixing`; the rest is as in `fit_masks`.
-    Source: derived here; Mixup is A = g I, B = (1-g) I.
+    """Minimise the expected empirical loss of mixtures A x_i + B x_j, labels λ y_i + (1-λ) y_j, otherwise as
+    `fit_masks`. The atoms of the law of (A, B, λ) are `first`, `second` and `mixing`. Source: derived here; Mixup is A
+    = g I, B = (1-g) I.
     """
     require_float64("a fit of mixtures")
     warn_of_one_class(labels)

@@ -60,7 +60,6 @@ def check_alignment(
     exact; otherwise it rests on the central limit theorem for the mean of the draws, so that `error` is asymptotic.
     A verdict that is not refuted excludes displacements above `displacement_limit`, no smaller ones; the limit is to
     first order.
-
     Raises ValueError for one dimension only, fewer draws than 10 d, operators that are not finite or of other shape, λ
     outside [0, 1], and an augmentation whose loss along b has no minimum at a positive multiple of b, or only one where
     the scores of its points have a standard deviation above 12.

@@ -38,10 +38,7 @@ Target = Annotated[Float[AnyArray, "dim"] | Float[AnyArray, "cells dim"], DIRECT
 
 @guarded(double=False)
 def angle_deficit(w: Vectors, b: Vectors) -> Float[Array, "..."]:
-    """1 - cos(w, b) as half the squared distance of the unit vectors: in [0, 2], accurate however small.
-
-    The leading axes broadcast. NaN for a vector that holds NaN, as learners return where they did not converge.
-    """
+    """1 - cos(w, b) in [0, 2], accurate however small; leading axes broadcast. NaN for a vector that holds NaN."""
     return _deficit(w, b)
 
 
@@ -93,13 +90,10 @@ def angle_curve(
 ) -> Float[Array, "cells"]:  # fmt: skip
     """1 - cos between `target` (one for all cells or one per cell) and what `learner` finds on one `pair_sample`.
 
-    A cell is a key and a κ. n, learner and labels are static: one program is compiled for each of them, whatever the
-    cells, so that a curve over n is one call per n. What a learner refuses by value it cannot see here; it then gives
-    NaN. Raises ValueError for an odd n with balanced labels.
-
-    Σ = F Fᵀ, F = `factor`; `target` is a direction, for all cells or for each. The learner maps (key, features, labels,
+    A cell is a key and a κ, Σ = F Fᵀ with F = `factor`. n, learner and labels are static: a curve over n is one call
+    and one program per n. What a learner refuses by value gives NaN here. The learner maps (key, features, labels,
     *learner_arguments) to weights: `erm_weights`, `mixup_weights`, `sampled_mixup_weights`, `mask_weights` or a
-    function of the user's.
+    function of the user's. Raises ValueError for an odd n with balanced labels.
     """
     require_halves(n, labels)
     weights = fitted_weights(keys, separabilities, mean, factor, learner_arguments, n, learner, labels)

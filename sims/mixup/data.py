@@ -28,10 +28,7 @@ class PairSample(NamedTuple):
 
 @guarded(double=False)
 def covariance_factor(covariance: Covariance) -> Float[AnyArray, "dim dim"]:
-    """The lower Cholesky factor F of Σ = F Fᵀ, which all samplers take.
-
-    A traced matrix that is not positive definite gives NaN.
-    """
+    """The lower Cholesky factor F of Σ = F Fᵀ; NaN for a traced matrix that is not positive definite."""
     return jnp.linalg.cholesky(covariance) if is_traced(covariance) else np.linalg.cholesky(np.asarray(covariance))
 
 
@@ -45,7 +42,6 @@ def pair_sample(
 
     Labels are either half ones, then half zeros ("balanced", n even), or n fair coins given that both sides come up
     ("random"). One key gives the same noise for all κ. n and `labels` are static, the rest may be traced.
-
     Raises ValueError for an odd n with balanced labels.
     Source: the family of distributions of Oh & Yun 2023 (arXiv 2306.00267).
     """

@@ -48,7 +48,6 @@ def hard_margin(signed_points: Points) -> HardMargin:
     Wolfe's active-set method: a few dozen passes over the points for any n and d. A positive margin proves
     separability by itself; otherwise a convex combination of the points vanishes, to rounding (some 1e-15 of the
     longest point): hulls that miss 0 by less count as containing it.
-
     Raises TypeError in float32.
     Source: Wolfe 1976; that gradient descent and a vanishing ridge lead there: Soudry et al. 2018.
     """
@@ -60,7 +59,6 @@ def hard_margin(signed_points: Points) -> HardMargin:
 @jax.jit
 def fit_erm(signed_points: Points) -> ErmFit:
     """Minimise (1/n) Σ log(1 + exp(-w·S_i)): the finite minimiser, or the hard margin's direction where there is none.
-
     Raises TypeError in float32.
     Source: the vanilla training loss of Oh & Yun 2023 (arXiv 2306.00267); its separable limit: Soudry et al. 2018.
     """

@@ -49,10 +49,8 @@ def fit_mixup_sampled(
     key: Key[Array, ""], features: Points, labels: Labels, draw: Callable[[Array, tuple[int, int]], Array]
 ) -> Fit:
     """Minimise the empirical Mixup loss with one λ_ij per ordered pair, drawn by `draw(key, shape)`.
-
-    For Beta(α, α): `lambda key, shape: jax.random.beta(key, α, α, shape)`. The loss, with g(λ) = λ, and the fit are
-    those of `fit_mixup`. Raises ValueError for a function that returns another shape, or λ outside [0, 1].
-    Source: as `fit_mixup`.
+    The loss, with g(λ) = λ, the fit and the source are those of `fit_mixup`. Raises ValueError for a function that
+    returns another shape, or λ outside [0, 1].
     """
     require_float64("a Mixup fit")
     warn_of_one_class(labels)

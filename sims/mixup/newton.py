@@ -35,11 +35,9 @@ def minimise(
     derivatives: Callable[[Float[Array, "dim"]], tuple[Float[Array, "dim"], Float[Array, "dim dim"]]],
     points: Float[Array, "n dim"],
 ) -> Fit:
-    """Minimise a convex loss, given its gradient and Hessian at w, from w = 0.
-
-    `points` are the rows that w is applied to: they fix its dimension and its unit. Where the Hessian is singular the
-    steps stay in its range, so that with fewer points than dimensions the minimiser of least norm is found. The slope
-    along a step tells whether it went too far: unlike a difference of losses it does not drown in rounding errors.
+    """Minimise a convex loss, given its gradient and Hessian at w, from w = 0; `points` fix its dimension and its unit.
+    Where the Hessian is singular the steps stay in its range, so that the minimiser of least norm is found. The slope
+    along a step tells whether it went too far: it does not drown in rounding errors as a difference of losses does.
     """
     dim = points.shape[1]
     unit = jnp.sqrt(points.shape[0] / jnp.sum(points**2))

@@ -32,10 +32,7 @@ class MixedRows(NamedTuple):
 def mixed_rows(
     features: Points, labels: Labels, nodes: Nodes, weights: Masses, input_weights: InputWeights
 ) -> MixedRows:
-    """g_k x_i + (1-g_k) x_j with label λ_k y_i + (1-λ_k) y_j and weight p_k / n², all ordered pairs and nodes.
-
-    Warns where all labels are equal.
-    """
+    """g_k x_i + (1-g_k) x_j with their labels and weights p_k / n². Warns where all labels are equal."""
     warn_of_one_class(labels)
     points, ones = np.asarray(features), np.asarray(labels)
     lam, g = np.asarray(nodes)[:, None, None], np.asarray(input_weights)[:, None, None]
@@ -47,11 +44,7 @@ def mixed_rows(
 
 @guarded(double=False)
 def is_separable(signed_points: Points) -> bool:
-    """Whether some w has w·S_i >= 1 for all i, by HiGHS.
-
-    Every point is brought to a largest coordinate of 1 (only its direction matters), beside which HiGHS takes those
-    below 1e-9 for zeros.
-    """
+    """Whether some w has w·S_i >= 1 for all i, by HiGHS, every point being brought to a largest coordinate of 1."""
     from scipy.optimize import linprog
 
     points = _rescaled(np.asarray(signed_points, float))
@@ -64,9 +57,9 @@ def is_separable(signed_points: Points) -> bool:
 def has_one_minimiser(rows: Points, labels: Labels) -> bool:
     """Whether the logistic loss with soft labels has exactly one, finite minimiser: no direction of recession.
 
-    Along w the loss of a row z = w·x never falls back: only z >= 0 (label 1), z <= 0 (label 0) or z = 0 (soft label)
-    keep it bounded. HiGHS looks for such a w that moves some hard-labelled row; if there is none, only w with Xw = 0
-    remain, and the rank decides. Rows are rescaled as in `is_separable`.
+    HiGHS looks for a w along which no row's loss grows without bound (z >= 0 for label 1, <= 0 for 0, = 0 for a soft
+    one) and some hard-labelled row moves; if there is none, only w with Xw = 0 remain, and the rank decides. Rows are
+    rescaled as in `is_separable`.
     """
     from scipy.optimize import linprog
 
@@ -92,10 +85,7 @@ def has_one_minimiser(rows: Points, labels: Labels) -> bool:
 def hard_margin_program(
     signed_points: Annotated[Float[AnyArray, "n dim"], Holds("scale", _SOLVABLE, _solvable)],
 ) -> Float[np.ndarray, "dim"]:
-    """The w of least norm with w·S_i >= 1 for all i, by CLARABEL; its margin is 1/|w|.
-
-    Raises ValueError for points that are not separable.
-    """
+    """The w of least norm with w·S_i >= 1, by CLARABEL; its margin is 1/|w|. ValueError if not separable."""
     import cvxpy as cp
 
     points = np.asarray(signed_points)
@@ -111,7 +101,6 @@ def mixup_program(
     features: Points, labels: Labels, nodes: Nodes, weights: Masses, input_weights: InputWeights
 ) -> Float[np.ndarray, "dim"]:
     """The minimiser of `fit_mixup`, by CLARABEL on the expanded rows (small samples only).
-
     Warns where all labels are equal. Raises ValueError for mixed rows whose largest entry is not in [0.001, 1000], and
     where the solver finds no finite minimiser.
     """

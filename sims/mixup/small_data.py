@@ -48,10 +48,7 @@ class Accuracies(NamedTuple):
 
 @guarded(double=False)
 def digit_pair(first: Digit = 3, second: Digit = 8) -> Digits:
-    """Two digits of scikit-learn's 8 x 8 handwritten digits, pixels divided by 16 and centred.
-
-    Raises ValueError unless the digits are different.
-    """
+    """Two digits of scikit-learn's 8 x 8 handwritten ones, pixels over 16 and centred; ValueError for equal digits."""
     from sklearn.datasets import load_digits
 
     require(first != second, f"first and second must be two different digits, got {first} twice")
@@ -72,16 +69,11 @@ def augmentation_accuracies(
 ) -> Accuracies:  # fmt: skip
     """Train on n of the points, half of either class, and classify all others: without and with augmentation.
 
-    Three ridge-regularised logistic regressions without bias on the same points: plain, Mixup with g(λ) = λ and the
-    law (`nodes`, `weights`), and masks as in `fit_masks` (boxes for CutMix). One program per n.
-
-    Raises ValueError for an odd n, and fewer than n/2 + 1 points of a class. A ridge of zero would leave the plain fit
-    without a minimiser where n < dim.
-    Source: derived here, in place of the image experiments of Oh & Yun 2023 (arXiv 2306.00267).
-
-    There is a key for each choice of `n` training points; `ridge` is the coefficient of |w|²/2. `nodes` and `weights`
-    are Mixup's λ and their probabilities, `masks` M (1 where the first image is kept) come with theirs, and
-    `mask_labels` are the weights of the first label.
+    Three ridge-regularised logistic regressions without bias on the same points: plain, Mixup with g(λ) = λ, and masks
+    as in `fit_masks` (boxes for CutMix), with a key for each choice of points. `ridge` is the coefficient of |w|²/2,
+    `nodes` and `weights` are Mixup's λ and their probabilities, `masks` M (1 where the first image is kept) come with
+    theirs, and `mask_labels` are the weights of the first label. Raises ValueError for an odd n, and fewer than n/2 + 1
+    points of a class. Source: derived here, in place of the image experiments of Oh & Yun 2023 (arXiv 2306.00267).
     """
     require_float64("a comparison of augmentations")
     require_halves(n, "balanced")

@@ -22,10 +22,8 @@ MOST_POINTS = 2**20
 
 
 class TailSample(NamedTuple):
-    """The outermost of n standard normal points.
-
-    points : z, farthest first; where n is below the number asked for, the last ones repeat the first.
-    radius : no other of the n points is farther from 0; 0 where there are no others.
+    """The outermost of n standard normal points: `points` z, farthest first (the last repeat the first where n is too
+    small), and `radius`, beyond which there is no other of the n; 0 where there are no others.
     """
 
     points: Float[Array, "kept dim"]
@@ -33,11 +31,7 @@ class TailSample(NamedTuple):
 
 
 class TailDirection(NamedTuple):
-    """The hard margin's direction of a whole sample, from its outermost points.
-
-    direction : unit vector; NaN where the points are not separable.
-    certified : whether it is proven to be that of all n points. Points that are not separable settle it at once.
-    """
+    """The hard margin's `direction`, NaN where not separable; `certified` if proven to be that of all n points."""
 
     direction: Float[Array, "dim"]
     certified: Bool[Array, ""]
@@ -58,7 +52,6 @@ def tail_sample(key: Key[Array, ""], log_n: ScalarLike, d: int, n_kept: int) -> 
     The squared radii's tail probabilities are the least of n uniform variables, in increasing order
     1 - exp(-Σ_{j<=k} E_j / (n-j+1)) with E_j exponential (Rényi); directions are uniform. A larger `n_kept` under the
     same key continues the same sample further in. `log_n` may be traced.
-
     Source: derived here; the representation of order statistics is Rényi's (1953).
     """
     size = jnp.round(jnp.exp(jnp.asarray(log_n, float)))
@@ -86,7 +79,6 @@ def tail_direction(
     Certificate: with w the unit direction of the kept points and γ their margin, w·μ - r |Fᵀw| κ^{-1/2} >= γ for the
     largest radius r of the other points, so that none of those can be nearer. Too few points fail it.
     n_kept is static, the rest may be traced.
-
     Raises ValueError for more than 26 dimensions; TypeError in float32.
     Source: derived here.
     """
@@ -109,10 +101,8 @@ def certified_tail_directions(
 
     A sample that fails is neither dropped nor replaced by another one, either of which would bias the law: it is drawn
     further in, again and again until certified. `extensions` counts the samples that needed it, `most_points` is the
-    largest number of points kept.
-
-    Raises as `tail_direction`, and RuntimeError for a sample not certified by 2²⁰ points.
-    Source: derived here.
+    largest number of points kept. Raises as `tail_direction`, and RuntimeError for a sample not certified by 2²⁰
+    points. Source: derived here.
     """
     _require_reach(mean)
     keys = jax.random.split(key, runs)

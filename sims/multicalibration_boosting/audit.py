@@ -34,7 +34,6 @@ def best_gain(probabilities: Probabilities, predictions: Values, means: Values, 
 @guarded
 def best_ratio(probabilities: Probabilities, predictions: Values, means: Values, basis: Basis, seed: Seed = 0) -> float:
     """Sum over levels of P(v) times the largest (E[h r | v])^2 / E[h^2 | v] that BFGS finds from three random starts.
-
     Its coordinates are those of functions that are orthonormal within the level, where they are no fewer than cells.
     """
     from scipy.optimize import minimize
@@ -67,7 +66,6 @@ def best_ratio(probabilities: Probabilities, predictions: Values, means: Values,
 @guarded
 def worst_error(probabilities: Probabilities, predictions: Values, means: Values, basis: Basis) -> float:
     """The largest K2 of functions |h| <= 1 in the span, chosen level by level: a linear program for each level.
-
     That of one h for all levels is at most as large, and h^2 <= B multiplies it by B.
     """
     from scipy.optimize import linprog

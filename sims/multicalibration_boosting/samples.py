@@ -48,7 +48,6 @@ def plug_in(counts: Counts, sums: Sums) -> Float[np.ndarray, "*replicas"]:
 @guarded
 def unbiased(counts: Counts, sums: Sums, squares: Sums) -> Float[np.ndarray, "*replicas"]:
     """Sum of (n_v / n) (S1^2 - S2) / (n_v (n_v - 1)): products of different samples alone.
-
     Levels of one sample have none and are left out. Raises ValueError where there is no other.
     """
     several = counts > 1

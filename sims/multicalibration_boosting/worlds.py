@@ -99,7 +99,6 @@ def _undone(total: int, d: float, grid: int) -> tuple[Rows, float]:
 @guarded
 def delayed_rows(total: Total, grid: FineGrid, saved: UnitInterval) -> Rows:
     """Add to `undone_rows` twelve that keep them at 1/2 for two rounds: they go to 0 and 1 in turn, and then let go.
-
     What is left of four rows' labels outweighs the eight others along a second feature, and what is left of the eight
     outweighs the undone rows along each of theirs. Eight are four where these are of one group.
     """
@@ -121,7 +120,6 @@ def delayed_rows(total: Total, grid: FineGrid, saved: UnitInterval) -> Rows:
 @guarded
 def peeled_world(sets: Annotated[int, Interval(1, 1000)], left: Annotated[float, Interval(1e-12, 0.1)]) -> World:
     """Cells that boosting takes from 1/2 to 0 and 1 in so many sets, one a round, each saving (1 - 2 left) / 4 of them.
-
     A feature for each set, which agrees with its means up to `left` and with what is left in the set before it, so
     much more that both cancel until that set is gone.
     """

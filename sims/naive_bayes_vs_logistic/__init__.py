@@ -1,10 +1,8 @@
 """Revisiting discriminative vs. generative classifiers: the simulators.
 
-labels and data -> a fitted `LinearRule` -> its exact `conditional_error`. Naive Bayes needs no data matrix where the
-features are independent: `sample_statistics` draws what it would compute from one. The learning curves
-(`naive_bayes_errors`, `logistic_errors`, `paired_errors`, `split_errors`) put the three together, one key per seed;
-`official_scan` is the protocol of the paper's released code. Beside them linear discriminant analysis, generative
-without being naive.
+labels and data -> a fitted `LinearRule` -> its exact `conditional_error`; the learning curves put the three together,
+one key per seed. `official_scan` is the protocol of the paper's released code. Linear discriminant analysis is
+generative without being naive.
 """
 
 from sims.naive_bayes_vs_logistic.data import binary_statistics, covariance_factor, gaussian_classes

@@ -16,7 +16,6 @@ from theory_on_trial.contract import UNIT_INTERVAL, guarded, is_traced
 @guarded(double=False)
 def covariance_factor(covariance: DefiniteCovariance) -> Factor:
     """The factor of Σ that samplers take: n standard deviations for n variances, a lower Cholesky factor for a matrix.
-
     A traced matrix cannot be judged: its factor is NaN where it is not positive definite.
     Source: derived here; the correlated covariance of the released code of Zheng et al. 2023 is indefinite.
     """
@@ -35,7 +34,6 @@ def gaussian_classes(
     key: Key[Array, ""], labels: Labels, means: Means, factor: Factor
 ) -> Float[Array, "samples features"]:
     """One row per label: x ~ N(μ_y, Σ), with `factor` the standard deviations or the Cholesky factor of Σ.
-
     Raises ValueError for labels of K or more.
     Source: the simulation of Zheng et al. 2023 (released code); correlated Σ: derived here.
     """
@@ -53,7 +51,6 @@ def binary_statistics(
     P(x_i = 1 | y = k) = `means`[k, i]. Class counts are multinomial (drawn again until every class occurs), the ones
     of each class and feature binomial: the cost does not depend on m, and there is no data matrix. A binary feature's
     class variance is μ̂(1 - μ̂); the pooled one weights the classes by their estimated priors m_k/m.
-
     Raises ValueError for m < K.
     Source: derived here; the estimator is that of the released code of Zheng et al. 2023, without its floor.
     """

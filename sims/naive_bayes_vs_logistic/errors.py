@@ -85,7 +85,6 @@ def quasi_random_points(
     n_classes: Annotated[int, Interval(3, _MOST_AXES + 2, why="the error of two classes needs no points")],
 ) -> Float[np.ndarray, "points axes"]:
     """Fixed normal points for the K - 2 lesser axes of K scores: a scrambled Sobol sequence through Φ⁻¹.
-
     Raises ValueError for a number of points that is not a power of two: the sequence is balanced there only.
     """
     require_room("n_points and n_classes", n_points * n_classes)
@@ -106,7 +105,6 @@ def _two_class_errors(centres, covariance, _):
 
 def _class_errors(centres, covariance, points):
     """Error of each class: the probabilities of all others being predicted, each by lines that part it from the class.
-
     With the scores centre + loadings z of a unit normal z, class j is the largest on one interval of every line. The
     lines run along the direction in which j gains on the class fastest, through `points` in its orthogonal complement.
     """

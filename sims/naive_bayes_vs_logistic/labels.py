@@ -26,7 +26,6 @@ def balanced_labels(n_samples: Annotated[int, Interval(0, LONGEST)], n_classes: 
 @guarded(double=False)
 def balanced_counts(n_samples: Size, n_classes: Classes) -> Int[AnyArray, "classes"]:
     """Class counts of `balanced_labels`: ⌈m/K⌉ for the first m mod K classes, ⌊m/K⌋ for the others.
-
     NumPy integers where m is a number, so that they stay known inside a compiled function; m may be traced.
     Raises ValueError for fewer samples than classes. Source: derived here.
     """
@@ -48,10 +47,9 @@ def random_labels(
 
     The expected number of draws is one over the probability that all classes occur. A traced `complete_prefix` below
     the number of classes, which no draw can satisfy, returns the first draw; where a class is absent from each of 10^6
-    draws, the last one is returned.
-    Raises ValueError for a sample or prefix of fewer than K labels, a prefix longer than the sample, and priors with
-    which 10^6 draws are not expected to bring one of all classes.
-    Source: the released code of Zheng et al. 2023 draws its training sets again until all classes are present.
+    draws, the last one is returned. Raises ValueError for a sample or prefix of fewer than K labels, a prefix longer
+    than the sample, and priors with which 10^6 draws are not expected to bring one of all classes. Source: the released
+    code of Zheng et al. 2023 draws its training sets again until all classes are present.
     """
     n_classes = priors.shape[0]
     prefix = n_samples if complete_prefix is None else complete_prefix
@@ -93,10 +91,7 @@ def random_counts(key: Key[Array, ""], n_samples: Size, priors: Priors) -> Int[A
 
 
 def draw_while(incomplete: Callable[[Array], Array], draw: Callable[[ArrayLike], Array]) -> Array:
-    """The first of `draw(0)`, `draw(1)`, ... that is not incomplete.
-
-    After `MOST_DRAWS` the last one is returned: compiled loops cannot be interrupted.
-    """
+    """The first of `draw(0)`, `draw(1)`, ... that is not incomplete, or after `MOST_DRAWS` the last one."""
 
     def unfinished(state):
         return incomplete(state[1]) & (state[0] < MOST_DRAWS)

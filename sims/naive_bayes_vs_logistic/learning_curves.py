@@ -39,11 +39,9 @@ def naive_bayes_errors(
     """Error of naive Bayes trained on m samples of independent Gaussian features, for every m in `sizes`.
 
     Class counts, then sufficient statistics from their exact laws, then the exact conditional error: no data, and a
-    cost that does not depend on m. Sizes are independent of each other. `sizes` may be traced (one program for all);
-    a traced size below K has the error NaN. `points` are those of `conditional_error`.
-
-    Raises ValueError for sizes below K.
-    Source: the simulation of Zheng et al. 2023 (released code), its data replaced by their sufficient statistics.
+    cost that does not depend on m. Sizes are independent of each other. `sizes` may be traced (one program for all); a
+    traced size below K has the error NaN. `points` are those of `conditional_error`. Raises ValueError for sizes below
+    K. Source: the simulation of Zheng et al. 2023 (released code), its data replaced by their sufficient statistics.
     """
     n_classes = means.shape[0]
     require_sizes(sizes, n_classes)
@@ -69,7 +67,6 @@ def logistic_errors(
     one before, so that one program serves all sizes of one n. Sizes within a key are correlated, keys are independent.
     Random labels are drawn again until the first prefix has every class. A fit whose gradient stays above `tolerance`
     has the error NaN.
-
     Raises ValueError for sizes outside K..max_samples.
     Source: the simulation of Zheng et al. 2023 (released code; C = 1); prefixes: derived here.
     """
@@ -83,7 +80,6 @@ def nested_naive_bayes_errors(
     key: Key[Array, ""], sizes: Sizes, means: Means, covariance: DefiniteCovariance, *, max_samples: MaxSamples
 ) -> Float[Array, "sizes"]:
     """Error of naive Bayes trained on the first m rows of the data set of `logistic_errors`, for every m in `sizes`.
-
     For features that are correlated (which naive Bayes ignores), and where sizes shall share their noise.
     Raises TypeError without float64, ValueError as `logistic_errors`. Source: as there.
     """
@@ -97,10 +93,8 @@ def paired_errors(
     key: Key[Array, ""], sizes: Sizes, means: Means, covariance: DefiniteCovariance, *, max_samples: MaxSamples,
     tolerance: Tolerance = 1e-7,
 ) -> Float[Array, "sizes 2"]:  # fmt: skip
-    """Errors of (naive Bayes, logistic regression) trained on the same prefixes of one data set.
-
-    The columns are `nested_naive_bayes_errors` and `logistic_errors` of the same key.
-    Raises as these. Source: as there.
+    """Errors of (naive Bayes, logistic regression) trained on the same prefixes of one data set. The columns are
+    `nested_naive_bayes_errors` and `logistic_errors` of the same key. Raises as these. Source: as there.
     """
     features, classes = _data_set(key, sizes, means, covariance, max_samples, "balanced")
     generative = prefix_naive_bayes(features, classes, means.shape[0], jnp.asarray(sizes))
@@ -115,15 +109,13 @@ def split_errors(
 ) -> Float[Array, "sizes 2"]:  # fmt: skip
     """Test errors of (naive Bayes, logistic regression) on random splits of a data set, a split for every m in `sizes`.
 
-    m rows without replacement train, drawn again until every class is among them, and all other rows test. Features
-    are scaled to [0, 1] by their range in the training rows (test rows may fall outside; a feature constant there is
-    only shifted), so that `var_floor` is in units of that range. The error of a fit that did not converge is NaN, and
-    so are both errors where a class is absent from the training rows of each of 10^6 splits.
-    `max_samples`, at least the largest size, fixes the shape of the training set: one program for all sizes.
-
-    Raises ValueError for labels of K or more, a class without samples, sizes outside K..max_samples, and max_samples
-    not below the number of rows, one of which must be left to test.
-    Source: the experiments of Zheng et al. 2023 on given features (released code).
+    m rows without replacement train, drawn again until every class is among them, and all other rows test. Features are
+    scaled to [0, 1] by their range in the training rows (test rows may fall outside; a feature constant there is only
+    shifted), so that `var_floor` is in units of that range. The error of a fit that did not converge is NaN, and so are
+    both errors where a class is absent from the training rows of each of 10^6 splits. `max_samples`, at least the
+    largest size, fixes the shape of the training set: one program for all sizes. Raises ValueError for labels of K or
+    more, a class without samples, sizes outside K..max_samples, and max_samples not below the number of rows, one of
+    which must be left to test. Source: the experiments of Zheng et al. 2023 on given features (released code).
     """
     n_samples = labels.shape[0]
     require(max_samples < n_samples, f"max_samples must be below the number of samples, {n_samples}, got {max_samples}")

@@ -11,12 +11,7 @@ from theory_on_trial.contract import ANY_NUMBER, Is, guarded, require
 
 
 class LinearRule(NamedTuple):
-    """Predicts argmax_k w_k·x + b_k, the first class among equals.
-
-    Attributes:
-        weights: w, one row per class, K x n.
-        intercepts: b, one per class.
-    """
+    """Predicts argmax_k w_k·x + b_k, the first class among equals; `weights` are K x n, one row per class."""
 
     weights: Float[Array, "*batch classes features"]
     intercepts: Float[Array, "*batch classes"]
@@ -24,7 +19,6 @@ class LinearRule(NamedTuple):
     @guarded(double=False)
     def scores(self, points: Float[AnyArray, "points features"]) -> Float[Array, "points classes"]:
         """Return w_k·x + b_k for every point and class; not finite where the rule is not.
-
         Raises ValueError for points of another number of features, or a rule with leading axes.
         """
         shape = self.weights.shape

@@ -43,12 +43,7 @@ class LogisticFit(NamedTuple):
 
 
 class Rotation(NamedTuple):
-    """Features in an orthonormal basis of their own: X = rows basisᵀ.
-
-    Attributes:
-        rows: lower-trapezoidal; the first m rows of it are the first m rows of X.
-        basis: orthonormal columns.
-    """
+    """Features in an orthonormal basis of their own, X = rows basisᵀ; the first m rows are those of X's first m."""
 
     rows: Float[Array, "rows rank"]
     basis: Float[Array, "features rank"]
@@ -56,7 +51,6 @@ class Rotation(NamedTuple):
     @guarded(double=False)
     def rotate_back(self, rule: Rule) -> LinearRule:
         """The rule in the features' own coordinates, from one fitted to `rows`; not finite where that is not.
-
         Raises ValueError for a rule of another number of features than `rows` has columns.
         """
         require_rule("rule", rule, rule.intercepts.shape[-1], self.basis.shape[1])
@@ -66,7 +60,6 @@ class Rotation(NamedTuple):
 @guarded(double=False)
 def rotate(features: Float[AnyArray, "rows features"]) -> Rotation:
     """Coordinates in which fewer rows than features are as few features as rows, by the QR decomposition of Xᵀ.
-
     Ridge logistic regression on `rows` (or on any prefix of them) is the problem on the features, in fewer numbers.
     Derived here: the penalty is invariant under rotations, and the minimiser lies in the span of the rows.
     """

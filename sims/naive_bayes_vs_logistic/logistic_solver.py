@@ -46,10 +46,8 @@ class LogisticProblem(NamedTuple):
 
 
 class SolverState(NamedTuple):
-    """Where the solver is, and the pairs it remembers, oldest first.
-
-    Attributes:
-        triangle: R, the upper triangle of the products s_i·y_j of steps s and gradient changes y.
+    """Where the solver is, and the pairs it remembers, oldest first; `triangle` is R, the upper triangle of the
+    products s_i·y_j of steps s and gradient changes y.
     """
 
     parameters: Float[Array, "vectors parameters"]
@@ -75,7 +73,6 @@ def minimise(
     largest_derivative: Callable[[Array], Array],
 ) -> SolverState:
     """Step from `start` until `largest_derivative(gradient)` is at most `tolerance` or NaN.
-
     Source: L-BFGS in the compact form of Byrd, Nocedal & Schnabel 1994; metric and line search derived here.
     """
 
@@ -132,10 +129,7 @@ def _advance(problem, state, direction):
 
 
 def _line_search(problem, state, direction):
-    """A length whose slope is a fraction of the first: Newton's method on the slope, safeguarded by a bracket.
-
-    The logits are linear in the length, so that a trial costs no product with the design.
-    """
+    """A length whose slope is a fraction of the first, by Newton's method on the slope, safeguarded by a bracket."""
     change = direction @ problem.design_transposed
     bend = (problem.penalty * direction**2).sum()
     pull = (problem.penalty * direction * state.parameters).sum()

@@ -34,7 +34,6 @@ def naive_bayes_rule(
     """The rule argmax_k log p_k - ½ Σ_i (x_i - μ_ki)²/σ_i² in its linear form.
 
     w_k = μ_k/σ² and b_k = log p_k - ½ Σ_i μ_ki²/σ_i²: what the classes share is left out.
-
     Parameters may be true or estimated; a class of prior zero, a zero variance, or a mean whose square over the
     variance is not among floats leaves no finite rule.
     Source: the released code of Zheng et al. 2023; the linear form is elementary.
@@ -86,7 +85,6 @@ def prefix_naive_bayes(
     Cumulative sums of the features, and of their squares, about the class means of all samples: what is subtracted to
     get a variance is then small, and float64 keeps it exact to rounding. The rule has a leading axis over sizes.
     A prefix that lacks a class has a rule of NaN. `sizes` may be traced, and must rise.
-
     Raises TypeError without float64; ValueError for labels of K or more, and sizes outside K..m.
     Source: derived here; the estimator is that of `naive_bayes`.
     """

@@ -25,11 +25,9 @@ def official_scan(
     """First m of 2K, 2K + ⌈ln n⌉, 2K + 2⌈ln n⌉, ... at which one run of naive Bayes has an error below `target`.
 
     Every m has a fresh training set with random labels, drawn again until every class occurs, and its exact error. A
-    value above `most` says that no m up to `most` will do. A first passage of a noisy curve lies below the place
-    where the mean curve crosses, and its grid alone makes it grow like ln n: the protocol under trial, no estimator.
-
-    Raises ValueError for means of other than `n_classes` rows, or `most` below 2K.
-    Source: released code of Zheng et al. 2023.
+    value above `most` says that no m up to `most` will do. A first passage of a noisy curve lies below the place where
+    the mean curve crosses, and its grid alone makes it grow like ln n: the protocol under trial, no estimator. Raises
+    ValueError for means of other than `n_classes` rows, or `most` below 2K. Source: released code of Zheng et al. 2023.
     """
 
     def error_at(m, step_key):
@@ -43,9 +41,8 @@ def official_logistic_scan(
     key: Key[Array, ""], means: Means, variances: Variances, n_classes: Classes, target: Target, *, most: Most,
     tolerance: Tolerance = 1e-7,
 ) -> Int[Array, ""]:  # fmt: skip
-    """The same scan for ridge logistic regression: a fresh data set and a fit at every step.
-
-    Raises as `official_scan`. A fit that does not converge counts as above the target. Source: as there.
+    """The same scan for ridge logistic regression, with a fresh data set and fit at every step, raising as it does. A
+    fit that does not converge counts as above the target. Source: as there.
     """
 
     def error_at(m, step_key):

@@ -14,7 +14,6 @@ Ratio = Annotated[float, Interval(1, closed="(]", why="the grid would not rise o
 @guarded
 def geometric_sizes(low: Count, high: Count, ratio: Ratio = 1.1, multiple_of: Count = 1) -> Int[np.ndarray, "sizes"]:
     """Sample sizes from `low` to at least `high`, each at most `ratio` times the one before, or the next possible one.
-
     All are multiples of `multiple_of` (`low` and `high` are rounded up to one) and rise strictly.
     Raises ValueError for high < low, for over a million sizes, or one beyond 2^62. Source: derived here.
     """
@@ -38,7 +37,6 @@ def bisect_sizes(
     `errors_at(m)` are the errors of R seeds at m samples. Bisection on the grid `sizes` finds neighbours between which
     the mean error falls from above `target` to it or below, about log2 of the grid's length evaluations, and then
     evaluates one further neighbour on each side (where the grid has one), so that an interpolation has support.
-
     Raises ValueError for fewer than two sizes, an error that is NaN, and a curve that does not cross the target on the
     grid (below it at the first size, or above it at the last). Source: derived here.
     """

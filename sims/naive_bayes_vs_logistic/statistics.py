@@ -38,7 +38,6 @@ def sample_statistics_correlated(
     key: Key[Array, ""], counts: Counts, means: Means, factor: Factor
 ) -> tuple[Float[Array, "classes features"], Float[Array, "features features"]]:
     """Class means μ̂ [K, n] and pooled maximum-likelihood covariance Σ̂ [n, n] of correlated Gaussian features.
-
     μ̂_k ~ N(μ_k, Σ/m_k) and m Σ̂ ~ Wishart(m - K, Σ), independent; Σ = `factor` `factor`ᵀ, or its standard deviations.
     m is static, and so are the counts. Source: the classical law of normal samples (Wishart 1928, Bartlett 1933).
     """

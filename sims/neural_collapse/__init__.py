@@ -1,11 +1,7 @@
 """Neural collapse in deep linear networks: what descent on the unconstrained features model actually finds.
 
 A `Problem` (class sizes, decays, bias, loss) gives a `Head` (weights, free features, bias) an `objective`, with one
-column of features per sample or in the exact class-mean reduction. `train` is the heavy-ball descent of the paper with
-the collapse metrics on the way; `gradient_flow` and `ramp` are its continuous and its slowly driven relatives;
-`minimise`, `optima`, `best_of` and `best_configuration` look for minima; `nuclear_norm_optimum` and `dual_value`
-certify them at depth 1. Two neighbours: supervised contrastive features, and unit vectors at maximal angles.
-What names no source is derived here.
+column of features per sample or in the exact class-mean reduction. What names no source is derived here.
 """
 
 from sims.neural_collapse.angles import Spread, spread_vectors

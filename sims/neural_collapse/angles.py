@@ -33,7 +33,6 @@ def spread_vectors(
     maximum by at most log(number of terms) / s. The sharpness s rises from 1 to 2e5 in 18 equal ratios; at each level
     400 heavy-ball steps of 1 / (2 s) are taken, and vectors scaled back to length 1. `absolute` takes opposite vectors
     to be as close as equal ones (lines instead of vectors).
-
     Raises ValueError for more than 2²⁸ coordinates.
     Source: the maximal angles of Liu et al. 2023 (cosines) and of Shen et al. 2023 (absolute cosines); the descent:
     derived here.

@@ -15,7 +15,6 @@ SolvableDecay = Annotated[float, Interval(0, 1e6, "(]", why="larger ones leave n
 
 class ConvexOptimum(NamedTuple):
     """The optimum of the convex program in class-mean coordinates.
-
     `value` is the objective, `logits` the K x K matrix W H̄ (column k: of class k, without the bias), `bias` is b, and
     `dual` is minus the gradient of the loss with respect to X = W H̄ D^(1/2).
     """

@@ -32,13 +32,11 @@ def supervised_contrastive_loss(
 ) -> Float[Array, ""]:
     """The supervised contrastive loss, summed over anchors and over a fixed set of batches (all samples by default).
 
-    An anchor i of a batch with p > 0 other samples j of its class contributes
-    (1/p) Σ_j log Σ_{l≠i} exp(h_i·h_l - h_i·h_j), sums over the batch; one without positives contributes 0. Features are
-    the columns of H.
-
-    Raises ValueError for labels that do not fit the features, and for a batch that is empty, repeats a sample or names
-    one that is not there. In float32 the loss overflows where squared features exceed 3e38.
-    Source: Kini et al. 2024; singletons: derived here.
+    An anchor i of a batch with p > 0 other samples j of its class contributes (1/p) Σ_j log Σ_{l≠i} exp(h_i·h_l -
+    h_i·h_j), sums over the batch; one without positives contributes 0. Features are the columns of H. Raises ValueError
+    for labels that do not fit the features, and for a batch that is empty, repeats a sample or names one that is not
+    there. In float32 the loss overflows where squared features exceed 3e38. Source: Kini et al. 2024; singletons:
+    derived here.
     """
     n_samples = features.shape[1]
     require(len(labels) == n_samples, f"labels must be {n_samples}, one per column of features, got {len(labels)}")
@@ -75,7 +73,6 @@ def minimise_contrastive(
     After each step of rate 0.1 negative entries are set to 0 if `nonnegative` (features behind a ReLU), and columns
     scaled to length 1; a column that would vanish stays where it was. With non-negativity some more dimensions than
     classes avoid poor local minima.
-
     Raises ValueError for no label, bad batches, and more than 2²⁸ coordinates. Source: Kini et al. 2024.
     """
     require(len(labels) > 0, "labels must hold at least one sample, got none")

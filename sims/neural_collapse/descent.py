@@ -15,10 +15,8 @@ from theory_on_trial.contract import guarded
 
 
 class TrainingRun(NamedTuple):
-    """What was recorded after `steps` steps each, and the head at the end.
-
-    `objective` is f, `gradient_norm` the length of its whole gradient; the fields of `collapse` have a leading axis of
-    records.
+    """What was recorded after `steps` steps each (leading axes), f, the length of its gradient and the collapse
+    metrics, and the head at the end.
     """
 
     steps: Int[Array, "records"]
@@ -49,7 +47,6 @@ def train(
     `initial_head`, with one column of features per class if `reduced` (the class-mean reduction), else per sample. The
     frames of the metrics are those of equal classes by default (`balanced_targets`). A rate that is too large ends in
     NaN.
-
     Raises ValueError for steps that are no multiple of `every`, and for widths whose number is not the depth of the
     problem or that make more than 2²⁸ numbers.
     Source: the direct experiments of Dang et al. 2023 (released code: η = 0.1, μ = 0.9, 30 000 steps, widths 64).

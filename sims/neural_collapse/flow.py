@@ -19,7 +19,6 @@ from theory_on_trial.contract import POSITIVE, guarded
 
 class Flow(NamedTuple):
     """A recorded gradient flow: times, D_0..D_{M-1} at each (leading axis of records), and the head at the end.
-
     D_0 = W_1ᵀW_1 - H Hᵀ and D_m = W_{m+1}ᵀW_{m+1} - W_m W_mᵀ, of d_{m+1} x d_{m+1}, are the imbalances between layers.
     """
 
@@ -88,7 +87,6 @@ def ramp(
     is perturbed (`noise`), so that it does not stay on a point that has become unstable, and the velocity is set to
     zero; then `steps` heavy-ball steps are taken. The decays of weights and features are multiplied by the factors, one
     per level in the order in which they are visited; a decay of the bias is not.
-
     Raises ValueError for a start that does not fit the problem. A rate that is too large ends in NaN.
     """
     require_fit("start", start, problem)

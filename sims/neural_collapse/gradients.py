@@ -29,10 +29,8 @@ def unflatten(flat: Float[np.ndarray, "parameters"], problem: Problem, widths: t
 
 
 def value_and_gradient(problem: Problem, widths: tuple[int, ...], n_columns: int) -> Slope:
-    """The function from a vector to the objective and its gradient there, for heads of these sizes.
-
-    It takes complex vectors too (the value is then the real part). The decays must be numbers.
-    Raises ValueError as `Problem.columns`.
+    """The function from a vector to the objective and its gradient there, for heads of these sizes. It takes complex
+    vectors too (the value is then the real part). The decays must be numbers. Raises ValueError as `Problem.columns`.
     """
     classes, sample_weights = problem.columns(n_columns)
     split = _splitter(problem, widths, n_columns)
@@ -73,7 +71,6 @@ def value_and_gradient(problem: Problem, widths: tuple[int, ...], n_columns: int
 
 def hessian(slope: Slope, flat: Float[np.ndarray, "parameters"]) -> Float[np.ndarray, "parameters parameters"]:
     """The symmetric matrix of second derivatives at `flat`, from the function that gives the gradient.
-
     Column j is Im ∇f(θ + i h e_j) / h with h = 1e-30: an analytic gradient needs no difference of close numbers, so
     that this is exact to rounding. Source: the complex-step derivative (Squire & Trapp 1998).
     """

@@ -19,7 +19,6 @@ from theory_on_trial.contract import LONGEST, USABLE_SCALE, Interval, guarded, r
 
 class Targets(NamedTuple):
     """The frames to which distances are taken, each K x K up to a positive factor.
-
     `weight_grams` are those of V Vᵀ with V = W_M..W_m, one for each m = 1..M; `feature_gram` of H̄ᵀH̄; `logits` of
     W_M..W_1 H̄; `alignment` is the A for which W_M..W_1 ∝ A H̄ᵀ.
     """
@@ -45,7 +44,6 @@ def balanced_targets(
     n_classes: Annotated[int, Interval(1, LONGEST)], depth: Annotated[int, Interval(1, LONGEST)], *, bias: bool
 ) -> Targets:
     """The frames of equal classes: the orthogonal frame I, or with a bias the simplex ETF I - 1 1ᵀ / K.
-
     Source: Dang et al. 2023 (balanced case).
     """
     frame = np.eye(n_classes) - (1 / n_classes if bias else 0.0)
@@ -54,10 +52,7 @@ def balanced_targets(
 
 @guarded(double=False)
 def class_means(features: Float[AnyArray, "dim samples"], class_sizes: ClassSizes) -> Float[Array, "dim classes"]:
-    """H̄: the mean column of each class; samples are ordered by class.
-
-    Raises ValueError for sizes that do not add up to the number of columns.
-    """
+    """H̄: the mean column of each class, samples ordered by class; ValueError where sizes do not add up."""
     _require_sizes(features, class_sizes)
     return jnp.asarray(features) @ _averaging(class_sizes)
 
@@ -96,10 +91,7 @@ def gram_distance(
     gram: Annotated[Float[AnyArray, "rows columns"], USABLE_SCALE],
     target: Annotated[Float[AnyArray, "rows columns"], USABLE_SCALE],
 ) -> Float[Array, ""]:
-    """‖G/‖G‖ - T/‖T‖‖ in Frobenius norm, in [0, 2]; NaN where either matrix is zero.
-
-    Source: the metrics NC2 and NC3 of the released code of Dang et al. 2023.
-    """
+    """‖G/‖G‖ - T/‖T‖‖_F in [0, 2]; NaN for zeros. Source: NC2 and NC3 of the code of Dang et al. 2023."""
     gram, target = jnp.asarray(gram), jnp.asarray(target)
     return jnp.linalg.norm(gram / jnp.linalg.norm(gram) - target / jnp.linalg.norm(target))
 

@@ -71,10 +71,7 @@ class Problem:
 
     @guarded(double=False)
     def columns(self, n_columns: Count) -> tuple[tuple[int, ...], Float[np.ndarray, "columns"]]:
-        """The class of each column, and its sample weight: 1 in the full form, n_k in the class-mean reduction.
-
-        Raises ValueError where `n_columns` is neither N nor K.
-        """
+        """The class and weight (1, or n_k) of each column; ValueError where `n_columns` is neither N nor K."""
         self._require_columns("n_columns", n_columns)
         if n_columns == self.n_samples:
             return tuple(np.repeat(range(self.n_classes), self.class_sizes).tolist()), np.ones(n_columns)
@@ -89,7 +86,6 @@ class Problem:
 @guarded(double=False)
 def objective(head: Head, problem: Problem) -> Float[Array, ""]:
     """The regularised objective f at `head`, in the full form or the class-mean reduction by its number of columns.
-
     Where the problem has no bias, that of `head` is ignored. Raises ValueError for layers that do not chain, where
     their number is not that of the decays, that of the outputs not K, or that of the columns neither N nor K.
     """
@@ -112,10 +108,7 @@ def objective(head: Head, problem: Problem) -> Float[Array, ""]:
 
 @guarded(double=False)
 def product(weights: tuple[Float[AnyArray, "_ _"], ...]) -> Float[AnyArray, "outputs inputs"]:
-    """W_M..W_m of the given layers in order m..M, multiplied from the K outputs down: the cheapest order.
-
-    Raises ValueError for no layer, or layers that do not chain.
-    """
+    """W_M..W_m of the given layers in order m..M. Raises ValueError for no layer, or layers that do not chain."""
     require(len(weights) > 0, "weights must hold at least one layer, got none")
     shapes = [tuple(layer.shape) for layer in weights]
     chain = all(before[0] == after[1] for before, after in itertools.pairwise(shapes))

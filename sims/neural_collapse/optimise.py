@@ -94,7 +94,6 @@ def best_of(problem: Problem, key: Key[jax.Array, ""], starts: Starts, *, widths
 @guarded(double=False)
 def hessian_spectrum(problem: Problem, head: Head) -> Float[np.ndarray, "parameters"]:
     """Ascending eigenvalues of the Hessian of the objective at `head`, over weights, features and, if any, the bias.
-
     In the class-mean reduction where `head` has K columns. Raises TypeError in float32 and ValueError for a head that
     does not fit the problem.
     """

@@ -18,9 +18,8 @@ from theory_on_trial.contract import Size, guarded, require
 
 class Head(NamedTuple):
     """A deep linear head and the free features that it reads.
-
-    `weights` are W_1..W_M, W_m of d_{m+1} x d_m with d_{M+1} = K; `features` are H (d_1 x columns: one column per
-    sample, or per class in the class-mean reduction of `Problem`); `bias` is b (K numbers).
+    `weights` are W_1..W_M, W_m of d_{m+1} x d_m with d_{M+1} = K; `features` are H (d_1 x columns: one per sample, or
+    per class in the class-mean reduction); `bias` is b (K numbers).
     """
 
     weights: tuple[Float[AnyArray, "outputs inputs"], ...]
@@ -43,7 +42,6 @@ def initial_head(
 
     The layers have d_1..d_M = `widths` inputs. The mean of n_k normal columns times √n_k is again one normal column of
     the same variance: `n_columns` = K is the same law in the class-mean reduction as `n_columns` = N without it.
-
     Raises ValueError for no layer, or more than 2²⁸ numbers in all.
     Source: the initialisation of the code released with Dang et al. 2023 (both deviations 0.1).
     """

@@ -1,13 +1,9 @@
 """Predictive multiplicity: exact solvers, enumeration, ad-hoc pools, and integer-programming neighbours.
 
-samples -> table -> baseline -> flips and discrepancy -> ambiguity: `aggregate` (or `compas`), `minimise_errors` (or
-`co_optimal`, `baseline_of_scores`), `flip_errors` with `ambiguity_path`, `discrepancy_path`. Each answer is a
-`Solution` with a proved bound, solved in one of three formulations and recounted. `ambiguity_by_coverage` is a second
-route, and `uncertified_errors`, `one_sided_discrepancy` and `root_bound` show what goes wrong without the care.
-
-Where the points are in general position (`gaussian_set`) `enumerate_paths` meets every linear dichotomy instead; pools
-(`elastic_net_pool`, `pool_multiplicity`) are what people look at otherwise. Three neighbours: actionable recourse,
-scoring systems, and fair decisions by bias scores. What names no source is derived here.
+samples -> table -> baseline -> flips and discrepancy -> ambiguity. Each answer is a `Solution` with a proved bound,
+solved in one of three formulations and recounted; `uncertified_errors`, `one_sided_discrepancy` and `root_bound` show
+what goes wrong without the care. In general position (`gaussian_set`) `enumerate_paths` meets every linear dichotomy
+instead. What names no source is derived here.
 """
 
 from sims.predictive_multiplicity.ambiguity import AmbiguityPath, Coverage, ambiguity_by_coverage, ambiguity_path

@@ -49,9 +49,8 @@ def ambiguity_path(
 
 class Coverage(NamedTuple):
     """n α_ε by covering: ambiguous <= n α_ε <= bound, equal where proved.
-
-    covered : the rows that one of `solutions` flips; solutions : in the order found, each flips a row that no earlier
-    one does; n_programs : how many programs were solved, the last of which proves that nothing is left.
+    `covered` are the rows that one of `solutions` flips, `n_programs` how many programs were solved, the last of which
+    proves that nothing is left.
     """
 
     ambiguous: int | float
@@ -65,11 +64,9 @@ class Coverage(NamedTuple):
 def ambiguity_by_coverage(
     table: AnyTable, baseline: Baseline, tolerance: Share, *, time_limit: TimeLimit = None
 ) -> Coverage:
-    """Ambiguity at one tolerance ε: take the competitor that flips most of what is not covered yet, until none does.
-
-    An optimum of 0 proves that the covered rows are all ambiguous ones; where a program ran out of time (`time_limit`
-    seconds each) before finding a row, the bound is the whole sample.
-    Errors as `discrepancy_path`.
+    """Ambiguity at one tolerance ε: take the competitor that flips most of what is not covered yet, until none does. An
+    optimum of 0 proves the covered rows to be all; where a program ran out of time (`time_limit` seconds each) first,
+    the bound is the whole sample. Errors as `discrepancy_path`.
     """
     dichotomy = dichotomy_of(table, baseline)
     admitted = tolerance_of(table, tolerance)

@@ -31,7 +31,6 @@ LARGEST_HALF = 10**10
 
 def lift(points: Real[AnyArray, "points dim"]) -> Float[Array, "points dim+1"]:
     """(1, x_i), each coordinate divided by a power of two, which is exact, so that its largest size is about one.
-
     Raises TypeError without float64, ValueError for too many points.
     """
     require_float64("the enumeration of dichotomies")
@@ -58,7 +57,6 @@ def fold_cells(
     lifted: Float[Array, "points dims"], step: Callable[[Any, Any, Any], Any], state: Any
 ) -> tuple[Any, Int[Array, ""]]:
     """Run `state = step(state, dichotomies, is_new)` over one half of the cells, b_1 = 1, in chunks.
-
     Where `is_new` is false the dichotomy is a repetition that fills up the last chunk. With the state comes the rank of
     the first cell one of whose signs rounding leaves in doubt, for `require_general_position`.
     """
@@ -92,7 +90,6 @@ def require_general_position(doubtful: Int[AnyArray, ""], n_points: int, dim: in
 
 def _cell(lifted, flags, size, rows):
     """The cell whose lowest vertex lies on the hyperplanes `rows`, of which `size` belong to points, the rest to flags.
-
     With f_0 = a_1 and generic f_1..f_d: the vertex is sought in the space where f_0..f_{d-1-size} vanish, cut with
     f_{d-size}·w = ±1 (+ for the points as given, - at infinity), and f_{d+1-size} decides what is lower.
     """
@@ -136,7 +133,6 @@ def _normal(rows):
 
 def _subsets(ranks, n_points, dim):
     """Of each rank the subset's size and its rows: D - 1 of them, points 1.. (never the first), filled up with flags.
-
     Larger subsets come first; within a size the order is that of the combinatorial number system.
     """
     per_size = [math.comb(n_points - 1, size) for size in reversed(range(dim))]

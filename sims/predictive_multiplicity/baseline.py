@@ -34,7 +34,6 @@ def minimise_errors(
 
 class NearOptimal(NamedTuple):
     """Distinct dichotomies by their errors, then by decreasing margin, and whether these are all.
-
     Those with more than E_0 errors have the status "near-optimal" and the bound E_0.
     """
 
@@ -48,11 +47,10 @@ def co_optimal(
 ) -> NearOptimal:
     """All linear dichotomies with at most E_0 + `extra_errors` errors: at 0, all that may serve as the baseline.
 
-    Each that is found is excluded by a no-good row; they are sorted by errors, then margin (the largest first, compared
-    to nine decimals), then b. The first is the baseline to take where one has to be chosen: discrepancy and ambiguity
-    depend on the choice. `most` ends the search once so many are known, `time_limit` after so many seconds. For weights
-    that are not whole, errors that differ by less than a relative 1e-5 count as equal.
-    Errors as `minimise_errors`.
+    They are sorted by errors, then margin (the largest first, compared to nine decimals), then b: the first is the
+    baseline to take where one has to be chosen. `most` ends the search once so many are known, `time_limit` after so
+    many seconds. For weights that are not whole, errors within a relative 1e-5 count as equal. Errors as
+    `minimise_errors`.
     """
     task, deadline, gordan = least_errors(table), Deadline(time_limit), GordanProgram(table)
     engine, pool = MarginFree(table, gordan), Incumbents(table)
@@ -71,10 +69,8 @@ def co_optimal(
 
 @guarded(double=False)
 def baseline_of_scores(table: AnyTable, scores: Scores) -> Int[np.ndarray, "rows"]:
-    """The dichotomy of a linear model that a user already has, from its score of every sample; optimal or not.
-
-    Raises ValueError if samples of one row have scores of both signs, if there is not one score for each sample, and if
-    no linear classifier on the table predicts so.
+    """The dichotomy of a user's linear model from its score of every sample, optimal or not. Raises ValueError for
+    scores of both signs in one row, other than one score a sample, and where no linear classifier predicts so.
     """
     n_samples = len(table.row_of_sample)
     require(len(scores) == n_samples, f"scores must be one for each of the {n_samples} samples, got {len(scores)}")

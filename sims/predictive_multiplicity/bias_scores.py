@@ -53,10 +53,7 @@ def measure_rule(joint: Joint, acceptance: Chances) -> MeasuredRule:
 @guarded(double=False)
 @jax.jit
 def flip_effects(joint: Joint) -> MeasuredRule:
-    """What flipping the accurate rule at one atom alone takes off accuracy and gaps, for every atom: leading axis x.
-
-    The price and the effects behind the bias score, found by flipping.
-    """
+    """What flipping the accurate rule at one atom alone takes off accuracy and gaps, for every atom: leading axis x."""
     base = accurate_rule(joint)
     alone = _measure_many(joint, jnp.abs(base - jnp.eye(len(base), dtype=base.dtype)))
     return jax.tree.map(jnp.subtract, _measure(joint, base), alone)

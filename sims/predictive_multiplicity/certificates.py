@@ -31,10 +31,7 @@ class Weights(NamedTuple):
 
 @guarded(double=False)
 def exact_signs(table: AnyTable, weights: Float[np.ndarray, "dims"]) -> Int[np.ndarray, "rows"]:
-    """The sign of <w, (1, u)> of every row, in {-1, 0, 1}, in exact rational arithmetic: floats are rationals.
-
-    There is one weight for the constant, the first, and one for each feature.
-    """
+    """The sign of <w, (1, u)> of every row, in {-1, 0, 1}, in exact rationals; w has the constant's weight first."""
     n_dims = table.rows.shape[1] + 1
     require(len(weights) == n_dims, f"weights must be {n_dims}, intercept first, got {len(weights)}")
     return many_exact_signs(table, weights[None])[0]
@@ -60,10 +57,8 @@ def many_exact_signs(
 
 class GordanProgram:
     """The linear program that tells linear dichotomies from others; it stays in memory and changes with the dichotomy.
-
-    Minimise τ over λ >= 0, Σ λ = 1 with |Σ_u λ_u s_u (1, u)_j| <= τ for all j. The optimum is the largest margin of
-    weights with Σ |w_j| <= 1 (the dual), and the multipliers are these weights; at τ = 0 the support of a basic λ is a
-    circuit.
+    Minimise τ over λ >= 0, Σ λ = 1 with |Σ_u λ_u s_u (1, u)_j| <= τ for all j: the largest margin of weights with Σ
+    |w_j| <= 1, which are the multipliers. At τ = 0 the support of a basic λ is a circuit.
     """
 
     def __init__(self, table: Table):
@@ -124,7 +119,6 @@ class GordanProgram:
         self, costs: Float[np.ndarray, "draws columns"], upper: Float[np.ndarray, "columns"]
     ) -> list[tuple[Cut, float]]:
         """For each row of costs the cheapest circuit (λ₊, then λ₋) with λ <= upper, and its residual.
-
         The residual max_j |Σ λ_u s_u (1, u)_j| is 0 where λ could be made rational and the sum vanishes exactly. The
         rows of a circuit hold for every dichotomy whose margin exceeds its residual.
         """
@@ -164,10 +158,7 @@ class GordanProgram:
 
 
 def _has_positive_relation(vectors: np.ndarray) -> bool:
-    """Whether whole vectors have one linear relation up to its scale, and that with positive coefficients alone.
-
-    Gauss-Jordan elimination without fractions (Bareiss), in Python's integers.
-    """
+    """Whether whole vectors have one linear relation up to its scale, and that positive, by Bareiss' elimination."""
     rest, previous = vectors.T.copy(), 1
     pivots: list[int] = []
     n_dims, n_vectors = rest.shape

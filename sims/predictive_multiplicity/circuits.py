@@ -20,7 +20,6 @@ _VIOLATION = 1e-6
 
 class Cut(NamedTuple):
     """A row low <= Σ_{u in members} s_u b_u <= high of a 0/1 program over dichotomies b.
-
     That of a circuit forbids what no linear classifier does; of a square, that opposite corners agree alone.
     """
 
@@ -63,7 +62,6 @@ def as_rows(cuts: list[Cut], n_columns: int) -> tuple[Any, Float[np.ndarray, "cu
 
 class Parallelograms:
     """All parallelograms and midpoints of a table, found by sorting its pairs of rows by their exact sum.
-
     The m(m+1)/2 pairs are kept, their quadruples never listed.
     """
 

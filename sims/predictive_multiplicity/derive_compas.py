@@ -15,10 +15,7 @@ from sims.predictive_multiplicity.table import _COMPAS
 
 
 def derive_compas(folder: str | Path, destination: str | Path) -> None:
-    """Write the counts of the distinct rows to `destination`.
-
-    Raises ValueError if the files do not describe the same people in the same order.
-    """
+    """Write the counts of distinct rows to `destination`. ValueError for files of different people or order."""
     header, counts, features = [], [], None
     for target in ("arrest", "violent"):
         with (Path(folder) / f"compas_{target}_processed.csv").open(newline="") as file:

@@ -49,11 +49,10 @@ def enumerate_paths(
     n⁻_u are at most 10⁷ in all. The baseline b⁰ may be linear or not; None takes a dichotomy with the fewest errors,
     the first met where several tie (`cells` tells how many do).
 
-    The cost is about C(n-1, d) n sign tests. Signs are those of the given numbers, certain in spite of rounding.
-    Not to be traced: the refusals need values.
-    Raises TypeError without float64; ValueError for points that are not in general position (lattice data never are:
-    use the integer programs), or have more than 10¹⁰ dichotomies in one half.
-    Source: definitions of Marx et al. 2020 (arXiv 1909.06677); the enumeration: derived here, from Cover's count.
+    The cost is about C(n-1, d) n sign tests. Signs are those of the given numbers, certain in spite of rounding. Not to
+    be traced: the refusals need values. Raises TypeError without float64; ValueError for points that are not in general
+    position (lattice data never are: use the integer programs), or have more than 10¹⁰ dichotomies in one half. Source:
+    definitions of Marx et al. 2020 (arXiv 1909.06677); the enumeration: derived here, from Cover's count.
     """
     lifted = lift(points)
     positives, negatives = np.asarray(positives, int), np.asarray(negatives, int)
@@ -84,7 +83,6 @@ def enumerate_paths(
 @guarded(double=False)
 def dichotomies(points: Points) -> Int[np.ndarray, "cells rows"]:
     """Every linear dichotomy of the points once, b_u = 1 where w_0 + w·x_u > 0, else 0: a half, then its negatives.
-
     `enumerate_paths` needs no such list. Conditions, refusals and source as there.
     """
     lifted = lift(points)
@@ -112,7 +110,6 @@ def _fewest_errors(lifted, gains):
 @partial(jax.jit, static_argnames="total")
 def _tally(lifted, gains, moves, offsets, baseline, total):
     """Over one half: cells, most and fewest differences per error count; fewest errors where a row differs, most else.
-
     Errors are offsets[0] + b·gains, differences from the baseline offsets[1] + b·moves.
     """
 

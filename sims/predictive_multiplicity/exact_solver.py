@@ -65,10 +65,7 @@ def dichotomy_of(table: Table, baseline: Baseline) -> Dichotomy:
 
 
 class ExactSolver:
-    """Solves tasks on one table: rows and dichotomies found for one task serve the next.
-
-    formulation : "margin_free", "big_m" or "published".
-    """
+    """Solves tasks on one table, rows and dichotomies serving the next; "margin_free", "big_m" or "published"."""
 
     def __init__(self, table: Table, *, formulation: Formulation = "margin_free"):
         self.table = table
@@ -94,10 +91,7 @@ class ExactSolver:
         self.incumbents.add(dichotomy, weights)
 
     def solve(self, task: Task, *, time_limit: float | None = None) -> Solution:
-        """Solve a task to proven optimality, or until `time_limit` seconds have passed.
-
-        Raises RuntimeError if an answer does not recount.
-        """
+        """Solve to proven optimality or for `time_limit` seconds; RuntimeError if an answer does not recount."""
         bound, certificate = self._engine.solve(task, self.incumbents, Deadline(time_limit))
         known = self.incumbents.best(task)
         if known is None:

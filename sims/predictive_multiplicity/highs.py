@@ -52,7 +52,6 @@ def solve(
     program: Program, limits: Limits = _NO_LIMITS, start: Float[np.ndarray, "variables"] | None = None
 ) -> Outcome:
     """Solve a mixed-integer program on one core.
-
     `start` is a feasible x to begin with (an infeasible one is ignored). On the time limit the outcome holds the best x
     so far and a valid bound. Raises RuntimeError if the solver gives up for another reason.
     """

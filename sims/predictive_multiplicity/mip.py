@@ -11,10 +11,7 @@ Watch = Callable[[float, float], None]  # is told the best objective so far and 
 
 
 class Program(NamedTuple):
-    """Minimise `cost @ x` over `lower <= x <= upper`, x whole where `integral`, `row_lower <= rows @ x <= row_upper`.
-
-    rows : a SciPy sparse matrix in CSR format.
-    """
+    """Minimise `cost @ x`, `lower <= x <= upper`, x whole where `integral`, `row_lower <= rows @ x <= row_upper`."""
 
     cost: Float[np.ndarray, "variables"]
     lower: Float[np.ndarray, "variables"]

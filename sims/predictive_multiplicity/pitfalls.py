@@ -41,7 +41,6 @@ def uncertified_errors(
     reach: Wide = 1.0,
 ) -> Uncertified:
     """The least errors that the big-M formulation reports for a margin γ, rows met to the tolerance `feasibility`.
-
     A γ at or below the tolerance lets w = 0 pass; a γ above the margin of the best dichotomy loses it; so does M_u =
     reach (γ + |u|_∞) with reach < 1. Where the program is infeasible `reported` is infinite.
     """
@@ -83,10 +82,7 @@ def one_sided_discrepancy(table: AnyTable, baseline: Baseline, tolerance: Share)
 
 @guarded(double=False)
 def root_bound(table: AnyTable, *, conflict_rows: bool = True) -> float:
-    """The bound on the least errors from the linear relaxation of the published formulation.
-
-    Without the rows z_p + z_p' = 1 for the two labels of one row it is next to nothing.
-    """
+    """The bound on least errors of the published relaxation; tiny without z_p + z_p' = 1 for the labels of a row."""
     program, constant = Published(table, MARGIN, conflict_rows=conflict_rows).program(least_errors(table))
     outcome = solve(program._replace(integral=np.zeros_like(program.integral)), limits=Limits(feasibility=1e-9))
     return outcome.bound + constant

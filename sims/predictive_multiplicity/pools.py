@@ -41,7 +41,6 @@ def elastic_net_pool(
 
     All mixings μ share the `n_penalties` geometric values λ of the path at μ = 1/2; models are ordered by μ,
     then by falling λ. `positives` and `negatives` are the weights n⁺_u, n⁻_u of the labels at each row.
-
     Raises ValueError for weights that are all zero and labels of which every feature is independent; RuntimeError for a
     fit whose gradient is not zero.
     Source: the ad-hoc baseline of the code of Marx et al. 2020 (arXiv 1909.06677); features are not rescaled here.
@@ -71,10 +70,8 @@ def elastic_net_pool(
 def pool_dichotomies(
     features: Features, coefficients: Annotated[Float[np.ndarray, "models coefficients"], MAY_BE_EMPTY]
 ) -> Int[np.ndarray, "models rows"]:
-    """1 where a model's score β·(1, x) exceeds 0, else 0, at each row.
-
-    The released code takes the thresholds 0, 0.5 and 1, each a pool of its own.
-    Source: Marx et al. 2020 (arXiv 1909.06677).
+    """1 where a model's score β·(1, x) exceeds 0, else 0, at each row. The released code takes the thresholds 0, 0.5
+    and 1, each a pool of its own. Source: Marx et al. 2020 (arXiv 1909.06677).
     """
     n_features, given = features.shape[1], coefficients.shape[1]
     require(given == n_features + 1, f"coefficients must be one more than the {n_features} features, got {given}")
@@ -90,10 +87,8 @@ def pool_multiplicity(
     tolerances: Real[np.ndarray, "tolerances"],
 ) -> PoolMultiplicity:
     """Discrepancy and ambiguity of a pool around a baseline, in samples, at error tolerances e in samples.
-
-    At each e those models compete that make at most e errors more than the baseline, which need not be in the pool.
-    An empty pool has no multiplicity.
-    Source: definitions of Marx et al. 2020 (arXiv 1909.06677), over a finite class.
+    At each e those models compete that make at most e errors more than the baseline, which need not be in the pool. An
+    empty pool has no multiplicity. Source: definitions of Marx et al. 2020 (arXiv 1909.06677), over a finite class.
     """
     weights = positives + negatives
     differs = dichotomies != baseline

@@ -129,10 +129,7 @@ def _cheapest(problem, objective, tie_breaker):
 
 
 def _recounted(problem, allowed, largest_price, total_price):
-    """Minimise largest_price max_j c_j + total_price Σ_j c_j, without the choices that a recount says miss the score.
-
-    The solver meets the score to a tolerance only.
-    """
+    """Minimise largest_price max_j c_j + total_price Σ_j c_j without choices that a recount says miss the score."""
     cuts: list[tuple[np.ndarray, float]] = []
     while (choice := _solve(problem, allowed, cuts, largest_price, total_price)) is not None:
         if sum(problem.gains[choice].tolist(), -problem.missing) >= 0:

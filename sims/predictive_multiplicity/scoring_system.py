@@ -85,10 +85,7 @@ class ScoringProblem:
 
 @guarded(double=False)
 def recount_scoring(problem: ScoringProblem, coefficients: Int[np.ndarray, "coefficients"]) -> ScoringSystem:
-    """The scoring system with these coefficients, its errors and objective by definition.
-
-    Source: the objective of arXiv 1502.04269.
-    """
+    """The scoring system with these coefficients, recounted. Source: the objective of arXiv 1502.04269."""
     wanted, given = len(problem.lower), len(coefficients)
     require(given == wanted, f"coefficients must be {wanted}, one for each column of features, got {given}")
     signed, weights, _ = problem._distinct
@@ -102,7 +99,6 @@ def recount_scoring(problem: ScoringProblem, coefficients: Int[np.ndarray, "coef
 @guarded(double=False)
 def scoring_system(problem: ScoringProblem, settled: Settled | None = None) -> ScoringSystem:
     """The optimal scoring system, by HiGHS; `settled` is what `settled_errors` found, and fixes those errors.
-
     Raises ValueError where `settled` or the released big M leaves nothing; RuntimeError if the recount is not what the
     solver says. Source: arXiv 1502.04269.
     """

@@ -202,7 +202,6 @@ def compas_samples(target: Target = "arrest", *, oversampled: bool = False) -> C
 @guarded(double=False)
 def compas(target: Target = "arrest", *, race: bool = False, oversampled: bool = False) -> Table:
     """COMPAS as a table: 137 distinct rows of 13 independent features, with race 329 rows of 16.
-
     Arguments as `compas_samples`; without `race` its four columns are left out.
     """
     samples = compas_samples(target, oversampled=oversampled)

@@ -83,9 +83,6 @@ def most_disagreement(
 
 @guarded(double=False)
 def tolerance_of(table: AnyTable, epsilon: Share) -> int | float:
-    """The admitted increase of the error count, e: the tolerance ε of the error rate times n, whole for counts.
-
-    floor(ε n + 1e-9) for counts.
-    """
+    """The admitted increase e of the error count at tolerance ε: ε n, or floor(ε n + 1e-9) for counts."""
     errors = float(epsilon) * table.n
     return int(np.floor(errors + _COUNT_TOLERANCE)) if table.has_counts else errors

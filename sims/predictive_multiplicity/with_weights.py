@@ -22,7 +22,6 @@ class WithWeights:
 
     def solve(self, task: Task, incumbents: Incumbents, deadline: Deadline) -> tuple[float, str]:
         """As `MarginFree.solve`; a start whose margin is too small is left to the solver to ignore.
-
         Raises RuntimeError if no weights have the signs of the solver's answer, or if it is worse than the solver says.
         """
         program, constant = self._formulation.program(task)

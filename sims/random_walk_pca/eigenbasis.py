@@ -47,7 +47,6 @@ def eigenbasis_sample(
     The population eigenvalues are all T-1 of them, for example `population_spectrum`.
     Only the `count` largest ℓ_k, where given, cost half the time: two rounds of block power iteration from the leading
     population axes, good to eleven digits on spectra that fall like a walk's; the returned error tells for any other.
-
     Raises ValueError for a count above min(T-1, dim).
     Source: derived here, from the separable form C A W Aᵀ C.
     """

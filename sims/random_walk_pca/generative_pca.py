@@ -32,7 +32,6 @@ def spike_errors(
     v is a random unit vector in the range of a random orthonormal d x k matrix. The projected power method repeats
     w <- P Σ̂ w / |P Σ̂ w|, with P the projection on that range, from a random start there; the other estimate is the
     leading component of all points. β is `spike`, k is `latent_dim`, and the projection is repeated `rounds` times.
-
     Raises ValueError for latent_dim > dim.
     Source: PCA with generative priors, Liu et al. 2022 (arXiv 2203.09693), here with a linear generator.
     """

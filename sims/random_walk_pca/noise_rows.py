@@ -30,7 +30,6 @@ def noise(
 
     Coordinate i has standard deviation scales[i] / |scales| (equal scales where none are given), so that
     E[R Rᵀ] is the identity. Cauchy steps have no variance: there the scale is that of the law's median deviation.
-
     Raises ValueError for another number of scales than coordinates.
     Source: the noise of Antognini & Sohl-Dickstein 2018; the laws beside the Gaussian one: derived here.
     """
@@ -83,7 +82,6 @@ def equivalent_gaussian_noise(
     freedom (Bartlett). Everything a rotation leaves alone (Gram matrix, spectrum, scores, and a drift along the first
     axis) has the same law as in d dimensions, at a cost that does not depend on d.
     Returns T x (T+1), scaled so that E[R Rᵀ] = 1; where d <= T the rows are small already and are returned as they are.
-
     Source: Bartlett 1933 for the Wishart law; the fixed axis: derived here.
     """
     require_room("n_points", n_points * min(n_points, dim))

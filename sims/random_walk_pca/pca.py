@@ -48,9 +48,8 @@ def variance_ratios(trajectory: Points) -> Float[Array, "components"]:
 
 @guarded(double=False)
 def gram_variances(trajectory: Cloud) -> Float[Array, "components"]:
-    """ℓ_k, all min(T-1, d) eigenvalues of the centred Gram matrix of the trajectory, decreasing, none negative.
-
-    Infinite or NaN where squares of the points overflow. Source: Antognini & Sohl-Dickstein 2018.
+    """ℓ_k, the min(T-1, d) eigenvalues of the centred Gram matrix, decreasing, none negative; infinite or NaN where
+    squares overflow. Source: Antognini & Sohl-Dickstein 2018.
     """
     points, dim = trajectory.shape
     return decreasing_eigenvalues(_smaller_gram(trajectory), min(points - 1, dim))
@@ -71,7 +70,6 @@ def decreasing_eigenvalues(gram: Float[AnyArray, "side side"], count: int) -> Fl
 @guarded(double=False)
 def variance_ratios_of_gram(gram: VariedGram) -> Float[Array, "components"]:
     """ρ̂_k, k = 1..T-1, from the Gram matrix X Xᵀ of the trajectory (not yet centred), as `variance_ratios`.
-
     Source: as there.
     """
     variances = decreasing_eigenvalues(centre_gram(gram), gram.shape[0] - 1)
@@ -90,10 +88,7 @@ class LeadingRatios(NamedTuple):
 
 @guarded(double=False)
 def leading_variance_ratios(trajectory: Points, count: Components) -> LeadingRatios:
-    """The `count` largest ρ̂_k of a trajectory, without the rest of the spectrum, as `leading_variance_ratios_of_gram`.
-
-    Raises ValueError for a count above min(T-1, d).
-    """
+    """The `count` largest ρ̂_k of a trajectory; ValueError for a count above min(T-1, d)."""
     require_components(count, min(trajectory.shape[0] - 1, trajectory.shape[1]))
     return _leading(trajectory, count, False)
 
@@ -104,8 +99,7 @@ def leading_variance_ratios_of_gram(gram: VariedGram, count: Components) -> Lead
 
     Each of three rounds multiplies a block of count + 8 vectors three times by the matrix. On spectra that fall like a
     walk's, k^-2, a round gains several digits; on flat ones (an Ornstein-Uhlenbeck process that reverts at once) almost
-    none, which the returned error shows: use `variance_ratios_of_gram` there.
-    Raises ValueError for a count above T-1.
+    none, which the returned error shows: use `variance_ratios_of_gram` there. Raises ValueError for a count above T-1.
     """
     require_components(count, gram.shape[0] - 1)
     return _leading(gram, count, True)
@@ -138,10 +132,7 @@ def block_power(
     count: int,
     rounds: int,
 ) -> tuple[Float[Array, "{count}"], Float[Array, "{count}"]]:
-    """The `count` largest eigenvalues of a positive semidefinite matrix, decreasing, and the residual norm of each.
-
-    `multiply` is the product of the matrix with a block of vectors; each round takes three, then an orthonormal basis.
-    """
+    """The `count` largest eigenvalues of a positive semidefinite matrix, decreasing, and the residual norm of each."""
     # In a power of two near the trace as unit, which changes no digit, three products neither over- nor underflow.
     _, exponent = jnp.frexp(trace)
 
@@ -162,10 +153,8 @@ def block_power(
 @functools.partial(jax.jit, static_argnames="count")
 def principal_components(trajectory: Points, count: Components) -> PrincipalComponents:
     """The `count` leading principal components of a trajectory, with their scores.
-
-    Components of zero variance have no time course of their own: an arbitrary unit vector.
-    Raises ValueError for a count above min(T-1, d).
-    Source: Antognini & Sohl-Dickstein 2018, the scores drawn in their figures.
+    Components of zero variance have no time course of their own: an arbitrary unit vector. Raises ValueError for a
+    count above min(T-1, d). Source: Antognini & Sohl-Dickstein 2018, the scores drawn in their figures.
     """
     require_components(count, min(trajectory.shape[0] - 1, trajectory.shape[1]))
     rows = centre(trajectory)
@@ -178,10 +167,7 @@ def principal_components(trajectory: Points, count: Components) -> PrincipalComp
 
 @guarded(double=False)
 def principal_components_of_gram(gram: VariedGram, count: Components) -> PrincipalComponents:
-    """The `count` leading principal components from the Gram matrix X Xᵀ of a trajectory (not yet centred).
-
-    As `principal_components`, with at most T-1 components.
-    """
+    """As `principal_components`, at most T-1 of them, from the Gram matrix X Xᵀ (not yet centred)."""
     require_components(count, gram.shape[0] - 1)
     return _components_of_centred_gram(centre_gram(gram), count)
 
@@ -203,7 +189,6 @@ def squared_overlaps(
     time_courses: Float[AnyArray, "points components"], references: Float[AnyArray, "points components"]
 ) -> Float[Array, "components"]:
     """cos² of the angle between each time course and the reference in the same column, in [0, 1].
-
     With half-cosines as references this is the "cosine content" of a component: 1 for a high dimensional walk.
     Neither side needs unit length; a zero column has overlap 0. Source: Hess 2000 (cosine content), Phys. Rev. E 62.
     """

@@ -30,7 +30,6 @@ class PrincipalAxes(NamedTuple):
 @guarded(double=False)
 def covariance(points: Cloud) -> Float[Array, "dim dim"]:
     """C_X = XᵀX/n of the centred points, one point per row. Infinite or NaN where their squares overflow.
-
     Source: Shlens, A tutorial on principal component analysis (arXiv 1404.1100); there a point is a column.
     """
     centred = points - points.mean(axis=0)
@@ -49,9 +48,7 @@ def axes_from_covariance(points: Cloud) -> PrincipalAxes:
 @jax.jit
 def axes_from_singular_values(points: Cloud) -> PrincipalAxes:
     """The right singular vectors of the centred points over sqrt(n); variances are squared singular values.
-
     The variances are infinite where squares of points overflow.
-
     Raises ValueError for fewer points than dimensions. Source: as `covariance`.
     """
     n_points, dim = points.shape
@@ -65,9 +62,6 @@ def axes_from_singular_values(points: Cloud) -> PrincipalAxes:
 def reconstruction_error(
     points: Cloud, axes: Annotated[Float[AnyArray, "kept dim"], ORTHONORMAL_ROWS, MAY_BE_EMPTY]
 ) -> Float[Array, ""]:
-    """Mean squared distance of the centred points from their projection on the span of the rows `axes`.
-
-    Source: as `covariance`.
-    """
+    """Mean squared distance of the centred points from the span of the rows `axes`. Source: as `covariance`."""
     centred = jnp.asarray(points) - points.mean(axis=0)
     return jnp.mean(jnp.sum((centred - centred @ axes.T @ axes) ** 2, axis=1))

@@ -46,9 +46,8 @@ def population_covariance(
 def population_spectrum(
     n_points: NumberOfPoints, *, drift: ScalarLike = 0.0, **process: Unpack[Process]
 ) -> Float[np.ndarray, "components"]:
-    """λ_k, k = 1..T-1: the eigenvalues of `population_covariance`, decreasing, exact to about T 2^-53 λ_1.
-
-    Those rounded below zero are zero. Arguments, errors and source as there.
+    """λ_k, k = 1..T-1: the eigenvalues of `population_covariance`, decreasing, to about T 2^-53 λ_1, none below zero.
+    Arguments, errors and source as there.
     """
     covariance = population_covariance(n_points, drift=drift, **process)
     return np.maximum(np.linalg.eigvalsh(covariance)[:0:-1], 0)
@@ -59,7 +58,6 @@ def population_eigenvectors(
     n_points: NumberOfPoints, *, drift: ScalarLike = 0.0, **process: Unpack[Process]
 ) -> Float[np.ndarray, "points components"]:
     """u_k, k = 1..T-1: unit eigenvectors of `population_covariance` in that order, positive at the first point.
-
     Arguments, errors and source as there.
     """
     vectors = np.linalg.eigh(population_covariance(n_points, drift=drift, **process))[1][:, :0:-1]

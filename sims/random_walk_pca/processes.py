@@ -117,7 +117,6 @@ def trajectory_gram(
     noise_gram: Float[AnyArray, "points points"], **process: Unpack[Process]
 ) -> Float[Array, "points points"]:
     """A W Aᵀ, the Gram matrix of the trajectory A R, from the noise Gram W = R Rᵀ: the walk itself is never stored.
-
     `process` takes the parameters of `trajectory` except the drift, which is not linear in the noise. Infinite or NaN
     where the trajectory overflows. Derived here: the recursion A is applied to the columns of W, then to its rows.
     """

@@ -27,10 +27,9 @@ def corrupted_points(
 ) -> Float[Array, "points dim"]:
     """Points from N(0, I + β e_1 e_1ᵀ), the first `n_outliers` replaced by ±s e_2, as many plus as minus.
 
-    β is `spike`, s is `outlier_length`. The count is exact and even: with a random count, or unequal signs,
-    the size at which plain PCA flips is random too.
-    Raises ValueError for an odd count, or one that leaves no point.
-    Source: the setting of robust PCA, Diakonikolas et al. 2023 (arXiv 2305.02544); this instance: derived here.
+    β is `spike`, s is `outlier_length`. The count is exact and even: with a random count, or unequal signs, the size at
+    which plain PCA flips is random too. Raises ValueError for an odd count, or one that leaves no point. Source: the
+    setting of robust PCA, Diakonikolas et al. 2023 (arXiv 2305.02544); this instance: derived here.
     """
     require_room("n_points and dim", n_points * dim)
     some_left = n_outliers % 2 == 0 and n_outliers < n_points
@@ -43,10 +42,7 @@ def corrupted_points(
 
 @guarded(double=False)
 def leading_direction(points: Points, kept: Bool[AnyArray, "points"] | None = None) -> Float[Array, "dim"]:
-    """The top unit eigenvector of the covariance of the points that are kept (all where `kept` is None).
-
-    Arbitrary where the kept points do not differ. Raises ValueError for fewer than two of them. Source: classical.
-    """
+    """The top unit eigenvector of the covariance of the kept points; ValueError below two. Source: classical."""
     require(kept is None or kept.sum() >= 2, "kept must keep at least two points: one point has no variance")
     weights = jnp.ones(points.shape[0]) if kept is None else kept.astype(points.dtype)
     weights, points = weights / weights.sum(), jnp.asarray(points)

@@ -26,17 +26,13 @@ SCATTERED = Holds("scattered", "have inner products between steps that are not a
 
 @guarded(double=False)
 def step_gram(gram: Gram) -> Float[Array, "steps steps"]:
-    """⟨ξ_s, ξ_t⟩ of the T-1 steps between T recorded points, from the Gram matrix X Xᵀ of the points.
-
-    Derived here: second differences of the matrix.
-    """
+    """⟨ξ_s, ξ_t⟩ of the T-1 steps: second differences of the points' Gram matrix X Xᵀ. Derived here."""
     return jnp.diff(jnp.diff(gram, axis=0), axis=1)
 
 
 @guarded(double=False)
 def effective_dimension(step_gram: Annotated[Gram, SCATTERED]) -> Float[Array, ""]:
     """d_eff = (mean_s |ξ_s|²)² / mean_{s≠t} ⟨ξ_s, ξ_t⟩², which estimates (tr Σ)² / tr Σ² of independent steps.
-
     Steps all at right angles to each other have no estimate (an infinite one) and are refused.
     """
     steps = step_gram.shape[0]
@@ -47,7 +43,6 @@ def effective_dimension(step_gram: Annotated[Gram, SCATTERED]) -> Float[Array, "
 @guarded(double=False)
 def shuffle_points(key: Key[Array, ""], gram: Float[AnyArray, "points points"]) -> Float[Array, "points points"]:
     """The Gram matrix of the same points in random order: its spectrum stays, its time courses are destroyed.
-
     Source: the control of Antognini & Sohl-Dickstein 2018.
     """
     order = jax.random.permutation(key, gram.shape[0])
@@ -57,7 +52,6 @@ def shuffle_points(key: Key[Array, ""], gram: Float[AnyArray, "points points"]) 
 @guarded(double=False)
 def shuffle_steps(key: Key[Array, ""], gram: Gram) -> Float[Array, "points points"]:
     """The Gram matrix of a trajectory that takes the same steps in random order, from the same start.
-
     Whatever order in time the steps had is gone: what is left is a walk with a straight drift. The first row is the
     start, set to the origin.
     """

@@ -64,7 +64,6 @@ def random_projection(
     key: Key[Array, ""], trajectory: Float[AnyArray, "points dim"], target_dim: Size
 ) -> Float[Array, "points target_dim"]:
     """X P / sqrt(m) of a recorded trajectory X, with P a d x m matrix of independent standard normals.
-
     Infinite for entries near the largest number.
     Source: the random projection of the ResNet-50 trajectories in Antognini & Sohl-Dickstein 2018.
     """

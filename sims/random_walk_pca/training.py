@@ -57,11 +57,9 @@ def train(
 
     Batches are drawn with replacement; weights start as N(0, 1/fan-in), biases at 0; the loss is the mean over the
     batch of half the squared error, or of the cross entropy of a softmax, whose targets are one-hot. Without a hidden
-    layer the model is linear.
-
-    Infinite or NaN where the rate is so large that the run diverges. Raises ValueError for more parameters than memory
-    can hold, and for targets that are not one-hot with the cross entropy.
-    Source: section on trained networks of Antognini & Sohl-Dickstein 2018; data set and sizes: chosen here.
+    layer the model is linear. Infinite or NaN where the rate is so large that the run diverges. Raises ValueError for
+    more parameters than memory can hold, and for targets that are not one-hot with the cross entropy. Source: section
+    on trained networks of Antognini & Sohl-Dickstein 2018; data set and sizes: chosen here.
     """
     widths = (inputs.shape[1], *hidden, targets.shape[1])
     n_parameters = sum((fan_in + 1) * fan_out for fan_in, fan_out in itertools.pairwise(widths))
@@ -94,7 +92,6 @@ def train(
 @guarded(double=False)
 def training_gram(run: TrainingRun) -> TrainingGram:
     """Keep only the Gram matrix of a run's recorded parameters, T x T; in one compiled program they are never stored.
-
     The first recorded point is taken as origin. A window of steps is a diagonal block of the matrix; `shuffle_points`,
     `shuffle_steps` and `principal_components_of_gram` take it as it is.
     """

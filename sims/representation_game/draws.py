@@ -80,10 +80,7 @@ def estimated_excess(
     samples: Samples,
     replicas: Replicas,
 ) -> Estimated:
-    """What covariances of n normal samples cost the worst regret.
-
-    Raises ValueError for as many samples as dimensions or fewer, and for r >= d.
-    """
+    """What covariances of n normal samples cost the worst regret. Raises ValueError for n <= d, and for r >= d."""
     dim = len(covariance)
     require(samples > dim > kept, f"samples must exceed the dimension {dim}, and that kept, got {samples} and {kept}")
     root, prior_root = np.linalg.cholesky(covariance), np.linalg.cholesky(prior)
@@ -101,10 +98,7 @@ def estimated_excess(
 
 @guarded
 def balanced(spectra: Spectra, kept: Kept) -> tuple[Float[np.ndarray, "*each"], Float[np.ndarray, "*each dim"]]:
-    """The level v at which the sum of max(0, 1 - v / λ_i) is r, and these terms, by bisection.
-
-    Raises ValueError for r >= d.
-    """
+    """The level v at which the sum of max(0, 1 - v / λ_i) is r < d (else ValueError), and these terms."""
     require(kept < spectra.shape[-1], f"kept must be below {spectra.shape[-1]}, got {kept}")
     low, high = np.zeros(spectra.shape[:-1]), spectra.max(axis=-1)
     for _ in range(1100):  # halves down to the last digit of any level
@@ -132,7 +126,6 @@ def hedge(
     spectra: Games, kept: Kept, horizons: list[Annotated[int, Interval(1, 10**6, why="moves are played one by one")]]
 ) -> Float[np.ndarray, " games"]:
     """Worst expected regret over the tasks f_i of the mean of T best responses to Hedge, a game per row.
-
     Hedge plays f_i with chance p_i ~ exp(η times its past regret), the learner keeps the r largest p_i λ_i.
     Raises ValueError for r >= d, and where the horizons are not one per game.
     """

@@ -67,7 +67,6 @@ def guaranteed_regret(covariance: Covariance, moment: Moment, kept: Kept) -> flo
 @guarded
 def unavoidable_regret(covariance: Covariance, prior: Prior, tasks: Tasks) -> float:
     """What every R of fewer columns than there are tasks must lose on some combination of them in the prior.
-
     Some combination f is uncorrelated with R'x; its regret f' Σ f is at least this least generalised eigenvalue.
     """
     from scipy.linalg import eigvalsh

@@ -35,7 +35,6 @@ def data_set(
     key: Key[Array, ""], variances: Variances, points: Size, subsample: Size, members: Size
 ) -> tuple[Float[Array, "n dim"], Int[Array, "members subsample"]]:
     """Rows with independent normal entries of these variances, and independent uniform subsets of them.
-
     Each of the `members` subsets has `subsample` of the rows, without replacement. A key has the same rows whatever the
     subsets are. Raises ValueError for more than there are.
     """
@@ -49,7 +48,6 @@ def data_set(
 @guarded(double=False)
 def smoothers(x: Points, chosen: Subsets, penalty: Penalty) -> Float[Array, "members dim n"]:
     """A of each member, its coefficients being A y: zero in the columns of points that it has not seen.
-
     NaN where the penalty does not exceed minus the smallest eigenvalue of a member's Gram matrix. At λ = 0 the
     subsample's size must not be the dimension.
     """

@@ -69,7 +69,6 @@ def traces(
 @guarded(double=False)
 def bag_mean(products: Products, members: Members) -> Float[Array, "*points"]:
     """The mean square of the mean of `members` of them, over all bags that can be had: equal pairs 1 / M of the time.
-
     Bags may be larger than what is there, as if more had been drawn. Raises ValueError for fewer than two members.
     """
     there = products.shape[-1]
@@ -87,10 +86,7 @@ def gcv(form: TraceForm, members: Members) -> Float[Array, ""]:
 
 @guarded(double=False)
 def union_gcv(form: TraceForm, members: Members) -> Float[Array, ""]:
-    """Cross-validation of the first `members` members over the points that any of them has seen.
-
-    Raises ValueError if there are fewer.
-    """
+    """Cross-validation of the first `members` members over the points any has seen; ValueError if there are fewer."""
     require(members <= len(form.freedom), f"members must be at most the {len(form.freedom)} there are, got {members}")
     seen = jnp.any(form.seen[:members], axis=0)
     squares = jnp.mean(form.residuals[:, :members, :members], axis=(1, 2))
@@ -101,7 +97,6 @@ def union_gcv(form: TraceForm, members: Members) -> Float[Array, ""]:
 @guarded(double=False)
 def corrected_gcv(form: TraceForm, members: Members) -> Float[Array, ""]:
     """The repair of Bellec, Du, Koriyama, Patil & Tan (arXiv 2310.01374): all from residuals and df.
-
     Of GCV the share of one member is taken, w (1 - w)(1 - d)^2 / (1 - w + w d)^2 times its estimated risk over M.
     """
     n, k = len(form.residuals), jnp.sum(form.seen[0])

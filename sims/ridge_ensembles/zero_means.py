@@ -31,7 +31,6 @@ def zero_means(
     x: Rows, chosen: Subsets, variances: Variances, blocks: Blocks, penalty: Ridge
 ) -> Float[np.ndarray, "sets numbers"]:
     """Of each data set, averaged over its members, and over pairs of two of them where there are more.
-
     T is the resolvent Q_a of a member, or Q_a N Q_b of two with a block N between; rows are those of a, or of both.
     Also the share of its rows that a member has in common with another, less its mean.
     """

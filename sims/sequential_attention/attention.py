@@ -20,10 +20,7 @@ _SPREAD = 1e-5  # of logits that are drawn afresh
 
 @guarded
 def softmax_descent(X: Features, y: Responses, rate: Annotated[float, Interval(0, 1)], steps: Steps) -> np.ndarray:
-    """The logits a after gradient descent from w = a = 0 on 1 / (2 n) |y - X (w o softmax a)|^2, both at one rate.
-
-    In NumPy, step by step on the residuals; shape (p,).
-    """
+    """Logits a [p] after gradient descent from w = a = 0 on 1 / (2 n) |y - X (w o softmax a)|^2, both at one rate."""
     n, p = X.shape
     w, a = np.zeros(p), np.zeros(p)
     for _ in range(steps):
@@ -40,7 +37,6 @@ def softmax_agreement(
     key: Key[Array, ""], n: Size, p: Size, correlation: ScalarLike, rate: Rate, steps: tuple[Steps, ...]
 ) -> Float[Array, "steps 2"]:
     """Whether the largest logit is the feature most correlated with y, and that of the largest least-squares weight.
-
     After each of these rising numbers of steps from w = a = 0, of one random problem: rows of correlated standard
     normal numbers, not scaled, y = X β + noise, both standard normal.
     """
@@ -68,10 +64,7 @@ def softmax_agreement(
 
 @guarded
 def coded_schedule(steps: Steps, features: Count, at_once: Count = 1) -> tuple[tuple[int, ...], int]:
-    """At which steps features are picked, and how many in the end: the schedule of the module, in exact fractions.
-
-    Raises ValueError unless `at_once` divides `features`.
-    """
+    """At which steps features are picked, and how many in the end; ValueError unless `at_once` divides `features`."""
     require(features % at_once == 0, f"at_once must divide features, got {at_once} and {features}")
     phases, chosen, picked = features // at_once, 0, []
     for t in range(steps):

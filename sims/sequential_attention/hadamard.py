@@ -29,7 +29,6 @@ def hadamard_minimum(
     all_cost: bool = False,
 ) -> Hadamard:
     """Minimise 1/2 |y - X (w o β)|^2 + λ / 2 (|w|^2 + |β|^2), the squares of unchosen coordinates only.
-
     With `all_cost` those of the chosen ones too. Columns are brought to length one, on which the penalty is then
     weighed accordingly. Raises ValueError for `chosen` columns that are not there and for a column of zeros.
     """

@@ -48,10 +48,8 @@ class Entry(NamedTuple):
 
 @guarded
 def weights(X: Features, y: Responses, chosen: Chosen, levels: Levels) -> Float[np.ndarray, "levels p"]:
-    """The minimising weights at each level.
-
-    The columns must be independent, or the weights are not the only ones. Raises ValueError for a column of zeros and
-    for `chosen` columns that are not there.
+    """The minimising weights at each level. The columns must be independent, or the weights are not the only ones.
+    Raises ValueError for a column of zeros and for `chosen` columns that are not there.
     """
     gram, c, lengths, penalties = _prepared(X, y, chosen)
     return np.asarray(_path(gram, c, penalties, levels, np.zeros_like(c))) / lengths
@@ -67,7 +65,6 @@ def active_counts(X: Features, y: Responses, chosen: Chosen, levels: Levels) -> 
 @guarded
 def entry(X: Features, y: Responses, rounds: tuple[Chosen, ...], active: Count = 1) -> Bracket:
     """The level at which the `active`-th unchosen weight first leaves zero, for each of the sets that `rounds` lists.
-
     Raises as `weights`. Where there is no such level down to a millionth of |x_j| |y|, the bracket begins at 0.
     """
     prepared = [_prepared(X, y, chosen) for chosen in rounds]

@@ -22,7 +22,6 @@ def problems(
     scaled: bool = False,
 ) -> tuple[Float[np.ndarray, "count n p"], Float[np.ndarray, "count n"]]:
     """X_ij = sqrt(ρ) g_i + sqrt(1 - ρ) G_ij and y = X β + noise, all numbers standard normal.
-
     The columns of X are then of length sqrt(n), or, if `scaled`, each is multiplied by its own e^(0.7 N).
     """
     require_room("count, n and p", count * n * p)
@@ -62,7 +61,6 @@ def refitted(
     rule: Literal["largest gradient", "best fit"],
 ) -> Course:
     """Choose `rounds` features: that of the largest gradient after a refit, or that whose refit leaves the least error.
-
     Raises ValueError for more rounds than rows or columns, and where a subset is linearly dependent.
     """
     require(rounds <= min(X.shape[1:]), f"rounds must be at most the smaller side of X {X.shape[1:]}, got {rounds}")
@@ -97,8 +95,7 @@ def _fit(gram: Float[np.ndarray, "b p p"], c: Float[np.ndarray, "b p"], subset: 
 @guarded
 def outside_ratio(X: Features, support: Chosen, weights: Float[np.ndarray, " size"]) -> float:
     """Max |x_j . y| of other columns over that of the support, y = X_support weights, columns brought to length one.
-
-    Raises ValueError where `support` leaves no column, where its weights are not one for each, and for y = 0.
+    Raises ValueError for a `support` of all columns, other than one weight for each, and y = 0.
     """
     fits = len(support) == len(weights) and len(set(support)) < X.shape[1] and max(support, default=0) < X.shape[1]
     require(fits and len(support) > 0, f"support must name some of the columns, with a weight each, got {support}")
@@ -114,7 +111,6 @@ def outside_ratio(X: Features, support: Chosen, weights: Float[np.ndarray, " siz
 @guarded
 def equicorrelated(size: Count, mu: Annotated[float, Interval(0, 1, "[)")]) -> Float[np.ndarray, "rows rows"]:
     """Columns of length one: `size` of mutual cosine -μ, and a last one of cosine μ with each.
-
     Raises ValueError where there are none, from (size - 1) μ = 1 on or before.
     """
     gram = np.eye(size + 1) - mu * (1 - np.eye(size + 1))

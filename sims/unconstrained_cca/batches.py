@@ -24,7 +24,6 @@ def batch_penalties(
     key: Key[Array, ""], correlations: Correlations, weights: Heads, batch: Batch, n_batches: Batches, law: Law
 ) -> Float[Array, "2"]:
     """tr(V V') and |V - V'|^2 / 2 of two independent batches, averaged over all pairs of `n_batches`.
-
     The first is the penalty of two batches, by the second that of one batch, tr(V^2), exceeds it in the mean.
     """
     one = jax.vmap(lambda key: _within(_centred(embeddings(key, correlations, weights, batch, law))))
@@ -39,7 +38,6 @@ def enumerated_penalties(
     correlations: Correlations, weights: Heads, batch: Batch, kurtosis: Kurtosis
 ) -> tuple[float, float]:
     """E tr(V V') with V' = V and with V' from another batch, sources being 0 or +-sqrt(kurtosis + 3): over all batches.
-
     Either is the mean of a polynomial of degree four in the numbers drawn, in which third moments meet a mean: that for
     every law of the sources with this excess kurtosis. `ValueError` for more than 3^13 batches.
     """
@@ -62,7 +60,6 @@ def enumerated_penalties(
 @guarded(double=False)
 def two_batch_loss(weights: Heads, views: Views, second: Views, form: Form = "library") -> Float[Array, ""]:
     """-2 tr C + tr(V V'), C and V from one batch of both views and V' from a second one, which may be the same.
-
     Library form: means over the two views of all covariances (C) and of those within views (V). Off-diagonal form: the
     covariance between the views twice (C), and the sum within (V).
     """

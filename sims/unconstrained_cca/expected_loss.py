@@ -28,10 +28,7 @@ def _expected(W, rho, m, form):  # type: ignore[no-untyped-def]
 def minimise_expected(
     correlations: Correlations, n_columns: Size, batch: Batch, form: Form = "off-diagonal", starts: Size = 3
 ) -> Minima:
-    """Minima of the expected loss over all weights (2, directions, columns), by BFGS from random starts.
-
-    The weights of both views stand one above the other in what is returned.
-    """
+    """Minima of the expected loss by BFGS from random starts, the weights of both views one above the other."""
     require_float64("a minimum by BFGS")
     shape = (2, len(correlations), n_columns)
     rho = jnp.asarray(correlations)

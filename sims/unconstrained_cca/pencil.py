@@ -31,10 +31,7 @@ class Minima(NamedTuple):
 def pencil_of_views(
     first: Covariance, second: Second, between: Between, form: Form = "off-diagonal"
 ) -> tuple[Float[np.ndarray, "dim dim"], Float[np.ndarray, "dim dim"]]:
-    """A and B of CCA from the covariances of two views: B = diag(S11, S22), A = S12 off the diagonal.
-
-    Library form: A holds S11 and S22 on its diagonal as well.
-    """
+    """A and B of CCA: B = diag(S11, S22), A = S12 off the diagonal, and in the library form also S11 and S22 on it."""
     zeros = np.zeros(between.shape)
     B = np.block([[first, zeros], [zeros.T, second]])
     A = np.block([[0 * first, between], [between.T, 0 * second]])
@@ -77,10 +74,7 @@ def curvatures(A: Numerator, B: Denominator, W: Weights) -> Float[np.ndarray, " 
 
 @guarded
 def flow_path(A: Numerator, start: Weights, times: Times) -> Float[np.ndarray, "times dim columns"]:
-    """W(t) of the gradient flow dW/dt = -grad L with B = I, integrated to a relative tolerance of 1e-11.
-
-    `ValueError` where (|A| + |start|^2) t exceeds 1e4: too many steps.
-    """
+    """W(t) of dW/dt = -grad L with B = I, to a relative 1e-11. `ValueError` where (|A| + |start|^2) t exceeds 1e4."""
     from scipy.integrate import solve_ivp
 
     length = (np.linalg.norm(A) + np.sum(start**2)) * times[-1]

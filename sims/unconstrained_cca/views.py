@@ -50,7 +50,6 @@ def squared_correlations(
     key: Key[Array, ""], n_rows: Rows, dim_first: Size, dim_second: Size, law: Law = "normal"
 ) -> Float[Array, ""]:
     """Sum of the squared sample canonical correlations of two unrelated views, through QR of the centred data.
-
     `ValueError` unless n_rows > dim_first + dim_second.
     """
     enough = n_rows > dim_first + dim_second
@@ -63,10 +62,7 @@ def squared_correlations(
 
 @guarded
 def every_pairing(first: Few, second: Few) -> float:
-    """The mean of that sum over all n! orders of the second view's rows: what chance alone pairs.
-
-    `ValueError` for more than 9 rows, or as many columns as rows.
-    """
+    """The mean of that sum over all n! orders of the second view's rows; `ValueError` for n > 9 or n <= columns."""
     n_rows = len(first)
     require(n_rows <= 9, f"first must have at most 9 rows, got {n_rows}")
     require(max(first.shape[1], second.shape[1]) < n_rows, f"first and second must have fewer than {n_rows} columns")
