@@ -5,6 +5,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,10 @@ def _total(lines: list[Line], column: str) -> str:
     return _plain(sum(line[column] or 0 for line in lines))
 
 
-def _calibration(lines: list[Line]) -> str:
+def _calibration(lines: list[Line], tier: str = "fast") -> str:
     other = sum(line["seeds"] - line["as expected"] for line in lines)
     return (
-        f"{_total(lines, 'seeds')} runs of {len(lines)} claims in the fast tier: {other} with another verdict; "
+        f"{_total(lines, 'seeds')} runs of {len(lines)} claims in the {tier} tier: {other} with another verdict; "
         f"{_total(lines, 'controls')} controls: {_total(lines, 'controls not refuted')} not refuted"
     )
 
@@ -107,6 +108,7 @@ def _faults(lines: list[Line]) -> str:
 
 RECORDS: dict[str, tuple[str, Callable[[list[Line]], str], str]] = {
     "calibration": ("how often is a verdict wrong, over many seeds?", _calibration, "calibration"),
+    "full_tier": ("and in the full tier?", partial(_calibration, tier="full"), "full-tier"),
     "mutants": ("does anything notice when the code is wrong?", _mutants, "mutants"),
     "falsifier": ("how near does anything come to breaking a bound?", _falsifier, "falsify"),
     "independence": ("does the measured side share code with the predicted side?", _independence, "independence"),

@@ -105,6 +105,8 @@ def test_a_run_counts_rows_controls_and_samples():
 )
 def test_cheap_claims_get_more_seeds(found, most, wanted):
     assert wanted_seeds(found, most) == wanted
+    assert wanted_seeds(found, most, "full") == min(wanted, 20)
+    assert wanted_seeds(runs(3, seconds=61), most, "full") == min(5, most)
 
 
 def test_room_is_the_distance_from_the_limit():

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 AUDITS = {
     "calibration": "how often is a verdict wrong, over many seeds?",
     "falsify": "how near does anything come to breaking a bound?",
+    "full_tier": "does the full tier say what it promises, at any seed?",
     "platforms": "do other platforms and versions say the same?",
     "resolution": "does a verdict notice the error that it says it would?",
     "settings": "does a claim hold at every setting that its domain admits?",

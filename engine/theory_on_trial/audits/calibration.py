@@ -26,7 +26,8 @@ from theory_on_trial.explore.runs import keep_line, kept_lines
 from theory_on_trial.trial.decisions import Trial
 from theory_on_trial.trial.registry import Claim, claim, recorded
 
-CHEAP, MANY, FEW = 1.0, 200, 50
+LIMITS = {"fast": (1.0, 200, 50), "full": (60.0, 20, 5)}
+"""By tier: how many seeds a claim runs under that takes at most so many seconds, and how many any other."""
 COLUMNS = (
     *("claim", "seeds", "as expected", "REFUTED", "INCONCLUSIVE", "controls", "controls not refuted"),
     *("samples, median", "budget used, most", "room, least", "seconds"),
@@ -80,14 +81,15 @@ def kept_runs(path: Path) -> list[dict[str, Any]]:
     return [run for _, run in sorted(kept_lines(path, "seed").items())]
 
 
-def wanted_seeds(runs: Sequence[dict[str, Any]], most: int) -> int:
+def wanted_seeds(runs: Sequence[dict[str, Any]], most: int, tier: str = "fast") -> int:
     """How many seeds a claim is to run under, as far as the runs so far can tell."""
     if len(runs) < 3:
         # The first run compiles: what a run costs is known from the second one.
         deterministic = len(runs) == 2 and runs[0]["measured"] == runs[1]["measured"] and not runs[0]["budget"]
         return 2 if deterministic else min(3, most)
     cost = statistics.median(run["seconds"] for run in runs[1:])
-    return min(MANY if cost <= CHEAP else FEW, most)
+    cheap, many, few = LIMITS[tier]
+    return min(many if cost <= cheap else few, most)
 
 
 def calibrate(claim_id: str, path: Path, most: int) -> list[dict[str, Any]]:
@@ -97,7 +99,7 @@ def calibrate(claim_id: str, path: Path, most: int) -> list[dict[str, Any]]:
     """
     subject, runs = claim(claim_id), kept_runs(path)
     done = {run["seed"] for run in runs}
-    while missing := [seed for seed in range(wanted_seeds(runs, most)) if seed not in done]:
+    while missing := [seed for seed in range(wanted_seeds(runs, most, subject.tier)) if seed not in done]:
         run = run_once(subject, missing[0])
         try:
             keep_line(path, json.dumps(run))
@@ -141,7 +143,7 @@ def measure(claim_id: str, options: Namespace) -> Measured:
 
 
 def _options(parser: ArgumentParser) -> None:
-    parser.add_argument("--seeds", type=int, default=MANY, help="at most so many seeds per claim (default %(default)s)")
+    parser.add_argument("--seeds", type=int, default=200, help="at most so many seeds per claim (default %(default)s)")
 
 
 def _note(rows: list[Row]) -> str:
@@ -161,7 +163,7 @@ def _complaint(row: Row) -> str:
     return f"{row['claim']}: {other} other verdicts, {survivors} controls not refuted" if other or survivors else ""
 
 
-main = Audit(
+AUDIT = Audit(
     name="calibration",
     title="False alarms and power: the fast tier over many seeds",
     columns=COLUMNS,
@@ -171,4 +173,5 @@ main = Audit(
     options=_options,
     workers=1,
     reuse=False,  # its runs are in the cache, and more seeds may be asked for
-).main
+)
+main = AUDIT.main

@@ -32,15 +32,15 @@ Measured = tuple[list[list[Any]], list[str]]
 """The lines of one part, and sentences for whoever watches."""
 
 
-def subjects_in(paper: str | None = None) -> list[Claim]:
-    """Return the claims of a paper, or of all, that an audit can run: fast ones whose settings all have a value."""
-    every = [one for one in claims(paper) if one.tier == "fast" and not one.printed_form]
+def subjects_in(paper: str | None = None, tier: str = "fast") -> list[Claim]:
+    """Return the claims of a tier, of a paper or of all, whose settings all have a value: those an audit can run."""
+    every = [one for one in claims(paper) if one.tier == tier and not one.printed_form]
     return [one for one in every if inspect.Parameter.empty not in one.settings.values()]
 
 
-def ids() -> list[str]:
-    """Return the ids of the claims that an audit can run."""
-    return [subject.id for subject in subjects_in()]
+def ids(tier: str = "fast") -> list[str]:
+    """Return the ids of the claims of a tier that an audit can run."""
+    return [subject.id for subject in subjects_in(tier=tier)]
 
 
 def file_of(subject: Claim) -> Path:
