@@ -31,10 +31,10 @@ def excess_risk(
 ) -> float:
     """Mean of E|f - f*|^2 for f by least squares on n labels and `rank` normal features: a + (σ^2 + a) r / (n-r-1).
 
-    `noise` is σ^2, the variance of the label given X1, and `error` is a, what no head on these features can reach;
-    without an intercept all variables are centred, and with one it is (σ^2 + a)(1 + 1/n)(n-2)/(n-r-2) - σ^2.
-    Exact for jointly normal (X1, Y), in squared units of the label; for several labels noise and error are sums.
-    Infinite up to n = r + 1 (r + 2 with an intercept). Derived here; a rate is in the abstract of Lee et al. 2021.
+    `noise` σ^2 is the variance of the label given X1, `error` a what no head on these features can reach; without an
+    intercept all variables are centred, and with one it is (σ^2 + a)(1 + 1/n)(n-2)/(n-r-2) - σ^2. Exact for jointly
+    normal (X1, Y), in squared units of the label (summed over several); infinite up to n = r + 1 (r + 2 with an
+    intercept). Derived here.
 
     >>> excess_risk(23, 2, 1.0), excess_risk(3, 2, 1.0)
     (0.1, inf)
@@ -49,12 +49,9 @@ def excess_risk(
 
 @guarded
 def break_even(dim: Width, rank: Width, noise: Positive, error: NonNegative, *, intercept: bool = False) -> float:
-    """The number of labels from which raw features are as good: n* = d1 + 1 + σ^2 (d1 - r) / a.
+    """n* = d1 + 1 + σ^2 (d1 - r) / a labels, beyond which raw features have the smaller `excess_risk`; derived here.
 
-    Below n* a head on the pretext's r features has the smaller `excess_risk`, above it one on all d1 of them; one label
-    more with an intercept. Infinite where a = 0 and r < d1. Derived here.
-
-    Raises ValueError for more features than the input has.
+    One more with an intercept; infinite where a = 0 and r < d1. Raises ValueError for r > d1.
     """
     require(rank <= dim, f"rank must be at most dim, got {rank} and {dim}")
     saved = noise * (dim - rank)
@@ -67,10 +64,9 @@ def pretext_noise(
     pretext: Annotated[Float[np.ndarray, "second dim"], USABLE_SCALE],
     residual: Annotated[Float[np.ndarray, "second second"], COVARIANCE, USABLE_SCALE],
 ) -> float:
-    """The pretext's noise in the label, τ = tr H S H' for the best head H = F G^+.
+    """τ = tr H S H', the pretext's noise in the label for the best head H = F G^+. Derived here.
 
-    `residual` S is the covariance of X2 given X1; `target` F and `pretext` G act on white coordinates of x1.
-    Derived here.
+    S = `residual` is the covariance of X2 given X1; `target` F and `pretext` G act on white coordinates of x1.
     """
     head = target @ np.linalg.pinv(pretext, rcond=CUTOFF)
     return max(float(np.trace(head @ residual @ head.T)), 0.0)
@@ -80,9 +76,8 @@ def pretext_noise(
 def learned_pretext_error(n_pairs: Labels, dim: Width, kept: Natural, noise: NonNegative) -> float:
     """The error a of a pretext learned by least squares on n1 pairs: (d1 - kept) τ / (n1 - d1 - 1).
 
-    The pretext is cut to `kept` directions. To first order in 1 / n1, where the true pretext has a = 0; `noise` is
-    `pretext_noise`. Put it into `excess_risk` with rank `kept`. Derived here. Raises ValueError for kept > d1, and up
-    to n1 = d1 + 1, where the mean is infinite.
+    To first order in 1 / n1, a pretext of true a = 0 cut to `kept` directions, the rank for `excess_risk`; `noise` is
+    `pretext_noise`. Derived here. Raises ValueError for kept > d1 and for n1 <= d1 + 1.
     """
     require(kept <= dim, f"kept must be at most dim, got {kept} and {dim}")
     require(n_pairs > dim + 1, f"n_pairs must exceed dim + 1, or the mean is infinite, got {n_pairs} and {dim}")

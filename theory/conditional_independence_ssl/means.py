@@ -25,10 +25,7 @@ Moment = Annotated[Float[np.ndarray, "classes classes"], COVARIANCE, USABLE_SCAL
 def posterior(
     class_means: Means, pretext: Annotated[Float[np.ndarray, "points dim"], USABLE_SCALE]
 ) -> Float[np.ndarray, "points classes"]:
-    """The posterior p = A^+ ψ at each point, if X1 and X2 are independent given Y.
-
-    Raises ValueError unless A has the rank of the number of classes. Source: notes on Lee et al. 2021; derived here.
-    """
+    """Posterior A^+ ψ, if X1 and X2 are independent given Y; derived here. ValueError unless A has full column rank."""
     _singular_values(class_means)
     return pretext @ np.linalg.pinv(class_means, rcond=CUTOFF).T
 
@@ -41,8 +38,7 @@ def approximation_error(
 ) -> float:
     """The error a = min_B E|T p - B A p|^2 = tr T M T' - tr T M A' (A M A')^+ A M T', in squared units of the label.
 
-    T = `merged` adds up classes that the label does not tell apart, such as the values of a latent variable given which
-    X1 and X2 are independent; without it T = 1. Zero where the rows of T are combinations of those of A. Derived here.
+    T = `merged` (1 without) adds up classes that the label does not tell apart, as of a latent variable. Derived here.
     """
     root = _root(posterior_moment)
     target = root if merged is None else merged @ root
@@ -59,10 +55,8 @@ def canonical_functions_error(
     """The error a of a linear head on the `kept` leading canonical functions of x1, the constant among them.
 
     `first_moment` is M, `second_moment` that of P(Y | X2). With N = M_2 / (p_y p_z), entry by entry, and u_i the
-    eigenvectors of M^(1/2) N M^(1/2) in falling order, a is the sum of |M^(1/2) u_i|^2 over i > kept: zero from the
-    number of classes on, as nonlinear canonical correlation analysis finds all of p. Derived here.
-
-    Raises ValueError for a prior or a moment that is so small that the quotients overflow.
+    eigenvectors of M^(1/2) N M^(1/2) in falling order, a is the sum of |M^(1/2) u_i|^2 over i > kept. Derived here.
+    Raises ValueError for priors or moments so small that the quotients overflow.
     """
     require(priors > CUTOFF, f"priors must be above {CUTOFF}, got {priors.tolist()}")
     root = _root(first_moment)
@@ -75,10 +69,9 @@ def violation_bounds(
     class_means: Annotated[Float[np.ndarray, "*worlds dim classes"], USABLE_SCALE],
     residual_moment: Annotated[Float[np.ndarray, "*worlds dim dim"], COVARIANCE, USABLE_SCALE],
 ) -> tuple[Float[np.ndarray, "*worlds"], Float[np.ndarray, "*worlds"]]:
-    """Bounds a <= E|A^+ δ|^2 <= E|δ|^2 / σ_min(A)^2 for δ = ψ - A p, from D = E[δ δ'].
+    """Bounds a <= E|A^+ δ|^2 <= E|δ|^2 / σ_min(A)^2, δ = ψ - A p, D = E[δ δ'], without independence given Y.
 
-    What is left when X1 and X2 are not independent given Y: quadratic in the violation. The proof takes B = A^+.
-    Raises ValueError unless A has the rank of the number of classes. The shape is recalled, the rest derived here.
+    By B = A^+. Raises ValueError unless A has full column rank. The shape is recalled, the rest derived here.
 
     >>> inner, outer = violation_bounds([[1.0, 0.0], [0.0, 0.5]], [[0.04, 0.0], [0.0, 0.01]])
     >>> round(float(inner), 12), round(float(outer), 12)

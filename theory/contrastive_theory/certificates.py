@@ -19,10 +19,7 @@ def collision_probability(weights: Classes) -> float:
 
 @guarded
 def supervised_loss(weights: Classes, conditionals: Conditionals, features: Features, loss: Loss) -> float:
-    """L_sup = E[l(f(x) . (μ_c - μ_c-)) given c- != c], the mean classifier on two different classes, c and c- ~ ρ.
-
-    The logistic loss is in bits. Source: definition, as recalled from Arora et al. 2019.
-    """
+    """L_sup = E[l(f(x) . (μ_c - μ_c-)) given c- != c], c and c- ~ ρ; logistic in bits. Source: Arora et al. 2019."""
     scores = features @ (conditionals @ features).T
     margins = scores[:, :, None] - scores[:, None, :]
     losses = np.maximum(0, 1 - margins) if loss == "hinge" else np.logaddexp(0, -margins) / np.log(2)
@@ -36,9 +33,8 @@ def certificate(
 ) -> float:
     """The least L_un that goes with an L_sup: floor + (1 - τ) w L_sup, w of `supervised_weight`.
 
-    With one negative it is τ + (1 - τ) L_sup, for the hinge and for the logistic loss in bits; L_sup has the unit
-    of the base. Jensen's inequality, given x and the classes. Raises as `collision_floor`.
-    Source: Arora et al. 2019 as recalled for one negative, derived here for more.
+    With one negative it is τ + (1 - τ) L_sup, for the hinge and for the logistic loss in bits; L_sup has the unit of
+    the base. Source: Jensen; Arora et al. 2019 for one negative, derived here for more. Raises as `collision_floor`.
 
     >>> round(certificate([0.5, 0.3, 0.2], 0.5), 4)
     0.69
@@ -49,7 +45,7 @@ def certificate(
 
 @guarded
 def independent_block_limit(weights: Classes, conditionals: Conditionals, features: Features) -> float:
-    """E log2(1 + e^-v), v = f(x) . (μ_c - mean of all μ): the logistic loss of means of independent negatives, many.
+    """E log2(1 + e^-v), v = f(x) . (μ_c - mean of all μ): the limit of many independent negatives.
 
     It may fall below the certificate, which averages over negatives of one class obey. Source: law of large numbers.
     """
@@ -61,10 +57,7 @@ def independent_block_limit(weights: Classes, conditionals: Conditionals, featur
 
 @guarded
 def spread(weights: Classes, conditionals: Conditionals, features: Features) -> float:
-    """s(f) = sum_c ρ_c^2 / τ sqrt(|Cov(f | c)|_2) E[|f| | c], the spread within the class of a collision.
-
-    Source: shape recalled from Arora et al. 2019.
-    """
+    """s(f) = sum_c ρ_c^2 / τ sqrt(|Cov(f | c)|_2) E[|f| | c], of a collision; shape recalled of Arora et al. 2019."""
     lengths = np.linalg.norm(features, axis=1)
     of_class = []
     for chances in conditionals:
@@ -77,25 +70,21 @@ def spread(weights: Classes, conditionals: Conditionals, features: Features) -> 
 def collision_constant(loss: Loss) -> float:
     """The best c' in L_same - 1 <= c' s(f): 1 / sqrt(3) for the hinge, 1 / (sqrt(3) ln 2) for the logistic loss.
 
-    In bits. Given x, v is symmetric, so that L_same - 1 <= E|v| / 2, and E|Z - Z'| <= 2 sd / sqrt(3), Gini's mean
-    difference, which uniform numbers attain. Source: derived here.
+    L_same - 1 <= E|v| / 2, and E|Z - Z'| <= 2 sd / sqrt(3), attained by uniform numbers. Source: derived here.
     """
     return float(1 / np.sqrt(3) / (1 if loss == "hinge" else np.log(2)))
 
 
 @guarded
 def grid_sharpness(points: Several) -> float:
-    """(L_same - 1) / (c' s) of one class of equally likely, equally spaced numbers, far apart: sqrt(1 - 1 / points^2).
-
-    Source: their mean difference (m^2 - 1) / (3 m) and variance (m^2 - 1) / 12, in units of the spacing.
-    """
+    """(L_same - 1) / (c' s) = sqrt(1 - 1 / points^2) of one class of equally likely, evenly spaced numbers (Gini)."""
     return float(np.sqrt(1 - 1 / points**2))
 
 
 @guarded
 def spread_loss(variance: NonNegative) -> float:
-    """L_un with the hinge of f = (y, +-sqrt(s^2)), y = +-1 the class and the sign its own: (1/2 + s^2) / 2 from 1/2 on.
+    """L_un with the hinge of f = (y, +-sqrt(s^2)), y = +-1 the class: max(1/2, (1/2 + s^2) / 2), by enumeration.
 
-    Below it is 1/2. L_sup is 0, yet beyond s^2 = 3/2 the constant encoder has the smaller L_un, 1. Source: enumeration.
+    L_sup is 0, yet beyond s^2 = 3/2 the constant encoder has the smaller L_un, 1.
     """
     return float(max(0.5, (0.5 + variance) / 2))

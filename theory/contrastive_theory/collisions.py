@@ -26,11 +26,9 @@ def collision_floor(weights: Classes, negatives: Negatives, base: Base = 2.0, vi
 def supervised_weight(weights: Classes, negatives: Negatives, views: Views) -> float:
     """With what weight k negatives certify (1 - τ) L_sup: min_c E min(1, (k - N) / (1 + N)) / (1 - ρ_c), N = m B.
 
-    Over the classes that occur. B is as in `collision_floor`; 1 for one negative, and nearly 1 / (1 - ρ_c) for many.
-    Given N collisions, the n = k - N other negatives, of terms t_i, add log(1 + sum of t_i / (1 + N)), which by
-    concavity is at least the mean of log(1 + n t_i / (1 + N)), and so of min(1, n / (1 + N)) log(1 + t_i). Raises as
-    `collision_floor`.
-    Source: derived here.
+    Over the classes that occur, B as in `collision_floor`. Given N collisions, the n = k - N other negatives, of terms
+    t_i, add log(1 + sum of t_i / (1 + N)), which by concavity is at least the mean of log(1 + n t_i / (1 + N)), and so
+    of min(1, n / (1 + N)) log(1 + t_i). Raises as `collision_floor`. Source: derived here.
     """
     counts, chances = _collisions(weights, negatives, views)
     kept = chances @ np.minimum(1, (negatives - counts) / (1 + counts))

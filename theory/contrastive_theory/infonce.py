@@ -41,8 +41,7 @@ def infonce_ceiling(joint: Joint, candidates: Candidates) -> float:
 def limit_excess(joint: Joint, critic: Critic) -> float:
     """I - I_K(f) as K grows: E_x KL(p(y | x) | q(y | x)), q(y | x) proportional to p(y) e^f(x, y). In nats.
 
-    Zero where f is log r up to a function of x. Source: derived here; sufficiency measured by this KL is the subject of
-    "A Statistical Theory of Contrastive Learning via Approximate Sufficient Statistics" (abstract).
+    Zero where f is log r up to a function of x. Source: derived here.
     """
     log_tilt = _log_tilt(joint, critic)
     log_ratio = np.log(joint / _product(joint))
@@ -51,9 +50,9 @@ def limit_excess(joint: Joint, critic: Critic) -> float:
 
 @guarded
 def gap_coefficient(joint: Joint, critic: Critic) -> float:
-    """The 1 / K term of I_inf(f) - I_K(f): E_p t - 1 - (E t^2 - 1) / 2, t = q / p(y), E over p(x) p(y).
+    """The 1 / K term of I_inf(f) - I_K(f), E_p t - 1 - (E t^2 - 1) / 2, t = q / p(y); χ^2 / 2 for f = log r.
 
-    For f = log r it is χ^2 / 2. Source: derived here.
+    E is over p(x) p(y). Source: derived here.
     """
     tilt = np.exp(_log_tilt(joint, critic))
     return float(np.sum(joint * tilt) - 1 - (np.sum(_product(joint) * tilt**2) - 1) / 2)

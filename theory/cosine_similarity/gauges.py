@@ -11,10 +11,7 @@ _LEAST = 1e-7  # relative singular value of a factor, of which the product of tw
 
 @guarded
 def gauge_cosines(items: Embeddings, gauge: Gauge) -> Float[np.ndarray, "items items"]:
-    """cos_G of all pairs: b_i^T G b_j / sqrt(b_i^T G b_i b_j^T G b_j), G symmetric and positive definite.
-
-    With G = (X A)^T (X A) these are the cosines of the columns of the scores, which no gauge moves. Source: definition.
-    """
+    """Cosines b_i^T G b_j / sqrt(b_i^T G b_i b_j^T G b_j) by definition; those of the scores for G = (X A)^T (X A)."""
     moved = items @ np.linalg.cholesky(gauge)
     unit = moved / np.linalg.norm(moved, axis=1, keepdims=True)
     return unit @ unit.T
@@ -24,9 +21,8 @@ def gauge_cosines(items: Embeddings, gauge: Gauge) -> Float[np.ndarray, "items i
 def balancing_gauge(a: Factor, b: OtherFactor) -> Float[np.ndarray, "dim dim"]:
     """P = R R^T of the gauges with (A R)^T (A R) = (B R^-T)^T (B R^-T): P M P = N, M = A^T A, N = B^T B.
 
-    The geometric mean of M^-1 and N: P = H H^T with H = T^-1 W s^1/2, where T and U are the triangles of A and B and
-    T U^T = W s Z^T, so that no square is formed. Its condition number says how far the factors are from the balance
-    that a symmetric start or weight decay leaves. Raises ValueError unless a and b have full column rank, to half the
+    The geometric mean of M^-1 and N: P = H H^T with H = T^-1 W s^1/2, where T and U are the triangles of A and B and T
+    U^T = W s Z^T, so that no square is formed. Raises ValueError unless a and b have full column rank, to half the
     digits. Source: derived here.
     """
     for name, factor in (("a", a), ("b", b)):

@@ -24,10 +24,7 @@ class Factors(NamedTuple):
 
 @guarded
 def objective1_minimum(x: Ratings, rank: Rank, penalty: Positive) -> float:
-    """The minimum over i <= k of λ σ_i^2 / (σ_i^2 + λ), and of σ_i^2 beyond, summed.
-
-    In squared units of x, as λ. Raises ValueError for k above the smaller side of x.
-    """
+    """Sum of λ σ_i^2 / (σ_i^2 + λ), i <= k, and σ_i^2 beyond, in squared units of x. ValueError if k > min(x.shape)."""
     values, _ = _spectrum(x, rank)
     squares = values**2
     return float(np.sum(squares[:rank] * (penalty / (squares[:rank] + penalty))) + squares[rank:].sum())
@@ -35,7 +32,7 @@ def objective1_minimum(x: Ratings, rank: Rank, penalty: Positive) -> float:
 
 @guarded
 def objective1_product(x: Ratings, rank: Rank, penalty: Positive) -> Float[np.ndarray, "items items"]:
-    """A B^T of every optimum of objective 1: V_k diag(s) V_k^T with s_i = 1 / (1 + λ / σ_i^2).
+    """A B^T = V_k diag(s) V_k^T of every optimum of objective 1, s_i = 1 / (1 + λ / σ_i^2).
 
     Raises ValueError for k above the rank of x, and for σ_k = σ_k+1, which leave it undecided.
     """
@@ -45,10 +42,9 @@ def objective1_product(x: Ratings, rank: Rank, penalty: Positive) -> Float[np.nd
 
 @guarded
 def objective1_factors(x: Ratings, rank: Rank, penalty: Positive, share: Share = 0.5) -> Factors:
-    """One optimum of objective 1: A = V_k diag(s)^(1 - share), B = V_k diag(s)^share, s as in `objective1_product`.
+    """One optimum of objective 1: A = V_k diag(s)^(1 - share), B = V_k diag(s)^share; every other is (A R, B R^-T).
 
-    Every other is (A R, B R^-T), R invertible. With share 0 and k = items no two items are similar, whatever the data.
-    Raises as `objective1_product`.
+    With share 0 and k = items no two items are similar, whatever the data. Raises as `objective1_product`.
     """
     values, vectors = _decided(x, rank, 0.0)
     kept = _kept(values, penalty)
@@ -57,10 +53,7 @@ def objective1_factors(x: Ratings, rank: Rank, penalty: Positive, share: Share =
 
 @guarded
 def objective2_minimum(x: Ratings, rank: Rank, penalty: Positive) -> float:
-    """The minimum |X|^2 - sum over i <= k of (σ_i - λ)_+^2.
-
-    Λ in units of x, the minimum in their square. Raises ValueError for k above the smaller side of x.
-    """
+    """|X|^2 - sum over i <= k of (σ_i - λ)_+^2, in squared units of x, as λ^2. Raises as `objective1_minimum`."""
     values, _ = _spectrum(x, rank)
     excess = np.maximum(values[:rank] - penalty, 0.0)
     return float(np.sum(values**2) - np.sum(excess**2))
@@ -68,10 +61,10 @@ def objective2_minimum(x: Ratings, rank: Rank, penalty: Positive) -> float:
 
 @guarded
 def objective2_factors(x: Ratings, rank: Rank, penalty: Positive) -> Factors:
-    """The optimum of objective 2, up to a rotation: A = V_k sqrt((1 - λ / σ_i)_+ / σ_i), B = A σ.
+    """The optimum of objective 2, up to a rotation, which moves no cosine: A = V_k sqrt((1 - λ / σ_i)_+ / σ_i), B = A
+    σ.
 
-    A rotation moves no cosine: here the data and λ decide them. A column vanishes where σ_i <= λ. Raises
-    ValueError for k above the rank of x, where A is undecided, and for σ_k = σ_k+1 above λ.
+    Raises ValueError for k above the rank of x, where A is undecided, and for σ_k = σ_k+1 above λ.
     """
     values, vectors = _decided(x, rank, float(penalty))
     kept = np.sqrt(np.maximum(values - penalty, 0.0))

@@ -29,8 +29,7 @@ class Range(NamedTuple):
 def any_gauge_range(first: Pairs, second: Pairs, condition: Condition) -> Range:
     """Over all G of condition number at most K: cos 2 atan(sqrt(K) t) and cos 2 atan(t / sqrt(K)), t = tan(θ / 2).
 
-    Θ is the present angle; its tangent comes from |u - v| / |u + v| of the unit vectors, which is exact near 0 and
-    π too. Every value between is reached. Source: Wielandt's inequality, and attained by `extreme_gauge`.
+    Θ is the present angle, exact near 0 and π too; every value between is reached. Source: Wielandt's inequality.
 
     >>> [round(float(end[0]), 4) for end in any_gauge_range([[1.0, 0.0]], [[0.0, 1.0]], 4.0)]
     [-0.6, 0.6]
@@ -52,10 +51,7 @@ def chord_range(apart: Squares, together: Squares, condition: float) -> Range:
 def extreme_gauge(
     first: Vector, second: Vector, condition: Condition, end: Literal["low", "high"]
 ) -> Float[np.ndarray, "dim dim"]:
-    """A gauge that reaches an end of `any_gauge_range`: G = I + (K - 1) m m^T, m along u - v (low) or u + v (high).
-
-    Where m is zero, the vectors being parallel, it is I. Source: derived here.
-    """
+    """Gauge I + (K - 1) m m^T that reaches an end, m along u - v (low) or u + v (high); I where m = 0. Derived here."""
     (u,), (v,) = _unit(first[None]), _unit(second[None])
     direction = u - v if end == "low" else u + v
     gauge: Float[np.ndarray, "dim dim"] = np.eye(len(u))

@@ -19,9 +19,7 @@ def masked_components(
 ) -> tuple[Float[np.ndarray, " kept"], Float[np.ndarray, "kept kept"]]:
     """Posterior variances, falling, and directions, as columns, of the coordinates of a mask, given all of y.
 
-    Eigenvectors of the principal submatrix of σ^2 J, of its symmetric part where rounding made it none. Raises
-    ValueError for a mask that selects nothing.
-    Source: the mask in the power iteration of the released code; that they are those of the region: derived here.
+    By the principal submatrix of σ^2 J, symmetrised; ValueError for an empty mask. Source: the released code's mask.
     """
     require(mask.any(), "mask must select at least one coordinate")
     covariance = sigma**2 * jacobian[np.ix_(mask, mask)]
@@ -31,10 +29,10 @@ def masked_components(
 
 @guarded
 def contraction(eigenvalues: Spectrum, rank: Rank) -> float:
-    """λ_(r+1) / λ_r, by which one round of subspace iteration shrinks the tangent of the largest angle.
+    """λ_(r+1) / λ_r, by which a round of subspace iteration shrinks the tangent of the largest angle to the leading
+    span.
 
-    The angle is that to the span of the r leading eigenvectors of a symmetric matrix; no start does worse, and nearly
-    all come to this factor. Raises ValueError unless more than r eigenvalues are given. Source: standard.
+    No start does worse. Raises ValueError unless more than r eigenvalues are given. Source: standard.
     """
     require(rank < len(eigenvalues), f"rank must be less than the {len(eigenvalues)} eigenvalues, got {rank}")
     falling = np.sort(eigenvalues)[::-1]

@@ -16,24 +16,16 @@ def tweedie_mean(
     score: Annotated[Float[np.ndarray, " dim"], USABLE_SCALE],
     sigma: Noise,
 ) -> Float[np.ndarray, " dim"]:
-    """μ_1 = y + σ^2 s, with s the gradient of log p(y), in 1 / unit. Source: Tweedie's formula.
-
-    >>> tweedie_mean([3.0], [-1.5], 1.0).tolist()
-    [1.5]
-    """
+    """μ_1 = y + σ^2 s, with s the gradient of log p(y), in 1 / unit. Source: Tweedie's formula."""
     return y + sigma**2 * score
 
 
 @guarded
 def central_moments(derivatives: Derivatives, sigma: Noise) -> Float[np.ndarray, "*batch orders"]:
-    """μ_2, μ_3, ... about the posterior mean: μ_(k+1) = σ^2 μ_k' + k μ_(k-1) μ_2, with μ_1 = 0 among them.
+    """μ_2, μ_3, ... about the posterior mean: μ_(k+1) = σ^2 μ_k' + k μ_(k-1) μ_2, with μ_1 = 0 among them; in unit^k.
 
-    Args:
-        derivatives: of μ_1(y), or of v'mu_1(y + t v) in t for a unit vector v, whose moments these are then.
-        sigma: of the noise.
-
-    In unit^k. Source: Manor & Michaeli 2024, the univariate and the directional recursion, as recalled; that the
-    first central moment in it is 0, and not the posterior mean, decides μ_3.
+    `derivatives` are of μ_1(y), or of v'mu_1(y + t v) in t for a unit vector v, whose moments these are then. Source:
+    Manor & Michaeli 2024, as recalled; that the first central moment in it is 0 decides μ_3.
 
     >>> central_moments([0.5, 0.0, 0.0], 1.0).tolist()
     [0.5, 0.0, 0.75]
@@ -57,8 +49,5 @@ def _product(
 
 @guarded
 def cumulants(derivatives: Derivatives, sigma: Noise) -> Float[np.ndarray, "*batch orders"]:
-    """κ_(k+1) = σ^(2k) μ_1^(k), from κ_2 on, in unit^(k+1).
-
-    The cumulant generating function of x given y at s is a shift of y by σ^2 s. Source: derived here.
-    """
+    """κ_(k+1) = σ^(2k) μ_1^(k), from κ_2 on, in unit^(k+1). Source: the generating function at s shifts y by σ^2 s."""
     return derivatives * sigma ** (2.0 * np.arange(1, derivatives.shape[-1] + 1))

@@ -15,8 +15,7 @@ Trace = Annotated[float, Interval(-1e50, 1e50)]
 def residual_variance(sigma: Noise, trace: Trace, dim: Count) -> float:
     """E|y - μ_1|^2 / d = σ^2 (1 - E tr J / d) of the posterior mean: σ^2 less the least squared error per d.
 
-    Source: derived here, from Tweedie's formula and an integration by parts. Raises ValueError for a trace outside
-    [0, d]: σ^2 tr J is a covariance's trace, whose mean y itself as a denoiser bounds by σ^2 d.
+    Source: derived here, by Tweedie's formula and integration by parts. Raises ValueError for a trace outside [0, d].
     """
     require(0 <= trace <= dim, f"trace must lie between 0 and the dimension {dim}, got {trace}")
     return float(sigma**2 * (1 - trace / dim))
@@ -24,25 +23,16 @@ def residual_variance(sigma: Noise, trace: Trace, dim: Count) -> float:
 
 @guarded
 def noise_variance(square: MeanSquare, trace: Trace, dim: Count) -> float:
-    """σ^2 from the mean of |y - μ_1|^2 and that of tr J: their ratio of sums, |y - μ_1|^2 / (d - tr J).
-
-    A mean of ratios would be another number. Raises ValueError unless tr J < d. Source: `residual_variance`, solved.
-    """
+    """σ^2 = |y - μ_1|^2 / (d - tr J) of two means, `residual_variance` solved. Raises ValueError unless tr J < d."""
     require(trace < dim, f"trace must be below the dimension {dim}, got {trace}")
     return float(np.float64(square) / (dim - trace))
 
 
 @guarded
 def residual_of_denoiser(sigma: Noise, error: MeanSquare, trace: Trace, dim: Count) -> float:
-    """E|y - f|^2 = σ^2 d + E|f - x|^2 - 2 σ^2 E tr J_f of any differentiable denoiser f.
+    """E|y - f|^2 = σ^2 d + E|f - x|^2 - 2 σ^2 E tr J_f of any differentiable denoiser f. Source: Stein's lemma.
 
-    Args:
-        sigma: of the noise.
-        error: E|f(y) - x|^2.
-        trace: E tr J_f; 0 where f_i does not look at y_i.
-        dim: d.
-
-    Source: Stein's lemma. Raises ValueError for σ |tr| > sqrt(d E|f - x|^2), which no denoiser has.
+    `error` is E|f(y) - x|^2, `trace` E tr J_f. Raises ValueError for σ |tr| > sqrt(d E|f - x|^2), which no f has.
     """
     most = np.sqrt(np.float64(dim) * error) / sigma
     require(abs(trace) <= (1 + 1e-9) * most, f"|trace| must be at most sqrt(dim error) / sigma, {most:.6g}")
@@ -53,7 +43,6 @@ def residual_of_denoiser(sigma: Noise, error: MeanSquare, trace: Trace, dim: Cou
 def claimed_variance(sigma: Noise, trace: Trace) -> float:
     """σ^2 E tr J_f, the squared error E|f - x|^2 of every f that least squares has fitted in a linear class with y.
 
-    f - x is orthogonal to f and to y, whose product with f has the mean E f'x + σ^2 E tr J_f (Stein). Source:
-    derived here.
+    As f - x is orthogonal to f and y, and E f'y = E f'x + σ^2 E tr J_f (Stein). Source: derived here.
     """
     return float(sigma**2 * trace)

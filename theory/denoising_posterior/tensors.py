@@ -15,14 +15,7 @@ Fourth = Annotated[Float[np.ndarray, "dim dim dim dim"], USABLE_SCALE]
 
 @guarded
 def third_moment_tensor(covariance_derivative: Third, sigma: Noise) -> Third:
-    """[μ_3]_ijk = σ^2 d[μ_2]_ij / dy_k, in unit^3.
-
-    Args:
-        covariance_derivative: d[μ_2]_ij / dy_k at [i, j, k].
-        sigma: of the noise.
-
-    Source: Manor & Michaeli 2024, multivariate form, as recalled.
-    """
+    """[μ_3]_ijk = σ^2 d[μ_2]_ij / dy_k at [i, j, k], in unit^3. Source: Manor & Michaeli 2024, as recalled."""
     return sigma**2 * covariance_derivative
 
 
@@ -30,12 +23,7 @@ def third_moment_tensor(covariance_derivative: Third, sigma: Noise) -> Third:
 def fourth_moment_tensor(third_derivative: Fourth, covariance: Matrix, sigma: Noise) -> Fourth:
     """[μ_4]_ijkl = σ^2 d[μ_3]_ijk / dy_l + μ_2jk μ_2il + μ_2ik μ_2jl + μ_2ij μ_2kl, in unit^4.
 
-    Args:
-        third_derivative: d[μ_3]_ijk / dy_l at [i, j, k, l].
-        covariance: μ_2.
-        sigma: of the noise.
-
-    Source: Manor & Michaeli 2024, multivariate form, as recalled.
+    `covariance` is μ_2. Source: Manor & Michaeli 2024, multivariate form, as recalled.
     """
     pairs = np.einsum("ij,kl->ijkl", covariance, covariance)
     pairings = pairs + np.einsum("ik,jl->ijkl", covariance, covariance) + np.einsum("jk,il->ijkl", *[covariance] * 2)

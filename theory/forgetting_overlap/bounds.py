@@ -11,25 +11,18 @@ from theory_on_trial.contract import guarded
 def angle_bound(features_s: FirstFeatures, features_t: SecondFeatures) -> float:
     """Σ_{S,1}^2 cos^2 θ_1: the top singular value of φ_S, the smallest angle between the row spaces.
 
-    Equality where the first task's top direction is the aligned one. With more inputs than features in both tasks
-    together the angle is 0, and says nothing. Source: quoted of Doan et al. 2021, the constant derived here.
+    Equality where that direction is aligned. Source: quoted of Doan et al. 2021, the constant derived here.
     """
     return float(np.linalg.norm(features_s, 2) ** 2 * np.sum(cosines(features_s, features_t)[:1] ** 2))
 
 
 @guarded
 def memory_bound(features_s: FirstFeatures, memory: Memory) -> float:
-    """σ_{k+1}^2, the largest of what the k leading right singular vectors of φ_S leave; 0 from its rank on.
-
-    Source: quoted of Doan et al. 2021.
-    """
+    """σ_{k+1}^2, the largest of what k singular vectors of φ_S leave; 0 from its rank on. Source: Doan et al. 2021."""
     return float(np.sum(parts_of(features_s).values[memory : memory + 1] ** 2))
 
 
 @guarded
 def kept_bound(features_s: FirstFeatures, kept: Directions) -> float:
-    """|φ_S (I - K^T K)|_2^2, the same of a memory that keeps any orthonormal rows K.
-
-    Source: definition of the spectral norm.
-    """
+    """Squared norm |φ_S (I - K^T K)|_2^2, the same of a memory that keeps any orthonormal rows K, by definition."""
     return float(np.sum(without(features_s, kept).values[:1] ** 2))

@@ -50,20 +50,14 @@ def ridge_filter(values: Float[np.ndarray, " rank"], ridge: float) -> Float[np.n
 
 
 def without(features: SecondFeatures, memory: Float[np.ndarray, "kept dim"]) -> Parts:
-    """Parts of φ_T P, P the projection off the memory; singular values are judged by those of φ_T.
-
-    Where the second task lies in the memory's span, φ_T P is rounding, which no own tolerance would tell.
-    """
+    """φ_T P, P the projection off the memory; its singular values are judged by φ_T's, as they may be rounding."""
     largest = float(np.max(np.linalg.svd(features, compute_uv=False)))
     return parts_of(features - (features @ memory.T) @ memory, largest)
 
 
 @guarded
 def cosines(features_s: FirstFeatures, features_t: SecondFeatures) -> Float[np.ndarray, " angles"]:
-    """The cosines of the principal angles between the tasks' row spaces, the largest first: singular values of O.
-
-    As many as the smaller of the two ranks. Source: definition; quoted of Doan et al. 2021.
-    """
+    """Singular values of O, the largest first, as many as the smaller of the two ranks; quoted of Doan et al. 2021."""
     values = np.linalg.svd(parts_of(features_s).right @ parts_of(features_t).right.T, compute_uv=False)
     return np.minimum(values, np.ones_like(values))
 
@@ -72,10 +66,10 @@ def cosines(features_s: FirstFeatures, features_t: SecondFeatures) -> Float[np.n
 def by_direction(
     features_s: FirstFeatures, features_t: SecondFeatures, residual: Residuals, ridge: Ridge, memory: Memory
 ) -> Float[np.ndarray, "*batch rank"]:
-    """σ_i^2 (v_i . dw)^2, what each right singular vector of φ_S contributes to the forgetting.
+    """σ_i^2 (v_i . dw)^2, what each right singular vector of φ_S contributes to the forgetting, by the SVD of φ_S.
 
-    dw is the change of the weights in training the second task off the first `memory` of these vectors, which then
-    contribute nothing. In squared units of the labels. Source: SVD of φ_S.
+    dw is the change of the weights in training φ_T off the first `memory` of these vectors, which contribute nothing.
+    In squared units of the labels.
     """
     first = parts_of(features_s)
     second = without(features_t, first.right[:memory])
@@ -91,8 +85,8 @@ def forgetting(
 ) -> float | Float[np.ndarray, "*batch"]:
     """Δ = |U_S Σ_S O Σ_T (Σ_T^2 + λ)^-1 U_T^T residual|^2 over the first task's inputs.
 
-    For many residuals at the price of one. With a memory φ_T is replaced by φ_T P. In squared units of the labels.
-    Source: quoted of Doan et al. 2021; the memory derived here.
+    With a memory φ_T is replaced by φ_T P. In squared units of the labels. Source: quoted of Doan et al. 2021; the
+    memory derived here.
 
     >>> round(float(forgetting([[2.0, 0.0]], [[0.6, 0.8]], [1.0], 1.0)), 12)
     0.36
@@ -105,10 +99,7 @@ def forgetting(
 def stopped_forgetting(
     features_s: FirstFeatures, features_t: SecondFeatures, residual: Residual, rate: Rate, steps: Steps
 ) -> float:
-    """Δ after m steps of gradient descent of rate η on half the sum of squares.
-
-    In place of Σ_T (Σ_T^2 + λ)^-1 stands (1 - (1 - η σ^2)^m) / σ. Source: geometric series.
-    """
+    """Δ after m steps of rate η down half the sum of squares: (1 - (1 - η σ^2)^m) / σ for Σ_T (Σ_T^2 + λ)^-1."""
     first, second = parts_of(features_s), parts_of(features_t)
     share = rate * second.values**2
     few = -np.expm1(steps * np.log1p(-np.minimum(share, 0.5)))  # the power would lose the digits of a small share
@@ -122,8 +113,8 @@ def chained_drifts(
 ) -> Float[np.ndarray, "tasks first"]:
     """What each of the tasks trained one after another adds to the outputs on the first one's inputs.
 
-    Drifts add as vectors: Δ is the square of their sum. Each task's own residual is the one given, less what the
-    tasks before it have already added at its inputs, by their overlaps with it. Source: quoted of Doan et al. 2021.
+    Drifts add as vectors: Δ is the square of their sum. Each residual is the one given, less what the tasks before it
+    have added at its inputs. Source: quoted of Doan et al. 2021.
     """
     total = np.zeros(features.shape[2])
     drifts = []
@@ -144,10 +135,9 @@ def loss_increase(
     weights: Weights,
     first_ridge: Ridge,
 ) -> float:
-    """By how much the first task's sum of squares grows: Δ - 2 λ_S w_S . dw.
+    """By how much the first task's sum of squares grows: Δ - 2 λ_S w_S . dw. Source: derived here.
 
-    `weights` are w_S of ridge regression from 0 with `first_ridge` (0: least squares or interpolation, where it is
-    Δ itself), whose gradient is -2 λ_S w_S. Source: derived here.
+    `weights` are w_S of ridge regression from 0 with `first_ridge` (0: least squares, where it is Δ itself).
     """
     second = parts_of(features_t)
     change = second.update(ridge_filter(second.values, ridge), residual)

@@ -11,13 +11,7 @@ from theory_on_trial.contract import guarded
 
 
 class RandomForgetting(NamedTuple):
-    """Δ under a standard normal residual: a sum of χ^2_1 variables with these weights.
-
-    Attributes:
-        mean: sum of the weights, in squared units of the labels.
-        variance: twice the sum of their squares.
-        weights: e_i, the largest first.
-    """
+    """Δ under a standard normal residual: a sum of χ^2_1 with falling `weights`, in squared units of the labels."""
 
     mean: float
     variance: float
@@ -28,9 +22,9 @@ class RandomForgetting(NamedTuple):
 def random_forgetting(
     features_s: FirstFeatures, features_t: SecondFeatures, ridge: Ridge, memory: Memory = 0
 ) -> RandomForgetting:
-    """The law of Δ where the residual is N(0, I): weights are squared singular values of Σ_S O F.
+    """The law of Δ for a residual N(0, I), a quadratic form: weights are squared singular values of Σ_S O F.
 
-    F = Σ_T (Σ_T^2 + λ)^-1. Source: moments of a quadratic form in normal variables.
+    F = Σ_T (Σ_T^2 + λ)^-1.
     """
     first = parts_of(features_s)
     second = without(features_t, first.right[:memory])
@@ -41,18 +35,14 @@ def random_forgetting(
 
 @guarded
 def independent_forgetting(angle: Angle) -> float:
-    """E Δ / r = cos^2 θ of two orthonormal r-dimensional feature sets, residual N(0, I), no ridge.
-
-    Source: `random_forgetting`, all of whose weights are cos^2 θ.
-    """
+    """E Δ / r = cos^2 θ of orthonormal r-dimensional sets, residual N(0, I), no ridge; from `random_forgetting`."""
     return float(np.cos(angle) ** 2)
 
 
 @guarded
 def teacher_forgetting(angle: Angle) -> float:
-    """E Δ / r = cos^2 θ sin^2 θ where one teacher w* ~ N(0, I) labels both tasks.
+    """E Δ / r = cos^2 θ sin^2 θ where one teacher w* ~ N(0, I) labels both tasks, of residual B (I - A^T A) w*.
 
-    The residual is then B (I - A^T A) w*, whose variance is sin^2 θ: tasks that agree have none. Zero at both ends,
-    largest at 45 degrees. Source: derived here.
+    Zero at both ends, largest at 45 degrees. Source: derived here.
     """
     return float(np.cos(angle) ** 2 * np.sin(angle) ** 2)

@@ -26,9 +26,8 @@ def preconditioned_descent_weights(
 ) -> Float[np.ndarray, " dimension"]:
     """Weights after the steps w - A_l^T X^T (X w - Y) / N, one per layer, from `start` (zero if None).
 
-    A_l = `preconditioners`[l] are the d x d blocks of layers with Q_l = -diag(A_l, 0) and P_l = e e^T; the transpose
-    matters where they are not symmetric. `ValueError` if there is no example, an argument is not finite, or sizes
-    differ. Source: Ahn et al. 2023, Lemma 1, with the transpose derived here.
+    A_l = `preconditioners`[l] are the d x d blocks of Q_l = -diag(A_l, 0), with P_l = e e^T. `ValueError` if there is
+    no example or sizes differ. Source: Ahn et al. 2023, Lemma 1, with the transpose derived here.
     """
     examples, dimension = X.shape
     require(examples > 0, "X must hold at least one example, got none")
@@ -46,8 +45,7 @@ def descent_weights(
 ) -> Float[np.ndarray, " dimension"]:
     """Weights after `layers` steps w - (η / N) X^T (X w - Y) of plain gradient descent, η = `step` > 0.
 
-    `ValueError` as for `preconditioned_descent_weights`, and if the step is not positive and finite or `layers` < 1.
-    Source: von Oswald et al. 2023, Proposition 1.
+    Source: von Oswald et al. 2023, Proposition 1. Raises as `preconditioned_descent_weights`.
     """
     plain = np.broadcast_to(step * np.eye(X.shape[1]), (layers, X.shape[1], X.shape[1]))
     return preconditioned_descent_weights(X, Y, plain, start)
@@ -59,10 +57,9 @@ def residual_polynomial(
 ) -> Float[np.ndarray, "*spectra"]:
     """Residual factor q_L(μ) of GD++ at each eigenvalue μ of X^T X, whose prediction is w^T (I - q_L(X^T X)) x_q.
 
-    q_(l+1) = q_l (1 - (η_l / N) μ a_l^2), a_(l+1) = a_l (1 - γ_l μ a_l^2), q_0 = a_0 = 1, for noiseless labels
-    and a query that is contracted with the examples. η = `steps`, γ = `contractions` (zero: plain gradient
-    descent; the last one has no effect), one each per layer. `ValueError` if they differ in length or an argument is
-    not finite, or N < 1. Source: the algorithm is von Oswald et al. 2023's, the recursion is derived here.
+    q_(l+1) = q_l (1 - (η_l / N) μ a_l^2), a_(l+1) = a_l (1 - γ_l μ a_l^2), q_0 = a_0 = 1, for noiseless labels and a
+    query that is contracted with the examples. η = `steps`, γ = `contractions` (zero: plain descent; the last has no
+    effect), one each per layer, else `ValueError`. Source: von Oswald et al. 2023; the recursion is derived here.
     """
     residual, contraction = np.ones_like(eigenvalues), np.ones_like(eigenvalues)
     for eta, gamma in zip(steps, contractions, strict=True):
@@ -82,9 +79,8 @@ def gdpp_loss(
 ) -> float:
     """Expected squared error Var(x) E sum_i q_L(μ_i)^2 of GD++, the mean being over the rows of `eigenvalues`.
 
-    Each row is the spectrum of one task's X^T X (all d eigenvalues, zeros too); w ~ N(0, I) and the coordinates of the
-    query have mean zero and variance `input_variance`, 1/3 for U(-1, 1). `ValueError` as for `residual_polynomial`, and
-    if the variance is not positive and finite. Source: derived here.
+    A row has all d eigenvalues of one task's X^T X; w ~ N(0, I) and the coordinates of the query have mean zero and
+    variance `input_variance`, 1/3 for U(-1, 1). Raises as `residual_polynomial`. Source: derived here.
     """
     residual = residual_polynomial(eigenvalues, steps, contractions, context_length)
     return float(input_variance * np.mean(np.sum(residual**2, axis=1)))

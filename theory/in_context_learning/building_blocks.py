@@ -18,10 +18,9 @@ from theory_on_trial.contract import Count, NonNegative, Positive, guarded, requ
 def gelu_bypass_error(
     x: Float[np.ndarray, "*points"], shift: NonNegative, form: Form = "erf"
 ) -> Float[np.ndarray, "*points"]:
-    """How much of x is lost by Lemma 5, N + x - GeLU(N + x), exactly; N = `shift` >= 0.
+    """(N + x)(1 - Φ(N + x)), how much of x Lemma 5's N + x - GeLU(N + x) loses; N = `shift` >= 0.
 
-    (N + x)(1 - Φ(N + x)), and in the tanh form u / (1 + exp(2 sqrt(2/π) (u + 0.044715 u^3))) with u = N + x. At -x
-    it is also what GeLU(-N + x) leaks, up to sign.
+    With u = N + x, u / (1 + exp(2 sqrt(2/π) (u + 0.044715 u^3))) in the tanh form. At -x it is what GeLU(-N + x) leaks.
     """
     from scipy.special import expit, ndtr
 
@@ -46,7 +45,7 @@ def layer_norm_factor(pad: Positive, row_sum: float, squared_norm: NonNegative, 
 def layer_norm_leading_error(
     pad: Positive, row_sum: float, squared_norm: NonNegative, pads: Pads = "balanced"
 ) -> float:
-    """Leading term of `layer_norm_factor` - 1: -(S^2/4 + |x|^2/2) / (2 N^2) balanced, -S / (2N) with the paper's pads.
+    """Leading term of `layer_norm_factor` - 1: -(S^2/4 + |x|^2/2) / (2 N^2), or -S / (2N) with the paper's pads.
 
     The latter leads only where N >> |S| and |S| N >> |x|^2.
     """
@@ -71,9 +70,8 @@ def best_pad(
 ) -> float:  # fmt: skip
     """Pad N that balances the leading error times the largest entry B = `magnitude` with the rounding ε N / L.
 
-    L = `length` counts all rows: the pads are rounded in their last place, and LayerNorm subtracts the mean of that.
-    N^3 = B (S^2/4 + |x|^2/2) L / ε balanced; N^2 = B |S| L / (2 ε) with the paper's pads. `ValueError` also if
-    there is no error to balance (x or, with the paper's pads, S is zero).
+    L = `length` counts all rows. N^3 = B (S^2/4 + |x|^2/2) L / ε balanced; N^2 = B |S| L / (2 ε) with the paper's pads.
+    `ValueError` also if there is no error to balance (x or, with the paper's pads, S is zero).
     """
     # As NumPy's number, so that its overflow is noticed.
     leading = np.float64(abs(layer_norm_leading_error(1.0, row_sum, squared_norm, pads)) * magnitude)
@@ -85,9 +83,6 @@ def best_pad(
 
 @guarded
 def hard_attention_error(position: Count, sharpness: NonNegative) -> float:
-    """Softmax weight that misses one token among `position` when its score is `sharpness` and the others' are zero.
-
-    (i - 1) / (exp(N) + i - 1), at most (i - 1) exp(-N): i = `position` >= 1, N = `sharpness` >= 0.
-    """
+    """(i - 1) / (exp(N) + i - 1), the softmax weight missing one token among i of score N, the others' being zero."""
     others = (position - 1) * np.exp(-sharpness)
     return float(others / (1 + others))

@@ -50,10 +50,9 @@ def prediction_spd(
 def bayes_prediction_risk(
     X: Inputs, query: Weights, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
 ) -> float:
-    """Posterior variance x^T (X^T X / σ^2 + I / τ^2)^-1 x of w^T x: the least risk at x = `query` given X.
+    """x^T (X^T X / σ^2 + I / τ^2)^-1 x, the posterior variance of w^T x: the least risk at x = `query` given X.
 
-    Without noise it is what x has outside the row space of X (singular values below max(k, d) ε of the largest
-    counting as zero).
+    At σ = 0 what x has off the row space of X (singular values below max(k, d) ε of the largest count as zero).
     """
     _, singular_values, right = np.linalg.svd(X)
     return float(np.sum(_posterior_variances(singular_values, X.shape, weight_std, noise_std) * (right @ query) ** 2))
@@ -76,8 +75,7 @@ def ridge_risk(
 ) -> float:
     """Risk of ridge regression given the spectrum of X^T X: sum_i (τ^2 λ^2 + σ^2 s_i) / (s_i + λ)^2.
 
-    `eigenvalues` are s_i >= 0, at most `dimension` of them; those not given are zero and add τ^2 each, at λ = 0
-    too (minimum norm).
+    At most `dimension` s_i >= 0; those not given are zero and add τ^2 each, at λ = 0 too (minimum norm).
     """
     seen = eigenvalues[eigenvalues > 0]
     risks = ((weight_std * regulariser) ** 2 + noise_std**2 * seen) / (seen + regulariser) ** 2
@@ -88,10 +86,7 @@ def ridge_risk(
 def ridge_risk_slope(
     regulariser: NonNegative, eigenvalues: Spectrum, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
 ) -> float:
-    """Derivative of `ridge_risk` by λ, 2 sum_i s_i (λ τ^2 - σ^2) / (s_i + λ)^3.
-
-    It changes sign at λ = σ^2 / τ^2 only, for every single X.
-    """
+    """Slope of `ridge_risk`, 2 sum_i s_i (λ τ^2 - σ^2) / (s_i + λ)^3: the sign of λ - σ^2 / τ^2 for every X."""
     seen = eigenvalues[eigenvalues > 0]
     return float(2 * (regulariser * weight_std**2 - noise_std**2) * np.sum(seen / (seen + regulariser) ** 3))
 
@@ -100,11 +95,7 @@ def ridge_risk_slope(
 def spd_to_bayes(
     regulariser: NonNegative, eigenvalues: Spectrum, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
 ) -> float:
-    """E |w_ridge - w_Bayes|^2 given the spectrum: sum_i s_i (λ τ^2 - σ^2)^2 / ((s_i + λ)^2 v_i).
-
-    v_i = τ^2 s_i + σ^2 is the variance of the labels along s_i. In terms of λ* = σ^2 / τ^2 it is
-    τ^2 (λ - λ*)^2 sum_i s_i / ((s_i + λ)^2 (s_i + λ*)).
-    """
+    """E |w_ridge - w_Bayes|^2 given the spectrum: sum_i s_i (λ τ^2 - σ^2)^2 / ((s_i + λ)^2 (τ^2 s_i + σ^2))."""
     if weight_std == 0 and noise_std == 0:
         return 0.0
     seen = eigenvalues[eigenvalues > 0]

@@ -35,19 +35,16 @@ def theorem_two_counts(d: Count) -> ConstructionSize:
 
 @guarded
 def sgd_stack_counts(d: Count, n: Count) -> ConstructionSize:
-    """One pass of SGD over n examples from w = 0: 8n layers in the registers of Theorem 1, 2n + 1 tokens.
+    """SGD over n examples from w = 0 in Theorem 1's registers: 8n layers, seven, eight each later, one to answer.
 
-    Seven layers for the first example, eight for each later one (its weights are moved in), one for the answer.
+    2n + 1 tokens; the weights are moved into each later example.
     """
     return _size(8 * n, _gradient_rows(d), scratch=d, tokens=2 * n + 1)
 
 
 @guarded
 def ridge_stack_counts(d: Count, n: Count) -> ConstructionSize:
-    """Recursive ridge regression over n examples: 11n + 3 layers in the registers of Theorem 2, 2n + 1 tokens.
-
-    The inverse and X^T Y travel from token to token, from the second example on together with x: the widest read.
-    """
+    """Recursive ridge in Theorem 2's registers: 11n + 3 layers, 2n + 1 tokens; inverse, X^T Y and x travel together."""
     carried = d**2 + d
     return _size(11 * n + 3, _inverse_rows(d), scratch=carried if n == 1 else carried + d, tokens=2 * n + 1)
 

@@ -22,10 +22,7 @@ SIXTH_ORDER = {"erf": 1 / 80, "tanh": (8 / (15 * np.pi) - 2 * CUBIC) / (2 * np.p
 def gelu_product_error(
     x: Float[np.ndarray, "*points"], y: Float[np.ndarray, "*points"], scale: Positive, form: Form = "erf"
 ) -> Float[np.ndarray, "*points"]:
-    """Leading error κ s^2 [(x + y)^4 - x^4 - y^4] of Lemma 4's product at input scale s = `scale`.
-
-    The product is sqrt(π/2) / s^2 [GeLU(s (x + y)) - GeLU(s x) - GeLU(s y)]; what is left out is O(s^4).
-    """
+    """Leading error κ s^2 [(x + y)^4 - x^4 - y^4] of Lemma 4's product; what is left out is O(s^4)."""
     return FOURTH_ORDER[form] * scale**2 * _fourth_power_excess(x, y)
 
 
@@ -35,8 +32,7 @@ def gelu_product_next_term(
 ) -> Float[np.ndarray, "*points"]:
     """Next term κ_6 s^4 [(x + y)^6 - x^6 - y^6] of the product's error, κ_6 = 1/80 in the erf form.
 
-    In the erf form the error series alternates, so where s (|x| + |y|) <= 1 this bounds what the leading term leaves
-    out.
+    There it bounds what the leading term leaves out where s (|x| + |y|) <= 1, as the series alternates.
     """
     return SIXTH_ORDER[form] * scale**4 * _sixth_power_excess(x, y)
 
@@ -53,10 +49,7 @@ def richardson_product_error(
 def product_of_gelus(
     x: Float[np.ndarray, "*points"], scale: Positive = 1.0, form: Form = "erf"
 ) -> Float[np.ndarray, "*points"]:
-    """What Lemma 4 returns for x times x, exactly: the GeLU curve of Figure 7 (there s = 1) without rounding noise.
-
-    The linear parts of the three GeLUs cancel on paper, so what is computed is a difference of even parts.
-    """
+    """Lemma 4's x times x, the GeLU curve of Figure 7 (s = 1), as even parts: the linear ones cancel on paper."""
     from scipy.special import erf
 
     gate = erf if form == "erf" else np.tanh
@@ -66,9 +59,8 @@ def product_of_gelus(
 
 @guarded
 def square_by_tanh(x: Float[np.ndarray, "*points"], shift: Positive) -> Float[np.ndarray, "*points"]:
-    """x^2 by six tanh units, [f(2x) - 2 f(x) + f(0)] / f''(0) with f(u) = tanh(u + δ) - tanh(u - δ).
+    """x^2 by six tanh units, [f(2x) - 2 f(x) + f(0)] / f''(0) with f(u) = tanh(u + δ) - tanh(u - δ), δ = `shift`.
 
-    The finite difference over δ = `shift` > 0 turns the third-order term of tanh into a square, and
     f''(0) = -4 tanh(δ) / cosh(δ)^2. The tanh curve of Figure 7, exactly.
     """
     curvature_scale = np.cosh(shift) ** 2
@@ -82,10 +74,7 @@ def square_by_tanh(x: Float[np.ndarray, "*points"], shift: Positive) -> Float[np
 
 @guarded
 def square_by_relu(x: Float[np.ndarray, "*points"], knot: Positive) -> Float[np.ndarray, "*points"]:
-    """x^2 by two ReLU units, knot (ReLU(x) + ReLU(-x)) = knot |x|, which is right at 0 and at +-`knot` only.
-
-    The ReLU curve of Figure 7. In place of the GeLUs of Lemma 4, ReLUs would give zero, being homogeneous.
-    """
+    """x^2 by two ReLU units, knot (ReLU(x) + ReLU(-x)), right at 0 and +-`knot` only: the ReLU curve of Figure 7."""
     return knot * np.abs(x)
 
 
@@ -93,8 +82,8 @@ def square_by_relu(x: Float[np.ndarray, "*points"], knot: Positive) -> Float[np.
 def rounding_of_product(scale: Positive, magnitude: Positive, eps: Positive) -> float:
     """Bound 4 sqrt(π/2) ε B / s on the rounding error of Lemma 4's product for |x|, |y| <= B = `magnitude`.
 
-    ε is the spacing of the floating-point numbers at one. To first order in ε: the argument s (x + y) is rounded
-    once, each GeLU (half its argument in size) twice, its coefficient once, and the first sum once.
+    To first order in the spacing ε of floats at one: s (x + y), the coefficient and the first sum are rounded once,
+    each GeLU (half its argument) twice.
     """
     return float(4 * np.sqrt(np.pi / 2) * eps * magnitude / scale)
 
@@ -103,10 +92,9 @@ def rounding_of_product(scale: Positive, magnitude: Positive, eps: Positive) -> 
 def best_product_scale(magnitude: Positive, eps: Positive, richardson: bool = False) -> float:
     """Scale s that balances `rounding_of_product` and the leading error (erf form) at its worst, x = y = B.
 
-    At this corner (x + y)^4 - x^4 - y^4 is (16 - 2) B^4 and (x + y)^6 - x^6 - y^6 is (64 - 2) B^6, so that s minimises
-    14 |κ| B^4 s^2 + r / s, r the rounding at s = 1: s^3 = r / (28 |κ| B^4). With `richardson` the leading error
-    is that of (4 m_s - m_2s) / 3, whose roundings add up to (4/3 + 1/6) r / s: s minimises 62 * 4 κ_6 B^6 s^4 +
-    (3/2) r / s, κ_6 = 1/80. About ε^(1/3), resp. ε^(1/5), over B = `magnitude`.
+    s minimises (16 - 2) |κ| B^4 s^2 + r / s, r the rounding at s = 1: s^3 = r / (28 |κ| B^4). With `richardson` the
+    leading error is that of (4 m_s - m_2s) / 3, whose roundings add up to (4/3 + 1/6) r / s: s minimises 62 * 4 κ_6 B^6
+    s^4 + (3/2) r / s, κ_6 = 1/80. About ε^(1/3), resp. ε^(1/5), over B = `magnitude`.
     """
     rounding = rounding_of_product(1.0, magnitude, eps)
     corner = np.array([float(magnitude)])

@@ -23,10 +23,7 @@ def zhang_gamma(input_covariance: Definite, context_length: Count) -> Covariance
 
 @guarded
 def zhang_limit(input_covariance: Definite, context_length: Count) -> tuple[float, Covariance]:
-    """Where the flow ends: u = [tr Γ^-2]^(1/4) and U = [tr Γ^-2]^(-1/4) Γ^-1. Source: Theorem 4.1.
-
-    Their product is Γ^-1 whatever the start; the norms hold for a balanced one, u^2 = |U|_F^2.
-    """
+    """Where a balanced start ends: u = [tr Γ^-2]^(1/4), U = [tr Γ^-2]^(-1/4) Γ^-1. Source: Theorem 4.1."""
     inverse = np.linalg.inv(zhang_gamma(input_covariance, context_length))
     value = np.sum(inverse**2) ** 0.25
     return float(value), inverse / value
@@ -36,10 +33,9 @@ def zhang_limit(input_covariance: Definite, context_length: Count) -> tuple[floa
 def zhang_rate(input_covariance: Definite, context_length: Count) -> float:
     """Rate of the slowest decay exp(-rate t) of the flow to its limit, for the loss E (y_hat - w^T x_q)^2 / 2.
 
-    The smallest nonzero eigenvalue of the linearised flow. With λ_i and γ_i the eigenvalues of Λ and
-    Γ and u^2 = sqrt(tr Γ^-2): u^2 λ_i λ_j γ_j for the entries i != j of U in the eigenbasis,
-    which only a start that is not diagonal there has, and the eigenvalues of (u^2 I + U U^T) diag(λ_i^2 γ_i)
-    on its diagonal. At least u^2 min_i λ_i^2 γ_i, and twice that at d = 1. Source: derived here.
+    The smallest nonzero eigenvalue of the linearised flow. With λ_i and γ_i the eigenvalues of Λ and Γ and u^2 =
+    sqrt(tr Γ^-2): u^2 λ_i λ_j γ_j for the entries i != j of U in the eigenbasis, which only a start that is not
+    diagonal there has, and the eigenvalues of (u^2 I + U U^T) diag(λ_i^2 γ_i) on its diagonal. Source: derived here.
     """
     gamma = zhang_gamma(input_covariance, context_length)
     variances, values = np.linalg.eigvalsh(input_covariance), np.linalg.eigvalsh(gamma)
@@ -59,11 +55,9 @@ def zhang_risk(
 ) -> float:  # fmt: skip
     """Squared error E (y_hat - y_q)^2 of the limit on test prompts of any law with x ~ N(0, Λ). Theorem 4.2.
 
-    a = `slope` = Λ^-1 E[x y], Σ = `product_covariance` = Cov(x y), and `linear_error` is the error
-    min_w E (w^T x - y)^2 that no linear rule avoids. It is linear_error + tr(Σ Γ^-2 Λ) / M + the squared
-    bias (a^T C a) / N^2 with C = (Λ + tr(Λ) I)^2 Γ^-2 Λ, Γ at the training length N and M =
-    `test_length`. `ValueError` also if `slope` or `product_covariance` is not finite or not of the size of Λ, or
-    Σ is not symmetric positive semi-definite.
+    linear_error + tr(Σ Γ^-2 Λ) / M + (a^T C a) / N^2, C = (Λ + tr(Λ) I)^2 Γ^-2 Λ, with a = `slope` = Λ^-1 E[x y], Σ =
+    `product_covariance` = Cov(x y), `linear_error` = min_w E (w^T x - y)^2, Γ at the training length N and M =
+    `test_length`. `ValueError` also if a or Σ has not the size of Λ, or Σ is not symmetric positive semi-definite.
     """
     gamma = zhang_gamma(input_covariance, training_length)
     scatter = np.trace(np.linalg.solve(gamma, product_covariance) @ np.linalg.solve(gamma, input_covariance))
@@ -76,10 +70,9 @@ def zhang_risk(
 def linear_label_moments(
     weights: Weights, input_covariance: Definite, noise_variance: NonNegative = 0.0
 ) -> tuple[Float[np.ndarray, " weights"], Covariance, float]:
-    """The moments (a, Σ, linear_error) of `zhang_risk` for labels w^T x + noise: w, Cov(x y) and σ^2.
+    """(a, Σ, linear_error) of `zhang_risk` for labels w^T x + noise: w, (w^T Λ w + σ^2) Λ + Λ w w^T Λ and σ^2.
 
-    Cov(x y) = (w^T Λ w + σ^2) Λ + Λ w w^T Λ. `ValueError` also if w is not finite or has not d
-    entries, or the noise variance is negative or not finite.
+    `ValueError` also if w has not d entries.
     """
     image = input_covariance @ weights
     covariance = (weights @ image + noise_variance) * input_covariance + np.outer(image, image)
@@ -90,8 +83,7 @@ def linear_label_moments(
 def covariate_shift_ratio(scale: float) -> float:
     """Factor c^2 on prediction over truth when all test inputs, context and query, are multiplied by c = `scale`.
 
-    The labels w^T x scale by c and the prediction by c^3; least squares would have the ratio one. `ValueError` if c is
-    not finite. Source: Zhang, Frei & Bartlett 2024 say that covariate shift is not tolerated; exact factor derived
-    here.
+    The labels w^T x scale by c and the prediction by c^3. Source: Zhang, Frei & Bartlett 2024 say that covariate shift
+    is not tolerated; exact factor derived here.
     """
     return float(scale**2)

@@ -24,10 +24,9 @@ _NO_LABELS = "noise_variance + tr(Lambda Sigma_w), the variance of the labels, m
 def optimal_map(
     input_covariance: Covariance, prior_covariance: Covariance, noise_variance: NonNegative, context_length: Count
 ) -> Covariance:
-    """The minimiser A* = Σ_w [(1 + 1/N) Λ Σ_w + (tr(Λ Σ_w) + σ^2) / N I]^-1 of the loss.
+    """The minimiser A* = Σ_w [(1 + 1/N) Λ Σ_w + (tr(Λ Σ_w) + σ^2) / N I]^-1 of the loss, unique for definite Λ.
 
-    N / (N + 1 + d + σ^2) I for Λ = Σ_w = I. Unique where Λ is definite. `ValueError` also if the
-    labels are all zero (tr(Λ Σ_w) + σ^2 = 0).
+    N / (N + 1 + d + σ^2) I for Λ = Σ_w = I. `ValueError` also if tr(Λ Σ_w) + σ^2 = 0.
     """
     label_variance = _label_variance(input_covariance, prior_covariance, noise_variance)
     require(label_variance > 0, _NO_LABELS)
@@ -44,10 +43,7 @@ def linear_attention_loss(
     noise_variance: NonNegative,
     context_length: Count,
 ) -> float:
-    """Loss tr(Λ A B A^T) - 2 tr(Λ A Λ Σ_w) + tr(Λ Σ_w) of any A, B = E b b^T.
-
-    Summed as squares of what the mean of b misses, of how w and of how the inputs scatter it: nothing cancels.
-    """
+    """Loss tr(Λ A B A^T) - 2 tr(Λ A Λ Σ_w) + tr(Λ Σ_w), B = E b b^T, summed as squares: nothing cancels."""
     label_variance = _label_variance(input_covariance, prior_covariance, noise_variance)
     inputs, prior = _root(input_covariance), _root(prior_covariance)
     seen = A @ input_covariance
@@ -60,9 +56,9 @@ def linear_attention_loss(
 def optimal_loss(
     input_covariance: Covariance, prior_covariance: Covariance, noise_variance: NonNegative, context_length: Count
 ) -> float:
-    """Least loss tr(Λ Σ_w) - tr(Λ A* Λ Σ_w). `ValueError` as for `optimal_map`.
+    """Least loss tr(Λ Σ_w) - tr(Λ A* Λ Σ_w) = sum_i s_i (s_i + v) / ((N + 1) s_i + v). Raises as `optimal_map`.
 
-    It is sum_i s_i (s_i + v) / ((N + 1) s_i + v), s_i the eigenvalues of Λ Σ_w and v = sum_i s_i + σ^2.
+    s_i are the eigenvalues of Λ Σ_w and v = sum_i s_i + σ^2.
     """
     label_variance = _label_variance(input_covariance, prior_covariance, noise_variance)
     require(label_variance > 0, _NO_LABELS)
@@ -87,10 +83,7 @@ def loss_gradient(
 def loss_hessian(
     input_covariance: Covariance, prior_covariance: Covariance, noise_variance: NonNegative, context_length: Count
 ) -> Float[np.ndarray, "entries entries"]:
-    """Hessian 2 Λ (x) B of the loss by the d^2 entries of A in row-major order, the same at every A.
-
-    Positive semi-definite, so the loss is convex and `optimal_map` its global minimum.
-    """
+    """Hessian 2 Λ (x) B of the loss by A's entries in row-major order, the same at every A: the loss is convex."""
     second_moment = _second_moment(input_covariance, prior_covariance, noise_variance, context_length)
     return 2 * np.kron(input_covariance, second_moment)
 

@@ -16,11 +16,9 @@ from theory_on_trial.contract import Count, NonNegative, Positive, guarded, requ
 
 @guarded
 def ridge_rule(X: Inputs, regulariser: NonNegative) -> Float[np.ndarray, "dimension examples"]:
-    """The matrix (X^T X + λ I)^-1 X^T = X^T (X X^T + λ I)^-1 that takes labels to weights.
+    """(X^T X + λ I)^-1 X^T, which takes labels to weights, by the singular values s / (s^2 + λ); equation 10.
 
-    By the singular values s / (s^2 + λ) of X, so primal and dual are one; λ = `regulariser` >= 0 and at zero
-    it is the pseudo-inverse, singular values below max(k, d) ε of the largest counting as zero.
-    `ValueError` also if the regulariser is negative or not finite. Source: equation 10.
+    At λ = 0 it is the pseudo-inverse, singular values below max(k, d) ε of the largest counting as zero.
     """
     left, singular_values, right = np.linalg.svd(X, full_matrices=False)
     forgotten = max(X.shape) * np.finfo(float).eps * singular_values.max(initial=0)
@@ -38,10 +36,7 @@ def ols_weights(X: Inputs, Y: Labels) -> Float[np.ndarray, " dimension"]:
 
 @guarded
 def ridge_weights(X: Inputs, Y: Labels, regulariser: NonNegative) -> Float[np.ndarray, " dimension"]:
-    """Minimiser of |X w - Y|^2 + λ |w|^2, λ = `regulariser` >= 0; the minimum-norm one at zero.
-
-    `ValueError` also if the regulariser is negative or not finite. Source: equations 9 and 10.
-    """
+    """Minimiser of |X w - Y|^2 + λ |w|^2, the minimum-norm one at λ = 0. Source: equations 9 and 10."""
     return ridge_rule(X, regulariser) @ Y
 
 
@@ -51,8 +46,7 @@ def bayes_rule(
 ) -> Float[np.ndarray, "dimension examples"]:
     """The matrix that takes labels to the posterior mean of w, for weights and noise of these standard deviations.
 
-    `ridge_rule` with λ = noise_std^2 / weight_std^2; zero for weights that are known to be zero, least squares
-    without noise. `ValueError` also if a standard deviation is negative or not finite. Source: equation 19.
+    `ridge_rule` with λ = noise_std^2 / weight_std^2; zero for weights known to be zero. Source: equation 19.
     """
     if weight_std == 0:
         return np.zeros(X.shape[::-1])
@@ -71,10 +65,9 @@ def bayes_weights(
 def gradient_step_weights(
     X: Inputs, Y: Labels, step: NonNegative, regulariser: NonNegative = 0.0, start: Weights | None = None
 ) -> Float[np.ndarray, " dimension"]:
-    """One batch step w - 2 α (X^T (X w - Y) + λ w) from w = `start` (zero if None), α = `step` >= 0.
+    """One batch step w - 2 α (X^T (X w - Y) + λ w) from w = `start` (zero if None). Source: equation 11.
 
-    `ValueError` also if the step or regulariser is negative or not finite, or `start` has not d finite entries.
-    Source: equation 11, with all examples.
+    `ValueError` also if `start` has not d finite entries.
     """
     weights = np.zeros(X.shape[1]) if start is None else start
     return weights - 2 * step * (X.T @ (X @ weights - Y) + regulariser * weights)
@@ -84,10 +77,7 @@ def gradient_step_weights(
 def sgd_weights(
     X: Inputs, Y: Labels, step: NonNegative, regulariser: NonNegative = 0.0, start: Weights | None = None
 ) -> Float[np.ndarray, " dimension"]:
-    """One pass over the examples in their order, `gradient_step_weights` on one of them at a time. Source: equation 11.
-
-    With k = 1 it is the step of Theorem 1.
-    """
+    """`gradient_step_weights` on one example after the other, in order; Theorem 1's step for k = 1. Equation 11."""
     weights = np.zeros(X.shape[1]) if start is None else start
     for example in range(X.shape[0]):
         one = slice(example, example + 1)
@@ -101,10 +91,7 @@ def sherman_morrison(
     u: Float[np.ndarray, " dimension"],
     v: Float[np.ndarray, " dimension"],
 ) -> Float[np.ndarray, "dimension dimension"]:
-    """(A + u v^T)^-1 from A^-1 = `inverse`, equation 13: A^-1 - A^-1 u v^T A^-1 / (1 + v^T A^-1 u).
-
-    `ValueError` if an argument is not finite or 1 + v^T A^-1 u = 0, where A + u v^T is singular.
-    """
+    """(A + u v^T)^-1 = A^-1 - A^-1 u v^T A^-1 / (1 + v^T A^-1 u), equation 13; `ValueError` if that is singular."""
     column, row = inverse @ u, v @ inverse
     denominator = 1 + v @ column
     require(denominator != 0, "u and v must leave A + u v^T regular (1 + v^T A^-1 u is not 0), got a singular matrix")
@@ -113,11 +100,10 @@ def sherman_morrison(
 
 @guarded
 def recursive_ridge_weights(X: Inputs, Y: Labels, regulariser: Positive) -> Float[np.ndarray, " dimension"]:
-    """Ridge regression by one rank-one update of (X^T X + λ I)^-1 per example, from I / λ.
+    """Ridge regression by one rank-one update of (X^T X + λ I)^-1 per example, from I / λ, as Theorem 2's layers do.
 
-    What Theorem 2's layers compute when they carry the inverse and X^T Y along. The relative error grows as
-    ε |X|^2 / λ, and a warning says so where that exceeds 1e-8. `ValueError` also if λ = `regulariser` is
-    not positive and finite. Source: equations 13 and 14; the recursion over all examples is derived here.
+    The relative error grows as ε |X|^2 / λ, and a warning says so where that exceeds 1e-8. Source: equations 13 and 14;
+    the recursion over all examples is derived here.
     """
     relative_error = np.finfo(float).eps * np.sum(X**2) / regulariser
     if relative_error > 1e-8:
@@ -136,10 +122,7 @@ def recursive_ridge_weights(X: Inputs, Y: Labels, regulariser: Positive) -> Floa
 def one_sample_ridge(
     x: Float[np.ndarray, " dimension"], y: float, regulariser: Positive
 ) -> Float[np.ndarray, " dimension"]:
-    """X y / (λ + |x|^2), ridge regression on a single example: the answer of Theorem 2.
-
-    `ValueError` if x or y is not finite or λ = `regulariser` is not positive and finite. Source: equation 14.
-    """
+    """X y / (λ + |x|^2), ridge regression on a single example: the answer of Theorem 2. Source: equation 14."""
     return x * y / (regulariser + x @ x)
 
 
@@ -150,10 +133,9 @@ def nearest_neighbour_weights(
     """Weights a on the labels, so that a^T Y is the prediction at `query` by its nearest examples.
 
     Equal weights, or if `weighted` proportional to |x_i - query|^-2, on the `neighbours` nearest (ties: the earlier
-    example); they sum to one. With fewer examples than `neighbours` all are used, and with none the prediction is zero.
-    Where an example coincides with the query, its label is returned (the mean of such labels among the neighbours).
-    `ValueError` also if `query` has not d finite entries or `neighbours` < 1. Source: arXiv 2211.15661, whose formula
-    divides by 3 however few examples there are; mended here.
+    example); they sum to one. Fewer examples are all used; with none the prediction is zero. Where an example coincides
+    with the query, its label is returned (the mean of such labels among the neighbours). `ValueError` also if `query`
+    has not d finite entries. Source: arXiv 2211.15661, whose formula always divides by 3; mended here.
     """
     label_weights = np.zeros(X.shape[0])
     if X.shape[0] == 0:

@@ -16,10 +16,7 @@ from theory_on_trial.contract import Count, Natural, NonNegative, guarded
 
 @guarded
 def bayes_risk(d: Count, k: Natural, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0) -> float:
-    """Least risk of any predictor, E tr (I / τ^2 + X^T X / σ^2)^-1, the mean posterior variance of w.
-
-    τ^2 (d - k)_+ without noise, zero for τ = 0.
-    """
+    """Least risk of any predictor, E tr (I / τ^2 + X^T X / σ^2)^-1: τ^2 (d - k)_+ without noise, 0 for τ = 0."""
     unseen = weight_std**2 * max(d - k, 0)
     if noise_std == 0 or weight_std == 0:
         return float(unseen)
@@ -31,10 +28,7 @@ def bayes_risk(d: Count, k: Natural, weight_std: NonNegative = 1.0, noise_std: N
 def ridge_expected_risk(
     regulariser: NonNegative, d: Count, k: Natural, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
 ) -> float:
-    """Risk τ^2 (d - k)_+ + E sum_i (τ^2 λ^2 + σ^2 s_i) / (s_i + λ)^2 of ridge regression.
-
-    λ = `regulariser`; at zero it is `ols_risk`, which can be infinite.
-    """
+    """Risk τ^2 (d - k)_+ + E sum_i (τ^2 λ^2 + σ^2 s_i) / (s_i + λ)^2; `ols_risk`, maybe infinite, at λ = 0."""
     if regulariser == 0:
         return ols_risk(d, k, weight_std, noise_std)
     weight_part, noise_part = weight_std**2 * regulariser**2, noise_std**2
@@ -46,10 +40,7 @@ def ridge_expected_risk(
 def spd_ridge_to_ols(
     regulariser: NonNegative, d: Count, k: Natural, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
 ) -> float:
-    """E |w_ridge - w_OLS|^2 = E sum_i λ^2 (τ^2 + σ^2 / s_i) / (s_i + λ)^2.
-
-    Infinite where the noise makes the risk of least squares infinite and λ > 0.
-    """
+    """E |w_ridge - w_OLS|^2 = E sum_i λ^2 (τ^2 + σ^2 / s_i) / (s_i + λ)^2, infinite for λ > 0 where `ols_risk` is."""
     if regulariser > 0 and np.isinf(ols_risk(d, k, weight_std, noise_std)):
         return np.inf
     weight_part, noise_part = weight_std**2, noise_std**2
@@ -62,10 +53,9 @@ def spd_ridge_to_ols(
 def spd_ridge_to_bayes(
     regulariser: NonNegative, d: Count, k: Natural, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
 ) -> float:
-    """E |w_ridge - w_Bayes|^2, the excess risk: E sum_i s_i (λ τ^2 - σ^2)^2 / ((s_i + λ)^2 v_i).
+    """E |w_ridge - w_Bayes|^2, the excess risk: E sum_i s_i (λ τ^2 - σ^2)^2 / ((s_i + λ)^2 v_i), v_i = τ^2 s_i + σ^2.
 
-    v_i = τ^2 s_i + σ^2. Equal to `ridge_expected_risk` - `bayes_risk` without the cancellation; infinite where
-    the risk is. Figure 2 of Akyurek et al. 2023 shows it over λ and σ^2 / τ^2, divided by d.
+    Infinite where the risk is. Figure 2 of Akyurek et al. 2023 shows it over λ and σ^2 / τ^2, divided by d.
     """
     misfit = (regulariser * weight_std**2 - noise_std**2) ** 2
     if misfit == 0:
@@ -81,9 +71,6 @@ def spd_ridge_to_bayes(
 
 @guarded
 def mean_bayes_error(d: Count, n: Prefixes, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0) -> float:
-    """Squared error of the Bayes predictor on noisy targets, averaged over the prefixes k = 1, ..., n - 1.
-
-    It is the mean of `bayes_risk` + σ^2: what a perfectly trained transformer reaches. `ValueError` also if n < 2.
-    """
+    """Mean of `bayes_risk` + σ^2 over k = 1, ..., n - 1: a perfect transformer's error. `ValueError` also if n < 2."""
     risks = [bayes_risk(d, k, weight_std, noise_std) for k in range(n - 1, 0, -1)]  # what is too large comes first
     return float(noise_std**2 + np.mean(risks[::-1]))

@@ -28,9 +28,7 @@ def spectral_density(
 ) -> Float[np.ndarray, " points"]:
     """Mean number of nonzero eigenvalues of X^T X per unit length at each s > 0; it integrates to min(d, k).
 
-    X is k x d standard normal, d, k >= 1; s = `eigenvalues`. The relative error is a few 1e-16 times max(d, k).
-    `ValueError` if (sqrt d + sqrt k)^2 > 1000, an eigenvalue is not positive and finite, or d or k is below one.
-    Source: derived here.
+    The relative error is a few 1e-16 times max(d, k). `ValueError` if (sqrt d + sqrt k)^2 > 1000.
     """
     from scipy.special import gammainc, gammaln
 
@@ -65,11 +63,9 @@ def expected_spectral_sum(
 
     `function` maps an array of eigenvalues in (1e-38, (sqrt d + sqrt k + 10)^2] to as many finite numbers. It must be
     analytic in the right half-plane (as rational functions with poles at s <= 0, powers and log s are), grow at most
-    polynomially, and be no more singular at zero than s^(-|d-k|/2); then the error is rounding alone, a few 1e-16
-    times max(d, k) relative to E sum_i |f(s_i)|. It is the trapezoidal rule in log s, whose error falls exponentially
-    with the number of nodes, equally for poles at any distance from the origin. Zero for k = 0.
-    `ValueError` if (sqrt d + sqrt k)^2 > 1000, a value of `function` is not finite, d < 1 or k < 0.
-    Source: derived here.
+    polynomially, and be no more singular at zero than s^(-|d-k|/2); then the trapezoidal rule in log s errs by rounding
+    alone, a few 1e-16 times max(d, k) relative to E sum_i |f(s_i)|. `ValueError` if (sqrt d + sqrt k)^2 > 1000 or a
+    value of `function` is not finite. Source: derived here.
     """
     if k == 0:
         return 0.0

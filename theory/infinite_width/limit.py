@@ -29,9 +29,8 @@ class FiniteWidth(NamedTuple):
 def limit_outputs(x: Inputs, y: Targets, rate: Positive) -> Float[np.ndarray, " steps"]:
     """Return f_t before each step at infinite width, in the unit of y; η is in units of 1 / x^2.
 
-    By p = a + c + 2 b and q = a + c - 2 b, which start at 2: a step multiplies p by (1 + κ)^2 and q by
-    (1 - κ)^2, and f = (p - q) x / 4. Beyond |κ| = 1 the steps overshoot. Raises ValueError for other
-    shapes and overflow. Source: derived here; that there are explicit formulas is in the abstract.
+    By p = a + c + 2 b and q = a + c - 2 b, which start at 2: a step multiplies p by (1 + κ)^2 and q by (1 - κ)^2, and f
+    = (p - q) x / 4. Raises ValueError for other shapes and overflow. Source: derived here.
 
     >>> limit_outputs([1.0, 1.0], [1.0, 1.0], 0.1).round(3).tolist()
     [0.0, 0.2]
@@ -48,11 +47,10 @@ def limit_outputs(x: Inputs, y: Targets, rate: Positive) -> Float[np.ndarray, " 
 
 @guarded
 def finite_width(x: Inputs, y: Targets, rate: Positive, covariance: Covariance = (2.0, 1.0, 2.0)) -> FiniteWidth:
-    """Return the limit of f_t with its bias and variance in units of 1 / n.
+    """Return the limit of f_t with its bias and variance in units of 1 / n, by the delta method.
 
-    The moments a, b, c are means over n units, so that bias = tr(H C) / 2 and variance = J C J', with J and H the
-    derivatives of f_t in their initial values and C their covariance times n, diag(2, 1, 2) for normal weights.
-    Raises as `limit_outputs`. Source: delta method.
+    Of the means a, b, c over n units: bias = tr(H C) / 2 and variance = J C J', with J and H the derivatives of f_t in
+    them and C n times their covariance, diag(2, 1, 2) for normal weights. Raises as `limit_outputs`.
     """
     along = [_outputs(x, y, rate, direction) for direction in ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))]
     shares = list(zip(covariance, along, strict=True))
@@ -87,9 +85,8 @@ def _outputs(
 
 @guarded
 def kernel_limit_outputs(x: Inputs, y: Targets, rate: Positive) -> Float[np.ndarray, " steps"]:
-    """Return f_t of descent with the initial kernel 2 x x', where a + c stays 2, at infinite width.
-
-    Raises as `limit_outputs`. Source: derived here.
+    """Return f_t of descent with the initial kernel 2 x x', where a + c stays 2; derived here. Raises as
+    `limit_outputs`.
     """
     slope, found = 0.0, []
     for sample, target in zip(x, y, strict=True):
@@ -104,9 +101,8 @@ def tanh_limit_outputs(
 ) -> Float[np.ndarray, " steps"]:
     """Return f_t before each step of f = E v tanh(w x), w, v ~ N(0, 1): muP of one hidden layer at infinite width.
 
-    Each unit moves by κ = -η (f - y): w <- w + κ v (1 - h^2) x, v <- v + κ h, h = tanh(w x); the mean is
-    over Gauss's nodes for w and v at the start. Unless `moving`, w stays. Raises as `limit_outputs`.
-    Source: derived here, by the law of large numbers for the units.
+    With κ = -η (f - y) and h = tanh(w x): w <- w + κ v (1 - h^2) x, unless not `moving`, and v <- v + κ h; the mean is
+    over Gauss's nodes at the start. Raises as `limit_outputs`. Source: derived here, by the law of large numbers.
     """
     axis, chances = np.polynomial.hermite_e.hermegauss(nodes)
     w, v = (one.ravel() for one in np.meshgrid(axis, axis))
@@ -122,10 +118,9 @@ def tanh_limit_outputs(
 
 @guarded
 def small_start(weights: Annotated[Weights, "Omega"]) -> Float[np.ndarray, "few ends"]:
-    """Return R with R'R = Ω'Omega / n: no more units than each has weights follow the n of Ω exactly.
+    """Return upper triangular R with R'R = Ω'Omega / n: as few units as weights follow the n of Ω exactly.
 
-    R is upper triangular. A linear network of one hidden layer with multiplier 1 and rate η, started at R, has the
-    outputs of n units with multiplier 1 / n and rate η n, started at Ω; the limit starts at R = 1.
-    Raises ValueError for sizes beyond 1e50. Source: every step multiplies Ω from the right.
+    A linear network of one hidden layer with multiplier 1 and rate η from R has the outputs of n units with multiplier
+    1 / n and rate η n from Ω. Raises ValueError for sizes beyond 1e50. Source: every step multiplies Ω from the right.
     """
     return np.asarray(np.linalg.qr(weights, mode="r") / np.sqrt(len(weights)))

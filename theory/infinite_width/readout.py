@@ -30,10 +30,7 @@ Array = Float[np.ndarray, "..."]
 
 
 class LateMovement(NamedTuple):
-    """The mean square movement over units and samples, times n^2: limit + (fed_back + drawn) / n + start n^(1 - 2 b).
-
-    To first order in 1 / n: `fed_back` is what features that have moved do, `drawn` what the kernel of n units does.
-    """
+    """Mean square movement times n^2, to first order: limit + (fed_back + drawn) / n + start n^(1 - 2 b)."""
 
     limit: float
     fed_back: float
@@ -55,10 +52,8 @@ def normal_units(
 def late_movement(units: Units, chances: Chances, x: Samples, y: Values, steps: Steps) -> LateMovement:
     """Return how far features move when the incoming weights of each unit are one of `units`, with these chances.
 
-    The errors are e = K c - y, K the kernel, c minus the sum of the earlier ones over m. With M minus the sum of the
-    c e' of all steps over m, a unit with activations h moves its sums by G (d o M'h), G = x x', d = 1 - h^2. `drawn` is
-    the mean over units of the second order in the share of one unit (delta method), `fed_back` the first order of the
-    same steps where features are those that have moved. Raises ValueError for sizes beyond 1e50. Source: derived here.
+    By the module's derivation, `drawn` by the delta method in the share of one unit, `fed_back` to first order of the
+    same steps. Raises ValueError for sizes beyond 1e50. Source: derived here.
     """
     m, h, gram = len(x), np.tanh(units @ x.T), x @ x.T
     d, kernel = 1 - h**2, (h.T * chances) @ h

@@ -26,13 +26,7 @@ _ROUNDING = 1e-9  # of exponents such as 0.1 + 0.2
 
 
 class Scaling(NamedTuple):
-    """The exponents of a parametrisation.
-
-    Attributes:
-        a: of the multipliers, one per layer.
-        b: of the standard deviations at initialisation, one per layer.
-        c: of the learning rate.
-    """
+    """Exponents of a parametrisation, per layer: a of multipliers, b of initial deviations; c of the rate."""
 
     a: Float[np.ndarray, " layers"]
     b: Float[np.ndarray, " layers"]
@@ -43,8 +37,7 @@ class Scaling(NamedTuple):
 def named_scaling(name: Name, hidden: Hidden = 1) -> Scaling:
     """Return the exponents of a well-known parametrisation with L hidden layers; "standard" is that with c = 1.
 
-    Mean field has one hidden layer, and is muP with it. Raises ValueError for mean field with more.
-    Source: recalled.
+    Mean field has one hidden layer, else ValueError, and is muP with it. Source: recalled.
 
     >>> named_scaling("muP", 2).a.tolist()
     [-0.5, 0.0, 0.5]
@@ -68,10 +61,10 @@ def shifted(scaling: Scaling, theta: Exponent) -> Scaling:
 
 @guarded
 def feature_exponent(a: Exponents, b: Exponents, c: RateExponent) -> Float[np.ndarray, "*grid"]:
-    """Return r: in training the last hidden activations move by the order n^(-r).
+    """Return r: in training the last hidden activations move by the order n^(-r). Source: recalled.
 
     r = min(a + b, 2 a + c) + c - 1 + min over hidden l of (2 a_l + [l = 1]), a and b without index of the readout.
-    Raises ValueError for fewer than two layers. Source: recalled.
+    Raises ValueError for fewer than two layers.
     """
     readout = np.minimum(a[..., -1] + b[..., -1], 2 * a[..., -1] + c)
     return np.asarray(readout + c - 1 + _first_mover(a))
@@ -81,8 +74,7 @@ def feature_exponent(a: Exponents, b: Exponents, c: RateExponent) -> Float[np.nd
 def first_step_exponent(a: Exponents, b: Exponents, c: RateExponent) -> Float[np.ndarray, "*grid"]:
     """Return the exponent of the movement in the first step, when only the initial readout passes errors back.
 
-    It exceeds r where the readout learns more than it starts with: later steps then move features more. Raises as
-    `feature_exponent`. Source: derived here.
+    It exceeds r where the readout learns more than it starts with. Raises as `feature_exponent`. Source: derived here.
     """
     return np.asarray(a[..., -1] + b[..., -1] + c - 1 + _first_mover(a))
 
@@ -113,17 +105,14 @@ def stability(a: Exponents, b: Exponents, c: RateExponent) -> Bool[np.ndarray, "
 
 @guarded
 def is_nontrivial(a: Exponents, b: Exponents, c: RateExponent) -> Bool[np.ndarray, "*grid"]:
-    """Tell whether a stable parametrisation learns at all: 2 a + c = 1 or a + b + r = 1 of the readout.
-
-    Raises as `feature_exponent`. Source: recalled.
-    """
+    """Tell whether 2 a + c = 1 or a + b + r = 1 of the readout: it learns (recalled). Raises as `feature_exponent`."""
     r = feature_exponent(a, b, c)
     return np.asarray(_equal(2 * a[..., -1] + c, 1) | _equal(a[..., -1] + b[..., -1] + r, 1))
 
 
 @guarded
 def output_exponent(a: Exponents, b: Exponents) -> Float[np.ndarray, "*grid"]:
-    """Return the exponent of the output at initialisation, which is of the order n^(1/2 - a - b) of the readout.
+    """Return 1/2 - a - b of the readout: the output at initialisation is of the order n to this power.
 
     Source: central limit theorem; the weights of hidden layers must be stable.
     """
@@ -132,10 +121,7 @@ def output_exponent(a: Exponents, b: Exponents) -> Float[np.ndarray, "*grid"]:
 
 @guarded
 def departure_exponent(s: Family) -> float:
-    """Return 2 s: a linear network F_s leaves its own initial kernel's descent by the order n^(-2 s).
-
-    Its features move by n^(-s) only, but the first order of that is what the kernel describes. Source: derived here.
-    """
+    """Return 2 s: a linear network F_s leaves its own initial kernel's descent by the order n^(-2 s); derived here."""
     return 2.0 * s
 
 

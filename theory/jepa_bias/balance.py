@@ -32,8 +32,7 @@ def balance_residuals(
 ) -> list[Float[np.ndarray, "_ _"]]:
     """The first integrals W_(a+1)^T W_(a+1) - W_a W_a^T, a = 1, ..., L - 1, and V^T V - W_L W_L^T, of W_1, ..., W_L, V.
 
-    The gradient flow of JEPA and MAE conserves each of them, whatever the covariances and the start; without the
-    stop-gradient the last one is lost. Zero iff balanced. `ValueError` unless the shapes chain.
+    JEPA and MAE conserve each; without the stop-gradient the last is lost. `ValueError` unless the shapes chain.
     """
     require(len(layers) > 0, "layers must hold at least one matrix W_1, got none")
     factors = [*layers, predictor]
@@ -55,8 +54,7 @@ def unbalanced_end_state(
 ) -> tuple[float, Float[np.ndarray, " depth"]]:
     """(v, (w_1, ..., w_L)) at the end of the scalar flow from positive, unequal factors; w_a^2 - v^2 is conserved.
 
-    JEPA: v = ρ, w_a = sqrt(ρ^2 + w_a(0)^2 - v(0)^2); where this has no positive solution the smallest layer
-    collapses to zero first and stays there. MAE: the solution of v w_1 ... w_L = ρ.
+    JEPA: v = ρ, w_a = sqrt(ρ^2 + w_a(0)^2 - v(0)^2), or the smallest layer collapses to zero. MAE: v w_1 ... w_L = ρ.
     """
     from scipy.optimize import brentq
 
@@ -104,10 +102,9 @@ def collapsed_predictor(
 ) -> Float[np.ndarray, "..."]:
     """v(infinity) of the flow of (v^2 σ_x^2 - 2 v λ + σ_y^2) w^(2L) / 2 from (v(0), w(0)), at every depth.
 
-    JEPA without the stop-gradient sends a feature to zero where λ^2 < σ_x^2 σ_y^2, unless y is a multiple
-    of x on it: `ValueError` there, and where the three are no covariance matrix. With z = σ_x^2 v - λ and
-    D = σ_x^2 σ_y^2 - λ^2 > 0, z^2 / 2 + D log|z| - σ_x^4 w^2 / 2 is conserved, so that at w = 0
-    z^2 = D W(exp(2C / D) / D) by Lambert's W; z keeps its sign.
+    JEPA without stop-gradient sends a feature to zero where λ^2 < σ_x^2 σ_y^2: `ValueError` elsewhere. With z = σ_x^2 v
+    - λ and D = σ_x^2 σ_y^2 - λ^2 > 0, z^2 / 2 + D log|z| - σ_x^4 w^2 / 2 is conserved, so that at w = 0 z^2 = D
+    W(exp(2C / D) / D) by Lambert's W; z keeps its sign.
     """
     from scipy.special import wrightomega
 
@@ -127,8 +124,7 @@ def collapse_strength(
 ) -> Float[np.ndarray, "..."]:  # fmt: skip
     """Late law of a layer's w: ((2L - 2) m t)^(-1/(2L-2)) for L >= 2, the factor e^(-m t) at L = 1; flow clock.
 
-    m = v^2 σ_x^2 - 2 v λ + σ_y^2 at v = `predictor_limit`, the `collapsed_predictor`. At L = 1 what
-    multiplies e^(-m t) depends on the whole trajectory. `ValueError` for a feature that does not collapse.
+    m = v^2 σ_x^2 - 2 v λ + σ_y^2 at v = `predictor_limit`. `ValueError` for a feature that does not collapse.
     """
     determinant = _determinant(variance_x, covariance, variance_y)
     loss = ((variance_x * predictor_limit - covariance) ** 2 + determinant) / variance_x

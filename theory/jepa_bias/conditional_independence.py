@@ -15,10 +15,7 @@ from theory_on_trial.contract import guarded, require
 def pretext_to_label(
     Sigma_YY: Float[np.ndarray, "labels labels"], Sigma_2Y: Float[np.ndarray, "targets labels"]
 ) -> Float[np.ndarray, "labels targets"]:
-    """A = Σ_YY Σ_2Y^+, for which E[Y | X_1] = A E[X_2 | X_1] under conditional independence.
-
-    `ValueError` unless Σ_2Y = Cov(X_2, Y) has full column rank: else the target does not reveal the label.
-    """
+    """A = Σ_YY Σ_2Y^+ in E[Y | X_1] = A E[X_2 | X_1]; `ValueError` unless Σ_2Y has full column rank."""
     rank, columns = np.linalg.matrix_rank(Sigma_2Y), Sigma_2Y.shape[1]
     require(rank == columns, f"Sigma_2Y must have full column rank {columns}, got rank {rank}")
     return Sigma_YY @ np.linalg.pinv(Sigma_2Y)
@@ -32,10 +29,7 @@ def pretext_label_error(
     Sigma_YY: Float[np.ndarray, "labels labels"],
     Sigma_Y1: Float[np.ndarray, "labels inputs"],
 ) -> Float[np.ndarray, "labels inputs"]:
-    """B with A E[X_2 | X_1] - E[Y | X_1] = B X_1: A Cov(X_2, X_1 | Y) Σ_11^(-1), what dependence costs.
-
-    Cov(X_2, X_1 | Y) = Σ_21 - Σ_2Y Σ_YY^(-1) Σ_Y1 is zero iff X_1 and X_2 are independent given Y.
-    """
+    """B with A E[X_2 | X_1] - E[Y | X_1] = B X_1: A Cov(X_2, X_1 | Y) Σ_11^(-1), zero for independence given Y."""
     dependence = Sigma_21 - Sigma_2Y @ _solved("Sigma_YY", Sigma_YY, Sigma_Y1)
     return _solved("Sigma_11", Sigma_11, (pretext_to_label(Sigma_YY, Sigma_2Y) @ dependence).T).T
 

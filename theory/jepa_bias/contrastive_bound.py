@@ -48,10 +48,7 @@ def contrastive_unsupervised_loss(
 def mean_classifier_loss(
     features: Features, conditionals: Conditionals, priors: Priors, loss: ContrastiveLoss
 ) -> float:
-    """L_sup^μ: two-class loss of the classifier by class means, averaged over pairs of different classes and points.
-
-    E l(f(x) . (μ_c - μ_c')) over x of class c, with c and c' independent given that they differ.
-    """
+    """L_sup^μ = E l(f(x) . (μ_c - μ_c')) over x of class c, with c and c' independent given that they differ."""
     scores = features @ (conditionals @ features).T
     losses = contrastive_loss(scores[:, :, None] - scores[:, None, :], loss)  # point, own class, other class
     differing = np.outer(priors, priors) * ~np.eye(priors.size, dtype=bool)

@@ -28,8 +28,7 @@ def critical_time(
 ) -> Float[np.ndarray, "..."]:  # fmt: skip
     """t* with w-bar(t*) = p w-bar(infinity); proportional to 1 / λ exactly.
 
-    Zero where the start is already there (`depth_cap` says from which depth on), otherwise infinite at p >= 1 and where
-    the time exceeds float64.
+    Zero where the start is already there, otherwise infinite at p >= 1 and where the time exceeds float64.
 
     >>> critical_time(0.5, 0.01, 2, [1.0, 0.5], 0.5, objective="jepa", clock="flow").round(2).tolist()
     [464.62, 929.24]
@@ -53,9 +52,8 @@ def jepa_remainder(
 ) -> Float[np.ndarray, "..."]:  # fmt: skip
     """t*_JEPA minus theorem 4.5's sum over n = 1, ..., 2L - 1 of L / (n λ ρ^(2L-n-1) ε^(n/L)), exactly.
 
-    Forms neither: it is log(1 / ε) + O(1) in magnitude, (L / (λ ρ^(2L-1))) [log(s / (1 - s)) -
-    sum_(n<2L) s^(-n) / n - log(s_0 / (1 - s_0))] on the paper's clock with s = p^(1/L), s_0 = ε^(1/L) / ρ. NaN
-    where the start is above the asymptote.
+    (L / (λ ρ^(2L-1))) [log(s / (1 - s)) - sum_(n<2L) s^(-n) / n - log(s_0 / (1 - s_0))] on the paper's clock with s =
+    p^(1/L), s_0 = ε^(1/L) / ρ. NaN where the start is above the asymptote.
     """
     p, start, layers, strength, rho = np.broadcast_arrays(fraction, init, depth, covariance, regression)
     log_end = np.log(p) / layers
@@ -71,10 +69,7 @@ def jepa_remainder(
 def mae_leading_time(
     init: Positives, depth: Depths, covariance: Covariance, *, clock: Clock
 ) -> Float[np.ndarray, "..."]:
-    """Leading term of t*_MAE as ε -> 0: L ε^(-(L-1)/L) / ((L-1) λ), log(1/ε) / λ at L = 1.
-
-    On the paper's clock; without ρ.
-    """
+    """Leading term of t*_MAE as ε -> 0, paper's clock: L ε^(-(L-1)/L) / ((L-1) λ), log(1/ε) / λ at L = 1."""
     start, layers = np.broadcast_arrays(init, depth)
     power = (layers - 1) / layers
     growth = np.where(layers > 1, start**-power / np.where(layers > 1, power, 1), -np.log(start))
@@ -85,8 +80,8 @@ def mae_leading_time(
 def mae_constant(fraction: Fractions, depth: Depths) -> Float[np.ndarray, "..."]:
     """K_L(p) of t*_MAE = leading + (L / λ) ρ^(-(L-1)/(L+1)) K_L(p) + O(ε^(2/L)), L >= 2, paper's clock.
 
-    K_L(p) = -u^(1-L) / (L - 1) + (u^2 / 2) 2F1(1, 2/(L+1); 1 + 2/(L+1); u^(L+1)) at u = p^(1/L). At L = 1 it is
-    log p - log(1 - p^2) / 2, to which log(ρ) / 2 is to be added. Increases with p; zero at `sign_threshold`.
+    K_L(p) = -u^(1-L) / (L - 1) + (u^2 / 2) 2F1(1, 2/(L+1); 1 + 2/(L+1); u^(L+1)) at u = p^(1/L). At L = 1 it is log p -
+    log(1 - p^2) / 2, to which log(ρ) / 2 is to be added. Increases with p; zero at `sign_threshold`.
     """
     from scipy.special import hyp2f1
 

@@ -21,10 +21,9 @@ SmallStarts = Annotated[Reals, Interval(0, 1, "()", why="the law is one of small
 def displacement_time(
     learned_time: Times, rate: Reals, misalignment: Fractions, offset: Reals = 0.0
 ) -> Float[np.ndarray, "..."]:
-    """t_j + (log(1 / δ) + c) / μ: when feature j, learned at t_j, is displaced; infinite where `rate` μ <= 0.
+    """t_j + (log(1 / δ) + c) / μ, when j, learned at t_j, is displaced; infinite where `rate` μ <= 0.
 
-    `rate` is the `saddle_rate` of the pair; δ of covariances from n samples is of order n^(-1/2); the `offset` c of
-    order one depends on the kind of misalignment, see `misalignment_offset`.
+    δ of covariances from n samples is of order n^(-1/2); `offset` c is of order one, see `misalignment_offset`.
     """
     start, growth, amplitude, shift = np.broadcast_arrays(learned_time, rate, misalignment, offset)
     grows = growth > 0
@@ -39,9 +38,8 @@ def misalignment_offset(
 ) -> Float[np.ndarray, "..."]:  # fmt: skip
     """The part of the offset c that grows as ε falls; what remains is of order one and not known in closed form.
 
-    Zero for "covariance" (rotated or sampled covariances). For MAE with a "rotated predictor" (1 + λ_i / λ_j)
-    log(1 / ε) / L, with a "symmetric predictor" perturbation (1 - λ_i / λ_j) log(1 / ε) / L. For
-    JEPA the last two are not known: `ValueError`.
+    Zero for "covariance" (rotated or sampled). MAE: "rotated predictor" (1 + λ_i / λ_j) log(1 / ε) / L, "symmetric
+    predictor" (1 - λ_i / λ_j) log(1 / ε) / L. For JEPA these are not known: `ValueError`.
     """
     require(
         objective == "mae" or kind == "covariance",

@@ -35,10 +35,7 @@ class Covariances(NamedTuple):
 
 @guarded
 def static_features(signal_variance: Positives, noise_variance: NonNegatives) -> Features:
-    """Two noisy views s + n, s + n' of one signal: λ = σ_s^2, ρ = σ_s^2 / (σ_s^2 + σ_n^2).
-
-    A strong but noisy feature has a large λ and a small ρ. Arguments broadcast; ρ is in (0, 1].
-    """
+    """λ = σ_s^2, ρ = σ_s^2 / (σ_s^2 + σ_n^2) in (0, 1] of two noisy views s + n, s + n' of one signal; broadcast."""
     signal, noise = np.broadcast_arrays(signal_variance, noise_variance)
     return Features(signal.copy(), np.asarray(signal / (signal + noise)))
 
@@ -49,10 +46,9 @@ def temporal_features(
     innovation_variance: Positives,
     noise_variance: NonNegatives,
 ) -> Features:
-    """Next observation from this one, x = z + n of an autoregressive z' = γ z + u; a feature per entry.
+    """Next observation from this one, x = z + n of an autoregressive z' = γ z + u; a feature per entry, broadcast.
 
-    With v = σ_u^2 / (1 - γ^2): λ = γ v, ρ = γ v / (v + σ_n^2). Slow features win in ρ,
-    strong ones in λ; one with a negative γ is never learned. Arguments broadcast.
+    With v = σ_u^2 / (1 - γ^2): λ = γ v, ρ = γ v / (v + σ_n^2); a negative γ is never learned.
     """
     gamma, innovation, noise = np.broadcast_arrays(autocorrelation, innovation_variance, noise_variance)
     variance = innovation / ((1 - gamma) * (1 + gamma))
@@ -61,10 +57,7 @@ def temporal_features(
 
 @guarded
 def complementary_mask_covariances(data_covariance: DataCovariance, rate: Fraction) -> Covariances:
-    """Covariances q^2 S + q (1 - q) D and q (1 - q) (S - D) of x = m z, y = (1 - m) z, m_k ~ Bernoulli(q), D = diag S.
-
-    `rate` q is the share that the context sees. The two commute iff S and D do (a constant diagonal, say).
-    """
+    """q^2 S + q (1 - q) D, q (1 - q)(S - D) of x = m z, y = (1 - m) z, m_k ~ Bernoulli(`rate` q), D = diag S."""
     diagonal = np.diag(np.diag(data_covariance))
     hidden = rate * (1 - rate)
     return Covariances(rate**2 * data_covariance + hidden * diagonal, hidden * (data_covariance - diagonal))
@@ -81,8 +74,7 @@ def independent_mask_covariances(data_covariance: DataCovariance, rate: Fraction
 def complementary_mask_features(eigenvalues: NonNegatives, variance: Positives, rate: Fractions) -> Features:
     """Features of complementary masks where all coordinates have one variance c, from the eigenvalues s of S.
 
-    λ = q (1 - q) (s - c), ρ = (1 - q)(s - c) / (q s + (1 - q) c): both increase with s, so that the objectives
-    agree; a feature with s <= c is never learned. Arguments broadcast.
+    λ = q (1 - q) (s - c), ρ = (1 - q)(s - c) / (q s + (1 - q) c); s <= c is never learned. All broadcast.
     """
     s, c, q = np.broadcast_arrays(eigenvalues, variance, rate)
     return Features(np.asarray(q * (1 - q) * (s - c)), np.asarray((1 - q) * (s - c) / (q * s + (1 - q) * c)))
@@ -92,10 +84,7 @@ def complementary_mask_features(eigenvalues: NonNegatives, variance: Positives, 
 def independent_mask_features(
     eigenvalues: NonNegatives, variance: Positives, rate: Fractions, target_rate: Fractions
 ) -> Features:
-    """Features of independent masks where all coordinates have one variance c, from the eigenvalues s of S.
-
-    λ = q q' s, ρ = q' s / (q s + (1 - q) c): both increase with s. Arguments broadcast.
-    """
+    """λ = q q' s, ρ = q' s / (q s + (1 - q) c) of independent masks, eigenvalues s of S, one variance c; broadcast."""
     s, c, q, seen = np.broadcast_arrays(eigenvalues, variance, rate, target_rate)
     return Features(np.asarray(q * seen * s), np.asarray(seen * s / (q * s + (1 - q) * c)))
 
@@ -106,8 +95,5 @@ def covariances_of_features(
     regression: Annotated[Float[np.ndarray, " dim"], POSITIVE],
     basis: Annotated[Float[np.ndarray, "dim dim"], ORTHONORMAL],
 ) -> Covariances:
-    """Σ_xx = Q diag(λ / ρ) Q^T and Σ_yx = Q diag(λ) Q^T for an orthogonal Q = `basis`.
-
-    The inverse of `joint_spectrum`.
-    """
+    """Σ_xx = Q diag(λ / ρ) Q^T and Σ_yx = Q diag(λ) Q^T for Q = `basis`; the inverse of `joint_spectrum`."""
     return Covariances((basis * (covariance / regression)) @ basis.T, (basis * covariance) @ basis.T)

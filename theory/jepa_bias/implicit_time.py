@@ -77,8 +77,7 @@ def time_to_reach(
 ) -> Float[np.ndarray, "..."]:  # fmt: skip
     """Time t(w-bar) from w-bar(0) = `init` to w-bar = `strength`, growing below the asymptote or decaying above it.
 
-    Other arguments as `critical_time`. Zero at the start itself; infinite where the strength lies behind the start, at
-    the asymptote or beyond it, and where the time exceeds float64.
+    Zero at the start; infinite for a strength behind it, at or beyond the asymptote, and beyond float64.
     """
     return np.asarray(_timed(strength, init, depth, covariance, regression, objective, clock).time)
 
@@ -90,8 +89,7 @@ def time_error_bound(
 ) -> Float[np.ndarray, "..."]:  # fmt: skip
     """Bound on |`time_to_reach` - exact time for these very float64 arguments|, from the roundings it makes.
 
-    It grows as the target nears the asymptote, where the time is ill-conditioned, and is infinite where rounding may
-    put the target beyond it, or the time is infinite.
+    Infinite where rounding may put the target beyond the asymptote, or the time is infinite.
     """
     return np.asarray(_timed(strength, init, depth, covariance, regression, objective, clock).error)
 
@@ -103,9 +101,8 @@ def strength_at(
 ) -> Float[np.ndarray, "..."]:  # fmt: skip
     """w-bar(t) from w-bar(0) = `init` at `time`, the inverse of `time_to_reach`; the asymptote at infinity.
 
-    Other arguments as `critical_time`. Solved in the logit x of s (of 1 / s above the asymptote), in which the time is
-    concave, and its logarithm above the asymptote: Newton's method then approaches the solution from below and never
-    passes it.
+    By Newton's method from below, in the logit x of s (of 1 / s above the asymptote), in which the time is concave, and
+    its logarithm above the asymptote.
 
     >>> path = strength_at([0.0, 300.0, np.inf], 0.01, 2, 1.0, 0.5, objective="jepa", clock="flow")
     >>> path.round(4).tolist()

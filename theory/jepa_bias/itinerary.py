@@ -29,10 +29,9 @@ class Event(NamedTuple):
 def permanent_order(
     covariance: FeatureCovariances, regression: FeatureRegressions, *, objective: Objective
 ) -> Int[np.ndarray, " features"]:
-    """Indices in the order in which features are learned for good, ε -> 0 at fixed misalignment.
+    """Indices as features are learned for good, ε -> 0 at fixed misalignment: by falling ρ for JEPA, λ ρ for MAE.
 
-    By decreasing ρ for JEPA and λ ρ for MAE: each is displaced by whatever it is not stable against. A
-    conjecture, from the stability of the partial states and simulations; undefined for equal values.
+    A conjecture, from the stability of the partial states and simulations; undefined for equal values.
     """
     return np.argsort(-(regression if objective == "jepa" else covariance * regression), kind="stable")
 

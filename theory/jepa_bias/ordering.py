@@ -48,9 +48,9 @@ def order_boundary(
     depth: Depths, init: Positives, fraction: Fractions, rho_1: Regression, rho_2: Regression,
     objective: Objective = "jepa",
 ) -> Float[np.ndarray, "..."]:  # fmt: skip
-    """Φ_L(ε, p; ρ_1, ρ_2) = λ t*(ρ_1) / (λ t*(ρ_2)): feature 2 comes first iff κ < Φ.
+    """Φ_L(ε, p; ρ_1, ρ_2) = λ t*(ρ_1) / (λ t*(ρ_2)): feature 2 comes first iff κ < Φ. All arguments broadcast.
 
-    `init` is the ε of both. NaN where either starts at or above p times its asymptote. All arguments broadcast.
+    `init` is the ε of both. NaN where either starts at or above p times its asymptote.
 
     >>> order_boundary(2, [1e-2, 1e-4, 1e-6], 0.5, 0.5, 1.0).round(4).tolist()
     [1.1821, 1.0157, 1.0015]
@@ -62,11 +62,7 @@ def order_boundary(
 def boundary_maximiser(
     depth: Depths, fraction: Fractions, rho_1: Regression, rho_2: Regression
 ) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
-    """(ε, Φ) where JEPA's Φ is largest: no larger covariance ratio is ever overturned.
-
-    Φ is taken to rise and then fall with ε, as it did wherever it was looked at. `ValueError` unless
-    ρ_1 < ρ_2.
-    """
+    """(ε, Φ) where JEPA's Φ, taken to rise and then fall with ε, is largest; `ValueError` unless ρ_1 < ρ_2."""
     log_init, _, _ = _log_maximiser(depth, fraction, rho_1, rho_2)
     return np.asarray(np.exp(log_init)), np.asarray(_boundary(depth, log_init, fraction, rho_1, rho_2, "jepa"))
 
@@ -75,10 +71,7 @@ def boundary_maximiser(
 def inversion_window(
     kappa: RatioAboveOne, depth: Depths, fraction: Fractions, rho_1: Regression, rho_2: Regression
 ) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
-    """The interval (lowest, highest) of ε in which JEPA overturns the covariance ratio κ; NaN if none.
-
-    An edge below the range of float64 is returned as zero. `ValueError` unless ρ_1 < ρ_2.
-    """
+    """Interval of ε in which JEPA overturns κ: NaN if none; an edge below float64 is 0. ValueError for ρ_1 >= ρ_2."""
     peak, lowest, highest = _log_maximiser(depth, fraction, rho_1, rho_2)
     ratio, peak, lowest, highest = np.broadcast_arrays(kappa, peak, lowest, highest)
 
@@ -110,8 +103,7 @@ def limit_order(
 ) -> Int[np.ndarray, " features"]:  # fmt: skip
     """Indices of the features, first learned first, as ε -> 0: by decreasing λ, for both objectives.
 
-    Equal covariances are told apart by ρ: JEPA takes the larger first; MAE takes the larger first where p exceeds
-    `sign_threshold`, and the smaller first otherwise and at L = 1.
+    Of equal λ JEPA takes the larger ρ first; so does MAE where p > `sign_threshold`, else (and at L = 1) the smaller.
     """
     prefers_large = objective == "jepa" or (depth > 1 and float(mae_constant(fraction, depth)) > 0)
     return np.lexsort((-regression if prefers_large else regression, -covariance))
@@ -167,10 +159,7 @@ def greedy_excess(
 
 @guarded
 def sign_threshold(depth: Annotated[int, Interval(2, 10**12, why="there p* is 2 / L, near rounding")]) -> float:
-    """p*_L in (0, 1), L >= 2: as ε -> 0 MAE reaches the fraction p of a larger ρ earlier iff p > p*_L.
-
-    The zero of `mae_constant`; at equal λ. It decreases with L.
-    """
+    """p*_L, zero of `mae_constant`: at equal λ as ε -> 0 MAE reaches p of a larger ρ earlier iff p > p*_L."""
     from scipy.optimize import brentq
     from scipy.special import expit
 

@@ -16,10 +16,7 @@ from theory_on_trial.contract import guarded
 
 @guarded
 def exponents(depth: Depths, *, objective: Objective) -> tuple[Int[np.ndarray, "..."], Int[np.ndarray, "..."]]:
-    """(a, b) of the per-layer flow w' = w^a (λ - w^b σ^2): (2L, 1) for JEPA, (L, L + 1) for MAE.
-
-    From the gradient of each of the L + 1 factors.
-    """
+    """(a, b) of the per-layer flow w' = w^a (λ - w^b σ^2): (2L, 1) for JEPA, (L, L + 1) for MAE; from the gradient."""
     layers = np.asarray(depth)
     if objective == "jepa":
         return np.asarray(2 * layers), np.ones_like(layers)
@@ -31,10 +28,7 @@ def layer_velocity(
     weight: NonNegatives, depth: Depths, covariance: Covariance, regression: Regression, *,
     objective: Objective, clock: Clock,
 ) -> Float[np.ndarray, "..."]:  # fmt: skip
-    """dw/dt of the singular value w = `weight` of one layer, flow clock; divided by L on the paper's.
-
-    w^(2L) (λ - w σ^2) for JEPA, w^L (λ - w^(L+1) σ^2) for MAE.
-    """
+    """w^(2L) (λ - w σ^2) for JEPA, w^L (λ - w^(L+1) σ^2) for MAE, dw/dt on the flow clock; over L on the paper's."""
     gradient, resistance = exponents(depth, objective=objective)
     rate = covariance * weight**gradient * (1 - weight**resistance / regression)
     return np.asarray(rate / clock_factor(clock, depth))
@@ -63,10 +57,7 @@ def asymptote(depth: Depths, regression: Regression, *, objective: Objective) ->
 
 @guarded
 def end_to_end_asymptote(depth: Depths, regression: Regression, *, objective: Objective) -> Float[np.ndarray, "..."]:
-    """Limit of the end-to-end map V W-bar on the feature, ρ^((L+1)/b): ρ^(L+1) for JEPA, ρ for MAE.
-
-    Similar features, different spectra: JEPA shrinks a feature with ρ < 1 by another ρ^L.
-    """
+    """Limit ρ^((L+1)/b) of the end-to-end map V W-bar: ρ^(L+1) for JEPA, which shrinks ρ < 1, ρ for MAE."""
     _, resistance = exponents(depth, objective=objective)
     return np.asarray(regression ** ((depth + 1) / resistance))
 

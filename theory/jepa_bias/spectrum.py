@@ -43,8 +43,7 @@ def commutator_norm(Sigma_xx: SecondMoment, Sigma_yx: CrossMoment) -> float:
 def restrict_to_range(Sigma_xx: SecondMoment, Sigma_yx: CrossMoment, tol: Positive = 1e-12) -> Restriction:
     """Both covariances in an orthonormal basis of the range of Σ_xx, for data with fewer samples than dimensions.
 
-    Directions with at most `tol` times the largest variance count as without variance. Nothing is lost of the
-    context x; the target's part outside the range cannot be encoded by what x has shown.
+    Directions with at most `tol` times the largest variance are left out; x loses nothing, the target may.
     """
     variances, vectors = np.linalg.eigh(Sigma_xx)
     require(variances[-1] > 0, f"Sigma_xx must have a positive eigenvalue, got at most {variances[-1]}")
@@ -97,10 +96,7 @@ def joint_spectrum(Sigma_xx: SecondMoment, Sigma_yx: CrossMoment, tol: Positive 
 
 @guarded
 def predictor_eigenvalues(Sigma_xx: Definite, Sigma_yx: CrossMoment) -> Complex[np.ndarray, " dim"]:
-    """Eigenvalues of R = Σ_yx Σ_xx^(-1), by decreasing real part: those of JEPA's final predictor V.
-
-    Exact at every stationary point with an invertible encoder. Complex ones mean that no diagonal fixed point exists.
-    """
+    """Eigenvalues of R = Σ_yx Σ_xx^(-1), by decreasing real part, of JEPA's V; complex: no diagonal fixed point."""
     values = np.linalg.eigvals(_regression_matrix(Sigma_xx, Sigma_yx)).astype(complex)
     return values[np.lexsort((-values.imag, -values.real))]
 

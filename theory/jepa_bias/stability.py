@@ -46,9 +46,8 @@ def saddle_rate(
 ) -> Float[np.ndarray, "..."]:  # fmt: skip
     """Rate at which a latent unit that has learned feature j starts to read i: where positive, i displaces j.
 
-    JEPA: μ = ρ_j^(2L-1) σ_i^2 (ρ_i - ρ_j). MAE, with ω = ρ_j^(2/(L+1)): the larger root
-    ν = -h + sqrt(h^2 + ω^(L-1) σ_i^2 (λ_i ρ_i - λ_j ρ_j)), 2h = ω^L (σ_i^2 + σ_j^2).
-    On the flow clock; divided by L on the paper's. All arguments broadcast. Valid from L = 1 on.
+    JEPA: μ = ρ_j^(2L-1) σ_i^2 (ρ_i - ρ_j). MAE, with ω = ρ_j^(2/(L+1)), 2h = ω^L (σ_i^2 + σ_j^2): the larger root ν =
+    -h + sqrt(h^2 + ω^(L-1) σ_i^2 (λ_i ρ_i - λ_j ρ_j)). Flow clock; divided by L on the paper's. All broadcast.
     """
     layers, kept, rho_kept, new, rho_new = np.broadcast_arrays(
         depth, covariance_learned, regression_learned, covariance_new, regression_new
@@ -83,8 +82,7 @@ def is_stable(
 ) -> bool:  # fmt: skip
     """Whether nothing grows exponentially out of the state: no learned feature is displaced by one that is not.
 
-    From L = 2 on (and for JEPA at L = 1) unlearned features grow algebraically, which does not count; MAE at L = 1
-    also has the growth rates λ_i of the unlearned features, so that only its full state is stable.
+    Algebraic growth does not count. MAE at L = 1 also has the rates λ_i, so that only its full state is stable.
     """
     return bool(_largest_rate(learned, covariance, regression, depth, objective) <= 0)
 
@@ -95,8 +93,7 @@ def stability_map(
 ) -> StabilityMap:
     """`is_stable` of all subsets of at most 16 features, rates on the flow clock.
 
-    With distinct ρ (JEPA; λ ρ for MAE, L >= 2) the stable ones are the empty state and the d sets of the
-    most preferred features, so d + 1 of 2^d.
+    With distinct ρ (MAE, L >= 2: λ ρ) d + 1 are stable: the empty one and the d sets of most preferred features.
     """
     count = covariance.size
     require(
@@ -111,10 +108,9 @@ def stability_map(
 def full_fixed_point_rates(
     covariance: FeatureCovariances, regression: FeatureRegressions, depth: Count, *, objective: Objective, clock: Clock
 ) -> Float[np.ndarray, "features features"]:
-    """Rates of the balanced flow about the state in which all is learned, for every entry (i, j); all negative.
+    """Rates of the balanced flow about the state in which all is learned, for every entry (i, j); flow clock.
 
-    JEPA: -σ_j^2 (ρ_i^(2L+1) + ρ_j^(2L+1)) / (ρ_i + ρ_j). MAE, entry (i, j) of the end-to-end map:
-    -σ_j^2 sum_(k=0)^L ρ_i^(2(L-k)/(L+1)) ρ_j^(2k/(L+1)). On the flow clock.
+    JEPA: -σ_j^2 (ρ_i^(2L+1) + ρ_j^(2L+1)) / (ρ_i + ρ_j); MAE: -σ_j^2 sum_(k=0)^L ρ_i^(2(L-k)/(L+1)) ρ_j^(2k/(L+1)).
     """
     if objective == "jepa":
         powers = regression ** (2 * depth + 1)
@@ -132,8 +128,7 @@ def largest_stable_step(
 ) -> float:  # fmt: skip
     """Largest step with which gradient descent ("euler") or classical Runge-Kutta stays at the full fixed point.
 
-    2, respectively 2.785..., over the largest of `full_fixed_point_rates`. Beyond it nothing need blow up: spurious
-    crossings and wrong orders are what one sees. A step that is stable here is not thereby accurate.
+    2, resp. 2.785..., over the largest of `full_fixed_point_rates`; stable is not thereby accurate.
     """
     rates = full_fixed_point_rates(covariance, regression, depth, objective=objective, clock=clock)
     # |1 + z + ... + z^k / k!| <= 1 on the negative axis down to the real root of (1 + z + ... - 1) / z = 0, k = 4.

@@ -16,10 +16,7 @@ from theory_on_trial.contract import POSITIVE, NonNegative, guarded, require
 
 @guarded
 def stepwise_singular_value(time: NonNegatives, init: Positives, eigenvalue: Reals) -> Float[np.ndarray, "..."]:
-    """s(t) = e^(4 γ t) / sqrt(s(0)^(-2) + (e^(8 γ t) - 1) γ), for any γ.
-
-    Tends to γ^(-1/2) for γ > 0, stays at γ = 0 and decays for γ < 0.
-    """
+    """s(t) = e^(4 γ t) / sqrt(s(0)^(-2) + (e^(8 γ t) - 1) γ): to γ^(-1/2) for γ > 0, constant at 0, decaying below."""
     elapsed, start, gamma = np.broadcast_arrays(time, init, eigenvalue)
     with np.errstate(over="ignore"):
         inverse_square = start**-2.0 * np.exp(-8 * gamma * elapsed) - gamma * np.expm1(-8 * gamma * elapsed)
@@ -28,10 +25,7 @@ def stepwise_singular_value(time: NonNegatives, init: Positives, eigenvalue: Rea
 
 @guarded
 def stepwise_critical_time(init: Positives, eigenvalue: Positives) -> Float[np.ndarray, "..."]:
-    """Time -log(s(0)^2 γ) / (8 γ) at which γ s^2 = 1 / (2 - s(0)^2 γ), nearly half of its limit.
-
-    `ValueError` unless s(0)^2 γ < 1.
-    """
+    """Time -log(s(0)^2 γ) / (8 γ) at which γ s^2 = 1 / (2 - s(0)^2 γ), nearly 1/2. ValueError unless s(0)^2 γ < 1."""
     start = np.asarray(init**2 * eigenvalue)
     require(start < 1, f"init must be below eigenvalue^(-1/2), the limit, got {np.max(init)}")
     return np.asarray(-np.log(start) / (8 * eigenvalue))
@@ -48,10 +42,9 @@ def stepwise_loss(
 
 @guarded
 def subspace_overlap_exponent(last_eigenvalue: Positives, next_eigenvalue: Reals) -> Float[np.ndarray, "..."]:
-    """Power 2 (1 - γ_(d+1) / γ_d) of the scale of a small random start in what the final row space misses.
+    """Power 2 (1 - γ_(d+1) / γ_d) of a small start's scale in 1 - min_j |P q_j|^2, what the row space misses.
 
-    That is 1 - min_j |P q_j|^2 over the d leading eigenvectors q_j; the loss is zero on the wrong subspace too, so that
-    what is missing stays. `last_eigenvalue` is γ_d, `next_eigenvalue` γ_(d+1), not above it: else `ValueError`.
+    Over the d leading eigenvectors q_j. `ValueError` for a `next_eigenvalue` above the last.
     """
     require(
         np.less_equal(next_eigenvalue, last_eigenvalue),

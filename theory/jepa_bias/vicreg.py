@@ -19,10 +19,8 @@ Embeddings = Annotated[Float[np.ndarray, "samples dim"], SAMPLES]
 
 @guarded
 def vicreg_loss(first: Embeddings, second: Embeddings, *, halve_variance: bool = False) -> float:
-    """Loss of pairs of embeddings, with the weights 25, 25 and 1.
-
-    The hinge is max(0, 1 - sqrt(Var + 1e-4)), averaged over dimensions; the squared off-diagonal covariances are
-    divided by the dimension; moments are unbiased.
+    """25 invariance, 25 variance and 1 covariance term: max(0, 1 - sqrt(Var + 1e-4)) averaged over dimensions; squared
+    off-diagonal covariances divided by the dimension; moments are unbiased.
     """
     hinge, correlation = 0.0, 0.0
     for view in (first, second):

@@ -14,11 +14,7 @@ Order = Annotated[int, Interval(2, 100, why="its square is the number of nodes")
 
 @guarded
 def shrinkage(signal: Level, noise: Level) -> float:
-    """Return c = s / (s^2 + γ^2), by which a point on the right subspace is multiplied. Source: Gaussian posterior.
-
-    >>> round(shrinkage(1.0, 0.5), 6)
-    0.8
-    """
+    """Return c = s / (s^2 + γ^2), by which a point on the right subspace is multiplied. Source: Gaussian posterior."""
     size = np.hypot(signal, noise)
     return float(signal / size / size)
 

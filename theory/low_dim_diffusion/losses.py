@@ -21,9 +21,8 @@ _STEP = 0.25  # of the trapezoidal rule over log t: its error is below 1e-14
 def clustering_loss(points: Points, bases: Bases, signal: Level, noise: Level) -> float:
     """Return the mean loss of denoisers c P_k x_t whose k maximises |U_k' x0|, the clean point.
 
-    mean|x0|^2 - B mean max_k |U_k' x0|^2 + c^2 γ^2 mean d_k with B = s^2 (s^2 + 2 γ^2) / (s^2 + γ^2)^2 > 0:
-    at every noise level the objective of K subspaces, with one subspace that of uncentred PCA. Raises ValueError unless
-    all bases have n rows. Source: equivalence from the abstract, this formula derived here.
+    mean|x0|^2 - B mean max_k |U_k' x0|^2 + c^2 γ^2 mean d_k with B = s^2 (s^2 + 2 γ^2) / (s^2 + γ^2)^2 > 0. Raises
+    ValueError unless all bases have n rows. Source: equivalence from the abstract, this formula derived here.
 
     >>> round(clustering_loss([[1.0, 0.0], [0.6, 0.8]], [[[1.0], [0.0]]], 1.0, 1.0), 4)
     0.74
@@ -38,10 +37,10 @@ def clustering_loss(points: Points, bases: Bases, signal: Level, noise: Level) -
 
 @guarded
 def least_loss(points: Points, dim: Dim, signal: Level, noises: Levels, level_weights: LevelWeights) -> float:
-    """Return the least loss of one subspace at several noise levels: that of the leading right singular vectors.
+    """Return mean|x0|^2 - B sum_(j <= d) σ_j^2 / N + c^2 γ^2 d, averaged over the noise levels, the least for a
+    subspace.
 
-    mean|x0|^2 - B sum_(j <= d) σ_j^2 / N + c^2 γ^2 d, averaged over the levels. Raises ValueError for d > n.
-    Source: Eckart & Young 1936 in `clustering_loss`.
+    Raises ValueError for d > n. Source: Eckart & Young 1936 in `clustering_loss`.
     """
     require(dim <= points.shape[1], f"dim must be at most the {points.shape[1]} columns of points, got {dim}")
     squares = np.linalg.svd(points, compute_uv=False) ** 2 / len(points)
@@ -51,11 +50,7 @@ def least_loss(points: Points, dim: Dim, signal: Level, noises: Levels, level_we
 
 @guarded
 def genie_loss(dim: Dim, signal: Level, noise: Level) -> float:
-    """Return d γ^2 / (s^2 + γ^2), the loss of a denoiser that is told the subspace. Source: Gaussian posterior.
-
-    >>> round(genie_loss(2, 1.0, 0.5), 6)
-    0.4
-    """
+    """Return d γ^2 / (s^2 + γ^2), the loss of a denoiser that is told the subspace. Source: Gaussian posterior."""
     return float(dim * (noise / np.hypot(signal, noise)) ** 2)
 
 
@@ -63,10 +58,9 @@ def genie_loss(dim: Dim, signal: Level, noise: Level) -> float:
 def mmse(dim: Dim, subspaces: Annotated[int, Interval(1, LONGEST)], signal: Level, noise: Level) -> float:
     """Return the least loss of any function of x_t: `genie_loss` and c^2 E sum_k w_k (1 - w_k) |P_k x_t|^2.
 
-    Orthogonal subspaces of equal dimensions and weights. With v_k = φ |P_k x_t|^2, independent chi-square variables
-    of d degrees of freedom times κ / 2 for the true subspace and κ / (2 (1 + κ)) for others, κ =
-    (s / γ)^2, the fraction 1 / (sum_k e^v_k)^2 is the integral of t exp(-t sum_k e^v_k), in which they separate.
-    Source: derived here; numerical integration, relative error below 1e-10.
+    Orthogonal subspaces of equal dimensions and weights; numerical integration, relative error below 1e-10. With v_k =
+    φ |P_k x_t|^2, independent chi-square variables of d degrees of freedom times κ / 2 for the true subspace and κ / (2
+    (1 + κ)) for others, κ = (s / γ)^2, (sum_k e^v_k)^-2 is the integral of t exp(-t sum_k e^v_k). Derived here.
     """
     if subspaces == 1:
         return genie_loss(dim, signal, noise)

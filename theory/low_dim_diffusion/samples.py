@@ -19,8 +19,8 @@ Count = Annotated[int, Interval(1, MOST)]
 def random_completion(ambient: Ambient, dim: Count, samples: Samples) -> float:
     """Return E D^2 = 2 (d - N)(n - d) / (n - N) of a subspace that holds N < d samples and is random beside them.
 
-    Without noise; random means: unchanged by rotations around the samples, as training from a random start is. Raises
-    ValueError unless N <= d < n. Source: the mean of a random projection, derived here.
+    Without noise, and unchanged by rotations around the samples, as training from a random start is. Raises ValueError
+    unless N <= d < n. Source: the mean of a random projection, derived here.
 
     >>> round(random_completion(20, 6, 3), 4)
     4.9412
@@ -36,7 +36,7 @@ def random_completion(ambient: Ambient, dim: Count, samples: Samples) -> float:
 def worst_completion(ambient: Ambient, dim: Count, samples: Samples) -> float:
     """Return 2 min(d - N, n - d), the largest D^2 of subspaces that share N directions. Source: counting dimensions.
 
-    Raises as `random_completion`.
+    Raises ValueError unless N <= d < n.
     """
     require(
         samples <= dim < ambient,
@@ -49,12 +49,8 @@ def worst_completion(ambient: Ambient, dim: Count, samples: Samples) -> float:
 def noise_law(ambient: Ambient, spectrum: Spectrum, samples: Samples, noise: NonNegative) -> float:
     """Return E D^2 = 2 δ^2 (n - d) tr Λ^-1 / (N - d - 1) of PCA on N noisy samples, to first order in δ^2.
 
-    Latents a ~ N(0, Λ), d of them; noise of standard deviation δ in every coordinate, in the unit of the
-    latents. Raises ValueError unless N > d + 1, below which the mean is infinite, and d <= n. Source: derived here, by
-    the mean of an inverse Wishart matrix.
-
-    >>> round(noise_law(20, [1.0, 1.0, 1.0, 1.0], 16, 0.01) / 0.01**2, 3)
-    11.636
+    Latents a ~ N(0, Λ), d of them; noise of standard deviation δ in every coordinate, in the unit of the latents.
+    Raises ValueError unless N > d + 1 and d <= n. Source: derived here, by the mean of an inverse Wishart matrix.
     """
     dim = len(spectrum)
     require(
@@ -66,10 +62,7 @@ def noise_law(ambient: Ambient, spectrum: Spectrum, samples: Samples, noise: Non
 
 @guarded
 def tail_exponent(extra: Annotated[int, Interval(0, MOST)]) -> float:
-    """Return (m + 1) / 2, with which the chance of an error beyond t falls with t for N = d + m samples.
-
-    Source: Edelman 1988, law of the smallest singular value.
-    """
+    """Return (m + 1) / 2, the exponent of t in the chance of an error beyond t, N = d + m. Source: Edelman 1988."""
     return (extra + 1) / 2
 
 
@@ -78,9 +71,6 @@ def tail_constant(dim: Count, extra: Annotated[int, UNIT_INTERVAL]) -> float:
     """Return lim t^((m + 1) / 2) P(tr (AA')^-1 > t), A Gaussian of d x (d + m): m is 0 or 1.
 
     sqrt(2) Gamma((d + 1) / 2) / Gamma(d / 2) and d / 2. Source: Edelman 1988, law of the smallest singular value.
-
-    >>> round(tail_constant(4, 0), 4)
-    1.88
     """
     from scipy.special import poch
 
@@ -91,8 +81,7 @@ def tail_constant(dim: Count, extra: Annotated[int, UNIT_INTERVAL]) -> float:
 def perfect_partitions(dim: Few, samples: Few, subspaces: Few) -> int:
     """Return how many partitions of N samples of each of K subspaces, in general position, fit K subspaces perfectly.
 
-    One for N > d, but (K d)! / ((d!)^K K!) for N = d: any d points lie on a subspace. Raises ValueError for N < d.
-    Source: counting.
+    One for N > d, by counting (K d)! / ((d!)^K K!) for N = d. Raises ValueError for N < d.
 
     >>> perfect_partitions(3, 3, 2)
     10

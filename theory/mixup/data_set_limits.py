@@ -21,9 +21,8 @@ def modified_lda_direction(
 ) -> Float[np.ndarray, " dim"]:
     """(h S_w + h_1 c c')^-1 (mean_1 - mean_0), the direction of Mixup as κ grows at fixed balanced data.
 
-    S_w is the within-class scatter divided by n, c the mean of the two class means; the scale of the data cancels, so
-    κ does not enter. `ValueError` unless both labels occur equally often, the scatter is regular (n >= d + 2 in
-    general position) and u_infinity is finite. Derived here.
+    S_w is the within-class scatter over n, c the mean of the class means. `ValueError` unless both labels occur equally
+    often, the scatter is regular (n >= d + 2 in general position) and u_infinity is finite.
     """
     classes = [features[labels == label] for label in (0, 1)]
     zeros, ones = map(len, classes)
@@ -48,12 +47,10 @@ def reduced_problem(
     """The minimiser of Mixup expanded to second order in the scores about the class means; its cost is free of n.
 
     With p = `class_fraction` of class 1, a_c = w . mean_c and q_c = w' S_c w (covariances divided by the class count),
-    the objective is p^2 [sp(-a_1) + s'(a_1) E[c_g] q_1 / 2] + (1 - p)^2 [sp(a_0) + s'(a_0) E[c_g] q_0 / 2]
-    + 2 p (1 - p) E[sp(v) - λ v + s'(v) (g^2 q_1 + (1 - g)^2 q_0) / 2], v = g a_1 + (1 - g) a_0. Neglected is the
-    fourth order in the scores, which does not vanish as κ grows unless p = 1/2. Derived here. `ValueError` unless
-    covariances and means together span all dimensions; `RuntimeError` if the solver stops before a stationary point.
-
-    Means and covariances are of the features, class 0 first; `class_fraction` is p, the share of class 1.
+    the objective is p^2 [sp(-a_1) + s'(a_1) E[c_g] q_1 / 2] + (1 - p)^2 [sp(a_0) + s'(a_0) E[c_g] q_0 / 2] + 2 p (1 -
+    p) E[sp(v) - λ v + s'(v) (g^2 q_1 + (1 - g)^2 q_0) / 2], v = g a_1 + (1 - g) a_0. Neglected is the fourth order in
+    the scores, which does not vanish as κ grows unless p = 1/2. `ValueError` unless covariances and means together span
+    all dimensions; `RuntimeError` if the solver stops before a stationary point.
     """
     from scipy.optimize import minimize
     from scipy.special import expit

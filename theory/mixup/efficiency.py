@@ -16,10 +16,9 @@ from theory_on_trial.contract import NonNegative, Positive, guarded, require
 
 @guarded
 def fisher_information(effective_separability: InverseExponential) -> float:
-    """I_1(a) = E s'(V), V ~ N(2a, 4a), s the logistic function; in (0, 1/4].
+    """I_1(a) = E s'(V), V ~ N(2a, 4a), s the logistic function; in (0, 1/4], to relative rounding.
 
-    Completing the square leaves e^(-a/2) (8 π a)^(-1/2) times the integral of sech(z/2) exp(-z^2 / 8a) / 4, which is
-    evaluated by the trapezoidal rule: accurate relative to I_1 however small it is. Derived here.
+    e^(-a/2) (8 π a)^(-1/2) times the integral of sech(z/2) exp(-z^2 / 8a) / 4, by the trapezoidal rule.
     """
     width = 2 * np.sqrt(effective_separability)
     step = min(0.4, width / 4)
@@ -78,10 +77,7 @@ def mixup_efficiency(effective_separability: Positive, law: MixingLaw) -> float:
 
 @guarded
 def angle_rate(pair: GaussianPair, efficiency: NonNegative) -> float:
-    """The limit T K / (2 κ |b|^2) of n E[1 - cos] for the efficiency K of a way of training; zero where d = 1.
-
-    Derived here.
-    """
+    """T K / (2 κ |b|^2) of efficiency K, the limit of n E[1 - cos]; zero where d = 1."""
     squared_length = float(pair.bayes_direction @ pair.bayes_direction)
     return float(pair.projected_precision_trace * efficiency / (2 * pair.separability * squared_length))
 

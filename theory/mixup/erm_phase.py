@@ -26,8 +26,8 @@ def ridge_lda_direction(pair: GaussianPair, tau: NonNegative) -> Float[np.ndarra
 def phase_direction(pair: GaussianPair, nu: NonNegative) -> Float[np.ndarray, " dim"]:
     """The unit vector to which the direction tends as κ grows with log n / κ = ν.
 
-    It is that of w_τ with |Σ^(1/2) w_τ|^2 / 2 = ν where ν < m^2 / 2, of b from there on and of μ at ν = 0.
-    Equivalently it maximises w . μ - sqrt(2 ν) |Σ^(1/2) w| on the unit ball. Derived here.
+    That of w_τ with |Σ^(1/2) w_τ|^2 / 2 = ν where ν < m^2 / 2, of b from there on and of μ at ν = 0: it maximises w . μ
+    - sqrt(2 ν) |Σ^(1/2) w| on the unit ball.
 
     >>> pair = GaussianPair([1.0, 1.0], [[0.2, 0.0], [0.0, 1.8]], separability=4.0)
     >>> [np.round(phase_direction(pair, nu), 4).tolist() for nu in (0.0, 0.5, 3.0)]
@@ -62,10 +62,9 @@ def phase_cosine(pair: GaussianPair, nu: NonNegative) -> float:
 
 @guarded
 def phase_direction_cone_program(pair: GaussianPair, nu: NonNegative) -> Float[np.ndarray, " dim"]:
-    """`phase_direction` as the second-order cone program max w . μ - sqrt(2 ν) |Σ^(1/2) w|, |w| <= 1.
+    """`phase_direction` by the cone program max w . μ - sqrt(2 ν) |Σ^(1/2) w|, |w| <= 1, to about 1e-8.
 
-    A second route to it, by an interior-point solver whose cosines are good to about 1e-8. `ValueError` unless
-    ν < m^2 / 2: from there on the maximum is zero. Derived here.
+    `ValueError` unless ν < m^2 / 2: from there on the maximum is zero.
     """
     import cvxpy
 
@@ -105,10 +104,7 @@ def critical_exponent(pair: GaussianPair, epsilon: AngleTarget) -> float:
 def finite_sample_radius(
     pair: GaussianPair, n: SampleSize | None = None, *, log_n: LogSampleSize | None = None
 ) -> float:
-    """r_n = Φ^-1(1 - 1/n) / sqrt(κ), what sqrt(2 ν) is at a finite sample size. Derived here.
-
-    `ValueError` unless either `n` or its natural logarithm `log_n`, which may exceed that of any float, is given.
-    """
+    """Φ^-1(1 - 1/n) / sqrt(κ), what sqrt(2 ν) is at finite n; `ValueError` unless n or its natural log is given."""
     from scipy.special import ndtri_exp
 
     known = [logarithm for logarithm in (None if n is None else np.log(n), log_n) if logarithm is not None]
@@ -120,10 +116,7 @@ def finite_sample_radius(
 def erm_direction_at(
     pair: GaussianPair, n: SampleSize | None = None, *, log_n: LogSampleSize | None = None
 ) -> Float[np.ndarray, " dim"]:
-    """The unit vector predicted at a finite sample size: `phase_direction` with r_n in place of sqrt(2 ν).
-
-    Derived here. `ValueError` as in `finite_sample_radius`.
-    """
+    """`phase_direction` with r_n in place of sqrt(2 ν), a unit vector. Raises as `finite_sample_radius`."""
     return phase_direction(pair, finite_sample_radius(pair, n, log_n=log_n) ** 2 / 2)
 
 

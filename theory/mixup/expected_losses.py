@@ -39,9 +39,8 @@ def gaussian_expectation(
 ) -> Float[np.ndarray, "..."]:
     """E f(centre + scale Z), Z ~ N(0, 1), elementwise over the batch, by the trapezoidal rule.
 
-    `function` is vectorised and may stack several functions along leading axes. The rule is exact to rounding for
-    functions analytic in the strip |Im z| < π, as all functions of the logistic one are, whatever the scale (which
-    Gauss-Hermite is not).
+    Exact to rounding at any scale, unlike Gauss-Hermite, for f analytic in |Im z| < π; `function` is vectorised and may
+    stack several functions along leading axes.
     """
     centre, scale = np.asarray(centre, dtype=float), np.asarray(scale, dtype=float)
     nodes, weights = gaussian_rule(float(scale.max()))
@@ -60,10 +59,7 @@ def logistic_derivatives(score: np.ndarray) -> np.ndarray:
 @guarded
 @dataclass(frozen=True, eq=False)
 class ExpectedLoss:
-    """Average over atoms of E[sp(z) - y z], z ~ N(w . m, w' V w), as a function of the weights w.
-
-    It is convex. Derived here. Weights that give a score a standard deviation above 100000 raise `ValueError`.
-    """
+    """Convex average of E[sp(z) - y z], z ~ N(w . m, w' V w); `ValueError` where a score's deviation exceeds 1e5."""
 
     means: Float[np.ndarray, "atoms dim"]
     covariances: Annotated[Float[np.ndarray, "atoms dim dim"], COVARIANCE]
@@ -131,10 +127,7 @@ class ExpectedLoss:
 
 @guarded
 def erm_expected_loss(pair: GaussianPair) -> ExpectedLoss:
-    """The expected loss without augmentation: E log(1 + e^(-w . S)), S ~ N(μ, Σ / κ); labels drop out.
-
-    Derived here.
-    """
+    """The expected loss without augmentation, E log(1 + e^(-w . S)), S ~ N(μ, Σ / κ): labels drop out."""
     covariance = pair.covariance / pair.separability
     return ExpectedLoss(pair.mean[None], covariance[None], np.ones(1), np.ones(1))
 
@@ -155,10 +148,9 @@ def mixup_expected_loss(pair: GaussianPair, law: MixingLaw) -> ExpectedLoss:
 
 @guarded
 def mask_expected_loss(pair: GaussianPair, masks: Masks, probabilities: Masses, labels: Lambdas) -> ExpectedLoss:
-    """The expected loss of masking: x = M * x_i + (1 - M) * x_j with the label of x_i weighted by `labels`.
+    """The expected loss of masking: x = M * x_i + (1 - M) * x_j, the label of x_i weighted by `labels`.
 
-    Derived here. CutMix weights it by the share `masks.mean(axis=1)` of coordinates. `ValueError` unless the masks have
-    the dimension of the pair.
+    CutMix weights it by `masks.mean(axis=1)`. `ValueError` unless the masks have the dimension of the pair.
     """
     require(masks.shape[1] == pair.dim, f"masks must have {pair.dim} coordinates, got {masks.shape[1]}")
     signs = np.where(masks, 1.0, -1.0)

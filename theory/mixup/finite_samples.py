@@ -24,8 +24,7 @@ _EIGENVECTOR = 1e-9  # how far Sigma mu / (mu' Sigma mu / |mu|^2) may be from mu
 def lda_rate(pair: GaussianPair, n: Annotated[float, Interval(3, closed="()")] | None = None) -> float:
     """N E[1 - cos] of Mixup with balanced classes and λ averaged: C = m^2 T / (2 |b|^2), free of κ and law.
 
-    With `n` given, C n / (n - d - 2), which corrects for the inverse of a Wishart matrix; `ValueError` unless
-    n > d + 2 there. Derived here.
+    With `n` C n / (n - d - 2), for the inverse of a Wishart matrix; `ValueError` unless n > d + 2 there.
     """
     rate = pair.signal * pair.projected_precision_trace / (2 * float(pair.bayes_direction @ pair.bayes_direction))
     if n is None:
@@ -38,8 +37,7 @@ def lda_rate(pair: GaussianPair, n: Annotated[float, Interval(3, closed="()")] |
 def imbalance_coefficient(pair: GaussianPair, law: MixingLaw) -> float:
     """B_i: labels drawn at random add B_i κ / n^2 to E[1 - cos], B_i = T m^4 A^2 / (2 h^2 u^2 |b|^2).
 
-    Here u = u_infinity, A = s(u) - 1 and h is the noise curvature. Derived here. `ValueError` if u_infinity is
-    infinite.
+    A = s(u) - 1 at u = u_infinity, h the noise curvature. `ValueError` if u_infinity is infinite.
 
     >>> pair = GaussianPair([1.0, 1.0], [[0.2, 0.0], [0.0, 1.8]], separability=4.0)
     >>> law = MixingLaw.beta(1.0)
@@ -53,8 +51,7 @@ def imbalance_coefficient(pair: GaussianPair, law: MixingLaw) -> float:
 def sampled_lambda_coefficient(pair: GaussianPair, law: MixingLaw) -> float:
     """B_s: one λ drawn for each ordered pair adds B_s κ / n^2 to E[1 - cos], balanced classes or not.
 
-    It is B_i with A^2 replaced by A^2 Var g + (Var(ρ g) + Var(ρ (1 - g))) / 2, ρ = s((2g - 1) u) - λ.
-    Derived here. `ValueError` if u_infinity is infinite. An example stands with `imbalance_coefficient`.
+    B_i with A^2 Var g + (Var(ρ g) + Var(ρ (1 - g))) / 2 for A^2, ρ = s((2g - 1) u) - λ. Raises as B_i.
     """
     amplification = _amplification(pair, law)
     share = law.input_weights
@@ -69,10 +66,8 @@ def imbalance_weights(
 ) -> Float[np.ndarray, " dim"]:
     """w_p, to which the imbalance of one data set alone turns the minimiser: 1 - cos(w_p, b) averages B_i κ / n^2.
 
-    w_p = (u / m^2) b - sqrt(κ) (A (p - q) / 2h) (Σ^-1 - b b' / m^2)(z_1 + z_0) with u = u_infinity, z_c the
-    class means of the standardised noise and p = n_1 / n = 1 - q. Derived here. `ValueError` if u_infinity is infinite.
-
-    `class_means` are those of the features, class 0 first, `class_counts` (n_0, n_1).
+    w_p = (u / m^2) b - sqrt(κ) (A (p - q) / 2h) (Σ^-1 - b b' / m^2)(z_1 + z_0) with u = u_infinity, z_c the class means
+    of the standardised noise and p = n_1 / n = 1 - q; class 0 first. `ValueError` if u_infinity is infinite.
     """
     dim = class_means.shape[1]
     require(dim == pair.dim, f"class_means must have {pair.dim} coordinates, got {dim}")
@@ -90,11 +85,9 @@ def mixup_samples(
 ) -> float:
     """n_ε, not rounded: the root n > d + 2 of C / (n - d - 2) + B κ / n^2 = ε.
 
-    For small ε it is (C + sqrt(C^2 + 4 ε B κ)) / (2 ε): free of κ at first, growing as
-    sqrt(κ) in the end, never faster. Derived here. `ValueError` if u_infinity is infinite.
-
-    `epsilon` is the target of E[1 - cos]. The mode "sampled" (one λ per ordered pair) adds
-    `sampled_lambda_coefficient` to B, and `imbalance_coefficient` is added unless it is balanced.
+    (C + sqrt(C^2 + 4 ε B κ)) / (2 ε) for small ε, the target of E[1 - cos]. The mode "sampled" (one λ per ordered pair)
+    adds `sampled_lambda_coefficient` to B, and `imbalance_coefficient` is added unless it is balanced. `ValueError` if
+    u_infinity is infinite.
 
     >>> pairs = [GaussianPair([1.0, 1.0], [[0.2, 0.0], [0.0, 1.8]], kappa) for kappa in (10.0, 1e6)]
     >>> [round(mixup_samples(pair, 0.01, MixingLaw.beta(1.0), "sampled"), 2) for pair in pairs]
@@ -118,10 +111,9 @@ def mixup_samples(
 
 @guarded
 def isotropic_angle(pair: GaussianPair) -> float:
-    """E[1 - cos] without augmentation as κ grows at fixed n, tr(P Σ) / (2 κ |μ|^2), free of n.
+    """E[1 - cos] without augmentation as κ grows at fixed n, tr(P Σ) / (2 κ |μ|^2), free of n; P projects across μ.
 
-    P projects across μ. It holds when μ is an eigenvector of Σ, where a single point supports the margin and
-    there is no curse. Derived here. `ValueError` if μ is not.
+    A single point then supports the margin. `ValueError` if μ is no eigenvector of Σ.
     """
     squared_length = float(pair.mean @ pair.mean)
     variance = float(pair.mean @ pair.covariance @ pair.mean) / squared_length

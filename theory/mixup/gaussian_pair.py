@@ -18,11 +18,7 @@ from theory_on_trial.contract import Positive, guarded, require
 @guarded
 @dataclass(frozen=True, eq=False)
 class GaussianPair:
-    """Two classes N(-μ, Σ / κ) and N(μ, Σ / κ) of equal probability.
-
-    A member of the families of Oh & Yun 2023 (arXiv 2306.00267).
-
-    `covariance` is the noise shape Σ, in squared units of the mean μ; `separability` is κ.
+    """Two classes N(-μ, Σ / κ) and N(μ, Σ / κ) of equal probability; `covariance` Σ is in squared units of μ.
 
     >>> pair = GaussianPair([1.0, 1.0], [[0.2, 0.0], [0.0, 1.8]], separability=1.0)
     >>> round(pair.signal, 4), round(pair.bayes_error, 4), round(pair.misalignment(pair.mean), 4)

@@ -27,10 +27,7 @@ def all_masks(
 
 @guarded
 def box_masks(height: Size, width: Size) -> Bool[np.ndarray, "boxes pixels"]:
-    """One mask per non-empty axis-parallel box of a `height` x `width` image, `False` in the box, pixels row by row.
-
-    There are h (h + 1) w (w + 1) / 4 of them.
-    """
+    """One mask per non-empty box, h (h + 1) w (w + 1) / 4 of them, `False` in the box, pixels row by row."""
     entries = height**2 * (height + 1) * width**2 * (width + 1) // 4
     require(entries <= _MOST_ENTRIES, f"height and width must ask for at most 2^36 entries, got {entries:.3g}")
     boxes = np.einsum("ay,bx->abyx", _intervals(height), _intervals(width))
@@ -41,11 +38,7 @@ def box_masks(height: Size, width: Size) -> Bool[np.ndarray, "boxes pixels"]:
 def mask_limit_direction(
     mean: Annotated[Float[np.ndarray, " dim"], Holds("no zero", f"have {_FLAT}", lambda mean: bool(np.all(mean)))],
 ) -> Float[np.ndarray, " dim"]:
-    """The limit direction 1 / μ (elementwise, not normalised) of exchangeable masking as κ grows.
-
-    It needs masks whose share of coordinates is not always 0, 1/2 or 1, hence d >= 3, or d = 2 for the direction only.
-    Derived here.
-    """
+    """1 / μ (elementwise, not normalised), the direction of exchangeable masking as κ grows; for d >= 2."""
     return 1 / mean
 
 
@@ -53,9 +46,9 @@ def mask_limit_direction(
 def mask_limit_scale(dim: Size, size_probabilities: Annotated[Float[np.ndarray, " sizes"], PROBABILITIES]) -> float:
     """The constant c_d with w * μ -> c_d as κ grows, for an exchangeable law of masks labelled by their share.
 
-    `size_probabilities` [d + 1] is the law of the number K of kept coordinates, 0, ..., d. c_d is the root of
-    d (s(dc) - 1) + E[(s((2K - d) c) - K/d)(2K - d)] = 0, s the logistic function. Derived here. `ValueError` unless
-    the probabilities are those of d + 1 sizes, or if K is always 0, d/2 or d, where the minimiser is unbounded.
+    `size_probabilities` [d + 1] is the law of the number K of kept coordinates. c_d is the root of d (s(dc) - 1) +
+    E[(s((2K - d) c) - K/d)(2K - d)] = 0, s the logistic function. `ValueError` unless there are d + 1 sizes, or if K is
+    always 0, d/2 or d, where the minimiser is unbounded.
     """
     from scipy.optimize import brentq
     from scipy.special import expit
@@ -79,8 +72,7 @@ def mask_limit_scale(dim: Size, size_probabilities: Annotated[Float[np.ndarray, 
 def mask_limit_error_ratio(pair: GaussianPair) -> float:
     """R = d / (m |Σ^(1/2) (1 / μ)|) in (0, 1]: the test error at the limit of masking is Φ(-sqrt(a) r).
 
-    It is one, and masking harmless in the limit, exactly if Σ (1 / μ) is a multiple of μ. Derived here.
-    `ValueError` if a coordinate of the mean is zero.
+    One exactly if Σ (1 / μ) is a multiple of μ. `ValueError` if a coordinate of the mean is zero.
     """
     require(np.all(pair.mean), f"the mean of the pair must have {_FLAT}, got {pair.mean.tolist()}")
     direction = mask_limit_direction(pair.mean)

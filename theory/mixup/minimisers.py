@@ -29,10 +29,7 @@ def erm_minimiser(pair: GaussianPair) -> Float[np.ndarray, " dim"]:
 
 @guarded
 def mixup_minimiser(pair: GaussianPair, law: MixingLaw) -> Float[np.ndarray, " dim"]:
-    """The minimiser of the expected Mixup loss, by Newton in all d coordinates: it does not presuppose alignment.
-
-    That it is aligned: Oh & Yun 2023 (arXiv 2306.00267). `RuntimeError` as in `newton_minimiser`.
-    """
+    """The minimiser of the expected Mixup loss, by Newton in all d coordinates. Raises as `newton_minimiser`."""
     return newton_minimiser(mixup_expected_loss(pair, law))
 
 
@@ -40,19 +37,14 @@ def mixup_minimiser(pair: GaussianPair, law: MixingLaw) -> Float[np.ndarray, " d
 def mask_minimiser(
     pair: GaussianPair, masks: Masks, probabilities: Masses, labels: Lambdas
 ) -> Float[np.ndarray, " dim"]:
-    """The minimiser of the expected loss of masking, unique for every law of masks and labels at finite κ.
-
-    Derived here. Errors as in `mask_expected_loss` and `newton_minimiser`.
-    """
+    """The unique minimiser of the expected loss of masking. Raises as `mask_expected_loss` and `newton_minimiser`."""
     return newton_minimiser(mask_expected_loss(pair, masks, probabilities, labels))
 
 
 @guarded
 def newton_minimiser(loss: ExpectedLoss) -> Float[np.ndarray, " dim"]:
-    """Newton's method from zero, in coordinates whitened by the Hessian there.
-
-    At zero every logistic function is at its steepest, so that steps come out short (in one dimension always: the
-    gradient is concave beyond zero), and none has to be halved.
+    """Newton's method from zero, in coordinates whitened by the Hessian there, where every logistic function is
+    steepest: steps come out short.
 
     `RuntimeError` if the loss is too flat to be minimised in float64: its curvature at zero spans more than 2^50 (the
     separability some 1e15), or at the minimiser is below 2^-128 of that (no soft labels, a separability of some 30).
@@ -82,10 +74,7 @@ def newton_minimiser(loss: ExpectedLoss) -> Float[np.ndarray, " dim"]:
 
 @guarded
 def relative_newton_step(loss: ExpectedLoss, weights: Direction) -> float:
-    """|H^-1 gradient| / |w| at `weights`, zero only at the minimiser, in the norm of the mean noise covariance.
-
-    Unlike the gradient it tells a minimiser from other weights however flat the loss. Derived here.
-    """
+    """|H^-1 gradient| / |w| in the norm of the mean noise covariance: zero only at the minimiser, however flat."""
     step = np.linalg.solve(loss.hessian(weights), loss.gradient(weights))
     metric = np.tensordot(loss.probabilities, loss.covariances, 1)
     return float(np.sqrt((step @ metric @ step) / (weights @ metric @ weights)))

@@ -18,12 +18,10 @@ InputWeight = Callable[[Float[np.ndarray, " atoms"]], Float[np.ndarray, " atoms"
 @guarded
 @dataclass(frozen=True, eq=False)
 class MixingLaw:
-    """Mixes inputs as g x_i + (1 - g) x_j and labels as λ y_i + (1 - λ) y_j, λ discrete.
+    """Mixes inputs as g x_i + (1 - g) x_j and labels as λ y_i + (1 - λ) y_j, λ discrete: Zhang et al. 2018, but for g.
 
-    The Mixup of Zhang et al. 2018 (arXiv 1710.09412), but for g. Warns when every λ is 0 or 1, because plain Mixup
-    then is empirical risk minimisation.
-
-    `nodes` are the values of λ, `weights` their probabilities; g = `input_weights` beyond [0, 1] extrapolates.
+    `nodes` are the values of λ, `weights` their probabilities; g = `input_weights` beyond [0, 1] extrapolates. Warns
+    when every λ is 0 or 1, because plain Mixup then is empirical risk minimisation.
 
     >>> law = MixingLaw.beta(1.0)  # lambda uniform, g = lambda
     >>> round(law.second_moment, 12)
@@ -46,10 +44,10 @@ class MixingLaw:
     def beta(
         cls, alpha: Shape, n_nodes: Size = 32, input_weight: InputWeight | None = None, beta: Shape | None = None
     ) -> "MixingLaw":
-        """Beta(α, β), with β = α unless given, as the Gauss-Jacobi rule of `n_nodes` nodes.
+        """Beta(α, β), with β = α unless given, as the Gauss-Jacobi rule of `n_nodes` nodes; g is the identity unless
+        given.
 
-        Expectations of polynomials in λ up to degree 2 n_nodes - 1 are exact. g is the identity unless given.
-        `ValueError` where α and β are so large that SciPy has no rule.
+        Exact for polynomials in λ up to degree 2 n_nodes - 1. `ValueError` for α and β too large for SciPy's rule.
         """
         from scipy.special import roots_jacobi
 

@@ -43,10 +43,7 @@ class FoldedMoments(NamedTuple):
 def soft_label_cross_entropy(
     logits: Float[np.ndarray, "*points classes"], labels: Annotated[Float[np.ndarray, "*points classes"], PROBABILITIES]
 ) -> Float[np.ndarray, " *points"] | float:
-    """Cross-entropy log sum exp(f) - y . f of each point, in nats; affine in the label.
-
-    Hence the loss at a mixed label is the mixture of the losses, at any logits. Source: arXiv 1809.02499.
-    """
+    """Cross-entropy log sum exp(f) - y . f of each point, in nats: affine in the label y. Source: arXiv 1809.02499."""
     from scipy.special import logsumexp
 
     return logsumexp(logits, axis=-1) - np.sum(labels * logits, axis=-1)
@@ -54,10 +51,7 @@ def soft_label_cross_entropy(
 
 @guarded
 def squared_loss_mixing_gap(mixing_weight: UnitInterval, first_label: float, second_label: float) -> float:
-    """What the squared loss lacks to be affine in the label: λ (1 - λ)(y_i - y_j)^2, at any prediction.
-
-    It is the mixture of the losses minus the loss at the mixed label. Derived here.
-    """
+    """λ (1 - λ)(y_i - y_j)^2: mixture of squared losses less the loss at the mixed label, anywhere; derived here."""
     return mixing_weight * (1 - mixing_weight) * (first_label - second_label) ** 2
 
 
@@ -65,9 +59,8 @@ def squared_loss_mixing_gap(mixing_weight: UnitInterval, first_label: float, sec
 def zhang_mixing_law(alpha: Shape, beta: Shape, n_nodes: Size = 32) -> MixingLaw:
     """The law of λ under which Mixup's loss over Beta(α, β) keeps the label of the first point unmixed.
 
-    It is (α Beta(α + 1, β) + β Beta(β + 1, α)) / (α + β), inputs being mixed as
-    λ x_i + (1 - λ) x_j. Exact for integrands that are polynomials in λ up to degree 2 n_nodes - 1.
-    Source: arXiv 2010.04819; checked here for every f. `ValueError` as in `MixingLaw.beta`.
+    (α Beta(α + 1, β) + β Beta(β + 1, α)) / (α + β), for inputs λ x_i + (1 - λ) x_j; exact for polynomials in λ up to
+    degree 2 n_nodes - 1. Source: arXiv 2010.04819; checked here for every f. Raises as `MixingLaw.beta`.
     """
     first = MixingLaw.beta(alpha + 1, n_nodes, beta=beta)
     second = MixingLaw.beta(beta + 1, n_nodes, beta=alpha)
@@ -79,10 +72,9 @@ def zhang_mixing_law(alpha: Shape, beta: Shape, n_nodes: Size = 32) -> MixingLaw
 def zhang_expansion_terms(
     weights: Float[np.ndarray, " dim"], features: Float[np.ndarray, "points dim"], labels: SoftLabels, alpha: Positive
 ) -> ExpansionTerms:
-    """The expansion of Mixup's logistic loss, λ ~ Beta(α, α), for scores f = w . x and all ordered pairs.
+    """Expansion of Mixup's logistic loss, λ ~ Beta(α, α), scores w . x, all ordered pairs, but for the fourth order.
 
-    What is left out is of fourth order in the spread of the scores: the third cancels between (i, j) and (j, i).
-    Source: arXiv 2010.04819; that the third order cancels is derived here.
+    Source: arXiv 2010.04819; that the third order cancels between (i, j) and (j, i) is derived here.
     """
     from scipy.special import expit
 
@@ -98,10 +90,9 @@ def zhang_expansion_terms(
 
 @guarded
 def carratino_moments(alpha: Positive) -> FoldedMoments:
-    """Moments of θ = max(λ, 1 - λ), λ ~ Beta(α, α), that is Beta conditioned on [1/2, 1].
+    """Moments of θ = max(λ, 1 - λ), λ ~ Beta(α, α), to about 1e-14. Source: arXiv 2006.06049; closed forms here.
 
     θ_bar = 1/2 + Gamma(α + 1/2) / (2 sqrt(π) Gamma(α + 1)) and E (θ - 1/2)^2 = 1 / (4 (2 α + 1)).
-    Absolute error about 1e-14. Source: arXiv 2006.06049; closed forms derived here.
     """
     from scipy.special import poch
 
@@ -112,10 +103,7 @@ def carratino_moments(alpha: Positive) -> FoldedMoments:
 
 @guarded
 def carratino_points(points: Float[np.ndarray, "points dim"], alpha: Positive) -> Float[np.ndarray, "points dim"]:
-    """The shrunk points x_bar + θ_bar (x_i - x_bar), about which Mixup perturbs with mean zero.
-
-    Source: arXiv 2006.06049.
-    """
+    """x_bar + θ_bar (x_i - x_bar), about which Mixup perturbs with mean zero. Source: arXiv 2006.06049."""
     centre = points.mean(axis=0)
     return centre + carratino_moments(alpha).mean * (points - centre)
 
@@ -124,11 +112,11 @@ def carratino_points(points: Float[np.ndarray, "points dim"], alpha: Positive) -
 def carratino_covariance(
     points: Float[np.ndarray, "points dim"], alpha: Positive
 ) -> Float[np.ndarray, "points dim dim"]:
-    """Covariance of Mixup's perturbation of each shrunk point, over θ and the uniform partner.
+    """Covariance of Mixup's perturbation of each shrunk point, over θ and the uniform partner. Source: arXiv
+    2006.06049.
 
-    With deviations r_i of the shrunk points from their mean it is (σ^2 r_i r_i' + γ^2 mean_j r_j r_j') /
-    θ_bar^2. Labels obey the same law: append them to the points as coordinates for cross-covariances. Source:
-    arXiv 2006.06049.
+    (σ^2 r_i r_i' + γ^2 mean_j r_j r_j') / θ_bar^2 with deviations r_i of the shrunk points from their mean. Labels obey
+    the same law: append them to the points as coordinates for cross-covariances.
     """
     moments = carratino_moments(alpha)
     shrunk = carratino_points(points, alpha)
@@ -139,10 +127,7 @@ def carratino_covariance(
 
 @guarded
 def label_entropy_floor(labels: SoftLabels, lambdas: Lambdas) -> float:
-    """E[H(y)] of the mixed labels over all ordered pairs and equally likely `lambdas`: no function has a lower loss.
-
-    Derived here.
-    """
+    """E[H(y)] of the mixed labels over all pairs and equally likely `lambdas`: no loss is lower; derived here."""
     from scipy.special import entr
 
     mixed = lambdas[:, None, None] * labels[:, None] + (1 - lambdas[:, None, None]) * labels

@@ -71,9 +71,8 @@ def scalar_minimiser(effective_separability: Positive, law: MixingLaw) -> float:
 def limit_scale(law: MixingLaw) -> float:
     """u_infinity, the limit of u*(a) as a grows: the root of s(u) - 1 + E[(s((2g - 1)u) - λ)(2g - 1)] = 0.
 
-    `inf` when no λ in (0, 1) goes with g != 1/2, which is decided from the law: the equation itself has spurious
-    roots in float64. Derived here. `ValueError` if such lambdas are so rare, or g so close to 1/2, that the root
-    exceeds 500.
+    `inf` when no λ in (0, 1) goes with g != 1/2, which is decided from the law. `ValueError` if such lambdas are so
+    rare, or g so close to 1/2, that the root exceeds 500.
     """
     from scipy.optimize import brentq
     from scipy.special import expit
@@ -104,10 +103,7 @@ def limit_curvatures(law: MixingLaw) -> LimitCurvature:
 
 @guarded
 def limit_scale_correction(law: MixingLaw) -> float:
-    """The coefficient (u h + u^2 h'/2) / L_2 at u_infinity of 1/a in u_infinity - u*(a).
-
-    Derived here. `ValueError` if u_infinity is infinite.
-    """
+    """The coefficient (u h + u^2 h'/2) / L_2 of 1/a in u_infinity - u*(a); `ValueError` for infinite u_infinity."""
     score = _finite_limit(law)
     curvature = limit_curvatures(law)
     _, own, _ = map(float, logistic_derivatives(np.array(score)))

@@ -14,10 +14,7 @@ from theory_on_trial.contract import MOST, Interval, guarded, require
 
 @guarded
 def grid(alpha: Scale, bound: Scale) -> int:
-    """M = ceil(2 B / α), the number of steps of the rounding grid. Raises ValueError for α above B.
-
-    Source: recalled: rounding then moves predictions by no more than half the tolerance. K2 never exceeds B.
-    """
+    """Steps M = ceil(2 B / α): rounding moves predictions by half the tolerance at most. ValueError for α > B."""
     require(alpha <= bound, f"alpha must be at most bound, which K2 never exceeds, got {alpha} and {bound}")
     return math.ceil(2 * Fraction(float(bound)) / Fraction(float(alpha)))
 
@@ -30,10 +27,9 @@ def tolerance(alpha: Scale, bound: Scale) -> float:
 
 @guarded
 def most_rounds(alpha: Scale, bound: Scale) -> float:
-    """ceil(B / (2 α)) rounds, the rejected one among them.
+    """ceil(B / (2 α)) rounds, the rejected one among them, below 2 B / α as recalled. Source: derived here.
 
-    The error of the constant 1/2 is at most 1/4 above the best, and each accepted round takes more than α / (2 B)
-    of that. Source: derived here; 2 B / α is commonly recalled, and larger.
+    The constant 1/2 errs at most 1/4 above the best, and each accepted round takes more than α / (2 B) of that.
     """
     return float(math.ceil(Fraction(float(bound)) / (2 * Fraction(float(alpha)))))
 
@@ -42,10 +38,9 @@ def most_rounds(alpha: Scale, bound: Scale) -> float:
 def guaranteed_error(
     bound: Scale, tolerance: Annotated[float, Interval(0, 1)], grid: Annotated[int, Interval(1, MOST)]
 ) -> float:
-    """B (tolerance + 1 / (2 m) + 1 / (4 m^2)), which K2 of the returned model does not exceed.
+    """B (tolerance + 1 / (2 m) + 1 / (4 m^2)), which K2 of the returned model does not exceed. Source: derived here.
 
     Rounding moves a fit g by 1 / (2 m) at most, and its squared error by E|g - y| / m + 1 / (4 m^2), where constants in
-    H keep E|g - y| to 1/2; so the fit before rounding saves at most the tolerance and that. This is the swap regret,
-    and E[h^2 | v] <= B. Source: derived here; with |g - y| <= 1 one has B (tolerance + 1 / m).
+    H keep E|g - y| to 1/2. So the swap regret before rounding is at most the tolerance and that, and E[h^2 | v] <= B.
     """
     return bound * (tolerance + 1 / (2 * grid) + 1 / (4 * grid**2))

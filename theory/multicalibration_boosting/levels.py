@@ -17,10 +17,7 @@ Bins = Annotated[Int[np.ndarray, " levels"], NON_NEGATIVE]
 
 @guarded
 def best_step(probabilities: Probabilities, residuals: Residuals, h: Function) -> float:
-    """Eta = E[h r] / E[h^2] within a level, the step along h that lowers the error most; 0 where h vanishes.
-
-    Source: least squares in one variable.
-    """
+    """Eta = E[h r] / E[h^2] within a level, the least-squares step along h; 0 where h vanishes."""
     square = float(probabilities @ h**2)
     return float(probabilities @ (h * residuals)) / square if square else 0.0
 
@@ -49,9 +46,8 @@ def calibration_error(
 def swap_regret(probabilities: Probabilities, predictions: Predictions, residuals: Residuals, basis: Basis) -> float:
     """Sum over v of P(v) max over h in H of (E[h r | v])^2 / E[h^2 | v], what the best h of each level saves in all.
 
-    The maximum is the squared length of the residuals' projection onto H within the level; functions that are shorter
-    than others by the rounding of float64 count as none.
-    Source: derived here; the abstract calls the condition swap regret like.
+    The squared length of the residuals' projection onto H; functions as short as rounding count as none. Source:
+    derived here; the abstract calls the condition swap regret like.
     """
     total, roots = 0.0, np.sqrt(probabilities)
     for value in np.unique(predictions):
@@ -63,19 +59,16 @@ def swap_regret(probabilities: Probabilities, predictions: Predictions, residual
 
 @guarded
 def least_correlation(gain: Annotated[float, Interval(-1e100, 1)]) -> float:
-    """A / 2, which E[(h - v)(y - v) | v] of an h that lowers the error of level v by a is at least.
+    """A / 2, the least E[(h - v)(y - v) | v] of an h that lowers the error of level v by a, of either sign.
 
-    Negative where h raises the error. Source: recalled; (v - y)^2 - (h - y)^2 = 2 (h - v)(y - v) - (h - v)^2.
+    Source: recalled; (v - y)^2 - (h - y)^2 = 2 (h - v)(y - v) - (h - v)^2.
     """
     return gain / 2
 
 
 @guarded
 def converse_ratio(fraction: Annotated[float, Interval(0, 1)]) -> float:
-    """E[(h - v)(y - v) | v] / a = 1 / (2 - ε) for h = v + ε times the least-squares fit of y - v.
-
-    Source: derived here, a = (2 - ε) ε E[fit^2 | v].
-    """
+    """E[(h - v)(y - v) | v] / a = 1 / (2 - ε) for h = v + ε times the least-squares fit of y - v; derived here."""
     return 1 / (2 - fraction)
 
 
@@ -83,21 +76,16 @@ def converse_ratio(fraction: Annotated[float, Interval(0, 1)]) -> float:
 def relative_gain(
     gain: Annotated[float, Interval(0, 1)], cosine: Annotated[float, Interval(1e-6, 1, why="at 0 H may see nothing")]
 ) -> float:
-    """The most that functions of C save within a level where H saves `gain`: gain / cosine^2.
+    """The most that functions of C save within a level where H saves `gain`: gain / cosine^2. Source: derived here.
 
-    `cosine` is that of the largest principal angle from C to H in L2 of the level, and the labels' mean less v lies in
-    C: C saves all of its square, and H the square of its projection, no shorter than the cosine says. Source: derived
-    here.
+    `cosine` is that of the largest principal angle from C to H in L2 of the level; the labels' mean less v lies in C.
     """
     return gain / cosine**2
 
 
 @guarded
 def hidden_by_bins(weights: Weights, biases: Biases, bins: Bins) -> float:
-    """By how much K2 falls when levels are merged into bins: sum over bins of P(b) Var(θ_v | b).
-
-    Source: derived here, the law of total variance; it is what Jensen's inequality loses.
-    """
+    """Sum over bins of P(b) Var(θ_v | b), by which K2 falls when levels are merged. Source: law of total variance."""
     mass = np.bincount(bins, weights)
     mean = np.bincount(bins, weights * biases) / np.where(mass > 0, mass, 1)
     return float(weights @ (biases - mean[bins]) ** 2)

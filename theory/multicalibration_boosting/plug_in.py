@@ -20,10 +20,7 @@ def sampled_error(counts: Counts, biases: Biases) -> float:
 
 @guarded
 def plug_in_bias(counts: Counts, variances: Variances) -> float:
-    """Sum over levels of Var(h r | v) / n, by which K2 of the sample means exceeds that in the mean, given n_v.
-
-    Source: derived here, Var(h r | v) / n_v for each level's mean, of weight n_v / n.
-    """
+    """Sum over levels of Var(h r | v) / n, by which K2 of sample means exceeds K2 in the mean. Source: derived here."""
     return float(variances.sum() / counts.sum())
 
 

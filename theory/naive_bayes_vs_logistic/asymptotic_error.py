@@ -32,9 +32,8 @@ def bayes_margin(difference: Float[np.ndarray, " features"], covariance: Definit
 
 @guarded
 def naive_bayes_margin(difference: Float[np.ndarray, " features"], covariance: Covariance) -> float:
-    """d^T D^-1 d / (2 sqrt(d^T D^-1 Σ D^-1 d)), zero at d = 0; never above `bayes_margin`.
-
-    The two are equal exactly where D^-1 d is parallel to Σ^-1 d.
+    """d^T D^-1 d / (2 sqrt(d^T D^-1 Σ D^-1 d)) <= `bayes_margin`, equal where D^-1 d and Σ^-1 d are parallel; 0 at d =
+    0.
     """
     if not np.any(difference):
         return 0.0
@@ -46,12 +45,7 @@ def naive_bayes_margin(difference: Float[np.ndarray, " features"], covariance: C
 def naive_bayes_asymptotic_error(means: Means, covariance: Covariance, priors: Priors | None = None) -> float:
     """Error of naive Bayes that knows means, variances and priors, for any number of classes and any Σ.
 
-    Accuracy of `linear_rule_error`. `priors` None means equal.
-
-    >>> from theory.naive_bayes_vs_logistic import bayes_error
-    >>> means, covariance = [[-1.0, 0.0], [1.0, 0.0]], [[1.0, 0.5], [0.5, 1.0]]
-    >>> round(naive_bayes_asymptotic_error(means, covariance), 6), round(bayes_error(means, covariance), 6)
-    (0.158655, 0.124107)
+    Accuracy of `linear_rule_error`.
     """
     rule = naive_bayes_rule(means, variances_of(covariance), priors)
     return linear_rule_error(*rule, means, covariance, priors)

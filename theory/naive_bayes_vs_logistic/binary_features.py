@@ -52,10 +52,7 @@ class BinaryFeatures:
         variances: Annotated[Float[np.ndarray, "*batch features"], POSITIVE],
         priors: Annotated[Float[np.ndarray, "*batch classes"], Interval(0, 1, "(]")],
     ) -> Float[np.ndarray, "*batch points classes"]:
-        """l_k(x) = log p_k - sum_i (x_i - μ_ki)^2 / (2 σ_i^2) at all 2^n points, for these (estimated) parameters.
-
-        A class without samples, whose prior is zero, has no score.
-        """
+        """l_k(x) = log p_k - sum_i (x_i - μ_ki)^2 / (2 σ_i^2) at all 2^n points; none for a class of prior zero."""
         precisions = 1 / variances[..., None, :]
         constants = np.log(priors) - np.sum(means**2 * precisions, axis=-1) / 2
         slopes = (means - 0.5) * precisions  # x^2 = x for binary features

@@ -19,8 +19,7 @@ _HALVINGS = 64
 class BoxMinimum(NamedTuple):
     """Minimiser of -sum_k p_k log softmax_k(h) over the box, and the minimum.
 
-    p - softmax(h) is positive only where h_k = Λ and negative only where h_k = -Λ; the loss is convex, so
-    this proves that it is the minimum.
+    By convexity: p - softmax(h) is positive only where h_k = Λ and negative only where h_k = -Λ.
     """
 
     logits: Float[np.ndarray, "*points classes"]
@@ -31,8 +30,7 @@ class BoxMinimum(NamedTuple):
 def box_minimiser(probabilities: Distributions, logit_bound: Positive) -> BoxMinimum:
     """The minimum over |h_k| <= Λ for any number of classes; probabilities may be zero.
 
-    h_k = log p_k + L clipped to the box, where L solves sum_k exp(h_k) = exp(L). Where the ratio condition holds every
-    L in an interval does (softmax(h) = p), and the logits are centred in the box.
+    h_k = log p_k + L clipped to the box, where sum_k exp(h_k) = exp(L); centred in the box where many L do.
 
     >>> minimum = box_minimiser([0.55, 0.45, 0.0], 0.5)
     >>> minimum.logits.tolist(), round(float(minimum.loss), 9)
@@ -57,10 +55,7 @@ def box_minimiser(probabilities: Distributions, logit_bound: Positive) -> BoxMin
 
 @guarded
 def box_tie_threshold(n_classes: Classes, logit_bound: Positive) -> float:
-    """Gap t up to which p = ((1 + t)/2, (1 - t)/2, 0, ...) has its two top classes tied at the upper bound.
-
-    It is ρ / (2 + ρ) with ρ = (K - 2) exp(-2 Λ): zero for two classes, positive for more.
-    """
+    """ρ / (2 + ρ), ρ = (K - 2) exp(-2 Λ): up to this t ((1 + t)/2, (1 - t)/2, 0, ...) has its top two tied at Λ."""
     rho = (n_classes - 2) * np.exp(-2 * float(logit_bound))
     return float(rho / (2 + rho))
 
@@ -69,10 +64,7 @@ def box_tie_threshold(n_classes: Classes, logit_bound: Positive) -> float:
 def conditional_regret(
     logits: Float[np.ndarray, "*points classes"], probabilities: Distributions, logit_bound: Positive
 ) -> Float[np.ndarray, "*points"]:
-    """Log loss of the logits less the least in the box; never negative but for rounding, about 1e-16 of the loss.
-
-    `ValueError` also if a logit is outside the box.
-    """
+    """Log loss of the logits less the least in the box, to 1e-16 of the loss; `ValueError` also for logits outside."""
     require(np.abs(logits) <= logit_bound, f"logits must lie in [-{logit_bound}, {logit_bound}], as logit_bound says")
     return np.asarray(_loss(logits, probabilities) - box_minimiser(probabilities, logit_bound).loss)
 

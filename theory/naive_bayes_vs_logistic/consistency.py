@@ -24,11 +24,10 @@ Regret = Annotated[Float[np.ndarray, "*points"] | float, NON_NEGATIVE, MAY_BE_IN
 def consistency_transform(
     t: Annotated[Float[np.ndarray, "*points"] | float, UNIT_INTERVAL], logit_bound: LogitBound = np.inf
 ) -> Float[np.ndarray, "*points"]:
-    """Ψ_Lambda(t) = sup_{0 <= λ <= Λ} (λ t - log cosh λ) for t in [0, 1].
+    """Ψ_Lambda(t) = sup_{0 <= λ <= Λ} (λ t - log cosh λ), the least log-loss regret of two classes of 0-1 regret t.
 
-    Without a bound on the logits, Ψ(t) = (1 + t)/2 log(1 + t) + (1 - t)/2 log(1 - t) >= t^2 / 2, with
-    Ψ(1) = log 2; with one, the two agree for t <= tanh(Λ) and Ψ_Lambda is a straight line beyond. The least
-    log-loss regret of two classes whose 0-1 regret is t. Relative error about 1e-15.
+    Without a bound (1 + t)/2 log(1 + t) + (1 - t)/2 log(1 - t) >= t^2 / 2; with one they agree for t <= tanh(Λ) and
+    Ψ_Lambda is a straight line beyond. Relative error about 1e-15.
     """
     maximiser = np.minimum(np.arctanh(np.minimum(t, 1 - 2.0**-53)), logit_bound)
     saturated = np.log(2) - np.log1p(np.exp(-2 * maximiser)) - maximiser * (1 - t)  # no large terms that cancel
@@ -37,10 +36,7 @@ def consistency_transform(
 
 @guarded
 def consistency_transform_inverse(z: Regret, logit_bound: LogitBound = np.inf) -> Float[np.ndarray, "*points"]:
-    """Γ_Lambda(z): the largest t in [0, 1] with Ψ_Lambda(t) <= z; the 0-1 regret that z allows.
-
-    It equals inf_{0 < λ <= Λ} (z + log cosh λ) / λ as long as that is at most one.
-    """
+    """Γ_Lambda(z), the largest t in [0, 1] with Ψ_Lambda(t) <= z: min(1, inf_{0 < λ <= Λ} (z + log cosh λ) / λ)."""
     curved_end = consistency_transform(float(np.tanh(logit_bound)), logit_bound)
     lower = np.minimum(np.sqrt(z / np.log(2)), 1)  # t^2 / 2 <= Psi(t) <= t^2 log 2
     upper = np.minimum(np.sqrt(2 * z), 1)
@@ -81,10 +77,7 @@ def zero_one_regret_bound(log_regret: Regret) -> Float[np.ndarray, "*points"]:
 
 @guarded
 def ratio_condition(p: Distributions, logit_bound: LogitBound) -> Bool[np.ndarray, "*points"]:
-    """Whether max_{i,j} log(p_i / p_j) <= 2 Λ, so that logits in [-Λ, Λ] reach the posterior p.
-
-    Without it no bound on the 0-1 regret holds from three classes on, see `box_minimiser`.
-    """
+    """Whether max log(p_i / p_j) <= 2 Λ, so that logits in [-Λ, Λ] reach p; needed from three classes on."""
     return np.asarray(p.min(axis=-1) >= p.max(axis=-1) * np.exp(-2.0 * logit_bound))
 
 

@@ -18,10 +18,9 @@ _FARTHEST = 1e4  # the number of terms grows with it
 def logistic_relative_efficiency(
     distance: Annotated[float, Interval(0, _FARTHEST, why="beyond, the efficiency is zero")],
 ) -> float:
-    """(1 + Δ^2 / 4) A(Δ), A = exp(-Δ^2 / 8) E 1 / cosh(Δ X / 2) with X ~ N(0, 1), for i.i.d. labels.
+    """(1 + Δ^2 / 4) A(Δ), A = exp(-Δ^2 / 8) E 1 / cosh(Δ X / 2) with X ~ N(0, 1), for i.i.d. labels; one at Δ = 0.
 
-    Δ = `distance`, from 0, where it is one; it does not depend on the number of features. LDA must estimate the
-    prior. Source: Efron 1975. Relative error about 1e-15.
+    For any number of features; LDA must estimate the prior. Source: Efron 1975. Relative error about 1e-15.
     """
     return float(min(1.0, (1 + distance**2 / 4) * _overlap(distance)[0]))
 
@@ -32,8 +31,7 @@ def logistic_relative_efficiency_balanced(
 ) -> float:
     """The same ratio where the labels are balanced by design, (Δ^2 + (n-1)(4 + Δ^2)) / (4 n / A - 4).
 
-    Both rules lose the variance 4 of the estimated log odds of the priors, so that the ratio depends on n =
-    `n_features`; as n grows it tends to that for i.i.d. labels. Derived here from Efron 1975.
+    Without the variance 4 of the priors' log odds; as n grows that of i.i.d. labels. Derived from Efron 1975.
     """
     overlap, deficit = _overlap(distance)
     lda = distance**2 + (n_features - 1) * (4 + distance**2)

@@ -19,8 +19,7 @@ _NODES = 336  # the integrand has fallen below 1e-17 of its peak after 42 units 
 def naive_bayes_expected_error(n_features: Features, n_samples: TrainingSize, squared_distance: NonNegative) -> float:
     """Mean over training sets of the error probability, in (0, 1/2]; relative error about 1e-13.
 
-    With a = Δ / (2 sqrt(1 + 1/m)), τ = 2 / sqrt(m), z ~ N(0, 1) and r ~ χ^2_{n-1} it equals
-    E Φ(-a (Δ + τ z) / sqrt((Δ + τ z)^2 + τ^2 r)).
+    E Φ(-a (Δ + τ z) / sqrt((Δ + τ z)^2 + τ^2 r)), a = Δ / (2 sqrt(1 + 1/m)), τ = 2 / sqrt(m), r ~ χ^2_{n-1}.
 
     >>> [round(naive_bayes_expected_error(5, m, 4), 10) for m in (4, 100)]
     [0.2786355715, 0.1646961791]
@@ -34,14 +33,11 @@ def naive_bayes_log_expected_error(
 ) -> float:
     """Natural log of `naive_bayes_expected_error`, also where that underflows; relative error about 1e-13.
 
-    The fitted rule errs where the inner product of two independent Gaussian vectors is negative, one the estimated
-    difference of means and one the test point seen from the estimated midpoint. That is a difference of two noncentral
-    chi-squares of n degrees of freedom, and its distribution function at zero is the inverse Laplace transform
-
-        1 / (2 π i) int (1 - x^2)^(-n/2) exp((s x^2 - p x) / (1 - x^2)) dx / x,   s = (ν^2 + a^2) / 2, p = ν a,
-
-    with ν = Δ sqrt(m) / 2, upwards between the pole at 0 and the branch point at 1. The line runs through the
-    saddle point; the sinh rule makes the trapezoidal sum converge exponentially in the step.
+    The rule errs where the inner product of two independent Gaussian vectors is negative: a difference of two
+    noncentral chi-squares of n degrees of freedom, whose distribution function at zero is the inverse Laplace transform
+    1 / (2 π i) int (1 - x^2)^(-n/2) exp((s x^2 - p x) / (1 - x^2)) dx / x, s = (ν^2 + a^2) / 2, p = ν a, ν = Δ sqrt(m)
+    / 2, upwards between the pole at 0 and the branch point at 1. The line runs through the saddle point; the sinh rule
+    makes the trapezoidal sum converge exponentially in the step.
     """
     from scipy.optimize import brentq
     from scipy.special import log1p

@@ -14,8 +14,7 @@ AspectRatio = Annotated[float, Interval(0, 1, "[)", why="the sample covariance i
 def lda_expected_error(squared_distance: NonNegative, aspect_ratio: AspectRatio) -> float:
     """Φ(-Δ^2 sqrt(1 - y) / (2 sqrt(Δ^2 + 4 y))): the limit as n and m grow with y = n / m = `aspect_ratio`.
 
-    Two balanced Gaussian classes, pooled sample covariance; `squared_distance` is Δ^2. The number of samples is
-    therefore proportional to n. Known form of the double asymptotics.
+    Two balanced classes, pooled sample covariance. Known form of the double asymptotics.
     """
     from scipy.special import ndtr
 

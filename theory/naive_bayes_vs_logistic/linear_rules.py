@@ -17,9 +17,7 @@ LinearRule = tuple[Float[np.ndarray, "classes features"], Float[np.ndarray, " cl
 
 @guarded
 def naive_bayes_rule(means: Means, variances: Variances, priors: Priors | None = None) -> LinearRule:
-    """Weights w_k = μ_k / σ^2 and intercepts b_k = log p_k - sum_i μ_ki^2 / (2 σ_i^2) of naive Bayes.
-
-    Exact, or estimated where the arguments are estimates.
+    """w_k = μ_k / σ^2 and b_k = log p_k - sum_i μ_ki^2 / (2 σ_i^2) of naive Bayes, of parameters or estimates.
 
     >>> weights, intercepts = naive_bayes_rule([[-1.0, 0.0], [1.0, 0.0]], [2.0, 1.0])
     >>> weights.tolist(), intercepts.round(4)
@@ -30,10 +28,7 @@ def naive_bayes_rule(means: Means, variances: Variances, priors: Priors | None =
 
 @guarded
 def lda_rule(means: Means, covariance: DefiniteCovariance, priors: Priors | None = None) -> LinearRule:
-    """Weights w_k = Σ^-1 μ_k and intercepts b_k = log p_k - μ_k . w_k / 2 of linear discriminant analysis.
-
-    With the population parameters it is the Bayes rule.
-    """
+    """w_k = Σ^-1 μ_k and b_k = log p_k - μ_k . w_k / 2 of LDA; the Bayes rule with the population parameters."""
     weights = solve(covariance, means.T).T
     return weights, np.log(_given_or_equal(priors, len(means))) - np.sum(means * weights, axis=1) / 2
 
@@ -49,11 +44,10 @@ def linear_rule_error(
     """Probability that argmax_k w_k . x + b_k is not the class of x; scores that tie everywhere go to the first class.
 
     Where all w_k - w_0 are parallel (always for K = 2) the classes' regions are intervals of one Gaussian, and the
-    error is accurate to rounding of its arguments. Otherwise it is the mean complement of (K - 1)-dimensional
-    orthant probabilities, with an absolute error of about 1e-14 for K = 3 and 1e-6 for larger K (Genz's rule, seeded).
-
-    Rows of `weights` are the w_k. The classes that the rule is judged on need not be those it was made from; their
-    covariance must not vanish in the one direction that a rule looks at (`ValueError`). No priors mean equal ones.
+    error is accurate to rounding of its arguments. Otherwise it is the mean complement of (K - 1)-dimensional orthant
+    probabilities, with an absolute error of about 1e-14 for K = 3 and 1e-6 for larger K (Genz's rule, seeded). The
+    classes need not be those the rule was made from; their covariance must not vanish in the one direction that a rule
+    looks at (`ValueError`).
 
     >>> round(linear_rule_error([[0.0], [1.0]], [0.0, 0.0], [[-1.0], [1.0]], [1.0]), 6)
     0.158655

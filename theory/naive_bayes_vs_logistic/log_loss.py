@@ -37,9 +37,7 @@ def expected_log_loss(
 
 @guarded
 def bayes_log_loss(means: Float[np.ndarray, "2 features"], covariance: DefiniteCovariance) -> float:
-    """Least mean log loss of two classes of equal priors: that of the true log odds, N(Δ^2 / 2, Δ^2) in favour
-    of the class.
-    """
+    """Least mean log loss of two classes of equal priors, of log odds N(Δ^2 / 2, Δ^2) in favour of the class."""
     squared_distance = mahalanobis_squared(means[1] - means[0], covariance)
     return float(expected_log_loss(squared_distance / 2, float(np.sqrt(squared_distance))))
 

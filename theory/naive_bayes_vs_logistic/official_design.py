@@ -16,8 +16,7 @@ def official_design(
 ) -> tuple[Float[np.ndarray, "classes features"], Float[np.ndarray, " features"]]:
     """Class means c_k (1, ..., 1), c = -1, 1, 2, 4, ..., 32, and the variances that all classes share.
 
-    The first floor(n / 2) of the n features have variance n, the others variance one; features are independent and
-    Gaussian, classes balanced. Source: the code released with arXiv 2302.02334.
+    n for the first floor(n / 2) features, one for the others. Source: the code released with arXiv 2302.02334.
     """
     means = np.repeat(_LEVELS[:n_classes, None], n_features, axis=1)
     variances = np.where(np.arange(n_features) < n_features // 2, float(n_features), 1.0)

@@ -14,13 +14,10 @@ from theory_on_trial.contract import Fraction, Positive, guarded, require
 def sup_norm_samples(
     n_features: Features, n_classes: Classes, deviation: Positive, failure: Fraction, noise: Positive = 1.0
 ) -> float:
-    """Real m at which P(max_{k,i} |estimated - true mean| <= ε) = (2 Φ(ε sqrt(m / K) / σ) - 1)^(n K)
-    is 1 - δ.
+    """Real m at which P(max_{k,i} |estimated - true mean| <= ε) = (2 Φ(ε sqrt(m / K) / σ) - 1)^(n K) is 1 - δ.
 
-    K σ^2 / ε^2 times the square of the normal quantile at (1 + (1 - δ)^(1 / (n K))) / 2; it grows like
-    2 K σ^2 / ε^2 log(n K / δ). `ValueError` also for a δ that underflows in its share of n K.
-
-    `n_features` is n, `n_classes` K, `failure` δ and `deviation` ε, in the units of the features.
+    K σ^2 / ε^2 times the square of the normal quantile at (1 + (1 - δ)^(1 / (n K))) / 2, like 2 K σ^2 / ε^2 log(n K /
+    δ); ε in the units of the features. `ValueError` also for a δ that underflows in its share of n K.
     """
     from scipy.special import erfcinv
 

@@ -18,9 +18,8 @@ _MINIMUM = 2.0
 def naive_bayes_samples(n_features: Features, squared_distance: NonNegative, excess: Positive) -> float:
     """Real m at which the exact expected error is Φ(-Δ / 2) + `excess`; 2 where two samples already suffice.
 
-    The error stays above its limit at every m, so that no m reaches an excess of zero. Relative error about 1e-12 of
-    the asymptotic error over the excess. `ValueError` for an excess below 1e-9 of the asymptotic error, which float64
-    does not resolve.
+    Relative error about 1e-12 of the asymptotic error over the excess. `ValueError` for an excess below 1e-9 of the
+    asymptotic error, which float64 does not resolve.
 
     >>> [round(naive_bayes_samples(n, 4, 0.02), 1) for n in (50, 100, 200)]
     [280.2, 557.7, 1112.7]
@@ -43,10 +42,9 @@ def naive_bayes_samples(n_features: Features, squared_distance: NonNegative, exc
 
 @guarded
 def naive_bayes_samples_large_n(n_features: Features, squared_distance: NonNegative, excess: Positive) -> float:
-    """Real m at which the large-n form of the error is Φ(-Δ / 2) + `excess`, in closed form; at least 2.
+    """Real m >= 2 at which the large-n form of the error is Φ(-Δ / 2) + `excess`. Raises as `naive_bayes_samples`.
 
     With z = -Φ^-1(target), 1 / m is the positive root of (Δ^2 + 4 n / m)(1 + 1 / m) = Δ^4 / (4 z^2).
-    Conditions as for `naive_bayes_samples`.
     """
     from scipy.special import ndtri
 
@@ -60,19 +58,13 @@ def naive_bayes_samples_large_n(n_features: Features, squared_distance: NonNegat
 
 @guarded
 def naive_bayes_sample_exponent(signal_exponent: NonNegative) -> float:
-    """Exponent of n in the number of samples where Δ^2 = n^a, a = `signal_exponent`.
-
-    1 for a = 0 (fixed total signal), 1 - 2 a up to a = 1/2, and 0 beyond: not even log n.
-    """
+    """Exponent of n in the samples for Δ^2 = n^a: 1 for a = 0, 1 - 2 a up to a = 1/2, and 0 beyond (no log n)."""
     return float(max(0.0, 1 - 2 * signal_exponent))
 
 
 @guarded
 def rare_class_samples(prior: Fraction, failure: Fraction) -> float:
-    """Least real m with (1 - prior)^m <= `failure`: no class of this prior is absent but with that probability.
-
-    log(1 / failure) / prior to leading order, so a prior of order 1 / n needs order n samples just to see its class.
-    """
+    """Least real m with (1 - prior)^m <= `failure`, about log(1 / failure) / prior: order n for a prior of 1 / n."""
     return float(np.log(failure) / np.log1p(-prior))
 
 

@@ -29,10 +29,9 @@ def score_deviation_bound(n_features: Features, deviation: Deviation, floor: Flo
 
 @guarded
 def margin_width(deviation: Deviation, floor: Floor) -> float:
-    """Width τ = 2 ε (4 / ρ_0 + 1 / ρ_0^2): a difference of two scores moves by at most τ n.
+    """τ = 2 ε (4 / ρ_0 + 1 / ρ_0^2): a difference of two scores moves by at most τ n.
 
-    So the error of fitted naive Bayes exceeds the asymptotic one by at most G(τ), the probability that the limit rule
-    is right by no more than τ n.
+    Fitted naive Bayes then errs more than its limit by at most G(τ), the chance that the limit is right by at most τ n.
     """
     _require_deviation(deviation, floor)
     return 2 * deviation * (4 / floor + 1 / floor**2)
@@ -42,10 +41,9 @@ def margin_width(deviation: Deviation, floor: Floor) -> float:
 def margin_mass_bound(
     n_features: Features, n_classes: Classes, alpha: NonNegative, beta: Positive, width: NonNegative
 ) -> float:
-    """Chebyshev's bound (K - 1) α / (n (β - τ)^2) on G(τ). It may exceed one, where it says nothing.
+    """Chebyshev's bound (K - 1) α / (n (β - τ)^2) on G(τ), which may exceed one; `ValueError` unless τ < β.
 
-    α n is at least each variance of l_k - l_k' within class k, β n at most each of its means; `width` is τ,
-    below β (else `ValueError`).
+    α n is at least each variance of l_k - l_k' within class k, β n at most each of its means; `width` is τ.
     """
     require(width < beta, f"width must be below beta = {beta}, got {width}")
     return (n_classes - 1) * alpha / (n_features * (beta - width) ** 2)
@@ -70,10 +68,7 @@ def deviation_probability_bound(
 def sufficient_samples(
     n_features: Features, n_classes: Classes, deviation: PositiveDeviation, failure: Fraction, floor: Floor
 ) -> float:
-    """Size m = (K + 3)^2 / (ρ_0 ε^2) log((2 n K + 1) / δ), at which `deviation_probability_bound` is δ.
-
-    δ = `failure`. It grows with log n.
-    """
+    """Size m = (K + 3)^2 / (ρ_0 ε^2) log((2 n K + 1) / δ), where `deviation_probability_bound` is δ = `failure`."""
     _require_deviation(deviation, floor, n_classes)
     unions = np.log(2 * n_features * n_classes + 1) - np.log(failure)
     return float((n_classes + 3) ** 2 / (floor * deviation**2) * unions)
@@ -87,12 +82,10 @@ def logistic_log_regret_bound(
     feature_norm: NonNegative,
     intercept_bound: NonNegative = 0.0,
 ) -> float:
-    """4 K (W X + B) / sqrt(m) >= mean log-loss regret of the empirical minimiser under the bounds W and B, Euclidean.
+    """4 K (W X + B) / sqrt(m) >= mean log-loss regret of the empirical minimiser with |w_k| <= W, |b_k| <= B, |x| <= X.
 
-    By symmetrisation and vector contraction, the loss being sqrt(2)-Lipschitz in the scores. On the unit cube
-    X = sqrt(n), so that n and m enter through n / m only. It does not hold for a ridge penalty in place of the bounds.
-
-    `weight_norm` W bounds |w_k|, `feature_norm` X bounds |x|, `intercept_bound` B bounds |b_k|.
+    By symmetrisation and vector contraction, the loss being sqrt(2)-Lipschitz in the scores. On the unit cube X =
+    sqrt(n), so that n and m enter through n / m only. It does not hold for a ridge penalty in place of the bounds.
     """
     return float(4 * n_classes * (weight_norm * feature_norm + intercept_bound) / np.sqrt(n_samples))
 
@@ -104,8 +97,7 @@ def logistic_zero_one_regret_bound(
 ) -> float:  # fmt: skip
     """sqrt(2 (log-loss regret bound + M)) >= mean 0-1 regret, where the posteriors meet `ratio_condition`.
 
-    M = `minimisability_gap` is the best log loss in the class less the mean of the pointwise best; the other arguments
-    are those of `logistic_log_regret_bound`.
+    M = `minimisability_gap` is the best log loss in the class less the mean of the pointwise best.
     """
     log_regret = logistic_log_regret_bound(n_samples, n_classes, weight_norm, feature_norm, intercept_bound)
     return float(np.sqrt(2 * (log_regret + minimisability_gap)))
@@ -115,12 +107,9 @@ def logistic_zero_one_regret_bound(
 def informative_log_odds_bound(
     n_features: Features, fraction: UnitInterval, gap: NonNegative, largest_variance: Positive
 ) -> float:
-    """Bound n f γ^2 / (2 σ_max^2) <= E[l_1 - l_0 | y = 1], where f n features have |μ_1i - μ_0i| >= γ.
+    """Bound n f γ^2 / (2 σ_max^2) <= E[l_1 - l_0 | y = 1], where f n features have |μ_1i - μ_0i| >= γ = `gap`.
 
-    Two classes of equal priors. With f and γ fixed the mean log odds are of order n.
-
-    `fraction` is f, the share of informative features, whose two means are `gap` γ apart at least;
-    `largest_variance` is σ_max^2, which no variance exceeds: 1/4 for features in [0, 1].
+    Two classes of equal priors; σ_max^2 = `largest_variance`, which is 1/4 for features in [0, 1].
     """
     return n_features * fraction * gap**2 / (2 * largest_variance)
 

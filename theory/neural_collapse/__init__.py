@@ -1,8 +1,7 @@
-"""Neural collapse in deep linear networks: the exact theory.
+"""Neural collapse in deep linear networks: the exact theory. A law that names no source is derived here.
 
 Dang, Tran Huu, Osher, Tran-The, Ho & Nguyen 2023, "Neural Collapse in Deep Linear Networks: From Balanced to Imbalanced
-Data", arXiv 2301.00437, and its neighbours. Each import below is one concept in one file. A law that
-names no source is derived here.
+Data", arXiv 2301.00437, and its neighbours.
 """
 
 from theory.neural_collapse.angles import simplex_bound, welch_bound, welch_bound_may_be_attained

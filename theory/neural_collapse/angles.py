@@ -15,8 +15,7 @@ from theory_on_trial.contract import MOST, Count, Interval, guarded
 def simplex_bound(n_vectors: Annotated[int, Interval(2, MOST, why="an angle needs two")], dim: Count) -> float:
     """Lower bound on the largest cosine among K >= 2 unit vectors in R^d: -1 / (K - 1) for K <= d + 1, else zero.
 
-    The first is reached by the simplex frame only; the second (Rankin's) by orthogonal pairs of antipodes while
-    K <= 2 d. Beyond that zero remains a bound that no arrangement reaches.
+    Reached by the simplex frame, resp. (Rankin) by orthogonal pairs of antipodes while K <= 2 d.
     """
     return float(-1 / (n_vectors - 1) if n_vectors <= dim + 1 else 0)
 

@@ -22,8 +22,7 @@ def rescaled_dual(
 ) -> Float[np.ndarray, "classes samples"]:
     """Dual-feasible matrix from the residual Y - Z - b 1^T (square loss) or Y - softmax(Z + b 1^T) (cross-entropy).
 
-    It is residual / N, centred over the samples with a `bias`, and shrunk to operator norm sqrt(λ_W λ_H) if
-    above; at a global minimum it is the optimal one.
+    residual / N, centred over the samples with a `bias`, shrunk to operator norm sqrt(λ_W λ_H) if above.
     """
     limit = _operator_limit(weight_decay, feature_decay)
     centred = residual - residual.mean(axis=1, keepdims=True) if bias else residual

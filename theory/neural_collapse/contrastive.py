@@ -40,19 +40,15 @@ class BatchConditions:
 def scl_minimum(
     class_sizes: Annotated[ClassSizes, Interval(2, MOST, why="a single sample has no positive")],
 ) -> float:
-    """Full-batch minimum sum_c n_c log(n_c - 1 + (N - n_c) / e) over non-negative features of norm one.
-
-    Attained exactly by collapsed orthogonal frames, in at least K dimensions.
-    """
+    """sum_c n_c log(n_c - 1 + (N - n_c) / e), full batch, at collapsed orthogonal frames in at least K dimensions."""
     return _minimum(np.asarray(class_sizes))
 
 
 @guarded
 def scl_batch_minimum(labels: Labels, batches: Batches) -> float:
-    """Minimum of the sum of the losses of fixed batches, each a list of indices into `labels`.
+    """Minimum of the sum of the losses of batches of indices into `labels`. Raises as `batch_conditions`.
 
-    Classes with a single sample in a batch contribute nothing there; orthogonal frames attain it in at least K
-    dimensions, and other features may (see `batch_conditions`). `ValueError` as for `batch_conditions`.
+    Single samples of a class contribute nothing; orthogonal frames attain it in at least K dimensions.
     """
     counts = _class_counts(labels, _membership(labels, batches))
     return float(sum(_minimum(count) for count in counts))
@@ -63,9 +59,9 @@ def batch_conditions(labels: Labels, batches: Batches) -> BatchConditions:
     """Which classes the batches tie together, and which pairs they push apart.
 
     A class is connected if its samples are, by sharing batches. A pair is joined if some batch holds both, one of them
-    at least twice: two single samples exert no force on each other. Both together suffice for the orthogonal frame to
-    be the only minimiser; joined pairs are also necessary, connected classes only in more than K dimensions.
-    `ValueError` unless the labels are 0, ..., K - 1, each present, and a batch holds distinct samples.
+    at least twice. Both suffice for the orthogonal frame to be the only minimiser; joined pairs are also necessary,
+    connected classes only in more than K dimensions. `ValueError` unless the labels are 0, ..., K - 1, each present,
+    and a batch holds distinct samples.
     """
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import connected_components

@@ -22,8 +22,7 @@ _LOSSES = {  # each loss in units of |.|^2 / (2 N), as a function of the number 
 def critical_class_size(n_samples: Count, weight_decays: WeightDecays, feature_decay: Decay) -> float:
     """n_crit = M N (N Λ)^(1/M) / β_gl: a class below it is mapped to zero at the bias-free global minimum.
 
-    It depends on the other classes through the number N of all samples, `n_samples`, alone; infinite where decays are
-    too large for floating-point numbers.
+    N = `n_samples` is that of all classes; infinite where decays are too large for floating-point numbers.
     """
     decays = np.asarray(weight_decays)
     return float(direction_betas(np.ones(1), n_samples, decays, feature_decay)[0] / global_threshold(decays.size))
@@ -31,9 +30,8 @@ def critical_class_size(n_samples: Count, weight_decays: WeightDecays, feature_d
 
 @guarded
 def largest_common_decay(class_sizes: ClassSizes, depth: Depth) -> float:
-    """Decay λ, the same for all weights and features, below which the bias-free minimum keeps every class alive.
-
-    λ^(M+1) = (n_min β_gl / (M N))^M / N.
+    """Decay λ, the same for all, below which the bias-free minimum keeps every class: λ^(M+1) = (n_min β_gl / (M N))^M
+    / N.
     """
     sizes = np.asarray(class_sizes)
     n_samples = int(sizes.sum())

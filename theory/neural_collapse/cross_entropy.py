@@ -34,8 +34,8 @@ def ce_optimum_shallow(
 ) -> ShallowCrossEntropyOptimum:
     """The global minimum at depth one, with or without a bias, for widths of at least K - 1.
 
-    With s = sqrt(n λ_W λ_H): σ* = log(1/s - (K - 1)) if s < 1/K, else zero, and
-    f* = log(1 + (K - 1) exp(-σ*)) + (K - 1) s σ*.
+    With s = sqrt(n λ_W λ_H): σ* = log(1/s - (K - 1)) if s < 1/K, else zero, and f* = log(1 + (K - 1) exp(-σ*)) + (K -
+    1) s σ*.
 
     >>> optimum = ce_optimum_shallow(3, 4, 0.01, 0.01)
     >>> round(optimum.scale, 4), round(optimum.value, 4), optimum.trivial
@@ -58,8 +58,8 @@ def frame_value(
 ) -> tuple[float, float]:
     """Best scale ρ >= 0 of the logits ρ * `pattern`, and the objective there, at any depth; scale zero is log K.
 
-    Column k of the pattern is the logits of class k, whose entry k must be the largest. The objective is the mean
-    cross-entropy plus `schatten_penalty` of the logits of all samples; widths must be at least the pattern's rank.
+    Column k holds the logits of class k, entry k the largest. The objective is the mean cross-entropy plus
+    `schatten_penalty` of the logits of all samples; widths must be at least the pattern's rank.
     """
     minima = _LogitPattern(pattern, samples_per_class, weight_decays, feature_decay)
     return min([*minima.local_minima(), (0.0, float(np.log(pattern.shape[0])))], key=lambda minimum: minimum[1])
@@ -69,10 +69,9 @@ def frame_value(
 def etf_stationary(
     n_classes: SeveralClasses, samples_per_class: Count, weight_decays: WeightDecays, feature_decay: Decay
 ) -> tuple[float, float]:
-    """Largest stationary scale σ of the logits σ (I - 1 1^T / K), and the objective there, at any depth.
+    """Largest stationary scale σ of the logits σ (I - 1 1^T / K), and the objective there, a critical point.
 
-    It minimises log(1 + (K - 1) exp(-σ)) + (L/2) Λ^(1/L) (K - 1)(n σ^2)^(1/L), L = M + 1, along the scale,
-    and is a critical point of the objective. (0, log K) if there is none.
+    It minimises log(1 + (K - 1) exp(-σ)) + (L/2) Λ^(1/L) (K - 1)(n σ^2)^(1/L), L = M + 1; (0, log K) if none.
     """
     pattern = np.eye(n_classes) - 1 / n_classes
     return _LogitPattern(pattern, samples_per_class, weight_decays, feature_decay).largest_stationary()
@@ -82,10 +81,9 @@ def etf_stationary(
 def cross_polytope_stationary(
     n_classes: SeveralClasses, samples_per_class: Count, weight_decays: WeightDecays, feature_decay: Decay
 ) -> tuple[float, float]:
-    """Largest stationary scale ρ of logits ρ B^T B whose class vectors B are antipodal pairs, and the objective.
+    """Largest stationary scale ρ of logits ρ B^T B, and the objective there; (0, log K) if there is none.
 
     B = (e_1, -e_1, e_2, -e_2, ...), with one more orthogonal vector if K is odd. A critical point if K is even.
-    (0, log K) if there is none.
     """
     pattern = cross_polytope_pattern(n_classes)
     return _LogitPattern(pattern, samples_per_class, weight_decays, feature_decay).largest_stationary()
@@ -101,10 +99,9 @@ def cross_polytope_pattern(n_classes: SeveralClasses) -> Float[np.ndarray, "clas
 
 @guarded
 def etf_beaten_by_cross_polytope(n_classes: SeveralClasses, depth: Depth) -> bool:
-    """Whether antipodal pairs have the lower objective than the simplex frame as the decays vanish.
+    """Whether floor(K/2) 2^(2/L) + (K mod 2) < K - 1, L = depth + 1: antipodal pairs then win as the decays vanish.
 
-    With L = depth + 1: floor(K/2) 2^(2/L) + (K mod 2) < K - 1. Never at depth one; from K = 6 or 7 at depth two, and
-    from K = 4 or 5 at depth three. Convergence is slow, in 1 / log(1 / Λ).
+    Never at depth one; from K = 6 or 7 at depth two. Convergence is slow, in 1 / log(1 / Λ).
     """
     return n_classes // 2 * 2 ** (2 / (depth + 1)) + n_classes % 2 < n_classes - 1
 

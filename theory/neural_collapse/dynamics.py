@@ -15,10 +15,9 @@ from theory_on_trial.contract import NON_NEGATIVE, Positive, guarded, require
 
 @guarded
 def heavy_ball_rate(curvature: Positive, step: Positive, momentum: Momentum = 0.0) -> float:
-    """Rate -log |z| per step of gradient descent with momentum on a parabola, z the larger root of its recursion.
+    """Rate -log |z| per step of heavy-ball descent, z the larger root of z^2 - (1 + μ - η h) z + μ = 0.
 
-    z^2 - (1 + μ - η h) z + μ = 0 with `curvature` h, `step` η and `momentum` μ; in the limit of small steps it
-    is η h / (1 - μ). Negative where the iteration diverges.
+    For `curvature` h, `step` η, `momentum` μ; η h / (1 - μ) for small steps. Negative where it diverges.
     """
     slope = curvature * step
     trace = 1 - momentum + slope  # z = 1 - delta, and delta^2 - trace delta + slope = 0
@@ -34,10 +33,9 @@ def heavy_ball_rate(curvature: Positive, step: Positive, momentum: Momentum = 0.
 def nc2_rate(decay: Decay, step: Positive, momentum: Momentum = 0.0, smallest_root: Positive = 1.0) -> float:
     """Final rate of NC2 near a global minimum with equal decays: that of Hessian eigenvalue 2 λ min(1, x).
 
-    `smallest_root` x is the smallest non-zero root of the optimum: it can be below one at depth one only, where it then
-    slows the approach. Independent of depth, width and class sizes otherwise. The alignment of weights and means (NC3)
-    has the same rate, except at depth one beside an undecayed bias: what the rows of the classifier have in common is
-    idle there, and only its decay, eigenvalue λ, removes it.
+    `smallest_root` x, the optimum's smallest non-zero root, can be below one at depth one only. NC3 has the same rate,
+    except at depth one beside an undecayed bias: what the rows of the classifier have in common is idle there, and only
+    its decay, eigenvalue λ, removes it.
     """
     curvature = 2 * decay * min(1.0, smallest_root)
     require(curvature > 0, f"decay * smallest_root must not underflow, got {decay} * {smallest_root}")
@@ -48,8 +46,7 @@ def nc2_rate(decay: Decay, step: Positive, momentum: Momentum = 0.0, smallest_ro
 def nc1_rate(decay: Decay, step: Positive, momentum: Momentum = 0.0) -> float:
     """Final rate of NC1 with equal decays and all roots at least one: twice the rates of λ and of 2 λ.
 
-    NC1 is quadratic in the spread of the features in the null space of the weights (eigenvalue λ) times the
-    misalignment of that space (eigenvalue 2 λ); in gradient flow it falls as exp(-6 λ t).
+    NC1 is quadratic in the spread in the weights' null space (λ) times the misalignment (2 λ): exp(-6 λ t) in flow.
     """
     return 2 * heavy_ball_rate(decay, step, momentum) + 2 * nc2_rate(decay, step, momentum)
 
@@ -60,7 +57,6 @@ def imbalance_factor(
 ) -> Float[np.ndarray, "*times"]:
     """exp(-2 λ t), the factor on W_(m+1)^T W_(m+1) - W_m W_m^T and W_1^T W_1 - H H^T in gradient flow.
 
-    Exact at any time and depth for every loss that depends on the parameters through W_M ... W_1 H and a bias, if all
-    decays are `decay`.
+    Exact, for every loss that depends on the parameters through W_M ... W_1 H and a bias, if all decays are `decay`.
     """
     return np.asarray(np.exp(-2 * decay * time))

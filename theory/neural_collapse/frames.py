@@ -37,11 +37,7 @@ def general_orthogonal_frame(
 
 @guarded
 def frame_distance(gram: Float[np.ndarray, "rows columns"], target: Float[np.ndarray, "rows columns"]) -> float:
-    """Frobenius distance in [0, 2] between the two matrices, each divided by its Frobenius norm: the NC2 metric.
-
-    NaN if one of them is zero: where everything has collapsed to zero (every β_k above the global threshold) there
-    is no frame to compare.
-    """
+    """Frobenius distance in [0, 2] of the matrices over their norms, the NC2 metric. NaN if one of them is zero."""
     if not (np.any(gram) and np.any(target)):
         return float("nan")
     return float(np.linalg.norm(_direction(gram) - _direction(target)))

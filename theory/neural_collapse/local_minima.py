@@ -18,10 +18,10 @@ from theory_on_trial.contract import Count, guarded, require
 def local_minimum_values(
     class_sizes: ClassSizes, weight_decays: WeightDecays, feature_decay: Decay, widths: Widths | None = None
 ) -> Float[np.ndarray, " minima"]:
-    """Objective at the local minimum that keeps the r largest classes, r = 0, 1, ..., at index r.
+    """Objective at the local minimum that keeps the r largest classes, at index r = 0, 1, ....
 
-    r runs to the number of classes with β_k below `existence_threshold`, or the narrowest of `widths`. At depth one
-    every local minimum is global, and its value is the only entry.
+    r runs to the number of classes with β_k below `existence_threshold`, or the narrowest of `widths`; at depth one the
+    global minimum is the only entry.
     """
     sizes, decays = np.sort(class_sizes)[::-1], np.asarray(weight_decays)
     depth, n_samples = decays.size, int(sizes.sum())
@@ -38,9 +38,8 @@ def local_minimum_values(
 def hessian_kernel_dimension(widths: Widths, n_directions: Count) -> int:
     """Kernel dimension sum_m [d_m (d_m - 1) - (d_m - r)(d_m - r - 1)] / 2 of the Hessian at a non-degenerate minimum.
 
-    It is the dimension of the orbit of the minimiser under rotations between the layers, r = `n_directions` being its
-    rank (K without bias and with all classes alive); `widths` are d_1, ..., d_M >= r. Holds in class-mean coordinates
-    and for cross-entropy too. `ValueError` if a width is below the rank.
+    That of the orbit of the minimiser under rotations between layers, r = `n_directions` its rank, in class-mean
+    coordinates and for cross-entropy too. `ValueError` if a width d_m is below r.
     """
     require(min(widths) >= n_directions, f"widths must be at least n_directions = {n_directions}, got {min(widths)}")
     rest = [int(width) - n_directions for width in widths]
@@ -49,10 +48,7 @@ def hessian_kernel_dimension(widths: Widths, n_directions: Count) -> int:
 
 @guarded
 def radial_eigenvalues(roots: LiveRoots, decay: Decay, depth: Depth) -> Float[np.ndarray, " directions"]:
-    """Hessian eigenvalue λ (2 + (M + 1)(x^M - 1)) for stretching all factors of a direction at its root x > 0.
-
-    All decays are `decay`. It is zero exactly where the root ceases to exist.
-    """
+    """λ (2 + (M + 1)(x^M - 1)), the Hessian eigenvalue for stretching all factors of a direction at its root x > 0."""
     return decay * (2 + (depth + 1) * (roots**depth - 1))
 
 
@@ -60,8 +56,7 @@ def radial_eigenvalues(roots: LiveRoots, decay: Decay, depth: Depth) -> Float[np
 def shallow_spectrum(roots: LiveRoots, decay: Decay) -> Float[np.ndarray, " parameters"]:
     """All 2 K^2 Hessian eigenvalues, ascending, at depth one and width K, in coordinates sqrt(n_k) h_k of the features.
 
-    With equal decays λ and all roots x_k > 0: λ times 0 and 2 + x_k + x_l for each k < l, and times
-    x_k + x_l and 2 for each k <= l.
+    With roots x_k > 0: λ times 0 and 2 + x_k + x_l for each k < l, and times x_k + x_l and 2 for each k <= l.
     """
     sums = roots[:, None] + roots
     pairs, pairs_and_self = np.triu_indices(roots.size, 1), np.triu_indices(roots.size)

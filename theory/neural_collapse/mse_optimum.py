@@ -76,14 +76,11 @@ def mse_optimum(
     bias: bool = False,
     bias_decay: NonNegative = 0.0,
 ) -> MseOptimum:
-    """The global minimum for class sizes n_k and decays λ_W1, ..., λ_WM and λ_H.
+    """The global minimum for class sizes n_k and decays λ_W1, ..., λ_WM and λ_H; at a tie with zero, zero is returned.
 
     `widths` are d_1, ..., d_M, by default K each: only the min(K, d_1, ..., d_M) strongest directions can survive.
-    `bias_decay` is the λ_b of the last layer's bias, if there is one. At a tie of a direction with zero, zero is
-    returned.
-
-    `ValueError` for a bias with a single class, for a decayed bias with unequal class sizes, which has no closed form,
-    and for decays so small that β underflows.
+    `bias_decay` is λ_b. `ValueError` for a bias with a single class, for a decayed bias with unequal class sizes, which
+    has no closed form, and for decays so small that β underflows.
 
     >>> optimum = mse_optimum([200, 100, 50, 5], [5e-3] * 2, 5e-3)
     >>> round(optimum.value, 4), optimum.alive
@@ -154,11 +151,6 @@ def optimal_parameters(
     """One global minimiser ([W_1, ..., W_M], Hbar, bias); sample i of class k has the feature Hbar[:, k].
 
     All minimisers are its rotations between the layers (and those among tied directions).
-
-    >>> (weight,), means, bias = optimal_parameters(mse_optimum([4, 4], [0.125], 0.125))
-    >>> means.round(4)
-    array([[0.5, 0. ],
-           [0. , 0.5]])
     """
     weights, scaled_features = balanced_factors(
         optimum.left_directions,
@@ -177,10 +169,7 @@ def direction_betas(
     weight_decays: Float[np.ndarray, " depth"],
     feature_decay: float,
 ) -> Float[np.ndarray, " directions"]:
-    """β_i = M N (N Λ)^(1/M) / y_i^2 of directions of the data with squared singular values y_i^2 > 0.
-
-    `ValueError` if the decays are so small that it underflows.
-    """
+    """β_i = M N (N Λ)^(1/M) / y_i^2, y_i the data's singular values; `ValueError` for decays where it underflows."""
     depth = weight_decays.size
     log_lambda = log_decay_product(weight_decays, feature_decay)
     log_scale = np.log(depth) + np.log(n_samples) + (np.log(n_samples) + log_lambda) / depth

@@ -22,8 +22,7 @@ _HALVINGS = 64  # a bracket of log(x^M), below 2^11 wide, shrinks below its last
 def largest_root(beta: Strength, depth: Depth) -> Float[np.ndarray, "*directions"]:
     """Largest non-negative root x of β = M x^(M-1) / (1 + x^M)^2; NaN beyond `existence_threshold`: no root.
 
-    Found by bisection in log(x^M), on the side of its peak x^M = (M-1)/(M+1) where the right side decreases; at M = 1
-    it is β^(-1/2) - 1.
+    By bisection in log(x^M), beyond the peak x^M = (M-1)/(M+1) of the right side.
 
     >>> largest_root([0.25, 0.5, 0.7], 2).round(4)
     array([1.6085, 1.    ,    nan])
@@ -45,10 +44,7 @@ def largest_root(beta: Strength, depth: Depth) -> Float[np.ndarray, "*directions
 
 @guarded
 def global_root(beta: Strength, depth: Depth) -> Float[np.ndarray, "*directions"]:
-    """Global minimiser x of the scalar objective: the largest root below `global_threshold`, zero from there on.
-
-    Exactly at the threshold both are minimisers, and zero is returned.
-    """
+    """Global minimiser x of the scalar objective: `largest_root` below `global_threshold`, zero from there on."""
     strength = np.asarray(beta)
     alive = strength < global_threshold(depth)
     return np.asarray(np.where(alive, largest_root(np.where(alive, strength, 1), depth), 0))
@@ -77,9 +73,8 @@ def regime(
 ) -> Shaped[np.ndarray, "*directions"]:
     """Name of the regime of every β: where the non-zero solution stands against zero.
 
-    "global": it is the only global minimiser. "tie": β is within a fraction `tie` of `global_threshold`, and both
-    are minimisers as far as such a difference can be told. "metastable": it is a local minimiser, zero the global one.
-    "trivial": zero is the only stationary point.
+    "global": the only global minimiser. "tie": β is within a fraction `tie` of `global_threshold`, with zero another.
+    "metastable": it is a local minimiser, zero the global one. "trivial": zero is the only stationary point.
     """
     strength = np.asarray(beta)
     threshold = global_threshold(depth)

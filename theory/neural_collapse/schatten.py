@@ -20,10 +20,7 @@ def log_decay_product(weight_decays: Float[np.ndarray, " depth"], feature_decay:
 def factor_balance(
     singular_values: Float[np.ndarray, " directions"], weight_decays: Float[np.ndarray, " depth"], feature_decay: float
 ) -> Float[np.ndarray, " directions"]:
-    """τ_i = (Λ σ_i^2)^(1/L), the value that λ_m times a factor's squared singular value has in all.
-
-    Zero where the singular value of the product is zero; the singular value of factor m is sqrt(τ_i / λ_m).
-    """
+    """τ_i = (Λ σ_i^2)^(1/L), what λ_m times each factor's squared singular value is; zero where σ_i is."""
     n_factors = weight_decays.size + 1
     with np.errstate(divide="ignore"):
         return np.exp((log_decay_product(weight_decays, feature_decay) + 2 * np.log(singular_values)) / n_factors)
@@ -35,8 +32,7 @@ def schatten_penalty(
 ) -> float:
     """Least decay (L/2) Λ^(1/L) sum_i σ_i^(2/L) of factors whose product is `product`, widths permitting.
 
-    Singular values that are numerically null (below the largest times the longer side times 2^-52, as in
-    `numpy.linalg.matrix_rank`) count as zero: their fractional power would not be small.
+    σ_i below the largest times the longer side times 2^-52 count as zero: their power would not be small.
     """
     decays = np.asarray(weight_decays)
     _, singular_values, _ = _decomposed(product)
@@ -52,9 +48,8 @@ def balanced_factorisation(
 ) -> tuple[list[Float[np.ndarray, "_ _"]], Float[np.ndarray, "_ columns"]]:
     """Factors ([W_1, ..., W_M], H) with W_M ... W_1 H = `product` that attain `schatten_penalty`.
 
-    They are balanced: λ_m σ_i(factor m)^2 is the same in all factors. `widths` are d_1, ..., d_M, W_m being
-    d_(m+1) x d_m with as many rows as the product in the last; the shorter side of the product by default.
-    `ValueError` if a width is below the rank of the product.
+    λ_m σ_i(factor m)^2 is the same in all. `widths` are d_1, ..., d_M, W_m being d_(m+1) x d_m; by default the shorter
+    side of the product. `ValueError` if a width is below its rank.
     """
     decays = np.asarray(weight_decays)
     sizes = np.full(decays.size, min(product.shape)) if widths is None else np.asarray(widths)
@@ -70,10 +65,7 @@ def balanced_factors(
     feature_decay: float,
     widths: Int[np.ndarray, " depth"],
 ) -> tuple[list[Float[np.ndarray, "_ _"]], Float[np.ndarray, "_ columns"]]:
-    """Balanced factors of left diag(singular_values) right^T, whose columns `left` and `right` are orthonormal.
-
-    `ValueError` if more singular values are non-zero than the narrowest width.
-    """
+    """Balanced factors of left diag(singular_values) right^T, orthonormal columns. ValueError if a width is short."""
     alive = singular_values > 0
     rank = int(np.sum(alive))
     require(rank <= widths.min(), f"widths must be at least the rank {rank} of the product, got {widths.min()}")

@@ -13,10 +13,7 @@ from theory_on_trial.contract import guarded
 
 @guarded
 def global_threshold(depth: Depth) -> float:
-    """β_gl = (M - 1)^((M - 1)/M) / M: below it the non-zero solution is the global one; at it, zero ties.
-
-    One at depth M = 1 (where 0^0 = 1), 1/2 at M = 2, and tending to one from there as M grows.
-    """
+    """β_gl = (M - 1)^((M - 1)/M) / M: below it the non-zero solution is global, at it zero ties; 1 at M = 1."""
     from scipy.special import xlogy
 
     return float(np.exp(xlogy(1 - 1 / depth, depth - 1) - np.log(depth)))
@@ -24,10 +21,7 @@ def global_threshold(depth: Depth) -> float:
 
 @guarded
 def existence_threshold(depth: Depth) -> float:
-    """β_ex = (M + 1)^2 / (4 M) ((M - 1)/(M + 1))^((M - 1)/M): beyond it zero is the only stationary point.
-
-    One at depth M = 1, above `global_threshold` at every larger depth, and growing as M / 4.
-    """
+    """β_ex = (M + 1)^2 / (4 M) ((M - 1)/(M + 1))^((M - 1)/M): beyond it zero is the only stationary point."""
     from scipy.special import xlog1py
 
     return float((depth + 1) ** 2 / (4 * depth) * np.exp(xlog1py(1 - 1 / depth, -2 / (depth + 1))))

@@ -37,38 +37,26 @@ def accurate_rule(joint: Joint) -> Bool[np.ndarray, " atoms"]:
 
 @guarded
 def flip_losses(joint: Joint) -> Atoms:
-    """P(x) η(x) = |P(x, Y = 1) - P(x, Y = 0)|, the accuracy lost by flipping the decision at x.
-
-    Source: arXiv 2310.05725.
-    """
+    """P(x) η(x) = |P(x, Y = 1) - P(x, Y = 0)|, the accuracy lost by flipping x. Source: arXiv 2310.05725."""
     by_label = joint.sum(axis=1)
     return np.abs(by_label[:, 1] - by_label[:, 0])
 
 
 @guarded
 def parity_gap(joint: Grouped, acceptance: Chances) -> float:
-    """P(Yhat = 1 | A = 0) - P(Yhat = 1 | A = 1) of a rule that accepts x with the chance `acceptance`.
-
-    Demographic parity is a gap of 0. Source: arXiv 2310.05725.
-    """
+    """P(Yhat = 1 | A = 0) - P(Yhat = 1 | A = 1), 0 under demographic parity. Source: arXiv 2310.05725."""
     return float(_parity_contrast(joint) @ acceptance)
 
 
 @guarded
 def odds_gaps(joint: GroupedAndLabelled, acceptance: Chances) -> Float[np.ndarray, "2"]:
-    """P(Yhat = 1 | A = 0, Y = y) - P(Yhat = 1 | A = 1, Y = y) for y = 0 and 1.
-
-    Equalised odds are gaps of 0. Source: arXiv 2310.05725.
-    """
+    """P(Yhat = 1 | A = 0, Y = y) - P(Yhat = 1 | A = 1, Y = y), y = 0, 1: equalised odds. Source: arXiv 2310.05725."""
     return _odds_contrasts(joint) @ acceptance
 
 
 @guarded
 def parity_influences(joint: Grouped) -> Atoms:
-    """P(x) f(x), f = (2 Yhat - 1)(p(A=0|x)/P(A=0) - p(A=1|x)/P(A=1)): what flipping x takes off `parity_gap`.
-
-    Source: arXiv 2310.05725.
-    """
+    """P(x) f(x), f = (2 Yhat - 1)(p(A=0|x)/P(A=0) - p(A=1|x)/P(A=1)): what x takes off the gap. arXiv 2310.05725."""
     return np.where(accurate_rule(joint), 1, -1) * _parity_contrast(joint)
 
 
@@ -80,10 +68,7 @@ def odds_influences(joint: GroupedAndLabelled) -> PerLabel:
 
 @guarded
 def bias_scores(joint: Grouped) -> Atoms:
-    """S = f / η of every atom; infinite where a flip is free and matters, zero where it does not matter.
-
-    Source: arXiv 2310.05725.
-    """
+    """S = f / η of every atom: infinite where a flip is free and matters, 0 where it does not. arXiv 2310.05725."""
     influences, losses = parity_influences(joint), flip_losses(joint)
     free = np.copysign(np.inf, influences, where=influences != 0, out=np.zeros_like(influences))
     return np.divide(influences, losses, where=losses > 0, out=free)
@@ -93,8 +78,7 @@ def bias_scores(joint: Grouped) -> Atoms:
 def optimal_parity_flips(joint: Grouped, tolerance: NonNegative) -> Atoms:
     """The κ of least accuracy loss with |parity_gap| <= `tolerance`: a threshold of the score on the gap's side.
 
-    A fractional knapsack: the atoms whose flip narrows the gap in falling order of score, the last one in part, until
-    the gap is the tolerance. It always exists.
+    A fractional knapsack of the atoms that narrow the gap, in falling order of score, the last one in part.
     """
     gap = parity_gap(joint, accurate_rule(joint).astype(np.float64))
     helps = np.sign(gap) * parity_influences(joint)
@@ -144,9 +128,8 @@ def optimal_odds_flips(joint: GroupedAndLabelled, tolerance: NonNegative) -> Odd
 
 @guarded
 def odds_dual_value(joint: GroupedAndLabelled, tolerance: NonNegative, multipliers: Float[np.ndarray, "2"]) -> float:
-    """Accuracy that any flips with both |odds_gaps| <= `tolerance` must lose, proved by any real multipliers z.
-
-    z . gap - tolerance |z|_1 - sum_x max(z . P f - P η, 0); equal to the loss of `optimal_odds_flips` at its own z.
+    """Accuracy that any flips with both |odds_gaps| <= `tolerance` must lose, z . gap - tolerance |z|_1 - sum_x max(z .
+    P f - P η, 0), for any real z; equal to the loss of `optimal_odds_flips` at its own z.
     """
     gaps = odds_gaps(joint, accurate_rule(joint).astype(np.float64))
     influences, losses = odds_influences(joint), flip_losses(joint)

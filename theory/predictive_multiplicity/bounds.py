@@ -33,8 +33,7 @@ def pair_diameter_bound(baseline_error: UnitInterval, epsilon: UnitInterval) -> 
 def knapsack_bound(baseline: Dichotomy, positives: Counts, negatives: Counts, tolerance: Natural) -> float:
     """Bound on n delta_epsilon: the fractional knapsack max sum t_u a_u over a in [0, 1]^m with sum g_u a_u <= e.
 
-    All rows of flip cost g_u <= 0 are taken, then rows in the order of g_u / t_u, the last one in part. It is at most
-    n (2 R(h_0) + ε), the count of Proposition 1.
+    Rows of g_u <= 0, then in the order of g_u / t_u, the last in part; at most Proposition 1's n (2 R(h_0) + ε).
     """
     costs = flip_costs(baseline, positives, negatives)
     weights = positives + negatives
@@ -52,10 +51,7 @@ def knapsack_bound(baseline: Dichotomy, positives: Counts, negatives: Counts, to
 
 @guarded
 def flip_error_bounds(baseline: Dichotomy, positives: Counts, negatives: Counts) -> Int[np.ndarray, " rows"]:
-    """Fewest errors of any classifier at all that assigns row u otherwise than h_0: what E_u cannot fall below.
-
-    It errs on the baseline's side at u and on the minority of every other row.
-    """
+    """Fewest errors of any classifier that assigns u otherwise: h_0's side of u and every other row's minority."""
     flipped = np.where(baseline == 1, positives, negatives)
     return irreducible_errors(positives, negatives) - np.minimum(positives, negatives) + flipped
 
@@ -75,10 +71,7 @@ def irreducible_errors(positives: Counts, negatives: Counts) -> int:
 
 @guarded
 def saturation_tolerance(baseline_errors: Natural, n: Count) -> int:
-    """Least e at which δ = α = 1 is certain where -h_0 is in the class: max(n - 2 E(h_0), 0).
-
-    Below it δ = 1 is impossible for any class, since only -h_0 differs on all n points.
-    """
+    """Least e at which δ = α = 1 is certain where -h_0 is in the class: max(n - 2 E(h_0), 0). Below it δ < 1."""
     require(baseline_errors <= n, f"baseline_errors must be at most n = {n}, got {baseline_errors}")
     return max(n - 2 * baseline_errors, 0)
 
@@ -87,8 +80,7 @@ def saturation_tolerance(baseline_errors: Natural, n: Count) -> int:
 def separable_bound(positives: Counts, negatives: Counts, tolerance: Natural) -> int:
     """Bound on n delta_epsilon for a baseline without errors: the most points up to e that whole rows add up to.
 
-    Every disagreement is then an error, so delta_epsilon <= ε; ambiguity has no such bound. Where a row
-    has both labels, no baseline is without errors and there is no bound.
+    Every disagreement is then an error; ambiguity has no such bound, nor has a row with both labels.
     """
     mixed = bool(np.any((positives > 0) & (negatives > 0)))
     require(not mixed, "positives and negatives must have one label only at every row, got a row with both")
@@ -107,10 +99,7 @@ def parity_defect(competitor_errors: Natural, baseline_errors: Natural, disagree
 
 @guarded
 def disagreement_range(competitor_errors: Natural, baseline_errors: Natural, n: Count) -> tuple[int, int]:
-    """Least and most points on which classifiers of these errors can differ.
-
-    |E(h) - E(h_0)| and min(E(h) + E(h_0), 2 n - E(h) - E(h_0)), in that order.
-    """
+    """|E(h) - E(h_0)| and min(E(h) + E(h_0), 2 n - E(h) - E(h_0)): the least and most points where they can differ."""
     most = max(competitor_errors, baseline_errors)
     require(most <= n, f"competitor_errors and baseline_errors must be at most n = {n}, got {most}")
     total = competitor_errors + baseline_errors

@@ -23,29 +23,20 @@ _MOST_TERMS = 10**5
 
 @guarded
 def cover_count(n: Count, dim: Count) -> int:
-    """2 sum_{k < D} C(n - 1, k) linear dichotomies of n points in general position, D = `dim` = features + 1.
-
-    Exact, as a Python integer; 2^n for n <= D. Source: Cover 1965.
-    """
+    """2 sum_{k < D} C(n - 1, k) of n points in general position, D = `dim` = features + 1, exactly. Cover 1965."""
     require(min(n, dim) <= _MOST_TERMS, f"n or dim must be at most {_MOST_TERMS}, the terms of the sum, got {n}, {dim}")
     return 2 * sum(math.comb(n - 1, k) for k in range(min(n, dim)))
 
 
 @guarded
 def dichotomy_count(rows: Points) -> int:
-    """Exact number of linear dichotomies of the points, counted by deletion and restriction without listing them.
-
-    Repeated rows count once. Source: Winder 1966, Zaslavsky 1975.
-    """
+    """Exact number of linear dichotomies, by deletion and restriction; repeated rows count once. Winder 1966."""
     return _count(_directions(_integer_points(rows)))
 
 
 @guarded
 def boolean_dichotomies(n_features: Bits) -> int:
-    """Number of threshold functions of d = `n_features` bits: the linear dichotomies of {0, 1}^d.
-
-    Counted anew at every call (about a second at d = 5). Source: as `dichotomy_count`.
-    """
+    """Number of threshold functions of d bits, counted anew (a second at d = 5). Source: as `dichotomy_count`."""
     return dichotomy_count(np.indices((2,) * n_features).reshape(n_features, 2**n_features).T)
 
 

@@ -24,10 +24,7 @@ def errors(dichotomy: Dichotomy, positives: Counts, negatives: Counts) -> int:
 
 @guarded
 def disagreement(dichotomy: Dichotomy, other: Dichotomy, weights: Counts) -> int:
-    """Number of points sum_u t_u 1[b_u != b'_u] on which two classifiers differ, t = `weights`.
-
-    Source: arXiv 1909.06677.
-    """
+    """sum_u t_u 1[b_u != b'_u], the points on which two classifiers differ, t = `weights`. Source: arXiv 1909.06677."""
     return int(weights[dichotomy != other].sum())
 
 
@@ -42,13 +39,7 @@ def flip_costs(baseline: Dichotomy, positives: Counts, negatives: Counts) -> Int
 
 @guarded
 def tolerance_count(epsilon: UnitInterval, n: Count) -> int:
-    """Return floor(ε n + 1e-9), the errors that a tolerance ε of the error rate allows n points.
-
-    Source: arXiv 1909.06677; the rounding is chosen here.
-
-    >>> tolerance_count(0.29, 100)
-    29
-    """
+    """Return floor(ε n + 1e-9), the errors that a tolerance ε allows n points; the rounding is chosen here."""
     return int(np.floor(epsilon * n + _INTEGER))
 
 
@@ -84,9 +75,7 @@ def level_set(
 def discrepancy_of(
     dichotomies: Dichotomies, baseline: Dichotomy, positives: Counts, negatives: Counts, tolerance: Natural
 ) -> int:
-    """Discrepancy n delta_epsilon(h_0): the most points on which one competing classifier differs from h_0.
-
-    Source: arXiv 1909.06677.
+    """The most points on which one competing classifier differs from h_0, n delta_epsilon. Source: arXiv 1909.06677.
 
     >>> discrepancy_of([[0, 0], [0, 1], [1, 0], [1, 1]], [1, 1], positives=[3, 2], negatives=[0, 1], tolerance=1)
     3
@@ -99,13 +88,7 @@ def discrepancy_of(
 def ambiguity_of(
     dichotomies: Dichotomies, baseline: Dichotomy, positives: Counts, negatives: Counts, tolerance: Natural
 ) -> int:
-    """Ambiguity n alpha_epsilon(h_0): the points that at least one competing classifier assigns otherwise than h_0.
-
-    Source: arXiv 1909.06677.
-
-    >>> ambiguity_of([[0, 0], [0, 1], [1, 0], [1, 1]], [1, 1], positives=[3, 2], negatives=[0, 1], tolerance=3)
-    6
-    """
+    """The points that some competing classifier assigns otherwise, n alpha_epsilon(h_0). Source: arXiv 1909.06677."""
     members = level_set(dichotomies, baseline, positives, negatives, tolerance)
     return int((positives + negatives)[np.any(members != baseline, axis=0)].sum())
 
@@ -117,9 +100,6 @@ def flip_errors_of(
     """E_u, the fewest errors of a listed dichotomy that assigns row u otherwise than h_0; n + 1 where none does.
 
     Ambiguity is their distribution function: n alpha_epsilon = sum_u t_u 1[E_u <= E(b^0) + e].
-
-    >>> flip_errors_of([[0, 0], [0, 1], [1, 0], [1, 1]], [1, 1], positives=[3, 2], negatives=[0, 1])
-    array([4, 2])
     """
     found = errors_of(dichotomies, positives, negatives)
     never = int(positives.sum() + negatives.sum()) + 1
@@ -130,10 +110,7 @@ def flip_errors_of(
 def discrepancy_path_of(
     dichotomies: Dichotomies, baseline: Dichotomy, positives: Counts, negatives: Counts
 ) -> Int[np.ndarray, " tolerances"]:
-    """Discrepancy at every tolerance e = 0, ..., n, in one pass: a non-decreasing step function with index e.
-
-    Source: arXiv 1909.06677; the single pass is derived here.
-    """
+    """Discrepancy at every tolerance e = 0, ..., n, a step function with index e; the single pass is derived here."""
     excess = np.maximum(errors_of(dichotomies, positives, negatives) - errors(baseline, positives, negatives), 0)
     path = np.zeros(int(positives.sum() + negatives.sum()) + 1, dtype=np.int64)
     np.maximum.at(path, excess, disagreements_of(dichotomies, baseline, positives + negatives))
@@ -144,10 +121,7 @@ def discrepancy_path_of(
 def ambiguity_path_of(
     dichotomies: Dichotomies, baseline: Dichotomy, positives: Counts, negatives: Counts
 ) -> Int[np.ndarray, " tolerances"]:
-    """Ambiguity at every tolerance e = 0, ..., n, in one pass: the cumulated weights of the rows' flip errors.
-
-    Source: arXiv 1909.06677; the single pass is derived here.
-    """
+    """Ambiguity at e = 0, ..., n: cumulated weights of the rows' flip errors; the single pass is derived here."""
     n = int(positives.sum() + negatives.sum())
     flip_errors = flip_errors_of(dichotomies, baseline, positives, negatives)
     excess = np.maximum(flip_errors - errors(baseline, positives, negatives), 0)

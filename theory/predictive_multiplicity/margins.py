@@ -13,10 +13,7 @@ from theory_on_trial.contract import NonNegative, guarded, require
 
 @guarded
 def big_m(rows: Points, margin: NonNegative) -> Float[np.ndarray, " rows"]:
-    """Smallest M_u = γ + max(1, |u|_inf) for which -<w, (1, u)> >= γ - M_u binds no w with |w|_1 <= 1.
-
-    Of the program of Marx, Calmon & Ustun 2020, γ = `margin`.
-    """
+    """Smallest M_u = γ + max(1, |u|_inf) for which -<w, (1, u)> >= γ - M_u binds no w with |w|_1 <= 1; γ = `margin`."""
     require(len(rows), f"rows must hold at least one point, got an array of shape {rows.shape}")
     return margin + np.abs(rows.astype(np.float64)).max(axis=1, initial=1)
 

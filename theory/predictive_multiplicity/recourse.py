@@ -38,7 +38,7 @@ def cheapest_largest_cost(score: float, weights: Weights, actions: Menus, costs:
 def cheapest_total_cost(score: float, weights: Weights, actions: Menus, costs: Costs) -> float:
     """Least total cost of a granted choice: a multiple-choice knapsack, feature by feature over undominated choices.
 
-    A choice is dominated if another costs no more and raises the score no less; at worst all choices are kept.
+    A choice is dominated if another costs no more and raises the score no less.
     """
     gains = _gains(weights, actions)
     _require_prices(actions, costs)
@@ -55,10 +55,7 @@ def cheapest_total_cost(score: float, weights: Weights, actions: Menus, costs: C
 
 @guarded
 def total_cost_relaxation(score: float, weights: Weights, actions: Menus, costs: Costs) -> float:
-    """Least total cost if shares of several actions of one menu could be mixed: a lower bound, exact to about 1e-7.
-
-    The linear relaxation of the integer program of arXiv 1809.06514, solved in floats (HiGHS).
-    """
+    """Least total cost if actions of one menu could be mixed, a linear relaxation: a lower bound, to about 1e-7."""
     from scipy.optimize import linprog
 
     gains = _gains(weights, actions)
@@ -80,10 +77,9 @@ def total_cost_relaxation(score: float, weights: Weights, actions: Menus, costs:
 
 @guarded
 def safe_tie_breaker(costs: Costs) -> float:
-    """Largest ε for which min (max_j c_j + ε sum_j c_j) still has the least largest cost.
+    """Largest ε for which min (max_j c_j + ε sum_j c_j) still has the least largest cost; infinite for costs all zero.
 
-    The smallest difference of two unequal costs, of the same or of different features, over sum_j max_k c_jk; the
-    smallest difference within one menu is not enough. Infinite where all costs are zero.
+    The smallest difference of two unequal costs, also across features, over sum_j max_k c_jk.
     """
     distinct = np.unique(np.concatenate([[0.0], *costs]))
     if len(distinct) == 1:
@@ -97,9 +93,9 @@ def unbounded_recourse(
 ) -> tuple[float, Float[np.ndarray, " features"]]:
     """Cost -s / |w|_q and action of the least |a|_p with s + <w, a> >= 0 over all real a, 1/p + 1/q = 1.
 
-    `weights` are those of the actionable features only. For p = 2 the action is -s w / |w|_2^2; for p = 1 it is shared
-    equally by the features of largest |w_j|. Without a non-zero weight the cost is infinite and the action nan; at
-    s >= 0 both are zero. Source: derived here, by Hoelder's inequality.
+    `weights` are those of the actionable features. For p = 1 features of largest |w_j| share the action equally.
+    Without a non-zero weight the cost is infinite and the action nan; both are zero at s >= 0. Source: derived here, by
+    Hoelder's inequality.
     """
     if score >= 0:
         return 0.0, np.zeros_like(weights)
@@ -116,10 +112,7 @@ def unbounded_recourse(
 def percentile_shifts(
     population: People, value: float, actions: Float[np.ndarray, " actions"]
 ) -> Float[np.ndarray, " actions"]:
-    """Costs |Q(x + a) - Q(x)|, Q the distribution function of the feature in a sample of the population; in [0, 1].
-
-    Source: arXiv 1809.06514.
-    """
+    """Costs |Q(x + a) - Q(x)| in [0, 1], Q the feature's distribution function in a sample; arXiv 1809.06514."""
     rank, moved = _percentiles(population, value, actions)
     return np.abs(moved - rank)
 
@@ -128,10 +121,7 @@ def percentile_shifts(
 def log_percentile_shifts(
     population: People, value: float, actions: Annotated[Float[np.ndarray, " actions"], NON_NEGATIVE]
 ) -> Float[np.ndarray, " actions"]:
-    """Costs log((1 - Q(x)) / (1 - Q(x + a))) of actions a >= 0: the share of people ahead counts relatively.
-
-    Infinite for an action that leaves nobody ahead; somebody must be ahead of x. Source: arXiv 1809.06514.
-    """
+    """Costs log((1 - Q(x)) / (1 - Q(x + a))), a >= 0, infinite where nobody is left ahead. Source: arXiv 1809.06514."""
     rank, moved = _percentiles(population, value, actions)
     require(rank < 1, f"value must be below the population's largest, got {value}")
     return np.log1p(-rank) - np.log1p(-moved, out=np.full(moved.shape, -np.inf), where=moved < 1)

@@ -43,10 +43,7 @@ class ScoringOptimum(NamedTuple):
 def scoring_errors(
     coefficients: Int[np.ndarray, "vectors coefficients"], features: Features, labels: Labels
 ) -> Int[np.ndarray, " vectors"]:
-    """Number of points with y <λ, x> <= 0, for each vector λ; exact for integer features.
-
-    Source: arXiv 1502.04269, as recalled.
-    """
+    """Number of points with y <λ, x> <= 0, for each λ; exact for integer features. Source: arXiv 1502.04269."""
     return np.sum(coefficients @ features.T * labels <= 0, axis=1)
 
 
@@ -90,10 +87,9 @@ def brute_force_optimum(
 def scoring_big_m(
     features: Features, labels: Labels, lower: Box, upper: Box, margin: NonNegative
 ) -> Float[np.ndarray, " points"]:
-    """Smallest M_i = ε - min over the box of y_i <λ, x_i> that lets any λ err at point i.
+    """Smallest M_i = ε - min over the box of y_i <λ, x_i>, with which y_i <λ, x_i> >= ε - M_i z_i lets any λ err.
 
-    The row is y_i <λ, x_i> >= ε - M_i z_i, ε = `margin`; on a box that is not symmetric the maximum
-    in place of minus the minimum forbids coefficients that are allowed.
+    On a box that is not symmetric the maximum in place of minus the minimum forbids coefficients that are allowed.
     """
     _require_box(lower, upper)
     signed = labels[:, np.newaxis] * features
@@ -102,10 +98,7 @@ def scoring_big_m(
 
 @guarded
 def accuracy_preserving_penalty(n: Count, n_coefficients: Count) -> Fraction:
-    """1 / (N P): with any smaller C_0 (and C_1 = 0) the optimum has the fewest errors, and among those the least l0.
-
-    N = `n` points, P = `n_coefficients`. Source: arXiv 1502.04269, as recalled; derived here.
-    """
+    """1 / (N P): any smaller C_0, with C_1 = 0, gives the fewest errors, and among those the least l0; derived here."""
     return Fraction(1, n * n_coefficients)
 
 
@@ -113,9 +106,8 @@ def accuracy_preserving_penalty(n: Count, n_coefficients: Count) -> Fraction:
 def pareto_penalty(n: Count, sparsity_penalty: Penalty, bounds: Bounds) -> Fraction:
     """min(1 / N, C_0) / sum_j Λ_j: any smaller C_1 > 0 has a Pareto-optimal pair of errors and l0 at its optimum.
 
-    That is, no λ has less of one and no more of the other. `bounds` are the Λ_j of the box
-    |λ_j| <= Λ_j. The optimum need not be one of C_1 = 0: where N C_0 is not an integer the l1 term can still
-    decide between unlike pairs, see `tie_breaking_penalty`. Source: the default of the released code of arXiv
+    `bounds` are the Λ_j of |λ_j| <= Λ_j. The optimum need not be one of C_1 = 0: where N C_0 is not an integer the l1
+    term can decide between unlike pairs, see `tie_breaking_penalty`. Source: the default of the released code of arXiv
     1502.04269; what it promises is derived here.
     """
     return min(Fraction(1, n), Fraction(sparsity_penalty)) / int(bounds.sum())
@@ -136,8 +128,7 @@ def tie_breaking_penalty(n: Count, sparsity_penalty: Penalty, bounds: Bounds) ->
 def sufficient_resolution(features: Features, coefficients: Direction) -> float:
     """X_max sqrt(P) / (2 γ_min): rounded to any integer scale Λ above it, ρ classifies every point alike.
 
-    X_max = max_i |x_i|_2, γ_min = min_i |<ρ, x_i>| / |ρ|_2, ρ = `coefficients`; infinite if some score is 0.
-    Source: as recalled; the proof (rounding moves λ / Λ by at most sqrt(P) / (2 Λ)) is derived here.
+    X_max = max |x_i|_2, γ_min = min |<ρ, x_i>| / |ρ|_2; infinite if some score is 0. Source: as recalled; proof here.
     """
     margin = np.abs(features @ _unit(coefficients)).min()
     largest = np.linalg.norm(features, axis=1).max()
@@ -160,10 +151,7 @@ def box_count(bound: Count, n_coefficients: Count) -> int:
 
 @guarded
 def coprime_count(bound: Sieve, n_coefficients: Count) -> int:
-    """How many of them have greatest common divisor 1: enough for every classifier but the one of zero scores.
-
-    By inclusion and exclusion of the multiples of every d <= Λ, largest first.
-    """
+    """How many of them have greatest common divisor 1, by inclusion and exclusion: enough for all but zero scores."""
     counts: dict[int, int] = {}
     for divisor in range(bound, 0, -1):
         multiples = box_count(bound // divisor, n_coefficients) - 1
@@ -175,8 +163,7 @@ def coprime_count(bound: Sieve, n_coefficients: Count) -> int:
 def occam_bound(n_classifiers: AnyCount, n: Count, failure: Failure) -> float:
     """sqrt((log |L| + log(1 / δ)) / (2 N)): how far a risk may exceed its empirical value, over all of L.
 
-    Holds with probability at least 1 - δ = 1 - `failure` over N = `n` independent points. Source: Hoeffding's
-    inequality and the union bound.
+    With probability at least 1 - δ = 1 - `failure`. Source: Hoeffding's inequality and the union bound.
     """
     return math.sqrt((math.log(n_classifiers) - math.log(failure)) / (2 * n))
 

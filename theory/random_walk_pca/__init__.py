@@ -1,8 +1,7 @@
-"""PCA of high-dimensional random walks: the exact theory.
+"""PCA of high-dimensional random walks: the exact theory. A law that names no source is derived here.
 
 Antognini & Sohl-Dickstein 2018, "PCA of high dimensional random walks with comparison to neural network training",
-arXiv 1806.08805, and its neighbours. Each import below is one concept in one file. A law
-that names no source is derived here.
+arXiv 1806.08805, and its neighbours.
 """
 
 from theory.random_walk_pca.averages import (

@@ -16,8 +16,7 @@ def bisect(
 ) -> Float[np.ndarray, " roots"]:
     """The root of `function` in each bracket (lower_i, upper_i), given the sign it has just above lower_i.
 
-    The sign is an argument and not an evaluation because brackets may end at poles or at trivial zeros of `function`,
-    where only analysis knows it. Each bracket must hold exactly one sign change.
+    Given, because brackets may end at poles or trivial zeros. Each must hold exactly one sign change.
     """
     for _ in range(_HALVINGS):
         middle = (lower + upper) / 2

@@ -19,10 +19,9 @@ from theory_on_trial.contract import Interval, guarded
 def exponential_average_impulse_response(
     n_points: Points, decay: Annotated[float, Interval(0, 1, "[)")]
 ) -> Float[np.ndarray, " points"]:
-    """Response of y_t = β y_{t-1} + (1 - β) x_t, y_0 = 0, to the steps of the walk x: 1 - β^m.
+    """Response 1 - β^m of y_t = β y_{t-1} + (1 - β) x_t, y_0 = 0, to the steps of the walk x.
 
-    It is (1 - β) times that of a walk of momentum γ = β = `decay`, so the two share all explained variance
-    ratios and modes.
+    (1 - β) times that of a walk of momentum β, so the two share all explained variance ratios and modes.
     """
     return (1 - decay) * momentum_impulse_response(n_points, decay)
 
@@ -46,8 +45,5 @@ def running_mean_wavenumbers(n_components: Components) -> Float[np.ndarray, " co
 
 @guarded
 def running_mean_explained_variance_ratio(n_components: Components) -> Float[np.ndarray, " components"]:
-    """Limits ρ_k = 432 / z_k^4 of the explained variance ratios of the running mean: .8357, .1126, .0294, ...
-
-    In units of T^2 times the step variance the eigenvalues tend to 16 / z_k^4, which sum to 1/27.
-    """
+    """Limits ρ_k = 432 / z_k^4: .8357, .1126, .0294, ...; eigenvalues tend to 16 T^2 / z_k^4, of sum T^2 / 27."""
     return 432 / running_mean_wavenumbers(n_components) ** 4

@@ -27,10 +27,8 @@ def laplacian_resolvent_trace(shift: NonNegative, n_points: Points) -> float:
 
 @guarded
 def companion_stieltjes(z: Annotated[float, Interval(high=0, closed="()")], n_points: Points, dim: Dimension) -> float:
-    """Companion Stieltjes transform m(z) of the isotropic walk at real z < 0: the large-T, large-d limit of
-    Tr (X^T C X / d - z)^(-1) / d over d dimensions, with X of unit step variance in every coordinate.
-
-    Source: Silverstein's equation, closed here.
+    """m(z) of the isotropic walk at real z < 0, the limit of Tr (X^T C X / d - z)^(-1) / d, X of unit step variance in
+    every coordinate. Source: Silverstein's equation, closed here.
     """
     from scipy.optimize import brentq
 

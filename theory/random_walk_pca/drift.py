@@ -19,10 +19,7 @@ from theory_on_trial.contract import NonNegative, guarded
 
 @guarded
 def drift_coefficients(n_points: Points) -> Float[np.ndarray, " components"]:
-    """Coefficients of the centred time τ in the cosines, up to sign: r_k = sqrt(2/T) cot(π k/2T) / (2 sin(π k/2T)).
-
-    That is for odd k; they are zero for even k. Their squares sum to T (T^2 - 1) / 12.
-    """
+    """Coefficients of τ in the cosines, up to sign: r_k = sqrt(2/T) cot(π k/2T) / (2 sin(π k/2T)), zero for even k."""
     index = np.arange(1, n_points)
     cosine = np.sin(np.pi * (n_points - index) / (2 * n_points))
     return np.where(index % 2 == 1, np.sqrt(2 / n_points) * 2 * cosine / laplacian_eigenvalues(n_points), 0.0)

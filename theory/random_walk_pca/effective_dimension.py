@@ -12,10 +12,7 @@ from theory_on_trial.contract import guarded, require
 
 @guarded
 def effective_dimension(noise_spectrum: NoiseSpectrum) -> float:
-    """Effective dimension (tr Σ)^2 / tr(Σ^2) of noise with covariance eigenvalues `noise_spectrum`, in [1, d].
-
-    The population spectrum is reached as this, not the rank, tends to infinity; it replaces d in every first-order law.
-    """
+    """Effective dimension (tr Σ)^2 / tr(Σ^2) in [1, d] of noise of this spectrum: d in every first-order law."""
     relative = noise_spectrum / noise_spectrum.max()
     return float(relative.sum() ** 2 / np.sum(relative**2))
 
@@ -24,8 +21,7 @@ def effective_dimension(noise_spectrum: NoiseSpectrum) -> float:
 def combined_dimension(*dimensions: Dimension) -> float:
     """Harmonic combination 1 / (1/d_1 + 1/d_2 + ...) of the noise's effective dimension and of projection dimensions.
 
-    To first order a Gaussian random projection to m dimensions acts on all laws of the walk as 1/d -> 1/d + 1/m.
-    `ValueError` if no dimension is given.
+    A random projection to m acts as 1/d -> 1/d + 1/m, to first order. `ValueError` if no dimension is given.
     """
     require(len(dimensions) > 0, "dimensions must hold at least one value, got none")
     return float(1 / sum(1 / dimension for dimension in dimensions))

@@ -23,10 +23,9 @@ from theory_on_trial.contract import guarded, require
 def eigenvalue_bias(
     eigenvalues: Spectrum, dim: Dimension, n_components: Components
 ) -> Float[np.ndarray, " components"]:
-    """First-order relative bias E[l_k] / λ_k - 1 = (1/d) sum_{j != k} λ_j / (λ_k - λ_j).
+    """First-order relative bias E[l_k] / λ_k - 1 = (1/d) sum_{j != k} λ_j / (λ_k - λ_j). Source: Lawley 1956.
 
-    A Gaussian random projection to `dim` dimensions biases a recorded trajectory, of any law, in the same way: then
-    `eigenvalues` are those of its own Gram matrix. Source: Lawley 1956.
+    A Gaussian random projection to `dim` dimensions biases a trajectory of any law alike, by its own Gram spectrum.
     """
     ratio, gain = _relative_gaps(eigenvalues, n_components)
     return np.sum(ratio * gain, axis=1) / dim
@@ -45,10 +44,7 @@ def eigenvalue_bias_second_order(
 def eigenvalue_variance(
     eigenvalues: Spectrum, dim: Dimension, n_components: Components
 ) -> Float[np.ndarray, " components"]:
-    """Relative variance of l_k to second order, (2/d)(1 - (1/d) sum_{j != k} (λ_j / (λ_k - λ_j))^2).
-
-    Source: Lawley 1956. Eigenvalues of different components are uncorrelated to first order.
-    """
+    """Relative variance of l_k to second order, (2/d)(1 - (1/d) sum_{j != k} (λ_j / (λ_k - λ_j))^2). Lawley 1956."""
     ratio, gain = _relative_gaps(eigenvalues, n_components)
     return 2 / dim * (1 - np.sum((ratio * gain) ** 2, axis=1) / dim)
 
@@ -57,10 +53,7 @@ def eigenvalue_variance(
 def mean_explained_variance_ratio(
     eigenvalues: Spectrum, dim: Dimension, n_components: Components
 ) -> Float[np.ndarray, " components"]:
-    """First-order mean of the sample ratios, ρ_k (1 + (b_k - 2 ρ_k + 2q) / d), with q = sum ρ_j^2.
-
-    Here b_k / d is `eigenvalue_bias`. Warns below 30 dimensions.
-    """
+    """First-order ρ_k (1 + (b_k - 2 ρ_k + 2q) / d), q = sum ρ_j^2, b_k / d `eigenvalue_bias`. Warns for d < 30."""
     _warn_below_thirty(dim)
     bias = eigenvalue_bias(eigenvalues, dim, n_components)
     ratios = eigenvalues / eigenvalues.sum()
@@ -85,10 +78,7 @@ def explained_variance_ratio_second_order(
 
 @guarded
 def explained_variance_ratio_std(eigenvalues: Spectrum, dim: Dimension) -> Float[np.ndarray, " spectrum"]:
-    """First-order standard deviations sqrt((2/d) ρ_k^2 (1 - 2 ρ_k + q)) of all sample ratios, q = sum ρ_j^2.
-
-    Warns below 30 dimensions.
-    """
+    """First-order sqrt((2/d) ρ_k^2 (1 - 2 ρ_k + q)) of the sample ratios, q = sum ρ_j^2. Warns below 30 dimensions."""
     _warn_below_thirty(dim)
     ratios = eigenvalues / eigenvalues.sum()
     # The square (1 - rho_k)^2 + sum over the others of rho_j^2 cannot cancel below zero when one component has it all.
@@ -100,10 +90,9 @@ def explained_variance_ratio_std(eigenvalues: Spectrum, dim: Dimension) -> Float
 def overlap_deficit(
     eigenvalues: Spectrum, dim: Dimension, n_components: Components
 ) -> Float[np.ndarray, " components"]:
-    """First-order mean of 1 - (sample eigenvector . population eigenvector)^2.
+    """First-order mean of 1 - (sample . population eigenvector)^2, (1/d) sum_{j != k} λ_j λ_k / (λ_j - λ_k)^2.
 
-    It is (1/d) sum_{j != k} λ_j λ_k / (λ_j - λ_k)^2. For the walk this is the expected deficit of
-    the cosine content; components beyond sqrt(d) are no longer cosines there, and asking for them warns.
+    The walk's deficit of cosine content; components beyond sqrt(d) are no cosines, and asking for them warns.
     """
     if n_components > np.sqrt(dim):
         warnings.warn(
@@ -118,10 +107,8 @@ def overlap_deficit(
 def overlap_deficit_second_order(
     eigenvalues: Spectrum, dim: Dimension, n_components: Components
 ) -> Float[np.ndarray, " components"]:
-    """Term of order 1/d^2 that `overlap_deficit` leaves out, signed.
-
-    It is (3 m_4 - 2 m_3 + m_2 - m_1 m_2) / d^2, m_q = sum_{j != k} λ_j λ_k^(q-1) / (λ_k - λ_j)^q.
-    Source: derived here, as the derivative of the mean eigenvalue by λ_k inside the gaps alone.
+    """Signed term of order 1/d^2 that `overlap_deficit` leaves out, the derivative of the mean eigenvalue by λ_k inside
+    the gaps alone: (3 m_4 - 2 m_3 + m_2 - m_1 m_2) / d^2, m_q = sum_{j != k} λ_j λ_k^(q-1) / (λ_k - λ_j)^q.
     """
     ratio, gain = _relative_gaps(eigenvalues, n_components)
     first, second, third, fourth = (np.sum(ratio * gain**power, axis=1) for power in (1, 2, 3, 4))

@@ -11,9 +11,8 @@ from theory_on_trial.contract import Count, Positive, guarded
 
 @guarded
 def spiked_direction_error(subspace_dim: Count, n_samples: Count, spike: Positive) -> float:
-    """Root mean square of |v_hat - v| after projection on a known subspace of `subspace_dim` dimensions that holds v.
+    """sqrt((1 + β)(k - 1) / (β^2 m)), root mean square of |v_hat - v| after projection, to leading order in k / m.
 
-    It is sqrt((1 + β)(k - 1) / (β^2 m)), β = `spike`, to leading order in k / m; zero at k = 1. With k = d the
-    same law holds for PCA without a generator, as long as d << m.
+    k = `subspace_dim`; with k = d that of PCA without a generator, as long as d << m.
     """
     return float(np.sqrt((1 + spike) * (subspace_dim - 1) / (spike**2 * n_samples)))

@@ -18,10 +18,7 @@ from theory_on_trial.contract import Interval, guarded, require
 
 @guarded
 def cosine_modes(n_points: Points, n_components: Components) -> Float[np.ndarray, "points components"]:
-    """Exact eigenvectors u_k(t) = sqrt(2/T) cos(π k (t - 1/2) / T) of the centred walk (DCT-II), orthonormal columns.
-
-    `ValueError` if `n_components` is above T - 1. Source: arXiv 1806.08805; exactness derived here.
-    """
+    """u_k(t) = sqrt(2/T) cos(π k (t - 1/2) / T), orthonormal columns (DCT-II). ValueError for `n_components` >= T."""
     _require_components(n_components, n_points)
     phase = np.pi * (np.arange(1, n_points + 1) - 0.5) / n_points
     return np.sqrt(2 / n_points) * np.cos(np.outer(phase, np.arange(1, n_components + 1)))
@@ -29,19 +26,13 @@ def cosine_modes(n_points: Points, n_components: Components) -> Float[np.ndarray
 
 @guarded
 def scores(n_points: Points, n_components: Components) -> Float[np.ndarray, "points components"]:
-    """PC scores p_k(t) = sqrt(λ_k) u_k(t) of the infinite-dimensional walk, up to one sign per component.
-
-    `ValueError` if `n_components` is above T - 1. Source: arXiv 1806.08805; exactness derived here.
-    """
+    """PC scores p_k(t) = sqrt(λ_k) u_k(t), up to one sign each. `ValueError` if `n_components` is above T - 1."""
     return np.sqrt(eigenvalues(n_points)[:n_components]) * cosine_modes(n_points, n_components)
 
 
 @guarded
 def score_amplitudes(n_points: Points, n_components: Components) -> Float[np.ndarray, " components"]:
-    """Amplitudes b_k = sqrt(2 λ_k / T) of the cosines that the scores follow, tending to sqrt(2T) / (π k).
-
-    `ValueError` if `n_components` is above T - 1. Source: arXiv 1806.08805; exactness derived here.
-    """
+    """Amplitudes b_k = sqrt(2 λ_k / T), tending to sqrt(2T) / (π k). ValueError for `n_components` above T - 1."""
     _require_components(n_components, n_points)
     return np.sqrt(2 * eigenvalues(n_points)[:n_components] / n_points)
 
@@ -53,8 +44,7 @@ def chebyshev_scores(
 ) -> Float[np.ndarray, "points components"]:
     """Lissajous curves as functions of the first score: p_k / b_k = T_k(p_1 / b_1), T_k Chebyshev's polynomials.
 
-    `first_score` is p_1 / b_1; column k - 1 of the result is p_k / b_k, up to one sign per component. The second score
-    is a parabola in the first, the third a cubic, and PC j against PC k a Lissajous curve of frequency ratio j : k.
+    `first_score` is p_1 / b_1; column k - 1 of the result is p_k / b_k, up to one sign per component.
     """
     return np.cos(np.outer(np.arccos(first_score), np.arange(1, n_components + 1)))
 
@@ -70,8 +60,7 @@ def squared_distances(n_points: Points) -> Float[np.ndarray, "points points"]:
 def cosine_content(modes: Float[np.ndarray, "points components"]) -> Float[np.ndarray, " components"]:
     """Squared overlap in [0, 1] of column k with the cosine u_k of the walk; columns need not be normalised.
 
-    `ValueError` for fewer than two points, more than T - 1 columns, or a column that is zero or nearly.
-    Source: Hess 2000 (Phys. Rev. E 62, 8438), who reads a content near one as a sign of random diffusion.
+    `ValueError` for T < 2, more than T - 1 columns, or a column nearly zero. Source: Hess 2000, Phys. Rev. E 62, 8438.
     """
     n_points, n_components = modes.shape
     require(n_components < n_points, f"modes must have fewer columns than its {n_points} points, got {n_components}")

@@ -16,29 +16,22 @@ from theory_on_trial.contract import guarded
 
 @guarded
 def momentum_impulse_response(n_points: Points, momentum: Momentum) -> Float[np.ndarray, " points"]:
-    """Response h_m = (1 - γ^m) / (1 - γ) of the position, m = 1, ..., T, and h_m = m at γ = 1.
-
-    Pass it to `toeplitz_covariance` or `toeplitz_total_variance` for the exact population law.
-    """
+    """Response h_m = (1 - γ^m) / (1 - γ) of the position, m = 1, ..., T (m at γ = 1), for `toeplitz_covariance`."""
     return np.cumsum(momentum ** np.arange(n_points))
 
 
 @guarded
 def momentum_explained_variance_ratio(n_points: Points, momentum: Momentum) -> Float[np.ndarray, " components"]:
-    """Exact population ratios ρ_k, k = 1, ..., T - 1, from the numerical spectrum of the exact covariance.
-
-    Source: arXiv 1806.08805, here at finite T.
-    """
+    """Exact ratios ρ_k, k = 1, ..., T - 1, by the spectrum of the exact covariance; arXiv 1806.08805 at finite T."""
     response = momentum_impulse_response(n_points, momentum)
     return toeplitz_eigenvalues(response) / toeplitz_total_variance(response)
 
 
 @guarded
 def momentum_circulant_eigenvalues(n_points: Points, momentum: Momentum) -> Float[np.ndarray, " components"]:
-    """Circulant approximation 1 / (θ_k ((1 - γ)^2 + γ θ_k)) of the eigenvalues, with cosines unchanged.
+    """1 / (θ_k ((1 - γ)^2 + γ θ_k)), circulant, with cosines unchanged, for T (1 - γ) >> 1. Source: arXiv 1806.08805.
 
-    Its relative error is O(T^-3) for fixed k and γ < 1, O(1/T) over all k; it needs T (1 - γ) >> 1.
-    Source: arXiv 1806.08805; the error derived here.
+    Its relative error is O(T^-3) for fixed k and γ < 1, O(1/T) over all k, as derived here.
     """
     laplacian = laplacian_eigenvalues(n_points)
     return 1 / (laplacian * ((1 - momentum) ** 2 + momentum * laplacian))
@@ -48,29 +41,20 @@ def momentum_circulant_eigenvalues(n_points: Points, momentum: Momentum) -> Floa
 def momentum_explained_variance_ratio_rate(
     n_points: Points, momentum: MomentumBelowOne, n_components: Components
 ) -> Float[np.ndarray, " components"]:
-    """First correction to the limit at fixed γ < 1: ρ_k = 6 / (π k)^2 (1 + 6 γ / ((1 - γ^2) T)).
-
-    At γ = 1 the ratios tend to those of the integrated walk.
-    """
+    """First correction at fixed γ < 1 to the limit: ρ_k = 6 / (π k)^2 (1 + 6 γ / ((1 - γ^2) T))."""
     correction = 6 * momentum / ((1 - momentum**2) * n_points)
     return explained_variance_ratio_limit(n_components) * (1 + correction)
 
 
 @guarded
 def momentum_crossover_index(n_points: Points, momentum: MomentumBelowOne) -> float:
-    """Component T (1 - γ) / (π sqrt(γ)) below which λ_k falls as k^-2 and beyond which as k^-4.
-
-    Infinite at γ = 0.
-    """
+    """Component T (1 - γ) / (π sqrt(γ)) below which λ_k falls as k^-2, beyond as k^-4; infinite at γ = 0."""
     return float(n_points * (1 - momentum) / (np.pi * np.sqrt(momentum))) if momentum > 0 else np.inf
 
 
 @guarded
 def integrated_walk_wavenumbers(n_components: Components) -> Float[np.ndarray, " components"]:
-    """Positive roots μ_k of tan μ + tanh μ = 0, just above (k - 1/4) π: the γ -> 1 limit of the spectrum.
-
-    The eigenvalues tend to T^4 / μ_k^4 and sum to T^4 / 30.
-    """
+    """Positive roots μ_k of tan μ + tanh μ = 0: as γ -> 1 eigenvalues tend to T^4 / μ_k^4, of sum T^4 / 30."""
     roots = (np.arange(1, n_components + 1) - 0.25) * np.pi
     for _ in range(4):  # Newton; the first guess is off by exp(-2 mu), which four squarings bring below an ulp
         residual = np.sin(roots) + np.cos(roots) * np.tanh(roots)

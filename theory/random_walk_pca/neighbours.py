@@ -14,10 +14,7 @@ from theory_on_trial.contract import guarded
 
 @guarded
 def uncentred_explained_variance_ratio_limit(n_components: Components) -> Float[np.ndarray, " components"]:
-    """Limit 8 / (π^2 (2k - 1)^2) of the ratios without centring: 81 % in the first component, 90 % in two.
-
-    From the eigenvalues 1 / (4 sin^2(π (2k - 1) / (2 (2T + 1)))) over their sum T (T + 1) / 2.
-    """
+    """Limit 8 / (π^2 (2k - 1)^2) of the ratios without centring: 81 % in the first component, 90 % in two."""
     return 8 / (np.pi * (2 * np.arange(1, n_components + 1) - 1)) ** 2
 
 
@@ -25,6 +22,6 @@ def uncentred_explained_variance_ratio_limit(n_components: Components) -> Float[
 def circulant_eigenvalues(n_points: Points) -> Float[np.ndarray, " components"]:
     """Eigenvalues 1 / (2 - 2 cos(2 π k / T)), k = 1, ..., T - 1, of a walk on a circle: sine and cosine pairs.
 
-    In the order of k, so entries k and T - k are equal; four times too small for small k. Source: classical.
+    Entries k and T - k are equal; four times too small for small k. Source: classical.
     """
     return 1 / (4 * np.sin(np.pi * np.arange(1, n_points) / n_points) ** 2)

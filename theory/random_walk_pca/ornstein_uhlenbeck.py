@@ -20,10 +20,7 @@ from theory_on_trial.contract import guarded, require
 
 @guarded
 def ornstein_uhlenbeck_impulse_response(n_points: Points, rate: Rate) -> Float[np.ndarray, " points"]:
-    """Response h_m = (1 - α)^(m - 1), m = 1, ..., T, for `toeplitz_covariance` and `toeplitz_total_variance`.
-
-    Source: arXiv 1806.08805.
-    """
+    """h_m = (1 - α)^(m - 1), m = 1, ..., T, for `toeplitz_covariance` and its total variance; arXiv 1806.08805."""
     return (1 - rate) ** np.arange(n_points)
 
 
@@ -39,8 +36,7 @@ def ornstein_uhlenbeck_modes(
 ) -> Float[np.ndarray, "points components"]:
     """Leading exact eigenvectors of the process started at x_0 = 0, orthonormal columns with a positive first entry.
 
-    Proportional to α^2 - μ cos(ω t) + μ (num / den) sin(ω t) with μ = α^2 + a θ(ω) and num
-    and den as in `_boundary_terms`. `ValueError` at α = 1 or for `n_components` above T - 1.
+    α^2 - μ cos(ω t) + μ (num / den) sin(ω t), μ = α^2 + a θ(ω). `ValueError` at α = 1 or k above T - 1.
     """
     require(n_components < n_points, f"n_components must be at most n_points - 1 = {n_points - 1}, got {n_components}")
     require(rate != 1, "rate must not be 1 here: all eigenvalues coincide and the eigenvectors are not defined")
@@ -56,10 +52,9 @@ def ornstein_uhlenbeck_modes(
 
 @guarded
 def ornstein_uhlenbeck_circulant_eigenvalues(n_points: Points, rate: Rate) -> Float[np.ndarray, " components"]:
-    """Circulant approximation 1 / (α^2 + (1 - α) θ_k), in the order of k, with cosines unchanged.
+    """Circulant approximation 1 / (α^2 + (1 - α) θ_k), in the order of k. Source: arXiv 1806.08805.
 
-    Its leading eigenvalue is right for α T << 1 and, within 2 / (α T), for α T >> 1; near α T = 2 it is
-    almost twice the exact one. The eigenvectors are cosines only for α T << 1. Source: arXiv 1806.08805.
+    Its leading eigenvalue is right for α T << 1 and, within 2 / (α T), for α T >> 1; almost twice it near α T = 2.
     """
     return 1 / (rate**2 + (1 - rate) * laplacian_eigenvalues(n_points))
 
@@ -73,8 +68,7 @@ def _uncentred_frequencies(n_points: int, rate: float) -> Float[np.ndarray, " po
 def _centred_frequencies(n_points: int, rate: float) -> Float[np.ndarray, " components"]:
     """The T - 1 increasing roots of (T α^2 - μ SC) den + μ num SS, one between each two uncentred roots.
 
-    SC and SS are the sums over t of cos(ω t) and sin(ω t). At an uncentred root den vanishes and
-    num (num + 2 α) = μ - α^2 has no zero, so the sign there is that of num SS.
+    SC, SS: sums of cos(ω t), sin(ω t). Where den = 0, num (num + 2 α) = μ - α^2 has no zero: num SS gives the sign.
     """
 
     def secular(frequency: Float[np.ndarray, " roots"]) -> Float[np.ndarray, " roots"]:
@@ -93,10 +87,7 @@ def _centred_frequencies(n_points: int, rate: float) -> Float[np.ndarray, " comp
 def _boundary_terms(
     frequency: Float[np.ndarray, " roots"], n_points: int, rate: float
 ) -> tuple[Float[np.ndarray, " roots"], Float[np.ndarray, " roots"]]:
-    """Num = cos((T+1) ω) - a cos(T ω) - α and den = sin((T+1) ω) - a sin(T ω).
-
-    Written with half angles, so that neither cancels at small ω.
-    """
+    """Num = cos((T+1) ω) - a cos(T ω) - α, den = sin((T+1) ω) - a sin(T ω), stably by half angles."""
     half_step = 2 * np.sin(frequency / 2)
     middle = frequency * (n_points + 0.5)
     numerator = -half_step * np.sin(middle) - 2 * rate * np.sin(frequency * n_points / 2) ** 2

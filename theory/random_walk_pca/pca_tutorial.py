@@ -19,20 +19,14 @@ Covariance = Annotated[Float[np.ndarray, "dimensions dimensions"], COVARIANCE]
 def principal_axes(
     covariance: Covariance,
 ) -> tuple[Float[np.ndarray, " dimensions"], Float[np.ndarray, "dimensions dimensions"]]:
-    """Variances, decreasing, and the matrix P whose rows are the principal axes, so that P C P^T is diagonal.
-
-    Source: Shlens 2014.
-    """
+    """Variances, decreasing, and the matrix P whose rows are the principal axes: P C P^T is diagonal (Shlens 2014)."""
     variances, axes = np.linalg.eigh(covariance)
     return variances[::-1], axes[:, ::-1].T
 
 
 @guarded
 def least_reconstruction_error(covariance: Covariance, n_components: Components) -> float:
-    """Least mean squared error of reconstruction from `n_components` linear features: the sum of the other variances.
-
-    `ValueError` if there are fewer than `n_components` dimensions. Source: Eckart & Young 1936.
-    """
+    """Sum of the variances beyond the first `n_components`, by Eckart & Young 1936; `ValueError` if there are fewer."""
     require(
         n_components <= len(covariance),
         f"n_components must be at most {len(covariance)}, the dimensions of covariance, got {n_components}",
@@ -42,10 +36,7 @@ def least_reconstruction_error(covariance: Covariance, n_components: Components)
 
 @guarded
 def reconstruction_error(covariance: Covariance, basis: Float[np.ndarray, "dimensions components"]) -> float:
-    """Mean squared error tr C - tr(Q^T C Q) of projecting on the span of `basis`, with Q its orthonormal basis.
-
-    `ValueError` if the columns of `basis` are linearly dependent. Source: Shlens 2014.
-    """
+    """Error tr C - tr(Q^T C Q) of the projection Q Q^T on the span of `basis`; ValueError for dependent columns."""
     columns = basis.shape[1]
     require(np.linalg.matrix_rank(basis) == columns, f"basis must have {columns} linearly independent columns")
     orthonormal, _ = np.linalg.qr(basis)

@@ -18,14 +18,7 @@ _POINTS = "impulse_response must hold at least two recorded points"
 
 @guarded
 def toeplitz_covariance(impulse_response: Response) -> Float[np.ndarray, "points points"]:
-    """Population covariance over time K = C A A^T C of the centred process with impulse response h_1, ..., h_T.
-
-    `ValueError` if there are fewer than two points. Source: arXiv 1806.08805.
-
-    >>> toeplitz_covariance([1, 1]).round(4)  # the walk of two points
-    array([[ 0.25, -0.25],
-           [-0.25,  0.25]])
-    """
+    """Covariance K = C A A^T C over time of response h_1, ..., h_T. ValueError for T < 2. Source: arXiv 1806.08805."""
     from scipy.linalg import toeplitz
 
     require(len(impulse_response) >= 2, _POINTS)
@@ -36,19 +29,13 @@ def toeplitz_covariance(impulse_response: Response) -> Float[np.ndarray, "points
 
 @guarded
 def toeplitz_eigenvalues(impulse_response: Response) -> Float[np.ndarray, " components"]:
-    """The T - 1 largest eigenvalues of K, decreasing, to an absolute accuracy of about T ε λ_1.
-
-    Computed numerically, for processes without a closed spectrum. `ValueError` and source as for `toeplitz_covariance`.
-    """
+    """The T - 1 largest eigenvalues of K, decreasing, to about T ε λ_1. Raises as `toeplitz_covariance`."""
     return np.linalg.eigvalsh(toeplitz_covariance(impulse_response))[:0:-1]
 
 
 @guarded
 def toeplitz_total_variance(impulse_response: Response) -> float:
-    """Total variance tr K = sum_m (T - m + 1) h_m^2 - (1/T) sum_m H_m^2, where H_m = h_1 + ... + h_m.
-
-    `ValueError` as for `toeplitz_covariance`.
-    """
+    """Total variance sum_m (T - m + 1) h_m^2 - (1/T) sum_m H_m^2, H_m = h_1 + ... + h_m. `ValueError` for T < 2."""
     require(len(impulse_response) >= 2, _POINTS)
     n_points = impulse_response.size
     uncentred = np.sum(np.arange(n_points, 0, -1) * impulse_response**2)

@@ -19,29 +19,23 @@ from theory_on_trial.contract import guarded, require
 
 @guarded
 def laplacian_eigenvalues(n_points: Points) -> Float[np.ndarray, " components"]:
-    """Non-zero eigenvalues θ_k = 4 sin^2(π k / 2T) of the path graph, k = 1, ..., T - 1, increasing in (0, 4).
-
-    Source: derived here (classical: Neumann Laplacian).
-    """
+    """Eigenvalues θ_k = 4 sin^2(π k / 2T), k = 1, ..., T - 1, of the path graph, increasing in (0, 4); classical."""
     index = np.arange(1, n_points)
     return 4 * np.sin(np.pi * index / (2 * n_points)) ** 2
 
 
 @guarded
 def eigenvalues(n_points: Points) -> Float[np.ndarray, " components"]:
-    """Population PCA eigenvalues λ_k = 1 / (2 - 2 cos(π k / T)) of the centred walk, decreasing, >= 1/4.
+    """λ_k = 1 / (2 - 2 cos(π k / T)) of the centred walk, decreasing, >= 1/4; the constant vector's zero is left out.
 
-    The constant vector carries the remaining eigenvalue, zero. In units of the step variance; divide by T - 1 for the
-    convention of scikit-learn. Source: arXiv 1806.08805; exactness derived here.
+    Divide by T - 1 for scikit-learn's convention. Source: arXiv 1806.08805; exactness derived here.
     """
     return 1 / laplacian_eigenvalues(n_points)
 
 
 @guarded
 def explained_variance_ratio(n_points: Points) -> Float[np.ndarray, " components"]:
-    """Population explained variance ratios ρ_k(T) = 6 / ((T^2 - 1) θ_k), k = 1, ..., T - 1, summing to one.
-
-    Source: arXiv 1806.08805 with the normaliser derived here.
+    """ρ_k(T) = 6 / ((T^2 - 1) θ_k), k = 1, ..., T - 1, of sum one. Source: arXiv 1806.08805; normaliser derived here.
 
     >>> explained_variance_ratio(300)[:3].round(4)
     array([0.6079, 0.152 , 0.0676])
@@ -51,19 +45,13 @@ def explained_variance_ratio(n_points: Points) -> Float[np.ndarray, " components
 
 @guarded
 def explained_variance_ratio_limit(n_components: Components) -> Float[np.ndarray, " components"]:
-    """Limit 6 / (π^2 k^2) of the explained variance ratios as T grows, k = 1, ..., `n_components`.
-
-    Source: arXiv 1806.08805.
-    """
+    """Limit 6 / (π^2 k^2) of the ratios as T grows, k = 1, ..., `n_components`. Source: arXiv 1806.08805."""
     return 6 / (np.pi * np.arange(1, n_components + 1)) ** 2
 
 
 @guarded
 def limit_relative_error(n_points: Points, n_components: Components) -> Float[np.ndarray, " components"]:
-    """Leading term (1 + π^2 k^2 / 12) / T^2 of ρ_k(T) / (6 / π^2 k^2) - 1; what is left out is O(k^4 / T^4).
-
-    `ValueError` if `n_components` is above T - 1.
-    """
+    """Leading (1 + π^2 k^2 / 12) / T^2 of ρ_k(T) / (6 / π^2 k^2) - 1, up to O(k^4 / T^4). `ValueError` for k >= T."""
     require(n_components < n_points, f"n_components must be at most n_points - 1 = {n_points - 1}, got {n_components}")
     index = np.arange(1, n_components + 1)
     return (1 + (np.pi * index) ** 2 / 12) / n_points**2

@@ -16,9 +16,9 @@ _HARDLY_ANY = 1e-12  # of this many degrees of freedom the first order is exact
 
 @guarded
 def trace_laplace(argument: NonNegative, n_points: Points, dim: Dimension) -> float:
-    """E exp(-s d Tr G) = (T / U_{T-1}(1 + s))^(d/2) of the walk, for s = `argument`; in (0, 1].
+    """E exp(-s d Tr G) = (T / U_{T-1}(1 + s))^(d/2) of the walk, s = `argument`, in (0, 1].
 
-    d Tr G is the centred sum of squares of a d-dimensional walk whose steps have unit variance in every coordinate.
+    d Tr G is the centred sum of squares of a walk whose steps have unit variance in every coordinate.
     """
     angle = 2 * np.arcsinh(np.sqrt(argument / 2))
     return float(np.exp(-dim / 2 * (_log_sinhc(n_points * angle) - _log_sinhc(angle))))
@@ -31,9 +31,8 @@ def trace_cdf(
     """P(sum_k λ_k χ^2_d <= total) for independent chi-squares of `dim` degrees of freedom.
 
     The absolute error is rounding alone, about 1e-17 (10 + n d) for n eigenvalues. Computed as the inverse Laplace
-    transform of prod_k (1 + 2 s λ_k)^(-d/2) / s, by the trapezoidal rule on a hyperbola through the saddle point
-    that bends away from the branch points on the negative axis; the integrand is analytic in a strip about it, so the
-    rule converges exponentially (Imhof 1961 integrates along the imaginary axis instead).
+    transform of prod_k (1 + 2 s λ_k)^(-d/2) / s, by the trapezoidal rule on a hyperbola through the saddle point that
+    bends away from the branch points (Imhof 1961 integrates along the imaginary axis instead).
     """
     weights = 2 * eigenvalues[eigenvalues > 0] / eigenvalues.max()
     probability = np.zeros(total.shape)

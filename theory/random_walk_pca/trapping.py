@@ -47,8 +47,5 @@ def stationary_correlation(lag: Int[np.ndarray, " lags"], rate: StationaryRate) 
 
 @guarded
 def escape_probability_bound(squared_fraction: Fraction, dim: Dimension) -> float:
-    """Chernoff bound on P(|x_t|^2 < f r_c^2) of the trapped process, exp(-(d/2)(f - 1 - log f)).
-
-    For isotropic Gaussian steps in d = `dim` dimensions; f = `squared_fraction`. At f = 1/4 it is exp(-.318 d).
-    """
+    """Chernoff's exp(-(d/2)(f - 1 - log f)) on P(|x_t|^2 < f r_c^2) of the trapped process, isotropic Gaussian."""
     return float(np.exp(-dim / 2 * (squared_fraction - 1 - np.log(squared_fraction))))

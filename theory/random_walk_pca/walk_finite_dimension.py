@@ -17,10 +17,7 @@ from theory_on_trial.contract import Interval, guarded
 
 @guarded
 def eigenvalue_bias_coefficient(n_points: Points) -> Float[np.ndarray, " components"]:
-    """Lawley's sum b_k = (3/2) x_k / (1 + x_k) of the walk: E[l_k] / λ_k = 1 + b_k / d + O(k^2 / d^2).
-
-    It tends to 3/4 for every fixed k as T grows, and sum λ_k b_k = 0.
-    """
+    """Lawley's b_k = (3/2) x_k / (1 + x_k): E[l_k] / λ_k = 1 + b_k / d + O(k^2 / d^2); it tends to 3/4 as T grows."""
     # (1 + x_k) / 2 = cos^2(pi k / 2T), without cancellation near k = T.
     half_angle_cosine = np.sin(np.pi * np.arange(n_points - 1, 0, -1) / (2 * n_points))
     return 1.5 - 0.75 / half_angle_cosine**2
@@ -32,11 +29,10 @@ def kurtosis_factor_ratio(
 ) -> Float[np.ndarray, " components"]:
     """Factor on the first-order variance of the sample ratio of component k, nearly 1 + kurtosis / (4T).
 
-    The variance of l_k itself has the factor 1 + (kurtosis / 2) sum_j w_k(j)^4 = 1 + 3 kurtosis / (4T), but
-    1 + kurtosis / T at k = T/2, whose sine mode w_k lives on every second step. What all components share of it,
-    kurtosis / (2T), cancels in the ratio; what is left is the part of k itself and of its mirror T - k. At T = 2 there
-    is one ratio, which is one, and the factor is one. Needs isotropic steps whose independent coordinates have this
-    excess kurtosis.
+    The variance of l_k itself has the factor 1 + (kurtosis / 2) sum_j w_k(j)^4 = 1 + 3 kurtosis / (4T), but 1 +
+    kurtosis / T at k = T/2, whose sine mode w_k lives on every second step. What all components share of it, kurtosis /
+    (2T), cancels in the ratio. At T = 2 the factor is one. Needs isotropic steps whose independent coordinates have
+    this excess kurtosis.
     """
     if n_points == 2:
         return np.ones(1)

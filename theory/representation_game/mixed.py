@@ -1,6 +1,7 @@
 """A representation drawn at random, from a law that the adversary knows while the draw is hidden.
 
-Only the chances m_i count with which the directions f_i are kept; the best ones equalise the regrets of the tasks.
+Only the chances m_i count with which the directions f_i are kept; the best ones equalise the regrets of the tasks. A
+function that names no source is derived here.
 """
 
 from typing import Annotated, NamedTuple
@@ -39,19 +40,13 @@ def mixed_value(spectrum: Spectrum, kept: Kept) -> float:
 
 @guarded
 def hedged(spectrum: Spectrum, kept: Kept) -> int:
-    """l*, how many tasks the best mixture keeps at times: λ_l* > value >= λ_(l*+1).
-
-    Raises ValueError for r >= d. Source: derived here.
-    """
+    """l*, how many tasks the best mixture keeps at times: λ_l* > value >= λ_(l*+1). Raises ValueError for r >= d."""
     return _solution(spectrum, kept)[1]
 
 
 @guarded
 def inclusion(spectrum: Spectrum, kept: Kept) -> Float[np.ndarray, " dim"]:
-    """m_i = max(0, 1 - value / λ_i), which sum to r; in the order of the spectrum.
-
-    Where the value is 0 the r largest are kept for sure. Raises ValueError for r >= d. Source: derived here.
-    """
+    """m_i = max(0, 1 - value / λ_i), of sum r; at value 0 the r largest are kept for sure. ValueError for r >= d."""
     value = _solution(spectrum, kept)[0]
     if value == 0:
         chances = np.zeros(len(spectrum))
@@ -88,28 +83,19 @@ def systematic_mixture(inclusion: Inclusion) -> Mixture:
 
 @guarded
 def equalised_regret(spectrum: Spectrum, kept: Kept) -> Float[np.ndarray, " dim"]:
-    """min(value, λ_i): the expected regret of the task f_i under the best mixture. Raises ValueError for r >= d.
-
-    Source: derived here.
-    """
+    """min(value, λ_i): the expected regret of f_i under the best mixture. Raises ValueError for r >= d."""
     return np.minimum(_solution(spectrum, kept)[0], spectrum)
 
 
 @guarded
 def mixed_average(spectrum: Spectrum, kept: Kept) -> float:
-    """Sum of min(value, λ_i): what the best mixture pays on the mean over tasks with E f f' = S.
-
-    Raises ValueError for r >= d. Source: derived here.
-    """
+    """Sum of min(value, λ_i): its mean regret over tasks with E f f' = S. Raises ValueError for r >= d."""
     return float(equalised_regret(spectrum, kept).sum())
 
 
 @guarded
 def adversary_chances(spectrum: Spectrum, kept: Kept) -> Float[np.ndarray, " dim"]:
-    """How often the best adversary plays each f_i: proportional to 1 / λ_i for the l* largest, in falling order.
-
-    Raises ValueError for r >= d. Source: derived here.
-    """
+    """Chances of f_i under the best adversary, proportional to 1 / λ_i for i <= l*. Raises ValueError for r >= d."""
     every, (value, count) = falling(spectrum, kept), _solution(spectrum, kept)
     chances = np.zeros(len(every))
     if value == 0:
@@ -134,20 +120,19 @@ def adversary_covariance(covariance: Covariance, prior: Prior, kept: Kept) -> Fl
 def hedge_excess(spectrum: Spectrum, horizon: Horizon) -> float:
     """λ_1 (log d / 2T)^(1/2), the most by which the mean of T best responses to Hedge exceeds the game's value.
 
-    Source: the standard regret of Hedge with η = (8 log d / T)^(1/2) / λ_1; this use derived here.
+    Source: the standard regret of Hedge, η = (8 log d / T)^(1/2) / λ_1.
     """
     return float(spectrum.max() * np.sqrt(np.log(len(spectrum)) / 2 / horizon))
 
 
 @guarded
 def pair_excess(spectrum: Spectrum, horizon: Horizon) -> float:
-    """By how much that mean exceeds the value with two tasks and r = 1, exactly.
+    """By how much that mean exceeds the value with two tasks and r = 1, exactly. Source: derived here.
 
-    While D, the loss of f_2 less that of f_1, is below log(λ_1 / λ_2) / η, f_1 is kept and D grows by
-    λ_2, else it falls by λ_1. So D ends where T λ_2 is, modulo λ_1 + λ_2, from λ_1 below
-    that threshold to λ_2 above, and the excess is D λ_2 / ((λ_1 + λ_2) T), or -D λ_1 over
-    that: like T^(-1/2) where the threshold, which grows like T^(1/2), is beyond the sum, and like 1 / T before. Raises
-    ValueError unless there are two tasks of positive eigenvalues. Source: derived here.
+    While D, the loss of f_2 less that of f_1, is below log(λ_1 / λ_2) / η, f_1 is kept and D grows by λ_2, else it
+    falls by λ_1. So D ends where T λ_2 is, modulo λ_1 + λ_2, from λ_1 below that threshold to λ_2 above, and the excess
+    is D λ_2 / ((λ_1 + λ_2) T), or -D λ_1 over that. Raises ValueError unless there are two tasks of positive
+    eigenvalues.
     """
     require(len(spectrum) == 2 and spectrum.min() > 0, f"spectrum must hold two positive eigenvalues, got {spectrum}")
     large, small = falling(spectrum, 1)

@@ -32,59 +32,41 @@ def task_spectrum(covariance: Covariance, prior: Prior) -> Float[np.ndarray, " d
 
 @guarded
 def task_directions(covariance: Covariance, prior: Prior) -> Float[np.ndarray, "dim tasks"]:
-    """S^(1/2) Q as columns f_i: uncorrelated tasks on the boundary of the prior, of variance f_i' Σ f_i = λ_i.
-
-    They span the same lines as Σ^(-1/2) V, and need no inverse. Source: derived here.
-    """
+    """S^(1/2) Q as columns f_i: uncorrelated tasks with f' S^-1 f = 1 of variance f_i' Σ f_i = λ_i; derived here."""
     return _solved(covariance, prior)[1]
 
 
 @guarded
 def pure_representation(covariance: Covariance, prior: Prior, kept: Kept) -> Float[np.ndarray, "dim kept"]:
-    """S^(1/2) Q_(1:r), the R of least worst regret. Raises ValueError for r >= d.
-
-    Source: theorem 2, as public reviews of the paper give it; this form derived here.
-    """
+    """S^(1/2) Q_(1:r), the R of least worst regret. Source: theorem 2, form derived here. ValueError for r >= d."""
     _check_kept(len(covariance), kept)
     return _solved(covariance, prior)[1][:, :kept]
 
 
 @guarded
 def worst_task(covariance: Covariance, prior: Prior, kept: Kept) -> Float[np.ndarray, " dim"]:
-    """f* = S^(1/2) q_(r+1), which attains the worst regret of that R. Raises ValueError for r >= d.
-
-    Source: derived here.
-
-    >>> worst_task(np.diag([4.0, 1.0]), np.diag([1.0, 9.0]), 1).round(12).tolist()
-    [1.0, 0.0]
-    """
+    """f* = S^(1/2) q_(r+1), of the worst regret of that R. Raises ValueError for r >= d. Source: derived here."""
     _check_kept(len(covariance), kept)
     return _solved(covariance, prior)[1][:, kept]
 
 
 @guarded
 def pure_value(spectrum: Spectrum, kept: Kept) -> float:
-    """λ_(r+1), the least worst regret of one representation. Raises ValueError for r >= d.
-
-    Source: theorem 2, as public reviews of the paper give it.
-    """
+    """λ_(r+1), the least worst regret of one representation. Raises ValueError for r >= d. Source: theorem 2."""
     return float(falling(spectrum, kept)[kept])
 
 
 @guarded
 def small_logit_regret(regret: Annotated[float, Interval(0, 1e100)]) -> float:
-    """An eighth of the regret in squared error: that in log loss, for labels whose logits f'x are small, in nats.
-
-    To second order: half the variance 1/4 of a label. Source: derived here.
-    """
+    """An eighth of the regret, that in log loss (nats) for small logits f'x. Source: a label's variance 1/4, halved."""
     return regret / 8
 
 
 @guarded
 def pure_average(spectrum: Spectrum, kept: Kept) -> float:
-    """Sum of λ_i over i > r: the regret of that R on the mean over tasks with E f f' = S, the least of any R.
+    """Sum of λ_i, i > r: its regret on the mean over tasks with E f f' = S, the least of any R, by Ky Fan's theorem.
 
-    Raises ValueError for r >= d. Source: Ky Fan's theorem; derived here.
+    Raises ValueError for r >= d.
     """
     return float(falling(spectrum, kept)[kept:].sum())
 
@@ -93,11 +75,10 @@ def pure_average(spectrum: Spectrum, kept: Kept) -> float:
 def estimation_excess(spectrum: Spectrum, kept: Kept) -> float:
     """λ_(r+1)^2 times the sum of 1 / (λ_j - λ_(r+1)) over j <= r.
 
-    N times what the worst regret of R exceeds λ_(r+1) by in the mean, where R comes from the covariance of N
-    normal samples of known mean, as N grows; times the multiplicity of λ_(r+1) for r = 1. Raises ValueError for
-    λ_r = λ_(r+1), for a positive λ_(r+1) that is multiple where r > 1 (it takes the mean of the largest
-    eigenvalue of a sum of Wishart matrices) and for r >= d. Source: derived here, by first-order perturbation of the
-    leading subspace.
+    N times what the worst regret of R exceeds λ_(r+1) by in the mean, where R comes from the covariance of N normal
+    samples of known mean, as N grows; times the multiplicity of λ_(r+1) for r = 1. Raises ValueError for λ_r = λ_(r+1),
+    for a positive λ_(r+1) that is multiple where r > 1, and for r >= d. Source: derived here, by first-order
+    perturbation.
 
     >>> estimation_excess([3.0, 1.0], 1), estimation_excess([3.0, 1.0, 1.0], 1)
     (0.5, 1.0)

@@ -17,8 +17,7 @@ from theory_on_trial.contract import guarded, require
 def level(population: Population, penalty: Penalty, aspect: Aspect) -> float:
     """The larger root μ of μ = λ + φ_s sum h r μ / (μ + r), in squared units of x.
 
-    Raises ValueError unless the penalty is above `least_penalty`: below, there is no root. Source: the authors' code
-    (`v_general`, jaydu1/overparameterized-ensembling), which has v = 1 / μ.
+    Raises ValueError unless λ > `least_penalty`. Source: the authors' `v_general`, which has v = 1 / μ.
 
     >>> round(level(Population([0.5, 4.0], [0.5, 0.5], [0.2, 0.8], 1.0, 0.25), 0.1, 1.25), 6)
     0.591274
@@ -41,17 +40,16 @@ def level(population: Population, penalty: Penalty, aspect: Aspect) -> float:
 def least_penalty(population: Population, aspect: Aspect) -> float:
     """The most negative penalty, minus the limit of the smallest eigenvalue of X'X / k that is not zero.
 
-    -(1 - sqrt(φ_s))^2 for equal eigenvalues of 1. Source: derived here, from the convexity of the fixed point's
-    equation.
+    -(1 - sqrt(φ_s))^2 for eigenvalues of 1. Source: derived here, by convexity of the fixed point's equation.
     """
     return penalty_of(population, vertex(population, aspect), aspect)
 
 
 @guarded
 def residual_share(population: Population, penalty: Penalty, aspect: Aspect) -> float:
-    """The limit d of 1 - df / k of a member: λ / μ, 1 - φ_s where μ = 0. Raises ValueError as `level`.
+    """The limit d of 1 - df / k: λ / μ, 1 - φ_s where μ = 0, by the authors' code. Raises ValueError as `level`.
 
-    A training point's residual is d times what it would be had the member not seen it. Source: the authors' code.
+    A training point's residual is d times what it would be had the member not seen it.
     """
     mu = level(population, penalty, aspect)
     return penalty / mu if mu else 1 - aspect
@@ -61,9 +59,8 @@ def residual_share(population: Population, penalty: Penalty, aspect: Aspect) -> 
 def equivalent_penalty(population: Population, penalty: Penalty, aspect: Aspect, subsample_aspect: Aspect) -> float:
     """The penalty of ridge on all points that the full ensemble is: μ - φ sum h r μ / (μ + r).
 
-    Both have one level and so one risk. At least λ where λ >= 0: subsampling adds ridge.
-    Raises ValueError as `level`, and for a subsample aspect below the aspect. Source: derived here; that such
-    penalties exist is in the abstract.
+    At least λ where λ >= 0. Raises ValueError as `level`, and for a subsample aspect below the aspect. Source: derived
+    here; that such penalties exist is in the abstract.
     """
     require_subsample(aspect, subsample_aspect)
     return penalty_of(population, level(population, penalty, subsample_aspect), aspect)

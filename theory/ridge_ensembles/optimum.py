@@ -26,10 +26,9 @@ class Optimum(NamedTuple):
 
 @guarded
 def optimal_ridge(population: Population, aspect: Aspect, *, negative: bool = False) -> Optimum:
-    """The best penalty for ridge on all points and its risk; the penalty is at least 0 unless `negative`.
+    """The best penalty for ridge on all points, at least 0 unless `negative`, and its risk, by a search over levels μ.
 
     The place is good to half the digits, the risk to all. Raises ValueError without signal: no penalty is best then.
-    Source: C depends on μ alone, and is minimised over the levels that penalties have.
     """
     mu = _best_level(population, aspect, negative)
     return Optimum(penalty_of(population, mu, aspect), risk_at(population, mu, aspect))
@@ -37,10 +36,10 @@ def optimal_ridge(population: Population, aspect: Aspect, *, negative: bool = Fa
 
 @guarded
 def optimal_ridgeless(population: Population, aspect: Aspect) -> Optimum:
-    """The best aspect p / k of the subsamples of a full ensemble without penalty, and its risk.
+    """The best aspect p / k of a full ridgeless ensemble, 1 for all up to 1, and the risk of `optimal_ridge`
+    (abstract).
 
-    The risk is that of `optimal_ridge` (abstract). All φ_s <= 1 have level 0, and 1 stands for them. Raises
-    ValueError as there.
+    Raises ValueError as there.
     """
     mu = _best_level(population, aspect, negative=False)
     return Optimum(max(1 / shrunk(population, mu), aspect), risk_at(population, mu, aspect))
@@ -48,11 +47,7 @@ def optimal_ridgeless(population: Population, aspect: Aspect) -> Optimum:
 
 @guarded
 def isotropic_optimal_subsample_aspect(aspect: Aspect, noise_to_signal: Annotated[float, Interval(0, 1e12)]) -> float:
-    """The larger root of x^2 - (1 + φ + φ σ^2 / |β|^2) x + φ = 0, for Σ = I. Source: derived here.
-
-    >>> round(isotropic_optimal_subsample_aspect(0.5, 0.25), 6)
-    1.212695
-    """
+    """The larger root of x^2 - (1 + φ + φ σ^2 / |β|^2) x + φ = 0, for Σ = I. Source: derived here."""
     half = (1 + aspect + aspect * noise_to_signal) / 2
     return float(half + np.sqrt(half**2 - aspect))
 

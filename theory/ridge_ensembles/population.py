@@ -44,8 +44,7 @@ def autoregressive(
 ) -> Population:
     """The limit of rows with covariance ρ^|i - j| and coefficients that are as large along all directions.
 
-    Eigenvalues are (1 - ρ^2) / |1 - ρ e^(i t)|^2, t uniform: a rule of 1024 equal steps, whose error is ρ^1024.
-    Source: Szegő's theorem.
+    Eigenvalues (1 - ρ^2) / |1 - ρ e^(i t)|^2, t uniform: 1024 equal steps, to ρ^1024. Source: Szegő's theorem.
     """
     t = np.pi * (np.arange(512) + 0.5) / 512
     equal = np.full(512, 1 / 512)

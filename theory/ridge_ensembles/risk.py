@@ -18,8 +18,7 @@ from theory_on_trial.contract import Interval, NonNegative, Size, guarded, requi
 def risk_at(population: Population, mu: Annotated[float, Interval(-1e13, 1e13)], aspect: Aspect) -> float:
     """(σ^2 + c(μ)) / (1 - t(aspect)), in squared units of y; infinite where t = 1 (interpolation's threshold).
 
-    With the aspect of the subsample it is the risk of one member, with that of all points the risk of the full
-    ensemble. Raises ValueError for a μ where t > 1, which no penalty has. Source: the authors' code.
+    One member's risk, the full ensemble's at the aspect of all points. ValueError where t > 1. Source: authors' code.
     """
     inflation = variance_inflation(population, mu, aspect)
     require(inflation <= 1 + 1e-12, f"mu must be the larger root of the fixed point, got {mu:.6g} with t > 1")
@@ -55,8 +54,8 @@ def ensemble_risk(
 def ridgeless_member_risk(points: Size, dimension: Size, signal: NonNegative, noise: NonNegative) -> float:
     """The exact risk of least squares, of least norm where k < p, for k normal points with Σ = I.
 
-    σ^2 (1 + p / (k - p - 1)) for k > p + 1, σ^2 (1 + k / (p - k - 1)) + |β|^2 (1 - k / p) for k < p - 1;
-    raises ValueError between. Source: the mean of an inverse Wishart matrix.
+    σ^2 (1 + p / (k - p - 1)) for k > p + 1, σ^2 (1 + k / (p - k - 1)) + |β|^2 (1 - k / p) for k < p - 1; raises
+    ValueError between. Source: the mean of an inverse Wishart matrix.
     """
     require(abs(points - dimension) > 1, f"points must not be within one of dimension {dimension}, got {points}")
     few, many = sorted((points, dimension))

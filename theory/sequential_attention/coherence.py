@@ -18,10 +18,7 @@ _ROUNDED = 1e-12
 
 @guarded
 def coherence(X: Features) -> float:
-    """Mu, the largest |cosine| of two columns; 0 for one column. Raises ValueError for a zero column.
-
-    Source: definition.
-    """
+    """Mu, the largest |cosine| of two columns; 0 for one column. Raises ValueError for a zero column."""
     largest = np.abs(X).max(axis=0)
     require((largest > 0).all(), "X must have no column of zeros: it has no direction")
     unit = X / largest  # squares of a short column would be lost
@@ -33,9 +30,9 @@ def coherence(X: Features) -> float:
 
 @guarded
 def recovery_coherence(size: Rounds, uneven: Uneven = 1.0) -> float:
-    """1 / (k (1 + L / l) - 1): below it k rounds pick the k columns that y is made of, whatever the weights.
+    """1 / (k (1 + L / l) - 1): below it k rounds pick the k columns that y is made of, whatever the weights; sharp.
 
-    Source: Tropp 2004, "Greed is good", for L = l; lengths derived here. Sharp: `outside_ratio`, the other one longer.
+    Source: Tropp 2004, "Greed is good", for L = l; lengths derived here.
     """
     return float(1 / (size * (1 + uneven) - 1))
 
@@ -53,10 +50,6 @@ def outside_ratio(size: Rounds, mu: Coherence) -> float:
 
 @guarded
 def certified_size(mu: Coherence, most: Rounds, uneven: Uneven = 1.0) -> int:
-    """The largest k, up to `most`, with k (1 + L / l) < 1 + 1 / μ. Source: `recovery_coherence`.
-
-    >>> certified_size(0.2, 10)
-    2
-    """
+    """The largest k, up to `most`, with k (1 + L / l) < 1 + 1 / μ. Source: `recovery_coherence`."""
     reach = (1 - _ROUNDED) * (1 + 1 / max(mu, 1e-300)) / (1 + uneven)
     return min(most, math.ceil(reach) - 1)

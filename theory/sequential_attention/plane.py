@@ -28,20 +28,16 @@ def rising_share(cosine: Cosine) -> float:
 
 @guarded
 def mean_rising_share(rows: Rows) -> float:
-    """Its mean over pairs of random directions in R^n: asin ρ has the density ~ cos^(n-2).
-
-    In space it is sqrt 2 - 1 - 1 / π. Numerical; source: derived here.
-    """
+    """Its mean over random directions in R^n, asin ρ of density ~ cos^(n-2). Numerical; source: derived here."""
     angles, weights = _angles(rows)
     return float(np.average([rising_share(float(np.sin(angle))) for angle in angles], weights=weights))
 
 
 @guarded
 def differing_share(first: Length, second: Length) -> float:
-    """The share of directions of r_S for which OMP and forward selection pick another one of two features.
+    """(2 / π) |atan(first / second) - π / 4|, the share of directions of r_S where OMP and forward selection differ.
 
-    Of which P x, orthogonal to each other, have these lengths: (2 / π) |atan(first / second) - π / 4|.
-    Source: derived here.
+    The two P x are orthogonal, of these lengths. Source: derived here.
     """
     return float(2 / np.pi * abs(np.arctan2(first, second) - np.pi / 4))
 

@@ -20,8 +20,7 @@ Number = Annotated[int, Interval(1, 2**20)]
 def early_logits(X: Features, y: Responses, rate: Rate, steps: Number) -> Float[np.ndarray, " p"]:
     """Logits less their mean after t steps: η^2 t (t - 1) / 2 (c_j^2 - mean of c^2) / p^2, to a factor 1 + O(η).
 
-    Of gradient descent from w = a = 0 on 1 / (2 n) |y - X (w o softmax a)|^2, c = X' y / n: weights grow in proportion
-    to t c, and logits with their product. Source: derived here.
+    Of descent from w = a = 0 on 1 / (2 n) |y - X (w o softmax a)|^2, c = X' y / n. Source: derived here.
     """
     n, p = X.shape
     squares = (X.T @ y / n) ** 2
@@ -32,8 +31,7 @@ def early_logits(X: Features, y: Responses, rate: Rate, steps: Number) -> Float[
 def pick_steps(steps: Number, features: Number, at_once: Number) -> tuple[int, ...]:
     """The steps t of T at which m of k features are picked: the first t >= T (1 + 9 i / K) / 10, i = 0, m, 2 m, ...
 
-    With i below the K = k / m phases. Raises ValueError unless m divides k and each phase has a step.
-    Source: the code's schedule.
+    By the code's schedule, i < K = k / m. Raises ValueError unless m divides k and each phase has a step.
 
     >>> pick_steps(1000, 4, 1)
     (100, 325, 550, 775)
@@ -46,9 +44,6 @@ def pick_steps(steps: Number, features: Number, at_once: Number) -> tuple[int, .
 
 @guarded
 def features_chosen(features: Number, at_once: Number) -> int:
-    """How many of k features are chosen in the end: m ceil(k / m^2), as phases are compared with features.
-
-    Raises ValueError unless m divides k. Source: the code's schedule.
-    """
+    """How many of k features are chosen, m ceil(k / m^2), by the code's schedule. ValueError unless m divides k."""
     require(features % at_once == 0, f"at_once must divide features, got {at_once} and {features}")
     return at_once * -(-features // at_once**2)

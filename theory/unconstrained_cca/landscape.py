@@ -29,8 +29,7 @@ def eigenvalues_of_views(
 ) -> Float[np.ndarray, " eigenvalues"]:
     """Eigenvalues of CCA as such a problem, the largest first: ρ, zeros and -ρ, or these plus one ("library").
 
-    `correlations` has one entry for each dimension of the smaller view, zeros included; `unmatched` is by how much the
-    larger view is larger.
+    One of `correlations` for each dimension of the smaller view; the larger has `unmatched` more.
 
     >>> eigenvalues_of_views([0.9, 0.6], "library").tolist()
     [1.9, 1.6, 0.4, 0.09999999999999998]
@@ -58,10 +57,7 @@ def eigenvalues_of_many_views(
 
 @guarded
 def loss_by_distance(A: Numerator, B: Denominator, W: Weights) -> float:
-    """L(W) as a distance: |A' - P|^2 - |A'|^2 with A' = B^(-1/2) A B^(-1/2) and P = B^(1/2) W W^T B^(1/2).
-
-    So a minimiser is a best approximation of A' by a positive semidefinite matrix of rank K (Eckart & Young 1936).
-    """
+    """L(W) = |A' - P|^2 - |A'|^2, the distance of A' = B^(-1/2) A B^(-1/2) to P = B^(1/2) W W^T B^(1/2)."""
     values, vectors = np.linalg.eigh(B)
     half, inverse_half = (vectors * values**power @ vectors.T for power in (0.5, -0.5))
     target = inverse_half @ A @ inverse_half
@@ -82,10 +78,7 @@ def columns_used(eigenvalues: Eigenvalues, n_columns: Columns) -> int:
 
 @guarded
 def minimising_gram(A: Numerator, B: Denominator, n_columns: Columns) -> Float[np.ndarray, "dim dim"]:
-    """W W^T of a minimiser, U_K max(Λ_K, 0) U_K^T; W itself is free up to a rotation of its columns.
-
-    Not unique where eigenvalue K equals eigenvalue K + 1, both positive.
-    """
+    """U_K max(Λ_K, 0) U_K^T = W W^T of a minimiser; not unique where eigenvalue K = eigenvalue K + 1 > 0."""
     values, vectors = _solved(A, B)
     top = vectors[:, :n_columns]
     return top * np.maximum(values[:n_columns], 0) @ top.T
@@ -112,8 +105,7 @@ def least_curvature(eigenvalues: Eigenvalues, chosen: Chosen, n_columns: Columns
     """The smallest eigenvalue of the Hessian at a critical point, in the metric of B: negative at all but the minimum.
 
     -4 (largest eigenvalue missing) where S has fewer than K members, and at most 4 (smallest in S - largest missing)
-    where it has K. Rotations of the columns leave a direction of curvature 0 wherever W is not 0 and K > 1, so that it
-    is 0 at the minimum; of one column alone the minimum has min(8 λ_1, 4 (λ_1 - λ_2)).
+    where it has K; 0 for rotations wherever W is not 0 and K > 1. At K = 1 the minimum has min(8 λ_1, 4 (λ_1 - λ_2)).
     """
     ordered = np.sort(eigenvalues)[::-1]
     held = _held(ordered, chosen, n_columns)

@@ -39,9 +39,6 @@ def batch_that_keeps(correlations: Correlations) -> int:
     """The smallest batch in the off-diagonal form at which every direction survives: ρ_i > X / (2 m - Y) for all.
 
     X = sum of x, Y = sum of ρ x. `ValueError` for a direction that no batch below 2^29 keeps, such as ρ = 0.
-
-    >>> batch_that_keeps([0.9, 0.8, 0.7, 0.15])
-    7
     """
 
     def keeps(batch: int) -> bool:

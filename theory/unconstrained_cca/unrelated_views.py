@@ -7,10 +7,9 @@ from theory_on_trial.contract import MOST, Count, Interval, guarded, require
 
 @guarded
 def null_level(n_rows: Annotated[int, Interval(3, MOST)], dim_first: Count, dim_second: Count) -> float:
-    """Mean of the sum of squared canonical correlations of unrelated views, d1 d2 / (n - 1), and not 0.
+    """d1 d2 / (n - 1), the mean sum of squared correlations, by Pillai's trace; `ValueError` unless n > d1 + d2.
 
-    Rows independent and of one law, any law; covariances centred and of full rank, so n > d1 + d2, else `ValueError`.
-    Source: classical (Pillai's trace).
+    Rows independent and of one law, any law; covariances centred and of full rank.
     """
     require(
         n_rows > dim_first + dim_second,
