@@ -50,8 +50,8 @@ def shared_cause(
     """Closed forms for two linear views of one normal cause; X1 and X2 are independent given Y if `leak` = 0.
 
     With P = (1 + A1'A1)^(-1) and B = A2 - L A1: E[Y | X1] = P A1' x1, E[X2 | X1] = (B P A1' + L) x1, the covariances of
-    Y given X1 and of X2 given X1 are P and 1 + B P B', and that of Y given both views is (P^(-1) + B'B)^(-1). Derived
-    here.
+    Y given X1 and of X2 given X1 are P and 1 + B P B', and that of Y given both views is (P^(-1) + B'B)^(-1).
+    Derived here. All numbers in the units of Y and of the noise.
 
     >>> found = shared_cause([[1.0]], [[2.0]], [[0.0]])
     >>> found.noise, found.noise_of_both, found.rank, found.approximation_error

@@ -31,10 +31,10 @@ def excess_risk(
 ) -> float:
     """Mean of E|f - f*|^2 for f by least squares on n labels and `rank` normal features: a + (σ^2 + a) r / (n-r-1).
 
-    `noise` σ^2 is the variance of the label given X1, `error` a what no head on these features can reach; without an
-    intercept all variables are centred, and with one it is (σ^2 + a)(1 + 1/n)(n-2)/(n-r-2) - σ^2. Exact for jointly
-    normal (X1, Y), in squared units of the label (summed over several); infinite up to n = r + 1 (r + 2 with an
-    intercept). Derived here.
+    `noise` is σ^2, the variance of the label given X1, and `error` is a, what no head on these features can reach;
+    without an intercept all variables are centred, and with one it is (σ^2 + a)(1 + 1/n)(n-2)/(n-r-2) - σ^2.
+    Exact for jointly normal (X1, Y), in squared units of the label; for several labels noise and error are sums.
+    Infinite up to n = r + 1 (r + 2 with an intercept). Derived here; a rate is in the abstract of Lee et al. 2021.
 
     >>> excess_risk(23, 2, 1.0), excess_risk(3, 2, 1.0)
     (0.1, inf)

@@ -45,7 +45,7 @@ def certificate(
 
 @guarded
 def independent_block_limit(weights: Classes, conditionals: Conditionals, features: Features) -> float:
-    """E log2(1 + e^-v), v = f(x) . (μ_c - mean of all μ): the limit of many independent negatives.
+    """E log2(1 + e^-v), v = f(x) . (μ_c - mean of all μ): the logistic loss of means of independent negatives, many.
 
     It may fall below the certificate, which averages over negatives of one class obey. Source: law of large numbers.
     """
@@ -83,8 +83,8 @@ def grid_sharpness(points: Several) -> float:
 
 @guarded
 def spread_loss(variance: NonNegative) -> float:
-    """L_un with the hinge of f = (y, +-sqrt(s^2)), y = +-1 the class: max(1/2, (1/2 + s^2) / 2), by enumeration.
+    """L_un with the hinge of f = (y, +-sqrt(s^2)), y = +-1 the class and the sign its own: (1/2 + s^2) / 2 from 1/2 on.
 
-    L_sup is 0, yet beyond s^2 = 3/2 the constant encoder has the smaller L_un, 1.
+    Below it is 1/2. L_sup is 0, yet beyond s^2 = 3/2 the constant encoder has the smaller L_un, 1. Source: enumeration.
     """
     return float(max(0.5, (0.5 + variance) / 2))

@@ -50,9 +50,9 @@ def limit_excess(joint: Joint, critic: Critic) -> float:
 
 @guarded
 def gap_coefficient(joint: Joint, critic: Critic) -> float:
-    """The 1 / K term of I_inf(f) - I_K(f), E_p t - 1 - (E t^2 - 1) / 2, t = q / p(y); χ^2 / 2 for f = log r.
+    """The 1 / K term of I_inf(f) - I_K(f): E_p t - 1 - (E t^2 - 1) / 2, t = q / p(y), E over p(x) p(y).
 
-    E is over p(x) p(y). Source: derived here.
+    For f = log r it is χ^2 / 2. Source: derived here.
     """
     tilt = np.exp(_log_tilt(joint, critic))
     return float(np.sum(joint * tilt) - 1 - (np.sum(_product(joint) * tilt**2) - 1) / 2)

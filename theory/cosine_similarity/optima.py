@@ -32,7 +32,7 @@ def objective1_minimum(x: Ratings, rank: Rank, penalty: Positive) -> float:
 
 @guarded
 def objective1_product(x: Ratings, rank: Rank, penalty: Positive) -> Float[np.ndarray, "items items"]:
-    """A B^T = V_k diag(s) V_k^T of every optimum of objective 1, s_i = 1 / (1 + λ / σ_i^2).
+    """A B^T of every optimum of objective 1: V_k diag(s) V_k^T with s_i = 1 / (1 + λ / σ_i^2).
 
     Raises ValueError for k above the rank of x, and for σ_k = σ_k+1, which leave it undecided.
     """
@@ -61,10 +61,10 @@ def objective2_minimum(x: Ratings, rank: Rank, penalty: Positive) -> float:
 
 @guarded
 def objective2_factors(x: Ratings, rank: Rank, penalty: Positive) -> Factors:
-    """The optimum of objective 2, up to a rotation, which moves no cosine: A = V_k sqrt((1 - λ / σ_i)_+ / σ_i), B = A
-    σ.
+    """The optimum of objective 2, up to a rotation: A = V_k sqrt((1 - λ / σ_i)_+ / σ_i), B = A σ.
 
-    Raises ValueError for k above the rank of x, where A is undecided, and for σ_k = σ_k+1 above λ.
+    A rotation moves no cosine: here the data and λ decide them. A column vanishes where σ_i <= λ. Raises
+    ValueError for k above the rank of x, where A is undecided, and for σ_k = σ_k+1 above λ.
     """
     values, vectors = _decided(x, rank, float(penalty))
     kept = np.sqrt(np.maximum(values - penalty, 0.0))

@@ -66,10 +66,10 @@ def cosines(features_s: FirstFeatures, features_t: SecondFeatures) -> Float[np.n
 def by_direction(
     features_s: FirstFeatures, features_t: SecondFeatures, residual: Residuals, ridge: Ridge, memory: Memory
 ) -> Float[np.ndarray, "*batch rank"]:
-    """σ_i^2 (v_i . dw)^2, what each right singular vector of φ_S contributes to the forgetting, by the SVD of φ_S.
+    """σ_i^2 (v_i . dw)^2, what each right singular vector of φ_S contributes to the forgetting.
 
-    dw is the change of the weights in training φ_T off the first `memory` of these vectors, which contribute nothing.
-    In squared units of the labels.
+    dw is the change of the weights in training the second task off the first `memory` of these vectors, which then
+    contribute nothing. In squared units of the labels. Source: SVD of φ_S.
     """
     first = parts_of(features_s)
     second = without(features_t, first.right[:memory])
@@ -85,8 +85,8 @@ def forgetting(
 ) -> float | Float[np.ndarray, "*batch"]:
     """Δ = |U_S Σ_S O Σ_T (Σ_T^2 + λ)^-1 U_T^T residual|^2 over the first task's inputs.
 
-    With a memory φ_T is replaced by φ_T P. In squared units of the labels. Source: quoted of Doan et al. 2021; the
-    memory derived here.
+    For many residuals at the price of one. With a memory φ_T is replaced by φ_T P. In squared units of the labels.
+    Source: quoted of Doan et al. 2021; the memory derived here.
 
     >>> round(float(forgetting([[2.0, 0.0]], [[0.6, 0.8]], [1.0], 1.0)), 12)
     0.36
@@ -113,8 +113,8 @@ def chained_drifts(
 ) -> Float[np.ndarray, "tasks first"]:
     """What each of the tasks trained one after another adds to the outputs on the first one's inputs.
 
-    Drifts add as vectors: Δ is the square of their sum. Each residual is the one given, less what the tasks before it
-    have added at its inputs. Source: quoted of Doan et al. 2021.
+    Drifts add as vectors: Δ is the square of their sum. Each task's own residual is the one given, less what the
+    tasks before it have already added at its inputs, by their overlaps with it. Source: quoted of Doan et al. 2021.
     """
     total = np.zeros(features.shape[2])
     drifts = []

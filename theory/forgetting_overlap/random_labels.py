@@ -22,9 +22,9 @@ class RandomForgetting(NamedTuple):
 def random_forgetting(
     features_s: FirstFeatures, features_t: SecondFeatures, ridge: Ridge, memory: Memory = 0
 ) -> RandomForgetting:
-    """The law of Δ for a residual N(0, I), a quadratic form: weights are squared singular values of Σ_S O F.
+    """The law of Δ where the residual is N(0, I): weights are squared singular values of Σ_S O F.
 
-    F = Σ_T (Σ_T^2 + λ)^-1.
+    F = Σ_T (Σ_T^2 + λ)^-1. Source: moments of a quadratic form in normal variables.
     """
     first = parts_of(features_s)
     second = without(features_t, first.right[:memory])

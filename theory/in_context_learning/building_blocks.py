@@ -45,7 +45,7 @@ def layer_norm_factor(pad: Positive, row_sum: float, squared_norm: NonNegative, 
 def layer_norm_leading_error(
     pad: Positive, row_sum: float, squared_norm: NonNegative, pads: Pads = "balanced"
 ) -> float:
-    """Leading term of `layer_norm_factor` - 1: -(S^2/4 + |x|^2/2) / (2 N^2), or -S / (2N) with the paper's pads.
+    """Leading term of `layer_norm_factor` - 1: -(S^2/4 + |x|^2/2) / (2 N^2) balanced, -S / (2N) with the paper's pads.
 
     The latter leads only where N >> |S| and |S| N >> |x|^2.
     """

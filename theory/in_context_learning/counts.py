@@ -35,9 +35,9 @@ def theorem_two_counts(d: Count) -> ConstructionSize:
 
 @guarded
 def sgd_stack_counts(d: Count, n: Count) -> ConstructionSize:
-    """SGD over n examples from w = 0 in Theorem 1's registers: 8n layers, seven, eight each later, one to answer.
+    """One pass of SGD over n examples from w = 0: 8n layers in the registers of Theorem 1, 2n + 1 tokens.
 
-    2n + 1 tokens; the weights are moved into each later example.
+    Seven layers for the first example, eight for each later one (its weights are moved in), one for the answer.
     """
     return _size(8 * n, _gradient_rows(d), scratch=d, tokens=2 * n + 1)
 

@@ -82,8 +82,8 @@ def square_by_relu(x: Float[np.ndarray, "*points"], knot: Positive) -> Float[np.
 def rounding_of_product(scale: Positive, magnitude: Positive, eps: Positive) -> float:
     """Bound 4 sqrt(π/2) ε B / s on the rounding error of Lemma 4's product for |x|, |y| <= B = `magnitude`.
 
-    To first order in the spacing ε of floats at one: s (x + y), the coefficient and the first sum are rounded once,
-    each GeLU (half its argument) twice.
+    ε is the spacing of the floating-point numbers at one. To first order in ε: the argument s (x + y) is rounded
+    once, each GeLU (half its argument in size) twice, its coefficient once, and the first sum once.
     """
     return float(4 * np.sqrt(np.pi / 2) * eps * magnitude / scale)
 

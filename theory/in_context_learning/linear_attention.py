@@ -56,9 +56,9 @@ def linear_attention_loss(
 def optimal_loss(
     input_covariance: Covariance, prior_covariance: Covariance, noise_variance: NonNegative, context_length: Count
 ) -> float:
-    """Least loss tr(Λ Σ_w) - tr(Λ A* Λ Σ_w) = sum_i s_i (s_i + v) / ((N + 1) s_i + v). Raises as `optimal_map`.
+    """Least loss tr(Λ Σ_w) - tr(Λ A* Λ Σ_w). `ValueError` as for `optimal_map`.
 
-    s_i are the eigenvalues of Λ Σ_w and v = sum_i s_i + σ^2.
+    It is sum_i s_i (s_i + v) / ((N + 1) s_i + v), s_i the eigenvalues of Λ Σ_w and v = sum_i s_i + σ^2.
     """
     label_variance = _label_variance(input_covariance, prior_covariance, noise_variance)
     require(label_variance > 0, _NO_LABELS)

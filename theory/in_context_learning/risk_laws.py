@@ -101,9 +101,9 @@ def spd_sgd_to_ols(d: Count, k: Natural, step: NonNegative, weight_std: NonNegat
 
 @guarded
 def fourth_moment_factor(d: Count, step: NonNegative) -> float:
-    """f_4 of E |w_hat - w|^4 per noiseless example, E (1 - 4 α z^2 + 4 α^2 z^2 |x|^2)^2, z a coordinate of x.
+    """Factor f_4 of E |w_hat - w|^4 per noiseless example of SGD: f_4 / ρ^2 > 1 is how the scatter of runs grows.
 
-    f_4 / ρ^2 > 1 is how the scatter of runs grows.
+    f_4 = E (1 - 4 α z^2 + 4 α^2 z^2 |x|^2)^2 with z one coordinate of x, by the moments of |x|^2 and z.
     """
     through_second = 1 - 8 * step + (8 * (d + 2) + 48) * step**2
     return float(through_second - 96 * (d + 4) * step**3 + 48 * (d + 4) * (d + 6) * step**4)

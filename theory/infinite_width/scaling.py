@@ -26,7 +26,9 @@ _ROUNDING = 1e-9  # of exponents such as 0.1 + 0.2
 
 
 class Scaling(NamedTuple):
-    """Exponents of a parametrisation, per layer: a of multipliers, b of initial deviations; c of the rate."""
+    """The exponents of a parametrisation: a of the multipliers and b of the standard deviations at initialisation, one
+    per layer each, and c of the learning rate.
+    """
 
     a: Float[np.ndarray, " layers"]
     b: Float[np.ndarray, " layers"]
@@ -61,10 +63,10 @@ def shifted(scaling: Scaling, theta: Exponent) -> Scaling:
 
 @guarded
 def feature_exponent(a: Exponents, b: Exponents, c: RateExponent) -> Float[np.ndarray, "*grid"]:
-    """Return r: in training the last hidden activations move by the order n^(-r). Source: recalled.
+    """Return r: in training the last hidden activations move by the order n^(-r).
 
     r = min(a + b, 2 a + c) + c - 1 + min over hidden l of (2 a_l + [l = 1]), a and b without index of the readout.
-    Raises ValueError for fewer than two layers.
+    Raises ValueError for fewer than two layers. Source: recalled.
     """
     readout = np.minimum(a[..., -1] + b[..., -1], 2 * a[..., -1] + c)
     return np.asarray(readout + c - 1 + _first_mover(a))
@@ -112,7 +114,7 @@ def is_nontrivial(a: Exponents, b: Exponents, c: RateExponent) -> Bool[np.ndarra
 
 @guarded
 def output_exponent(a: Exponents, b: Exponents) -> Float[np.ndarray, "*grid"]:
-    """Return 1/2 - a - b of the readout: the output at initialisation is of the order n to this power.
+    """Return the exponent of the output at initialisation, which is of the order n^(1/2 - a - b) of the readout.
 
     Source: central limit theorem; the weights of hidden layers must be stable.
     """

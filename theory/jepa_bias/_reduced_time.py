@@ -66,7 +66,7 @@ def rising(gradient: Wholes, resistance: Wholes, log_end: Floats, log_rest: Floa
 
 
 def falling(gradient: Wholes, resistance: Wholes, log_end: Floats, log_rest: Floats, gap: Floats) -> Summed:
-    """s^c times the integral of x^(-c-1) / (x - 1) from s > 1 to s_0, as that of z^c / (1 - z), z = 1 / x.
+    """s^c times the integral of x^(-c-1) / (x - 1) from s > 1 to s_0, as that of z^c / (1 - z) over z = 1 / x.
 
     `log_end` is log(1 / s), `log_rest` log(1 - 1 / s), `gap` log(s_0 / s) >= 0.
     """

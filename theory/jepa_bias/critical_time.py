@@ -80,8 +80,8 @@ def mae_leading_time(
 def mae_constant(fraction: Fractions, depth: Depths) -> Float[np.ndarray, "..."]:
     """K_L(p) of t*_MAE = leading + (L / λ) ρ^(-(L-1)/(L+1)) K_L(p) + O(ε^(2/L)), L >= 2, paper's clock.
 
-    K_L(p) = -u^(1-L) / (L - 1) + (u^2 / 2) 2F1(1, 2/(L+1); 1 + 2/(L+1); u^(L+1)) at u = p^(1/L). At L = 1 it is log p -
-    log(1 - p^2) / 2, to which log(ρ) / 2 is to be added. Increases with p; zero at `sign_threshold`.
+    K_L(p) = -u^(1-L) / (L - 1) + (u^2 / 2) 2F1(1, 2/(L+1); 1 + 2/(L+1); u^(L+1)) at u = p^(1/L). At L = 1 it is
+    log p - log(1 - p^2) / 2, to which log(ρ) / 2 is to be added. Increases with p; zero at `sign_threshold`.
     """
     from scipy.special import hyp2f1
 

@@ -35,7 +35,7 @@ class Covariances(NamedTuple):
 
 @guarded
 def static_features(signal_variance: Positives, noise_variance: NonNegatives) -> Features:
-    """λ = σ_s^2, ρ = σ_s^2 / (σ_s^2 + σ_n^2) in (0, 1] of two noisy views s + n, s + n' of one signal; broadcast."""
+    """Two noisy views s + n, s + n' of one signal: λ = σ_s^2, ρ = σ_s^2 / (σ_s^2 + σ_n^2) in (0, 1]. All broadcast."""
     signal, noise = np.broadcast_arrays(signal_variance, noise_variance)
     return Features(signal.copy(), np.asarray(signal / (signal + noise)))
 
@@ -84,7 +84,10 @@ def complementary_mask_features(eigenvalues: NonNegatives, variance: Positives, 
 def independent_mask_features(
     eigenvalues: NonNegatives, variance: Positives, rate: Fractions, target_rate: Fractions
 ) -> Features:
-    """λ = q q' s, ρ = q' s / (q s + (1 - q) c) of independent masks, eigenvalues s of S, one variance c; broadcast."""
+    """Independent masks, all coordinates of variance c, eigenvalues s: λ = q q' s, ρ = q' s / (q s + (1 - q) c).
+
+    Both increase with s. Arguments broadcast.
+    """
     s, c, q, seen = np.broadcast_arrays(eigenvalues, variance, rate, target_rate)
     return Features(np.asarray(q * seen * s), np.asarray(seen * s / (q * s + (1 - q) * c)))
 

@@ -48,9 +48,9 @@ def order_boundary(
     depth: Depths, init: Positives, fraction: Fractions, rho_1: Regression, rho_2: Regression,
     objective: Objective = "jepa",
 ) -> Float[np.ndarray, "..."]:  # fmt: skip
-    """Φ_L(ε, p; ρ_1, ρ_2) = λ t*(ρ_1) / (λ t*(ρ_2)): feature 2 comes first iff κ < Φ. All arguments broadcast.
+    """Φ_L(ε, p; ρ_1, ρ_2) = λ t*(ρ_1) / (λ t*(ρ_2)): feature 2 comes first iff κ < Φ.
 
-    `init` is the ε of both. NaN where either starts at or above p times its asymptote.
+    `init` is the ε of both. NaN where either starts at or above p times its asymptote. All arguments broadcast.
 
     >>> order_boundary(2, [1e-2, 1e-4, 1e-6], 0.5, 0.5, 1.0).round(4).tolist()
     [1.1821, 1.0157, 1.0015]

@@ -16,7 +16,7 @@ from theory_on_trial.contract import guarded
 
 @guarded
 def exponents(depth: Depths, *, objective: Objective) -> tuple[Int[np.ndarray, "..."], Int[np.ndarray, "..."]]:
-    """(a, b) of the per-layer flow w' = w^a (λ - w^b σ^2): (2L, 1) for JEPA, (L, L + 1) for MAE; from the gradient."""
+    """(a, b) of the per-layer flow w' = w^a (λ - w^b σ^2): (2L, 1) for JEPA, (L, L + 1) for MAE, by the gradients."""
     layers = np.asarray(depth)
     if objective == "jepa":
         return np.asarray(2 * layers), np.ones_like(layers)
@@ -57,7 +57,7 @@ def asymptote(depth: Depths, regression: Regression, *, objective: Objective) ->
 
 @guarded
 def end_to_end_asymptote(depth: Depths, regression: Regression, *, objective: Objective) -> Float[np.ndarray, "..."]:
-    """Limit ρ^((L+1)/b) of the end-to-end map V W-bar: ρ^(L+1) for JEPA, which shrinks ρ < 1, ρ for MAE."""
+    """Limit ρ^((L+1)/b) of the end-to-end map V W-bar on the feature: ρ^(L+1) for JEPA, ρ for MAE."""
     _, resistance = exponents(depth, objective=objective)
     return np.asarray(regression ** ((depth + 1) / resistance))
 

@@ -96,7 +96,10 @@ def joint_spectrum(Sigma_xx: SecondMoment, Sigma_yx: CrossMoment, tol: Positive 
 
 @guarded
 def predictor_eigenvalues(Sigma_xx: Definite, Sigma_yx: CrossMoment) -> Complex[np.ndarray, " dim"]:
-    """Eigenvalues of R = Σ_yx Σ_xx^(-1), by decreasing real part, of JEPA's V; complex: no diagonal fixed point."""
+    """Eigenvalues of R = Σ_yx Σ_xx^(-1), by decreasing real part: those of JEPA's final predictor V.
+
+    Exact at every stationary point with an invertible encoder. Complex ones mean that no diagonal fixed point exists.
+    """
     values = np.linalg.eigvals(_regression_matrix(Sigma_xx, Sigma_yx)).astype(complex)
     return values[np.lexsort((-values.imag, -values.real))]
 

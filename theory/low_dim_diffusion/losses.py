@@ -37,10 +37,10 @@ def clustering_loss(points: Points, bases: Bases, signal: Level, noise: Level) -
 
 @guarded
 def least_loss(points: Points, dim: Dim, signal: Level, noises: Levels, level_weights: LevelWeights) -> float:
-    """Return mean|x0|^2 - B sum_(j <= d) σ_j^2 / N + c^2 γ^2 d, averaged over the noise levels, the least for a
-    subspace.
+    """Return the least loss of one subspace at several noise levels: that of the leading right singular vectors.
 
-    Raises ValueError for d > n. Source: Eckart & Young 1936 in `clustering_loss`.
+    mean|x0|^2 - B sum_(j <= d) σ_j^2 / N + c^2 γ^2 d, averaged over the levels. Raises ValueError for d > n.
+    Source: Eckart & Young 1936 in `clustering_loss`.
     """
     require(dim <= points.shape[1], f"dim must be at most the {points.shape[1]} columns of points, got {dim}")
     squares = np.linalg.svd(points, compute_uv=False) ** 2 / len(points)

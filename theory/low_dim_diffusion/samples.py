@@ -19,8 +19,8 @@ Count = Annotated[int, Interval(1, MOST)]
 def random_completion(ambient: Ambient, dim: Count, samples: Samples) -> float:
     """Return E D^2 = 2 (d - N)(n - d) / (n - N) of a subspace that holds N < d samples and is random beside them.
 
-    Without noise, and unchanged by rotations around the samples, as training from a random start is. Raises ValueError
-    unless N <= d < n. Source: the mean of a random projection, derived here.
+    Without noise; random means: unchanged by rotations around the samples, as training from a random start is. Raises
+    ValueError unless N <= d < n. Source: the mean of a random projection, derived here.
 
     >>> round(random_completion(20, 6, 3), 4)
     4.9412
@@ -36,7 +36,7 @@ def random_completion(ambient: Ambient, dim: Count, samples: Samples) -> float:
 def worst_completion(ambient: Ambient, dim: Count, samples: Samples) -> float:
     """Return 2 min(d - N, n - d), the largest D^2 of subspaces that share N directions. Source: counting dimensions.
 
-    Raises ValueError unless N <= d < n.
+    Raises as `random_completion`.
     """
     require(
         samples <= dim < ambient,

@@ -26,8 +26,8 @@ def ridge_lda_direction(pair: GaussianPair, tau: NonNegative) -> Float[np.ndarra
 def phase_direction(pair: GaussianPair, nu: NonNegative) -> Float[np.ndarray, " dim"]:
     """The unit vector to which the direction tends as κ grows with log n / κ = ν.
 
-    That of w_τ with |Σ^(1/2) w_τ|^2 / 2 = ν where ν < m^2 / 2, of b from there on and of μ at ν = 0: it maximises w . μ
-    - sqrt(2 ν) |Σ^(1/2) w| on the unit ball.
+    It is that of w_τ with |Σ^(1/2) w_τ|^2 / 2 = ν where ν < m^2 / 2, of b from there on and of μ at ν = 0.
+    Equivalently it maximises w . μ - sqrt(2 ν) |Σ^(1/2) w| on the unit ball. Derived here.
 
     >>> pair = GaussianPair([1.0, 1.0], [[0.2, 0.0], [0.0, 1.8]], separability=4.0)
     >>> [np.round(phase_direction(pair, nu), 4).tolist() for nu in (0.0, 0.5, 3.0)]

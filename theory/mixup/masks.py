@@ -38,7 +38,10 @@ def box_masks(height: Size, width: Size) -> Bool[np.ndarray, "boxes pixels"]:
 def mask_limit_direction(
     mean: Annotated[Float[np.ndarray, " dim"], Holds("no zero", f"have {_FLAT}", lambda mean: bool(np.all(mean)))],
 ) -> Float[np.ndarray, " dim"]:
-    """1 / μ (elementwise, not normalised), the direction of exchangeable masking as κ grows; for d >= 2."""
+    """The limit direction 1 / μ (elementwise, not normalised) of exchangeable masking as κ grows.
+
+    It needs masks whose share of coordinates is not always 0, 1/2 or 1, hence d >= 3, or d = 2 for the direction only.
+    """
     return 1 / mean
 
 
@@ -46,9 +49,9 @@ def mask_limit_direction(
 def mask_limit_scale(dim: Size, size_probabilities: Annotated[Float[np.ndarray, " sizes"], PROBABILITIES]) -> float:
     """The constant c_d with w * μ -> c_d as κ grows, for an exchangeable law of masks labelled by their share.
 
-    `size_probabilities` [d + 1] is the law of the number K of kept coordinates. c_d is the root of d (s(dc) - 1) +
-    E[(s((2K - d) c) - K/d)(2K - d)] = 0, s the logistic function. `ValueError` unless there are d + 1 sizes, or if K is
-    always 0, d/2 or d, where the minimiser is unbounded.
+    `size_probabilities` [d + 1] is the law of the number K of kept coordinates, 0, ..., d. c_d is the root of
+    d (s(dc) - 1) + E[(s((2K - d) c) - K/d)(2K - d)] = 0, s the logistic function. Derived here. `ValueError` unless
+    the probabilities are those of d + 1 sizes, or if K is always 0, d/2 or d, where the minimiser is unbounded.
     """
     from scipy.optimize import brentq
     from scipy.special import expit

@@ -44,10 +44,10 @@ class MixingLaw:
     def beta(
         cls, alpha: Shape, n_nodes: Size = 32, input_weight: InputWeight | None = None, beta: Shape | None = None
     ) -> "MixingLaw":
-        """Beta(α, β), with β = α unless given, as the Gauss-Jacobi rule of `n_nodes` nodes; g is the identity unless
-        given.
+        """Beta(α, β), with β = α unless given, as the Gauss-Jacobi rule of `n_nodes` nodes.
 
-        Exact for polynomials in λ up to degree 2 n_nodes - 1. `ValueError` for α and β too large for SciPy's rule.
+        Expectations of polynomials in λ up to degree 2 n_nodes - 1 are exact. g is the identity unless given.
+        `ValueError` where α and β are so large that SciPy has no rule.
         """
         from scipy.special import roots_jacobi
 

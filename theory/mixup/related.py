@@ -112,11 +112,11 @@ def carratino_points(points: Float[np.ndarray, "points dim"], alpha: Positive) -
 def carratino_covariance(
     points: Float[np.ndarray, "points dim"], alpha: Positive
 ) -> Float[np.ndarray, "points dim dim"]:
-    """Covariance of Mixup's perturbation of each shrunk point, over θ and the uniform partner. Source: arXiv
-    2006.06049.
+    """Covariance of Mixup's perturbation of each shrunk point, over θ and the uniform partner.
 
-    (σ^2 r_i r_i' + γ^2 mean_j r_j r_j') / θ_bar^2 with deviations r_i of the shrunk points from their mean. Labels obey
-    the same law: append them to the points as coordinates for cross-covariances.
+    With deviations r_i of the shrunk points from their mean it is (σ^2 r_i r_i' + γ^2 mean_j r_j r_j') /
+    θ_bar^2. Labels obey the same law: append them to the points as coordinates for cross-covariances. Source:
+    arXiv 2006.06049.
     """
     moments = carratino_moments(alpha)
     shrunk = carratino_points(points, alpha)

@@ -59,9 +59,9 @@ def swap_regret(probabilities: Probabilities, predictions: Predictions, residual
 
 @guarded
 def least_correlation(gain: Annotated[float, Interval(-1e100, 1)]) -> float:
-    """A / 2, the least E[(h - v)(y - v) | v] of an h that lowers the error of level v by a, of either sign.
+    """A / 2, which E[(h - v)(y - v) | v] of an h that lowers the error of level v by a is at least.
 
-    Source: recalled; (v - y)^2 - (h - y)^2 = 2 (h - v)(y - v) - (h - v)^2.
+    Negative where h raises the error. Source: recalled; (v - y)^2 - (h - y)^2 = 2 (h - v)(y - v) - (h - v)^2.
     """
     return gain / 2
 

@@ -59,9 +59,9 @@ def batch_conditions(labels: Labels, batches: Batches) -> BatchConditions:
     """Which classes the batches tie together, and which pairs they push apart.
 
     A class is connected if its samples are, by sharing batches. A pair is joined if some batch holds both, one of them
-    at least twice. Both suffice for the orthogonal frame to be the only minimiser; joined pairs are also necessary,
-    connected classes only in more than K dimensions. `ValueError` unless the labels are 0, ..., K - 1, each present,
-    and a batch holds distinct samples.
+    at least twice: two single samples exert no force on each other. Both together suffice for the orthogonal frame to
+    be the only minimiser; joined pairs are also necessary, connected classes only in more than K dimensions.
+    `ValueError` unless the labels are 0, ..., K - 1, each present, and a batch holds distinct samples.
     """
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import connected_components

@@ -34,8 +34,8 @@ def ce_optimum_shallow(
 ) -> ShallowCrossEntropyOptimum:
     """The global minimum at depth one, with or without a bias, for widths of at least K - 1.
 
-    With s = sqrt(n λ_W λ_H): σ* = log(1/s - (K - 1)) if s < 1/K, else zero, and f* = log(1 + (K - 1) exp(-σ*)) + (K -
-    1) s σ*.
+    With s = sqrt(n λ_W λ_H): σ* = log(1/s - (K - 1)) if s < 1/K, else zero, and
+    f* = log(1 + (K - 1) exp(-σ*)) + (K - 1) s σ*.
 
     >>> optimum = ce_optimum_shallow(3, 4, 0.01, 0.01)
     >>> round(optimum.scale, 4), round(optimum.value, 4), optimum.trivial
@@ -58,8 +58,8 @@ def frame_value(
 ) -> tuple[float, float]:
     """Best scale ρ >= 0 of the logits ρ * `pattern`, and the objective there, at any depth; scale zero is log K.
 
-    Column k holds the logits of class k, entry k the largest. The objective is the mean cross-entropy plus
-    `schatten_penalty` of the logits of all samples; widths must be at least the pattern's rank.
+    Column k of the pattern is the logits of class k, whose entry k must be the largest. The objective is the mean
+    cross-entropy plus `schatten_penalty` of the logits of all samples; widths must be at least the pattern's rank.
     """
     minima = _LogitPattern(pattern, samples_per_class, weight_decays, feature_decay)
     return min([*minima.local_minima(), (0.0, float(np.log(pattern.shape[0])))], key=lambda minimum: minimum[1])

@@ -18,10 +18,10 @@ from theory_on_trial.contract import Count, guarded, require
 def local_minimum_values(
     class_sizes: ClassSizes, weight_decays: WeightDecays, feature_decay: Decay, widths: Widths | None = None
 ) -> Float[np.ndarray, " minima"]:
-    """Objective at the local minimum that keeps the r largest classes, at index r = 0, 1, ....
+    """Objective at the local minimum that keeps the r largest classes, r = 0, 1, ..., at index r.
 
-    r runs to the number of classes with β_k below `existence_threshold`, or the narrowest of `widths`; at depth one the
-    global minimum is the only entry.
+    r runs to the number of classes with β_k below `existence_threshold`, or the narrowest of `widths`. At depth one
+    every local minimum is global, and its value is the only entry.
     """
     sizes, decays = np.sort(class_sizes)[::-1], np.asarray(weight_decays)
     depth, n_samples = decays.size, int(sizes.sum())

@@ -54,9 +54,9 @@ def frame_targets(frame: Float[np.ndarray, "classes classes"], depth: Depth) -> 
 def optimum_targets(optimum: Annotated[MseOptimum, MAY_BE_INFINITE]) -> CollapseTargets:
     """Targets of the square loss, balanced or not, with or without bias: the geometry of its global minimum.
 
-    W_M ... W_m has the squared singular values prod_(j >= m) τ_i / λ_Wj; W = (W W^T + N λ_H I) Hbar^T without bias,
-    where features are a ridge regression on the weights; an undecayed bias centres the class means by their plain
-    average, a decayed bias β 1 divides by I - β 1 1^T.
+    W_M ... W_m has the squared singular values prod_(j >= m) τ_i / λ_Wj. The duality W = (W W^T + N λ_H I)
+    Hbar^T without bias follows from the features being a ridge regression on the weights; an undecayed bias centres the
+    class means by their plain average, a decayed bias β 1 divides by I - β 1 1^T.
     """
     squares = np.cumprod((optimum.layer_singular_values**2)[::-1], axis=0)[::-1]
     suffix_grams = np.stack([(optimum.left_directions * square) @ optimum.left_directions.T for square in squares])
@@ -77,9 +77,9 @@ def within_class_collapse(
 ) -> float:
     """NC1 = tr(Σ_W Σ_B^+) / K: spread of the features within classes relative to that of the class means.
 
-    Σ_W averages over samples, Σ_B over classes about the mean of all samples; directions where Σ_B is below `rcond` of
-    its largest eigenvalue are left out (float32: 1e-6 K). NaN if the class means coincide. `ValueError` unless the
-    `labels` are 0, ..., K - 1, each present.
+    Σ_W averages over samples, Σ_B over classes about the global mean of all samples. Directions in which
+    Σ_B is below `rcond` times its largest eigenvalue are left out: take 1e-6 K for float32 features. NaN if the
+    class means coincide. `labels` are 0, ..., K - 1, each present, else `ValueError`.
     """
     means, counts = _class_means(features, labels)
     within = features - means[:, labels]
@@ -104,9 +104,9 @@ def nc_metrics(
 ) -> CollapseMetrics:
     """NC1, NC2 and NC3 of a head W_1, ..., W_M (the last with a row per class) and the features entering it.
 
-    With `centred` the mean of the features is subtracted from the class means, the convention for heads with a bias
-    that is not decayed; `rcond` is that of `within_class_collapse`. `ValueError` if shapes do not fit or a class has no
-    sample.
+    A column of the features is a sample, whose class is in 0, ..., K - 1, each present. With `centred` the global mean
+    of the features is subtracted from the class means, the convention for heads with a bias that is not decayed;
+    `rcond` is that of `within_class_collapse`. `ValueError` if shapes do not fit or a class has no sample.
 
     >>> frame = frame_targets(np.eye(2), depth=1)
     >>> nc_metrics([np.eye(2)], np.eye(2), [0, 1], frame).duality

@@ -19,8 +19,8 @@ def mse_objective(
 ) -> float:
     """|W_M ... W_1 H + b 1^T - Y|^2 / (2 N) + (1/2)(sum_m λ_Wm |W_m|^2 + λ_H |H|^2 + λ_b |b|^2).
 
-    H has one column per sample, of class `labels` in 0, ..., K - 1. `ValueError` if shapes do not fit or one is not
-    there.
+    `weights` are W_1, ..., W_M, the last with one row per class; `features` H has one column per sample, `labels` its
+    class in 0, ..., K - 1. `ValueError` if shapes do not fit or a label is out of range.
     """
     require_chain(weights, features)
     n_classes, depth = weights[-1].shape[0], len(weights)

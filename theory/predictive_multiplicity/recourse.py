@@ -38,7 +38,7 @@ def cheapest_largest_cost(score: float, weights: Weights, actions: Menus, costs:
 def cheapest_total_cost(score: float, weights: Weights, actions: Menus, costs: Costs) -> float:
     """Least total cost of a granted choice: a multiple-choice knapsack, feature by feature over undominated choices.
 
-    A choice is dominated if another costs no more and raises the score no less.
+    A choice is dominated if another costs no more and raises the score no less; at worst all choices are kept.
     """
     gains = _gains(weights, actions)
     _require_prices(actions, costs)
@@ -93,9 +93,9 @@ def unbounded_recourse(
 ) -> tuple[float, Float[np.ndarray, " features"]]:
     """Cost -s / |w|_q and action of the least |a|_p with s + <w, a> >= 0 over all real a, 1/p + 1/q = 1.
 
-    `weights` are those of the actionable features. For p = 1 features of largest |w_j| share the action equally.
-    Without a non-zero weight the cost is infinite and the action nan; both are zero at s >= 0. Source: derived here, by
-    Hoelder's inequality.
+    `weights` are those of the actionable features only. For p = 2 the action is -s w / |w|_2^2; for p = 1 it is shared
+    equally by the features of largest |w_j|. Without a non-zero weight the cost is infinite and the action nan; at
+    s >= 0 both are zero. Source: derived here, by Hoelder's inequality.
     """
     if score >= 0:
         return 0.0, np.zeros_like(weights)

@@ -22,6 +22,6 @@ def uncentred_explained_variance_ratio_limit(n_components: Components) -> Float[
 def circulant_eigenvalues(n_points: Points) -> Float[np.ndarray, " components"]:
     """Eigenvalues 1 / (2 - 2 cos(2 π k / T)), k = 1, ..., T - 1, of a walk on a circle: sine and cosine pairs.
 
-    Entries k and T - k are equal; four times too small for small k. Source: classical.
+    In the order of k, so entries k and T - k are equal; four times too small for small k. Source: classical.
     """
     return 1 / (4 * np.sin(np.pi * np.arange(1, n_points) / n_points) ** 2)

@@ -46,7 +46,7 @@ def crossover_eigenvalues(crossover: NonNegative, n_components: Components) -> F
 def crossover_total_variance(crossover: NonNegative) -> float:
     """Limit of tr K / T^2, in (0, 1/6] and 1/6 at c = 0.
 
-    (1/2c) [1 - (1 - e^-2c) / (2c)] - (1/c^2) [1 - 2 (1 - e^-c) / c + (1 - e^-2c) / (2c)].
+    It is (1/2c) [1 - (1 - e^-2c) / (2c)] - (1/c^2) [1 - 2 (1 - e^-c) / c + (1 - e^-2c) / (2c)].
     """
     c = crossover
     if c < 1:

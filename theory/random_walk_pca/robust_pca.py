@@ -10,8 +10,8 @@ from theory_on_trial.contract import Fraction, Positive, guarded
 
 @guarded
 def outlier_flip_threshold(fraction: Fraction, spike: Positive) -> float:
-    """(1 - ε) β / ε, the s^2 where the top eigenvector flips from v to w.
+    """Squared outlier length (1 - ε) β / ε at which the top eigenvector flips from v to w.
 
-    Beyond it the top direction has 1 / (1 + β) of the largest clean variance.
+    Beyond it the top direction has 1 / (1 + β) of the largest clean variance. `fraction` is ε, `spike` β.
     """
     return (1 - fraction) * spike / fraction

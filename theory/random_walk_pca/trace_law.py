@@ -16,9 +16,9 @@ _HARDLY_ANY = 1e-12  # of this many degrees of freedom the first order is exact
 
 @guarded
 def trace_laplace(argument: NonNegative, n_points: Points, dim: Dimension) -> float:
-    """E exp(-s d Tr G) = (T / U_{T-1}(1 + s))^(d/2) of the walk, s = `argument`, in (0, 1].
+    """E exp(-s d Tr G) = (T / U_{T-1}(1 + s))^(d/2) of the walk, for s = `argument`; in (0, 1].
 
-    d Tr G is the centred sum of squares of a walk whose steps have unit variance in every coordinate.
+    d Tr G is the centred sum of squares of a d-dimensional walk whose steps have unit variance in every coordinate.
     """
     angle = 2 * np.arcsinh(np.sqrt(argument / 2))
     return float(np.exp(-dim / 2 * (_log_sinhc(n_points * angle) - _log_sinhc(angle))))

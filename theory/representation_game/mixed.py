@@ -46,7 +46,10 @@ def hedged(spectrum: Spectrum, kept: Kept) -> int:
 
 @guarded
 def inclusion(spectrum: Spectrum, kept: Kept) -> Float[np.ndarray, " dim"]:
-    """m_i = max(0, 1 - value / λ_i), of sum r; at value 0 the r largest are kept for sure. ValueError for r >= d."""
+    """m_i = max(0, 1 - value / λ_i), which sum to r; in the order of the spectrum.
+
+    Where the value is 0 the r largest are kept for sure. Raises ValueError for r >= d.
+    """
     value = _solution(spectrum, kept)[0]
     if value == 0:
         chances = np.zeros(len(spectrum))
@@ -95,7 +98,10 @@ def mixed_average(spectrum: Spectrum, kept: Kept) -> float:
 
 @guarded
 def adversary_chances(spectrum: Spectrum, kept: Kept) -> Float[np.ndarray, " dim"]:
-    """Chances of f_i under the best adversary, proportional to 1 / λ_i for i <= l*. Raises ValueError for r >= d."""
+    """How often the best adversary plays each f_i: proportional to 1 / λ_i for the l* largest, in falling order.
+
+    Raises ValueError for r >= d.
+    """
     every, (value, count) = falling(spectrum, kept), _solution(spectrum, kept)
     chances = np.zeros(len(every))
     if value == 0:
@@ -120,7 +126,7 @@ def adversary_covariance(covariance: Covariance, prior: Prior, kept: Kept) -> Fl
 def hedge_excess(spectrum: Spectrum, horizon: Horizon) -> float:
     """λ_1 (log d / 2T)^(1/2), the most by which the mean of T best responses to Hedge exceeds the game's value.
 
-    Source: the standard regret of Hedge, η = (8 log d / T)^(1/2) / λ_1.
+    Source: the standard regret of Hedge with η = (8 log d / T)^(1/2) / λ_1; this use derived here.
     """
     return float(spectrum.max() * np.sqrt(np.log(len(spectrum)) / 2 / horizon))
 

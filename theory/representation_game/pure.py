@@ -64,9 +64,9 @@ def small_logit_regret(regret: Annotated[float, Interval(0, 1e100)]) -> float:
 
 @guarded
 def pure_average(spectrum: Spectrum, kept: Kept) -> float:
-    """Sum of λ_i, i > r: its regret on the mean over tasks with E f f' = S, the least of any R, by Ky Fan's theorem.
+    """Sum of λ_i over i > r: the regret of that R on the mean over tasks with E f f' = S, the least of any R.
 
-    Raises ValueError for r >= d.
+    Raises ValueError for r >= d. Source: Ky Fan's theorem; derived here.
     """
     return float(falling(spectrum, kept)[kept:].sum())
 

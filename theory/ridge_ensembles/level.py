@@ -47,9 +47,9 @@ def least_penalty(population: Population, aspect: Aspect) -> float:
 
 @guarded
 def residual_share(population: Population, penalty: Penalty, aspect: Aspect) -> float:
-    """The limit d of 1 - df / k: λ / μ, 1 - φ_s where μ = 0, by the authors' code. Raises ValueError as `level`.
+    """The limit d of 1 - df / k of a member: λ / μ, 1 - φ_s where μ = 0. Raises ValueError as `level`.
 
-    A training point's residual is d times what it would be had the member not seen it.
+    A training point's residual is d times what it would be had the member not seen it. Source: the authors' code.
     """
     mu = level(population, penalty, aspect)
     return penalty / mu if mu else 1 - aspect

@@ -36,10 +36,10 @@ def optimal_ridge(population: Population, aspect: Aspect, *, negative: bool = Fa
 
 @guarded
 def optimal_ridgeless(population: Population, aspect: Aspect) -> Optimum:
-    """The best aspect p / k of a full ridgeless ensemble, 1 for all up to 1, and the risk of `optimal_ridge`
-    (abstract).
+    """The best aspect p / k of the subsamples of a full ensemble without penalty, and its risk.
 
-    Raises ValueError as there.
+    The risk is that of `optimal_ridge` (abstract). All φ_s <= 1 have level 0, and 1 stands for them. Raises
+    ValueError as there.
     """
     mu = _best_level(population, aspect, negative=False)
     return Optimum(max(1 / shrunk(population, mu), aspect), risk_at(population, mu, aspect))

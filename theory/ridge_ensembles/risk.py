@@ -54,8 +54,8 @@ def ensemble_risk(
 def ridgeless_member_risk(points: Size, dimension: Size, signal: NonNegative, noise: NonNegative) -> float:
     """The exact risk of least squares, of least norm where k < p, for k normal points with Σ = I.
 
-    σ^2 (1 + p / (k - p - 1)) for k > p + 1, σ^2 (1 + k / (p - k - 1)) + |β|^2 (1 - k / p) for k < p - 1; raises
-    ValueError between. Source: the mean of an inverse Wishart matrix.
+    σ^2 (1 + p / (k - p - 1)) for k > p + 1, σ^2 (1 + k / (p - k - 1)) + |β|^2 (1 - k / p) for k < p - 1;
+    raises ValueError between. Source: the mean of an inverse Wishart matrix.
     """
     require(abs(points - dimension) > 1, f"points must not be within one of dimension {dimension}, got {points}")
     few, many = sorted((points, dimension))

@@ -30,9 +30,9 @@ def coherence(X: Features) -> float:
 
 @guarded
 def recovery_coherence(size: Rounds, uneven: Uneven = 1.0) -> float:
-    """1 / (k (1 + L / l) - 1): below it k rounds pick the k columns that y is made of, whatever the weights; sharp.
+    """1 / (k (1 + L / l) - 1): below it k rounds pick the k columns that y is made of, whatever the weights.
 
-    Source: Tropp 2004, "Greed is good", for L = l; lengths derived here.
+    Source: Tropp 2004, "Greed is good", for L = l; lengths derived here. Sharp: `outside_ratio`, the other one longer.
     """
     return float(1 / (size * (1 + uneven) - 1))
 

@@ -90,7 +90,7 @@ def leftover(X: Features, y: Responses, chosen: Chosen = ()) -> Leftover:
 
 @guarded
 def omp_order(X: Features, y: Responses, rounds: Rounds) -> Int[np.ndarray, " rounds"]:
-    """The features as orthogonal matching pursuit picks them: each maximises |x_j . r_S|, columns as they are.
+    """The features in the order of orthogonal matching pursuit: each maximises |x_j . r_S|, columns as they are.
 
     Raises ValueError where y is explained, or no column is left, before the last round. Source: definition.
 
@@ -116,10 +116,10 @@ def entry_levels(X: Features, y: Responses, rounds: Rounds) -> Float[np.ndarray,
 def second_entry_level(X: Features, y: Responses, chosen: Chosen = ()) -> float:
     """Λ_2 of a round: between it and λ_1 exactly one unchosen weight is active, OMP's pick j.
 
-    Along the window the correlation of feature m is c_m - a_m (λ_1 - λ), a_m = s x_m . P x_j / |P x_j|^2, s the sign of
-    c_j; the largest λ in (0, λ_1) at which one of them is +-λ; λ_1 of a tie; zero where none ever is, as for parallel
-    columns, 1 - a_m up to 1e-13. Raises ValueError as `leftover`, and where none is left or y is explained. Source:
-    derived here.
+    Along the window the correlation of feature m is c_m - a_m (λ_1 - λ), a_m = s x_m . P x_j / |P x_j|^2, s
+    the sign of c_j; the largest λ in (0, λ_1) at which one of them is +-λ; zero where none ever is, as
+    for columns that are parallel, which means 1 - a_m up to 1e-13 (of a larger one so many digits are lost). Of a tie
+    it is λ_1. Raises ValueError as `leftover`, and where none is left or y is explained. Source: derived here.
 
     >>> round(second_entry_level([[1, -0.6], [0, 0.8]], [1, 1.5]), 12)
     0.75

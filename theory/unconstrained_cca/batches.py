@@ -31,9 +31,9 @@ def two_batch_penalty(covariance: Embeddings) -> float:
 
 @guarded
 def single_batch_bias(covariance: Embeddings, batch: Batch) -> float:
-    """Bias of tr V^2 from one batch of normal pairs: tr(C C) + (tr C)^2 over m, summed over the four pairs of views.
+    """E tr V^2 from one batch of normal pairs, less tr V^2: sum over the pairs of views of tr(C C) + (tr C)^2, over m.
 
-    C is the covariance between the embeddings of views a and c.
+    C is the covariance between the embeddings of views a and c, the four pairs (a, c) counted each.
     """
     first, second, cross = _blocks(covariance)
     pairs = (first, second, cross, cross.T)
@@ -42,9 +42,9 @@ def single_batch_bias(covariance: Embeddings, batch: Batch) -> float:
 
 @guarded
 def cumulant_bias(loadings: Loadings, kurtosis: Kurtosis, batch: Batch) -> float:
-    """(1/b) sum of all fourth cumulants of (z_ai, z_aj, z_ci, z_cj), which any other law adds.
+    """What any other law adds: (1/b) times the sum of all fourth cumulants of (z_ai, z_aj, z_ci, z_cj).
 
-    With independent sources (1/b) sum of the excess kurtosis times (sum of squared loadings)^2.
+    With independent sources that is (1/b) sum over sources of the excess kurtosis times (sum of squared loadings)^2.
     """
     return float(np.sum(kurtosis * np.sum(loadings**2, axis=0) ** 2) / batch)
 
@@ -59,9 +59,9 @@ def two_batch_gradient(
 ) -> Float[np.ndarray, "2 dim columns"]:
     """Gradient of -2 tr C + tr(V V') in the library's form (means over views, C with i = j) on centred batches.
 
-    Each batch's factor is multiplied by the covariance of *the other* batch. `its own`, the derivative of cca-zoo
-    2.6.0, is the gradient of (tr V^2 + tr V'^2) / 2, biased as a single batch; nor does that code centre what it
-    multiplies.
+    Each batch's factor is multiplied by the covariance of *the other* batch. `its own` is what the derivative of
+    cca-zoo 2.6.0 does: the gradient of (tr V^2 + tr V'^2) / 2, whose bias is that of a single batch. Nor does that
+    code centre what it multiplies, though its loss does.
     """
     (X, m), (X2, m2) = ((one - centred * one.mean(axis=1, keepdims=True), one.shape[1] - 1) for one in (views, second))
     require(m > 0 and m2 > 0, "views must have two pairs or more, and second too: one pair has no covariance")

@@ -14,9 +14,9 @@ _STEP = 8.0  # of 8 |A| t
 
 @guarded
 def flow_gram(A: Numerator, start: Weights, time: NonNegative) -> Float[np.ndarray, "dim dim"]:
-    """W W^T = Y (I + W0^T M W0)^(-1) Y^T, Y = exp(4 A t) W0, M = A^(-1) (exp(8 A t) - I).
+    """W W^T at a time: Y (I + W0^T M W0)^(-1) Y^T with Y = exp(4 A t) W0 and M = A^(-1) (exp(8 A t) - I).
 
-    In steps short enough for exp(8 A t) beside I; `ValueError` where 8 |A| t exceeds 1e4.
+    Taken in steps short enough for exp(8 A t) to be one matrix with I; `ValueError` where 8 |A| t exceeds 1e4.
     """
     values, vectors = np.linalg.eigh(A)
     length = 8 * np.abs(values).max() * time
