@@ -38,6 +38,9 @@ class SubspaceError(Answer):
         needed: N at which the mean D^2 is that, with a 95 % interval; None where none is asked for.
     """
 
+    asked = "how far is the principal subspace from the one the samples lie on?"
+    rests_on = "independent samples about a subspace through the origin, noise alike in all coordinates"
+    unseen = "a manifold that is curved, or several subspaces that span these dimensions together"
     n_samples: int
     ambient: int
     dim: int
@@ -90,7 +93,7 @@ def subspace_error(samples: Rows, dim: Dim, noise: NonNegative | None = None) ->
     infinite, and for d >= n. Source: `theory.low_dim_diffusion.noise_law`.
 
     >>> x = np.random.default_rng(0).standard_normal((40, 30)) * ([1.0] * 3 + [0.05] * 27)
-    >>> print(subspace_error(x, 3))
+    >>> print(*subspace_error(x, 3).lines(), sep="\\n")
     40 samples of dimension 3 in 30: D^2 = 0.009172 [0.006472, 0.01242] of at most 6 (uncentred)
     noise per coordinate 0.04804 [0.04602, 0.05024]
     """

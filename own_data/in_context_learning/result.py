@@ -51,6 +51,9 @@ class Resemblance(Answer):
             are all zero or turn round.
     """
 
+    asked = "which algorithm answers as this in-context learner does?"
+    rests_on = "independent prompts of the law handed in, and the algorithms compared, each at its best parameters"
+    unseen = "algorithms that are not compared, and prompts of another law"
     matches: tuple[Match, ...]
     matching: tuple[str, ...]
     nearest: tuple[str, ...]

@@ -44,6 +44,9 @@ class SampleEstimates(Answer):
         left_out: what of the data was left out, a line or none.
     """
 
+    asked = "how many samples bring each way of training to this cosine with the Bayes direction?"
+    rests_on = "independent rows, two Gaussian classes of one covariance, and the units of the features"
+    unseen = "tails farther out than one row in n, which decide what plain training needs"
     n_samples: int
     n_features: int
     classes: tuple[Any, ...]
@@ -72,6 +75,13 @@ class SampleEstimates(Answer):
             f"  Bayes error {self.bayes_error}, measured {self.measured_error}",
         ]
         return [*said, *self.left_out]
+
+    def to_do(self) -> str:
+        """Return which ways of training surely reach the target with as many samples as there are."""
+        names = {"plain training": self.log_erm, "Mixup": self.log_mixup, "discriminant analysis": self.log_lda}
+        enough = [name for name, size in names.items() if size.high <= np.log(self.n_samples)]
+        known = self.answerable and enough
+        return f"these {self.n_samples} samples are enough for {', '.join(enough)}" if known else ""
 
     def plot(self, axes: Any = None) -> Any:
         """Draw the learning curves of the fitted classes (lines) and the sizes with their intervals (points)."""
@@ -204,6 +214,7 @@ def samples_needed_on(
         measured_error=measured,
         left_out=tuple(samples.left_out),
         curves=curves[0],
+        level=confidence,
         doubts=tuple(doubts),
         missing=missing,
     )

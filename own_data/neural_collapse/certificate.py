@@ -47,6 +47,9 @@ class HeadCertificate(Answer):
         misfit: length of the gradient at these decays over that of the decays' part of it.
     """
 
+    asked = "how far is this linear head from the best head on free features?"
+    rests_on = "the objective as it is handed in: features as free as the weights, these decays, no law of the data"
+    unseen = "what the features could not become in the network, and errors on other data"
     value: float
     lower_bound: float
     upper_bound: float

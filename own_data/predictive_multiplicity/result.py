@@ -47,6 +47,9 @@ class Multiplicity(Answer):
         stopped: "", "out of time" or "interrupted".
     """
 
+    asked = "how many predictions hang on the choice among equally good linear classifiers?"
+    rests_on = "these samples alone: what is proved holds of every linear classifier, whatever their law"
+    unseen = "other samples (see `held_out`), and classifiers that are not linear in these columns"
     columns: tuple[str, ...]
     dropped: tuple[str, ...]
     positive: Any
@@ -106,6 +109,12 @@ class Multiplicity(Answer):
             )
             lines.append(f"error rate + {tolerance:.4g}: {brackets} ({'proved' if row['proved'] else 'not proved'})")
         return lines
+
+    def to_do(self) -> str:
+        """Return what would close the brackets, where there are any."""
+        return (
+            "" if self.by_tolerance["proved"].all() else "for narrower brackets give a longer time_limit, or fewer rows"
+        )
 
     def plot(self, axes: "Axes | None" = None) -> "Axes":
         """Draw discrepancy and ambiguity by tolerance, known as points, bounds as bars, Proposition 1 as a line."""

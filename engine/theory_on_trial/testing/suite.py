@@ -47,9 +47,10 @@ settings.register_profile("thorough", max_examples=200, deadline=None)
 
 
 def check_readable(answer: "Answer") -> dict[str, Any]:
-    """A tool's answer is short, goes through JSON and draws labelled axes; return what JSON keeps of it."""
+    """A tool's answer has all its parts, is short, goes through JSON and draws; return what JSON keeps of it."""
     import matplotlib.pyplot as plt
 
+    assert all((answer.asked, answer.rests_on, answer.unseen))
     assert len(answer.summary().splitlines()) <= 12
     assert not answer.answerable or len(answer.lines()) <= 7
     assert len(answer.to_frame())
