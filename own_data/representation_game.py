@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from theory import representation_game as predicted
 from theory_on_trial.contract import LONGEST, USABLE_SCALE, Interval, guarded, require
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
+from theory_on_trial.own_data.arrays import require_memory
 from theory_on_trial.own_data.estimate import Estimate
 from theory_on_trial.own_data.jackknife import GROUPS, jackknife, stratified_groups
 from theory_on_trial.own_data.neighbours import beside
@@ -203,6 +204,7 @@ def _checked(features: Features, kept: int) -> tuple[Features, float]:
     """The centred rows and their largest entry, or the reason why nothing can be said of them."""
     count, dim = features.shape
     require(kept < dim, f"r must be below the {dim} columns of X: there is nothing to compress otherwise, got {kept}")
+    require_memory("X", 5 * count * dim + 3 * GROUPS * dim**2)
     unseen = "directions never seen may carry regret"
     require(count > dim, f"X must have more rows than its {dim} columns: {unseen}, got {count} rows")
     require(count >= 2 * GROUPS, f"X must have at least {2 * GROUPS} rows, got {count}")

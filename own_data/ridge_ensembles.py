@@ -14,6 +14,7 @@ from jaxtyping import Float
 
 from theory_on_trial.contract import USABLE_SCALE, Interval, guarded, require
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
+from theory_on_trial.own_data.arrays import require_memory
 from theory_on_trial.own_data.estimate import Estimate
 from theory_on_trial.own_data.neighbours import beside
 
@@ -130,6 +131,7 @@ def choose_subsample(
     require(not too_near, f"sizes must be {_NEAR} off the dimension {dim} at penalty 0 (risk diverges), got {too_near}")
     interpolating = [k for k in sizes if 0 in penalties and k < dim and n - k < _LEAST_LEFT]
     require(not interpolating, f"sizes must leave {_LEAST_LEFT} rows out at penalty 0, got {interpolating} of {n}")
+    require_memory("x", 7 * n**2 + subsets * n * min(max(sizes), dim))
     whole = _Whole(x, y)
     rng = np.random.default_rng(seed)
     judged = []

@@ -13,6 +13,7 @@ from theory_on_trial.own_data.arrays import numbers
 from theory_on_trial.own_data.jackknife import GROUPS
 
 _LARGEST = 1e150  # its square is still a number
+_USABLE = 1e70  # fourth powers too, and those of one over it
 
 Predictor = Callable[[np.ndarray, np.ndarray, np.ndarray], Any]
 """From inputs [prompts, k, d], labels [prompts, k] and queries [prompts, d] to answers [prompts]."""
@@ -72,6 +73,9 @@ def checked_prompts(inputs: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
         if not np.isfinite(array).all():
             place = tuple(np.argwhere(~np.isfinite(array))[0].tolist())
             raise ValueError(f"{name} must be finite, got {array[place]} at {place}")
+        largest = float(np.abs(array).max(initial=0.0))
+        if largest and not 1 / _USABLE < largest < _USABLE:
+            raise ValueError(f"{name} must be in units whose squares a float holds: its largest is {largest:.3g}")
         arrays.append(array)
     of_inputs, of_labels = arrays
     count, examples, dimension = of_inputs.shape

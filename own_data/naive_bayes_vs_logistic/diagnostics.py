@@ -12,6 +12,7 @@ from own_data.naive_bayes_vs_logistic.measured import crossing, measure
 from own_data.naive_bayes_vs_logistic.result import AssumptionDiagnostics, Predicted, Regime
 from theory_on_trial.contract import ANY_NUMBER, MAY_BE_EMPTY, Fraction, Interval, guarded
 from theory_on_trial.own_data.answer import Doubt
+from theory_on_trial.own_data.arrays import require_memory
 from theory_on_trial.own_data.estimate import Estimate
 from theory_on_trial.own_data.features import labelled_samples
 from theory_on_trial.own_data.jackknife import GROUPS, Scale, at_least, jackknife, stratified_groups
@@ -78,6 +79,7 @@ def assumption_diagnostics(
     """
     samples = labelled_samples(X, y)
     features, labels, columns = samples.features, samples.labels, samples.columns
+    require_memory("X", 8 * features.size + 2 * ((len(samples.classes) - 1) * (len(columns) + 1)) ** 2)
     measured = measure(features, labels, confidence)
     scaled = features / np.ptp(features, axis=0)
     groups = stratified_groups(labels)

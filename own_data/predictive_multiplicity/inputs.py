@@ -89,7 +89,7 @@ def _exact(column: Float[np.ndarray, " samples"]) -> tuple[Float[np.ndarray, " s
     low, high = column.min(), column.max()
     # Numbers of one sign that differ by less than a factor of two have exact differences (Sterbenz).
     nearest = min(abs(low), abs(high))
-    centre = low if low * high > 0 and 0 < high - low <= nearest else 0.0
+    centre = low if np.sign(low) * np.sign(high) > 0 and 0 < high - low <= nearest else 0.0
     return column - centre + 0.0, unit, float(centre)
 
 
@@ -98,6 +98,8 @@ def _signs(y: Any) -> tuple[Int[np.ndarray, " samples"], Any]:
     values = entries("y", y)
     if values.ndim != 1:
         raise ValueError(f"y must be one label per row of X, got the shape {values.shape}")
+    if values.dtype.kind == "c":
+        raise TypeError(f"y must hold labels, got {values.dtype}")
     if pd.isna(values).any():
         raise ValueError(f"y must have a label for every row, got none for row {np.flatnonzero(pd.isna(values))[0]}")
     classes = np.unique(values.astype(str) if values.dtype.kind == "O" else values).tolist()

@@ -1,0 +1,202 @@
+"""Every tool, with what users hand in by mistake: an answer, or one sentence that names the argument."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from own_data.conditional_independence_ssl import labels_saved
+from own_data.contrastive_theory import contrastive_report, infonce_bias
+from own_data.cosine_similarity import cosine_range, stable_neighbours
+from own_data.denoising_posterior import posterior_uncertainty
+from own_data.forgetting_overlap import memory_needed, predicted_forgetting
+from own_data.in_context_learning import which_algorithm
+from own_data.infinite_width import regime, width_exponent
+from own_data.jepa_bias import learning_order, learning_order_of_views
+from own_data.low_dim_diffusion import subspace_error
+from own_data.mixup import samples_needed_on
+from own_data.multicalibration_boosting import multicalibration_audit
+from own_data.naive_bayes_vs_logistic import assumption_diagnostics
+from own_data.neural_collapse import certify_head
+from own_data.predictive_multiplicity import multiplicity
+from own_data.random_walk_pca import random_walk_test
+from own_data.representation_game import optimal_representation
+from own_data.ridge_ensembles import choose_subsample
+from own_data.sequential_attention import selection_audit
+from own_data.unconstrained_cca import ey_certificate
+from theory.mixup import MixingLaw
+from theory_on_trial.own_data import arrays
+from theory_on_trial.own_data.answer import Answer
+
+RNG = np.random.default_rng(0)
+CLASSES = np.arange(80) % 2
+TABLE = RNG.normal(size=(80, 3)) + CLASSES[:, None]
+NUMBERS = TABLE @ [1.0, 2.0, 0.0] + RNG.normal(size=80)
+LEVELS = RNG.choice([0.2, 0.5, 0.8], 400)
+OUTCOMES = (RNG.random(400) < LEVELS).astype(float)
+GRAM = TABLE.T @ TABLE / 80
+SCORES = RNG.normal(size=(60, 60)) + 2 * np.eye(60)
+PROMPTS = RNG.normal(size=(60, 5, 2))
+ANSWERS = PROMPTS @ [1.0, -1.0]
+
+
+def last(inputs, labels, queries):
+    return labels[:, -1]
+
+
+TOOLS = {  # what is asked, its good arguments, and what is asked beside them
+    "assumption_diagnostics": (assumption_diagnostics, {"X": TABLE, "y": CLASSES}, {}),
+    "samples_needed_on": (
+        samples_needed_on,
+        {"X": TABLE, "y": CLASSES},
+        {"law": MixingLaw.beta(1.0, 4), "target_cosine": 0.9},
+    ),
+    "multiplicity": (
+        multiplicity,
+        {"X": TABLE[:40].round(), "y": CLASSES[:40]},
+        {"epsilons": [0.0], "time_limit": 0.5, "progress": False},
+    ),
+    "certify_head": (
+        lambda features, labels: certify_head([np.eye(2, 3)], features, labels, [0.1, 0.1]),
+        {"features": TABLE.T, "labels": CLASSES},
+        {},
+    ),
+    "learning_order_of_views": (
+        learning_order_of_views,
+        {"X": TABLE, "Y": TABLE + RNG.normal(size=(80, 3))},
+        {"depth": 2, "epsilon": 0.01, "objective": "jepa"},
+    ),
+    "learning_order": (
+        learning_order,
+        {"Sigma_xx": GRAM, "Sigma_yx": 0.5 * GRAM},
+        {"depth": 2, "epsilon": 0.01, "objective": "jepa"},
+    ),
+    "which_algorithm": (
+        lambda inputs, labels: which_algorithm(last, inputs, labels),
+        {"inputs": PROMPTS, "labels": ANSWERS},
+        {},
+    ),
+    "contrastive_report": (contrastive_report, {"weights": np.full(4, 0.25)}, {"loss": 0.6}),
+    "infonce_bias": (infonce_bias, {"scores": SCORES}, {"candidates": 8, "held_out": True}),
+    "labels_saved": (labels_saved, {"X1": TABLE, "X2": TABLE + RNG.normal(size=(80, 3)), "y": NUMBERS[:60]}, {}),
+    "ey_certificate": (
+        ey_certificate,
+        {"Z1": TABLE, "Z2": TABLE + RNG.normal(size=(80, 3)), "groups": np.arange(80)},
+        {},
+    ),
+    "choose_subsample": (
+        choose_subsample,
+        {"x": TABLE, "y": NUMBERS},
+        {"sizes": [40], "penalties": [0.5], "members": 4},
+    ),
+    "posterior_uncertainty": (lambda y: posterior_uncertainty(lambda x: x / 2, y, 1.0), {"y": NUMBERS[:12]}, {}),
+    "subspace_error": (subspace_error, {"samples": TABLE}, {"dim": 1}),
+    "multicalibration_audit": (
+        multicalibration_audit,
+        {"predictions": LEVELS, "y": OUTCOMES, "groups": np.arange(400)[:, None] % 2 == [0, 1]},
+        {},
+    ),
+    "optimal_representation": (optimal_representation, {"X": TABLE}, {"r": 1}),
+    "width_exponent": (
+        width_exponent,
+        {"widths": np.array([64, 128, 256, 512]), "movement": RNG.lognormal(0, 0.1, (5, 4))},
+        {},
+    ),
+    "regime": (regime, {"a": np.array([0.0, 0.5]), "b": np.zeros(2)}, {"c": 0.0}),
+    "cosine_range": (cosine_range, {"B": TABLE[:20]}, {}),
+    "stable_neighbours": (stable_neighbours, {"B": TABLE[:20]}, {}),
+    "selection_audit": (selection_audit, {"X": TABLE, "y": NUMBERS}, {"k": 2, "standardise": True}),
+    "predicted_forgetting": (
+        predicted_forgetting,
+        {"features_s": TABLE[:6], "features_t": TABLE[6:12], "residual_t": NUMBERS[:6]},
+        {"ridge": 0.5, "weights": None},
+    ),
+    "memory_needed": (
+        memory_needed,
+        {"features_s": TABLE[:6], "features_t": TABLE[6:12], "residual_t": NUMBERS[:6]},
+        {"ridge": 0.5, "budget": 0.1},
+    ),
+    "random_walk_test": (random_walk_test, {"trajectory": np.cumsum(TABLE - 0.5, axis=0)}, {"draws": 99}),
+}
+
+
+def holed(value, hole):
+    spoilt = np.array(value, float)
+    spoilt.flat[1] = hole
+    return spoilt
+
+
+def constant(value):
+    spoilt = np.array(value, float)
+    spoilt[..., 0] = 1.0
+    return spoilt
+
+
+VARIANTS = {
+    "masked": lambda value: np.ma.masked_array(value, mask=np.arange(np.size(value)).reshape(np.shape(value)) == 1),
+    "nan": lambda value: holed(value, np.nan),
+    "infinite": lambda value: holed(value, np.inf),
+    "text": lambda value: np.full(np.shape(value), "a"),
+    "numbers as text": lambda value: np.asarray(value).astype(str),
+    "tiny": lambda value: np.asarray(value) * 1e-300,
+    "huge": lambda value: np.asarray(value) * 1e300,
+    "one row": lambda value: value[:1],
+    "one column": lambda value: value[..., :1],
+    "none": lambda value: value[:0],
+    "constant column": constant,
+    "all the same": lambda value: np.ones(np.shape(value)),
+    "a row short": lambda value: value[:-1],
+    "frame": lambda value: pd.DataFrame(value) if np.ndim(value) == 2 else pd.Series(np.ravel(value)),
+    "frame with a gap": lambda value: pd.DataFrame(holed(value, np.nan)) if np.ndim(value) == 2 else None,
+    "single precision": lambda value: np.asarray(value, np.float32),
+    "a list": lambda value: np.asarray(value).tolist(),
+    "an axis more": lambda value: np.asarray(value)[..., None],
+    "complex": lambda value: np.asarray(value) + 1j,
+    "None": lambda value: None,
+    "words": lambda value: "data.csv",
+}
+GOOD = [(tool, name) for tool, (_, arguments, _) in TOOLS.items() for name in arguments]
+
+
+@pytest.mark.parametrize(("tool", "name"), GOOD, ids=[f"{tool}-{name}" for tool, name in GOOD])
+def test_a_tool_answers_or_names_what_is_wrong(tool, name):
+    ask, arguments, beside = TOOLS[tool]
+    complaints = []
+    for variant, change in VARIANTS.items():
+        spoilt = arguments | {name: change(arguments[name])}
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", RuntimeWarning)
+                answer = ask(**spoilt, **beside)
+        except (TypeError, ValueError) as error:
+            sentence = str(error)
+            named = any(argument in sentence for argument in [*arguments, *beside])
+            if not named or "\n" in sentence or len(sentence) > 400:
+                complaints.append(f"{variant}: {sentence!r}")
+        except Exception as error:
+            complaints.append(f"{variant}: {type(error).__name__}: {error}")
+        else:
+            if not isinstance(answer, Answer) or len(answer.summary().splitlines()) > 12:
+                complaints.append(f"{variant}: {answer!r}")
+            elif variant in ("masked", "nan", "infinite", "text", "frame with a gap", "complex") and name != "groups":
+                complaints.append(f"{variant}: is taken")
+    assert complaints == []
+
+
+@pytest.mark.parametrize(
+    ("tool", "name"),
+    [("choose_subsample", "x"), ("optimal_representation", "X"), ("assumption_diagnostics", "X"),
+     ("ey_certificate", "Z1"), ("labels_saved", "X1"), ("infonce_bias", "scores")],
+)  # fmt: skip
+def test_what_does_not_fit_the_memory_is_refused_before_it_is_tried(tool, name, monkeypatch):
+    ask, arguments, beside = TOOLS[tool]
+    monkeypatch.setattr(arrays.os, "sysconf", lambda name: 32)
+    with pytest.raises(ValueError, match=rf"^{name}\b.* must fit this machine's memory"):
+        ask(**arguments, **beside)
+
+
+def test_a_million_rows_are_refused_by_a_tool_that_squares_them():
+    x, y = np.broadcast_to(1.0, (2**20, 2)), np.arange(2**20) / 2**20
+    with pytest.raises(ValueError, match=r"^x must fit this machine's memory of .* got sizes that need .* GiB"):
+        choose_subsample(x, y, [100], [1.0], 4)
