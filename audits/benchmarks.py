@@ -37,10 +37,7 @@ def processor() -> str:
 
 
 def lines_of(paper: str, measured: Sequence[dict[str, Any]], earlier: Sequence[Line]) -> list[Line]:
-    """What `side_by_side.compare` found of a paper, as lines of the table.
-
-    On the measured workloads the contenders that cannot run here keep their `earlier` lines.
-    """
+    """What `compare` found, as lines; contenders that cannot run here keep their `earlier` ones of these workloads."""
     place = repository.root() / "benchmarks" / paper
     source = records.source(repository.root(), place if place.is_dir() else place.with_suffix(".py"))
     new = [_row(record) for record in measured if record["benchmark"] == paper]

@@ -25,10 +25,7 @@ TITLES = ("seconds", "import", "trace and lower", "compile or read", "the work",
 
 
 def seconds_of(paper: str, cache: str) -> list[float]:
-    """Run a paper's fast tier with a warm or a cold cache, and return what it cost, in the order of `TITLES`.
-
-    Raises RuntimeError, with what pytest said, if a claim fails.
-    """
+    """Return what a paper's fast tier cost with a warm or a cold cache, as `TITLES`; RuntimeError if a claim fails."""
     claims = [str(place) for place in outline.places(paper)]
     with tempfile.TemporaryDirectory() as scratch:
         measured, empty = Path(scratch) / "clock.json", Path(scratch) / "cache"

@@ -85,10 +85,7 @@ def _of_marks(paper: str) -> dict[str, Entry]:
 
 
 def missing(paper: str) -> list[str]:
-    """Return a sentence for each claim of a paper without an entry, and for each entry that is not what it says.
-
-    Raises `ValueError` for an unknown paper.
-    """
+    """Return a sentence for each claim without an entry and each wrong entry; ValueError for an unknown paper."""
     path = outline.beside(paper, "routes.json").relative_to(repository.root())
     if any(map(marked, outline.files(paper))):
         return [sentence for file in outline.files(paper) for sentence in crossings(file)]
@@ -148,10 +145,7 @@ def _formulas(name: str) -> set[str]:
 
 
 def second_test(claim: str, second: str) -> tuple[str, str]:
-    """Return the route and the dotted name of the test that a `second` names, "<route>: <file>::<test>".
-
-    The file is in `tests/<paper>`, or in `tests`.
-    """
+    """Route and dotted name of the test in `tests/<paper>` or `tests` that "<route>: <file>::<test>" names."""
     route, _, place = second.partition(": ")
     file, _, test = place.partition("::")
     folder = Path("tests", paper_in(claim))

@@ -176,10 +176,7 @@ def variants(site: ast.expr) -> list[ast.expr]:
 
 
 class Mutant(NamedTuple):
-    """A module's source with one change, and its name.
-
-    `file` is relative to the root; `lines` are those of the changed statement.
-    """
+    """A module's source with one change; `file` is relative to the root, `lines` are those of the changed statement."""
 
     file: str
     code: str
@@ -376,10 +373,7 @@ def judged(folder: Path, package: str, paper: str, name: Name, sound: dict[str, 
 
 
 def sound_run(folder: Path, package: str, paper: str) -> dict[str, Any]:
-    """What is recorded of the judges in a copy that is sound: seconds, and who runs which line.
-
-    Raises RuntimeError if one fails.
-    """
+    """Seconds of the judges in a sound copy, and who runs which line; raises RuntimeError if one fails."""
     place, seconds = folder_of(package), dict[str, float]()
     lines: dict[str, dict[str, list[str]]] = {}
     for targets in _apart(judges(package, paper)):
@@ -464,10 +458,7 @@ def path_of(package: str, paper: str) -> Path:
 
 
 def results_on_file(package: str, paper: str) -> dict[Name, dict[str, Any]]:
-    """The last result of each mutant that was judged, by its place and its change, as long as its line stands.
-
-    A line cut short by a kill is left out.
-    """
+    """The last result of each mutant whose line stands, by place and change, without lines cut short by a kill."""
     path = path_of(package, paper)
     results: dict[Name, dict[str, Any]] = {}
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:

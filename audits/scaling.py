@@ -79,10 +79,7 @@ def measure(name: str, port: int, rank: int, processes: int) -> dict[str, float]
 
 
 def job(name: str, processes: int) -> tuple[int, float, float]:
-    """Draw a sample in a job on this machine; return its cells, seconds per cell, and seconds a process takes to start.
-
-    Raises RuntimeError if a process fails.
-    """
+    """Draw a sample in a job; return its cells, and the seconds of a cell and of a start. RuntimeError if one fails."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -61,7 +61,6 @@ def command(description: str, run: Callable[[bool], None], contender: Callable[.
 
 
 def _value(written: str) -> Any:
-    """The number that is written, or the text itself."""
     try:
         return ast.literal_eval(written)
     except (SyntaxError, ValueError):

@@ -1,7 +1,4 @@
-"""The tools for own data beside the bare linear algebra of their answers: seconds and memory.
-
-`python -m benchmarks.bare_algebra [--quick]` prints the tables.
-"""
+"""The tools for own data beside the bare linear algebra of their answers: seconds and memory."""
 
 from collections.abc import Callable
 

@@ -1,7 +1,4 @@
-"""The loss of an encoder on a world of six points: sampled triples, as one would otherwise, against enumeration.
-
-`python -m benchmarks.contrastive_theory [--quick]` prints the table.
-"""
+"""The loss of an encoder on a world of six points: sampled triples, as one would otherwise, against enumeration."""
 
 import math
 from collections.abc import Callable

@@ -1,7 +1,4 @@
-"""Mean, variance and fourth moment of x given one y: sampled with importance weights, as one would, or by derivatives.
-
-`python -m benchmarks.denoising_posterior [--quick]` prints the table.
-"""
+"""Mean, variance and fourth moment of x given one y: sampled with importance weights, as usual, or by derivatives."""
 
 from collections.abc import Callable
 

@@ -1,7 +1,4 @@
-"""How much does each of many labellings of a second task undo? Refitting, as one would otherwise, against the overlap.
-
-`python -m benchmarks.forgetting_overlap [--quick]` prints the table.
-"""
+"""How much does each of many labellings of a second task undo? Refitting, as one would, against the overlap."""
 
 from collections.abc import Callable
 from functools import cache

@@ -1,7 +1,4 @@
-"""Forty steps of a very wide linear network of mean-field scaling: trained, against the recursion of its limit.
-
-`python -m benchmarks.infinite_width [--quick]` prints the table.
-"""
+"""Forty steps of a very wide linear network of mean-field scaling: trained, against the recursion of its limit."""
 
 from collections.abc import Callable
 

@@ -1,7 +1,4 @@
-"""Two subspaces from few samples: a soft denoiser trained by Adam, as one would otherwise, against K subspaces.
-
-`python -m benchmarks.low_dim_diffusion [--quick]` prints the table.
-"""
+"""Two subspaces from few samples: a soft denoiser trained by Adam, as one would otherwise, against K subspaces."""
 
 from collections.abc import Callable
 

@@ -1,7 +1,4 @@
-"""How long does a map of a cheap claim take? A loop over the claim's cells, as one would otherwise, against the map.
-
-`python -m benchmarks.maps [--quick]` prints the table.
-"""
+"""How long does a map of a cheap claim take? A loop over the claim's cells, as one would otherwise, against the map."""
 
 import os
 import tempfile

@@ -184,7 +184,6 @@ def refusals(annotation: Any) -> list[str]:
 
 
 def hostile() -> list[tuple[str, Any]]:
-    """Values of every wrong size, sign, kind and shape, each with a name."""
     numbers: list[Any] = [0, -1, 1, 2, 2**40, 10**400, 1.5, np.nan, np.inf, -np.inf, -0.0, -1.0, 1e-300, 1e300, 5e-324]
     numbers += [1j, True, np.float32(2), np.int8(3), np.array(2.0), np.array([1.0])]
     strangers: list[Any] = [None, "x", b"x", object(), {}, {"x": 1}, (1,)]
@@ -273,7 +272,6 @@ def _bounded() -> Iterator[None]:
 
 
 def _numbers(result: Any) -> list[np.ndarray]:
-    """Every number in a result, however it is wrapped."""
     if dataclasses.is_dataclass(result) and not isinstance(result, type):
         result = [getattr(result, field.name) for field in dataclasses.fields(result)]
     if isinstance(result, dict):

@@ -57,7 +57,6 @@ def _with_default(function: Callable[..., Any]) -> set[str]:
 
 
 def drawable(argument: Argument) -> bool:
-    """Tell whether values can be drawn for an argument."""
     return any(_known(kind) for kind in argument.alternatives)
 
 

@@ -30,7 +30,6 @@ def log_ratio(joint):
 
 
 def normal_scores(generator, correlation, n):
-    """Log r of all pairs of n independent normal ones."""
     x, noise = generator.normal(size=(2, n))
     y = correlation * x + np.sqrt(1 - correlation**2) * noise
     rest, squares = 1 - correlation**2, x[:, None] ** 2 + y**2

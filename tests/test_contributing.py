@@ -45,7 +45,6 @@ def copy(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def row(copy):
-    """In the same copy a paper with a file in every folder."""
     before = everything_in(copy)
     done = follow(copy, f"theory-on-trial new-paper --row {ROW}")
     assert done.returncode == 0, done.stderr
@@ -60,13 +59,11 @@ def everything_in(folder):
 
 
 def follow(folder, command):
-    """Run a command of the guide in a copy."""
     return run_in(folder, "theory_on_trial.command", *command.split()[1:])
 
 
 @contextmanager
 def broken(path, old, new):
-    """Put other text into a file for a while."""
     sound = path.read_text(encoding="utf-8")
     assert old in sound
     path.write_text(sound.replace(old, new), encoding="utf-8")

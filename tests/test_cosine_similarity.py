@@ -24,7 +24,6 @@ few = settings(max_examples=15, deadline=None)
 
 
 def cosine(u, v, gauge):
-    """cos_G of two vectors, from the definition."""
     return float(u @ gauge @ v / math.sqrt((u @ gauge @ u) * (v @ gauge @ v)))
 
 

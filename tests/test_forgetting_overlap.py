@@ -20,13 +20,11 @@ sizes = st.integers(1, 7)
 
 
 def tasks(seed, n_s=5, n_t=6, dim=10):
-    """Features of both tasks and a residual of the second."""
     generator = np.random.default_rng(seed)
     return generator.normal(size=(n_s, dim)), generator.normal(size=(n_t, dim)), 3 * generator.normal(size=n_t)
 
 
 def update(features, residual, ridge):
-    """The change of the weights, from the normal equations."""
     return np.linalg.solve(features.T @ features + ridge * np.eye(features.shape[1]), features.T @ residual)
 
 

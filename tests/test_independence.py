@@ -57,7 +57,6 @@ ROUTES = {
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A repository with the claims of one paper."""
     lay_out(tmp_path, FILES)
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -49,7 +49,6 @@ def test_mean(trial):
 
 @pytest.fixture
 def root(tmp_path, monkeypatch):
-    """A repository with a claim, and with benchmarks of two papers."""
     (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
     (tmp_path / "test_coins.py").write_text(CLAIMS)
     (tmp_path / "audits").symlink_to(Path(__file__).parent.parent / "audits")

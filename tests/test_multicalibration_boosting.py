@@ -149,7 +149,6 @@ def test_a_calibrated_score_is_not_accused():
 
 
 def fitted_scores(generator):
-    """Least squares with an intercept on the rows that are audited."""
     x = generator.uniform(-1, 1, 2000)
     y = (generator.random(2000) < 0.5 + 0.2 * x).astype(float)
     basis = np.column_stack([np.ones(2000), x])

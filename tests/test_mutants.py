@@ -41,7 +41,6 @@ HOLE = ("theory/rolls.py::unused: return 3 * x", "3 * x -> 3 / x")
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A repository with one paper, and with a package beside it that all papers share."""
     lay_out(tmp_path, FILES)
     monkeypatch.chdir(tmp_path)
     return tmp_path

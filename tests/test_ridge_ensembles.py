@@ -184,7 +184,6 @@ def regression(rng, n, p=100, tests=2000):
 
 
 def refitted(rng, x, y, new, truth, k, penalty, members=5):
-    """The mean squared error on new points of a bag that is fitted."""
     fits = []
     for _ in range(members):
         rows = rng.choice(len(y), k, replace=False)

@@ -29,7 +29,6 @@ def table(seed, n=30, p=6, *, correlated=True):
 
 
 def residual(X, y, chosen):
-    """By the pseudo-inverse."""
     inside = X[:, list(chosen)]
     return y - inside @ (np.linalg.pinv(inside) @ y)
 

@@ -26,7 +26,6 @@ def rendered(text, place):
 
 
 def words(text):
-    """Return what is read of a piece of HTML."""
     return " ".join(html.unescape(re.sub(r"<[^>]*>", "", text)).split())
 
 

@@ -16,7 +16,6 @@ _REMOTE = ["--remote-debugging-port=0", "--remote-allow-origins=*"]
 
 
 def find():
-    """Return the path of Chromium or Chrome, None where there is none."""
     names = ("chromium", "chromium-browser", "google-chrome", "chrome")
     return next(filter(None, map(shutil.which, names)), None)
 
@@ -32,7 +31,6 @@ class Page:
             self.call(f"{domain}.enable")
 
     def close(self):
-        """Close the connection to the tab."""
         self._socket.close()
 
     def call(self, method, **parameters):
@@ -57,7 +55,6 @@ class Page:
         return done["result"].get("value")
 
     def open(self, url):
-        """Load a page and wait until its script has run."""
         self.call("Page.navigate", url="about:blank")
         self.call("Page.navigate", url=url)
         while self.run("document.readyState") != "complete" or self.run("location.href") == "about:blank":

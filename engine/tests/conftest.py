@@ -26,10 +26,7 @@ __all__ = ["programs_of_one_module", "true_children", "warm_children", "warm_pyt
 
 @pytest.fixture
 def repository(tmp_path, monkeypatch):
-    """A function that lays out files in a repository and a cache of their own, where the test runs from then on.
-
-    What the test imports from it, and the claims that it registers, are forgotten afterwards.
-    """
+    """Lays out files in a repository with a cache, where the test runs; what it imports and registers is forgotten."""
     from theory_on_trial.trial import registry
 
     def laid_out(files, settings=""):

@@ -43,8 +43,6 @@ def draw(key, scale):
 
 
 def counted(key, scale):
-    """A draw that counts how often each scale is run in this process."""
-
     def count(value):
         runs[float(value)] += 1
         return np.zeros_like(value)
@@ -53,8 +51,6 @@ def counted(key, scale):
 
 
 def slow(key, scale):
-    """A draw that takes ten milliseconds."""
-
     def sleep(value):
         time.sleep(0.01)
         return np.zeros_like(value)
@@ -63,8 +59,6 @@ def slow(key, scale):
 
 
 def fragile(key, scale):
-    """A draw that raises at scale 3."""
-
     def check(value):
         if value == 3:
             raise FloatingPointError("the scale is three")
@@ -140,7 +134,6 @@ KILLABLE_CHUNKS = 200
 
 
 def killable_sweep(cache, report=None):
-    """The sweep of the kill test, in chunks of four cells."""
     grid = {"noise": np.linspace(0.5, 1.5, KILLABLE_CHUNKS // 5)}
     static = {"n_points": 40, "dim": 60}
     return sweep(walk_spectrum, grid, 20, static=static, chunk=4, cache=cache, progress=report or False)

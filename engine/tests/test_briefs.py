@@ -45,7 +45,6 @@ CONFIGURED = "testpaths = ['tests']\npythonpath = ['.', 'tests']\n"
 
 @pytest.fixture
 def page(repository):
-    """A repository whose only paper stands on one page."""
     files = {"tests/test_squares.py": PAGE, "tests/helpers.py": "def twice(n): return 2 * n\n"}
     return repository(files, CONFIGURED) / "tests" / "test_squares.py"
 

@@ -69,7 +69,6 @@ RUN = {
 
 @pytest.fixture(autouse=True)
 def root(repository):
-    """A repository with a paper of its own."""
     return repository({"test_tosses.py": CLAIMS})
 
 

@@ -11,7 +11,6 @@ X = np.arange(1.0, 5.0)
 
 @pytest.fixture
 def axes():
-    """A chart with all that it can show."""
     import matplotlib.pyplot as plt
 
     with style():

@@ -26,8 +26,6 @@ LEDGER = {
 
 @pytest.fixture
 def compared(tmp_path):
-    """A function that compares the ledger with a copy in which claims and facts were changed."""
-
     def run(changes=None, **facts):
         other = copy.deepcopy(LEDGER) | facts
         for row in other["claims"]:

@@ -451,7 +451,6 @@ def ones(n: Count) -> object:
 
 
 def rows(given):
-    """What is wrong in rows is said where it stands."""
     return lambda: scaled(given, np.ones(2))
 
 

@@ -23,10 +23,7 @@ def interval(low, high):
 
 @given(low=numbers, width=positive, p=numbers, slack=widths, extra=positive)
 def test_each_verdict_states_what_the_interval_proves(low, width, p, slack, extra):
-    """VERIFIED: every point of the interval is closer than the margin; REFUTED: every one is beyond the slack.
-
-    So an interval narrower than margin - slack always decides, whatever the unit, the origin and the sign.
-    """
+    """Each point of the interval proves it: one narrower than margin - slack always decides, in any unit and origin."""
     margin = slack + extra
     verdict = decide(interval(low, low + width), Prediction(p, margin, slack))
     farthest = max(abs(low - p), abs(low + width - p))

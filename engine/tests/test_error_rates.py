@@ -1,7 +1,4 @@
-"""Error rates at 1e-6 itself, where 1e5 repetitions show nothing: exact recursion and importance sampling.
-
-Also the sequential driver end to end, at levels that can be counted.
-"""
+"""Error rates at 1e-6 itself, by exact recursion and importance sampling; and the sequential driver end to end."""
 
 import numpy as np
 import pytest

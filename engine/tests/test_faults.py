@@ -30,7 +30,6 @@ SPECTRUM = {"n_points": 40, "dim": 60}
 
 @contextlib.contextmanager
 def limited(kind, most):
-    """Lower one of this process's own limits for a while."""
     before = resource.getrlimit(kind)
     resource.setrlimit(kind, (most, before[1]))
     try:
@@ -40,7 +39,6 @@ def limited(kind, most):
 
 
 def address_space():
-    """Bytes of address space that this process has taken."""
     return int(re.search(r"VmSize:\s*(\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024
 
 
@@ -212,8 +210,6 @@ CLAIM = "walks.rate"
 
 
 class Subject:
-    """Of a claim what its calibration needs."""
-
     id = CLAIM
 
 

@@ -206,10 +206,7 @@ def test_samples_that_are_not_normal_are_refused_where_normality_is_claimed(name
 
 @pytest.mark.parametrize("n", [20, 64, 300, 1000])
 def test_normal_samples_are_refused_less_often_than_the_error(n):
-    """The scores' far tail, by importance sampling: one sample of a batch comes from N(-+6, 1).
-
-    Far skewness and kurtosis of normal samples are the work of one outlier, so that this is the likeliest way.
-    """
+    """One sample of a batch comes from N(-+6, 1): far skewness and kurtosis are most likely the work of one outlier."""
     rng, repetitions, shift = np.random.default_rng([34, n]), 10_000_000 // n, 6.0
     x = rng.standard_normal((n, repetitions))
     x[0] += shift * rng.choice([-1, 1], repetitions)
@@ -290,10 +287,7 @@ def test_two_sample_distance_errs_less_than_its_level(shift):
 
 
 def test_rejected_means_form_a_half_line():
-    """Identically distributed samples, 1000 streams of many shapes: no accepted island below the interval's end.
-
-    The end is found by bisection, so an island would void the guarantee.
-    """
+    """The end is found by bisection, so that an accepted island below it would void the guarantee."""
     grid = np.linspace(1e-6, 1 - 1e-6, 301)
     for seed in range(1000):
         rng = np.random.default_rng([28, seed])

@@ -38,7 +38,6 @@ VERDICTS = {
 
 @pytest.fixture(scope="session")
 def programs(tmp_path_factory):
-    """The folder of the programs of a fresh environment with the engine alone."""
     folder = tmp_path_factory.mktemp("fresh") / "environment"
     venv.create(folder, with_pip=True)
     found = folder / ("Scripts" if os.name == "nt" else "bin")
@@ -63,7 +62,6 @@ def pytest_in(programs, folder, *arguments, status=0):
 
 
 def rows(path):
-    """The rows of a ledger by their ids, without the times they took."""
     listed = json.loads(path.read_text())["claims"]
     found = {row["id"]: {**row, "seconds": None} for row in listed}
     assert len(found) == len(listed), "two rows share an id"

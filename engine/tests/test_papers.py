@@ -36,7 +36,6 @@ def test_double(trial):
 
 @pytest.fixture
 def toy(repository):
-    """A repository of one paper that has nothing but claims."""
     return Paper("toy", repository({"paper_checks/test_toy.py": CHECKS}, "testpaths = ['paper_checks']\n"))
 
 
@@ -166,7 +165,6 @@ def test_an_interrupt_ends_it_with_one_line_and_leaves_nothing_running(toy, true
 
 
 def commands_about(paper):
-    """The commands now running that name the paper's checks."""
     lines = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):
@@ -175,7 +173,6 @@ def commands_about(paper):
 
 
 def waited_for(what, present):
-    """Whether something comes up, or goes, within half a minute."""
     end = time.monotonic() + 30
     while bool(what()) != present and time.monotonic() < end:
         time.sleep(0.1)

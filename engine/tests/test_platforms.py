@@ -52,7 +52,6 @@ def kept(path, rows):
 
 @pytest.fixture
 def root(repository):
-    """A repository with one claim, which holds on two devices."""
     return repository({"test_coins.py": CLAIMS})
 
 

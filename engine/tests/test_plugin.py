@@ -94,7 +94,6 @@ def printed_by(pytester, monkeypatch, *arguments, columns=80):
 
 
 def decided(printed):
-    """The lines that appear as claims are decided: mark, claim, verdict."""
     return [line.split()[:3] for line in printed.partition("= FAILURES =")[0].splitlines() if line[:2] in ("+ ", "! ")]
 
 

@@ -16,7 +16,6 @@ TABLE = {"title": "Heads", "command": "theory-on-trial audit heads", "columns": 
 
 @pytest.fixture
 def folder(repository):
-    """A repository with two modules."""
     return repository({"penny.py": "import metal\n", "metal.py": "", "dime.py": ""})
 
 

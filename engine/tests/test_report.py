@@ -191,7 +191,6 @@ def browser(tmp_path_factory):
 
 @pytest.fixture
 def tab(browser, page):
-    """The report, open at its beginning."""
     browser.view(1280)
     browser.open(page.as_uri())
     yield browser

@@ -70,8 +70,6 @@ def test_exact_arithmetic_notices_everything():
 
 
 class Prescribed:
-    """A law whose intervals at growing sample sizes are given."""
-
     time_uniform = True
 
     def __init__(self, *intervals):

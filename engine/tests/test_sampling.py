@@ -33,7 +33,6 @@ DESIGN = RNG.normal(size=25)
 
 
 def decide(measure, predict=0.0, law=None, seed=0, **options):
-    """Put one measurement on trial and return the finding."""
     trial = Trial("toy.claim", seed)
     options = {"margin": 0.3, "controls": {"wrong": np.asarray(predict) + 0.7}, "most": 20_000, **options}
     trial.mean(measure, predict, law=law or Normal(), **options)

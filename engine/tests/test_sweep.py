@@ -39,7 +39,6 @@ GRID = {"scale": [0.5, 1.0, 2.0, 4.0], "drift": [-1.0, 0.0, 0.25]}
 
 
 def stream(seed, **parameters):
-    """The definition of a cell's key, spelt out."""
     text = repr(sorted((name, repr(value)) for name, value in parameters.items()))
     first, second = np.frombuffer(hashlib.sha256(text.encode()).digest()[:8], ">u4").astype(np.uint32)
     return jax.random.fold_in(jax.random.fold_in(jax.random.fold_in(jax.random.key(0), first), second), seed)
@@ -287,7 +286,6 @@ def test_vmap_stays_inside_the_memory_and_keeps_its_first_batch(tmp_path):
 
 
 def counted_sweep(cache, scales=(1.0, 2.0, 4.0), seeds=6, **options):
-    """Return the result and how many cells were really run."""
     sweep_support.runs.clear()
     result = sweep(sweep_support.counted, {"scale": list(scales)}, seeds, cache=cache, **options)
     return result, sweep_support.runs.total()

@@ -93,7 +93,6 @@ def eventually(condition, what, seconds=60):
 
 @contextlib.contextmanager
 def started(*command, **options):
-    """A process for as long as the block runs."""
     process = subprocess.Popen(command, **options)
     try:
         yield process

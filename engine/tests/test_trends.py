@@ -125,10 +125,7 @@ def mean_squares(seed, sizes, runs, error, seeds):
 
 
 def test_a_true_rate_of_a_simulated_error_is_refuted_by_chance_no_more_often_than_stated():
-    """The mean square of an average of n samples is 1 / n: refuted in no seed, but in one of fifty if taken for exact.
-
-    At 1e-3, where a thousand seeds could show more; a trial asks for 1e-6.
-    """
+    """The level is 1e-3, where a thousand seeds could show more; of values taken for exact one in fifty is refuted."""
     refuted = as_if_exact = 0
     for boxes in mean_squares(0, FACTORS, 1000, 1e-3, 1000):
         exponent = trends.convergence_order(boxes, FACTORS)

@@ -10,7 +10,6 @@ from theory_on_trial.ledger.verdict import verdict_of, weakness
 
 
 def verdict(decide, kind="identity", coarse="", loose=""):
-    """Let a function make its decisions on a trial and return what they add up to."""
     trial = Trial("verdict.trick")
     decide(trial)
     return verdict_of(SimpleNamespace(kind=kind, coarse=coarse, loose=loose), trial.findings, None)

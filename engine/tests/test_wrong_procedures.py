@@ -1,7 +1,4 @@
-"""Wrong procedures: what one might do instead, on the same samples, exceeds the level that ours keeps.
-
-Both comparisons are with the 1e-6 quantile of the binomial law at the stated level, from 1e5 repetitions.
-"""
+"""Wrong procedures exceed, on the same samples, the level that ours keeps (1e-6 quantile, 1e5 repetitions)."""
 
 import numpy as np
 import pytest

@@ -380,7 +380,6 @@ def _same(paper: str, asked: str) -> bool:
 
 
 def _rows(path: Path) -> tuple[list[Any], dict[str, Any]]:
-    """The rows of a ledger in a file, and the ledger."""
     from dataclasses import fields
 
     from theory_on_trial.ledger import Row

@@ -266,10 +266,7 @@ class Symmetric:
     time_uniform: bool = True
 
     def interval(self, batches: Batches, error: float, target: np.ndarray) -> Enclosure:
-        """Return all centres that the mixture does not reject, found by bisection on either side of the mean.
-
-        Raises `ValueError` for samples that are not symmetric.
-        """
+        """Return all centres that the mixture does not reject, by bisection; `ValueError` for asymmetric samples."""
         x = np.concatenate(batches)
         _check_symmetric(x, error)
         mean, n = np.mean(x, axis=0), len(x)

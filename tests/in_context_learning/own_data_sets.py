@@ -30,10 +30,7 @@ FRESH = 2000  # prompts, on which the claim is tested
 
 
 class Planted(NamedTuple):
-    """A learner, and what it is called by: the number of steps is the parameter t.
-
-    `off` is the share of its mean square by which it differs from the list, where the way it was made tells.
-    """
+    """A learner and its name, whose steps are the parameter t; `off` is its distance to the list, where it is known."""
 
     predict: Predict
     parameters: Mapping[str, float] = {}
@@ -54,13 +51,11 @@ def gaussian(rng: np.random.Generator, count: int, noise_std: float = 0.3) -> Pr
 
 
 def correlated(rng: np.random.Generator, count: int) -> Prompts:
-    """Three inputs with correlations of 0.9."""
     own, common = rng.standard_normal((count, 7, 3)), rng.standard_normal((count, 7, 1))
     return prompts(np.sqrt(0.1) * own + np.sqrt(0.9) * common, rng)
 
 
 def few(rng: np.random.Generator, count: int) -> Prompts:
-    """As few as the tool accepts."""
     return gaussian(rng, 40 if count < FRESH else count)
 
 
@@ -69,7 +64,6 @@ def exact_labels(rng: np.random.Generator, count: int) -> Prompts:
 
 
 def twice(rng: np.random.Generator, count: int) -> Prompts:
-    """Each prompt twice."""
     inputs, labels = gaussian(rng, count // 2)
     return np.concatenate([inputs, inputs]), np.concatenate([labels, labels])
 
@@ -246,7 +240,6 @@ def in_single_precision(predict: Predict) -> Predict:
 
 
 def steps_of(name: str) -> tuple[str, dict[str, int]]:
-    """The algorithm, and its number of steps if the name holds one."""
     found = re.fullmatch(r"(.*), t = (\d+)", name)
     return (found[1], {"t": int(found[2])}) if found else (name, {})
 
@@ -263,8 +256,6 @@ def is_alike(match: Match, predict: Predict, fresh: Prompts) -> bool:
 
 
 class Told(NamedTuple):
-    """An answer, beside the learner that it is about."""
-
     answerable: bool
     missing: str
     answer: Resemblance
@@ -368,8 +359,6 @@ def with_squares(regulariser: float) -> Predict:
 
 
 def by_sign(steps: int, step: float) -> Predict:
-    """Steps along the signs of the gradient."""
-
     def answer(X: np.ndarray, Y: np.ndarray, query: np.ndarray) -> float:
         weights = np.zeros(len(query))
         for _ in range(steps):

@@ -107,10 +107,7 @@ def test_the_answer_is_short_plain_and_drawn():
 
 
 def test_intervals_of_parameters_hold_where_few_prompts_decide():
-    """A step with errors in proportion to its answers: a few prompts make most of both curvature and error.
-
-    Before, with the jackknife, 177 of these 200 intervals at 95 % held the step.
-    """
+    """A few prompts make most of curvature and error: with the jackknife 177 of these 200 intervals at 95 % held."""
     family = next(one for one in FAMILIES_OF_THE_TOOL if one.name == "one gradient step")
     held = 0
     for seed in range(200):
@@ -186,10 +183,7 @@ def test_planted_algorithms_are_recognised(name):
 
 
 def test_noise_of_a_learner_is_in_the_interval():
-    """A learner that is ridge regression plus noise of variance v: its distance is v over the labels' mean square.
-
-    Given the noise, λ is fitted; one parameter of 180 answers takes less than a hundredth of the distance.
-    """
+    """The distance is v over the labels' mean square; λ, one parameter of 180 answers, takes less than a hundredth."""
     inputs, labels = drawn(5)
     rng, noise_std = np.random.default_rng(0), 0.3
     exact = ridge(0.5)

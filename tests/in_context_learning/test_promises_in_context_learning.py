@@ -99,7 +99,6 @@ MATRICES = {"read_matrix": np.array([[1.0, 0.5]]), "own_matrix": np.array([[0.5]
 
 
 def zeros(prompts):
-    """A learner that answers 0."""
     return np.zeros(prompts.labels.shape)
 
 

@@ -60,7 +60,6 @@ def run_by_hand(network, state, layer_norm="ideal"):
 
 
 def bounds(program, state, scales, **options):
-    """`prompt_error` of every register."""
     places = np.ndindex(state.shape)
     return np.reshape([icl.prompt_error(program, state, place, scales, **options) for place in places], state.shape)
 
@@ -71,7 +70,6 @@ def execute(network, state):
 
 
 def compiled(instructions, state, scales=None, **options):
-    """The network of the instructions."""
     registers, positions = state.shape
     scales = icl.Scales() if scales is None else scales
     return icl.compile_program(instructions, registers=registers, positions=positions, scales=scales, **options)

@@ -95,10 +95,7 @@ def gradients(layers, predictor, Sigma_xx, Sigma_yx, objective, transpose=np.tra
 
 
 def descent_crossings(Sigma_xx, Sigma_yx, basis, depth, epsilon, objective, fraction, rate, stop):
-    """When each feature rises and falls through its level in plain gradient descent from an aligned start, one by one.
-
-    Levels are the fraction of the strengths at `stop`, by when all must have been learned.
-    """
+    """When each feature rises and falls through a fraction of its strength at `stop`, in descent, aligned at first."""
     factors = [epsilon ** (1 / depth) * np.eye(len(Sigma_xx)) for _ in range(depth + 1)]
     strengths = np.empty((int(stop / rate), basis.shape[1]))
     for row in strengths:

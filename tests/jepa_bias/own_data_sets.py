@@ -1,7 +1,4 @@
-"""Data that nobody prepared, for the learning orders; truths by plain gradient descent in NumPy.
-
-Of data with a population that commutes the truth are scalar equations, integrated by quadrature.
-"""
+"""Data that nobody prepared, for the learning orders; truths by plain descent, or by quadrature where all commute."""
 
 from collections.abc import Callable
 from functools import cache, partial
@@ -105,7 +102,6 @@ def of_descent(
 
 
 def refused(data: Callable[[int], Any], name: str) -> DataSet:
-    """Data of which no interval can be given."""
     return DataSet(
         tool="learning_order_of_views", name=name, fits=False, truth="not to be judged", draws=3,
         ask=lambda seed: learning_order_of_views(*data(seed), 2, 0.01, "mae"), judge=lambda answer: "wrong",

@@ -253,7 +253,6 @@ SIGMA_YY = SIGMA_YX @ FLOW_REGRESSION.T + np.eye(DIM)
 
 
 def slopes(layers, predictor, objective, stop_gradient=True):
-    """The gradient for two layers, written out."""
     first, second = layers
     product = second @ first
     goal = SIGMA_YX if objective == "mae" else product @ SIGMA_YX

@@ -114,7 +114,6 @@ def asked(name: str, seed: int) -> Any:
 
 
 def trained(learner: str, X: Any, y: Any) -> Any:
-    """Weights of one way of training."""
     from sklearn.linear_model import LogisticRegression
 
     if learner == "discriminant analysis":
@@ -140,7 +139,6 @@ def trained(learner: str, X: Any, y: Any) -> Any:
 
 
 def size_needed(name: str, learner: str) -> float:
-    """Samples at which the mean of 1 - cos falls to the target."""
     import warnings
 
     pair, cosine, _, _ = FITTING[name]

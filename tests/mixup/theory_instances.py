@@ -14,7 +14,6 @@ CONDITION = 40.0  # no covariance drawn here is worse conditioned
 
 
 def random_covariance(rng, dim):
-    """A covariance with random axes and variances between 0.2 and 8."""
     axes, _ = np.linalg.qr(rng.normal(size=(dim, dim)))
     covariance = (axes * rng.uniform(0.2, 8, dim)) @ axes.T
     return (covariance + covariance.T) / 2

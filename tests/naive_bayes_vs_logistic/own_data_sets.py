@@ -26,7 +26,6 @@ Drawer = Callable[[np.random.Generator, int], tuple[Any, Any]]
 
 
 def classes(means: Any, covariance: Any, shares: Any = None) -> Drawer:
-    """Gaussian classes of one covariance."""
     root = np.linalg.cholesky(covariance)
 
     def draw(rng: np.random.Generator, rows: int) -> tuple[Any, Any]:
@@ -45,7 +44,6 @@ def equal(n: int, correlation: float) -> Any:
 
 
 def bundled(name: str) -> Drawer:
-    """Rows of a bundled data set, without replacement."""
     from sklearn import datasets
 
     def draw(rng: np.random.Generator, rows: int) -> tuple[Any, Any]:
@@ -200,7 +198,6 @@ def ahead(name: str) -> Callable[[Any], Worth]:
 
 
 def said(name: str) -> str:
-    """The truth about who is ahead, in words."""
     known = json.loads(LEADS.read_text()).get(name, {}) if LEADS.exists() else {}
     signs = [
         f"{'naive Bayes' if lead > 0 else 'logistic'} at {size}"

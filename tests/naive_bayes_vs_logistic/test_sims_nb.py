@@ -339,7 +339,6 @@ def logistic_problem(seed, n_classes, n_rows=40, n_features=5, scale_range=1.0, 
 
 
 def padded(features, labels, filling=0.0):
-    """The same problem in ROWS rows and COLUMNS features."""
     rows, width = features.shape
     grown = np.zeros((ROWS, COLUMNS))
     grown[:rows, :width] = features

@@ -14,7 +14,6 @@ layers = st.lists(decay, min_size=1, max_size=4)
 
 
 def square_loss(weights, features, bias, sizes, decays, feature_decay, bias_decay=0.0):
-    """Regularised square loss of layers W_1, ..., W_M at class means."""
     outputs = features
     for weight in weights:
         outputs = weight @ outputs

@@ -1,7 +1,4 @@
-"""Data that nobody prepared, for `certify_head`; the least objective that descents from many starts find is the truth.
-
-A bracket is right if the best of these descents (SciPy's L-BFGS on gradients written here) ends in it.
-"""
+"""Data that nobody prepared, for `certify_head`; a bracket must hold the best of many descents by SciPy's L-BFGS."""
 
 from collections.abc import Callable, Sequence
 from functools import cache

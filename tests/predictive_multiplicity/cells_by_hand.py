@@ -21,10 +21,7 @@ def cells_of_lattice(rows, largest_weight):
 
 
 def cells_of_plane(rows):
-    """Distinct dichotomies of points in the plane, in exact arithmetic.
-
-    Every one is a set of first points along a direction in which no two of them are level.
-    """
+    """Distinct dichotomies, exactly: the first points along each direction in which no two points are level."""
     points = [(Fraction(x), Fraction(y)) for x, y in np.pad(rows, ((0, 0), (0, 2 - rows.shape[1]))).tolist()]
     level = {}  # directions in which two points are level, turned to the upper half plane
     for (a, b), (c, d) in itertools.combinations(points, 2):

@@ -1,7 +1,4 @@
-"""Data for `theory-on-trial audit tools`: what `multiplicity` says where its proofs reach, and where they do not.
-
-The truth is brute force over all linear dichotomies of the plane, in exact arithmetic on what the numbers print as.
-"""
+"""Data for the audit of `multiplicity`; truths by brute force over all dichotomies of the plane, exact as printed."""
 
 from collections.abc import Callable
 from fractions import Fraction

@@ -42,7 +42,6 @@ def solve(X, y, epsilons=TOLERANCES, **options):
 
 
 def numbers_of(result):
-    """All shares of a summary."""
     return result.by_tolerance.drop(columns=["competitors"]).to_numpy(float)
 
 

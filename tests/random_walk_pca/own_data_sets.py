@@ -15,17 +15,14 @@ Steps = Callable[[np.random.Generator], np.ndarray]
 
 
 def walk(steps: Steps) -> Callable[[int], WalkTest]:
-    """The tool's answer to the walk with these steps."""
     return lambda seed: random_walk_test(np.cumsum(steps(np.random.default_rng(seed)), axis=0), n_components=2)
 
 
 def path(points: Steps) -> Callable[[int], WalkTest]:
-    """The tool's answer to these points."""
     return lambda seed: random_walk_test(points(np.random.default_rng(seed)), n_components=2)
 
 
 def normal(rng: np.random.Generator, n: int = 200, d: int = 100) -> np.ndarray:
-    """Steps without any structure."""
     return rng.standard_normal((n, d))
 
 
@@ -35,7 +32,6 @@ def anisotropic(rng: np.random.Generator) -> np.ndarray:
 
 
 def correlated(rng: np.random.Generator, memory: float) -> np.ndarray:
-    """Steps with momentum."""
     steps = normal(rng)
     for t in range(1, len(steps)):
         steps[t] += memory * steps[t - 1]
@@ -126,12 +122,10 @@ def rejects(answer: WalkTest, cause: str = "") -> Worth:
 
 
 def headline(answer: WalkTest) -> str:
-    """The verdict without the sizes."""
     return answer.lines()[0].split(": ", 1)[1]
 
 
 def a_walk(name: str, steps: Steps) -> DataSet:
-    """A data set that is one."""
     return DataSet(
         tool="random_walk_test", name=name, fits=True, ask=walk(steps), truth="a random walk", judge=accepts,
         headline=headline, level=1 - LOOSE,
@@ -141,7 +135,6 @@ def a_walk(name: str, steps: Steps) -> DataSet:
 def no_walk(
     name: str, ask: Callable[[int], WalkTest], truth: str, cause: str = "", draws: int = 40, judge: Any = None
 ) -> DataSet:
-    """A data set that is none."""
     return DataSet(
         tool="random_walk_test", name=name, fits=False, ask=ask, truth=truth,
         judge=judge or partial(rejects, cause=cause), headline=headline, draws=draws,
@@ -156,7 +149,6 @@ def curve(noise: float) -> Steps:
 
 
 def line(rng: np.random.Generator) -> np.ndarray:
-    """A straight one, without noise."""
     return np.outer(np.arange(200.0), rng.standard_normal(5))
 
 

@@ -35,10 +35,7 @@ COLUMNS = (
 
 
 def margin_left(finding: Finding) -> float | None:
-    """By how much of the margin the estimate misses the limit of VERIFIED: 1 on the prediction, below 0 beyond it.
-
-    The least favourable coordinate counts. None where there is no margin: exact arithmetic, a bound, an unbounded side.
-    """
+    """Share of the margin left in the worst coordinate: 1 on the prediction, 0 at the limit, None without a margin."""
     prediction = finding.prediction
     margin = np.asarray(prediction.margin, float)
     if prediction.side != "two" or np.any(margin <= 0) or not np.all(np.isfinite(margin)):
@@ -93,10 +90,7 @@ def wanted_seeds(runs: Sequence[dict[str, Any]], most: int, tier: str = "fast") 
 
 
 def calibrate(claim_id: str, path: Path, most: int) -> list[dict[str, Any]]:
-    """Run a claim under the seeds that are missing, keep each run in the file at `path`, and return all on file.
-
-    Raises SystemExit, with a sentence, where a run cannot be kept; those before it are.
-    """
+    """Run a claim under the missing seeds, keep each run at `path`, return all; SystemExit where one cannot be kept."""
     subject, runs = claim(claim_id), kept_runs(path)
     done = {run["seed"] for run in runs}
     while missing := [seed for seed in range(wanted_seeds(runs, most, subject.tier)) if seed not in done]:

@@ -111,10 +111,7 @@ class Table:
         return rows
 
     def chosen(self, names: Sequence[str]) -> list[str]:
-        """Return the parts that are named, or whose paper is; all without a name.
-
-        Raises ValueError for a name of nothing that is measured.
-        """
+        """Return the parts that are named, or whose paper is; all without a name. ValueError for a name of nothing."""
         every, found = self.parts(), []
         for name in names:
             wanted = outline.normal(name)

@@ -57,10 +57,7 @@ def _condensed_row(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def record(devices: int, folder: Path) -> Path:
-    """Run the fast tier on this platform, on so many devices, and keep its ledger in a folder; return its file.
-
-    Raises RuntimeError if a claim fails: there is nothing to compare then.
-    """
+    """Keep the fast tier's ledger on so many devices in a folder; return its file. RuntimeError if a claim fails."""
     root = repository.root()
     flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={devices}"
     with tempfile.TemporaryDirectory() as scratch:

@@ -33,9 +33,8 @@ COLUMNS = ("claim", "decisions", "tried", "resolution, weakest", "not noticed")
 class Mistaken(Trial):
     """A trial whose predictions are wrong by what each decision said that it would notice.
 
-    Args:
-        stated: the findings of an earlier trial of the same claim and seed, one per decision.
-        sign: +1 or -1, the direction of the error; a bound is tightened either way.
+    `stated` are the findings of an earlier trial of the same claim and seed, one per decision; `sign`, +1 or -1, is the
+    direction of the error (a bound is tightened either way).
     """
 
     def __init__(self, claim_id: str, seed: int, stated: Sequence[Finding], sign: int):

@@ -106,10 +106,7 @@ def to_array(annotation: Any, double: bool, value: Any) -> Any:
 
 
 def dense(value: Any) -> Any:
-    """Return a value that NumPy can read: a tensor of PyTorch off its graph and device, anything else as it is.
-
-    TypeError for what NumPy would read and not understand: masked entries and sparse matrices.
-    """
+    """Return what NumPy can read, a tensor off its graph and device; TypeError for masked entries, sparse matrices."""
     if np.ma.is_masked(value) or is_sparse(value):
         raise TypeError
     return value.detach().cpu().numpy() if hasattr(value, "detach") and hasattr(value, "cpu") else value

@@ -28,7 +28,6 @@ class Resolution:
     at_zero: float = 0.0
 
     def __str__(self) -> str:
-        """Return the resolution as the ledger prints it."""
         if self.rival:
             return f"not {self.rival}"
         if not np.isfinite(self.size):

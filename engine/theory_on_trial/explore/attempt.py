@@ -70,10 +70,7 @@ class Attempt:
 def attempt(
     subject: Claim, settings: dict[str, Any], seed: int = 0, *, beyond: bool = False, trial: type[Trial] = Trial
 ) -> Attempt:
-    """Put a claim on trial at some settings; with `beyond` also at numbers that its annotations do not admit.
-
-    `trial` may be one that decides otherwise.
-    """
+    """Put a claim on trial at some settings, with `beyond` outside its annotations; `trial` may decide otherwise."""
     stated = claim(subject.id.removesuffix("-as-printed")) if subject.printed_form else subject
     held, rows, started = trial(stated.id, seed), list[Row](), time.perf_counter()
     outcome, why = "", ""
@@ -111,10 +108,7 @@ def _ratio(finding: Finding) -> float | None:
 
 
 def relative_error(row: Row) -> tuple[float, float, float] | None:
-    """Return how far a measurement and its interval are off the prediction, relative to it, where it is furthest off.
-
-    None where the prediction is 0 or no number.
-    """
+    """How far measurement and interval are off the worst prediction, relative to it; None if that is 0 or no number."""
     if row.interval is None:
         return None
     try:
@@ -164,10 +158,7 @@ def _in_time() -> Iterator[None]:
 
 
 def begin() -> None:
-    """Leave Ctrl-C to the parent, which ends its processes; let memory run out before the machine does.
-
-    What a function warns of far from where it is used would be told thousands of times: nothing is.
-    """
+    """Leave Ctrl-C to the parent, limit the memory, and silence warnings, which would be told thousands of times."""
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))

@@ -82,16 +82,11 @@ def map_of(
     Its variables are `outcome` (one of `OUTCOMES`), `error` with `low` and `high` (see `Attempt.error`), `why`,
     `shown`, `notices` and `seconds`.
 
-    Args:
-        subject: the claim.
-        axes: one to three settings, each with its values (see `values_of`).
-        settings: of the others; those that cases give are as in the first case if not given.
-        cells: how many values a range has.
-        seed: decides every random number, of all cells.
-        outside: whether cells beyond the declared domain are tried too; they are `outside` if not.
-        workers: processes, one for each core if not given.
-        executor: anything with `submit`, such as Dask's, in their place.
-        progress: as that of `sweep`.
+    `axes` are one to three settings, each with its values (see `values_of`), of which a range has `cells`; the other
+    `settings` are, if not given, their defaults or those of the first case. `seed` decides every random number, of all
+    cells. Cells beyond the declared domain are `outside`, or are tried if that is True. Cells run in `workers`
+    processes, one for each core if not given, or in an `executor`, anything with `submit`, such as Dask's. `progress`
+    is as that of `sweep`.
 
     Raises `ValueError` for a setting that the claim lacks, and for values that are none.
     """

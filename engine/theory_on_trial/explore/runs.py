@@ -32,13 +32,9 @@ _count = 0
 class Runs:
     """Trials of a claim, as a context: what has ended under the present source is not run again.
 
-    Args:
-        subject: the claim.
-        workers: processes; with one, or for a claim of no file, trials run in this process. All cores by default.
-        beyond: whether numbers outside the annotations are admitted.
-        executor: anything with `submit` in place of processes of this machine.
-        here: how many seconds of trials are run in this process before others are started, which takes longer than a
-            thousand cheap trials.
+    They run in `workers` processes, one for each core by default, or in an `executor`, anything with `submit`; in this
+    process if `workers` is 1, if no file states the claim, and for the first `here` seconds, as starting others takes
+    longer than a thousand cheap trials. `beyond` admits numbers outside the annotations.
 
     Raises `ValueError` for a claim whose settings pytest gives.
     """

@@ -84,7 +84,6 @@ class Searched:
         return fields | {"tightest": self.tightest}
 
     def __str__(self) -> str:
-        """Return it in lines."""
         failure, tried = self.failure, sum(self.counts.values())
         lines = [f"{self.claim}: {'fails' if failure else 'no failure'}{' (interrupted)' * self.interrupted}"]
         if failure:
@@ -114,15 +113,9 @@ def search(
 ) -> Searched:
     """Look for a setting of a claim's domain at which it fails, and report the simplest one.
 
-    Args:
-        subject: the claim.
-        runs: where its trials run.
-        most: how many settings are drawn.
-        seconds: for how long, if that is less.
-        seed: decides the settings and the seeds of the trials.
-        inconclusive: whether INCONCLUSIVE is a failure too.
-        outside: where trials beyond the domain run; without it none are.
-        advance: called after each trial.
+    At most `most` settings are drawn, for `seconds` at most, and tried by `runs`; `seed` decides them and the
+    seeds of the trials. `inconclusive` makes INCONCLUSIVE a failure too; `outside` runs trials beyond the domain, of
+    which there are none without it. `advance` is called after each trial.
     """
     found, started = Searched(subject.id), time.perf_counter()
     bad = ("wrong", "INCONCLUSIVE") if inconclusive else ("wrong",)
@@ -247,7 +240,6 @@ def simpler(kind: Alternative, value: Any) -> list[Any]:
 
 
 def _digits(value: float) -> tuple[int, float, bool]:
-    """How round a number is."""
     digits = next(count for count in range(17) if float(f"{value:.{count}e}") == value)
     return digits, abs(math.log10(abs(value))) if value else -1.0, value < 0
 

@@ -158,10 +158,9 @@ def figure(
 
 
 def figures(selection: str | None = None) -> list[Figure]:
-    """Return all figures of the present repository, those of a paper ("mixup"), or one ("mixup.F3"), in their order.
+    """Return all figures of the repository, those of a paper ("mixup"), or one ("mixup.F3"), in their order.
 
-    They are looked for in the package `figures` and among the checks. Raises `ValueError` for a selection that matches
-    nothing.
+    They are in the package `figures` or among the checks. Raises `ValueError` for a selection that matches nothing.
     """
     wanted = None if selection is None else normal(selection)
     homes = _homes()

@@ -13,10 +13,7 @@ MOST = 40  # entries that are kept of an artist, evenly spread over it
 
 
 def plotted_data(drawn: "Figure") -> list[dict[str, Any]]:
-    """The title, labels and artists of every axes, JSON-ready.
-
-    An artist is its kind and at most 40 of its numbers, to six digits; null stands for what is not finite.
-    """
+    """Title, labels and artists (kind, at most 40 numbers to six digits, null if not finite) of the axes, for JSON."""
     return [
         {
             "title": axes.get_title(),

@@ -14,7 +14,6 @@ def replicates(
 ) -> xr.Dataset:
     """Run a simulator `runs` times for each combination of parameter lists, or read what was run before from the cache.
 
-    `static` parameters fix shapes, `grid` ones are real numbers; those in `common` leave the random numbers as they
-    are.
+    `static` parameters fix shapes, `grid` ones are real numbers; those in `common` leave the random numbers unchanged.
     """
     return sweep(simulator, grid, runs, static=static, common=common, cache=cache_folder() / "figures")

@@ -89,10 +89,7 @@ def table(rows: Sequence[Row], width: int = WIDTH) -> list[str]:
 
 
 def summary(rows: Sequence[Row], width: int = WIDTH) -> list[str]:
-    """Return what a reader wants to know at the end: each paper in a line, what is false as printed, what went wrong.
-
-    Lines of at most `width` columns; a verdict that was not expected is told in full.
-    """
+    """Return, in lines of `width`, how each paper did, what is false as printed, and in full what was not expected."""
     papers = list(dict.fromkeys(row.paper for row in rows))
     room = min(max(len("paper"), *map(len, papers)), width - 52) if papers else 0
     lines = [f"  {'paper'.ljust(room)} {'hold':>5} {'false as printed':>17} {'not as expected':>16}  slowest"]

@@ -134,10 +134,7 @@ def _off(finding: Finding, control: Control) -> float:
 
 
 def _beyond(finding: Finding, control: Control) -> float:
-    """By what factor the data exceed a wrong bound, or those of a wrong process the bound, where they exceed it least.
-
-    0 where no factor can be told.
-    """
+    """By what factor the data exceed a wrong bound, or a wrong process the bound, at least; 0 where none is known."""
     at_most, value = finding.prediction.side == "at most", finding.prediction.value
     low, high = (control.predicted,) * 2 if control.is_process else finding.interval[1:3]
     wrong = value if control.is_process else control.predicted

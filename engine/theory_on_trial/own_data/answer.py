@@ -27,7 +27,6 @@ class Doubt(NamedTuple):
     unit: str
 
     def __str__(self) -> str:
-        """Return the reason with its size."""
         size = f"up to {self.size:.2g} {self.unit}" if np.isfinite(self.size) else "by an unknown size"
         return f"{self.reason}; off {size}"
 
@@ -102,11 +101,9 @@ class Answer(ABC):
         return pandas.DataFrame.from_dict(dict(_numbers("", self)), orient="index", columns=columns, dtype=float)
 
     def __repr__(self) -> str:
-        """Return the summary."""
         return self.summary()
 
     def _repr_html_(self) -> str:
-        """Return the summary for a notebook."""
         return f"<pre>{html.escape(self.summary())}</pre>"
 
 

@@ -24,10 +24,7 @@ def numbers(name: str, values: Any) -> Float[np.ndarray, "..."]:
 
 
 def entries(name: str, values: Any) -> Shaped[np.ndarray, "..."]:
-    """As an array of any type, tensors of PyTorch too.
-
-    `TypeError` for rows of different lengths, masked entries and sparse matrices.
-    """
+    """As an array of any type, tensors too; `TypeError` for unequal rows, masked entries and sparse matrices."""
     try:
         return np.asarray(dense(values))
     except (TypeError, ValueError):

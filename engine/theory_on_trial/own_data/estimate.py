@@ -11,5 +11,4 @@ class Estimate(NamedTuple):
     high: float
 
     def __str__(self) -> str:
-        """Return the value with its interval."""
         return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"

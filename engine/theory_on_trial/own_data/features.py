@@ -77,10 +77,7 @@ def labelled_samples(X: Any, y: Any) -> Samples:
 
 
 def class_numbers(name: str, labels: Any) -> tuple[Int[np.ndarray, " samples"], tuple[Any, ...]]:
-    """Numbers 0..K-1 in place of labels, and the labels that they stand for; `name` is that of the argument.
-
-    TypeError and ValueError for what is no vector of labels, and for a category without samples.
-    """
+    """Numbers 0..K-1 and the labels they stand for; TypeError and ValueError for no vector, or an empty category."""
     values = entries(name, labels)
     if values.ndim != 1:
         raise ValueError(f"{name} must be one label per sample, got shape {values.shape}")

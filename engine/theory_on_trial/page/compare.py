@@ -67,10 +67,7 @@ class Comparison:
 
 
 def compare(a: Path | str, b: Path | str) -> Comparison:
-    """Compare two ledgers, JSON files written by `pytest paper_checks/ --ledger`.
-
-    Raises `ValueError` for a file that cannot be read or is no such ledger.
-    """
+    """Compare two ledgers written by `pytest --ledger`; ValueError for a file that cannot be read or is no ledger."""
     first, second = read(a), read(b)
     rows, others = ({row["id"]: row for row in ledger["claims"]} for ledger in (first, second))
     both = [(rows[name], others[name]) for name in rows if name in others]

@@ -23,12 +23,7 @@ COLUMNS = ("claim", "statement", "settings", "predicted", "interval", "verdict",
 def table_of(rows: Sequence[Row], form: str, seed: int, tier: str, titles: Mapping[str, str]) -> dict[str, str]:
     """Return a ledger in one of `FORMATS` as texts by suffix: the table, and for LaTeX also its `bib`.
 
-    Args:
-        rows: one for each claim.
-        form: one of `FORMATS`.
-        seed: the run's.
-        tier: the run's.
-        titles: what each paper says of itself, by its name (`outline.title`).
+    `titles` holds what each paper says of itself, by its name (`outline.title`); `seed` and `tier` are the run's.
     """
     cells = [_cells(row) for row in rows]
     if form == "csv":

@@ -1,7 +1,4 @@
-"""The ledger as one self-contained HTML page: findings first, then each claim, the figures beside the verdicts.
-
-The page needs no network and no server; the template, its style and its script are in `page`.
-"""
+"""The ledger as one HTML page that needs no network and no server: findings, then claims, figures beside verdicts."""
 
 import base64
 import re
@@ -81,17 +78,11 @@ class Section:
 def write_html(
     path: Path, rows: Sequence[Row], not_run: Sequence[dict[str, str]], seed: int, tier: str, folder: Path
 ) -> None:
-    """Write the report of a ledger.
+    """Write the report of a ledger to an HTML file; `not_run` holds id, tier and reason of what the run left out.
 
-    Args:
-        path: the HTML file.
-        rows: one row per claim.
-        not_run: id, tier and reason of what the run left out.
-        seed: the run's seed.
-        tier: the run's tier.
-        folder: the root of the repository that the claims live in. What was drawn into its `figures/out` for these
-            papers is embedded; the tables in its `records`, which say how far to trust the verdicts, become a second
-            page beside this one, of the same name with `-trust`.
+    The claims live in the repository at `folder`. What was drawn into its `figures/out` for these papers is embedded;
+    the tables in its `records`, which say how far to trust the verdicts, become a second page beside this one, of the
+    same name with `-trust`.
     """
     papers = [
         Section(
@@ -157,7 +148,6 @@ def drawn_in(folder: Path) -> list[Picture]:
 
 
 def _numbers(value: Any) -> str:
-    """Return all entries of a number or a (nested) list."""
     return ", ".join(brief(entry) for entry in np.ravel(np.asarray(value, object)))
 
 

@@ -23,10 +23,7 @@ def beside_search(row: Row, folder: Path) -> Row:
 
 
 def tightest(claim: str, folder: Path) -> tuple[float, str] | None:
-    """Return the largest lhs / rhs that a search has found for a claim, and its instance; None if there is none.
-
-    What was found on an earlier source says nothing of the present one, and does not count.
-    """
+    """Return the largest lhs / rhs that a search of the present source found for a claim, and its instance; or None."""
     return _searched(folder).get(claim)
 
 

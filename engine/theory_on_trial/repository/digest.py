@@ -39,13 +39,9 @@ class Digest(NamedTuple):
 
 
 def digest(*places: Path) -> Digest:
-    """Return the digest of all source that some files may run: their own, and what they import, directly or not.
+    """Return the digest of all source that files, or those in a folder, may run: their own and all that they import.
 
     An edit that changes the syntax tree of any of it gives another digest; where the files lie makes no difference.
-
-    Args:
-        places: Python files, or folders that stand for all Python files in them.
-
     Raises `FileNotFoundError` for a place that is not there.
     """
     files: list[Path] = []

@@ -11,16 +11,12 @@ _ENGINE = Path(__file__).parents[1]
 
 
 def reached(name: str, *, outside: str = " ", root: Path | None = None) -> frozenset[str]:
-    """Return what a function may reach: every name that it mentions, and those that these mention, as dotted names.
+    """Return what a function, class or constant may reach: the names that it mentions, and those that these mention.
 
-    Names of other libraries are in it, but not what these mention; nor what is mentioned by a name that begins with
-    `outside`. Decorators and annotations compute nothing and are left out. What is called through a variable alone is
-    not seen.
-
-    Args:
-        name: the dotted name of a function, class or constant of this repository, wherever it may be imported from.
-        outside: the beginning of the names that are left out, with all that only they reach.
-        root: of the repository; default the present one.
+    All are dotted names; `name` may be imported from anywhere in the repository (of `root`, or else the present one).
+    Names of other libraries are in it, but not what these mention; a name that begins with `outside` is left out, with
+    all that only it reaches. Decorators and annotations compute nothing and are left out. What is called through a
+    variable alone is not seen.
     """
     return _reached(name, outside, root or repository.root())
 

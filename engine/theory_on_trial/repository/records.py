@@ -18,10 +18,7 @@ from theory_on_trial.repository.digest import digest
 
 
 def tables(folder: Path) -> list[dict[str, Any]]:
-    """Return the tables in a folder's JSON files, in the order of their names; none where there is no such folder.
-
-    The note says how many of its rows are of the present source.
-    """
+    """Return the tables in a folder's JSON files, by file name; their notes say how many rows are up to date."""
     found = list(tables_by_file(folder).values())
     for table in found:
         if sentence := staleness(table, folder.parent) or freshness(table, folder.parent):
@@ -42,10 +39,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def write(path: Path, table: dict[str, Any]) -> None:
-    """Write a table with the present commit, whole or not at all.
-
-    Raises SystemExit, with a sentence, where it cannot be written.
-    """
+    """Write a table with the present commit, whole or not at all; SystemExit, with a sentence, where that fails."""
     write_json(path, {**table, "commit": commit(repository.root(path.parent))}, ("rows", "sources"))
 
 
@@ -96,10 +90,7 @@ def _git(folder: Path, *command: str) -> str:
 
 
 def source(folder: Path, *places: Path) -> dict[str, Any]:
-    """Return what a row is measured on: files of the repository `folder`, with all that they import, and their digest.
-
-    A folder stands for all Python files in it.
-    """
+    """Return what a row is measured on: files, or all Python files of folders, and the digest with their imports."""
     names = sorted({Path(os.path.relpath(place.resolve(), folder.resolve())).as_posix() for place in places})
     own, rules = digest(*(folder / name for name in names))
     return {"of": names, "digest": own[:16], "rules": rules[:16]}

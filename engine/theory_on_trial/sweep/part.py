@@ -59,10 +59,7 @@ class Part:
         chunk: int | None,
         memory: int | float | None,
     ) -> Iterator[int]:
-        """Run these cells, keep each chunk as soon as it is finished, and yield how many cells it had.
-
-        Raises SimulationError for a cell that fails, RuntimeError when a worker dies.
-        """
+        """Run cells, keep each chunk and yield its size; SimulationError for a cell, RuntimeError if a worker dies."""
         capacity = self._capacity(base_key, workers, chunk, memory)
         fixed = chunk is not None or self.program.mode == "vmap"
         size, waiting = capacity if fixed else 1, numbers

@@ -39,10 +39,7 @@ class WorkerDied(RuntimeError):
 
 @dataclasses.dataclass(frozen=True)
 class Program:
-    """What is compiled: a simulator with its static parameters, over up to `capacity` cells.
-
-    `simulator` is the function itself or, on its way to a worker that can import it, "module:name".
-    """
+    """What is compiled for up to `capacity` cells: a simulator, or its "module:name" for a worker, with its statics."""
 
     simulator: Callable[..., Any] | str
     static: tuple[tuple[str, Any], ...]

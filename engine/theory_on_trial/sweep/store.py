@@ -46,10 +46,7 @@ def source_digest(simulator: Callable[..., Any]) -> str:
 
 
 class ChunkStore:
-    """The chunks of one simulation: a folder named after it and a digest of everything on which its numbers depend.
-
-    Raises ValueError for a folder that cannot be made or written to.
-    """
+    """The chunks of one simulation, in a folder named after it and its digest; ValueError if that is not writable."""
 
     def __init__(self, cache: str | os.PathLike[str], name: str, identity: Mapping[str, Any]):
         text = json.dumps(identity, indent=1, sort_keys=True)

@@ -77,7 +77,6 @@ def _plain(value: Any) -> Any:
 
 
 def _bound(function: str, names: list[str], case: Any) -> dict[str, Any]:
-    """Return a case as settings by name."""
     values = case if isinstance(case, dict | tuple) else (case,)
     if not isinstance(values, dict):
         if len(values) > len(names):

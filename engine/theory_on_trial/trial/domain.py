@@ -17,10 +17,7 @@ class OutsideDomain(ValueError):
 
 
 def admitted(function: Callable[..., Any], settings: dict[str, Any]) -> dict[str, Any]:
-    """Return settings as their annotations convert them; raise `OutsideDomain`, in a sentence, for one they refuse.
-
-    A setting without an annotation has no domain, and stays as it is.
-    """
+    """Return settings as annotations, where there are any, convert them; raise `OutsideDomain`, in a sentence."""
     annotated = inspect.unwrap(function).__annotations__
     described = {name: one for name, one in contract_of(function).items() if name in annotated}
     if _BEYOND.get():

@@ -72,10 +72,7 @@ class Claim:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The experiment's settings with their defaults.
-
-        `inspect.Parameter.empty` for one that has none, `BY_CASE` for one that the cases give.
-        """
+        """The settings with their defaults: `BY_CASE` if cases give it, `inspect.Parameter.empty` if it has none."""
         parameters = list(inspect.signature(self.function).parameters.values())[1:]
         return {parameter.name: parameter.default for parameter in parameters}
 
@@ -132,7 +129,6 @@ class Claim:
         return dataset
 
     def __str__(self) -> str:
-        """Return the claim in one line."""
         return f"{self.id} [{self.kind}, {self.tier}] {self.statement} ({self.source})"
 
     __repr__ = __str__
@@ -360,10 +356,7 @@ def _implied(function: Callable[..., None]) -> Kind:
 
 
 def claims(paper: str | None = None) -> list[Claim]:
-    """Return the registered claims of a paper (or of all papers), loading the checks of the present repository.
-
-    Raises `ValueError` for a paper that nobody has registered claims for.
-    """
+    """Return the registered claims of a paper, or of all, loading the checks; ValueError for a paper without any."""
     _load(paper)
     found = [c for c in _REGISTERED.values() if paper is None or normal(c.paper) == normal(paper)]
     if not found:

@@ -73,10 +73,7 @@ def marked(file: Path) -> dict[str, Side]:
 
 
 def crossings(file: Path) -> list[str]:
-    """Return a sentence for each function of one side that reaches the other, and each claim that lacks a side.
-
-    Of a file without marks nothing is asked.
-    """
+    """Return a sentence for each function that reaches the other side, and each claim without one; [] without marks."""
     sides = marked(file)
     if not sides:
         return []

@@ -26,9 +26,8 @@ WORKERS = min(4, os.cpu_count() or 1)
 def lay_down(name: str, folder: Path, *, row: bool = False) -> list[Path]:
     """Write a new paper, a toy that pytest passes, and draw its figures for the gallery; return the paths.
 
-    One page where pytest finds tests, or the files of a row. Raises ValueError, before anything is written, for a name
-    that is no lower-case identifier, and where a file or a package of that name exists; and where the figures cannot be
-    drawn.
+    One page where pytest finds tests, or the files of a row. Raises ValueError where the figures cannot be drawn and,
+    before anything is written, for a name that is no lower-case identifier or that a file or a package has already.
     """
     if not (name.isidentifier() and name.islower()) or iskeyword(name):
         raise ValueError(f"NAME must be a lower-case identifier such as ridge_ensembles, got {name!r}")
@@ -56,7 +55,6 @@ def lay_down(name: str, folder: Path, *, row: bool = False) -> list[Path]:
 
 
 def _texts(name: str, folder: Path, row: bool) -> dict[Path, str]:
-    """What is written where."""
     if row:
         paper = Paper(name, folder)
         return {paper.places(template)[0]: text for template, text in templates().items()}
@@ -66,10 +64,7 @@ def _texts(name: str, folder: Path, row: bool) -> dict[Path, str]:
 
 
 def check(name: str, folder: Path) -> int:
-    """Run all that the repository asks of a paper, and print a sentence for each thing that is missing or fails.
-
-    Returns 0 where there is none, 1 where there is one, 130 after Ctrl-C.
-    """
+    """Print a sentence for each thing that a paper lacks or fails; return 0 without any, else 1, 130 after Ctrl-C."""
     paper, found, started = Paper(name, folder), 0, time.perf_counter()
     with ThreadPoolExecutor(WORKERS) as pool:
         try:
