@@ -8,9 +8,17 @@ WORKLOADS = {  # rows, columns
     "cosine_range": (2000, 768),
     "stable_neighbours": (2000, 768),
     "selection_audit": (4000, 600),
+    "labels_saved": (20_000, 100),
+    "infonce_bias": (1000, 1000),
+    "memory_needed": (400, 400),
+    "posterior_uncertainty": (1, 4000),
+    "multicalibration_audit": (100_000, 20),
 }
 CONDITIONS = (1.5, 4.0, 25.0)
 CHOSEN = 10
+CANDIDATES = 32
+LEVELS = 10
+RIDGE, BUDGET = 1.0, 20.0
 
 
 def table(seed: int, rows: int, columns: int):
@@ -50,16 +58,123 @@ def bare_pursuit(x, y):
     return float((unit.T @ unit - np.eye(x.shape[1])).max()) + float(orthogonal_mp(x, y, n_nonzero_coefs=CHOSEN)[0])
 
 
+def views(x, y):
+    """Two views, the second of half as many columns, and labels of the first quarter of rows."""
+    half = x.shape[1] // 2
+    return x, x[:, :half] + 0.5 * x[:, half : 2 * half], y[: len(y) // 4]
+
+
+def bare_labels(x, y):
+    """Least squares of one view on the other, and of the label on the view and on what it predicts."""
+    import numpy as np
+
+    first, second, labels = views(x, y)
+    n = len(labels)
+    pretext = np.linalg.lstsq(first[n:], second[n:])[0]
+    errors = [np.linalg.lstsq(own, labels)[1] for own in (first[:n], first[:n] @ pretext[:, :CHOSEN])]
+    return float(np.sum(errors[0]))
+
+
+def bare_infonce(x, y):
+    """The mean of log softmax of the diagonal, with all rows as candidates."""
+    import numpy as np
+    from scipy.special import logsumexp
+
+    scores = x + 2 * np.eye(len(x))
+    return float(np.mean(np.diag(scores) - logsumexp(scores, axis=1)) + np.log(len(x)))
+
+
+def tasks(x, y):
+    half = len(x) // 2
+    return x[:half], x[half:], y[half:]
+
+
+def bare_memory(x, y):
+    """For every memory the weights by a Cholesky factorisation, from the largest down to one that forgets too much."""
+    import numpy as np
+    from scipy.linalg import cho_factor, cho_solve
+
+    first, second, residual = tasks(x, y)
+    _, values, right = np.linalg.svd(first, full_matrices=False)
+    along = second @ right.T
+    gram = second @ second.T - along @ along.T + RIDGE * np.eye(len(second))
+    for k in range(len(values) - 1, -1, -1):
+        gram += np.outer(along[:, k], along[:, k])
+        weights = cho_solve(cho_factor(gram), residual)
+        if np.sum((values[k:] * (along[:, k:].T @ weights)) ** 2) > BUDGET * len(residual):
+            return float(k + 1)
+    return 0.0
+
+
+def denoise(y):
+    import numpy as np
+
+    return 0.5 * y + 0.2 * np.tanh(y * np.linspace(0, 1, len(y)))
+
+
+def bare_uncertainty(x, y):
+    """The three largest eigenvalues of the denoiser's Jacobian, by differences."""
+    import numpy as np
+    from scipy.sparse.linalg import LinearOperator, eigsh
+
+    at, step = x[0], 1e-5
+    product = LinearOperator(
+        (len(at), len(at)), lambda v: (denoise(at + step * v) - denoise(at - step * v)) / (2 * step)
+    )
+    return float(eigsh(product, 3, tol=1e-4, v0=np.ones(len(at)))[0].max())
+
+
+def audited(x, y):
+    """Predictions, outcomes, and overlapping groups."""
+    import numpy as np
+
+    predictions = 1 / (1 + np.exp(-x[:, 0]))
+    return predictions, (predictions > np.random.default_rng(0).random(len(y))).astype(float), x[:, 1:] > 0
+
+
+def bare_means(x, y):
+    """Mean residual of each group at each level."""
+    import numpy as np
+
+    predictions, outcomes, groups = audited(x, y)
+    level, found = np.minimum((predictions * LEVELS).astype(int), LEVELS - 1), []
+    for group in groups.T:
+        counts = np.bincount(level[group], minlength=LEVELS)
+        found.append(np.bincount(level[group], (outcomes - predictions)[group], LEVELS) / np.maximum(counts, 1))
+    return float(np.abs(found).max())
+
+
 def contender(tool: str, name: str, rows: int, columns: int) -> Callable[[int], Response]:
+    import numpy as np
+
+    from own_data.conditional_independence_ssl import labels_saved
+    from own_data.contrastive_theory import infonce_bias
     from own_data.cosine_similarity import cosine_range, stable_neighbours
+    from own_data.denoising_posterior import posterior_uncertainty
+    from own_data.forgetting_overlap import memory_needed
+    from own_data.multicalibration_boosting import multicalibration_audit
     from own_data.sequential_attention import selection_audit
 
     ours = {
         "cosine_range": lambda x, y: cosine_range(x),
         "stable_neighbours": lambda x, y: stable_neighbours(x),
         "selection_audit": lambda x, y: selection_audit(x, y, CHOSEN, standardise=False),
+        "labels_saved": lambda x, y: labels_saved(*views(x, y)),
+        "infonce_bias": lambda x, y: infonce_bias(x + 2 * np.eye(len(x)), CANDIDATES, held_out=True),
+        "memory_needed": lambda x, y: memory_needed(*tasks(x, y), ridge=RIDGE, budget=BUDGET * len(y) / 2),
+        "posterior_uncertainty": lambda x, y: posterior_uncertainty(denoise, x[0], 1.0),
+        "multicalibration_audit": lambda x, y: multicalibration_audit(*audited(x, y)),
     }
-    bare = {"cosine_range": bare_range, "stable_neighbours": bare_neighbours, "selection_audit": bare_pursuit}
+    bare = {
+        "cosine_range": bare_range,
+        "stable_neighbours": bare_neighbours,
+        "selection_audit": bare_pursuit,
+        "labels_saved": bare_labels,
+        "infonce_bias": bare_infonce,
+        "memory_needed": bare_memory,
+        "posterior_uncertainty": bare_uncertainty,
+        "multicalibration_audit": bare_means,
+    }
     run = (ours if name == "ours" else bare)[tool]
 
     def answer(seed: int) -> Response:
@@ -70,7 +185,7 @@ def contender(tool: str, name: str, rows: int, columns: int) -> Callable[[int], 
 
 def run(quick: bool) -> None:
     for tool, (rows, columns) in WORKLOADS.items():
-        n, p = (rows // 4, columns // 4) if quick else (rows, columns)
+        n, p = (-(-rows // 4), columns // 4) if quick else (rows, columns)
         compare(
             "benchmarks.bare_algebra",
             f"{tool}, {n} x {p}",

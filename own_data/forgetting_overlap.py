@@ -18,6 +18,7 @@ from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.estimate import Estimate
 
 _ZERO, _SURE = 1e-13, 1e-9  # of the largest singular value: rounding up to here, real from there on
+_EASY = 1e-4  # the square root of a ridge at which normal equations keep their digits
 _SINGLE = 1e-6  # what features in single precision do not resolve
 _STILL, _LAZY = (
     0.0025,
@@ -205,7 +206,8 @@ def memory_needed(
     """Find the smallest k such that T, trained off k or more leading directions of S, forgets at most the budget.
 
     Forgetting is not monotone in k, so that sizes are tried from the rank of `features_s` (nothing is forgotten)
-    downwards until one exceeds the budget; each costs a decomposition of `features_t`.
+    downwards until one exceeds the budget; each costs a factorisation of n_T x n_T numbers, and the last two, or all
+    where the ridge is below 1e-8 of the largest squared singular value, a decomposition of `features_t`.
 
     `budget` is of the squared drift summed over the rows of `features_s`, in squared units of the labels; the other
     arguments and the errors are those of `predicted_forgetting`. A memory that leaves T nothing to learn is doubted.
@@ -217,7 +219,12 @@ def memory_needed(
     rank, largest = len(first.values), float(np.linalg.norm(features_t, 2))
     tried, deltas, doubts = [rank], [0.0], list[Doubt]()
     learnable = _learnable(_second(features_t, first, ridge, rank, largest)[1], residual_t)
+    scanned = _scanned(first, features_t, residual_t, ridge, budget) if ridge > (_EASY * largest) ** 2 else {}
     for k in range(rank - 1, -1, -1):
+        if k in scanned and k - 2 in scanned:  # the last two decide
+            tried.append(k)
+            deltas.append(scanned[k])
+            continue
         both = _second(features_t, first, ridge, k, largest)
         change, resolved = (one.update(ridge_filter(one.values, ridge), residual_t) for one in both)
         delta, other = (float(np.sum(_drifts(first, one, k) ** 2)) for one in (change, resolved))
@@ -239,6 +246,25 @@ def memory_needed(
         learnable=learnable,
         doubts=tuple(doubts),
     )
+
+
+def _scanned(
+    first: Parts, features_t: SecondFeatures, residual: Residual, ridge: float, budget: float
+) -> dict[int, float]:
+    """The forgetting by sizes of the memory, down to the first above the budget: normal equations, to 1e-6."""
+    from scipy.linalg import cho_factor, cho_solve
+
+    along = features_t @ first.right.T
+    off = features_t - along @ first.right
+    gram = off @ off.T + ridge * np.eye(len(off))
+    found: dict[int, float] = {}
+    for k in range(len(first.values) - 1, -1, -1):
+        gram += np.outer(along[:, k], along[:, k])
+        drifts = first.values[k:] * (along[:, k:].T @ cho_solve(cho_factor(gram), residual))
+        found[k] = float(drifts @ drifts)
+        if found[k] > budget:
+            break
+    return found
 
 
 def _second(features_t: SecondFeatures, first: Parts, ridge: float, memory: int, largest: float) -> tuple[Parts, Parts]:

@@ -119,6 +119,18 @@ def test_the_memory_needed_is_that_of_a_full_scan():
     assert tool.memory_needed(first, second, residual, ridge=0.5, budget=0.0).memory == 6
 
 
+def test_only_the_last_two_sizes_of_a_memory_are_decomposed(monkeypatch):
+    first, second, residual = tasks(3, 40, 30, 60)
+    deltas = [predicted.forgetting(first, second, residual, 0.5, k) for k in range(41)]
+    budget, decomposed = 1.01 * deltas[10], []
+    parts_of = tool.parts_of
+    monkeypatch.setattr(tool, "parts_of", lambda *given: decomposed.append(1) or parts_of(*given))
+    said = tool.memory_needed(first, second, residual, ridge=0.5, budget=budget)
+    assert said.memory == min(k for k in range(41) if max(deltas[k:]) <= budget) > 2
+    assert said.forgetting == pytest.approx([deltas[k] for k in said.tried], rel=1e-6, abs=1e-12)
+    assert len(decomposed) == 4
+
+
 def test_what_is_special_is_said():
     first, second, residual = tasks(15)
     solved = tool.predicted_forgetting(first, second, 0 * residual, ridge=0.5, weights=None)
