@@ -108,8 +108,9 @@ def refused(table: list[tuple[Callable[[], Any], str]]) -> Callable[..., None]:
 
     @pytest.mark.parametrize(("call", "sentence"), table, ids=[sentence for _, sentence in table])
     def what_cannot_be_answered_is_refused(call: Callable[[], Any], sentence: str) -> None:
-        with pytest.raises((TypeError, ValueError), match=sentence), np.errstate(all="ignore"):
+        with pytest.raises((TypeError, ValueError), match=sentence) as raised, np.errstate(all="ignore"):
             call()
+        assert "\n" not in str(raised.value)
 
     return what_cannot_be_answered_is_refused
 

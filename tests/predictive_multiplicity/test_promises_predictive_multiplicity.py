@@ -1,8 +1,7 @@
 """Predictive multiplicity: what is wrong gets one sentence, arguments are held to their annotations."""
 
 import numpy as np
-import pytest
-from promises import Case, promises
+from promises import Case, promises, refused
 
 from own_data import predictive_multiplicity as tool
 from sims import predictive_multiplicity as observed
@@ -150,8 +149,7 @@ def recourse(**changed):
     return observed.cheapest_recourse(**({"score": -1.0, "weights": ONE, "actions": MENU, "costs": MENU} | changed))
 
 
-@pytest.mark.parametrize(
-    ("call", "sentence"),
+test_what_cannot_be_answered_is_refused = refused(
     [
         (lambda: predicted.separable_bound(np.array([1, 1]), np.array([0, 1]), 1), "must have one label only at every"),
         (lambda: predicted.saturation_tolerance(4, 3), "baseline_errors must be at most n = 3, got 4"),
@@ -196,7 +194,7 @@ def recourse(**changed):
         (lambda: observed.flip_errors(**BASE, rows=np.array([9])), "rows must be indices from 0 to 3, got 9"),
         (
             lambda: observed.minimise_errors(HUGE, formulation="big_m"),
-            r"table must have features up to 1e\+15 .*, got 1e",
+            r"table must have features up to 1e15 .*, got 1e",
         ),
         (lambda: observed.baseline_of_scores(FIVE, np.array([1.0, 1, 1, 1, -1])), r"scores must have one sign .*\[1\]"),
         (lambda: observed.baseline_of_scores(FIVE, np.ones(2)), "scores must be one for each of the 5 samples, got 2"),
@@ -228,8 +226,5 @@ def recourse(**changed):
         (lambda: observed.accurate_rule(2 * LAW["joint"]), "^joint must be non-negative, sum to 1 and have both"),
         (lambda: observed.accurate_rule(ONE_GROUP), "^joint must be non-negative, sum to 1 and have both groups"),
         (lambda: observed.fair_rule(ONE_LABEL, 0.1, "odds"), "joint must have both labels in both groups, got"),
-    ],
+    ]
 )
-def test_what_cannot_be_answered_is_refused(call, sentence):
-    with pytest.raises(ValueError, match=sentence):
-        call()
