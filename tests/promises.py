@@ -121,15 +121,16 @@ def public(modules: list[Any], cases: Mapping[str, Case]) -> dict[str, Callable[
     for module in modules:
         for name in getattr(module, "__all__", None) or _defined(module):
             exported = getattr(module, name)
-            if inspect.isclass(exported) and issubclass(exported, Answer):  # a result, which its own tests read
-                continue
+            is_answer = inspect.isclass(exported) and issubclass(exported, Answer)  # which its own tests read
             key = name if name not in found else f"{module.__name__.split('.')[0]}.{name}"
-            if callable(exported) and _has_arguments(exported) and not hasattr(exported, "_fields"):  # a result
+            is_result = is_answer or hasattr(exported, "_fields")
+            if callable(exported) and _has_arguments(exported) and not is_result:
                 found[key] = exported
             if inspect.isclass(exported):
                 for method in _methods(exported):
                     of = cases[f"{name}.{method}"].of if f"{name}.{method}" in cases else None
-                    found[f"{name}.{method}"] = getattr(exported if of is None else of, method)
+                    if of is not None or not is_answer:
+                        found[f"{name}.{method}"] = getattr(exported if of is None else of, method)
     return found
 
 

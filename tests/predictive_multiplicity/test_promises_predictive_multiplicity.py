@@ -120,7 +120,6 @@ TOOL = {
     promises(
         [tool],
         TOOL,
-        {"Multiplicity": "a record of results", "Multiplicity.plot": "takes matplotlib's axes, and nothing else"},
         examples=3,
     )
 )
