@@ -129,6 +129,7 @@ UNUSED = "import os\n\nimport jax\nfrom theory import  mixup\n"
             ],
         ),
     ],
+    ids=lambda part: part if str(part).isalpha() else "",  # without the row's name, by which its tests are chosen
 )  # fmt: skip
 def test_what_breaks_is_named(row, monkeypatch, step, file, old, new, said):
     monkeypatch.setattr(steps, "SEEDS", 1)
