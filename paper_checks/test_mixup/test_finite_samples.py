@@ -189,10 +189,11 @@ def test_imbalance(trial, separability: Large, n: Size = 60):
     trial.mean(standardised, 1.0, law=NormalVariance(asymptotic=True), controls=wrong, most=12_000, **options)
 
     def angle(noise, count):
-        # Only the sum of the class means matters; a callback's thread computes in single precision.
+        # Only the sum of the class means matters. A callback's thread computes in single precision unless told.
         counts, means = (n - int(count), int(count)), np.stack([np.zeros(2), np.asarray(noise, float)])
         pair = reference_pair(separability)
-        return np.float32(n * pair.misalignment(predicted.imbalance_weights(pair, LAW, means, counts)))
+        with jax.enable_x64(True):
+            return np.float32(n * pair.misalignment(predicted.imbalance_weights(pair, LAW, means, counts)))
 
     def paired(key):
         sample = same_sample(key, n, separability, "random")
