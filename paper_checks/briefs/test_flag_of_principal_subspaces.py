@@ -167,7 +167,7 @@ def test_chordal_mean(trial, dim: Dim, steps: Steps):
     trial.require(dim > steps, "the whole space has no angles: dim must exceed steps")
     frames, pairs = np.linalg.qr(trial.generator().normal(size=(7, dim, steps)))[0], pairs_up_to(dim, steps)
     whole, first, both = (partial(chordal_costs, frames, blocks=b) for b in ([range(steps)], [[0]], [[0], [1]]))
-    best, mean = least(whole, np.eye(dim), pairs * 60), np.linalg.qr(frames.mean(axis=0))[0]
+    best, mean = least(whole, np.eye(dim), pairs * 400), np.linalg.qr(frames.mean(axis=0))[0]
     wrong, ops = {"mean of the bases": whole(mean)}, 20 * dim
     trial.identity(whole(best), chordal_minimum(frames), ops=ops, scale=7.0 * steps, wrong_processes=wrong)
     basis, costs = greedy_flag(frames[..., :2])
