@@ -161,9 +161,6 @@ def stated_by(claim: str) -> str:
     return ".".join([*stated.file.relative_to(root).with_suffix("").parts, stated.function])
 
 
-# ------------------------------------------------------------------------------------------------------- the table
-
-
 def packages(claim: str) -> str:
     """Return which of `theory` and `sims` a claim reaches: where it is one alone, the two sides need a second look."""
     names = reached(stated_by(claim))

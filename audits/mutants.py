@@ -96,9 +96,6 @@ def run_in(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-# ------------------------------------------------------------------------------------------------- what can be changed
-
-
 def sites(tree: ast.Module) -> list[ast.expr]:
     """Return a module's numbers, arithmetic and comparisons, outside annotations and refusals of bad input.
 
@@ -230,9 +227,6 @@ def _parsed(file: str) -> ast.Module:
     return ast.parse((repository.root() / file).read_text(encoding="utf-8"))
 
 
-# ---------------------------------------------------------------------------------------------- files and their judges
-
-
 def folder_of(package: str) -> Path:
     """Return the folder of a package of the present repository, relative to the root; ValueError if it has none."""
     root = repository.root()
@@ -280,9 +274,6 @@ def _tests_and_claims(package: str, paper: str) -> tuple[list[Path], list[Path]]
     if paper in outline.papers():
         return [path for path in (tests / paper, tests / f"test_{paper}.py") if path.exists()], outline.places(paper)
     return [repository.root() / folder_of(package).parent / "tests"], []
-
-
-# --------------------------------------------------------------------------------------------------------- the judging
 
 
 def _judge(folder: Path, targets: list[str], path: Path, recorded: Path | None, patience: int) -> None:
@@ -447,9 +438,6 @@ def run(paper: str, count: int, package: str = "theory", seed: int = 0) -> list[
     survivors = judge_all(package, paper, chosen, _of_present_source(package, paper))
     explained = reasons(package, paper)
     return [f"nothing notices {': '.join(name)}" for name in survivors if ": ".join(name) not in explained]
-
-
-# --------------------------------------------------------------------------------------------------------- the records
 
 
 def path_of(package: str, paper: str) -> Path:

@@ -188,9 +188,6 @@ class _Judged:
         return Estimate(mean, low if other else max(low, 0.0), mean + half_width)
 
 
-# -------------------------------------------------------------------------------------------------- spectra and fits
-
-
 def _kept(eigenvalues: Vector, penalty: float) -> Vector:
     """Lambda / (e + lambda) of each eigenvalue of a Gram matrix, up to a factor where all of it vanishes."""
     if penalty == 0:

@@ -30,9 +30,6 @@ def least_squares_error(targets, features, weights):
     return np.sum((root * (targets - features @ head)) ** 2)
 
 
-# --------------------------------------------------------------------------------------------------------- the theory
-
-
 def test_all_canonical_functions_leave_nothing_and_none_leaves_all():
     world, table, moments = tables(8, 7, 3, 1)
     seconds = observed.second_moment(table.second_posterior, table.second_weights)
@@ -62,9 +59,6 @@ def test_where_there_is_no_break_even_and_no_least_squares():
     assert predicted.excess_risk(5, 4, 1.0) == np.inf
     assert predicted.excess_risk(5, 3, 1.0, intercept=True) == np.inf
     assert predicted.excess_risk(5, 2, 1.0, intercept=True) == pytest.approx(2.6)
-
-
-# ------------------------------------------------------------------------------------------------------- simulators
 
 
 # ---------------------------------------------------------------------------------------------------------- own data
@@ -194,9 +188,6 @@ def test_data_that_do_not_fit_are_doubted(change, sentence):
     kept = 4 if data[0].shape[1] == 4 else None
     assert any(sentence in doubt.reason for doubt in tool.labels_saved(*data, rank=kept).doubts)
     assert not any(sentence in doubt.reason for doubt in tool.labels_saved(*own(5)).doubts)
-
-
-# ---------------------------------------------------------------------------------------------------- hostile input
 
 
 def asked(change):

@@ -43,9 +43,6 @@ def sampled(measure, n, seed=0):
     return samples.mean(), 6 * samples.std() / math.sqrt(n)
 
 
-# --------------------------------------------------------------------------------------------------------------- theory
-
-
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_sampled_mean_classifier_has_the_supervised_loss(loss):
     generator = np.random.default_rng(3)
@@ -68,9 +65,6 @@ def test_the_spread_is_that_of_a_covariance_matrix():
         covariance = np.cov(features.T, aweights=law, ddof=0)
         terms.append(weight**2 * np.sqrt(np.linalg.eigvalsh(covariance)[-1]) * law @ np.hypot(*features.T))
     assert predicted.spread(*WORLD) == pytest.approx(sum(terms) / predicted.collision_probability(weights), rel=1e-12)
-
-
-# ----------------------------------------------------------------------------------------------------------- simulators
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -113,9 +107,6 @@ def test_sampled_candidates_have_the_enumerated_infonce():
         without = np.log(paired / (sums / (candidates - 1))).mean()
         left_out = observed.infonce(TABLE, critic, candidates, leave_out_positive=True)
         assert left_out == pytest.approx(without, abs=2 * error)
-
-
-# ------------------------------------------------------------------------------------------------------------- own data
 
 
 def test_a_certificate_is_vacuous_where_zero_features_do_as_well():

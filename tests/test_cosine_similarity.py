@@ -27,9 +27,6 @@ def cosine(u, v, gauge):
     return float(u @ gauge @ v / math.sqrt((u @ gauge @ u) * (v @ gauge @ v)))
 
 
-# --------------------------------------------------------------------------------------------------------------- theory
-
-
 def test_limits_of_the_penalty():
     tail = np.sum(np.linalg.svd(X, compute_uv=False)[3:] ** 2)
     for least in (predicted.objective1_minimum, predicted.objective2_minimum):
@@ -99,18 +96,12 @@ def test_degenerate_pairs_do_not_move():
     assert np.array_equal(predicted.extreme_gauge([1.0, 1.0], [2.0, 2.0], 9.0, "low"), np.eye(2))
 
 
-# ----------------------------------------------------------------------------------------------------------- simulators
-
-
 @pytest.mark.parametrize("factor", [1e-6, 1e3, 1e6])
 def test_a_fit_is_the_least_however_unlike_the_sizes_of_its_factors_are_at_the_start(factor):
     values = np.linalg.svd(X, compute_uv=False) ** 2
     kept = values[: A.shape[1]]
     least = np.sum(kept * 5.0 / (kept + 5.0)) + values[A.shape[1] :].sum()
     assert observed.fit(X, factor * A, B / factor, 5.0, "product").value == pytest.approx(least, rel=1e-12)
-
-
-# ------------------------------------------------------------------------------------------------------------- own data
 
 
 def test_no_gauge_of_the_condition_leaves_the_range_and_some_nearly_reach_it():

@@ -28,9 +28,6 @@ def update(features, residual, ridge):
     return np.linalg.solve(features.T @ features + ridge * np.eye(features.shape[1]), features.T @ residual)
 
 
-# --------------------------------------------------------------------------------------------------------------- theory
-
-
 def test_limits():
     first, second, residual = tasks(0)
     least_norm = first @ np.linalg.pinv(second) @ residual
@@ -62,9 +59,6 @@ def test_a_task_within_the_memory_is_not_learned_and_nothing_explodes():
     inside = np.random.default_rng(8).normal(size=(4, 5)) @ first
     assert predicted.forgetting(first, inside, np.ones(4), 0.0, 5) == 0
     assert predicted.random_forgetting(first, inside, 0.0, 5).mean == 0
-
-
-# ------------------------------------------------------------------------------------------------------------- own data
 
 
 @pytest.mark.parametrize(("n_s", "n_t", "dim", "ridge", "memory"), [(20, 8, 40, 0.5, 3), (9, 30, 12, 2.0, 0)])

@@ -37,9 +37,6 @@ def movements(scaling, steps, seeds, widths=LADDER, seed=0, rate=1.0):
     return np.array(found).T
 
 
-# --------------------------------------------------------------------------------------------------------------- theory
-
-
 # ------------------------------------------------------------------------------------------------------- simulators
 
 
@@ -79,9 +76,6 @@ def test_nodes_have_the_means_of_drawn_networks():
         )
         assert chances @ exact == pytest.approx(many.mean(), abs=5 * many.std() / 316)
         assert exact.mean() != pytest.approx(many.mean(), rel=0.1)
-
-
-# --------------------------------------------------------------------------------------------------------- own data
 
 
 def test_the_interval_holds_the_exponent_as_often_as_it_says():

@@ -28,9 +28,6 @@ SIX, OTHERS = (-1.8, -1, -0.3, 0.4, 0.9, 1.6), (-1.5, -0.8, -0.2, 0.6, 1.2, 2)
 TWELVE = np.concatenate([np.outer(one, [0.75**0.5, sign]) for one, sign in ((SIX, 0.5), (OTHERS, -0.5))])
 
 
-# --------------------------------------------------------------------------------------------------------------- theory
-
-
 def test_vanishing_and_huge_noise_leave_the_nearest_subspace_and_the_prior():
     x, bases, weights = mixture()
     nearest = bases[int(np.argmax([np.linalg.norm(x[0] @ one) for one in bases]))]
@@ -68,9 +65,6 @@ def test_the_least_loss_lies_between_genie_and_prior_and_grows_with_the_subspace
     assert predicted.mmse(dim, subspaces, 7.0, 7 * noise) == pytest.approx(losses[1], rel=1e-9)
 
 
-# ----------------------------------------------------------------------------------------------------------- simulators
-
-
 def test_lloyd_recovers_what_is_unique():
     found = {}
     for samples in (2, 4):
@@ -89,9 +83,6 @@ def test_lloyd_ends_among_ties_that_rounding_makes():
     points = np.array([[0.0, -0.743874143, 0.315647847, 0.0], [0.55, 3.6e-243, -3.0, -3.0]])
     for seed in range(20):
         assert abs(observed.k_subspaces(np.random.default_rng(seed), points, 4, 5)[1]) < 1e-12
-
-
-# ------------------------------------------------------------------------------------------------------------- own data
 
 
 def own(generator, ambient, n, variances, noise, latents=None, noises=None):

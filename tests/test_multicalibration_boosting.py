@@ -24,9 +24,6 @@ def world_of(seed, cells=60, dim=3):
     return world.probabilities, predictions, world.means, basis, basis @ coefficients
 
 
-# --------------------------------------------------------------------------------------------------------------- theory
-
-
 def test_functions_that_vanish_or_are_tiny():
     assert predicted.best_step([0.5, 0.5], [0.3, 0.1], [0.0, 0.0]) == 0
     ones, residuals, third, level = np.ones((3, 1)), np.array([0.1, 0.4, -0.2]), np.full(3, 1 / 3), np.full(3, 0.5)
@@ -55,9 +52,6 @@ def test_the_worst_error_is_that_of_the_vertices():
                 best = max(best, abs(probabilities @ (h * (means - 0.5))))
         found = observed.worst_error(probabilities, np.full(5, 0.5), means, basis)
         assert found == pytest.approx(best**2, rel=1e-6)
-
-
-# ------------------------------------------------------------------------------------------------------------- own data
 
 
 def scored(generator, n, off=0.0):

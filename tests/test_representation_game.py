@@ -32,9 +32,6 @@ def rows_of(generator, covariance, n):
     return generator.standard_normal((n, len(covariance))) @ root(covariance).T
 
 
-# --------------------------------------------------------------------------------------------------------------- theory
-
-
 @pytest.mark.parametrize(("dim", "kept"), [(4, 1), (4, 2), (6, 4), (7, 3), (9, 6)])
 def test_equal_tasks_need_sets_of_a_cycle(dim, kept):
     """Running sums kept i / dim have dim / gcd different fractional parts."""
@@ -66,9 +63,6 @@ def test_eigenvalues_that_lie_far_apart(dim):
     spectrum = np.array([1e50, 1.0, 1e-50, 0, 0, 0])[:dim]
     assert predicted.mixed_value(spectrum, 1) == pytest.approx(1.0, rel=1e-15)
     assert predicted.inclusion(spectrum, 1)[:2] == pytest.approx([1, 0])
-
-
-# ------------------------------------------------------------------------------------------------------------- own data
 
 
 def test_the_tool_keeps_what_the_tasks_ask_for_and_not_what_varies_most():

@@ -24,9 +24,6 @@ SKEWED = predicted.Population(np.array([0.1, 3]), np.array([0.8, 0.2]), np.array
 aspects, penalties = st.floats(0.05, 20), st.floats(0, 10)
 
 
-# ---------------------------------------------------------------------------------------------------------------- laws
-
-
 @pytest.mark.parametrize(
     ("aspect", "subsample_aspect", "penalty"), [(0.5, 1.25, 0.1), (0.5, 2.0, 0.0), (0.4, 0.8, 0.3), (1.5, 3.0, -0.1)]
 )
@@ -101,9 +98,6 @@ def test_few_points_are_seen_by_one_member_only(share, members):
     assert found == pytest.approx(squares / (new + d) ** 2, rel=20 * members * share + 1e-12)
 
 
-# ---------------------------------------------------------------------------------------------------------- simulators
-
-
 def test_coefficients_of_a_bag_are_those_of_its_smoothers_and_of_least_norm():
     rng = np.random.default_rng(0)
     x, y, chosen = rng.standard_normal((30, 12)), rng.standard_normal(30), np.array([[1, 4, 9, 2, 8], [0, 29, 3, 5, 6]])
@@ -170,9 +164,6 @@ def test_numbers_of_mean_zero_have_it_for_the_covariance_of_the_rows_only(member
 
     assert scores(variances).max() < 4.5
     assert np.sort(scores(1.2 * variances))[-6:].min() > 10
-
-
-# ---------------------------------------------------------------------------------------------------------------- tool
 
 
 def regression(rng, n, p=100, tests=2000):

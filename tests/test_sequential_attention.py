@@ -41,9 +41,6 @@ def lasso(X, y, chosen, level):
     return model.fit(rest, residual(X, y, chosen)).coef_
 
 
-# --------------------------------------------------------------------------------------------------------------- theory
-
-
 def test_windows_at_the_edges():
     X, y = table(3)
     assert predicted.second_entry_level(X, y, (0, 1, 2, 3, 4)) == 0  # nobody is left to come
@@ -65,9 +62,6 @@ def test_a_size_is_certified_where_the_ratio_is_below_one(size, mu):
         assert (predicted.certified_size(mu, 40) >= size) == below
         if (size - 1) * mu < 1:
             assert (predicted.outside_ratio(size, mu) < 1) == below
-
-
-# ------------------------------------------------------------------------------------------------------------- own data
 
 
 def test_in_the_window_scikit_learn_shows_exactly_this_feature():

@@ -82,9 +82,6 @@ def taking(annotation, *, double=True):
     return guarded(double=double)(taken)
 
 
-# ----------------------------------------------------------------------------------------- one declaration, three uses
-
-
 @pytest.mark.parametrize("annotation", DOMAINS.values(), ids=DOMAINS)
 @given(data=st.data())
 def test_what_is_drawn_from_a_domain_is_admitted(annotation, data):
@@ -139,9 +136,6 @@ def test_what_one_alternative_refuses_another_may_admit(several):
     for value in (99, 151, 199):
         with pytest.raises(ValueError, match=rf"value must lie in \[100, 150\], got {value}"):
             call((value,) if several else value)
-
-
-# ---------------------------------------------------------------------------------------------- kinds, shapes, domains
 
 
 @guarded
@@ -229,9 +223,6 @@ def test_only_the_front_door_is_guarded_and_what_is_called_back():
         assert calling(lambda x: np.float64(x) / 0, 1.0) == np.inf  # its warnings are the caller's, too
 
 
-# ----------------------------------------------------------------------------------------------------------- simulators
-
-
 @guarded(double=False)
 @partial(jax.jit, static_argnames="n")
 def shifted(
@@ -287,9 +278,6 @@ def test_a_scalar_may_be_one_of_several_kinds():
     for wrong in ("x", 1j, True):
         with pytest.raises((TypeError, ValueError), match="value must be a real number or"):
             call(wrong)
-
-
-# ------------------------------------------------------------------------------------------------------------ promises
 
 
 @guarded
@@ -428,9 +416,6 @@ def test_a_list_where_an_array_may_stand_becomes_one():
         call([])
     with pytest.raises(ValueError, match=r"value must be positive, got 0\.0 among the entries"):
         call([1, 0])
-
-
-# ------------------------------------------------------------------------------------------------------ the sentences
 
 
 @guarded

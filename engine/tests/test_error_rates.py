@@ -17,9 +17,6 @@ def zones(low, high, p, margin, slack):
     return inside, outside
 
 
-# ------------------------------------------------------------------------------------------------ exact recursion
-
-
 def intervals_of_every_count(looks, alpha):
     """Low and high ends at each look, for all counts at once: one column of samples per possible count."""
     ends = []
@@ -67,9 +64,6 @@ def test_the_recursion_sees_an_undivided_level():
     looks = spread_looks(30, 1500)
     undivided = intervals_of_every_count(looks, ALPHA * len(looks))
     assert exact_verdicts(0.3, 0.3, 0.12, 0.0, looks, undivided)[1] > ALPHA
-
-
-# ------------------------------------------------------------------------------------------------ importance sampling
 
 
 def weighted_chance(law, draw, log_ratio, wanted, looks, p, margin, *, runs=100_000, chunks=10, seed=40):
@@ -143,9 +137,6 @@ def test_bounded_means_err_less_than_half_a_time_in_a_million_per_side(wanted, p
     )
     assert 0 < 5 * spread < chance
     assert chance + 5 * spread <= ALPHA / 2
-
-
-# ------------------------------------------------------------------------------------------------ the driver
 
 
 @pytest.mark.parametrize(

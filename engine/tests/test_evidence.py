@@ -15,8 +15,6 @@ from theory_on_trial.laws import Asymptotic, Enclosure, Normal, SupDistance
 
 U = 2.0**-53
 
-# ------------------------------------------------------------------------------------------------ identities
-
 
 @pytest.mark.parametrize("n", [3, 30, 100])
 def test_dots_are_never_refuted_and_a_control_ten_errors_away_always_is(n):
@@ -72,9 +70,6 @@ def test_one_wrong_entry_refutes_an_identity():
     assert evidence.identity(value, np.ones(1000), {}, ops=10).outcome == "REFUTED"
 
 
-# ------------------------------------------------------------------------------------------------ bounds
-
-
 @pytest.mark.parametrize(
     ("found_by", "guarantee"),
     [("draws", "sampled"), ("search", "searched"), ("grid", "on a grid"), ("all", "exhaustive")],
@@ -111,9 +106,6 @@ def test_bounds_attained_exactly_by_integers_and_zeros():
     assert (finding.outcome, finding.controls[0].outcome) == ("VERIFIED", "REFUTED")
     nothing = evidence.bound(np.array([0.0, -1.0]), np.zeros(2), {}, ops=3, found_by="all")
     assert (nothing.outcome, nothing.tightness) == ("VERIFIED", None)
-
-
-# ------------------------------------------------------------------------------------------------ gaps, values, runs
 
 
 def test_a_gap_encloses_the_optimum():
@@ -170,9 +162,6 @@ def test_runs_are_as_exact_as_the_binomial_law_says(alpha):
     assert (verdicts[0], verdicts[-1]) == ("REFUTED", "VERIFIED")
 
 
-# ------------------------------------------------------------------------------------------------ the driver's accounts
-
-
 class Recorder:
     """A law that returns a wide interval and writes down the error it was asked for."""
 
@@ -221,9 +210,6 @@ def test_progress_and_schedule():
     options = {"law": Asymptotic(), "looks": looks, "progress": lambda *told: seen.append(told)}
     evidence.mean(np.zeros, Prediction(0.0, 0.1), {}, **options)
     assert seen == [(n, looks[-1]) for n in looks]
-
-
-# ------------------------------------------------------------------------------------------------ distributions
 
 
 def test_a_law_is_verified_its_neighbour_refuted_and_two_routes_agree():

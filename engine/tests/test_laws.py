@@ -133,8 +133,6 @@ def test_three_zones_is_the_rule_of_decide():
         assert decide(Enclosure((u + v) / 2, u, v, 0.0, "exact", 1), Prediction(0.1, 0.8, 0.3)) == outcome
 
 
-# ------------------------------------------------------------------------------------------------ laws that are not so
-
 FOREIGN = {
     "lognormal": (lambda g, shape: g.lognormal(size=shape), np.exp(0.5), np.e * (np.e - 1)),
     "exponential": (lambda g, shape: g.standard_exponential(shape), 1.0, 1.0),
@@ -217,9 +215,6 @@ def test_normal_samples_are_refused_less_often_than_the_error(n):
         assert chance.mean() + 5 * chance.std() / np.sqrt(repetitions) <= error
 
 
-# ------------------------------------------------------------------------------------------------ distances of laws
-
-
 def distances(x, at, before):
     n = len(x)
     steps = (np.arange(n + 1) / n)[:, None]
@@ -283,9 +278,6 @@ def test_two_sample_distance_errs_less_than_its_level(shift):
     assert missed <= most_allowed(REPETITIONS, ALPHA)
 
 
-# ------------------------------------------------------------------------------------------------ betting on means
-
-
 def test_rejected_means_form_a_half_line():
     """The end is found by bisection, so that an accepted island below it would void the guarantee."""
     grid = np.linspace(1e-6, 1 - 1e-6, 301)
@@ -337,9 +329,6 @@ def test_one_sample_says_nothing(law):
     found = law.interval([np.ones((1, 3))], 1e-2, np.asarray(0.1))
     assert np.all(np.isinf(found.low))
     assert np.all(np.isinf(found.high))
-
-
-# ------------------------------------------------------------------------------------------------ independent routes
 
 
 @ctx.workprec(200)

@@ -78,9 +78,6 @@ def write(folder, settings="", **files):
     return folder
 
 
-# ---------------------------------------------------------------------------------------------------------- the example
-
-
 def copied(tmp_path_factory):
     ignored = shutil.ignore_patterns("__pycache__", ".*")
     return Path(shutil.copytree(EXAMPLE, tmp_path_factory.mktemp("example") / "own_paper", ignore=ignored))
@@ -135,9 +132,6 @@ def test_list_and_show_find_the_claims(programs, namespaces):
     assert "[40-10]" not in shown
 
 
-# ------------------------------------------------------------------------------------------------- the page, the README
-
-
 def table(text):
     """The lines of a printed ledger: mark, claim, verdict, predicted."""
     return [line.split()[:4] for line in text.splitlines() if re.match(r"[+!] \w", line)]
@@ -160,8 +154,6 @@ def test_the_claim_of_the_readme_gives_the_row_it_shows(programs, tmp_path):
     assert table(printed)
     assert table(readme) == table(printed)
 
-
-# ------------------------------------------------------------------------------------------ other people's repositories
 
 CLAIM = """
 from theory_on_trial import claim, paper
@@ -226,9 +218,6 @@ def test_it(trial, request):
         printed = pytest_in(programs, tmp_path, "--tier", "4", *without)
         assert "1 passed" in printed
         assert "ledger" not in printed
-
-
-# ---------------------------------------------------------------------------------------------------------- the install
 
 
 def python(programs, folder, code):

@@ -458,8 +458,6 @@ def test_a_cache_that_cannot_be_made_costs_no_claim(paper, monkeypatch):
     assert "compiled programs are not kept" in done.stdout.str()
 
 
-# ------------------------- a row that is not as expected fails the run, whatever pytest makes of its test
-
 HEAD = """
 import pytest
 from theory_on_trial import claim, paper

@@ -108,9 +108,6 @@ def test_an_audit_that_is_not_there_is_refused(capsys):
     assert audits.main(["--help"]) == 0
 
 
-# ------------------------------------------------------------------------------------------------ the ledger's ratios
-
-
 @pytest.mark.parametrize(("digest", "most"), [({}, (0.75, "x = 2")), ({"digest": "of old"}, None)])
 def test_only_a_search_on_the_present_source_stands_in_a_row(folder, digest, most):
     rows = [["coins.fair", 0.75, "no", "", "x = 2", 9], ["coins.bent", None, "no", "", "", 9]]

@@ -17,8 +17,6 @@ from theory_on_trial.page.plot import interval_plot
 from theory_on_trial.page.report import drawn_in, drawn_of, write_gallery, write_html
 from theory_on_trial.page.typeset import typeset
 
-# ---------------------------------------------------------------------------------------------------------- typesetting
-
 
 @pytest.mark.parametrize(
     ("text", "html"),
@@ -38,9 +36,6 @@ from theory_on_trial.page.typeset import typeset
 )
 def test_statements_are_typeset(text, html):
     assert typeset(text) == html
-
-
-# --------------------------------------------------------------------------------------------------------- the content
 
 
 @claim(paper("Theorem 1"), kind="identity", as_printed=paper("Theorem 1", says="The sum of x_k^2 is n^2 / 3."))
@@ -177,8 +172,6 @@ def test_the_gallery_needs_a_folder_that_exists(capsys, tmp_path):
         draw(["--gallery", str(tmp_path / "no" / "page.html")])
     assert "--gallery must name a file in a folder that exists, got " in capsys.readouterr().err
 
-
-# -------------------------------------------------------------------------------------------------------- in a browser
 
 in_browser = pytest.mark.skipif(find() is None, reason="no Chromium on this machine")
 

@@ -47,9 +47,6 @@ def normal(generator, n):
     return generator.normal(size=n)
 
 
-# ----------------------------------------------------------------------------------------- programs that use their key
-
-
 @jax.jit
 def shifted_by_numpy(x):
     return x + RNG.normal()
@@ -202,9 +199,6 @@ def test_what_is_no_sample_gets_one_sentence(measure, predict, sentence):
         decide(measure, predict)
 
 
-# ---------------------------------------------------------------------------------------------------- equal samples
-
-
 def rarely(key):
     """A key-dependent number that is the same for all keys."""
     return jnp.floor(jax.random.uniform(key) * 0.999)
@@ -238,9 +232,6 @@ def test_events_and_one_of_two_means_may_be_known():
     assert ratio.outcome == "VERIFIED"
     with pytest.raises(ValueError, match=r"all 64 samples of coordinate \[0\] are equal, 2"):
         decide(lambda key: 2 + 0 * jax.random.normal(key, (2,)), 1.0, RatioOfMeans())
-
-
-# ------------------------------------------------------------------------------------------------- too few samples
 
 
 def about(note):
@@ -309,9 +300,6 @@ def test_an_undecided_control_printed_form_or_wrong_process_says_so_too():
     wrong = sampled(normal, wrong_processes={"near": near, "far": far}, margin=0.1, most=4500)
     assert [c.outcome for c in wrong.controls] == ["REFUTED", "INCONCLUSIVE", "REFUTED"]
     assert re.fullmatch(r"the wrong process 'near': after \d+ samples .* about \d+ samples would .*", wrong.note)
-
-
-# ------------------------------------------------------------------------------------------------- samples by NumPy
 
 
 def test_draws_by_numpy_are_judged_and_are_those_of_the_seed():
@@ -403,9 +391,6 @@ def test_samples_are_asked_whether_they_are_normal_at_any_scale(size):
     samples = size * np.random.default_rng(0).lognormal(size=2000)
     with pytest.raises(ValueError, match="the 2000 samples are not normal"):
         Normal().interval([samples], 1e-6, np.asarray(0.1 * size))
-
-
-# ------------------------------------------------------------------------------------------ samples that go together
 
 
 def autoregressive(phi):

@@ -15,7 +15,6 @@ from theory_on_trial.trial.decisions import Trial
 U = 2.0**-53
 doublings = 50.0 * 2.0 ** np.arange(6)
 
-# ------------------------------------------------------------------------------------------------ limits
 
 # f(n), its limit and the order of its leading term; the second terms are of order one higher.
 SEQUENCES = {
@@ -77,9 +76,6 @@ def test_a_computed_remainder_is_the_half_width():
     assert (found.outcome, found.controls[0].outcome, found.printed) == ("VERIFIED", "REFUTED", "REFUTED")
 
 
-# ------------------------------------------------------------------------------------------------ orders
-
-
 @pytest.mark.parametrize("correction", [4.0, -4.0])
 @pytest.mark.parametrize("exponent", [-3.0, -1.5, -1.0, 0.5, 2.0])
 def test_the_order_of_convergence_is_enclosed(exponent, correction):
@@ -105,8 +101,6 @@ def test_rounding_widens_the_order_and_unsettled_slopes_leave_it_open():
     assert np.isinf(drifting.low)
     assert np.isinf(drifting.high)
 
-
-# ------------------------------------------------------------------------------------------------ Monte Carlo
 
 FACTORS = 4.0 ** np.arange(5)
 
@@ -236,8 +230,6 @@ def test_samples_that_the_trial_draws_itself_leave_later_limits_exact():
     assert trial.findings[-1].outcome == "VERIFIED"
 
 
-# ------------------------------------------------------------------------------------------------ growth
-
 DESIGN = np.array([50.0, 100, 200, 400, 800, 1600])
 TRUTHS = {
     "log n": lambda n: 5 + 3 * np.log(n),
@@ -303,8 +295,6 @@ def test_profiling_over_a_grid_of_ratios_rejects_a_true_law():
     assert not on_the_grid.any()
     assert trends.survives(GROWTH_LAWS["n^2"], n, low, high)
 
-
-# ------------------------------------------------------------------------------------- crossings, growth at most
 
 SIZES = np.array([10.0, 12, 15, 19, 24, 30])
 

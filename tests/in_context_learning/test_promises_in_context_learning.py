@@ -59,7 +59,6 @@ RECORDED["Resemblance.plot"] = "takes matplotlib's axes, and nothing else"
     test_theory_answers_or_refuses_what_is_extreme,
 ) = promises([predicted, tool], LAWS | TOOL, RECORDED)
 
-# ----------------------------------------------------------------------------------------------------------- simulators
 
 KEY = jax.random.key(0)
 DIVERGES = "weights and losses of a descent that diverges"

@@ -100,8 +100,6 @@ def markdown(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]#|!~$])", r"\\\1", plain)
 
 
-# ---------------------------------------------------------------------------------------------------------------- LaTeX
-
 _SPECIAL = {one: f"\\{one}" for one in "{}$&#%_"} | {
     "\\": r"\textbackslash{}",
     "^": r"\textasciicircum{}",
@@ -165,9 +163,6 @@ def citations(paper: str, title: str) -> dict[str, str]:
 
 def _entry(key: str, fields: dict[str, str]) -> str:
     return f"@misc{{{key},\n" + "".join(f"  {name} = {{{value}}},\n" for name, value in fields.items()) + "}\n"
-
-
-# ---------------------------------------------------------------------------------------------------------------- badge
 
 
 def badge(rows: Sequence[Row]) -> str:

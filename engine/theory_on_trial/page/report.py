@@ -144,9 +144,6 @@ def drawn_in(folder: Path) -> list[Picture]:
     return [Picture(path) for _, path in sorted(numbers)]
 
 
-# ------------------------------------------------------------------------------------------------ the page's own words
-
-
 def _numbers(value: Any) -> str:
     return ", ".join(brief(entry) for entry in np.ravel(np.asarray(value, object)))
 
