@@ -157,13 +157,13 @@ def test_what_cannot_be_judged_has_no_headline():
 
 
 def test_a_readable_answer_is_short_and_drawn_with_labels():
-    assert check_readable(Found())["parts"] == [{"time": None, "order": [0, 1]}]
+    assert check_readable(Whole())["parts"] == [{"time": None, "order": [0, 1]}]
 
-    class Long(Found):
+    class Long(Whole):
         def lines(self):
             return [str(number) for number in range(8)]
 
-    class Unlabelled(Found):
+    class Unlabelled(Whole):
         def plot(self, axes=None):
             return axes_for(axes)
 
