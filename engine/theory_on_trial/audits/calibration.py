@@ -19,10 +19,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from theory_on_trial.audits.driver import Audit, Measured, Row, source_of
-from theory_on_trial.base.compilation_cache import cache_folder
+from theory_on_trial.audits.driver import Audit, Measured, Row
 from theory_on_trial.decide.decision import Finding
-from theory_on_trial.explore.runs import keep_line, kept_lines
+from theory_on_trial.explore.runs import keep_line, kept_lines, kept_path
 from theory_on_trial.trial.decisions import Trial
 from theory_on_trial.trial.registry import Claim, claim, recorded
 
@@ -130,14 +129,14 @@ def table_row(claim_id: str, runs: Sequence[dict[str, Any]]) -> list[Any]:
 
 def measure(claim_id: str, options: Namespace) -> Measured:
     """Calibrate one claim; its runs under the present source are in the cache."""
-    folder = cache_folder() / "calibration"
-    folder.mkdir(exist_ok=True)
-    path = folder / f"{claim_id}-{source_of(claim_id)['digest']}.jsonl"
+    path = kept_path(claim(claim_id), "calibration", Path(__file__))
+    assert path is not None, f"no file states {claim_id}"
     return [table_row(claim_id, calibrate(claim_id, path, options.seeds))], []
 
 
 def _options(parser: ArgumentParser) -> None:
-    parser.add_argument("--seeds", type=int, default=200, help="at most so many seeds per claim (default %(default)s)")
+    said = "at most so many seeds per claim (default %(default)s)"
+    parser.add_argument("--seeds", type=int, default=LIMITS["fast"][1], help=said)
 
 
 def _note(rows: list[Row]) -> str:

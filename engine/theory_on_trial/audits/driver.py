@@ -18,6 +18,7 @@ from typing import Any
 
 from theory_on_trial import repository
 from theory_on_trial.explore.attempt import begin
+from theory_on_trial.explore.runs import file_of
 from theory_on_trial.repository import outline, records
 from theory_on_trial.trial.registry import Claim, claim, claims
 
@@ -41,11 +42,6 @@ def subjects_in(paper: str | None = None, tier: str = "fast") -> list[Claim]:
 def ids(tier: str = "fast") -> list[str]:
     """Return the ids of the claims of a tier that an audit can run."""
     return [subject.id for subject in subjects_in(tier=tier)]
-
-
-def file_of(subject: Claim) -> Path:
-    """Return the module of a claim's check."""
-    return Path(inspect.unwrap(subject.function).__code__.co_filename)
 
 
 def source_of(claim_id: str) -> dict[str, Any]:

@@ -57,7 +57,7 @@ class Runs:
         self._ahead = 2 * self.workers if executor is None else 256  # trials that are handed out at a time
         self.deadline, self.left = float("inf"), float("inf")
         self.new = 0
-        self._path = _path_of(subject)
+        self._path = kept_path(subject, "explored", Path(inspect.getfile(attempt)))
         self._known = kept_lines(self._path, "key") if self._path else {}
 
     def allow(self, seconds: float = float("inf"), runs: float = float("inf")) -> None:
@@ -128,19 +128,25 @@ def _attempted(claim_id: str, settings: dict[str, Any], seed: int, beyond: bool)
     return done
 
 
-def _path_of(subject: Claim) -> Path | None:
-    """The file of a claim's attempts under its present source; None for a claim that no file states."""
+def file_of(subject: Claim) -> Path:
+    """Return the module of a claim's check."""
+    return Path(inspect.unwrap(subject.function).__code__.co_filename)
+
+
+def kept_path(subject: Claim, folder: str, judge: Path) -> Path | None:
+    """Return where a folder of the cache keeps a claim's runs under its present source and the engine's present rules.
+
+    `judge` is the module that decides what is kept of a run. None for a claim that no file states.
+    """
     from theory_on_trial.base.compilation_cache import cache_folder
 
-    code = inspect.unwrap(subject.function).__code__
-    if not Path(code.co_filename).is_file():
+    if not file_of(subject).is_file():
         return None
-    folder = cache_folder() / "explored"
-    folder.mkdir(exist_ok=True)
-    # What an attempt keeps of a trial is decided in its own module.
-    source = records.source(repository.root(), Path(code.co_filename), Path(inspect.getfile(attempt)))
+    place = cache_folder() / folder
+    place.mkdir(exist_ok=True)
+    source = records.source(repository.root(), file_of(subject), judge)
     digest = source["digest"] + source["rules"]
-    return folder / f"{subject.id}-{digest}-{version('theory-on-trial')}.jsonl"
+    return place / f"{subject.id}-{digest}-{version('theory-on-trial')}.jsonl"
 
 
 def keep_line(path: Path, line: str) -> None:
