@@ -83,7 +83,7 @@ class InfoNCEBias(Answer):
     Attributes:
         estimate: I_K of these scores, K = `candidates`: the mutual information is at least its expectation.
         ceiling: log K, which it cannot exceed.
-        chi2: mean of e^score over its mean for other pairs, less one; chi^2 where the scores are log r.
+        chi2: mean of e^score over its mean for other pairs, less one; χ^2 where the scores are log r.
         predicted_gap: what the limit of this critic for many candidates is above the estimate, to first order in 1 / K.
         candidates_needed: from which K on this gap is at most 5 % of the estimate; None where its interval holds 0, and
             beyond 2^20.

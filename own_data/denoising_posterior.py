@@ -42,11 +42,11 @@ class Component(NamedTuple):
     """The posterior along one direction v, in the unit of y; what is undefined is NaN.
 
     Attributes:
-        eigenvalue: v'Jv, the variance in units of sigma^2.
+        eigenvalue: v'Jv, the variance in units of σ^2.
         residual: |Jv - v'Jv v|, an error bound of the eigenvalue if J is symmetric.
         deviation: standard deviation of v'x given y.
-        skewness: mu_3 / mu_2^(3/2); NaN where the order is 2, or differences leave it off by more than 0.1.
-        excess_kurtosis: mu_4 / mu_2^2 - 3; NaN likewise, and where the order is 3.
+        skewness: μ_3 / μ_2^(3/2); NaN where the order is 2, or differences leave it off by more than 0.1.
+        excess_kurtosis: μ_4 / μ_2^2 - 3; NaN likewise, and where the order is 3.
         interval: v'mu_1, with an interval that holds v'x with a chance of 90 % at least, by Chebyshev's inequality.
         share: of the variance of all coordinates looked at.
         direction: v, of the shape of y, 0 outside the mask.
@@ -69,7 +69,7 @@ class PosteriorUncertainty(Answer):
     Attributes:
         components: the main directions of uncertainty, the largest variance first; none where the tool cannot judge.
         sigma: of the noise, as told.
-        sigma_seen: what |y - mu_1|^2 / (d - tr J) says of it, with an interval at 99 %; None where tr J is above 0.8 d.
+        sigma_seen: what |y - μ_1|^2 / (d - tr J) says of it, with an interval at 99 %; None where tr J is above 0.8 d.
         trace: tr J, of all coordinates; from 33 on it is estimated.
         asymmetry: |J - J'| / |J|, Frobenius norms; of a posterior mean it is 0.
         derivative_error: of the moments reported, relative; 0 where derivatives are exact in double precision.
@@ -393,7 +393,7 @@ def _missing(asymmetry: float, negative: bool, impossible: bool, imprecision: fl
 
 
 def _noise(residual: float, trace: float, size: float, dim: int) -> Estimate:
-    """What |y - mu_1|^2 says of sigma, its mean being sigma^2 tr(I - J) for a linear denoiser; `size` is |J|^2."""
+    """What |y - μ_1|^2 says of σ, its mean being σ^2 tr(I - J) for a linear denoiser; `size` is |J|^2."""
     from scipy.stats import chi2
 
     value = float(np.sqrt(predicted.noise_variance(residual, trace, dim)))

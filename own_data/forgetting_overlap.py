@@ -32,12 +32,12 @@ class Forgetting(Answer):
     """What `predicted_forgetting` found; squares in squared units of the labels.
 
     Attributes:
-        forgetting: Delta, the squared drift of the outputs summed over the rows of `features_s`.
+        forgetting: Δ, the squared drift of the outputs summed over the rows of `features_s`.
         per_sample: drift of each of these outputs, in the labels' unit.
         cos_angles: cosines of the principal angles between the tasks' row spaces, the largest first; of directions of T
             that single precision shows.
         by_direction: what each right singular vector of `features_s` contributes, the leading one first.
-        expected_if_random: mean of Delta, and where 95 % of it lie, for residuals of the same length in a random
+        expected_if_random: mean of Δ, and where 95 % of it lie, for residuals of the same length in a random
             direction. Above it, what T has to learn lies where S is vulnerable.
         bound: what no residual that moves the weights as far would exceed.
         learnable: share of the squared residual that T can fit, off the memory, along directions that single precision
@@ -93,7 +93,7 @@ class MemoryNeeded(Answer):
         memory: the smallest k from which on no k' >= k exceeds the budget.
         budget: in squared units of the labels.
         tried: each k that was tried, from the rank of `features_s` downwards.
-        forgetting: Delta at each of these.
+        forgetting: Δ at each of these.
         learnable: share of the squared residual that T can still fit with `memory` directions kept.
     """
 
@@ -147,7 +147,7 @@ def predicted_forgetting(
         features_s: a row per input of S (of a net its gradients by all weights), n_S x p.
         features_t: a row per input of T, of the same p features.
         residual_t: labels of T less the model's outputs before T is trained: not the labels themselves.
-        ridge: lambda; what multiplies the squared distance where nothing is halved or averaged.
+        ridge: λ; what multiplies the squared distance where nothing is halved or averaged.
         memory: how many leading right singular vectors of `features_s` T may not use (gradients projected off them).
         weights: of a net after S: a doubt says by how much its gradients, and so the forgetting, change by then;
             by an unknown size from a tenth of their length on. None for a model that is linear in its weights, of which
@@ -287,7 +287,7 @@ def _above(parts: Parts, level: float) -> Parts:
 
 
 def _drifts(first: Parts, change: Float[np.ndarray, " dim"], memory: int) -> Float[np.ndarray, " rank"]:
-    """sigma_i v_i . dw, by which outputs move along each left singular vector of S; none along what is kept."""
+    """σ_i v_i . dw, by which outputs move along each left singular vector of S; none along what is kept."""
     drifts: Float[np.ndarray, " rank"] = first.values * (first.right @ change)
     drifts[:memory] = 0
     return drifts

@@ -182,7 +182,7 @@ def regime(a: LayerExponents, b: LayerExponents, c: RateExponent) -> Regime:
     Args:
         a: of the multipliers n^(-a_l), one per layer, the readout last.
         b: of the standard deviations n^(-b_l) at initialisation.
-        c: of the learning rate, eta n^(-c), of stochastic gradient descent (of no other optimiser).
+        c: of the learning rate, η n^(-c), of stochastic gradient descent (of no other optimiser).
 
     Raises ValueError for fewer than two layers and unequally many a and b. Source: `theory.infinite_width.stability`.
 

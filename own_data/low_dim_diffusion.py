@@ -32,7 +32,7 @@ class SubspaceError(Answer):
     Attributes:
         subspace: V, n x d with orthonormal columns: the leading right singular vectors of X, without centring.
         singular: all singular values of X, in its unit.
-        noise: delta, per coordinate, in the unit of X, with its 95 % interval; as given, where it was.
+        noise: δ, per coordinate, in the unit of X, with its 95 % interval; as given, where it was.
         error: D^2 of this very sample, with the 95 % interval in which it falls.
         wanted: the mean D^2 that is asked for; None where none is.
         needed: N at which the mean D^2 is that, with a 95 % interval; None where none is asked for.
@@ -79,14 +79,14 @@ class SubspaceError(Answer):
 def subspace_error(samples: Rows, dim: Dim, noise: NonNegative | None = None) -> SubspaceError:
     """Say how far the principal subspace of samples is from the one that they lie on but for white noise.
 
-    D^2 of this sample is 2 delta^2 (n - d) sum_(j <= d) 1 / sigma_j^2 to first order, whatever the law of the latents;
-    delta^2 is sum_(j > d) sigma_j^2 / ((N - d)(n - d)). Right for noise that is independent in all entries, of one
+    D^2 of this sample is 2 δ^2 (n - d) sum_(j <= d) 1 / σ_j^2 to first order, whatever the law of the latents;
+    δ^2 is sum_(j > d) σ_j^2 / ((N - d)(n - d)). Right for noise that is independent in all entries, of one
     variance, and small beside the latents.
 
     Args:
         samples: N rows, independent but for their subspace; their mean is not subtracted, and counts as a direction.
         dim: d, of the subspace.
-        noise: delta if it is known, in the unit of the samples.
+        noise: δ if it is known, in the unit of the samples.
 
     Doubts: noise that is not white, errors beyond the first order. Cannot judge where the discarded directions are as
     strong as the kept ones, and where samples are repeated. Raises ValueError for N < d + 2, where the mean error is
@@ -103,7 +103,7 @@ def subspace_error(samples: Rows, dim: Dim, noise: NonNegative | None = None) ->
 def samples_needed(samples: Rows, dim: Dim, wanted: Wanted, noise: NonNegative | None = None) -> SubspaceError:
     """Say of how many samples like these the principal subspace has a given mean D^2, beside `subspace_error`.
 
-    d + 1 + 2 delta^2 (n - d)(N - d - 1) sum_(j <= d) 1 / sigma_j^2 / D^2, by the mean of an inverse Wishart matrix: for
+    d + 1 + 2 δ^2 (n - d)(N - d - 1) sum_(j <= d) 1 / σ_j^2 / D^2, by the mean of an inverse Wishart matrix: for
     normal latents of mean zero. Arguments, doubts and errors as there; more doubts: a mean of the latents that is not
     zero, latents with heavy tails or few values, and few samples more than d, at which errors have a mean and no
     variance. Raises ValueError for a wanted D^2 of 2 min(d, n - d) or more.

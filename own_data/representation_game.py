@@ -44,13 +44,13 @@ class Atom(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class OptimalRepresentation(Answer):
-    """What to keep; regrets are shares of lambda_1, the worst regret of keeping nothing.
+    """What to keep; regrets are shares of λ_1, the worst regret of keeping nothing.
 
     Attributes:
-        representation: R, d x r with R' Sigma R = I; None where no subspace of dimension r leads. Keep (x - mean) R.
-        worst_regret: of R over the plausible tasks, lambda_(r+1) / lambda_1 of the population, with a 95 % interval.
+        representation: R, d x r with R' Σ R = I; None where no subspace of dimension r leads. Keep (x - mean) R.
+        worst_regret: of R over the plausible tasks, λ_(r+1) / λ_1 of the population, with a 95 % interval.
         pca_regret: the same for the r leading principal components, of the rows; nowhere below that of R.
-        spectrum: lambda_1 >= ... >= lambda_d, in squared units of y.
+        spectrum: λ_1 >= ... >= λ_d, in squared units of y.
         worst_task: f*, coefficients of the plausible task that R serves worst.
         excess: what R, estimated from these rows, is worse than the best, for normal rows; None where there is no R.
         excess_of_halves: the same, from how different R is for halves of the rows.
@@ -134,7 +134,7 @@ def optimal_representation(
         mixed: whether to hedge by drawing the representation at random.
         seed: of the halves of the rows.
 
-    Where lambda_r and lambda_(r+1) cannot be told apart no R is given, only its regret and, if asked for, the mixture.
+    Where λ_r and λ_(r+1) cannot be told apart no R is given, only its regret and, if asked for, the mixture.
     Doubts name few rows, heavy tails, rows that resemble their neighbours or are copied, and few past tasks.
     Raises ValueError for r >= d, for fewer than 40 rows or d + 1, for features that are dependent (their rank is said),
     and for an S that is not symmetric and positive semidefinite or is zero.
@@ -286,7 +286,7 @@ def _worst_regret(rows: Features, prior: Square, representation: Float[np.ndarra
 
 
 def _of_pca(rows: Features, prior: Square, kept: int) -> float:
-    """The worst regret of the leading principal components of these rows, as a share of lambda_1."""
+    """The worst regret of the leading principal components of these rows, as a share of λ_1."""
     centred = rows - rows.mean(axis=0)
     regret = _worst_regret(centred, prior, np.linalg.svd(centred, full_matrices=False)[2][:kept].T)
     share = regret / float(_spectrum(rows, prior)[0])

@@ -34,8 +34,8 @@ class Setting(NamedTuple):
     """What is predicted of one subsample size and penalty; risks in squared units of y.
 
     Attributes:
-        size, penalty: k and lambda, which is scikit-learn's `alpha` divided by k.
-        equivalent_penalty: lambda' of ridge on all n points with the same risk as infinitely many members.
+        size, penalty: k and λ, which is scikit-learn's `alpha` divided by k.
+        equivalent_penalty: λ' of ridge on all n points with the same risk as infinitely many members.
         risk_full: the risk of infinitely many members.
         gcv_naive: what ordinary cross-validation would say of the bag.
         risk: the risk of the bag, with a 95 % interval for these data.
@@ -113,7 +113,7 @@ def choose_subsample(
         x: n rows of p numbers; used as they are, without an intercept.
         y: n responses, in any unit.
         sizes: k, at most n.
-        penalties: lambda, for X'X / k of the subsample, in squared units of x.
+        penalties: λ, for X'X / k of the subsample, in squared units of x.
         members: M of the bag.
         subsets: random subsamples of each size whose spectra and fits are averaged.
         seed: of the random subsamples.
@@ -189,7 +189,7 @@ class _Judged:
 
 
 def _kept(eigenvalues: Vector, penalty: float) -> Vector:
-    """Lambda / (e + lambda) of each eigenvalue of a Gram matrix, up to a factor where all of it vanishes."""
+    """Λ / (e + λ) of each eigenvalue of a Gram matrix, up to a factor where all of it vanishes."""
     if penalty == 0:
         null = eigenvalues == 0
         return null.astype(float) if null.any() else 1 / eigenvalues
@@ -217,7 +217,7 @@ class _Whole:
         self.coordinates = self.vectors.T @ y
 
     def penalty_with(self, inverse_level: float) -> float:
-        """The penalty at which mean 1 / (e + lambda') is that of the subsamples."""
+        """The penalty at which mean 1 / (e + λ') is that of the subsamples."""
         from scipy.optimize import brentq
 
         if np.isinf(inverse_level):
@@ -305,7 +305,7 @@ class _Part:
         return (self.size - len(self.eigenvalues) + left) / self.size
 
     def inverse_level(self, penalty: float) -> float:
-        """What is 1 / mu: the mean of 1 / (e + penalty) over the eigenvalues of the k by k matrix; may be infinite."""
+        """What is 1 / μ: the mean of 1 / (e + penalty) over the eigenvalues of the k by k matrix; may be infinite."""
         if self.tall:
             return self.residual_share(penalty) / penalty if penalty else np.inf
         return float(np.mean(1 / (self.eigenvalues + penalty)))

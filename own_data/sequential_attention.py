@@ -35,8 +35,8 @@ class Round(NamedTuple):
 
     Attributes:
         feature: what is picked, by its column from 0.
-        threshold: lambda_1, at and above which no unchosen weight is active.
-        window: (lambda_2, lambda_1), where exactly this one is.
+        threshold: λ_1, at and above which no unchosen weight is active.
+        window: (λ_2, λ_1), where exactly this one is.
         runner_up: the feature of the second largest correlation; None where no other is left.
         margin: 1 - second / first correlation; 1 where no other is left.
         forward_pick: what forward selection would take in its place.
@@ -62,7 +62,7 @@ class SelectionAudit(Answer):
         standardised: whether columns were centred and brought to one length first, and y centred.
         explained: the share of y's squared length that the chosen features explain.
         by_chance: the median of that share, with the range, for 99 random orders of y, which X knows nothing of.
-        coherence: mu, the largest |cosine| of two columns.
+        coherence: μ, the largest |cosine| of two columns.
         certified_size: the largest number of columns that OMP is sure to find, lengths as they are, if y is made of
             them alone.
     """
@@ -108,7 +108,7 @@ class SelectionAudit(Answer):
 
     @guarded
     def plot(self, axes: Any = None) -> Any:
-        """Draw each round's window of lambda as a bar, its threshold as a dot; say where forward selection differs."""
+        """Draw each round's window of λ as a bar, its threshold as a dot; say where forward selection differs."""
         axes = axes_for(axes)
         for number, one in enumerate(self.rounds, 1):
             low = max(one.window[0], 1e-3 * one.threshold)

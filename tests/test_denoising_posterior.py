@@ -199,7 +199,7 @@ def net32(dim, sigma):
 
 @pytest.mark.parametrize("dim", [6, 200])
 def test_a_denoiser_in_single_precision_has_its_four_moments(dim):
-    """Of x = +-1 they are known: with t = tanh(z / sigma^2) 1 - t^2, -2t(1 - t^2) and (1 - t^2)(1 + 3t^2)."""
+    """Of x = +-1 they are known: with t = tanh(z / σ^2) 1 - t^2, -2t(1 - t^2) and (1 - t^2)(1 + 3t^2)."""
     sigma, r = 0.5, np.random.default_rng(1)
     denoise, frame = net32(dim, sigma)
     z = r.choice([-1.0, 1.0], size=dim) * r.uniform(0.2, 1.5, dim)

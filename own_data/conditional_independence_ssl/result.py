@@ -38,7 +38,7 @@ class LabelsSaved(Answer):
         rank: directions kept, those that predict new rows of X2 best unless they were given.
         effective_rank: those that do predict best.
         singular_values: of the pretext in white coordinates of X1.
-        noise: sigma^2, the variance that X1 leaves of the label, linearly.
+        noise: σ^2, the variance that X1 leaves of the label, linearly.
         approximation_error: a of the truncated pretext, what it can never reach, learning it included.
         error_of_pretext: a of the whole pretext.
         n_pairs, n_labelled: unlabelled and labelled rows.

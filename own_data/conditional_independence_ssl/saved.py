@@ -41,7 +41,7 @@ def labels_saved(
     """How many labels predicting X2 from X1 saves, by least squares throughout, and until how many labels it pays.
 
     The pretext is learned on the rows without a label. On the labelled rows the variance that each set of features
-    leaves of the label gives sigma^2 and a, with 95 % intervals from a jackknife in 20 groups; risks follow by
+    leaves of the label gives σ^2 and a, with 95 % intervals from a jackknife in 20 groups; risks follow by
     `theory.conditional_independence_ssl.excess_risk` with an intercept. The error a holds for this learned pretext: its
     finite number of pairs is in it. Only what is linear in X1 is compared, and X2 is used to learn the pretext alone: a
     predictor that sees both views may do better than all of these.
@@ -189,7 +189,7 @@ def _residuals(
 
 
 def _risks(n_labels: int, widths: tuple[int, int, int], left: Float[np.ndarray, "subsets heads"]) -> Risks:
-    """All risks at n labels: what a head leaves, times how much fitting adds to it, less sigma^2."""
+    """All risks at n labels: what a head leaves, times how much fitting adds to it, less σ^2."""
     factors = np.array([1 + predicted.excess_risk(n_labels, width, 1.0, intercept=True) for width in widths])
     noise = left[0, 0]
     raw, pretext, truncated = (float(max(one, noise) * f - noise) for one, f in zip(left[0], factors, strict=True))

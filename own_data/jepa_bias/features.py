@@ -23,17 +23,17 @@ class SharedFeatures(NamedTuple):
 
     @property
     def variance(self) -> Float[np.ndarray, " features"]:
-        """sigma^2, the variance of each feature of x."""
+        """σ^2, the variance of each feature of x."""
         return np.diag(self.Sigma_xx).copy()
 
     @property
     def covariance(self) -> Float[np.ndarray, " features"]:
-        """lambda, between the two views of each feature."""
+        """λ, between the two views of each feature."""
         return np.diag(self.Sigma_yx).copy()
 
     @property
     def regression(self) -> Float[np.ndarray, " features"]:
-        """Regression coefficient rho = lambda / sigma^2."""
+        """Regression coefficient ρ = λ / σ^2."""
         return self.covariance / self.variance
 
     @guarded
@@ -47,7 +47,7 @@ class SharedFeatures(NamedTuple):
 
 @guarded
 def shared_features(Sigma_xx: SecondMoment, Sigma_yx: CrossMoment) -> SharedFeatures:
-    """The basis that leaves least off the diagonals of Sigma_xx and the symmetric part of Sigma_yx, each over its norm.
+    """The basis that leaves least off the diagonals of Σ_xx and the symmetric part of Σ_yx, each over its norm.
 
     Common eigenvectors where the two commute, also where either has equal eigenvalues. By rotations of two columns at a
     time (Bunse-Gerstner, Byers & Mehrmann 1993; the angle is that of Cardoso & Souloumiac 1996), some d^3 operations a

@@ -36,7 +36,7 @@ class Track(NamedTuple):
 
 def end_state(Sigma_xx: Matrices, Sigma_yx: Matrices, depth: int, objective: Objective) -> Matrices:
     """A = W-bar^T W-bar once all is learned, for balanced factors; features q have strength sqrt(q^T A q).
-    With R = Sigma_yx Sigma_xx^(-1), JEPA's solves A^(1 + 1/L) = R^T A R, found by a contraction of factor L / (L + 1)
+    With R = Σ_yx Σ_xx^(-1), JEPA's solves A^(1 + 1/L) = R^T A R, found by a contraction of factor L / (L + 1)
     in Thompson's metric; MAE's is (R^T R)^(L / (L + 1)). Derived here.
     """
     transposed = np.linalg.solve(Sigma_xx, Sigma_yx.mT)
@@ -179,7 +179,7 @@ def _spectral_radius(
 
 @cache
 def _coefficients(stages: int) -> tuple[list[float], ...]:
-    """mu, nu, mu-tilde and gamma-tilde of the stages 1 .. s."""
+    """μ, ν, μ-tilde and γ-tilde of the stages 1 .. s."""
     w0 = 1 + 2 / 13 / stages**2
     values, first, second = (np.zeros(stages + 1) for _ in range(3))
     values[:2], first[1] = (1, w0), 1

@@ -51,7 +51,7 @@ def learning_order(
         fraction: p, of its final strength at which a feature counts as learned.
         clock: flow, a step counting as its learning rate, or paper, depth times as much.
 
-    Also `ValueError` for a Sigma_xx with negative eigenvalues or without a positive one, where no feature is learned,
+    Also `ValueError` for a Σ_xx with negative eigenvalues or without a positive one, where no feature is learned,
     and where times exceed float64. Source: the dynamics of Littwin et al. 2024, arXiv 2407.03475; else derived here.
 
     >>> found = learning_order([[3.2, 0.0], [0.0, 0.8]], [[1.6, 0.0], [0.0, 0.8]], 2, 0.005, "jepa")

@@ -20,8 +20,8 @@ class LearningOrder(Answer):
     Attributes:
         clock: of all times.
         basis: the features that are learned, as orthonormal columns.
-        covariance: lambda, in squared units of the data.
-        regression: rho.
+        covariance: λ, in squared units of the data.
+        regression: ρ.
         times: when each is first learned.
         aligned_times: when the scalar equations say so, true where the covariances commute; NaN where never.
         events: what is learned, unlearned and relearned, and when; complete up to `horizon`.
@@ -29,8 +29,8 @@ class LearningOrder(Answer):
         unlearned: how many more features are not learned by then.
         starting_above: how many more start above the fraction p of their final strength: reduce epsilon or depth.
         dropped: how many directions have no variance in x, so that what y has there cannot be learned.
-        commutator: norm of Sigma_xx Sigma_yx - Sigma_yx Sigma_xx over the product of the norms.
-        asymmetry: norm of Sigma_yx - Sigma_yx^T over that of Sigma_yx.
+        commutator: norm of Σ_xx Σ_yx - Σ_yx Σ_xx over the product of the norms.
+        asymmetry: norm of Σ_yx - Σ_yx^T over that of Σ_yx.
         integration_error: of the times, relative, by the steps of the flow; 0 where the scalar equations are exact.
         end_spectrum: of the state in which all is learned: eigenvalues of JEPA's predictor, or singular values of MAE's
             encoder.

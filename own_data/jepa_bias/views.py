@@ -37,8 +37,8 @@ class ViewsLearningOrder(Answer):
         distinct: how many of them differ.
         constant: columns of X without variance.
         order: the prediction for a network trained on just these pairs, exact but for its doubts.
-        covariance: lambda of each feature in the population, in squared units of the data.
-        regression: rho.
+        covariance: λ of each feature in the population, in squared units of the data.
+        regression: ρ.
         times: when each is first learned with infinite data; up to infinity where it may never be.
         undecided: how many neighbours in the order of times have intervals that overlap.
         squared_commutator: of the population, relative as in `order`, squared; its interval reaches zero where the
@@ -205,7 +205,7 @@ def _neighbours_alike(scores: Matrix) -> bool:
 
 
 def _moments_without(x: Matrix, y: Matrix, groups: Int[np.ndarray, " samples"]) -> tuple[Moments, Moments]:
-    """Sigma_xx and Sigma_yx of all rows, then of those outside each group."""
+    """Σ_xx and Σ_yx of all rows, then of those outside each group."""
     pairs = []
     for kept in [groups >= 0, *(groups != group for group in range(GROUPS))]:
         context, target = x[kept] - x[kept].mean(axis=0), y[kept] - y[kept].mean(axis=0)

@@ -34,8 +34,8 @@ def samples_needed(
     """Where the curves of `AngleCurves` fall below 1 - `target_cosine` for good: of plain training, Mixup and LDA.
 
     At least 2 samples without augmentation, more than d + 2 for the others, whose laws do not go below. Their sizes
-    grow in proportion to 1 / (1 - target); that of plain training is exponential in kappa unless mu is an eigenvector
-    of Sigma or the target is low.
+    grow in proportion to 1 / (1 - target); that of plain training is exponential in κ unless μ is an eigenvector
+    of Σ or the target is low.
 
     `target_cosine` is the mean cosine to the Bayes direction; the other arguments are those of `AngleCurves`.
 

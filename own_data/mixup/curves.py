@@ -52,12 +52,12 @@ class AngleCurves:
         """Mean 1 - cos without augmentation, for the natural logarithm of any n >= 2.
 
         The direction w of `theory.mixup.erm_direction_at` is the bias. About it the weights scatter with covariance
-        beta^2 G Sigma G / kappa, G = (margin I + s Sigma)^-1, where margin = w . mu - s w' Sigma w >= 0 is that of the
-        hull and s w' Sigma w what noise takes from it. beta^2 is 2 / f for f = tr(s Sigma G) > 2 directions in which
+        β^2 G Σ G / κ, G = (margin I + s Σ)^-1, where margin = w . μ - s w' Σ w >= 0 is that of the
+        hull and s w' Σ w what noise takes from it. β^2 is 2 / f for f = tr(s Σ G) > 2 directions in which
         the hull bends (the limit of many dimensions and more samples), 1 for fewer, K_erm / n once data are not
         separable, and at least that of the efficient rule, (a + 1) / n.
 
-        An interpolation: exact as n grows, and in its leading order as kappa grows with log n. Simulated means of 60 to
+        An interpolation: exact as n grows, and in its leading order as κ grows with log n. Simulated means of 60 to
         300 runs (21 pairs in 2 to 20 dimensions, 1 <= a <= 220, n from 32 to 1024, in the plane up to n = e^200) were
         0.5 to 1.7 times as large, mostly 0.8 to 1.3. Where the law rises with n, so may the truth.
         """
@@ -86,7 +86,7 @@ class AngleCurves:
 
     @guarded
     def mixup(self, n: Samples) -> float:
-        """Mean 1 - cos of Mixup for real n > d + 2: x = T K_mix / (2 kappa |b|^2 (n - d - 2)) + B kappa / n^2.
+        """Mean 1 - cos of Mixup for real n > d + 2: x = T K_mix / (2 κ |b|^2 (n - d - 2)) + B κ / n^2.
 
         B is the sum of what random labels and sampled mixing weights add, zero without both. Simulated means of 200
         runs of such pairs, weights averaged and classes balanced, were 0.7 to 1.5 times as large at n = d + 6 and 0.86
@@ -97,7 +97,7 @@ class AngleCurves:
 
     @guarded
     def lda(self, n: Samples) -> float:
-        """Mean 1 - cos of Fisher's rule for real n > d + 2: x = T (a + 1) / (2 kappa |b|^2 (n - d - 2))."""
+        """Mean 1 - cos of Fisher's rule for real n > d + 2: x = T (a + 1) / (2 κ |b|^2 (n - d - 2))."""
         return _deficit(self._lda_rate / self._spare(n))
 
     def _spare(self, n: float) -> float:

@@ -124,7 +124,7 @@ def samples_needed_on(
 ) -> SampleEstimates:
     """`samples_needed` for Gaussian classes with the means and the pooled covariance of the data (X, y).
 
-    The origin is put midway between the class means and kappa is 1, the covariance being Sigma / kappa. Cosines, and so
+    The origin is put midway between the class means and κ is 1, the covariance being Σ / κ. Cosines, and so
     the sizes, depend on the units of the features, as plain training and Mixup themselves do.
 
     Where the data are surely not Gaussian with one covariance (`own_data.gaussian_classes`, at 1 %), or

@@ -39,8 +39,8 @@ def assumption_diagnostics(
     classes, nothing is predicted. Copies of rows and columns that do not vary are left out. Labels without any sign of
     a signal (Wilks' test at 1 %, and no classifier surely better than guessing) are no answer.
 
-    l_k is the score log p_k - sum_i (x_i - mu_ki)^2 / (2 sigma_i^2) of naive Bayes with pooled variances. Divisions by
-    n use the number of features; the released code of the paper divides beta and alpha by the number of classes, which
+    l_k is the score log p_k - sum_i (x_i - μ_ki)^2 / (2 σ_i^2) of naive Bayes with pooled variances. Divisions by
+    n use the number of features; the released code of the paper divides β and α by the number of classes, which
     makes them larger by n / K. Samples and growth are those of the law at the user's n and correlations
     (`NaiveBayesCurve`), for naive Bayes with variances shared by the classes.
 
@@ -68,7 +68,7 @@ def assumption_diagnostics(
 
     Raises as `labelled_samples`; m below 40 or too small for n is a ValueError.
 
-    Source: sigma^2, beta and alpha are those of the released code of Zheng et al. 2023, arXiv 2302.02334; all else
+    Source: σ^2, β and α are those of the released code of Zheng et al. 2023, arXiv 2302.02334; all else
     derived here.
 
     >>> labels, rng = np.arange(400) % 2, np.random.default_rng(0)
@@ -176,7 +176,7 @@ def _predicted(fits: list[Fit], excess: float, confidence: float, n_samples: int
 
 def _as_if_equal(one: Fit) -> bool:
     """Whether the law of equally likely classes is that of these, to 5 %: shares p and q change the density at the
-    boundary by 2 sqrt(p q) e^(-log(p / q)^2 / (2 Delta^2)). Derived here.
+    boundary by 2 sqrt(p q) e^(-log(p / q)^2 / (2 Δ^2)). Derived here.
     """
     first, second = np.triu_indices(len(one.priors), 1)
     p, q = (one.priors[which] / (one.priors[first] + one.priors[second]) for which in (first, second))

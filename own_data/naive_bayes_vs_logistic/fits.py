@@ -41,7 +41,7 @@ class Fit:
 
     @property
     def largest_eigenvalue(self) -> float:
-        """Largest eigenvalue of the correlations D^-1/2 Sigma D^-1/2."""
+        """Largest eigenvalue of the correlations D^-1/2 Σ D^-1/2."""
         deviations = np.sqrt(np.diag(self.covariance))
         return float(np.linalg.eigvalsh(self.covariance / np.outer(deviations, deviations))[-1])
 

@@ -1,6 +1,6 @@
 """The learning curves of naive Bayes and of logistic regression that the theory predicts from estimated classes.
 
-Classes are N(mu_k, Sigma), as in the code released with Zheng, Wu, Bao, Cao, Li & Zhu 2023, "Revisiting Discriminative
+Classes are N(μ_k, Σ), as in the code released with Zheng, Wu, Bao, Cao, Li & Zhu 2023, "Revisiting Discriminative
 vs. Generative Classifiers: Theory and Implications", arXiv 2302.02334. Every pair (j, k) of classes counts as a problem
 of two classes with m (p_j + p_k) samples, classes in proportion, and the excess errors of all pairs are added; for
 logistic regression they are two equally likely classes with 4 m p_j p_k / (p_j + p_k) samples. All signals are freed of
@@ -48,7 +48,7 @@ class NaiveBayesCurve:
 
     @cached_property
     def distances(self) -> Float[np.ndarray, " pairs"]:
-        """Effective Delta^2 = |d|^4 / d^T R d: equally likely, naive Bayes errs by Phi(-Delta / 2) in the end."""
+        """Effective Δ^2 = |d|^4 / d^T R d: equally likely, naive Bayes errs by Φ(-Δ / 2) in the end."""
         signals, spreads = self._moments
         return signals**2 / np.where(signals > 0, spreads, 1)
 
@@ -199,7 +199,7 @@ class _PairLaw(NamedTuple):
 @guarded
 @dataclass(frozen=True, eq=False)
 class LogisticCurve:
-    """What logistic regression sees of each pair of classes, as equally likely ones: Delta^2 = d^T Sigma^-1 d.
+    """What logistic regression sees of each pair of classes, as equally likely ones: Δ^2 = d^T Σ^-1 d.
     `sizes` are samples that count for the pair, per sample of the whole; `weights` its probability p_j + p_k.
     """
 
@@ -235,7 +235,7 @@ class LogisticCurve:
 def learning_curves(means: Means, covariance: DefiniteMatrix, counts: Counts) -> tuple[NaiveBayesCurve, LogisticCurve]:
     """The curves of naive Bayes and of logistic regression from what a sample says of its classes.
 
-    Delta^2 is unbiased for Gaussian classes; gaps and correlations are shrunk so that |d|^2 and tr(R^2) nearly are. A
+    Δ^2 is unbiased for Gaussian classes; gaps and correlations are shrunk so that |d|^2 and tr(R^2) nearly are. A
     signal whose estimate is negative counts as none.
     `covariance` is pooled over the classes, with divisor m - K; m - K > n + 1 for m samples in all (else `ValueError`).
     """

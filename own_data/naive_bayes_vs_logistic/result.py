@@ -33,7 +33,7 @@ class Predicted:
         greatest_alpha: largest variance of l_k - l_j over class k, over n: the theorem wants it bounded.
         variance_percentiles: 0th, 10th, ..., 100th percentile of the pooled variances after min-max scaling.
         rho_0: the least of these variances and of the priors.
-        largest_eigenvalue: of D^-1/2 Sigma D^-1/2, from 1 (uncorrelated features) to n (copies of one).
+        largest_eigenvalue: of D^-1/2 Σ D^-1/2, from 1 (uncorrelated features) to n (copies of one).
         naive_bayes_error: limit of naive Bayes with infinite data.
         bayes_error: limit of logistic regression and of linear discriminant analysis.
         gap: the former less the latter, never negative.

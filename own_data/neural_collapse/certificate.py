@@ -113,7 +113,7 @@ def certify_head(
 ) -> HeadCertificate:
     """Certify how far a deep linear head and its features are from the global minimum of what they were trained on.
 
-    The objective is f = alpha loss + (1/2)(sum_m lambda_Wm |W_m|^2 + lambda_H |H|^2) over weights, features and bias,
+    The objective is f = α loss + (1/2)(sum_m λ_Wm |W_m|^2 + λ_H |H|^2) over weights, features and bias,
     the bias not decayed; loss is |Z - Y|^2 / (2 N) for "mse" and the mean cross-entropy for "ce". The bound holds for
     whatever network makes the features.
 
@@ -132,14 +132,14 @@ def certify_head(
         weights: W_1 .. W_M, outputs x inputs as in PyTorch, the last with a row per class.
         features: N rows, what enters W_1 for each sample; an array or a data frame.
         labels: N integers in 0 .. K - 1, each class present.
-        decays: lambda_W1 .. lambda_WM and lambda_H. A decay lambda |W|^2 without the half counts twice.
+        decays: λ_W1 .. λ_WM and λ_H. A decay λ |W|^2 without the half counts twice.
         bias: K numbers, if the last layer has one.
         loss: "mse" or "ce".
-        normalisation: alpha, or for "mse" a name: "half_mean_over_samples" (1), "mean_over_samples" (2),
+        normalisation: α, or for "mse" a name: "half_mean_over_samples" (1), "mean_over_samples" (2),
             "half_mean_over_entries" (1 / K), "mean_over_entries" (2 / K, PyTorch's MSELoss).
 
     Raises ValueError for shapes that do not fit, labels without a row, an empty class, a single class with a bias or
-    "ce", and decays below 1e-100 alpha.
+    "ce", and decays below 1e-100 α.
 
     Source: the frames of Dang et al. 2023, arXiv 2301.00437; bounds and the rest derived here.
 

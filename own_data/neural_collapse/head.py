@@ -54,7 +54,7 @@ def head_of(
     bias: Float[AnyArray, " classes"] | None,
     normalisation: Normalisation | float,
 ) -> tuple[Head, float]:
-    """The head, and alpha. Raises as `certify_head`."""
+    """The head, and α. Raises as `certify_head`."""
     layers, rows = [np.asarray(layer, float) for layer in weights], features
     classes = np.asarray(labels)
     require_chain(layers, rows.T)

@@ -20,10 +20,10 @@ from theory_on_trial.own_data.estimate import Estimate
 def estimate_drift_ratio(
     trajectory: Trajectory | None = None, *, step_gram: StepGram | None = None, confidence: Fraction = 0.95
 ) -> Estimate:
-    """Squared drift over noise, |mu|^2 / tr(Sigma) >= 0 per step, of x_t = x_{t-1} + mu + xi_t.
+    """Squared drift over noise, |μ|^2 / tr(Σ) >= 0 per step, of x_t = x_{t-1} + μ + ξ_t.
 
-    The mean inner product of different steps is an unbiased |mu|^2. Its variance is that of the noise products, and of
-    the noise along mu, mu^T Sigma mu, which the scatter of each step's own mean product shows. The effective dimension
+    The mean inner product of different steps is an unbiased |μ|^2. Its variance is that of the noise products, and of
+    the noise along μ, μ^T Σ μ, which the scatter of each step's own mean product shows. The effective dimension
     is that of the steps without their mean. Drift shows in the components once T times the value is of order one.
 
     >>> steps = np.random.default_rng(0).standard_normal((300, 500)) + 0.1
@@ -70,9 +70,9 @@ def estimate_noise_decay(
 def estimate_momentum(
     trajectory: Trajectory | None = None, *, step_gram: StepGram | None = None, confidence: Fraction = 0.95
 ) -> Estimate:
-    """Momentum gamma in [0, 1] of v_t = gamma v_{t-1} + xi_t, x_t = x_{t-1} + v_t.
+    """Momentum γ in [0, 1] of v_t = γ v_{t-1} + ξ_t, x_t = x_{t-1} + v_t.
     This is also the factor of an exponential moving average of a walk. Least squares of each step on the one before,
-    which is the likeliest gamma given the first step; the effective dimension is that of the residuals.
+    which is the likeliest γ given the first step; the effective dimension is that of the residuals.
     """
     gram = checked_step_gram(trajectory, step_gram)
     deviations = _normal_quantile(confidence)
@@ -88,10 +88,10 @@ def estimate_momentum(
 def estimate_reversion(
     trajectory: Trajectory | None = None, *, step_gram: StepGram | None = None, confidence: Fraction = 0.95
 ) -> Estimate:
-    """Rate alpha in [0, 2) of the Ornstein-Uhlenbeck process x_t = (1 - alpha) x_{t-1} + xi_t, started at its centre.
+    """Rate α in [0, 2) of the Ornstein-Uhlenbeck process x_t = (1 - α) x_{t-1} + ξ_t, started at its centre.
 
     The ratio of the total variance of the points to that of the steps falls from (T^2 - 1) / 6 for the walk to about
-    T / (2 alpha) and beyond; alpha is where the exact ratio is the observed one. The logarithm of the observed ratio is
+    T / (2 α) and beyond; α is where the exact ratio is the observed one. The logarithm of the observed ratio is
     normal with relative variance (2 / d) |K / tr K - V / tr V|^2, with K and V the population covariances over time of
     the points and the steps. A rate far below 1 / T cannot be told from zero.
     """

@@ -35,7 +35,7 @@ _BLOCK = 4096  # coordinates differenced at a time: the float64 copy of the step
 
 @guarded(double=False)
 def step_gram(*trajectory: Trajectory) -> Float[np.ndarray, "steps steps"]:
-    """Inner products <xi_s, xi_t> of the T - 1 steps between T recorded points, in float64.
+    """Inner products <ξ_s, ξ_t> of the T - 1 steps between T recorded points, in float64.
 
     Each block holds some coordinates of all points, T x (any width), in any floating dtype: pass the whole T x d
     trajectory as one block, or the layers of a network as several (`step_gram(*(np.load(f, mmap_mode="r") for f in
@@ -63,11 +63,11 @@ def step_gram(*trajectory: Trajectory) -> Float[np.ndarray, "steps steps"]:
 
 @guarded
 def effective_dimension(step_gram: Float[np.ndarray, "steps steps"]) -> float:
-    """Effective dimension (tr Sigma)^2 / tr(Sigma^2) of the noise in the steps, above zero.
+    """Effective dimension (tr Σ)^2 / tr(Σ^2) of the noise in the steps, above zero.
 
     The mean squared length of a step, squared, over the variance of the inner products of different steps. That
     variance is taken within each lag s - t: a drift, momentum or reversion shifts whole lags and would pass for a low
-    dimension otherwise. Unbiased tr(Sigma^2) for a walk; relative error about 2 / T, and bias of that order for others.
+    dimension otherwise. Unbiased tr(Σ^2) for a walk; relative error about 2 / T, and bias of that order for others.
     Raises ValueError for fewer than three steps, or if no inner product varies (steps without noise, or all at right
     angles to each other). Source: derived here; without the lags it is the moment estimator of the walk.
     """

@@ -17,7 +17,7 @@ RATES = {"jepa": 0.02, "mae": 0.005}
 
 
 def views(seed: int, n_samples: int = 300, noise: Callable[..., Any] | None = None, memory: float = 0.0) -> Any:
-    """Two features of lambda 1 and .45, rho .5 and .9, the first of which is noisy, in a turned basis."""
+    """Two features of λ 1 and .45, ρ .5 and .9, the first of which is noisy, in a turned basis."""
     rng = np.random.default_rng(seed)
     draw = rng.standard_normal if noise is None else partial(noise, rng)
     signal, *noises = (draw((n_samples, 2)) for _ in range(3))

@@ -20,7 +20,7 @@ def in_basis(basis, values):
 
 
 def commuting(seed, dim):
-    """Random lambda and rho in a random basis, and the two covariances."""
+    """Random λ and ρ in a random basis, and the two covariances."""
     rng = np.random.default_rng(seed)
     basis = np.linalg.qr(rng.standard_normal((dim, dim)))[0]
     covariance, regression = rng.uniform(0.5, 2, (2, dim))
@@ -32,7 +32,7 @@ def rotation(angle):
 
 
 def pairs(seed, n_samples, Sigma_xx, Sigma_yx):
-    """Gaussian views with these covariances, and Sigma_yy = Sigma_yx Sigma_xx^(-1) Sigma_yx^T + I."""
+    """Gaussian views with these covariances, and Σ_yy = Σ_yx Σ_xx^(-1) Σ_yx^T + I."""
     rng = np.random.default_rng(seed)
     X = rng.standard_normal((n_samples, len(Sigma_xx))) @ np.linalg.cholesky(Sigma_xx).T
     return X, X @ np.linalg.solve(Sigma_xx, Sigma_yx.T) + rng.standard_normal(X.shape)

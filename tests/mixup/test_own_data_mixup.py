@@ -119,7 +119,7 @@ def test_planted_sizes_are_in_their_intervals():
 
 
 def uniform_classes(n):
-    """Two classes of uniform noise with the covariance of the reference pair at kappa = 12."""
+    """Two classes of uniform noise with the covariance of the reference pair at κ = 12."""
     labels = np.arange(n) % 2
     noise = np.random.default_rng(0).uniform(-np.sqrt(3), np.sqrt(3), (n, 2)) * np.sqrt(np.array([0.2, 1.8]) / 12)
     return (2 * labels[:, None] - 1) * np.array([1.0, 1.0]) + noise, labels

@@ -21,7 +21,7 @@ PROCESSES = {  # the law of m*(n), as it was measured for the learners of this p
 def boxes(rng, needed, runs, error):
     """The interval for each m*, by bisection on nested curves whose error falls as exp(-2 (m / m* - 1)).
 
-    Errors are skewed (gamma of shape 4, as the errors of trained rules near their target) and share a part of their
+    Errors are skewed (γ of shape 4, as the errors of trained rules near their target) and share a part of their
     noise along the curve, as prefixes of one data set do. Half of them reach the target a fixed share before their mean
     does, which leaves the law as it is.
     """

@@ -112,7 +112,7 @@ def test_groups_are_even(labels):
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_statistics_by_their_definition(seed):
-    """beta and alpha from the scores themselves, divided by the number of features (not of classes)."""
+    """β and α from the scores themselves, divided by the number of features (not of classes)."""
     features, labels = drawn(seed, *random_classes(seed, 3, 4), 90)
     result = fit(features, labels, 3)
     means = np.array([features[labels == k].mean(axis=0) for k in range(3)])

@@ -153,7 +153,7 @@ def test_local_minima_are_recognised(kept):
 
 
 def test_ties_and_the_trivial_optimum_are_named():
-    """Width 2 cuts among three equal classes; beta at the threshold, 1 at depth one, ties with zero."""
+    """Width 2 cuts among three equal classes; β at the threshold, 1 at depth one, ties with zero."""
     assert "a tie" in certify_head([np.ones((3, 2))], np.ones((9, 2)), [0, 1, 2] * 3, [0.01, 0.01]).remarks[-2]
     weights, features, labels, _ = random_head(0, (2, 2), 2)
     trivial = certify_head(weights, features, labels, [1.0, 1.0, 1.0])
