@@ -83,6 +83,10 @@ class Regime(Answer):
         regime: "feature learning", "kernel regime", "nothing is learnt" or "unstable".
     """
 
+    asked: ClassVar[str] = "what do networks of this scaling do when they are widened?"
+    rests_on: ClassVar[str] = "the limit of infinite width, stochastic gradient descent and a perceptron"
+    unseen: ClassVar[str] = "finite widths, and how far training goes"
+
     r: float
     stable: bool
     broken_condition: str
@@ -186,7 +190,7 @@ def regime(a: LayerExponents, b: LayerExponents, c: RateExponent) -> Regime:
 
     Raises ValueError for fewer than two layers and unequally many a and b. Source: `theory.infinite_width.stability`.
 
-    >>> print(regime([0, 0.5], [0, 0], 0))
+    >>> print(regime([0, 0.5], [0, 0], 0).lines()[0])
     kernel regime: features move as n^-r, r = 0.5
     """
     r, holds = float(predicted.feature_exponent(a, b, c)), predicted.stability(a, b, c)
