@@ -209,15 +209,18 @@ def test_a_trial_takes_what_it_drew_for_exact_only_if_it_is_told_so():
         draw(trial)
         with pytest.raises(ValueError, match="numbers of a claim that draws at random are not exact"):
             trial.order(simulated_mean_errors(np.random.default_rng(1), sizes), sizes, -0.5, rounding=0.0, **rate)
-        with pytest.raises(ValueError, match="numbers of a claim that draws at random are not exact"):
-            trial.limit(exact, sizes, 0.0, order=1, margin=0.1)
+        for numbers in (exact, [Enclosure(v, v, v, 1e-9, "finite-n", 9) for v in exact]):
+            with pytest.raises(ValueError, match="numbers of a claim that draws at random are not exact"):
+                trial.limit(numbers, sizes, 0.0, order=1, margin=0.1)
         trial.order(exact, sizes, -1.0, rounding=1e-15, margin=0.1, controls={"as n^-2": -2.0}, same_instance=True)
         trial.limit(exact, sizes, 0.0, order=1, margin=0.1, scale=1.0, same_instance=True)
         trial.order([Enclosure(v, 0.99 * v, 1.01 * v, 1e-9, "finite-n", 9) for v in exact], sizes, -1.0, margin=0.5,
                     controls={"as n^-2": -2.0})  # fmt: skip
-        assert [finding.outcome for finding in trial.findings] == ["VERIFIED"] * 4
+        trial.value(0.01, 0.0, margin=0.1, error=0.0, scale=1.0, controls={"one": 1.0})
+        assert [finding.outcome for finding in trial.findings] == ["VERIFIED"] * 5
         assert [finding.note for finding in trial.findings] == [
-            "", *["on one random instance, the same at every size"] * 2, ""
+            "", *["on one random instance, the same at every size"] * 2, "",
+            "of what this seed drew, and no average over other draws",
         ]  # fmt: skip
 
 

@@ -5,7 +5,9 @@ stream (a forgotten key, a key of its own, a draw by NumPy that JAX traced into 
 again, and an interval around it that means nothing: it is refused before it is judged.
 """
 
+from collections import Counter
 from collections.abc import Callable
+from math import comb
 from typing import Any
 
 import numpy as np
@@ -88,8 +90,9 @@ def of_generator(draws: Draws, stream: Callable[[str], np.random.Generator], bat
     """Return a function that draws the next m samples with one generator of NumPy, `stream("")`.
 
     A look is drawn in up to sixteen calls, each of a multiple of `batch`, so that what the samples of a call share is
-    seen. Raises `ValueError` at the first call if the generator was not used, or if the samples of other streams
-    (`stream(name)`) are the same; at any call once its samples resemble the ones before them, or each other.
+    seen. Raises `ValueError` at the first call if the generator was not used, if it gives other samples when it starts
+    again, or if those of other streams (`stream(name)`) are the same; at any call once its samples resemble the ones
+    before them, or each other.
     """
     generator = stream("")
     independence = Independence(what)
@@ -100,6 +103,11 @@ def of_generator(draws: Draws, stream: Callable[[str], np.random.Generator], bat
         if _same(before, generator.bit_generator.state):
             raise ValueError(f"{what} does not draw from the generator that it is given: its samples are none")
         if not independence.calls:
+            if not np.allclose(numbers(draws(stream(""), m), m, what), samples, rtol=1e-3):
+                raise ValueError(
+                    f"{what} gives other samples for the same generator: no seed repeats the verdict; seed all that it "
+                    "draws with from that generator, as torch.manual_seed(generator.integers(2**62)) does"
+                )
             others = [numbers(draws(stream(f"/other {k}"), m), m, what) for k in range(_OTHERS if m <= 256 else 5)]
             # Rare events may coincide in two streams, but not in so many.
             if np.any(samples != samples[0]):
@@ -139,6 +147,7 @@ class Independence:
         self.first: Any = None  # the samples of the first call, sorted along the first axis: they give the scores
         self.calls: list[tuple[int, np.ndarray, np.ndarray]] = []  # how many samples, sums of scores and their squares
         self.seen, self.ties = np.empty(0), 0  # the numbers of all calls, how many were twice in one
+        self.sizes, self.alike = Counter[int](), Counter[int]()  # how many calls have a size, how many the same numbers
 
     def ask(self, samples: np.ndarray) -> None:
         """Take the samples of a look; raises `ValueError` if there is a lag at which they go together."""
@@ -165,7 +174,9 @@ class Independence:
         calls' mean scores, each z standard deviations off, give a sum of z^2 over G calls with
         E exp(t sum / 2) <= (1 - t)^(-(G - 1) / 2), since a score is sub-Gaussian; asked at 1e-9, shared among the
         coordinates. Of pairs of equal numbers half or more would lie within the call or among those before it; where
-        48 join the two and hardly any does not, they are copies.
+        48 join the two and hardly any does not, they are copies. So they are if c of G calls of m hold the same numbers
+        k_i times each: one other call does with a chance of q = m! prod (k_i / m)^k_i / k_i! at most, whatever the law,
+        c - 1 others of some call with G binom(G - 1, c - 1) q^(c - 1).
         """
         rows = samples.reshape(len(samples), -1)
         if self.first is not None and rows.shape[1] != self.first.shape[1]:
@@ -201,6 +212,8 @@ class Independence:
 
     def _refuse_copies(self, rows: np.ndarray) -> None:
         """Raise `ValueError` for calls that hold the same numbers."""
+        from scipy.special import gammaln, xlogy
+
         marks = np.sum(rows * np.sqrt(1.0 + np.arange(rows.shape[1])), axis=1)
         new, counts = np.unique(marks, return_counts=True)
         again = int(np.sum(np.isin(new, self.seen, assume_unique=True)))
@@ -209,6 +222,13 @@ class Independence:
             raise ValueError(f"{self.what} gives {again} samples of an earlier call again: they are copies")
         self.ties += again
         self.seen = np.union1d(self.seen, new)
+        m, held = len(rows), hash((new.tobytes(), counts.tobytes()))
+        self.sizes[m] += 1
+        self.alike[held] += 1
+        calls, same = self.sizes[m], self.alike[held] - 1
+        chance = gammaln(m + 1) + np.sum(xlogy(counts, counts / m) - gammaln(counts + 1))
+        if np.log(calls * comb(calls - 1, same)) + same * chance < np.log(1e-9):
+            raise ValueError(f"{self.what} gives the same {m} samples in {same + 1} of {calls} calls: they are copies")
 
 
 def _proxy(mean: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:

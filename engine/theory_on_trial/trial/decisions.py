@@ -27,6 +27,7 @@ ALPHA = 1e-6
 """Bound on the chance of a wrong verdict, per claim."""
 
 _ONE_INSTANCE = "on one random instance, the same at every size"
+_OF_THIS_DRAW = "of what this seed drew, and no average over other draws"
 
 Given = ParamSpec("Given")
 
@@ -162,7 +163,8 @@ class Trial:
         prediction = _prediction(predict, margin, slack, side, scale)
 
         def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
-            return evidence.enclosed(measured, error, prediction, wrong, printed=as_printed)
+            found = evidence.enclosed(measured, error, prediction, wrong, printed=as_printed)
+            return replace(found, note=_OF_THIS_DRAW * self._drawn)
 
         self._record("value", judged(value, controls), wrong_processes, lambda measured: judged(measured, {}))
 
@@ -419,7 +421,7 @@ class Trial:
 
     def _check_exact(self, values: Any, same_instance: bool) -> None:
         """Raise `ValueError` for numbers that may be Monte-Carlo averages, which no limit may take for exact."""
-        proved = not trends.is_random(values) or not all(value.error for value in values)
+        proved = not trends.is_random(values) or not all(v.error and np.any(v.high > v.low) for v in values)
         if self._drawn and proved and not same_instance:
             raise ValueError(
                 "numbers of a claim that draws at random are not exact: give an Enclosure with its chance of error for "
