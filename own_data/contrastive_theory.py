@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from theory import contrastive_theory as predicted
 from theory.contrastive_theory.domains import Classes, Negatives, Views
@@ -186,26 +186,22 @@ def infonce_bias(scores: Scores, candidates: Candidates, *, held_out: bool) -> I
     require(enough, f"scores must have at least 40 rows, and {candidates} less a twentieth of them left out, got {n}")
     require_memory("scores", 6 * n**2)
     order = np.random.default_rng(0).permutation(n)  # rows that lie together may be alike
-    tilts = scores[np.ix_(order, order)]
+    tilts = scores[order].take(order, axis=1)
     tilts -= tilts.max(axis=1, keepdims=True)
-    least = np.minimum(np.diag(tilts), np.median(tilts, axis=1))
     require(
-        least > _VANISHING,
+        (np.diag(tilts) > _VANISHING) & (2 * np.sum(tilts > _VANISHING, axis=1) > n),
         "scores must lie within 300 of the highest in each row, at least half of them and the pair's: their "
         "exponentials vanish",
     )
     np.exp(tilts, out=tilts)
-    groups = np.array_split(np.arange(n), GROUPS)
-    parts = (np.delete(np.delete(tilts, group, axis=0), group, axis=1) for group in groups)
-    found = [_statistics(part, candidates) for part in parts]
-    whole, heaviest = _statistics(tilts, candidates)
-    estimate, chi2, coefficient = (
-        jackknife(values, 0.95) for values in np.array([whole, *(one for one, _ in found)]).T
-    )
+    found, heaviest = _statistics(tilts, candidates)
+    estimate, chi2, coefficient = (jackknife(values, 0.95) for values in found)
     gap = Estimate(*(value / candidates for value in coefficient))
     needed = abs(coefficient.value) / (_ENOUGH * estimate.value) if estimate.low > 0 else math.inf
     ceiling = math.log(candidates)
-    copied = copied_rows(scores.round(9), scores.T.round(9))  # products of matrices may differ in the last digit
+    # Products of matrices may differ in the last digit.
+    distinct = len(np.unique(np.diag(scores).round(9))) == n
+    copied = 0 if distinct else copied_rows(scores.round(9), scores.T.round(9))
     alike = max(beside(scores), beside(scores.T))
     judged = (
         (estimate.low <= 0, "the estimate is not clearly above 0: nothing is found, and no K is named"),
@@ -232,24 +228,69 @@ def infonce_bias(scores: Scores, candidates: Candidates, *, held_out: bool) -> I
     )
 
 
-def _statistics(tilts: Float[np.ndarray, "n n"], candidates: int) -> tuple[tuple[float, float, float], float]:
-    """InfoNCE, E t - 1, the gap's coefficient in 1 / K, a pair's largest share of a sum; uses the matrix up."""
-    n, size = len(tilts), candidates - 1
+def _statistics(tilts: Float[np.ndarray, "n n"], candidates: int) -> tuple[Float[np.ndarray, "3 fits"], float]:
+    """InfoNCE, E t - 1 and the coefficient of the gap, of all pairs and without each of twenty groups of neighbours;
+    and a pair's largest share of a sum. Sums are never differences of larger ones; uses the matrix up.
+    """
+    n = len(tilts)
+    groups = np.array_split(np.arange(n), GROUPS)
     own = np.diag(tilts).copy()
     np.fill_diagonal(tilts, 0)
-    means, squares = tilts.sum(axis=1) / (n - 1), np.einsum("ij,ij->i", tilts, tilts)
-    paired, second = own / means, squares / means**2
-    # Each row meets disjoint sets of K - 1 others: blocks of columns, in its own block the last column in its place.
-    # Blocks begin elsewhere for other rows, or the result would hang on which columns they put together.
-    sets, logarithms = (n - 1) // size, 0.0
-    for shift in range(size):
-        rows = np.arange(shift, n, size)
-        turned = np.roll(tilts[rows], -shift, axis=1)
-        against = np.add.reduceat(turned[:, : sets * size], np.arange(0, sets * size, size), axis=1)
-        inside = np.flatnonzero(rows - shift < sets * size)
-        against[inside, (rows[inside] - shift) // size] += turned[inside, -1]
-        logarithms += float(np.sum(np.log(own[rows, None] + against)))
-    infonce = math.log(candidates) + float(np.mean(np.log(own))) - logarithms / (n * sets)
-    excess = float(paired.mean() - 1)
-    heaviest = max(paired.max() / paired.sum(), np.max((tilts.max(axis=1) / means) ** 2) / second.sum())
-    return (infonce, excess, excess - float(second.sum() / (n * (n - 1)) - 1) / 2), float(heaviest)
+    each = [tilts[:, group[0] : group[-1] + 1] for group in groups]
+    sums = np.stack([one.sum(axis=1) for one in each], axis=1)
+    squares = np.stack([np.einsum("ij,ij->i", one, one) for one in each], axis=1)
+    windows, found = _windows(tilts, candidates - 1), []
+    for left_out in [-1, *range(GROUPS)]:
+        others = np.arange(GROUPS) != left_out
+        kept = np.concatenate([group for group, other in zip(groups, others, strict=True) if other])
+        means = sums[kept][:, others].sum(axis=1) / (len(kept) - 1)
+        paired, second = own[kept] / means, squares[kept][:, others].sum(axis=1) / means**2
+        excess, weighted = float(paired.mean() - 1), float(second.sum() / (len(kept) * (len(kept) - 1)))
+        infonce = _infonce(own, tilts, windows, kept, candidates)
+        found.append((infonce, excess, excess - (weighted - 1) / 2))
+        if left_out < 0:
+            largest = np.max((tilts.max(axis=1) / means) ** 2) / second.sum()
+            heaviest = float(max(paired.max() / paired.sum(), largest))
+    return np.array(found).T, heaviest
+
+
+def _windows(tilts: Float[np.ndarray, "n n"], size: int) -> Float[np.ndarray, "n n"]:
+    """Sums of `size` columns from each column on, the first ones following the last: of a block's end and the start of
+    the next.
+    """
+    n = len(tilts)
+    columns = np.arange(-(-(n + size) // size) * size) % n
+    found = np.empty_like(tilts)
+    for rows in np.array_split(np.arange(n), GROUPS):
+        blocks = tilts[rows].take(columns, axis=1).reshape(len(rows), -1, size)
+        ends = blocks[:, :, ::-1].cumsum(axis=2)[:, :, ::-1].reshape(len(rows), -1)
+        starts = blocks.cumsum(axis=2)
+        starts[:, :, -1] = 0
+        found[rows] = ends[:, :n] + starts.reshape(len(rows), -1)[:, size - 1 : n + size - 1]
+    return found
+
+
+def _infonce(
+    own: Float[np.ndarray, " n"], tilts: Float[np.ndarray, "n n"], windows: Float[np.ndarray, "n n"],
+    kept: Int[np.ndarray, " kept"], candidates: int,
+) -> float:  # fmt: skip
+    """InfoNCE of the pairs kept, all but neighbours.
+
+    Each row meets disjoint sets of K - 1 others: blocks of columns, in its own block the column before the first in its
+    place. Blocks begin elsewhere for other rows, or the result would hang on which columns they put together.
+    """
+    n, m, size = len(own), len(kept), candidates - 1
+    gap = int(np.argmax(np.append(kept, -1) != np.arange(m + 1)))  # how many are kept before those left out
+    row, first = kept[:, None], np.arange(m) % size
+    start = first[:, None] + size * np.arange((m - 1) // size)
+    against = windows[row, kept[start]]
+    ahead = (gap - start) % m
+    at, which = np.nonzero((ahead > 0) & (ahead < size))  # sets of columns from both sides of those left out
+    before = tilts[row, (gap - 1 - np.arange(size - 1)) % n].cumsum(axis=1)
+    after = tilts[row, (gap + n - m + np.arange(size - 1)) % n].cumsum(axis=1)
+    length = ahead[at, which]
+    against[at, which] = before[at, length - 1] + after[at, size - length - 1]
+    inside = np.flatnonzero(np.arange(m) - first < size * start.shape[1])
+    against[inside, inside // size] += tilts[kept[inside], kept[first[inside] - 1]]
+    logarithms = float(np.log(own[kept, None] + against).mean())
+    return math.log(candidates) + float(np.mean(np.log(own[kept]))) - logarithms

@@ -49,7 +49,7 @@ class Component(NamedTuple):
         excess_kurtosis: μ_4 / μ_2^2 - 3; NaN likewise, and where the order is 3.
         interval: v'mu_1, with an interval that holds v'x with a chance of 90 % at least, by Chebyshev's inequality.
         share: of the variance of all coordinates looked at.
-        direction: v, of the shape of y, 0 outside the mask.
+        direction: v, of the shape of y, 0 outside the mask, its largest entry positive.
     """
 
     eigenvalue: float
@@ -173,7 +173,8 @@ def posterior_uncertainty(
     components, worst, impossible = [], imprecision, False
     chosen = np.argsort(-values, kind="stable")[:n_components]
     for k in chosen:
-        component, error, possible = _component(line, directions[:, k], residuals[k], sigma, order, region)
+        v = directions[:, k] * np.copysign(1.0, directions[np.abs(directions[:, k]).argmax(), k])
+        component, error, possible = _component(line, v, residuals[k], sigma, order, region)
         components.append(component)
         worst, impossible = max(worst, error), impossible or not possible
     missing = _ROUNDED if line.rounded else _missing(asymmetry, bool(negative.any()), impossible, worst)
@@ -263,6 +264,14 @@ class _Line:
         self.rounded |= not moving.any() or bool(np.mean(ties[moving]) > 0.5)
         return ((4 * near - far) / (3 * self.step) * lengths[:, None]).T, error
 
+    def central(self, v: np.ndarray) -> np.ndarray:
+        """J v by two values, as near as a search for directions needs it."""
+        if self.exact:
+            return self.products(v[:, None])[0][:, 0]
+        length = float(np.linalg.norm(v))
+        ahead, behind = self._values(v / length, (self.step, -self.step), self.y)
+        return (ahead - behind) * (length / (2 * self.step))
+
     def derivatives(self, v: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The first three derivatives of v'mu_1(at + t v), and the error of each."""
         if self.exact:
@@ -332,8 +341,8 @@ def _leading(
     """Eigenvalues of J on the region that lead in size, and a few more, with directions and residuals, by Lanczos."""
     from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
-    def product(vectors: np.ndarray) -> np.ndarray:
-        return line.products(_embedded(np.reshape(vectors, (size, -1)), kept))[0][kept]
+    def product(v: np.ndarray) -> np.ndarray:
+        return line.central(_embedded(v.reshape(size, 1), kept)[:, 0])[kept]
 
     size = int(kept.sum())
     count = min(size, wanted + 4)
@@ -348,7 +357,7 @@ def _leading(
         except ArpackNoConvergence as stopped:
             drawn = generator.normal(size=(size, count - stopped.eigenvectors.shape[1]))
             basis = np.linalg.qr(np.hstack([stopped.eigenvectors, drawn]))[0]
-    moved = product(basis)
+    moved = line.products(_embedded(basis, kept))[0][kept]
     values, vectors = _falling(basis.T @ moved)
     residuals = np.linalg.norm(moved @ vectors - basis @ vectors * values, axis=0)
     return values, _embedded(basis @ vectors, kept), residuals

@@ -6,6 +6,7 @@ are K2. Intervals hold at finite n for independent rows that the predictor has n
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 from math import gcd
 from typing import Annotated, Any, ClassVar, NamedTuple
 
@@ -182,18 +183,20 @@ def multicalibration_audit(
     require(n >= 2, f"y must have at least two rows, got {n}")
     for name, numbers in (("predictions", predictions), ("y", y)):
         require((numbers >= low) & (numbers <= high), f"{name} must lie within bounds, {low} to {high}")
-    h, residuals = groups.astype(float), y - predictions
     levels = _Levels(predictions, low, high, n_levels)
-    sums = _Sums(levels, h * residuals[:, None])
-    total = _Total(levels)
-    members = total((h != 0)[total.order].astype(float))
+    # From here on rows are in the order of their levels.
+    predictions, y, h = predictions[levels.order], y[levels.order], groups[levels.order].astype(float)
+    sums = _Sums(levels, h * (y - predictions)[:, None])
+    inside = h if groups.dtype == bool else (h != 0).astype(float)
+    bound = float(max(h.max(), -h.min())) ** 2
+    members = levels.total(inside)
     enough = members >= min_count
     require(enough.any(), f"groups must have a level with at least min_count = {min_count} rows of a group")
     miss = (1 - confidence) / enough.size
     half = sums.half_widths(levels.ranges(h), miss)
     ends = sums.means - half, sums.means + half
     if np.isin(y, (low, high)).all() and low < high:
-        _binomial_ends(ends, levels, predictions, (y - low) / (high - low), h, miss)
+        _binomial_ends(ends, levels, predictions, (y - low) / (high - low), h, inside, members, miss)
     cells = tuple(
         Cell(level, group, int(members[level, group]), Estimate(*(float(t[level, group]) for t in (sums.means, *ends))))
         for level, group in zip(*(axis.tolist() for axis in np.nonzero(enough)), strict=True)
@@ -201,25 +204,26 @@ def multicalibration_audit(
     combination, round_gain = _halves(levels, predictions, y, h, confidence)
     return MulticalibrationAudit(
         n=n,
-        values=total(predictions[total.order, None])[:, 0] / levels.counts,
+        values=levels.total(predictions[:, None])[:, 0] / levels.counts,
         counts=levels.counts,
         binned=levels.binned,
-        bound=float(np.max(h**2)),
+        bound=bound,
         cells=cells,
         unjudged=int(enough.size - enough.sum()),
         groups=tuple(sums.error(group, np.where(enough, _from_zero(*ends), 0.0)) for group in range(h.shape[1])),
         combination=combination,
         round_gain=round_gain,
-        doubts=tuple(_doubts(levels, predictions, y, h, float(np.max(h**2)))),
+        doubts=tuple(_doubts(levels, predictions, y, h, bound)),
         level=confidence,
     )
 
 
 class _Levels:
-    """Which level each row has, the ends of each level, and how many rows."""
+    """Rows in the order of their levels, which level each of these has, the ends of each level, and how many rows."""
 
     def __init__(self, predictions: Vector, low: float, high: float, most: int):
         values, index = np.unique(predictions, return_inverse=True)
+        self.repeats = len(predictions) - len(values)
         first = np.append(True, np.diff(values) > _SAME * (high - low))
         values, index = values[first], np.cumsum(first)[index] - 1
         self.low, self.high, self.width = low, high, (high - low) / most
@@ -231,7 +235,15 @@ class _Levels:
             self.ends = low + self.width * number, np.minimum(low + self.width * (number + 1), high)
         else:
             self.ends = values, values
-        self.index, self.counts = index, np.bincount(index)
+        self.order = np.argsort(index, kind="stable")
+        self.index, self.counts = index[self.order], np.bincount(index)
+
+    def total(self, columns: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "levels columns"]:
+        """Sums of each column over the rows of each level."""
+        sums = np.zeros((len(self.counts), columns.shape[1]))
+        present, starts = np.unique(self.index, return_index=True)
+        sums[present] = np.add.reduceat(columns, starts, axis=0)
+        return sums
 
     def ranges(self, h: Columns) -> Table:
         """How far apart two values of h r can be in each level, h between the extremes of its column and 0."""
@@ -245,12 +257,10 @@ class _Sums:
 
     def __init__(self, levels: _Levels, products: Columns):
         self.counts = np.bincount(levels.index, minlength=len(levels.counts))
-        total = _Total(levels)
-        products = products[total.order]
-        self.sums, self.squares = total(products), total(products**2)
+        self.sums, self.squares = levels.total(products), levels.total(products**2)
         counts = np.maximum(self.counts, 1)[:, None]
         self.means = self.sums / counts
-        centred = total((products - self.means[levels.index[total.order]]) ** 2)
+        centred = levels.total((products - self.means[levels.index]) ** 2)
         self.variances = centred / np.maximum(counts - 1, 1)
 
     def half_widths(self, ranges: Table, miss: float) -> Table:
@@ -271,19 +281,6 @@ class _Sums:
         return GroupError(several, least, float(observed.plug_in(counts, sums)), bias)
 
 
-class _Total:
-    """Sums of each column over the rows of each level, of rows that are brought into `order`."""
-
-    def __init__(self, levels: _Levels):
-        self.order, self.size = np.argsort(levels.index, kind="stable"), len(levels.counts)
-        self.present, self.starts = np.unique(levels.index[self.order], return_index=True)
-
-    def __call__(self, columns: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "levels columns"]:
-        sums = np.zeros((self.size, columns.shape[1]))
-        sums[self.present] = np.add.reduceat(columns, self.starts, axis=0)
-        return sums
-
-
 def _around(mean: float, half: float) -> Estimate:
     return Estimate(float(mean), float(mean - half), float(mean + half))
 
@@ -294,29 +291,27 @@ def _from_zero(low: Table, high: Table) -> Table:
 
 
 def _binomial_ends(
-    ends: tuple[Table, Table], levels: _Levels, predictions: Vector, positive: Vector, h: Columns, miss: float
-) -> None:
+    ends: tuple[Table, Table], levels: _Levels, predictions: Vector, positive: Vector, h: Columns, inside: Columns,
+    members: Table, miss: float,
+) -> None:  # fmt: skip
     """Exact intervals of E[h r | v], where labels have two values and h is c or 0, from Clopper and Pearson's for the
     members and the positive ones among them; a mean of differing predictions has its own (Hoeffding).
     """
-    total, span = _Total(levels), levels.high - levels.low
-    for group, column in enumerate(h.T):
-        present = np.unique(column[column != 0])
-        if len(present) != 1:
-            continue
-        member = (column != 0).astype(float)
-        parts = np.column_stack([member, member * positive, member * predictions])[total.order]
-        members, positives, sums = total(parts).T
-        share_low, share_high = (
-            (np.ones(len(members)),) * 2 if member.all() else exact_ends(members, levels.counts, miss / 20)
-        )
-        low, high = exact_ends(positives, members, 0.9 * miss)
-        mean = sums / np.maximum(members, 1)
-        width = (levels.ends[1] - levels.ends[0]) * np.sqrt(np.log(40 / miss) / (2 * np.maximum(members, 1)))
-        apart = levels.low + span * low - mean - width, levels.low + span * high - mean + width
-        products = [present[0] * part * ratio for part in apart for ratio in (share_low, share_high)]
-        some = members > 0
-        ends[0][some, group], ends[1][some, group] = np.min(products, axis=0)[some], np.max(products, axis=0)[some]
+    span, counts = levels.high - levels.low, np.broadcast_to(levels.counts[:, None], members.shape)
+    values = np.where(h.max(axis=0) > 0, h.max(axis=0), h.min(axis=0))
+    sets = (values != 0) & (h is inside or np.all(h == values * inside, axis=0))
+    starts = np.searchsorted(levels.index, np.arange(len(levels.counts) + 1)).tolist()
+    weights = np.column_stack([positive, predictions])
+    parts = [inside[a:b].T @ weights[a:b] for a, b in pairwise(starts)]
+    positives, sums = np.moveaxis(np.array(parts), -1, 0)
+    shares = np.where(inside.all(axis=0), 1.0, exact_ends(members, counts, miss / 20))
+    low, high = exact_ends(positives, members, 0.9 * miss)
+    mean = sums / np.maximum(members, 1)
+    width = (levels.ends[1] - levels.ends[0])[:, None] * np.sqrt(np.log(40 / miss) / (2 * np.maximum(members, 1)))
+    apart = levels.low + span * low - mean - width, levels.low + span * high - mean + width
+    products = [values * part * ratio for part in apart for ratio in shares]
+    some = (members > 0) & sets
+    ends[0][some], ends[1][some] = np.min(products, axis=0)[some], np.max(products, axis=0)[some]
 
 
 class _Half(_Levels):
@@ -333,12 +328,12 @@ def _halves(
     n, size = h.shape
     if n < 4 * (size + 2) or not h.any():
         return None, None
-    first = np.random.default_rng(0).permutation(n) < n // 2
+    first = (np.random.default_rng(0).permutation(n) < n // 2)[levels.order]
     residuals = y - predictions
-    found = _Sums(_Half(levels, first), (h * residuals[:, None])[first])
+    found = _Sums(_Half(levels, first), h[first] * residuals[first, None])
     weights = _worst(found.means, found.counts, h[first])
     direction = (h @ weights)[:, None]
-    judged = _Sums(_Half(levels, ~first), (direction * residuals[:, None])[~first])
+    judged = _Sums(_Half(levels, ~first), direction[~first] * residuals[~first, None])
     half = judged.half_widths(levels.ranges(direction), (1 - confidence) / len(levels.counts))
     error = judged.error(0, _from_zero(judged.means - half, judged.means + half))
     added, most = _corrections(levels, residuals, h, first)
@@ -374,10 +369,11 @@ def _corrections(
     basis = np.column_stack([np.ones(len(h)), h / max(float(np.abs(h).max()), 1e-50)])
     added, most, largest = np.zeros(len(h)), 0.0, np.abs(basis).max(axis=0)
     for level in range(len(levels.counts)):
-        own = levels.index == level
-        if np.sum(own & first) >= 2 * basis.shape[1]:
-            fit = np.linalg.lstsq(basis[own & first], residuals[own & first], rcond=None)[0]
-            added[own & ~first] = basis[own & ~first] @ fit
+        start, end = np.searchsorted(levels.index, [level, level + 1])
+        own = start + np.flatnonzero(first[start:end])
+        if len(own) >= 2 * basis.shape[1]:
+            fit = np.linalg.lstsq(basis[own], residuals[own], rcond=None)[0]
+            added[start:end] = basis[start:end] @ fit
             most = max(most, float(np.abs(fit) @ largest))
     return added, min(most, levels.high - levels.low)
 
@@ -418,13 +414,13 @@ def _copied(levels: _Levels, predictions: Vector, y: Vector, h: Columns) -> int:
     def kinds(*columns: Vector | Columns) -> Counter[bytes]:
         return Counter(row.tobytes() for row in np.column_stack(columns))
 
+    if levels.repeats <= _COPIES * len(y):
+        return 0
     rows = kinds(predictions, h, y)
     copies = len(y) - len(rows)
     if copies <= _COPIES * len(y):
         return 0
-    exchanged = np.empty_like(y)
-    place = np.argsort(levels.index, kind="stable")
-    exchanged[place] = y[np.lexsort((np.random.default_rng(0).random(len(y)), levels.index))]
+    exchanged = y[np.lexsort((np.random.default_rng(0).random(len(y))[levels.order], levels.index))]
     alone, others = len(kinds(predictions, h)), len(kinds(predictions, h, exchanged))
     alike = others - alone > _FEWEST_KINDS * (1 + len(rows) - alone)
     return copies if alike or (len(rows) > _FEWEST_KINDS and gcd(*rows.values()) > 1) else 0
@@ -449,7 +445,7 @@ def _too_good(levels: _Levels, residuals: Vector, h: Columns) -> bool:
     if not levels.binned:
         return False
     columns = np.column_stack([np.ones(len(h)), h])
-    small = _TOO_GOOD / columns.shape[1] * np.sqrt(np.sum((columns * residuals[:, None]) ** 2, axis=0))
+    small = _TOO_GOOD / columns.shape[1] * np.sqrt(residuals**2 @ columns**2)
     # Sums over predictions on a grid lie on one too, and are often 0.
     coarse = levels.spacing * np.abs(columns).max(axis=0) >= small
     return bool(np.any((np.abs(residuals @ columns) < small) & ~coarse))
