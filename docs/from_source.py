@@ -176,7 +176,12 @@ def guide() -> str:
 
 
 def reference(claim: Claim) -> str:
-    """Return a claim's name as a link to the documentation of its check, whose page shows the source."""
+    """Return a claim's name as a link to the documentation of its check, whose page shows the source.
+
+    That of a paper on one page stands below, on the same page.
+    """
+    if claim.paper.startswith(BRIEFS):
+        return f'<a href="#the-module"><code>{claim.id.rpartition(".")[2]}</code></a>'
     place = f"{claim.function.__module__}.{claim.function.__name__}"
     return f'<autoref identifier="{place}"><code>{claim.id.rpartition(".")[2]}</code></autoref>'
 
