@@ -90,7 +90,7 @@ class InfoNCEBias(Answer):
     """
 
     asked = "what does InfoNCE with K candidates say of the information, and what does it lack?"
-    rests_on = "independent pairs that the critic has not seen"
+    rests_on = "independent pairs that the critic has not seen: one of those that go together, as of one patient"
     unseen = "whether it has seen them after all, and information that no critic of its kind finds"
     level: float | None = 0.95
     candidates: int

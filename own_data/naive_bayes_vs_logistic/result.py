@@ -80,7 +80,10 @@ class AssumptionDiagnostics(Answer):
     """
 
     asked = "naive Bayes or logistic regression on these features, and with how many samples?"
-    rests_on = "independent rows; what is predicted also on Gaussian classes of one covariance"
+    rests_on = (
+        "independent rows; what is predicted also on Gaussian classes of one covariance, in proportion where they "
+        "train (labels drawn at random need some 1 + 1 / n times the samples, n features)"
+    )
     unseen = "rows of another kind than these, and who is ahead beyond the largest size measured"
     n_samples: int
     n_features: int

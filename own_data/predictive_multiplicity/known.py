@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int, Real
@@ -10,7 +11,6 @@ from jaxtyping import Float, Int, Real
 from sims.predictive_multiplicity import Table, exact_signs, minimise_errors
 from sims.predictive_multiplicity.line_search import Classifier
 from sims.predictive_multiplicity.tasks import Task
-from theory_on_trial.sweep.store import ChunkStore, source_digest
 
 Folder = str | os.PathLike[str]
 
@@ -31,7 +31,7 @@ class Known:
         self.errors: Real[np.ndarray, " classifiers"] = np.zeros(0, table.totals.dtype)
         self.fewest = np.full((2, n_rows), np.inf)
         self._bounds: dict[str, float] = {}
-        self._store = None if cache is None else ChunkStore(cache, "multiplicity", _identity(table))
+        self._store = None if cache is None else _store_of(table, cache)
         for _, outputs in () if self._store is None else self._store.chunks():
             for name, bound in zip(outputs.get("name", ()), outputs.get("bound", ()), strict=True):
                 self._bounds[str(name)] = max(float(bound), self._bounds.get(str(name), -np.inf))
@@ -101,7 +101,10 @@ def _name(name: str, baseline: Int[np.ndarray, " rows"] | None) -> str:
     return name if baseline is None else f"{name} {hashlib.sha256(baseline.astype(np.int8).tobytes()).hexdigest()[:16]}"
 
 
-def _identity(table: Table) -> dict[str, object]:
+def _store_of(table: Table, cache: Folder) -> Any:
+    from theory_on_trial.sweep.store import ChunkStore, source_digest  # its import takes a fifth of a second
+
     numbers = b"".join(np.asarray(part, float).tobytes() for part in (table.rows, table.positives, table.negatives))
     digest = hashlib.sha256(numbers).hexdigest()
-    return {"source": source_digest(minimise_errors), "shape": list(table.rows.shape), "numbers": digest}
+    identity = {"source": source_digest(minimise_errors), "shape": list(table.rows.shape), "numbers": digest}
+    return ChunkStore(cache, "multiplicity", identity)

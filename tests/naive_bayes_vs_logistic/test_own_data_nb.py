@@ -214,6 +214,20 @@ def test_the_law_of_unequal_classes_is_that_of_simulated_fits():
         assert curve.excess(size) == pytest.approx(excess, rel=0.05 + 0.3 / (share * size), abs=3 * noise)
 
 
+@pytest.mark.parametrize(("n", "size"), [(2, 40), (5, 40), (10, 60)])
+def test_labels_drawn_at_random_leave_more_of_an_excess_by_about_one_nth(n, size):
+    rng, d, excess = np.random.default_rng(0), 1.6 / np.sqrt(n), []
+    for second in (np.full(40_000, size // 2), rng.binomial(size, 0.5, 40_000)):
+        counts = np.clip(np.column_stack([size - second, second]), 1, None)[:, :, None]
+        means = rng.standard_normal((40_000, 2, n)) / np.sqrt(counts) + d * np.array([[0], [1]])
+        weights = (means[:, 1] - means[:, 0]) * size / rng.chisquare(size - 2, (40_000, n))
+        leads = np.log(counts[:, 1] / counts[:, 0])[:, 0] - np.sum(weights * means.mean(axis=1), axis=1)
+        length = np.linalg.norm(weights, axis=1)
+        errors = ndtr(leads / length) + ndtr(-(d * weights.sum(axis=1) + leads) / length)
+        excess.append(errors.mean() / 2 - ndtr(-0.8))
+    assert excess[1] / excess[0] == pytest.approx(1 + 1 / n, abs=0.12)
+
+
 def test_more_than_two_classes_have_no_number_of_samples():
     """The pairs' errors add up to 1.5 times that of three classes."""
     found = assumption_diagnostics(*drawn(0, 2 * random_classes(0, 3, 4)[0], np.eye(4), 400))
