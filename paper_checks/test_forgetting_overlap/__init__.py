@@ -5,7 +5,67 @@ Features and weights are standard normal, labels three times as large, drawn ane
 weights that were fitted one task after the other.
 """
 
+from typing import Annotated, NamedTuple
+
+import numpy as np
+
+from theory_on_trial.contract import Interval
+
 MOST_PROGRAMS = 0
 """Ceiling of the programs that the fast tier may ask XLA for in one process."""
 MOST_SECONDS = 6.0
 """Ceiling of the seconds that the fast tier may take once its programs are in the cache."""
+
+Size = Annotated[int, Interval(1, 300, why="matrices of so many rows are squared some twenty times")]
+Ridge = Annotated[float, Interval(0, 1e6, why="a larger one leaves updates that are lost in the digits of the weights")]
+Spare = Annotated[int, Interval(0, 300, why="matrices of so many rows are squared some twenty times")]
+
+
+class TwoTasks(NamedTuple):
+    """Two tasks and the weights after the first."""
+
+    features_s: np.ndarray
+    features_t: np.ndarray
+    weights: np.ndarray
+    targets: np.ndarray
+
+    @property
+    def residual(self) -> np.ndarray:
+        """What these weights leave of the second task's labels."""
+        return self.targets - self.features_t @ self.weights
+
+    @property
+    def features(self) -> tuple[np.ndarray, np.ndarray]:
+        """Of both tasks."""
+        return self.features_s, self.features_t
+
+
+def features_of(generator, *shape):
+    """Normal features, singular values below a tenth of the largest raised to it: digits are left at every size."""
+    left, values, right = np.linalg.svd(generator.standard_normal(shape), full_matrices=False)
+    return left * np.maximum(values, values[..., :1] / 10)[..., None, :] @ right
+
+
+def two_tasks(generator, n_s, n_t, dim) -> TwoTasks:
+    """Normal features and weights, labels three times as large."""
+    first, second = (features_of(generator, rows, dim) for rows in (n_s, n_t))
+    return TwoTasks(first, second, generator.standard_normal(dim), 3 * generator.standard_normal(n_t))
+
+
+def subtracted(features, before, after):
+    """The size of what is subtracted in |φ (after - before)|^2."""
+    lengths = np.linalg.norm(before) + np.linalg.norm(after)
+    return float(np.linalg.norm(features, 2) * lengths * np.linalg.norm(features @ (after - before)))
+
+
+def condition(features, ridge, rank=None):
+    """By how much an error of a gradient is larger in the weights, beside their own."""
+    values = np.linalg.svd(features, compute_uv=False)[:rank]
+    return float((values[0] ** 2 + ridge) / (values[-1] ** 2 + ridge))
+
+
+def meets(trial, measured, truth, controls, ops, scale):
+    """An identity of numbers; a wrong theory that says the same at this setting, but for rounding, is no control."""
+    apart = 44 * ops * 2.0**-53 * scale
+    told = {name: wrong for name, wrong in controls.items() if np.any(np.abs(wrong - truth) > apart)}
+    trial.identity(measured, truth, ops=ops, scale=scale, controls=told)

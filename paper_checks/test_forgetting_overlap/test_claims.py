@@ -1,24 +1,31 @@
-"""The claims of the paper; what its letters mean stands in the package."""
+"""What a next task undoes, exactly, in the mean over residuals, and at an angle between the tasks."""
 
 from functools import partial
 from itertools import product
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
 import numpy as np
 
+from paper_checks.test_forgetting_overlap import (
+    Ridge,
+    Size,
+    Spare,
+    condition,
+    features_of,
+    meets,
+    subtracted,
+    two_tasks,
+)
 from sims import forgetting_overlap as observed
 from theory import forgetting_overlap as predicted
-from theory_on_trial import claim, code, ours
+from theory_on_trial import claim, ours
 from theory_on_trial.contract import Count, Interval
-from theory_on_trial.laws import Asymptotic, RatioOfMeans
+from theory_on_trial.laws import Asymptotic
 from theory_on_trial.trial.provenance import Source
 
-Size = Annotated[int, Interval(1, 300, why="matrices of so many rows are squared some twenty times")]
 Several = Annotated[int, Interval(1, 30, why="a hundred thousand labellings are solved at once")]
 Few = Annotated[int, Interval(1, 10, why="3^n nodes are summed")]
 Tasks = Annotated[int, Interval(2, 100, why="one alone makes no chain, and each is fitted")]
-Ridge = Annotated[float, Interval(0, 1e6, why="a larger one leaves updates that are lost in the digits of the weights")]
-Spare = Annotated[int, Interval(0, 300, why="matrices of so many rows are squared some twenty times")]
 SomeRidge = Annotated[float, Interval(1e-6, 1e6, why="far from these it is not told from none, or leaves no update")]
 Share = Annotated[float, Interval(1e-3, 2, "[)", why="in units of 1 / σ^2, from where on descent diverges")]
 Steps = Annotated[int, Interval(1, 10**4, why="each is taken")]
@@ -33,56 +40,6 @@ ALIGN = Source(
     says="In this paper, we show that the impact of CF increases as two tasks increasingly align.",
 )
 QUOTED = ours("the formula as a third-party note quotes it; here from the normal equations of the ridge refit")
-
-
-class TwoTasks(NamedTuple):
-    """Two tasks and the weights after the first."""
-
-    features_s: np.ndarray
-    features_t: np.ndarray
-    weights: np.ndarray
-    targets: np.ndarray
-
-    @property
-    def residual(self) -> np.ndarray:
-        """What these weights leave of the second task's labels."""
-        return self.targets - self.features_t @ self.weights
-
-    @property
-    def features(self) -> tuple[np.ndarray, np.ndarray]:
-        """Of both tasks."""
-        return self.features_s, self.features_t
-
-
-def features_of(generator, *shape):
-    """Normal features, singular values below a tenth of the largest raised to it: digits are left at every size."""
-    left, values, right = np.linalg.svd(generator.standard_normal(shape), full_matrices=False)
-    return left * np.maximum(values, values[..., :1] / 10)[..., None, :] @ right
-
-
-def two_tasks(generator, n_s, n_t, dim) -> TwoTasks:
-    """Normal features and weights, labels three times as large."""
-    first, second = (features_of(generator, rows, dim) for rows in (n_s, n_t))
-    return TwoTasks(first, second, generator.standard_normal(dim), 3 * generator.standard_normal(n_t))
-
-
-def subtracted(features, before, after):
-    """The size of what is subtracted in |φ (after - before)|^2."""
-    lengths = np.linalg.norm(before) + np.linalg.norm(after)
-    return float(np.linalg.norm(features, 2) * lengths * np.linalg.norm(features @ (after - before)))
-
-
-def condition(features, ridge, rank=None):
-    """By how much an error of a gradient is larger in the weights, beside their own."""
-    values = np.linalg.svd(features, compute_uv=False)[:rank]
-    return float((values[0] ** 2 + ridge) / (values[-1] ** 2 + ridge))
-
-
-def meets(trial, measured, truth, controls, ops, scale):
-    """An identity of numbers; a wrong theory that says the same at this setting, but for rounding, is no control."""
-    apart = 44 * ops * 2.0**-53 * scale
-    told = {name: wrong for name, wrong in controls.items() if np.any(np.abs(wrong - truth) > apart)}
-    trial.identity(measured, truth, ops=ops, scale=scale, controls=told)
 
 
 # -------------------------------------------------------------------------------------------------------- identities
@@ -327,209 +284,3 @@ def test_inverted_u__exact(trial, law: Teacher, degrees: AnyDegrees, rank: Size 
     truth = round(truth, 30)  # what is less is rounding, and no unit for errors
     size = float(np.sqrt(truth)) or 1.0  # of the outputs, whose rounding is that of weights of one
     meets(trial, float(np.sum(observed.drift(first, before, after))) / rank, truth, laws, 10 * dim, size)
-
-
-# ------------------------------------------------------------------------------------------------ projection memories
-
-
-def with_a_mean(generator, rows, dim):
-    """Features of variances that fall, on the first 12 axes, about a common mean that dominates them."""
-    sizes = np.exp(-0.3 * np.minimum(np.arange(dim), 11))
-    return 6 * generator.standard_normal(dim) + sizes * generator.standard_normal((rows, dim))
-
-
-@claim(
-    ours("singular value decomposition of φ_S"),
-    kind="identity",
-    cases=[(1, 19, 11, 6, 0.5), (3, 2, 7, 4, 0.0), (5, 0, 5, 4, 0.5), (30, 5, 33, 30, 0.0)],
-)
-def test_pca_ogd__identity(trial, memory: Size, rows: Spare, spare: Spare, n_t: Size, ridge: Ridge):
-    """T solved off the top k right singular vectors of S: Δ = sum_{i>k} σ_i^2 (v_i . dw)^2, 0 at k = rank."""
-    trial.require(n_t + 3 <= spare or ridge >= 0.01, "ridge must be .01 for n_t above spare - 3: T is nearly singular")
-    n_s, dim = memory + rows, memory + spare
-    generator = trial.generator()
-    start = {"features_s": with_a_mean(generator, n_s, dim), "weights": np.zeros(dim)}  # which keeps all digits
-    tasks = two_tasks(generator, n_s, n_t, dim)._replace(**start)
-    kept = observed.principal_directions(tasks.features_s, memory)
-    after = observed.descend(tasks.features_t, tasks.targets, tasks.weights, ridge, kept)
-    truth, *others = (
-        float(np.sum(predicted.by_direction(*tasks.features, tasks.residual, ridge, k)))
-        for k in (memory, 0, memory - 1, memory + 1)
-    )
-    controls = dict(zip(("no memory", "k - 1", "k + 1"), others, strict=True))
-    left = tasks.features_t - tasks.features_t @ kept.T @ kept
-    worst = condition(left, ridge, min(n_t, dim - memory)) if memory < dim else 1.0
-    if memory < dim:  # what is projected away, and what cancels in the gradient, leaves its rounding
-        gradient = np.linalg.norm(left.T @ tasks.targets)
-        worst *= float(np.linalg.norm(tasks.features_t, 2) * np.linalg.norm(tasks.targets) / gradient)
-    size = subtracted(tasks.features_s, tasks.weights, after) if truth else others[0]
-    meets(trial, float(observed.drift(tasks.features_s, tasks.weights, after)), truth, controls, 2 * dim * worst, size)
-
-
-@claim(
-    ours("counted in random pairs of tasks"),
-    kind="empirical",
-    tier="full",
-    loose="the share hangs on the law of the tasks; what is claimed is that this is no exception",
-    cases=[(5, 4, 10)],
-)
-def test_pca_ogd__not_monotone(
-    trial,
-    n_s: Annotated[int, Interval(5, 6)],
-    n_t: Annotated[int, Interval(4, 5)],
-    dim: Annotated[int, Interval(10, 11)],
-):
-    """In more than 3 of 10 pairs of tasks a larger memory k, without ridge, forgets more than some smaller one."""
-
-    def rise(generator, *, anew=True):
-        tasks, zero = two_tasks(generator, n_s, n_t, dim), np.zeros((n_s, dim))
-        right = observed.principal_directions(tasks.features_s, n_s)
-        off = [np.eye(dim) - right[:k].T @ right[:k] for k in range(n_s)]
-        solved = [tasks.features_t @ (one if anew else off[0]) for one in off]
-        updates = [observed.refit(features, tasks.targets, zero[0], 0.0) for features in solved]
-        kept = np.array([update @ one for update, one in zip(updates, off, strict=True)])
-        return np.any(np.diff(observed.drift(tasks.features_s, zero, kept)) > 0)
-
-    def rises(generator, n, **way):
-        return np.array([rise(generator, **way) for _ in range(n)])
-
-    wrong = {"one update for all k, projected": partial(rises, anew=False)}
-    options = {"side": "at least", "controls": {"every pair": 1.0}, "first": 100, "most": 10_000}
-    trial.probability(sampler=rises, predict=0.3, wrong_processes=wrong, **options)
-
-
-def per_square(features_s, kept, tasks):
-    """Δ / |dw|^2 of tasks solved off what is kept, and of one that looks where this leaves most of S."""
-    worst = np.linalg.svd(features_s - features_s @ kept.T @ kept)[2][:1]
-    found = []
-    for features_t, targets in [*tasks, (worst, np.ones(1))]:
-        allowed = features_t - features_t @ kept.T @ kept
-        update = observed.refit(allowed, targets, np.zeros(features_s.shape[1]), 0.5)
-        update = update - update @ kept.T @ kept  # what rounding left of it
-        found.append(float(observed.drift(features_s, 0 * update, update) / np.sum(update**2)))
-    return np.array(found)
-
-
-def memory_world(trial, memory, rows, spare, n_t, draws):
-    """S with a mean, tasks T, and both kinds of memory."""
-    generator = trial.generator()
-    features_s = with_a_mean(generator, memory + rows, memory + spare)
-    tasks = [(generator.standard_normal((n_t, memory + spare)), generator.standard_normal(n_t)) for _ in range(draws)]
-    kept = [observed.principal_directions(features_s, memory, centred=centred) for centred in (False, True)]
-    return features_s, tasks, *kept, {"found_by": "draws", "independent": draws, "ops": 1000}
-
-
-@claim(
-    ours("quoted; from the norm of what the memory leaves"),
-    kind="bound",
-    cases=[(1, 19, 11, 6), (4, 16, 8, 6), (2, 1, 6, 2)],
-)
-def test_pca_ogd(trial, memory: Size, rows: Size, spare: Size, n_t: Size, draws: Count = 300):
-    """Off the top k right singular vectors of S, Δ <= σ_{S,k+1}^2 |dw|^2 for every T; not so if centred."""
-    features_s, tasks, kept, centred, bound = memory_world(trial, memory, rows, spare, n_t, draws)
-    factor, left, less = (
-        np.full(draws + 1, one)
-        for one in (
-            predicted.memory_bound(features_s, memory),
-            predicted.kept_bound(features_s, kept),
-            predicted.memory_bound(features_s, memory + 1),
-        )
-    )
-    wrong = {"principal directions of centred features": per_square(features_s, centred, tasks)}
-    found, scale = per_square(features_s, kept, tasks), factor + predicted.memory_bound(features_s, 0)
-    trial.bound(found, factor, scale=scale, controls={"sigma_{k+2}": less}, wrong_processes=wrong, **bound)
-    trial.bound(found, left, scale=scale, controls={"sigma_{k+2}": less}, **bound)  # as a norm
-
-
-@claim(
-    ours("norm of what the centred memory leaves"),
-    kind="bound",
-    cases=[(1, 19, 11, 6), (4, 16, 8, 6), (2, 1, 6, 2)],
-    as_printed=code(
-        "tldoan/PCA-OGD",
-        "algos/ogd.py, update_mem, torch.pca_lowrank(..., center=True)",
-        "196d0370",
-        says="Kept are the principal directions of centred gradients, to leave Δ <= σ_{k+1}^2 |dw|^2.",
-    ),
-)
-def test_pca_ogd__centred(trial, memory: Size, rows: Size, spare: Size, n_t: Size, draws: Count = 300):
-    """Principal directions of centred features leave Δ <= |φ_S P|^2 |dw|^2, the mean feature being in φ_S P."""
-    features_s, tasks, _, centred, bound = memory_world(trial, memory, rows, spare, n_t, draws)
-    more = observed.principal_directions(features_s, memory + 1, centred=True)
-    every = predicted.kept_bound(features_s, centred), predicted.memory_bound(features_s, memory)
-    factor, printed = (np.full(draws + 1, one) for one in every)
-    controls = {"one direction more": np.full(draws + 1, predicted.kept_bound(features_s, more))}
-    scale = factor + predicted.memory_bound(features_s, 0)
-    trial.bound(
-        per_square(features_s, centred, tasks), factor, scale=scale, controls=controls, as_printed=printed, **bound
-    )
-
-
-# -------------------------------------------------------------------------------------------------------- wide networks
-
-
-def lazy_world(generator, inputs, dim):
-    """Unit inputs and labels of two tasks, drawn until S's kernel has a condition of at most 30 in a very wide net."""
-    import jax
-
-    while True:
-        points = generator.standard_normal((2, inputs, dim))
-        points /= np.linalg.norm(points, axis=2, keepdims=True)
-        key = jax.random.key(generator.integers(2**31))
-        wide = np.asarray(observed.lazy_features(key, points.reshape(-1, dim), 2**13))
-        if np.linalg.cond(wide[:inputs] @ wide[:inputs].T) <= 30:
-            return points, 0.5 * generator.standard_normal((2, inputs)), wide
-
-
-def linearised(features, targets, ridge):
-    """What a model with these features, of which the first half are those of S, would forget."""
-    rows = targets.shape[1]
-    before = observed.refit(features[:rows], targets[0], np.zeros(features.shape[1]), 0.0)
-    return predicted.forgetting(features[:rows], features[rows:], targets[1] - features[rows:] @ before, ridge)
-
-
-@claim(
-    ours("the next order of the tangent kernel's expansion in 1 / n"),
-    kind="rate",
-    tier="full",
-    loose="the order after it lets errors fall faster still at these widths",
-)
-def test_lazy_net(
-    trial,
-    pairs: Annotated[int, Interval(128, 512, why="narrower nets are not lazy yet, wider ones take minutes")] = 128,
-    inputs: Annotated[int, Interval(2, 4, why="more of them are seldom well conditioned")] = 4,
-    dim: Annotated[int, Interval(6, 50)] = 6,
-    ridge: Annotated[float, Interval(0.1, 10)] = 0.5,
-):
-    """A tanh net forgets what its own initial tangent kernel says, but for errors that fall at least like n^-0.8."""
-    import jax
-
-    points, targets, wide = lazy_world(trial.generator("world"), inputs, dim)
-    first, counts, every = 16, (4 * pairs, pairs), points.reshape(-1, dim)
-    forget = partial(observed.lazy_forgetting, inputs=points, targets=targets, ridge=ridge)
-    batches = {n: jax.jit(jax.vmap(partial(forget, pairs=n))) for n in counts}
-    limit = linearised(wide, targets, ridge)
-
-    def error(key, forgotten, count, at_infinity):
-        own = None if at_infinity else np.asarray(observed.lazy_features(key, every, count))
-        return abs(forgotten - (limit if own is None else linearised(own, targets, ridge)))
-
-    def drawn(generator, n, at_infinity=False):
-        found = []
-        for keys in jax.random.split(jax.random.key(generator.integers(2**31)), (n // first, first)):
-            nets = [np.asarray(batches[count](keys)) for count in counts]
-            found += [
-                [error(key, one[i], count, at_infinity) for count, one in zip(counts, nets, strict=True)]
-                for i, key in enumerate(keys)
-            ]
-        return np.array(found)
-
-    trial.mean(
-        sampler=drawn,
-        predict=4**-0.8,
-        law=RatioOfMeans(),
-        side="at most",
-        wrong_processes={"the kernel of infinite width": lambda generator, n: drawn(generator, n, at_infinity=True)},
-        first=first,
-        most=2048,
-    )
