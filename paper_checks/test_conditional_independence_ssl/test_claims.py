@@ -280,17 +280,15 @@ def test_classes_needed(
     _, table, _ = tables(trial, n_first, n_second, n_classes, dim)
     posterior, weights = table.posterior[0], table.weights[0]
     features = np.linalg.svd(table.pretext[0], full_matrices=False)[0][:, :n_classes]
-
-    variances = np.sum(posterior * (1 - posterior), axis=1)
+    noises, second = 1 - np.sum(posterior**2, axis=1), features.T @ (weights[:, None] * features)
 
     def excess(generator, n):  # the mean over labels is exact, given the drawn x1
         counts = generator.multinomial(n_labels, weights, n)[..., None]
-        spread = np.linalg.solve(features.T @ (counts * features), features.T @ np.diag(weights) @ features)
-        noise = np.linalg.solve(features.T @ (counts * features), features.T @ (counts * variances[:, None] * features))
-        return n_labels * np.einsum("nij,nji->n", noise, spread)
+        inverse = np.linalg.inv(features.T @ (counts * features))
+        noise = inverse @ (features.T @ (counts * noises[:, None] * features)) @ inverse
+        return n_labels * np.einsum("nij,ji->n", noise, second)
 
     cost = predicted.class_cost(posterior, weights, features)
-    noises = 1 - np.sum(posterior**2, axis=1)
     wrong = {"all values of X1": noises.sum(), "k": n_classes, "k mean variances": n_classes * (weights @ noises)}
     wrong = {name: one for name, one in wrong.items() if abs(one - cost) > 0.06 * cost}
     options = {"margin": 0.02 * cost, "controls": wrong, "first": 500, "most": 20_000}

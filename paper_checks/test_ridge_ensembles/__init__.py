@@ -31,7 +31,6 @@ Few = Annotated[int, Interval(3, 12, why="all bags of them are formed")]
 Some = Annotated[int, Interval(20, 200)]
 Apart = Annotated[int, Interval(16, 100, why="risks scatter more nearer to p = k, below 8 without bounds")]
 Forty = Annotated[int, Interval(40, 200, why="memory: resolvents of 48 data sets at once")]
-Fifty = Annotated[int, Interval(50, 1000)]
 Hundred = Annotated[int, Interval(100, 1000)]
 Many = Annotated[int, Interval(450, 1000, why="fewer points may have an eigenvalue near the penalty, and that decides")]
 LOOKS = {"first": 100, "most": 1400}
