@@ -14,7 +14,11 @@ from theory_on_trial.laws import Asymptotic
 
 Violation = Annotated[float, Interval(0, 1)]
 Violated = Annotated[float, Interval(0.2, 1, why="a smaller violation is not told from none")]
+Seen = Annotated[float, Interval(1e-3, 2, why="less is lost in rounding, more makes class means linearly dependent")]
+Smallest = Annotated[float, Interval(1e-4, 0.02, why="less is lost in rounding, of more the next order is seen")]
+Worlds = Annotated[int, Interval(500, 10**4, why="in fewer half the bound may hold, more take seconds")]
 Several = Annotated[int, Interval(2, 24)]
+Drawn = Annotated[int, Interval(2, 300, why="as many are drawn")]
 Size = Annotated[int, Interval(1, 128, why="worlds of this size are decomposed in a moment")]
 Features = Literal["pretext", "all"]
 Labels = Annotated[int, Interval(25, 50, why="below risks have heavy tails, above r / (n - r) is as good a formula")]
@@ -131,9 +135,7 @@ def test_cca_span(trial, n_first: Size, n_second: Size, n_classes: Several, kept
 
 
 @claim(ours("B = A^+ as a head; the shape of the outer bound is recalled from the paper's theorem"), kind="bound")
-def test_violated_ci_bound(
-    trial, violation: Annotated[float, Interval(0.5, 1.2)] = 1.0, worlds: Annotated[int, Interval(1500, 4000)] = 2000
-):
+def test_violated_ci_bound(trial, violation: Seen = 1.0, worlds: Worlds = 2000):
     """With δ = E[X2 | X1] - A p: a <= E|A^+ δ|^2 <= E|δ|^2 / σ_min(A)^2."""
     _, table, _ = tables(trial, 3, 2, 2, 2, worlds=worlds, violation=violation)
     residual = table.pretext - table.posterior @ table.class_means.swapaxes(1, 2)
@@ -150,7 +152,7 @@ def test_violated_ci_bound(
 
 
 @claim(ours("δ is linear in the leak, and a in δ δ'"), kind="limit")
-def test_violation_is_quadratic(trial, smallest: Annotated[float, Interval(0.001, 0.01)] = 0.01):
+def test_violation_is_quadratic(trial, smallest: Smallest = 0.01):
     """The error grows with the square of the violation: a ~ c^2 in the normal world."""
     leaks = smallest * 2.0 ** np.arange(6)
     found = np.array([normal_error(normal(leak)[0]) for leak in leaks])
@@ -429,9 +431,7 @@ def test_learned_pretext__labels(trial, n_labels: Annotated[int, Interval(20, 80
 
 
 @claim(ours("an invertible map of x1 changes no least-squares prediction"), kind="identity")
-def test_no_gain_if_wide(
-    trial, dim: Several = 6, second_dim: Several = 8, n_labels: Annotated[int, Interval(2, 60)] = 30
-):
+def test_no_gain_if_wide(trial, dim: Several = 6, second_dim: Several = 8, n_labels: Drawn = 30):
     """With d2 >= d1, n1 > d1 and n >= d1 labels a head on the uncut learned pretext is that on x1: nothing is saved."""
     trial.require(second_dim >= dim > 2, "second_dim must be at least dim, above the two directions of the control")
     trial.require(n_labels >= dim, "n_labels must be at least dim")

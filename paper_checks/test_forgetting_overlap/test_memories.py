@@ -1,7 +1,7 @@
 """Memories that keep the principal directions of a first task, and wide networks, which forget as their kernel says."""
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 
@@ -54,12 +54,7 @@ def test_pca_ogd__identity(trial, memory: Size, rows: Spare, spare: Spare, n_t: 
     loose="the share hangs on the law of the tasks; what is claimed is that this is no exception",
     cases=[(5, 4, 10)],
 )
-def test_pca_ogd__not_monotone(
-    trial,
-    n_s: Annotated[int, Interval(5, 6)],
-    n_t: Annotated[int, Interval(4, 5)],
-    dim: Annotated[int, Interval(10, 11)],
-):
+def test_pca_ogd__not_monotone(trial, n_s: Literal[5, 6], n_t: Literal[4, 5], dim: Literal[10, 11]):
     """In more than 3 of 10 pairs of tasks a larger memory k, without ridge, forgets more than some smaller one."""
 
     def rise(generator, *, anew=True):

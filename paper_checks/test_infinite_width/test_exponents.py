@@ -1,6 +1,6 @@
 """How features, outputs and departures from kernels scale with the width: exponents, measured and counted."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 
@@ -16,7 +16,9 @@ SMALL = 1e-7
 """By about how much features move where the first order of it is measured."""
 POINTS = np.random.default_rng(0).standard_normal((4, 3))
 VALUES = 0.5 + np.sin(POINTS[:, :1])
-Depth = Annotated[int, Interval(1, 3)]
+Depth = Annotated[int, Interval(1, 6, why="rounding grows from layer to layer")]
+Rate = Annotated[float, Interval(-2, 2, why="twice as far as c of the named scalings")]
+Power = Annotated[float, Interval(-20, 20, why="squares of powers of 4096 units stay in the range of floats")]
 Start = Annotated[float, Interval(0.5, 1.5, why="below, no readout is stable, above, movement is lost in rounding")]
 Learnt = Annotated[float, Interval(1, 2, why="below, no readout is stable, above, it learns nothing by far")]
 Hidden = Annotated[float, Interval(-0.5, 0.5)]
@@ -99,7 +101,7 @@ def power_law(trial, of_width, widths, predict, wrong, rounding, **options):
     kind="rate",
     cases=[(0.5, 1.0, 0.0), (1.0, 1.0, -1.0), (0.75, 1.0, -0.5), (0.5, 1.0, 1.0), (1.0, 2.0, 0.0)],
 )
-def test_width_exponent(trial, start: Start, learnt: Learnt, c: Annotated[float, Interval(-1, 1)], width: Some = 128):
+def test_width_exponent(trial, start: Start, learnt: Learnt, c: Rate, width: Some = 128):
     """With one hidden layer features move by n^(-r), r = min(a + b, 2 a + c) + c: NTK 1/2, mean field 0, standard 3/2.
 
     a + b of the readout is `start`, 2 a + c is `learnt`; a and b of the first layer are 0. The same units are put
@@ -199,11 +201,7 @@ def test_width_exponent__named(
     cases=[(0.625, -0.125, -0.25), (0.5, 0.0, 0.0), (1.0, 0.0, -1.0), (0.5, 0.0, -0.5)],
 )
 def test_one_step__features(
-    trial,
-    a: UnitInterval,
-    b: Annotated[float, Interval(-0.5, 0.5)],
-    c: Annotated[float, Interval(-1, 1)],
-    width: Some = 128,
+    trial, a: UnitInterval, b: Annotated[float, Interval(-1, 1, why="as far as a")], c: Rate, width: Some = 128
 ):
     """Features moved by the first step change the output by n^(1 - (a + b) - r): it explodes where that exceeds 0.
 
@@ -235,9 +233,7 @@ def test_one_step__features(
     kind="rate",
     cases=[(0.5, 1.0, -0.75), (1.0, 1.0, -1.25), (0.5, 1.5, -1.5)],
 )
-def test_width_exponent__unstable(
-    trial, start: Start, learnt: Learnt, c: Annotated[float, Interval(-1.5, -0.5)], width: Some = 128
-):
+def test_width_exponent__unstable(trial, start: Start, learnt: Learnt, c: Rate, width: Some = 128):
     """With r < 0, against the fourth condition, the first order of a step moves features by n^(-r), without bound."""
     a = (learnt - c) / 2
     scaling = np.array([0, a]), np.array([0, start - a]), c
@@ -263,7 +259,7 @@ def test_named_scalings__moved(trial, name: Name, width: Some = 128):
     kind="rate",
     cases=[(0.0, 0.0), (0.5, 0.0), (1.0, 0.0), (0.0, 0.5)],
 )
-def test_one_step(trial, c: Annotated[float, Interval(-1, 1)], a: UnitInterval, width: Wide = 1024):
+def test_one_step(trial, c: Rate, a: UnitInterval, width: Wide = 1024):
     """One step moves the output by n^(1 - 2 a - c): standard networks, a = 0 and b = 1/2, explode unless c = 1.
 
     In the mean over networks of the same units, from an error so small that the step is of the first order.
@@ -284,7 +280,7 @@ def test_one_step(trial, c: Annotated[float, Interval(-1, 1)], a: UnitInterval, 
     kind="identity",
     cases=[("NTK", 1), ("NTK", 3), ("mean field", 1), ("muP", 1), ("muP", 4), ("standard", 1), ("standard", 2)],
 )
-def test_named_scalings(trial, name: Name, hidden: Annotated[int, Interval(1, 2**10)]):
+def test_named_scalings(trial, name: Name, hidden: Annotated[int, Interval(1, 2**10, why="more take seconds")]):
     """All are stable and learn: NTK with r = 1/2, standard with c = 1 with 3/2 or 1/2 if deep, muP and mean field 0.
 
     With another start of any hidden layer none is stable.
@@ -314,7 +310,7 @@ def test_abc_symmetry(
     name: Name,
     hidden: Depth,
     theta: Annotated[float, Interval(-4, 4, why="beyond, powers of the width leave the range of floats")],
-    width: Annotated[int, Interval(8, 2**10)] = 32,
+    width: Annotated[int, Interval(2, 2**10, why="powers of one unit are one, more take memory")] = 32,
     steps: Annotated[int, Interval(1, 8, why="rounding grows from step to step")] = 5,
 ):
     """(a + θ, b - θ, c - 2 θ) on every layer leaves f unchanged at every step."""
@@ -339,9 +335,9 @@ def test_abc_symmetry(
 )
 def test_silent_start(
     trial,
-    a: Annotated[float, Interval(-20, 20)],
-    b: Annotated[float, Interval(-20, 20)],
-    width: Annotated[int, Interval(1, 2**9)] = 64,
+    a: Power,
+    b: Power,
+    width: Annotated[int, Interval(1, 2**9, why="eight times as many readouts are held")] = 64,
 ):
     """The output at initialisation is of the order n^(1/2 - a - b): n^(-1/2) in mean field, 1 in NTK.
 
@@ -361,7 +357,9 @@ def test_silent_start(
 
 
 @claim(ours("enumeration of the recalled conditions"), kind="identity", cases=[(1, 4), (2, 4)])
-def test_conditions(trial, hidden: Annotated[int, Interval(1, 2)], parts: Annotated[int, Interval(4, 6)]):
+def test_conditions(
+    trial, hidden: Literal[1, 2], parts: Annotated[int, Interval(4, 6, why="all of a grid are listed")]
+):
     """On a grid of exponents from -1 to 3/2 what is stable and learns features has a + b >= 1: f starts as n^(-1/2)."""
     a, b, c = grid(hidden, parts)
     holds, r = predicted.stability(a, b, c), predicted.feature_exponent(a, b, c)

@@ -14,6 +14,7 @@ from theory_on_trial.laws import Asymptotic
 LATER = slice(2, None)
 """Steps before which all is of the first order in 1 / n, or hardly random."""
 RATE = 0.15
+Sides = Annotated[int, Interval(1, 16, why="weights of 2^20 units to each are held")]
 LINEAR = code("edwardjhu/TP4", "TP4MAML/meta/maml/model.py, MetaInfLin1LP", "b640ba72")
 
 
@@ -89,9 +90,9 @@ def test_limit_fluctuation(trial, rate: Small, width: Wide = 1024):
 @claim(LINEAR, kind="identity", cases=[(300, 3, 2, 10), (40, 1, 1, 20), (6, 4, 2, 5)])
 def test_small_net(
     trial,
-    width: Annotated[int, Interval(1, 2**20)],
-    inputs: Annotated[int, Interval(1, 16)],
-    outputs: Annotated[int, Interval(1, 16)],
+    width: Annotated[int, Interval(1, 2**20, why="memory")],
+    inputs: Sides,
+    outputs: Sides,
     steps: Annotated[int, Interval(1, 30, why="rounding grows from step to step")],
 ):
     """Units n from Ω, multiplier 1/n, rate η n, follow at every step d + k units from R, R'R = Ω'Omega/n."""

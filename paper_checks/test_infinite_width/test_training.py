@@ -72,7 +72,7 @@ def test_late_readout__long(trial, steps: Steps, width: From128, readout: Readou
 def test_late_readout__order(
     trial,
     steps: Annotated[int, Interval(2, 16, why="later, the next orders are as large")],
-    share: Annotated[float, Interval(0.1, 0.9)] = 0.3,
+    share: Annotated[float, Interval(0.02, 0.95, why="the next order is seen of rarer kinds")] = 0.3,
 ):
     """Of units of two kinds, drawn at random, with a readout from zero: n times what the limit lacks of the square."""
     from scipy.stats import binom
@@ -101,7 +101,7 @@ def test_late_readout__order(
 )
 def test_dichotomy(
     trial,
-    s: Annotated[float, Interval(0, 0.5)],
+    s: Annotated[float, Interval(0, 0.5, why="from feature learning to the kernel regime")],
     rate: Annotated[float, Interval(0.05, 0.16, why="below, powers of n mix, above, steps overshoot")],
     width: Annotated[int, Interval(4096, 8192, why="below, powers of n mix, and the largest is 2^40 times it")] = 4096,
 ):
