@@ -12,16 +12,17 @@ from theory_on_trial import claim, ours
 from theory_on_trial.contract import MOST, Interval
 from theory_on_trial.laws import Asymptotic
 
-Violation = Annotated[float, Interval(0, 1)]
+Violation = Annotated[float, Interval(0, 1, why="with more, risks scatter more than seconds of samples tell")]
 Violated = Annotated[float, Interval(0.2, 1, why="a smaller violation is not told from none")]
 Seen = Annotated[float, Interval(1e-3, 2, why="less is lost in rounding, more makes class means linearly dependent")]
 Smallest = Annotated[float, Interval(1e-4, 0.02, why="less is lost in rounding, of more the next order is seen")]
 Worlds = Annotated[int, Interval(500, 10**4, why="in fewer half the bound may hold, more take seconds")]
-Several = Annotated[int, Interval(2, 24)]
+Several = Annotated[int, Interval(2, 24, why="one leaves nothing to learn, of more some are rare")]
 Drawn = Annotated[int, Interval(2, 300, why="as many are drawn")]
 Size = Annotated[int, Interval(1, 128, why="worlds of this size are decomposed in a moment")]
 Features = Literal["pretext", "all"]
 Labels = Annotated[int, Interval(25, 50, why="below risks have heavy tails, above r / (n - r) is as good a formula")]
+FewPairs = Annotated[int, Interval(30, 800, why="below risks have heavy tails, above d1 τ / n1 is as good a formula")]
 Pairs = Annotated[int, Interval(2000, MOST, why="the error of a learned pretext is known to first order in 1 / n1")]
 OPS = 1000
 """Roundings of a few decompositions of order 30, whose conditions here are below a hundred."""
@@ -394,7 +395,7 @@ def test_learned_pretext(trial, n_pairs: Pairs = 6400):
 
 
 @claim(ours("the mean of an inverse Wishart matrix"), kind="limit", cases=[30, 60])
-def test_learned_pretext__true_head(trial, n_pairs: Annotated[int, Interval(30, 400)]):
+def test_learned_pretext__true_head(trial, n_pairs: FewPairs):
     """Under the head of the true pretext one learned from n1 pairs errs by d1 τ / (n1 - d1 - 1), at any n1."""
     found, _, _, tau, root = learned(n_pairs)
     head = found.target @ np.linalg.pinv(found.pretext, rcond=1e-10)

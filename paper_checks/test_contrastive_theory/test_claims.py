@@ -16,6 +16,10 @@ from theory_on_trial.laws import Bounded
 World = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Weights of the classes, a law of points per class, and features of the points."""
 Several = Annotated[int, Interval(2, 2**20)]
+Negatives = Annotated[int, Interval(3, 16, why="of two, what holds of one is as good, more take minutes")]
+Block = Annotated[int, Interval(2, 4, why="one is no block, and the limit of large ones is near")]
+Smallest = Annotated[int, Interval(3, 4, why="of less, the next order is seen, more take minutes")]
+Candidates = Annotated[int, Interval(2, 5, why="a positive and a negative; all tuples are summed")]
 Smallest = Annotated[int, Interval(12, 16, why="from there on the expansions are followed over four doublings")]
 
 WEIGHTS = np.array([0.5, 0.3, 0.2])
@@ -66,9 +70,6 @@ def diagonal(labels):
 WORLD = random_world(np.random.default_rng(0))
 
 
-# ------------------------------------------------------------------------------------- losses and what they certify
-
-
 @claim(
     ours("Jensen's inequality given x and the classes; recalled for one negative, derived for more"),
     kind="bound",
@@ -92,7 +93,7 @@ def test_unsupervised_bounds_supervised(trial, loss: Loss, negatives: Count, wor
 
 
 @claim(ours("concavity of log, in the proof of the certificate"), kind="identity", cases=[(4, 1), (6, 2), (12, 3)])
-def test_many_negatives(trial, negatives: Annotated[int, Interval(3, 16)], views: Count):
+def test_many_negatives(trial, negatives: Negatives, views: Count):
     """Here w = min_c E min(1, n / (1 + N)) / (1 - ρ_c), n negatives beside N = m Bin(k / m, ρ_c) collisions."""
     alone = negatives % views == 0 and negatives > views
     trial.require(alone, f"views must divide negatives and be fewer, got {views} and {negatives}")
@@ -180,7 +181,7 @@ def test_blocks(trial, loss: Loss, block: Annotated[int, Interval(1, 4, why="cou
 
 
 @claim(ours("definition of the block loss"), kind="distribution", cases=[("hinge", 2), ("hinge", 4), ("logistic", 4)])
-def test_blocks__sampled(trial, loss: Loss, block: Annotated[int, Interval(2, 4)]):
+def test_blocks__sampled(trial, loss: Loss, block: Block):
     """Sampled blocks have the mean loss that enumeration gives, between those of no block and of large ones."""
     highest = 1 + np.ptp(WORLD[2] @ WORLD[2].T, axis=1).max()  # of log(1 + e^-v) too
     expected = observed.block_loss(*WORLD, loss, block)
@@ -197,7 +198,7 @@ def test_blocks__sampled(trial, loss: Loss, block: Annotated[int, Interval(2, 4)
 
 
 @claim(ours("law of large numbers within a class"), kind="limit", cases=[False, True])
-def test_block_limit(trial, independent: bool, smallest: Annotated[int, Interval(3, 4)] = 3):
+def test_block_limit(trial, independent: bool, smallest: Smallest = 3):
     """Of large blocks τ + (1 - τ) L_sup remains, of independent negatives something else (logistic loss)."""
     world, sizes = random_world(np.random.default_rng(0), points=3), (smallest * 2 ** np.arange(5)).tolist()
     limits = [certified(world, "logistic"), predicted.independent_block_limit(*world)]
@@ -274,11 +275,8 @@ def test_useless_encoder_wins(trial, loss: Literal["hinge"] = "hinge"):
     trial.value(threshold, predict, error=1e-12, margin=1e-9, controls={"s^2 = 1": 1.0, "s^2 = 2": 2.0})
 
 
-# --------------------------------------------------------------------------------------------- InfoNCE and information
-
-
 @claim(ours("recalled; Jensen's inequality"), kind="bound", cases=[2, 5])
-def test_infonce_bounds(trial, candidates: Annotated[int, Interval(2, 5)], joints: Count = 100):
+def test_infonce_bounds(trial, candidates: Candidates, joints: Count = 100):
     """I_K(f) <= min(I, log K) for every critic f."""
     generator = trial.generator("joints")
     tables = [0.999 * generator.dirichlet(np.ones(9)).reshape(3, 3) + 0.001 / 9 for _ in range(joints)]

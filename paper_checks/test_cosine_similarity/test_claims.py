@@ -10,6 +10,7 @@ from theory import cosine_similarity as predicted
 from theory_on_trial import abstract, claim, ours
 from theory_on_trial.contract import Count, Interval
 
+Cosine = Annotated[float, Interval(-0.95, 0.95, why="nearer to one, the gauge is too ill conditioned")]
 Items = Annotated[int, Interval(5, 16, why="optima are searched by Newton's method among 2 k items numbers")]
 Rank = Annotated[int, Interval(1, 4, why="the k-th singular value is .72 of the one before, and a search must see it")]
 Several = Annotated[int, Interval(2, 4, why="with k = 1 every cosine is 1 or -1; the k-th must be seen by a search")]
@@ -70,9 +71,6 @@ def require_decided(trial, values, penalty):
     trial.require(apart, f"penalty must be 3 % off each of the first singular values 19 * .72^i, got {penalty}")
 
 
-# ----------------------------------------------------------------------------------------------------- the two optima
-
-
 @claim(
     ours("recalled; Eckart and Young's theorem in the metric X^T X + λ"),
     kind="optimality",
@@ -126,9 +124,7 @@ def lacking(factors, pairs):
     kind="identity",
     cases=[(7, 3, 30.0, -0.9), (5, 2, 3.0, 0.9), (6, 3, 10.0, 0.3)],
 )
-def test_cosines_not_unique(
-    trial, items: Items, rank: Several, penalty: Penalty, wanted: Annotated[float, Interval(-0.95, 0.95)]
-):
+def test_cosines_not_unique(trial, items: Items, rank: Several, penalty: Penalty, wanted: Cosine):
     """For any cosine in (-1, 1) objective 1 has an optimum at which two items have it; objective 2 leaves one only."""
     generator = trial.generator()
     x = ratings(generator, items)
@@ -215,9 +211,6 @@ def test_objective2_optimum__cosines(trial, items: Items, rank: Several, penalty
     wrong = {name: np.array([observed.cosines(vectors * one)] * 3) for name, one in weights.items()}
     found, best = np.array([observed.cosines(one.b) for one in fits]), predicted.objective2_factors(x, rank, penalty)
     trial.value(found, observed.cosines(best.b), error=cosine_error(fits), margin=1e-8, controls=wrong)
-
-
-# --------------------------------------------------------------------------------------------------- particular gauges
 
 
 @claim(ours("recalled; the columns of V are orthonormal where k = p"), kind="identity", cases=[(7, 30.0), (12, 3.0)])
@@ -334,9 +327,6 @@ def test_scores_are_safe(trial, items: Items, rank: Several, penalty: Penalty):
     wrong = {"B itself": np.array([observed.cosines(b) for _, b in moved])}
     similar = predicted.gauge_cosines(best.b, users.T @ users)
     trial.value(columns, similar, error=turned, margin=1e-8 + 2 * turned, controls=wrong)
-
-
-# ------------------------------------------------------------------------------------------------------------- ranges
 
 
 @claim(ours("Wielandt's inequality"), kind="bound", cases=[(2, 4.0), (3, 10.0), (5, 100.0)])

@@ -43,6 +43,7 @@ Order = Annotated[int, Interval(4, 8, why="rounding grows with the factorial of 
 Dim = Annotated[int, Interval(1, 200, why="the Jacobian is taken column by column")]
 Some = Annotated[int, Interval(1, 10**4, why="each takes a circle of 64 points")]
 Several = Annotated[int, Interval(2, MOST, why="one point has no spread")]
+Gap = Annotated[float, Interval(0.01, 0.99, why="less is lost in rounding, more takes thousands of rounds")]
 Wide = Annotated[int, Interval(2, 200, why="the Jacobian is taken column by column")]
 Slope = Literal["forward", "central"]
 OPS = 30
@@ -148,7 +149,11 @@ def test_posterior_covariance(trial, dim: Dim, sigma: Level, seed: Natural = 0):
 
 @claim(ours("recalled; σ^2 d/dy of a posterior mean is a covariance with x"), kind="identity", cases=[40, 5])
 def test_moment_tensors(
-    trial, points: Several, dim: Annotated[int, Interval(1, 20)] = 3, sigma: Level = 0.7, seed: Natural = 1
+    trial,
+    points: Several,
+    dim: Annotated[int, Interval(1, 20, why="all entries are summed")] = 3,
+    sigma: Level = 0.7,
+    seed: Natural = 1,
 ):
     """[μ_3]_ijk = σ^2 d_k [μ_2]_ij, and [μ_4] = σ^2 d [μ_3] + the three pairings of μ_2 with itself."""
     trial.require(points * dim**4 <= 10**7, "points and dim must ask for sums of at most 10^7 terms")
@@ -209,9 +214,7 @@ def test_masked_components(trial, dim: Wide, kept: Annotated[int, Interval(1, 19
 @claim(ours("Λ_2 T / Λ_1 for the tangents T, whose norm shrinks at least so much"), kind="rate", cases=[
     (1 / 3, 2, 8), (0.5, 1, 3), (0.9, 3, 6)
 ])  # fmt: skip
-def test_subspace_iteration(
-    trial, gap: Annotated[float, Interval(0.01, 0.99)], rank: Annotated[int, Interval(1, 50)], dim: Several
-):
+def test_subspace_iteration(trial, gap: Gap, rank: Annotated[int, Interval(1, 50, why="at most dim")], dim: Several):
     """A round shrinks the tangent of the largest angle to the top r directions to λ_(r+1) / λ_r or less.
 
     Late rounds shrink it by that factor.
@@ -264,8 +267,8 @@ def difference_iteration(world, y, sigma, step, v, stencil):
 def test_difference_iteration(
     trial,
     stencil: Slope,
-    dim: Annotated[int, Interval(2, 40)],
-    sigma: Annotated[float, Interval(0.3, 3)],
+    dim: Annotated[int, Interval(2, 160, why="one has no second direction, more take seconds")],
+    sigma: Annotated[float, Interval(0.3, 15, why="of less, two directions may be as good, more takes seconds")],
     seed: Natural = 0,
 ):
     """Power iteration on (μ_1(y + c v) - μ_1(y)) / c ends at a variance that is off by c κ_3^v / (2 σ^2).

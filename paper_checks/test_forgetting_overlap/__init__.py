@@ -40,7 +40,7 @@ class TwoTasks(NamedTuple):
         return self.features_s, self.features_t
 
 
-def features_of(generator, *shape):
+def draw_rows(generator, *shape):
     """Normal features, singular values below a tenth of the largest raised to it: digits are left at every size."""
     left, values, right = np.linalg.svd(generator.standard_normal(shape), full_matrices=False)
     return left * np.maximum(values, values[..., :1] / 10)[..., None, :] @ right
@@ -48,7 +48,7 @@ def features_of(generator, *shape):
 
 def two_tasks(generator, n_s, n_t, dim) -> TwoTasks:
     """Normal features and weights, labels three times as large."""
-    first, second = (features_of(generator, rows, dim) for rows in (n_s, n_t))
+    first, second = (draw_rows(generator, rows, dim) for rows in (n_s, n_t))
     return TwoTasks(first, second, generator.standard_normal(dim), 3 * generator.standard_normal(n_t))
 
 

@@ -6,16 +6,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from paper_checks.test_forgetting_overlap import (
-    Ridge,
-    Size,
-    Spare,
-    condition,
-    features_of,
-    meets,
-    subtracted,
-    two_tasks,
-)
+from paper_checks.test_forgetting_overlap import Ridge, Size, Spare, condition, draw_rows, meets, subtracted, two_tasks
 from sims import forgetting_overlap as observed
 from theory import forgetting_overlap as predicted
 from theory_on_trial import claim, ours
@@ -40,9 +31,6 @@ ALIGN = Source(
     says="In this paper, we show that the impact of CF increases as two tasks increasingly align.",
 )
 QUOTED = ours("the formula as a third-party note quotes it; here from the normal equations of the ridge refit")
-
-
-# -------------------------------------------------------------------------------------------------------- identities
 
 
 @claim(QUOTED, kind="identity", cases=[(5, 6, 10, 0.5), (3, 4, 10, 0.5), (12, 8, 6, 0.1), (1, 1, 5, 2.0)])
@@ -71,7 +59,7 @@ def test_chain(trial, n_s: Size, n_k: Size, dim: Size, tasks: Tasks, ridge: Some
     """Through tasks 1, ..., m drifts add as vectors, each with its residual against the weights before it."""
     generator = trial.generator()
     first, _, weights, _ = two_tasks(generator, n_s, n_k, dim)
-    features, targets = features_of(generator, tasks, n_k, dim), 3 * generator.standard_normal((tasks, n_k))
+    features, targets = draw_rows(generator, tasks, n_k, dim), 3 * generator.standard_normal((tasks, n_k))
     after = weights
     for task, labels in zip(features, targets, strict=True):
         after = observed.refit(task, labels, after, ridge)
@@ -129,9 +117,6 @@ def test_early_stopping(trial, share: Share, steps: Steps, n_s: Size = 5, n_t: S
     truth = stopped(rate, steps)
     measured, size = (way(tasks.features_s, tasks.weights, after) for way in (observed.drift, subtracted))
     meets(trial, measured, truth, controls, 10 * dim * steps, size)
-
-
-# --------------------------------------------------------------------------------------------------- random residuals
 
 
 def laws_of(tasks, ridge):
@@ -208,9 +193,6 @@ def test_principal_angle_bound(trial, n_s: Size, n_t: Size, spare: Spare, ridge:
     controls = {"cos^4": factors * angle**2 * squares, "sigma_{S,2}": factors * second**2 * squares}
     bound = {"found_by": "draws", "independent": draws, "ops": 1000}
     trial.bound(deltas, factors * squares, controls=controls, scale=factors * squares + deltas, **bound)
-
-
-# --------------------------------------------------------------------------------------------------------- inverted U
 
 
 def forgotten_at(generator, subspaces, n, teacher):

@@ -141,9 +141,6 @@ def test_pca_ogd__centred(trial, memory: Size, rows: Size, spare: Size, n_t: Siz
     )
 
 
-# -------------------------------------------------------------------------------------------------------- wide networks
-
-
 def lazy_world(generator, inputs, dim):
     """Unit inputs and labels of two tasks, drawn until S's kernel has a condition of at most 30 in a very wide net."""
     import jax

@@ -91,7 +91,10 @@ def exact_passage(start, end, depth, covariance, regression, objective):
     cases=list(product(OBJECTIVES, ("rises", "falls"))),
 )
 def test_exact_time__passage(
-    trial, objective: Objective, side: Literal["rises", "falls"], count: Annotated[int, Interval(1, 100)] = 4
+    trial,
+    objective: Objective,
+    side: Literal["rises", "falls"],
+    count: Annotated[int, Interval(1, 100, why="each is drawn")] = 4,
 ):
     """The closed form times the passage between any two strengths; inverted it gives the strength at a time."""
     rng = trial.generator("passages")

@@ -19,6 +19,7 @@ from theory_on_trial.laws import Asymptotic
 MOMENTS = ours("second moments of a model of a kind that summaries of the paper name; its parameters are ours")
 Rate = Annotated[float, Interval(0.2, 0.8, why="what is rarely seen, or rarely hidden, takes many samples")]
 """q and q', the share that a mask lets through."""
+Seen = Annotated[int, Interval(1, 80, why="orders of matrices that take a moment")]
 Level = Annotated[float, Interval(0.5, 2)]
 """A common factor of all variances of the noise."""
 
@@ -141,7 +142,7 @@ def test_gen_masking__enumerated(trial, rate: Rate = 0.6, target_rate: Rate = 0.
 
 
 @claim(ours("least squares of y on x is Σ_yx Σ_xx^+"), kind="identity")
-def test_gen_spectrum(trial, dim: Annotated[int, Interval(4, 20)] = 8, n_samples: Annotated[int, Interval(2, 20)] = 5):
+def test_gen_spectrum(trial, dim: Seen = 8, n_samples: Seen = 5):
     """On a feature q of few samples least squares of y on x is ρ q, and the covariance of y with q . x is λ q.
 
     So also where features have the same variance: they are told apart by λ.

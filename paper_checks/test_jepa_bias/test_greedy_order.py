@@ -128,7 +128,7 @@ def test_greedy_rho__shallow(
 @claim(ours("by the constant term of MAE's time, whose sign is that of K_L(p)"), kind="identity", cases=(2, 3, 4, 5))
 def test_mae_sign(
     trial, depth: DeepDepth, rho_low: Regression = 0.5, rho_high: Regression = 1.0,
-    off: Annotated[float, Interval(1e-12, 0.01)] = 1e-9,
+    off: Annotated[float, Interval(1e-13, 0.05, why="what follows the constant is of order 1e-16")] = 1e-9,
 ):  # fmt: skip
     """As ε -> 0 MAE reaches p earlier for the larger ρ iff p exceeds the zero p*_L of K_L, which is not 1/2."""
     trial.require(rho_low < 0.9 * rho_high, "rho_low must be below 0.9 rho_high: nothing tells equal features apart")

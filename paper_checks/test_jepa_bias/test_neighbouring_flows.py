@@ -57,7 +57,9 @@ def test_sec_saxe(trial, depth: SaxeDepth, init: Init = 0.05):
 
 
 @claim(paper("Saxe et al. 2013, deep linear networks: aligned, balanced modes"), kind="identity")
-def test_sec_saxe__network(trial, layers: Annotated[int, Interval(2, 6)] = 3, init: Init = 0.05):
+def test_sec_saxe__network(
+    trial, layers: Annotated[int, Interval(2, 6, why="deeper, more takes minutes")] = 3, init: Init = 0.05
+):
     """Aligned and balanced, every mode of a deep linear net follows da/dt = D a^(2-2/D) (λ - a σ^2)."""
     rotations = random_rotations(trial.generator("bases"), 2, layers)
     chain = [*rotations, rotations[0]]

@@ -37,9 +37,6 @@ def world_of(seed, cells, dim):
     return world.probabilities, predictions, world.means, observed.affine(world.features), coefficients
 
 
-# ------------------------------------------------------------------------------------------------- errors and levels
-
-
 @claim(
     ours("the error is a quadratic of the step"), kind="identity", cases=[(w, v) for w in range(5) for v in range(4)]
 )
@@ -177,9 +174,6 @@ def test_coded_error(trial, levels: Annotated[int, Interval(1, 200)], bias: Anno
     )
     printed = observed.released_error(predictions, labels)
     trial.identity(float(exact / levels), k2, ops=20 * n, controls={"without the largest": printed}, as_printed=printed)
-
-
-# -------------------------------------------------------------------------------------------------------- boosting
 
 
 def boosted(world, share, bound, **wrong):
@@ -361,9 +355,6 @@ def test_weak_learning__relative(
     bounds = [predicted.relative_gain(*one) for one in zip(by_first, cosine, strict=True)]
     wrong = {"as much as H": by_first, "the cosine for its square": by_first / cosine}
     trial.bound(by_other, bounds, found_by="draws", independent=1, ops=1e5, scale=0.25, controls=wrong)
-
-
-# ------------------------------------------------------------------------------------------------------------ samples
 
 
 def sampled_levels(trial, levels, per_level, shift, share):

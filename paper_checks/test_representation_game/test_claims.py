@@ -72,9 +72,6 @@ def sets_of(game, members):
     return np.array([game.tasks[:, chosen] for chosen in members])
 
 
-# -------------------------------------------------------------------------------------------------- one representation
-
-
 @claim(paper(f"The definition of regret, {REVIEWS}"), kind="identity", cases=[(0, 6, 2), (2, 6, 2), (1, 9, 5)])
 def test_regret_by_regression(trial, world: Seed, dim: Dim, kept: Count):
     """f'(Σ - Σ R (R' Σ R)^-1 R' Σ) f is what projecting f'x on R'x leaves of its variance."""
@@ -174,9 +171,6 @@ def test_worst_task__any(trial, world: Seed, dim: Dim, kept: Count, draws: World
     wrong = {"the mean over the ellipsoid": np.full(draws, predicted.pure_average(spectrum, kept) / dim)}
     bound = {"found_by": "draws", "independent": draws, "ops": ops, "scale": spectrum[0]}
     trial.bound(regrets, np.full(draws, value), controls=wrong, **bound)
-
-
-# ------------------------------------------------------------------------------------------------ drawn representations
 
 
 @claim(
@@ -367,9 +361,6 @@ def test_hedge_rate__bound(trial, dim: Dim, kept: Count, horizon: Horizon = 4000
     faster = drawn[:, 0] * np.log(dim) / horizon
     bound = {"found_by": "draws", "independent": games, "ops": horizon, "scale": drawn[:, 0]}
     trial.bound(gaps, most, controls={"log d / T": faster}, **bound)
-
-
-# ------------------------------------------------------------------------------------------------------------ its price
 
 
 @claim(ours("first-order perturbation of the leading subspace"), kind="limit", cases=[(4, 5, 2), (1, 4, 3)])
