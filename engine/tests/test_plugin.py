@@ -132,6 +132,26 @@ def test_the_end_says_what_is_false_and_what_went_wrong(pytester, monkeypatch):
     assert "+ mean " not in end
 
 
+def test_a_refusal_shows_the_line_of_the_check_and_nothing_of_the_engine(pytester):
+    close = """
+        @claim(paper("Section 3"), kind="identity")
+        def test_close(trial):
+            '''Two and two make four.'''
+            trial.identity(2.0 + 2, 4.0, ops=10, controls={"nearly": 4 + 1e-15})
+
+        @claim(paper("Section 4"), kind="identity")
+        def test_measured(trial):
+            '''Two and two make four.'''
+            trial.mean(sampler=lambda generator, n: 1 / 0, predict=0.5, law=None, margin=0.1)
+    """
+    pytester.makepyfile(test_dice=textwrap.dedent(PAPER) + textwrap.dedent(close))
+    printed = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-k", "close or measured").stdout.str()
+    refused, _, raised = printed.partition("_ test_measured _")
+    assert "E       theory_on_trial.decide.decision.ControlTooClose: control 'nearly' lies within" in refused
+    assert "decisions.py" not in refused
+    assert "ZeroDivisionError" in raised  # in a process that the claim brings along: told from there
+
+
 @pytest.mark.parametrize("columns", [80, 200])
 def test_the_whole_table_is_there_when_asked_for_and_fits(pytester, monkeypatch, columns):
     printed = printed_by(pytester, monkeypatch, "--trial-table", columns=columns)

@@ -176,6 +176,9 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
             rows = []
             pyfuncitem.user_properties.append(("skipped", _not_run(claim, f"skipped: {skipped.msg}")))
         raise
+    except Exception as error:
+        _end_where_the_engine_begins(error)
+        raise
     finally:
         rows = [beside_search(row, records_folder(pyfuncitem.path.parent)) for row in rows]
         pyfuncitem.user_properties.append(("ledger", [asdict(row) for row in rows]))
@@ -189,6 +192,19 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
     if unexpected:
         pytest.fail("\n".join(unexpected), pytrace=False)
     return result
+
+
+def _end_where_the_engine_begins(error: Exception) -> None:
+    """Cut the traceback of what the engine refuses: the line to change is the last one that is not the engine's."""
+    engine, last, step = str(Path(__file__).parent), None, error.__traceback__
+    while step is not None:
+        file, module = step.tb_frame.f_code.co_filename, step.tb_frame.f_globals.get("__name__", "")
+        refused = file.startswith(engine)
+        if not refused and module.partition(".")[0] not in ("_pytest", "pluggy", "beartype", "jaxtyping"):
+            last = step
+        step = step.tb_next
+    if last is not None and refused:
+        last.tb_next = None
 
 
 _OUTSIDE = 2  # the exit status of a usage that no claim answers
