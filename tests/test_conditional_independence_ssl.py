@@ -61,9 +61,6 @@ def test_where_there_is_no_break_even_and_no_least_squares():
     assert predicted.excess_risk(5, 2, 1.0, intercept=True) == pytest.approx(2.6)
 
 
-# ---------------------------------------------------------------------------------------------------------- own data
-
-
 def own(seed, world=WORLD, n_pairs=400, n_labelled=200):
     first, second, labels = observed.draw(np.random.default_rng(seed), world, n_pairs + n_labelled)
     return first, second, labels[:n_labelled]

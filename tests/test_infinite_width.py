@@ -37,9 +37,6 @@ def movements(scaling, steps, seeds, widths=LADDER, seed=0, rate=1.0):
     return np.array(found).T
 
 
-# ------------------------------------------------------------------------------------------------------- simulators
-
-
 def test_a_step_is_that_of_automatic_differentiation():
     a, b, c = predicted.named_scaling("muP", 2)
     network = observed.draw_network(rng(), 3, 5, a, b, c, rate=0.3, inputs=3, outputs=2)

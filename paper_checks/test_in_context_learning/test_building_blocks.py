@@ -236,7 +236,7 @@ def _of(primitive, states, left, right, bias):
 @claim(paper("Lemma 1 and Definition C.2"), kind="identity", cases=["mov", "mov to other rows", "mul", "aff", "div"])
 def test_primitives(
     trial, primitive: Literal["mov", "mov to other rows", "mul", "aff", "div"],
-    count: Annotated[int, Interval(1, 1000)] = 16,
+    count: Annotated[int, Interval(1, 1000, why="each is drawn")] = 16,
 ):  # fmt: skip
     """Each of mov, mul, div and aff is one decoder layer, which leaves all other rows as they are and no scratch."""
     rng = trial.generator("states")

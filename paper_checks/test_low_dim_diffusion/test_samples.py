@@ -13,6 +13,8 @@ from theory_on_trial.contract import Count, Interval, Natural
 from theory_on_trial.laws import Asymptotic, Bounded
 
 Groups = Annotated[int, Interval(2, 8, why="all partitions are tried")]
+FewDim = Annotated[int, Interval(2, 6, why="of lines any sample is enough, of twelve samples all choices are listed")]
+Ambient = Annotated[int, Interval(2, 256, why="larger ones only take longer")]
 Extra = Annotated[int, Interval(0, 1)]
 Flat = Annotated[int, Interval(2, 256, why="thousands of matrices of that size are decomposed")]
 
@@ -210,9 +212,7 @@ def fitting_partitions(trial, samples, dim, subspaces, ambient):
     kind="identity",
     cases=[(2, 2), (3, 2), (2, 3)],
 )
-def test_uniqueness(
-    trial, dim: Annotated[int, Interval(2, 6)], subspaces: Groups, ambient: Annotated[int, Interval(3, 64)] = 8
-):
+def test_uniqueness(trial, dim: FewDim, subspaces: Groups, ambient: Ambient = 8):
     """K >= 2 and N = d >= 2: (K d)! / ((d!)^K K!) partitions of the samples have residual 0."""
     found, predict = fitting_partitions(trial, dim, dim, subspaces, ambient)
     wrong = {"labels told apart": factorial(subspaces) * predict, "N = d is enough": 1}
@@ -224,9 +224,7 @@ def test_uniqueness(
     kind="identity",
     cases=[(3, 2, 2), (4, 2, 2), (4, 3, 2), (6, 1, 2), (3, 2, 3), (1, 1, 3)],
 )
-def test_uniqueness__enough(
-    trial, samples: Count, dim: Count, subspaces: Groups, ambient: Annotated[int, Interval(2, 64)] = 8
-):
+def test_uniqueness__enough(trial, samples: Count, dim: Count, subspaces: Groups, ambient: Ambient = 8):
     """K >= 2 and N > d, or d = 1: the partition is the only one with residual 0."""
     trial.require(samples > dim or samples == dim == 1, "samples must exceed dim, or both be 1")
     found, predict = fitting_partitions(trial, samples, dim, subspaces, ambient)

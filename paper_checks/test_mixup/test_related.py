@@ -237,7 +237,7 @@ def least_excess(points, labels, shares):
 
 
 @claim(ours(f"{GUO}, of the phenomenon; the gap: by the best function at every mixed input"), kind="identity")
-def test_intrusion(trial, n_sets: Annotated[int, Interval(1, 1000)] = 12):
+def test_intrusion(trial, n_sets: Annotated[int, Interval(1, 1000, why="each is drawn")] = 12):
     """Over all functions the least Mixup loss exceeds the entropy of the labels by E KL(label | mean label there)."""
     rng, shares, hard = trial.generator("sets"), np.array([0.0, 0.5, 1.0]), np.array([0.0, 1.0])
     sets = [(np.array([[0.0], [1.0], [0.5]]), np.array([0.0, 0.0, 1.0]))]

@@ -94,7 +94,9 @@ def test_cert_cvx(trial, class_sizes: Sizes, bias: bool, strength: Strength = 0.
 
 
 @claim(SPLIT, kind="bound")
-def test_cert_deep_mse(trial, n_instances: Draws = 20, per_instance: Annotated[int, Interval(1, 100)] = 4):
+def test_cert_deep_mse(
+    trial, n_instances: Draws = 20, per_instance: Annotated[int, Interval(1, 100, why="each is drawn")] = 4
+):
     """No parameters at all, of any depth and widths, with a bias or without, have f below f*.
 
     f is the formula's, too.

@@ -76,7 +76,7 @@ def test_cover__count(
     trial,
     dim: Annotated[int, Interval(1, 4)],
     n_rows: Annotated[int, Interval(6, 24, why="fewer points have every labelling")],
-    n_sets: Annotated[int, Interval(1, 20)],
+    n_sets: Annotated[int, Interval(1, 20, why="each is drawn")],
 ):
     """Points in general position have 2 sum_(k<D) C(n-1, k) linear dichotomies."""
     rng = trial.generator("points")

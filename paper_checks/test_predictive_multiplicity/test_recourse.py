@@ -99,7 +99,7 @@ def test_recourse__l2(
     trial,
     norm: Annotated[float, Interval(1), MAY_BE_INFINITE],
     n_features: Annotated[int, Interval(2, 50)] = 4,
-    n_people: Annotated[int, Interval(1, 100)] = 6,
+    n_people: Annotated[int, Interval(1, 100, why="each is drawn")] = 6,
 ):
     """Unbounded real actions cost -s(x) / |w|_q in the norm p, 1/p + 1/q = 1, attained, unless w is zero."""
     rng = trial.generator("people")
