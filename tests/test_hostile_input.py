@@ -59,7 +59,7 @@ TOOLS = {  # what is asked, its good arguments, and what is asked beside them
     ),
     "certify_head": (
         lambda features, labels: certify_head([np.eye(2, 3)], features, labels, [0.1, 0.1]),
-        {"features": TABLE.T, "labels": CLASSES},
+        {"features": TABLE, "labels": CLASSES},
         {},
     ),
     "learning_order_of_views": (
@@ -133,6 +133,12 @@ def constant(value):
     return spoilt
 
 
+def first_row(value, factor):
+    spoilt = np.array(value, float)
+    spoilt[0] *= factor
+    return spoilt
+
+
 VARIANTS = {
     "masked": lambda value: np.ma.masked_array(value, mask=np.arange(np.size(value)).reshape(np.shape(value)) == 1),
     "nan": lambda value: holed(value, np.nan),
@@ -141,6 +147,12 @@ VARIANTS = {
     "numbers as text": lambda value: np.asarray(value).astype(str),
     "tiny": lambda value: np.asarray(value) * 1e-300,
     "huge": lambda value: np.asarray(value) * 1e300,
+    "very small": lambda value: np.asarray(value) * 1e-160,
+    "very large": lambda value: np.asarray(value) * 1e160,
+    "first row very small": lambda value: first_row(value, 1e-160),
+    "first row very large": lambda value: first_row(value, 1e160),
+    "first column very small": lambda value: first_row(np.transpose(value), 1e-160).T,
+    "first column very large": lambda value: first_row(np.transpose(value), 1e30).T,
     "one row": lambda value: value[:1],
     "one column": lambda value: value[..., :1],
     "none": lambda value: value[:0],

@@ -73,9 +73,10 @@ def checked_prompts(inputs: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
         if not np.isfinite(array).all():
             place = tuple(np.argwhere(~np.isfinite(array))[0].tolist())
             raise ValueError(f"{name} must be finite, got {array[place]} at {place}")
-        largest = float(np.abs(array).max(initial=0.0))
-        if largest and not 1 / _USABLE < largest < _USABLE:
-            raise ValueError(f"{name} must be in units whose squares a float holds: its largest is {largest:.3g}")
+        largest = np.abs(array).max(axis=-1, initial=0.0)
+        lost = largest[(largest > 0) & ~((largest > 1 / _USABLE) & (largest < _USABLE))]
+        if lost.size:
+            raise ValueError(f"{name} must be in units whose squares a float holds: a row's largest is {lost[0]:.3g}")
         arrays.append(array)
     of_inputs, of_labels = arrays
     count, examples, dimension = of_inputs.shape

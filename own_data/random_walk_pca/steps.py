@@ -51,12 +51,14 @@ def step_gram(*trajectory: Trajectory) -> Float[np.ndarray, "steps steps"]:
     require(len(trajectory) > 0, "trajectory must be at least one block of coordinates, got none")
     points = len(trajectory[0])
     require(points >= 2, f"trajectory must have at least two recorded points, got {points}")
-    gram = np.zeros((points - 1, points - 1))
+    gram, longest = np.zeros((points - 1, points - 1)), 0.0
     for block in trajectory:
         for columns in _columns(block):
             steps = np.diff(columns, axis=0)
+            longest = max(longest, float(np.abs(steps).max(initial=0)))
+            require(longest < 1e150, "trajectory must have steps whose inner products float64 can hold")
             gram += steps @ steps.T
-    require(np.all(np.isfinite(gram)), "trajectory must have steps whose inner products float64 can hold")
+    require(longest == 0 or longest > 1e-150, "trajectory must have steps whose inner products float64 can hold")
     require(np.trace(gram) > 0, "trajectory must move, got zero total variance: variance ratios are undefined")
     return gram
 
@@ -73,15 +75,14 @@ def effective_dimension(step_gram: Float[np.ndarray, "steps steps"]) -> float:
     """
     steps = len(step_gram)
     require(steps >= 3, f"step_gram must be of at least three steps, got {steps}")
-    scatter = 0.0
+    mean_square, scatter = float(np.trace(step_gram)) / steps, 0.0
     for lag in range(1, steps - 1):
-        products = np.diagonal(step_gram, lag)
+        products = np.diagonal(step_gram, lag) / (mean_square or 1.0)
         scatter += float(np.sum((products - products.mean()) ** 2))
     variance = scatter / ((steps - 1) * (steps - 2) / 2)
-    mean_square = float(np.trace(step_gram)) / steps
-    noisy = variance > (steps * np.finfo(float).eps * mean_square) ** 2
-    require(noisy, "step_gram must have inner products that vary within each lag, got steps without noise")
-    return mean_square**2 / variance
+    noisy = variance > (steps * np.finfo(float).eps) ** 2
+    require(noisy, "step_gram (or that of the trajectory) must vary within each lag, got steps without noise")
+    return 1 / variance
 
 
 def checked_step_gram(trajectory: AnyArray | None, given: AnyArray | None) -> Float[np.ndarray, "steps steps"]:
