@@ -119,6 +119,11 @@ def test_the_decision_implies_the_kind_where_it_can():
         """A value may be anything."""
         trial.value(1.0, 1.0, error=0.1)
 
+    def test_one_sided(trial):
+        """A mean on one side is a bound."""
+        trial.mean(lambda key: key, 0.0, law=None, side="at most")
+
     assert claim(paper("Section 1"))(test_implied).claim.kind == "distribution"
+    assert claim(paper("Section 1"))(test_one_sided).claim.kind == "bound"
     with pytest.raises(ValueError, match="test_open: say what kind of claim it is"):
         claim(paper("Section 1"))(test_open)

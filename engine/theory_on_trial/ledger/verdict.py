@@ -158,7 +158,7 @@ def _unfit(kind: str, findings: Sequence[Finding]) -> str:
     if any(finding.procedure == "runs" for finding in findings) and kind != "empirical":
         return f"the sign of a few runs decides no claim of kind {kind}"
     if kind == "bound" and sides == {"two"}:
-        return "a claim of kind bound needs a one-sided decision"
+        return "a claim of kind bound needs a one-sided decision: side=, or kind= another"
     if kind in ("identity", "limit", "distribution") and sides and "two" not in sides:
-        return f"a claim of kind {kind} needs a two-sided decision"
+        return f"a claim of kind {kind} needs a two-sided decision: say kind='bound' of a one-sided one"
     return ""

@@ -219,7 +219,10 @@ _IMPLIED: dict[str, Kind] = {
     **{"identity": "identity", "bound": "bound", "limit": "limit", "gap": "optimality", "runs": "empirical"},
     **dict.fromkeys(("order", "growth", "growth_at_most"), "rate"),
 }
-"""The kind of a claim that calls one of these decisions and no other; of `value` it has to be said."""
+"""The kind of a claim that calls one of these decisions and no other; of `value` it has to be said.
+
+A mean or a probability on one side is a "bound".
+"""
 _MEANT = {
     **dict.fromkeys(("mean", "proportion", "probability", "variance"), "distribution"),
     **{"inequality": "bound", "equality": "identity", "order": "rate", "growth": "rate", "trained": "empirical"},
@@ -344,15 +347,16 @@ def _refuse_clock(function: Callable[..., None], check: Any) -> None:
 
 def _implied(function: Callable[..., None]) -> Kind:
     """The kind of a claim that does not say it, from the decisions that its check names; ValueError if they differ."""
-    codes, named = [inspect.unwrap(function).__code__], set[str]()
+    codes, named, sided = [inspect.unwrap(function).__code__], set[str](), False
     while codes:
         code = codes.pop()
         named |= set(code.co_names)
+        sided |= any(side in code.co_consts for side in ("at most", "at least"))
         codes += [inner for inner in code.co_consts if inspect.iscode(inner)]
     kinds = {kind for decision, kind in _IMPLIED.items() if decision in named}
     if len(kinds) != 1 or "value" in named:
         raise ValueError(f"{function.__name__}: say what kind of claim it is, kind= one of {', '.join(get_args(Kind))}")
-    return kinds.pop()
+    return "bound" if sided and named & {"mean", "probability"} else kinds.pop()
 
 
 def claims(paper: str | None = None) -> list[Claim]:
