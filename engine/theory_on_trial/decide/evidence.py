@@ -392,8 +392,8 @@ def runs(outcomes: Any, controls: Mapping[str, Any], *, alpha: float) -> Finding
         check_finite(f"control {name!r}", wrong)
         if np.shape(wrong) == np.shape(outcomes) and _proportional(wrong, outcomes):
             raise ValueError(
-                f"control {name!r} is a multiple of the outcomes, it comes from no other runs: give what runs without the "
-                "effect, or with it reversed, have for outcomes"
+                f"control {name!r} is a multiple of the outcomes, it comes from no other runs: give what comes out of "
+                "runs without the effect, or with it reversed"
             )
     prediction = Prediction(0.5, 0.0, 0.0, "at least")
     outcome = interval(outcomes)
