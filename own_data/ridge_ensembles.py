@@ -230,6 +230,8 @@ class _Whole:
 
         least = -float(self.eigenvalues[~self.null].min())
         low, high = (least, 0.0) if inverse_level < 0 else (0.0 if self.null.any() else least, 1 / inverse_level)
+        if inverse_level > 0 and excess(high) <= 1e-14 * (1 if self.null.any() else inverse_level):
+            return float(high)  # beside such a penalty the data are nothing
         inside = self.rounding + 1e-9 * abs(low)
         if excess(low + inside) * excess(high) >= 0:  # all points, or as good as all
             return float(low)

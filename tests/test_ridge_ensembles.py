@@ -334,3 +334,13 @@ test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answer
     },
     examples=3,  # each shape is a program
 )
+
+
+@pytest.mark.parametrize(("n", "dim"), [(60, 4), (60, 90)])
+def test_beside_tiny_inputs_a_penalty_is_its_own_equivalent_and_predictions_are_zero(n, dim):
+    """Before, it had the equivalent 0, and infinitely many members the risk of least squares."""
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((n, dim)), rng.standard_normal(n)
+    for setting in tool.choose_subsample(1e-20 * x, y, [30], [0.5], members=4).settings:
+        assert setting.equivalent_penalty == pytest.approx(0.5)
+        assert setting.risk_full == pytest.approx(np.mean(y**2))
