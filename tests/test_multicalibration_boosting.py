@@ -256,8 +256,6 @@ test_what_cannot_be_answered_is_refused = refused(
         (partial(sampled_levels, Trial("", 0), 1, 100, 0.5, 1.0), "shift must leave labels that vary"),
         (asked(y=np.full(200, 1.5)), "y must lie within bounds, 0.0 to 1.0"),
         (asked(predictions=np.full(200, -0.1)), "predictions must lie within bounds"),
-        (asked(y=np.full(200, np.nan)), "y must be finite"),
-        (asked(groups=np.full((200, 1), np.nan)), "groups must be finite"),
         (asked(min_count=500), "groups must have a level with at least min_count = 500 rows of a group"),
         (asked(groups=np.zeros((200, 1), bool)), "at least min_count = 50 rows of a group"),
         (asked(bounds=(1.0, 0.0)), "bounds must"),
