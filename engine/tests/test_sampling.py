@@ -478,6 +478,7 @@ def test_a_model_for_each_call_leaves_few_wrong_verdicts(share):
         lambda g, n: g.integers(2, size=(n, 200)),
         lambda g, n: -(g.standard_exponential((n, 200)) ** 3),
         lambda g, n: g.integers(10**6, size=n),
+        lambda g, n: g.random(n) < 0.01,
     ],
 )
 def test_independent_samples_of_any_law_are_not_refused(draws):
@@ -485,7 +486,7 @@ def test_independent_samples_of_any_law_are_not_refused(draws):
     for n in (64, 64, 128, 1024, 2):
         asked.ask(draws(generator, n))
     assert sorted(asked.sums) == [2**k for k in range(10)]  # every lag up to half of the largest look was asked
-    for n in [64] * 20 + [200] * 10 + [1000] * 3 + [2] * 100:
+    for n in [64] * 20 + [200] * 10 + [1000] * 3 + [2] * 200:
         asked.compare(draws(generator, n))
 
 

@@ -7,7 +7,7 @@ again, and an interval around it that means nothing: it is refused before it is 
 
 from collections import Counter
 from collections.abc import Callable
-from math import comb
+from math import comb, log
 from typing import Any
 
 import numpy as np
@@ -227,7 +227,7 @@ class Independence:
         self.alike[held] += 1
         calls, same = self.sizes[m], self.alike[held] - 1
         chance = gammaln(m + 1) + np.sum(xlogy(counts, counts / m) - gammaln(counts + 1))
-        if np.log(calls * comb(calls - 1, same)) + same * chance < np.log(1e-9):
+        if log(calls * comb(calls - 1, same)) + same * chance < log(1e-9):
             raise ValueError(f"{self.what} gives the same {m} samples in {same + 1} of {calls} calls: they are copies")
 
 
