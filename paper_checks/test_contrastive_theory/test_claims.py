@@ -17,7 +17,7 @@ World = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Weights of the classes, a law of points per class, and features of the points."""
 Several = Annotated[int, Interval(2, 2**20)]
 Negatives = Annotated[int, Interval(3, 16, why="of two, what holds of one is as good, more take minutes")]
-Block = Annotated[int, Interval(2, 4, why="one is no block, and the limit of large ones is near")]
+Block = Annotated[int, Interval(2, 4, why="one is no block, larger ones are not needed")]
 Smallest = Annotated[int, Interval(3, 4, why="of less, the next order is seen, more take minutes")]
 Candidates = Annotated[int, Interval(2, 5, why="a positive and a negative; all tuples are summed")]
 Smallest = Annotated[int, Interval(12, 16, why="from there on the expansions are followed over four doublings")]

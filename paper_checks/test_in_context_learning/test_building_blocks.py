@@ -17,6 +17,7 @@ from theory_on_trial.contract import Interval
 
 Form = Literal["erf", "tanh"]
 """Of GeLU."""
+Shift = Annotated[float, Interval(0.05, 3, why="beyond, the closed form rounds more than the differences do")]
 Points = Annotated[int, Interval(10, 100_000, why="fewer points may miss the worst, and each is evaluated")]
 Rows = Annotated[int, Interval(2, 300, why="rounding of longer sums hides the first order")]
 """Entries of x beside the two pads."""
@@ -283,9 +284,7 @@ def direct_tanh(x, shift):
 
 @claim(ours("by taking even parts in Lemma 4's product of x and x, and a finite difference of tanh: figure 7's curves"),
        kind="identity", cases=["erf", "tanh"])  # fmt: skip
-def test_squares(
-    trial, form: Form, shift: Annotated[float, Interval(0.05, 3)] = 0.5, n_points: Points = 200
-):  # fmt: skip
+def test_squares(trial, form: Form, shift: Shift = 0.5, n_points: Points = 200):
     """Three GeLUs and six tanh units square x up to errors that even functions of x give exactly."""
     x, scales = trial.generator("entries").uniform(-2, 2, n_points), 2.0 ** np.arange(-6, 3)
     curves = {one: np.array([predicted.product_of_gelus(x, s, one) for s in scales]) for one in ("erf", "tanh")}
