@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import numpy as np
+
 from audits.side_by_side import Response, command, compare, timed
 
 WORKLOADS = {  # rows, columns
@@ -23,8 +25,6 @@ RIDGE, BUDGET = 1.0, 20.0
 
 
 def table(seed: int, rows: int, columns: int):
-    import numpy as np
-
     generator = np.random.default_rng(seed)
     x = generator.normal(size=(rows, columns))
     return x, x[:, :CHOSEN].sum(axis=1) + generator.normal(size=rows)
@@ -32,8 +32,6 @@ def table(seed: int, rows: int, columns: int):
 
 def bare_range(x, y):
     """Cosines of all pairs by one Gram matrix, and the ends for three condition numbers."""
-    import numpy as np
-
     unit = x / np.linalg.norm(x, axis=1, keepdims=True)
     cosines = (unit @ unit.T)[np.triu_indices(len(x), 1)]
     ends = [((1 + cosines) - k * (1 - cosines)) / ((1 + cosines) + k * (1 - cosines)) for k in CONDITIONS]
@@ -42,8 +40,6 @@ def bare_range(x, y):
 
 def bare_neighbours(x, y):
     """The largest cosine of each row."""
-    import numpy as np
-
     unit = x / np.linalg.norm(x, axis=1, keepdims=True)
     cosines = unit @ unit.T
     np.fill_diagonal(cosines, -1)
@@ -52,7 +48,6 @@ def bare_neighbours(x, y):
 
 def bare_pursuit(x, y):
     """The coherence, and scikit-learn's orthogonal matching pursuit."""
-    import numpy as np
     from sklearn.linear_model import orthogonal_mp
 
     unit = x / np.linalg.norm(x, axis=0)
@@ -67,8 +62,6 @@ def views(x, y):
 
 def bare_labels(x, y):
     """Least squares of one view on the other, and of the label on the view and on what it predicts."""
-    import numpy as np
-
     first, second, labels = views(x, y)
     n = len(labels)
     pretext = np.linalg.lstsq(first[n:], second[n:])[0]
@@ -78,7 +71,6 @@ def bare_labels(x, y):
 
 def bare_infonce(x, y):
     """The mean of log softmax of the diagonal, with all rows as candidates."""
-    import numpy as np
     from scipy.special import logsumexp
 
     scores = x + 2 * np.eye(len(x))
@@ -92,7 +84,6 @@ def tasks(x, y):
 
 def bare_memory(x, y):
     """For every memory the weights by a Cholesky factorisation, from the largest down to one that forgets too much."""
-    import numpy as np
     from scipy.linalg import cho_factor, cho_solve
 
     first, second, residual = tasks(x, y)
@@ -108,14 +99,11 @@ def bare_memory(x, y):
 
 
 def denoise(y):
-    import numpy as np
-
     return 0.5 * y + 0.2 * np.tanh(y * np.linspace(0, 1, len(y)))
 
 
 def bare_uncertainty(x, y):
     """Seven eigenvalues of the denoiser's Jacobian that lead in size, and its trace and symmetry by random signs."""
-    import numpy as np
     from scipy.sparse.linalg import LinearOperator, eigsh
 
     at, step = x[0], 1e-5
@@ -129,16 +117,12 @@ def bare_uncertainty(x, y):
 
 def audited(x, y):
     """Predictions, outcomes, and overlapping groups."""
-    import numpy as np
-
     predictions = 1 / (1 + np.exp(-x[:, 0]))
     return predictions, (predictions > np.random.default_rng(0).random(len(y))).astype(float), x[:, 1:] > 0
 
 
 def bare_means(x, y):
     """Mean residual of each group at each level, and least squares of residuals on the groups of half the rows."""
-    import numpy as np
-
     predictions, outcomes, groups = audited(x, y)
     level, found = np.minimum((predictions * LEVELS).astype(int), LEVELS - 1), []
     for group in groups.T:
@@ -152,8 +136,6 @@ def bare_means(x, y):
 
 
 def contender(tool: str, name: str, rows: int, columns: int) -> Callable[[int], Response]:
-    import numpy as np
-
     from own_data.conditional_independence_ssl import labels_saved
     from own_data.contrastive_theory import infonce_bias
     from own_data.cosine_similarity import cosine_range, stable_neighbours

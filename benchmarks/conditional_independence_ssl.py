@@ -6,6 +6,8 @@
 
 from collections.abc import Callable
 
+import numpy as np
+
 from audits.side_by_side import answers, command, contest
 
 SIZES = (20, 25, 30, 40, 50, 65, 80, 100, 150, 200)
@@ -15,7 +17,6 @@ QUICK = [(2, 1)]
 
 
 def sklearn_pipeline(repetitions: int) -> Callable[[int], list[float]]:
-    import numpy as np
     from sklearn.decomposition import PCA
     from sklearn.linear_model import LinearRegression
     from sklearn.multioutput import MultiOutputRegressor
@@ -47,8 +48,6 @@ def sklearn_pipeline(repetitions: int) -> Callable[[int], list[float]]:
 
 
 def ours(repetitions: int) -> Callable[[int], list[float]]:
-    import numpy as np
-
     from sims import conditional_independence_ssl as observed
     from theory import conditional_independence_ssl as predicted
 

@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable
 from itertools import product
 
+import numpy as np
+
 from audits.side_by_side import answers, command, contest, worst
 
 WORKLOADS = [(200_000, 5)]  # triples, rounds
@@ -12,15 +14,11 @@ QUICK = [(5_000, 2)]
 
 def world(seed: int):
     """Weights of three classes, their laws on six points, and features in the plane."""
-    import numpy as np
-
     generator = np.random.default_rng(seed)
     return np.array([0.5, 0.3, 0.2]), generator.dirichlet(np.ones(6), 3), generator.normal(size=(6, 2))
 
 
 def numpy_triples(n: int) -> Callable[[int], float]:
-    import numpy as np
-
     def estimate(seed: int) -> float:
         (weights, laws, features), generator = world(seed), np.random.default_rng((seed, 1))
         cumulative = laws.cumsum(axis=1)

@@ -6,6 +6,8 @@ cosine that each finds, of the whole one; refits are held to no condition number
 
 from collections.abc import Callable
 
+import numpy as np
+
 from audits.side_by_side import answers, command, contest
 
 WORKLOADS = [(40, 8, 5)]  # items, k, rounds
@@ -15,8 +17,6 @@ PENALTY, CONDITION = 30.0, 10.0
 
 def world(seed: int, items: int, rank: int):
     """Ratings of singular values that fall evenly from 19, and one optimum's items."""
-    import numpy as np
-
     from theory.cosine_similarity import objective1_factors
 
     generator = np.random.default_rng(seed)
@@ -27,7 +27,6 @@ def world(seed: int, items: int, rank: int):
 
 def refits(items: int, rank: int) -> Callable[[int], tuple[float, float]]:
     """Five starts of L-BFGS, gradients by hand, and what they show of the pair's cosine."""
-    import numpy as np
     from scipy.optimize import minimize
 
     def estimate(seed: int) -> tuple[float, float]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import numpy as np
+
 from audits.side_by_side import answers, command, contest, worst
 
 WORKLOADS = [(10_000, 5), (1_000_000, 3)]  # samples, rounds
@@ -11,8 +13,6 @@ SIGMA = 0.8
 
 def world():
     """Three bumps."""
-    import numpy as np
-
     from sims.denoising_posterior import Mixture
 
     deviations = np.array([0.3, 0.6, 0.2])[:, None, None]
@@ -20,8 +20,6 @@ def world():
 
 
 def importance(n: int) -> Callable[[int], list[float]]:
-    import numpy as np
-
     def moments(seed: int) -> list[float]:
         prior, y, generator = world(), 0.1 + 0.2 * (seed % 5), np.random.default_rng(seed)
         which = generator.choice(3, n, p=prior.weights)
@@ -35,8 +33,6 @@ def importance(n: int) -> Callable[[int], list[float]]:
 
 
 def derivatives(n: int) -> Callable[[int], list[float]]:
-    import numpy as np
-
     from sims.denoising_posterior import line_derivatives
     from theory.denoising_posterior import central_moments
 
@@ -54,8 +50,6 @@ CONTENDERS = {"NumPy, importance samples": importance, "ours, derivatives": deri
 
 def exactly(seed: int) -> list[float]:
     """The moments as integrals over the posterior, by a fine rule that is exact for what vanishes at both ends."""
-    import numpy as np
-
     prior, y, x = world(), 0.1 + 0.2 * (seed % 5), np.linspace(-8, 8, 20_001)
     spreads = np.sqrt(prior.covariances[:, 0, 0])
     bumps = np.exp(-(((x[:, None] - prior.means[:, 0]) / spreads) ** 2) / 2) / spreads

@@ -15,6 +15,8 @@ Processes, turns and seconds are those of `audits.side_by_side`.
 import statistics
 from collections.abc import Callable
 
+import numpy as np
+
 from audits.side_by_side import Response, command, compare, timed
 
 OURS, SKLEARN, NUMPY, TORCH = "ours", "sklearn, one by one", "NumPy, prefix by prefix", "PyTorch loop"
@@ -27,8 +29,6 @@ BATCH, NOISE, RATE, WARM_UP = 64, 0.5, 5e-3, 0.1
 
 def draw(seed: int, count: int):
     """Inputs and noisy labels."""
-    import numpy as np
-
     rng = np.random.default_rng(seed)
     inputs = rng.standard_normal((count, EXAMPLES, DIMENSION))
     weights = rng.standard_normal((count, DIMENSION))
@@ -37,7 +37,6 @@ def draw(seed: int, count: int):
 
 def ours():
     import jax
-    import numpy as np
 
     from sims import in_context_learning as observed
 
@@ -57,8 +56,6 @@ def ours():
 
 
 def in_numpy():
-    import numpy as np
-
     def predict(inputs, labels):
         answers = np.empty((9, *labels.shape))
         passes = np.zeros((2, len(inputs), DIMENSION))
@@ -85,7 +82,6 @@ def in_numpy():
 
 
 def sklearn():
-    import numpy as np
     from sklearn.linear_model import LinearRegression, Ridge, SGDRegressor
     from sklearn.neighbors import KNeighborsRegressor
 
@@ -122,8 +118,6 @@ def sklearn():
 
 def reference(inputs, labels):
     """The answers to one prompt, by the theory."""
-    import numpy as np
-
     from theory import in_context_learning as predicted
 
     answers = []
@@ -139,8 +133,6 @@ def reference(inputs, labels):
 
 def answer_rules(name: str) -> Callable[[int], Response]:
     """The processor seconds of a round, and the largest error of the first prompt."""
-    import numpy as np
-
     predict = {OURS: ours, NUMPY: in_numpy, SKLEARN: sklearn}[name]()
 
     def answer(seed: int) -> Response:

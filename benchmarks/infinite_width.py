@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import numpy as np
+
 from audits.side_by_side import answers, command, contest, worst
 
 WORKLOADS = [(2_000_000, 5)]  # units, rounds
@@ -11,15 +13,11 @@ STEPS, RATE = 40, 0.15
 
 def series(seed: int):
     """Inputs of either sign, and targets 1.5 times them."""
-    import numpy as np
-
     x = np.random.default_rng(seed).choice([-1.0, -0.5, 0.5, 1.0], STEPS)
     return x, 1.5 * x
 
 
 def numpy_network(n: int) -> Callable[[int], float]:
-    import numpy as np
-
     def last(seed: int) -> float:
         (x, y), generator = series(seed), np.random.default_rng((seed, 1))
         w, v = generator.standard_normal((2, n))
@@ -33,8 +31,6 @@ def numpy_network(n: int) -> Callable[[int], float]:
 
 
 def our_network(n: int) -> Callable[[int], float]:
-    import numpy as np
-
     from sims.infinite_width import shallow_network, train
 
     def last(seed: int) -> float:

@@ -14,7 +14,10 @@ Processes, turns and seconds are those of `audits.side_by_side`.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from audits.side_by_side import Response, command, compare, timed
+from theory.jepa_bias import critical_time, strength_at
 
 FEATURES, TIMES = 4096, 256
 TOLERANCE = {"LSODA": 1e-13, "Radau": 1e-10}
@@ -70,10 +73,6 @@ class Features(NamedTuple):
 
 def draw_features(seed: int) -> Features:
     """Depths 1, 2, 3 and 5, starts below the target, times up to twice the critical time."""
-    import numpy as np
-
-    from theory.jepa_bias import critical_time
-
     rng = np.random.default_rng((seed, 0))
     depth = rng.choice([1, 2, 3, 5], FEATURES)
     regression, covariance = rng.uniform(0.5, 1.5, FEATURES), rng.uniform(0.5, 2, FEATURES)
@@ -84,14 +83,10 @@ def draw_features(seed: int) -> Features:
 
 def log_velocity(depth, covariance, regression):
     """The paper's equation (7) for s, the logarithm of the strength."""
-    import numpy as np
-
     return lambda _, s: covariance * (np.exp((2 - 1 / depth) * s) - np.exp(2 * s) / regression)
 
 
 def curve_solver(name: str, cells: int) -> Run:
-    import numpy as np
-
     if name == "ours":
         import jax
 
@@ -123,15 +118,11 @@ def curve_solver(name: str, cells: int) -> Run:
 
 
 def exact_curves(features: Features, cells: int):
-    from theory.jepa_bias import strength_at
-
     depth, init, covariance, regression = (column[:cells, None] for column in features[:4])
     return strength_at(features.times[:cells], init, depth, covariance, regression, objective="jepa", clock="paper")
 
 
 def time_finder(name: str, cells: int) -> Run:
-    import numpy as np
-
     if name == "ours":
         import jax
 
@@ -142,8 +133,6 @@ def time_finder(name: str, cells: int) -> Run:
 
         program = jax.jit(jax.vmap(one))
         return lambda features: np.asarray(program(*features[:4]))
-    from theory.jepa_bias import critical_time
-
     if name == "closed form, NumPy":
         return lambda features: exact_times(features, FEATURES)
     if name == "closed form, NumPy loop":
@@ -167,8 +156,6 @@ def time_finder(name: str, cells: int) -> Run:
 
 
 def exact_times(features: Features, cells: int):
-    from theory.jepa_bias import critical_time
-
     depth, init, covariance, regression = (column[:cells] for column in features[:4])
     return critical_time(FRACTION, init, depth, covariance, regression, objective="jepa", clock="paper")
 
@@ -179,8 +166,6 @@ def draw_networks(seed: int):
     Features with the larger covariance have the larger regression coefficient: otherwise rounding, amplified along the
     plateaus, would make equal programs differ.
     """
-    import numpy as np
-
     rng = np.random.default_rng((seed, 1))
     covariance, regression = np.sort(rng.uniform(0.5, 1.5, (2, RUNS, 1, DIM)))
     bases = np.linalg.qr(rng.standard_normal((RUNS, DEPTH + 1, DIM, DIM)))[0]
@@ -211,8 +196,6 @@ def descent(Sigma_xx, Sigma_yx, layers, predictor, steps: int):
 
 
 def descender(name: str, cells: int, steps: int) -> Run:
-    import numpy as np
-
     if name == "ours":
         import jax
 
@@ -251,8 +234,6 @@ def descender(name: str, cells: int, steps: int) -> Run:
 
 def answer_round(table: str, name: str, cells: int, steps: int) -> Callable[[int], Response]:
     """The processor seconds of one round, and the largest relative error."""
-    import numpy as np
-
     if table == "curves":
         draw, run, exact = draw_features, curve_solver(name, cells), exact_curves
     elif table == "critical times":

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import numpy as np
+
 from audits.side_by_side import answers, command, contest
 
 WORKLOADS = [(4, 3000, 5), (16, 3000, 5)]  # samples of each subspace, steps of training, rounds
@@ -11,8 +13,6 @@ AMBIENT, DIM, GROUPS = 8, 2, 2
 
 def world(seed: int, samples: int):
     """Projectors of the true subspaces, and samples of each without noise."""
-    import numpy as np
-
     generator = np.random.default_rng(seed)
     bases = [np.linalg.qr(generator.standard_normal((AMBIENT, DIM)))[0] for _ in range(GROUPS)]
     points = np.concatenate([generator.standard_normal((samples, DIM)) @ basis.T for basis in bases])
@@ -21,8 +21,6 @@ def world(seed: int, samples: int):
 
 def distance(true, learned) -> float:
     """The larger squared distance of the two subspaces, matched as well as they can be."""
-    import numpy as np
-
     each = np.array([[np.sum((one - other) ** 2) for other in learned] for one in true])
     return float(min(max(each[0, 0], each[1, 1]), max(each[0, 1], each[1, 0])))
 
@@ -31,7 +29,6 @@ def adam(samples: int, steps: int) -> Callable[[int], float]:
     """Denoising at noise levels drawn between 0.1 and 1, by a network of the form of the posterior mean."""
     import jax
     import jax.numpy as jnp
-    import numpy as np
     import optax
 
     optimiser = optax.adam(0.01)
@@ -66,8 +63,6 @@ def adam(samples: int, steps: int) -> Callable[[int], float]:
 
 def lloyd(samples: int, steps: int) -> Callable[[int], float]:
     """K subspaces from ten starts, whatever the steps of training."""
-    import numpy as np
-
     from sims.low_dim_diffusion import k_subspaces
 
     def solve(seed: int) -> float:

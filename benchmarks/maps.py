@@ -5,17 +5,18 @@ import tempfile
 from collections.abc import Callable
 from functools import cache
 
-from audits.side_by_side import Response, command, compare, timed
+import numpy as np
+
+from audits.side_by_side import answers, command, contest
 
 CLAIM = "mixup.scale_limit"
-ROUNDS = 1
+WORKLOADS = [(30, 1)]  # values of each of two settings, rounds
+QUICK = [(6, 1)]
 
 
 @cache
 def grid(cells: int) -> dict[str, list[float]]:
     """Values of both settings, inside the claim's domain."""
-    import numpy as np
-
     alphas, separabilities = np.geomspace(0.1, 10, cells), np.geomspace(100, 10_000, cells)
     return {"alpha": [float(f"{one:.4g}") for one in alphas], "least": [float(f"{one:.4g}") for one in separabilities]}
 
@@ -49,27 +50,12 @@ def mapping(cells: int) -> Callable[[int], list[str]]:
 CONTENDERS = {"a loop over claim(…).run": looping, "claim(…).map": mapping}
 
 
-def answer_seed(name: str, cells: int) -> Callable[[int], Response]:
-    verdicts_of = CONTENDERS[name](cells)
-
-    def answer(seed: int) -> Response:
-        seconds, verdicts = timed(verdicts_of, seed)
-        return {"seconds": seconds, "verified": verdicts.count("VERIFIED")}
-
-    return answer
-
-
-def run(quick: bool) -> None:
-    cells = 6 if quick else 30
-    compare(
-        "benchmarks.maps",
-        f"{CLAIM} at {cells} x {cells} settings",
-        {name: (name, cells) for name in CONTENDERS},
-        1 if quick else ROUNDS,
-        ours=["claim(…).map"],
-        figure="cells VERIFIED",
-        figure_of=lambda name, answers: ", ".join(str(answer["verified"]) for answer in answers),
-    )
+answer_seed = answers(CONTENDERS, lambda seed, verdicts, _: {"verified": verdicts.count("VERIFIED")})
+run = contest(
+    "benchmarks.maps", f"{CLAIM} at {{0}} x {{0}} settings", CONTENDERS, WORKLOADS, QUICK,
+    ours=["claim(…).map"], figure="cells VERIFIED",
+    figure_of=lambda name, answers: ", ".join(str(answer["verified"]) for answer in answers),
+)  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -12,7 +12,10 @@ Processes, turns and seconds are those of `audits.side_by_side`.
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from audits.side_by_side import Response, command, compare, timed
+from theory.mixup import MixingLaw
 
 SEPARABILITIES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 NODES = 6
@@ -35,8 +38,6 @@ Fit = Callable[[Any, Any, Any], Any]  # all samples, labels, minimisers (for the
 
 def draw(round_: int, n: int, d: int, seeds: int):
     """Samples [cells, n, d], a cell being a separability and a seed, and their common labels."""
-    import numpy as np
-
     rng = np.random.default_rng((round_, n, d))
     labels = (np.arange(n) < n // 2).astype(float)
     noise = rng.standard_normal((seeds, len(SEPARABILITIES), n, d)) * np.sqrt(np.geomspace(0.2, 1.8, d))
@@ -47,10 +48,6 @@ def draw(round_: int, n: int, d: int, seeds: int):
 
 def mixtures(features, labels):
     """All mixtures as rows, their labels and weights: unordered pairs, as both orders have the same loss."""
-    import numpy as np
-
-    from theory.mixup import MixingLaw
-
     law = MixingLaw.beta(1.0, NODES)
     first, second = np.triu_indices(len(labels))
     share = law.nodes[:, None]
@@ -62,7 +59,6 @@ def mixtures(features, labels):
 
 def newton_step(features, labels, parameters):
     """The step from the weights to the minimum, to first order, by the expanded rows."""
-    import numpy as np
     from scipy.special import expit
 
     rows, mixed, weights = mixtures(features, labels)
@@ -73,10 +69,8 @@ def newton_step(features, labels, parameters):
 
 def ours() -> Fit:
     import jax
-    import numpy as np
 
     from sims.mixup import fit_mixup
-    from theory.mixup import MixingLaw
     from theory_on_trial.base.mapping import map_cells
 
     jax.config.update("jax_enable_x64", True)
@@ -92,7 +86,6 @@ def ours() -> Fit:
 
 
 def sklearn(solver: str) -> Fit:
-    import numpy as np
     from sklearn.linear_model import LogisticRegression
 
     def fit(features, labels):
@@ -108,7 +101,6 @@ def sklearn(solver: str) -> Fit:
 
 
 def gradient_descent() -> Fit:
-    import numpy as np
     import torch
 
     torch.set_num_threads(1)
@@ -135,8 +127,6 @@ def gradient_descent() -> Fit:
 
 def answer_round(name: str, n: int, d: int, seeds: int) -> Callable[[int], Response]:
     """The processor seconds of a round, and the errors left."""
-    import numpy as np
-
     build = {OURS: ours, DESCENT: gradient_descent}
     fit = build[name]() if name in build else sklearn(name.split()[1])
     reference = ours() if name == DESCENT else None

@@ -6,7 +6,9 @@ combination of groups and what a round of boosting saves besides; the loop gives
 
 from collections.abc import Callable
 
-from audits.side_by_side import Response, command, compare, timed
+import numpy as np
+
+from audits.side_by_side import Response, command, contest, timed
 
 WORKLOADS = [(100_000, 3)]  # rows, rounds
 QUICK = [(5_000, 1)]
@@ -15,16 +17,12 @@ LEVELS, GROUPS = 20, 50
 
 def data(n: int, seed: int):
     """Calibrated predictions of 20 values, labels, and 50 groups apart from them."""
-    import numpy as np
-
     generator = np.random.default_rng(seed)
     f = (generator.integers(0, LEVELS, n) + 0.5) / LEVELS
     return f, (generator.random(n) < f).astype(float), generator.random((n, GROUPS)) < 0.4
 
 
 def loop(f, y, groups):
-    import numpy as np
-
     table = {}
     for level, value in enumerate(np.unique(f)):
         at = f == value
@@ -47,8 +45,6 @@ CONTENDERS = {"NumPy, loop over cells": loop, "ours, audit": audit}
 
 def answer_seed(name: str, n: int) -> Callable[[int], Response]:
     def answer(seed: int) -> Response:
-        import numpy as np
-
         seconds, table = timed(CONTENDERS[name], *data(n, seed))
         means = loop(*data(n, seed))
         error = max(abs(table[cell][0] - means[cell][0]) for cell in means)
@@ -57,19 +53,12 @@ def answer_seed(name: str, n: int) -> Callable[[int], Response]:
     return answer
 
 
-def run(quick: bool) -> None:
-    for n, rounds in QUICK if quick else WORKLOADS:
-        compare(
-            "benchmarks.multicalibration_boosting",
-            f"{n} rows, {LEVELS} levels, {GROUPS} groups",
-            {name: (name, n) for name in CONTENDERS},
-            rounds,
-            ours=["ours, audit"],
-            figure="off the loop's means by; mean half-width",
-            figure_of=lambda name, answers: (
-                f"{max(answer['error'] for answer in answers):.1g}; {answers[-1]['half']:.3g}"
-            ),
-        )
+run = contest(
+    "benchmarks.multicalibration_boosting", f"{{}} rows, {LEVELS} levels, {GROUPS} groups",
+    CONTENDERS, WORKLOADS, QUICK,
+    ours=["ours, audit"], figure="off the loop's means by; mean half-width",
+    figure_of=lambda name, answers: f"{max(answer['error'] for answer in answers):.1g}; {answers[-1]['half']:.3g}",
+)  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -10,7 +10,10 @@ import math
 import statistics
 from collections.abc import Callable
 
+import numpy as np
+
 from audits.side_by_side import Response, command, compare, timed
+from theory.naive_bayes_vs_logistic import collinear_asymptotic_error, official_design
 
 Run = Callable[[int], float]  # seed -> the figure that says what was computed
 
@@ -45,8 +48,6 @@ UNITS = {"naive Bayes": ("cell", "mean error"), "ridge": ("fit", "derivative lef
 
 def design(n: int, n_classes: int):
     """Class means and variances; with more than two classes in the units that the released code gives the learner."""
-    from theory.naive_bayes_vs_logistic import official_design
-
     means, variances = official_design(n, n_classes)
     unit = 2.0 ** (n_classes - 3) if n_classes > 2 else 1.0
     return (means - unit * (n_classes > 2)) / unit, variances / unit**2
@@ -58,8 +59,6 @@ def draw(rng, labels, means, variances):
 
 def naive_bayes(name: str, n: int, largest: int, n_classes: int) -> tuple[Run, int]:
     """The mean error of naive Bayes over seeds and sizes, and the number of cells (a seed and a size) of a run."""
-    import numpy as np
-
     means, variances = design(n, n_classes)
     sizes = tuple(range(2 * n_classes, largest + 1, n_classes))
     if name.startswith("ours"):
@@ -116,7 +115,6 @@ def naive_bayes(name: str, n: int, largest: int, n_classes: int) -> tuple[Run, i
 
 def ridge(name: str, n: int, m: int, n_classes: int) -> tuple[Run, int]:
     """The largest derivative of the mean loss that the fits of eight given data sets leave, and their number."""
-    import numpy as np
     from scipy.special import softmax
 
     means, variances = design(n, n_classes)
@@ -174,10 +172,6 @@ def search(name: str, n: int, largest: int, n_classes: int) -> tuple[Run, int]:
     Ours bisects the mean error of the seeds on sizes up to `largest`, and fails where that does not bracket the target;
     the scan is the first passage of one seed, as the released code reads it.
     """
-    import numpy as np
-
-    from theory.naive_bayes_vs_logistic import collinear_asymptotic_error
-
     means, variances = design(n, n_classes)
     target = collinear_asymptotic_error(means[:, 0], variances) + EXCESS
     if name == "ours":

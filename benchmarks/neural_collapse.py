@@ -12,7 +12,10 @@ import statistics
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
+
 from audits.side_by_side import Response, command, compare, timed
+from theory.neural_collapse import mse_optimum
 
 Run = Callable[[int], float]  # seed -> the figure that says what was computed
 
@@ -34,8 +37,6 @@ class Workload(NamedTuple):
 
     def optimum(self) -> float:
         """The least objective."""
-        from theory.neural_collapse import mse_optimum
-
         return mse_optimum(self.class_sizes, [self.decay] * DEPTH, self.decay).value
 
 
@@ -59,8 +60,6 @@ def work(name: str, workload: Workload) -> tuple[int, int]:
 
 
 def numpy_trainer(workload: Workload, seeds: int, steps: int) -> Run:
-    import numpy as np
-
     labels = np.repeat(np.arange(len(workload.class_sizes)), workload.class_sizes)
     targets, n_samples = np.eye(len(workload.class_sizes))[:, labels], len(labels)
     shapes = [(workload.width,) * 2] * (DEPTH - 1) + [(len(targets), workload.width), (workload.width, n_samples)]
@@ -132,7 +131,6 @@ def torch_trainer(workload: Workload, seeds: int, steps: int) -> Run:
 
 def our_trainer(workload: Workload, seeds: int, steps: int, *, reduced: bool) -> Run:
     import jax
-    import numpy as np
 
     from sims import neural_collapse as observed
     from theory_on_trial.base.mapping import map_cells
@@ -168,8 +166,6 @@ def our_trainer(workload: Workload, seeds: int, steps: int, *, reduced: bool) ->
 
 def optimum_finder(name: str) -> tuple[Run, int]:
     """The error of the value of a head's global minimum at depth one, and how many minima one run computes."""
-    from theory.neural_collapse import mse_optimum
-
     sizes, weight_decay, feature_decay = SHALLOW
     exact = mse_optimum(sizes, [weight_decay], feature_decay).value
     repeats = 1000 if name == "closed form" else 10

@@ -17,6 +17,8 @@ from collections.abc import Callable
 from itertools import combinations
 from typing import Any
 
+import numpy as np
+
 from audits.side_by_side import Response, command, compare, timed
 
 MODULE = "benchmarks.predictive_multiplicity"
@@ -53,8 +55,6 @@ def compas_task(task: str, name: str, limit: float, n_rows: int) -> Callable[[],
 
     A program has `limit` seconds; slow contenders find the flips of `n_rows` rows.
     """
-    import numpy as np
-
     from sims import predictive_multiplicity as observed
 
     table = observed.compas()
@@ -105,8 +105,6 @@ def compas_task(task: str, name: str, limit: float, n_rows: int) -> Callable[[],
 
 
 def _per_sample(table):
-    import numpy as np
-
     from sims.predictive_multiplicity import Table
 
     rows = np.concatenate([np.repeat(np.arange(len(table.rows)), n) for n in (table.positives, table.negatives)])
@@ -146,8 +144,6 @@ def compare_task(task: str, names: list[str], limit: float, n_rows: int) -> None
 
 def draw(round_: int, n: int, d: int):
     """Normal points, the labels of Σ x > 0 a quarter of them wrong, and that rule as the baseline."""
-    import numpy as np
-
     rng = np.random.default_rng((round_, n, d))
     points = rng.standard_normal((n, d))
     baseline = points.sum(axis=1) > 0
@@ -156,8 +152,6 @@ def draw(round_: int, n: int, d: int):
 
 def table_of(points, labels, baseline):
     """The points as a table, and the baseline as its dichotomy."""
-    import numpy as np
-
     from sims.predictive_multiplicity import aggregate
 
     table = aggregate(points, 2 * labels.astype(int) - 1)
@@ -168,7 +162,6 @@ def table_of(points, labels, baseline):
 
 def enumerator(library: Any, scatter_max: Callable[[Any, Any, Any], Any]) -> Callable[..., Any]:
     """All planes through d of n points, the points on them given either label, in array operations by blocks."""
-    import numpy as np
 
     def paths(points, labels, baseline):
         (n, d), array = points.shape, library.asarray
@@ -194,8 +187,6 @@ def enumerator(library: Any, scatter_max: Callable[[Any, Any, Any], Any]) -> Cal
 
 
 def low_dimension_task(name: str, n: int, d: int, limit: float) -> Callable[..., dict[str, Any]]:
-    import numpy as np
-
     from sims import predictive_multiplicity as observed
 
     if name == INTEGER:
@@ -262,7 +253,6 @@ def compare_set(n: int, d: int, limit: float, rounds: int) -> None:
 
 def fits_of(points, labels, rng):
     """Penalised logistic regressions and support vectors without end, each on samples with random weights."""
-    import numpy as np
     from sklearn.linear_model import LogisticRegression
     from sklearn.svm import LinearSVC
 
@@ -280,8 +270,6 @@ def fits_of(points, labels, rng):
 
 def answer_pool(name: str, n: int, d: int, limit: float) -> Callable[[int], Response]:
     """What a contender has found after `limit` seconds by the clock, at one tolerance and around one rule."""
-    import numpy as np
-
     from own_data.predictive_multiplicity import multiplicity
     from sims import predictive_multiplicity as observed
 

@@ -10,6 +10,8 @@ import resource
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from audits.side_by_side import Response, command, compare, timed
 
 COMPONENTS = 5
@@ -28,7 +30,6 @@ QUICK = [(300, 10_000, PEERS + OURS, 3)]
 
 
 def sklearn_contender(name: str, n_points: int, dim: int) -> tuple[Callable[[int], Any], Callable[[Any], float]]:
-    import numpy as np
     from sklearn.decomposition import PCA
 
     dtype = np.float32 if "f32" in name else np.float64
@@ -54,7 +55,6 @@ def sklearn_contender(name: str, n_points: int, dim: int) -> tuple[Callable[[int
 
 def our_contender(name: str, n_points: int, dim: int) -> tuple[Callable[[int], Any], Callable[[Any], float]]:
     import jax
-    import numpy as np
 
     from sims import random_walk_pca as observed
 

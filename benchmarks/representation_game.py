@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from audits.side_by_side import answers, command, compare
+from audits.side_by_side import answers, command, contest
+from theory import representation_game as predicted
 
 WORKLOADS = [(6, 7), (12, 5), (24, 3)]  # features, rounds
 QUICK = [(4, 2)]
@@ -39,7 +40,6 @@ def semidefinite(dim: int) -> Callable[[int], float]:
 
 def closed_form(dim: int) -> Callable[[int], float]:
     from sims import representation_game as observed
-    from theory import representation_game as predicted
 
     def solve(seed: int) -> float:
         game = world(seed, dim)
@@ -70,26 +70,16 @@ CONTENDERS = {"cvxpy, CLARABEL": semidefinite, "scikit-learn, PCA": components, 
 
 def excess(seed: int, value: float, dim: int) -> dict[str, float]:
     """By how much the value is above the least, relatively."""
-    from theory import representation_game as predicted
-
     best = predicted.mixed_value(predicted.task_spectrum(*world(seed, dim)), dim // 2)
     return {"excess": value / best - 1}
 
 
 answer_seed = answers(CONTENDERS, excess)
-
-
-def run(quick: bool) -> None:
-    for dim, rounds in QUICK if quick else WORKLOADS:
-        compare(
-            "benchmarks.representation_game",
-            f"{dim} features, {dim // 2} kept",
-            {name: (name, dim) for name in CONTENDERS},
-            rounds,
-            ours=["ours"],
-            figure="median excess",
-            figure_of=lambda name, answers: f"{statistics.median(abs(answer['excess']) for answer in answers):.1g}",
-        )
+run = contest(
+    "benchmarks.representation_game", "{} features, half of them kept", CONTENDERS, WORKLOADS, QUICK,
+    ours=["ours"], figure="median excess",
+    figure_of=lambda name, answers: f"{statistics.median(abs(answer['excess']) for answer in answers):.1g}",
+)  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ set only; the levels of the penalty at which features come in are what a solver 
 
 from collections.abc import Callable
 
+import numpy as np
+
 from audits.side_by_side import answers, command, contest, worst
 
 WORKLOADS = [(200, 20, 5)]  # rows, columns, rounds of the benchmark
@@ -16,8 +18,6 @@ HALVINGS = 45
 
 def table(n: int, p: int, seed: int):
     """Correlated columns of length one, and y of all of them."""
-    import numpy as np
-
     generator = np.random.default_rng(seed)
     X = generator.normal(size=(n, p)) + generator.normal(size=(n, 1))
     X /= np.linalg.norm(X, axis=0)
@@ -25,7 +25,6 @@ def table(n: int, p: int, seed: int):
 
 
 def bisection(n: int, p: int) -> Callable[[int], list[float]]:
-    import numpy as np
     from sklearn.linear_model import Lasso
 
     def entry(X, y, active: int) -> tuple[float, int]:
