@@ -8,15 +8,12 @@ import matplotlib.pyplot as plt
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import strategies as st
 from promises import Case, promises, refused
 
 from own_data import forgetting_overlap as tool
 from sims import forgetting_overlap as observed
 from theory import forgetting_overlap as predicted
 from theory_on_trial.testing.suite import check_readable
-
-sizes = st.integers(1, 7)
 
 
 def tasks(seed, n_s=5, n_t=6, dim=10):

@@ -5,7 +5,6 @@ from itertools import permutations
 import jax
 import numpy as np
 import pytest
-from hypothesis import strategies as st
 from promises import Case, promises, refused
 from scipy.signal import lfilter
 from scipy.stats import binom
@@ -19,7 +18,6 @@ RHO = np.array([0.9, 0.6, 0.3])
 BEST = np.sqrt(RHO / 2)
 """Weights on white views with these correlations, in both, at which the loss is least."""
 ROTATION = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
-correlations = st.lists(st.floats(0.01, 0.99), min_size=1, max_size=6).map(lambda found: np.array(sorted(found)[::-1]))
 
 
 def views(rng, rows, weights, draw=None):

@@ -15,12 +15,6 @@ def verdict(decide, kind="identity", coarse="", loose=""):
     return verdict_of(SimpleNamespace(kind=kind, coarse=coarse, loose=loose), trial.findings, None)
 
 
-def coin(key):
-    import jax
-
-    return jax.random.bernoulli(key).astype(float)
-
-
 def uniform(key):
     import jax
 

@@ -6,7 +6,7 @@ import numpy as np
 import sims.in_context_learning as observed
 
 ULP = 2.0**-53
-D, CONTEXT, LAYERS = 3, 4, 3
+D, CONTEXT = 3, 4
 
 
 def test_fits_stop_where_no_step_helps_and_contracting_helps_from_two_layers_on():

@@ -245,28 +245,10 @@ def test_quadrature_is_as_good_as_the_claims_say():
                     assert abs(measured / exact - 1) <= QUADRATURE_ERROR
 
 
-FLOW_RNG = np.random.default_rng(7)
-FLOW_ROOT, FLOW_REGRESSION = FLOW_RNG.standard_normal((2, DIM, DIM)) / 2
-SIGMA_XX = FLOW_ROOT @ FLOW_ROOT.T + np.eye(DIM)
-SIGMA_YX = FLOW_REGRESSION @ SIGMA_XX
-SIGMA_YY = SIGMA_YX @ FLOW_REGRESSION.T + np.eye(DIM)
-
-
-def slopes(layers, predictor, objective, stop_gradient=True):
-    first, second = layers
-    product = second @ first
-    goal = SIGMA_YX if objective == "mae" else product @ SIGMA_YX
-    error = predictor @ product @ SIGMA_XX - goal
-    pull = predictor.T @ error
-    if not stop_gradient:
-        pull = pull + product @ SIGMA_YY - predictor @ product @ SIGMA_YX.T
-    return np.array([second.T @ pull, pull @ first.T]), error @ product.T
-
-
 @pytest.mark.parametrize("objective", ["jepa", "mae"])
 def test_largest_stable_step_is_that_of_the_linear_flow(objective):
     """Eigenvalues of the flow's Jacobian at the full fixed point, in a rotated basis with equal variances in it."""
-    basis = np.linalg.qr(FLOW_RNG.standard_normal((2, 2)))[0]
+    basis = np.linalg.qr(np.random.default_rng(7).standard_normal((2, 2)))[0]
     for cross, rho in (([1.2, 0.4], [1.5, 0.5]), ([0.8, 0.7], [0.5, 1.3])):
         cross, rho = np.array(cross), np.array(rho)
         covariances = basis * (cross / rho) @ basis.T, basis * cross @ basis.T

@@ -125,6 +125,3 @@ def test_the_bounds_at_round_numbers():
     assert predicted.logistic_zero_one_regret_bound(10**4, 2, 2, 5) == pytest.approx(np.sqrt(1.6))
     assert predicted.logistic_zero_one_regret_bound(10**4, 2, 2, 5, 1.0, 0.12) == pytest.approx(np.sqrt(2.0))
     assert predicted.informative_log_odds_bound(10, 0.5, 0.4, 0.25) == pytest.approx(10 * 0.5 * 0.16 * 2)
-
-
-gaps = st.floats(0, 1)

@@ -3,7 +3,6 @@
 import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
-from scipy.optimize import minimize_scalar
 
 UNIT_ROUNDOFF = 2.0**-53
 general = settings(deadline=None, derandomize=True, max_examples=40)
@@ -36,16 +35,3 @@ def rounding_of_gradient(parameters, sizes, decays, feature_decay):
         len(weights) * max(max(w.shape) for w in weights) * (1 + np.abs(np.log([*decays, feature_decay])).sum())
     )
     return 64 * n_operations * UNIT_ROUNDOFF * (scale + outputs / np.sqrt(np.sum(sizes))) * np.sqrt(np.max(sizes))
-
-
-def least(function, upper):
-    """Global minimum (argument, value) of `function` on [0, upper] by a grid and a search in its best cell."""
-    grid = np.concatenate([[0.0], upper * np.geomspace(1e-9, 1, 4001)])
-    values = function(grid)
-    best = int(np.argmin(values))
-    if best == 0:
-        return 0.0, float(values[0])
-    inner = minimize_scalar(
-        function, bounds=(grid[best - 1], grid[min(best + 1, 4001)]), method="bounded", options={"xatol": 1e-12 * upper}
-    )
-    return (float(inner.x), float(inner.fun)) if inner.fun < values[best] else (float(grid[best]), float(values[best]))
