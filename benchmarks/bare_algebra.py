@@ -3,25 +3,23 @@
 from collections.abc import Callable
 
 import numpy as np
+from scipy.special import log_softmax
 
-from audits.side_by_side import Response, command, compare, timed
+from audits.side_by_side import Response, command, contest, timed
+from own_data.conditional_independence_ssl import labels_saved
+from own_data.contrastive_theory import infonce_bias
+from own_data.cosine_similarity import cosine_range, stable_neighbours
+from own_data.denoising_posterior import posterior_uncertainty
+from own_data.forgetting_overlap import memory_needed
+from own_data.multicalibration_boosting import multicalibration_audit
+from own_data.sequential_attention import selection_audit
 
-WORKLOADS = {  # rows, columns
-    "cosine_range": (2000, 768),
-    "stable_neighbours": (2000, 768),
-    "selection_audit": (4000, 600),
-    "labels_saved": (20_000, 100),
-    "infonce_bias": (1000, 1000),
-    "memory_needed": (400, 400),
-    "posterior_uncertainty": (1, 4000),
-    "multicalibration_audit": (100_000, 20),
-}
 CONDITIONS = (1.5, 4.0, 25.0)
 CHOSEN = 10
 CANDIDATES = 32
 LEVELS = 10
 SIGNS = 32  # directions in which the tool looks at a Jacobian of so many coordinates
-RIDGE, BUDGET = 1.0, 20.0
+RIDGE, BUDGET = 1.0, 10.0  # the second for each row
 
 
 def table(seed: int, rows: int, columns: int):
@@ -69,12 +67,13 @@ def bare_labels(x, y):
     return float(np.sum(errors[0]))
 
 
+def scores(x):
+    return x + 2 * np.eye(len(x))
+
+
 def bare_infonce(x, y):
     """The mean of log softmax of the diagonal, with all rows as candidates."""
-    from scipy.special import logsumexp
-
-    scores = x + 2 * np.eye(len(x))
-    return float(np.mean(np.diag(scores) - logsumexp(scores, axis=1)) + np.log(len(x)))
+    return float(np.mean(np.diag(log_softmax(scores(x), axis=1))) + np.log(len(x)))
 
 
 def tasks(x, y):
@@ -93,7 +92,7 @@ def bare_memory(x, y):
     for k in range(len(values) - 1, -1, -1):
         gram += np.outer(along[:, k], along[:, k])
         weights = cho_solve(cho_factor(gram), residual)
-        if np.sum((values[k:] * (along[:, k:].T @ weights)) ** 2) > BUDGET * len(residual):
+        if np.sum((values[k:] * (along[:, k:].T @ weights)) ** 2) > BUDGET * len(x):
             return float(k + 1)
     return 0.0
 
@@ -135,55 +134,39 @@ def bare_means(x, y):
     return float(np.abs(found).max() + np.abs(fits).max())
 
 
-def contender(tool: str, name: str, rows: int, columns: int) -> Callable[[int], Response]:
-    from own_data.conditional_independence_ssl import labels_saved
-    from own_data.contrastive_theory import infonce_bias
-    from own_data.cosine_similarity import cosine_range, stable_neighbours
-    from own_data.denoising_posterior import posterior_uncertainty
-    from own_data.forgetting_overlap import memory_needed
-    from own_data.multicalibration_boosting import multicalibration_audit
-    from own_data.sequential_attention import selection_audit
+TOOLS = {  # rows, columns, the tool, its bare algebra
+    "cosine_range": (2000, 768, lambda x, y: cosine_range(x), bare_range),
+    "stable_neighbours": (2000, 768, lambda x, y: stable_neighbours(x), bare_neighbours),
+    "selection_audit": (4000, 600, lambda x, y: selection_audit(x, y, CHOSEN, standardise=False), bare_pursuit),
+    "labels_saved": (20_000, 100, lambda x, y: labels_saved(*views(x, y)), bare_labels),
+    "infonce_bias": (1000, 1000, lambda x, y: infonce_bias(scores(x), CANDIDATES, held_out=True), bare_infonce),
+    "memory_needed": (
+        400,
+        400,
+        lambda x, y: memory_needed(*tasks(x, y), ridge=RIDGE, budget=BUDGET * len(x)),
+        bare_memory,
+    ),
+    "posterior_uncertainty": (1, 4000, lambda x, y: posterior_uncertainty(denoise, x[0], 1.0), bare_uncertainty),
+    "multicalibration_audit": (100_000, 20, lambda x, y: multicalibration_audit(*audited(x, y)), bare_means),
+}
 
-    ours = {
-        "cosine_range": lambda x, y: cosine_range(x),
-        "stable_neighbours": lambda x, y: stable_neighbours(x),
-        "selection_audit": lambda x, y: selection_audit(x, y, CHOSEN, standardise=False),
-        "labels_saved": lambda x, y: labels_saved(*views(x, y)),
-        "infonce_bias": lambda x, y: infonce_bias(x + 2 * np.eye(len(x)), CANDIDATES, held_out=True),
-        "memory_needed": lambda x, y: memory_needed(*tasks(x, y), ridge=RIDGE, budget=BUDGET * len(y) / 2),
-        "posterior_uncertainty": lambda x, y: posterior_uncertainty(denoise, x[0], 1.0),
-        "multicalibration_audit": lambda x, y: multicalibration_audit(*audited(x, y)),
-    }
-    bare = {
-        "cosine_range": bare_range,
-        "stable_neighbours": bare_neighbours,
-        "selection_audit": bare_pursuit,
-        "labels_saved": bare_labels,
-        "infonce_bias": bare_infonce,
-        "memory_needed": bare_memory,
-        "posterior_uncertainty": bare_uncertainty,
-        "multicalibration_audit": bare_means,
-    }
-    run = (ours if name == "ours" else bare)[tool]
+
+def contender(name: str, tool: str, rows: int, columns: int) -> Callable[[int], Response]:
+    *_, ours, bare = TOOLS[tool]
 
     def answer(seed: int) -> Response:
-        return {"seconds": timed(run, *table(seed, rows, columns))[0], "numbers": rows * columns}
+        seconds, _ = timed(ours if name == "ours" else bare, *table(seed, rows, columns))
+        return {"seconds": seconds, "numbers": rows * columns}
 
     return answer
 
 
-def run(quick: bool) -> None:
-    for tool, (rows, columns) in WORKLOADS.items():
-        n, p = (-(-rows // 4), columns // 4) if quick else (rows, columns)
-        compare(
-            "benchmarks.bare_algebra",
-            f"{tool}, {n} x {p}",
-            {name: (tool, name, n, p) for name in ("ours", "bare")},
-            2 if quick else 5,
-            ours=["ours"],
-            figure="numbers read",
-            figure_of=lambda name, answers: str(answers[0]["numbers"]),
-        )
+run = contest(
+    "benchmarks.bare_algebra", "{}, {} x {}", ("ours", "bare"),
+    [(tool, rows, columns, 5) for tool, (rows, columns, *_) in TOOLS.items()],
+    [(tool, -(-rows // 4), columns // 4, 2) for tool, (rows, columns, *_) in TOOLS.items()],
+    ours=["ours"], figure="numbers read", figure_of=lambda name, answers: str(answers[0]["numbers"]),
+)  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -166,10 +166,7 @@ def told_noise(prior, told, seed):
 
 SPECTRUM = np.geomspace(1, 1e-4, 32)
 PRIORS = {
-    "normal": (
-        lambda r: np.sqrt(SPECTRUM) * r.normal(size=32),
-        lambda z: SPECTRUM / (SPECTRUM + 0.49) * np.asarray(z),
-    ),
+    "normal": (lambda r: np.sqrt(SPECTRUM) * r.normal(size=32), lambda z: SPECTRUM / (SPECTRUM + 0.49) * np.asarray(z)),
     "signs": (lambda r: r.choice([-1.0, 1.0], size=32), lambda z: np.tanh(np.asarray(z) / 0.49)),
     "three": (lambda r: 1.5 * r.choice([-1.0, 1.0], size=3), lambda z: 1.5 * np.tanh(1.5 * np.asarray(z) / 0.49)),
 }

@@ -177,10 +177,7 @@ test_what_cannot_be_answered_is_refused = refused(
         (lambda: predicted.perfect_partitions(3, 2, 2), "samples must be at least dim"),
         (lambda: observed.fitting_partitions(np.ones((30, 2)), 1, 2), r"at most 10\^5 labellings"),
         (lambda: observed.inverse_traces(np.random.default_rng(0), 1, 3, 2), "dim must be at most samples"),
-        (
-            lambda: tool.subspace_error(np.ones((5, 9)), 4),
-            r"samples must be at least dim \+ 2 \(the .* got 5 for 4",
-        ),
+        (lambda: tool.subspace_error(np.ones((5, 9)), 4), r"samples must be at least dim \+ 2 \(the .* got 5 for 4"),
         (lambda: tool.subspace_error(np.ones((9, 4)), 4), "dim must be below the 4 columns of samples, got 4"),
         (lambda: tool.subspace_error(np.zeros((9, 4)), 2), "samples must not all be zero"),
         (

@@ -8,30 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import entr, expit
-from theory_instances import (
-    CONDITION,
-    ROUNDING,
-    general,
-    random_covariance,
-    reference_pair,
-)
+from theory_instances import CONDITION, ROUNDING, general, random_covariance, reference_pair
 
-from theory.mixup import (
-    MixingLaw,
-    entropy_certificate,
-    erm_direction_at,
-    erm_expected_loss,
-    erm_minimiser,
-    finite_sample_radius,
-    imbalance_coefficient,
-    intrusion_gap,
-    lda_rate,
-    limit_scale,
-    phase_direction,
-    reduced_problem,
-    relative_newton_step,
-    sampled_lambda_coefficient,
-)
+from theory import mixup as predicted
 from theory.mixup.expected_losses import gaussian_expectation
 
 SUMMED = 4096 * ROUNDING  # a positive quadrature of at most a few thousand nodes, relative to itself
@@ -67,33 +46,33 @@ def stationary(pair):
 @pytest.mark.parametrize("separability", [0.05, 0.4, 4.0])
 def test_what_is_not_the_minimiser_has_a_long_newton_step(separability):
     pair = reference_pair(separability)
-    loss, bayes = erm_expected_loss(pair), pair.bayes_direction
-    assert relative_newton_step(loss, erm_minimiser(pair)) <= stationary(pair)
+    loss, bayes = predicted.erm_expected_loss(pair), pair.bayes_direction
+    assert predicted.relative_newton_step(loss, predicted.erm_minimiser(pair)) <= stationary(pair)
     for wrong in (separability * bayes, 2 * separability * pair.mean, 2 * bayes):
-        assert relative_newton_step(loss, wrong) > 0.1
+        assert predicted.relative_newton_step(loss, wrong) > 0.1
 
 
 @pytest.mark.parametrize("log_n", [np.log(2), 1.0, 7.3, 40.0, 240.0, 5000.0])
 def test_the_finite_radius_leaves_one_point_beyond(log_n):
     pair = reference_pair(20.0)
-    radius = finite_sample_radius(pair, log_n=log_n)
+    radius = predicted.finite_sample_radius(pair, log_n=log_n)
     with mpmath.workdps(40):
         tail = mpmath.log(mpmath.ncdf(-mpmath.mpf(radius) * mpmath.sqrt(20)))
     # d log Q / d r is at most about the exponent twice over, relative to the radius.
     assert float(tail) == pytest.approx(-log_n, rel=128 * ROUNDING, abs=128 * ROUNDING)
     if log_n < 300:
-        assert finite_sample_radius(pair, np.exp(log_n)) == pytest.approx(radius, rel=1e-12, abs=1e-12)
-    direction = phase_direction(pair, radius**2 / 2)
-    assert np.array_equal(erm_direction_at(pair, log_n=log_n), direction)
+        assert predicted.finite_sample_radius(pair, np.exp(log_n)) == pytest.approx(radius, rel=1e-12, abs=1e-12)
+    direction = predicted.phase_direction(pair, radius**2 / 2)
+    assert np.array_equal(predicted.erm_direction_at(pair, log_n=log_n), direction)
 
 
-LAW = MixingLaw.atoms(np.array([0.2, 0.6, 0.9]), np.array([0.3, 0.5, 0.2]), np.sqrt)
-SMALL = MixingLaw.beta(1.0, 8)
+LAW = predicted.MixingLaw.atoms(np.array([0.2, 0.6, 0.9]), np.array([0.3, 0.5, 0.2]), np.sqrt)
+SMALL = predicted.MixingLaw.beta(1.0, 8)
 
 
 def test_the_sampled_coefficient_is_the_variance_of_the_pull_on_a_point():
     """G_i adds up g r_ij + (1 - g) r_ji over partners: half of its own class, half of the other, no diagonal."""
-    score = limit_scale(LAW)
+    score = predicted.limit_scale(LAW)
     variance = 0.0
     for sign in (1, -1):
         for role in (LAW.input_weights, 1 - LAW.input_weights):
@@ -103,18 +82,19 @@ def test_the_sampled_coefficient_is_the_variance_of_the_pull_on_a_point():
             pull = role * (expit(mixed) - label)
             variance += 0.5 * (LAW.weights @ pull**2 - (LAW.weights @ pull) ** 2)
     pair = reference_pair(1.0)
-    ratio = sampled_lambda_coefficient(pair, LAW) / imbalance_coefficient(pair, LAW)
+    ratio = predicted.sampled_lambda_coefficient(pair, LAW) / predicted.imbalance_coefficient(pair, LAW)
     assert ratio == pytest.approx(variance / expit(-score) ** 2, rel=SUMMED * 64, abs=0)
-    fixed = MixingLaw.atoms(np.array([0.3]), np.ones(1))
-    assert sampled_lambda_coefficient(pair, fixed) <= (8 * ROUNDING) ** 2 * imbalance_coefficient(pair, fixed) * 1e6
+    fixed = predicted.MixingLaw.atoms(np.array([0.3]), np.ones(1))
+    rounding = (8 * ROUNDING) ** 2 * 1e6 * predicted.imbalance_coefficient(pair, fixed)
+    assert predicted.sampled_lambda_coefficient(pair, fixed) <= rounding
 
 
 @pytest.mark.parametrize("separability", [0.1, 7.0])
 def test_the_rate_of_mixup_has_its_fractions(separability):
     exact = Fraction(50, 9) * Fraction(25, 41) / (2 * (25 + Fraction(25, 81)))
     pair = reference_pair(separability)
-    assert lda_rate(pair) == pytest.approx(float(exact), rel=64 * ROUNDING, abs=0)
-    assert lda_rate(pair, 20) == pytest.approx(float(exact * Fraction(20, 16)), rel=64 * ROUNDING, abs=0)
+    assert predicted.lda_rate(pair) == pytest.approx(float(exact), rel=64 * ROUNDING, abs=0)
+    assert predicted.lda_rate(pair, 20) == pytest.approx(float(exact * Fraction(20, 16)), rel=64 * ROUNDING, abs=0)
 
 
 def data_set(seed, counts, separability, dim=3):
@@ -151,7 +131,7 @@ def test_the_reduced_problem_is_solved(law, counts, separability):
     features, labels = data_set(11, counts, separability)
     means, covariances = class_moments(features, labels)
     p = counts[1] / sum(counts)
-    weights = reduced_problem(means, covariances, p, law)
+    weights = predicted.reduced_problem(means, covariances, p, law)
 
     def slope(direction, at):
         """Central difference: the third derivative times 1e-8 and the rounding of the objective over 1e-4 are left."""
@@ -170,8 +150,8 @@ seeds = st.integers(0, 2**32 - 1)
 
 def test_inputs_that_differ_by_a_rounding_do_not_intrude():
     labels, half = np.array([0.0, 0.0, 1.0]), np.array([0.5])
-    assert intrusion_gap(np.array([[0.0], [0.6], [0.3]]), labels, half) > 0
-    assert intrusion_gap(np.array([[0.0], [0.6], [0.1 + 0.2]]), labels, half) == 0
+    assert predicted.intrusion_gap(np.array([[0.0], [0.6], [0.3]]), labels, half) > 0
+    assert predicted.intrusion_gap(np.array([[0.0], [0.6], [0.1 + 0.2]]), labels, half) == 0
 
 
 def soft_problem(seed, rows=20, dim=3):
@@ -185,7 +165,7 @@ def test_duality_holds_everywhere(seed):
     rows, labels, masses = soft_problem(seed)
     rng = np.random.default_rng(seed + 1)
     weights, other = rng.normal(size=(2, 3))
-    found = entropy_certificate(rows, labels, masses, weights)
+    found = predicted.entropy_certificate(rows, labels, masses, weights)
     primal = lambda w: masses @ (np.logaddexp(0, rows @ w) - labels * (rows @ w))  # noqa: E731
     size = 1 + np.abs(rows).max() * 8
     assert found.primal == pytest.approx(primal(weights), abs=SUMMED * size)
@@ -195,5 +175,5 @@ def test_duality_holds_everywhere(seed):
     assert found.dual == pytest.approx(found.primal - found.gap, abs=4 * ROUNDING)
     assert primal(other) >= found.dual - np.linalg.norm(other) * found.infeasibility - SUMMED * size
     assert primal(other) >= masses @ (entr(labels) + entr(1 - labels)) - SUMMED * size
-    doubled = entropy_certificate(rows, labels, 2 * masses, weights)
+    doubled = predicted.entropy_certificate(rows, labels, 2 * masses, weights)
     assert doubled.primal == pytest.approx(2 * found.primal, rel=8 * ROUNDING, abs=0)

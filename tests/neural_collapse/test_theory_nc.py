@@ -3,14 +3,7 @@
 import mpmath
 import numpy as np
 import pytest
-from heads_by_hand import (
-    UNIT_ROUNDOFF,
-    class_sizes,
-    decay,
-    general,
-    layers,
-    square_loss,
-)
+from heads_by_hand import UNIT_ROUNDOFF, class_sizes, decay, general, layers, square_loss
 from hypothesis import given
 from hypothesis import strategies as st
 

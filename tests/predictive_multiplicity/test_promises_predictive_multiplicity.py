@@ -117,11 +117,7 @@ TOOL = {
 }
 
 (test_the_tool_is_declared, test_the_tool_refuses, test_the_tool_answers, test_the_tool_answers_or_refuses_extremes) = (
-    promises(
-        [tool],
-        TOOL,
-        examples=3,
-    )
+    promises([tool], TOOL, examples=3)
 )
 
 
