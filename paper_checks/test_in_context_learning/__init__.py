@@ -34,8 +34,9 @@ UNIT = 2.0**-53
 
 SIGNS = "a few runs carry a sign only"
 Runs = Annotated[int, Interval(5, 50, why="fewer equal signs are no evidence")]
-Std = Annotated[float, Interval(0.1, 10.0)]
+Std = Annotated[float, Interval(0.1, 10.0, why="a cap, which nothing requires")]
 """τ or σ."""
+PromptCount = Annotated[int, Interval(1, 100, why="each costs")]
 
 
 def draw_prompts(rng, count, examples, dimension):

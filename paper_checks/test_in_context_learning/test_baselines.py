@@ -4,7 +4,7 @@ from typing import Annotated
 
 import numpy as np
 
-from paper_checks.test_in_context_learning import UNIT, Std, draw_prompts, gauss_hermite, query_risks
+from paper_checks.test_in_context_learning import UNIT, PromptCount, Std, draw_prompts, gauss_hermite, query_risks
 from sims.in_context_learning import baselines, metrics
 from sims.in_context_learning.prompts import Prompts
 from theory import in_context_learning as predicted
@@ -110,8 +110,8 @@ def test_pythagoras(trial, weight_std: Std = 1.5, noise_std: Std = 0.5):
     cases=[(5, 8), (30, 8)],
 )  # fmt: skip
 def test_ols__limit(
-    trial, examples: Annotated[int, Interval(1, 200)], dimension: Annotated[int, Interval(1, 50)],
-    count: Annotated[int, Interval(1, 100)] = 4,
+    trial, examples: Annotated[int, Interval(1, 200, why="each prefix is solved")],
+    dimension: Annotated[int, Interval(1, 50, why="a cap, which nothing requires")], count: PromptCount = 4,
 ):  # fmt: skip
     """As σ falls to zero the Bayes predictor tends to least squares of minimum norm, its error of order λ."""
     X, Y, _ = draw_prompts(trial.generator("prompts"), count, examples + 1, dimension)
@@ -131,7 +131,7 @@ def test_ols__limit(
 
 @claim(ours("by E x x^T = I in equations 15-17"), kind="identity")
 def test_ilwd__linear(
-    trial, prefix: Annotated[int, Interval(1, 100)] = 6, count: Annotated[int, Interval(1, 100)] = 4,
+    trial, prefix: Annotated[int, Interval(1, 100, why="each example costs")] = 6, count: PromptCount = 4,
     dimension: Annotated[int, Interval(2, 6, why="three nodes for each normal number")] = 4,
 ):  # fmt: skip
     """A fit to d answers of a linear rule returns its weights; for x ~ N(0, I) the ILWD of two rules is their SPD."""
@@ -167,7 +167,7 @@ def test_ilwd__linear(
     ours("by the sign of the risk's slope in λ: figure 2 of the paper, for exact predictors"), kind="optimality",
     cases=[(0.0, 1.0), (0.25, 1.0), (0.5, 1.5), (0.5, 1.0), (0.5, 0.75)],
 )  # fmt: skip
-def test_fig2__diagonal(trial, noise_std: Annotated[float, Interval(0, 10)], weight_std: Std):
+def test_fig2__diagonal(trial, noise_std: Annotated[float, Interval(0, 10, why="a cap only")], weight_std: Std):
     """Of figure 2's ridges the one with λ = σ^2 / τ^2, put among them, has the least risk for any inputs."""
     matched = noise_std**2 / weight_std**2
     parameters = np.unique(np.round([*GRID, matched, 2 * matched], 12))

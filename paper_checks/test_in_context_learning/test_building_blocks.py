@@ -21,7 +21,7 @@ Shift = Annotated[float, Interval(0.05, 3, why="beyond, the closed form rounds m
 Points = Annotated[int, Interval(10, 100_000, why="fewer points may miss the worst, and each is evaluated")]
 Rows = Annotated[int, Interval(2, 300, why="rounding of longer sums hides the first order")]
 """Entries of x beside the two pads."""
-Factor = Annotated[float, Interval(0.1, 10.0)]
+Factor = Annotated[float, Interval(0.1, 10.0, why="a cap, which nothing requires")]
 
 
 @partial(jax.jit, static_argnames=("form", "richardson"))
@@ -303,13 +303,13 @@ def least(total, start):
     return mpmath.exp(mpmath.findroot(slope, (mpmath.log(start) - 2, mpmath.log(start) + 2), solver="anderson"))
 
 
-Eps = Annotated[float, Interval(1e-16, 1e-6)]
+Eps = Annotated[float, Interval(1e-16, 1e-6, why="float64 and float32 are within")]
 """Spacing of the floating-point numbers at one."""
 
 
 @claim(ours("by the balance of rounding and the leading error"), kind="optimality",
        cases=[(2**-52, False), (2**-52, True), (2**-23, False)])  # fmt: skip
-def test_best__scale(trial, eps: Eps, richardson: bool, magnitude: Annotated[float, Interval(0.1, 10.0)] = 2.0):
+def test_best__scale(trial, eps: Eps, richardson: bool, magnitude: Factor = 2.0):
     """At x = y = B the error of a product and its rounding are least together at s about ε^(1/3) / B.
 
     With Richardson's combination of two products it is about ε^(1/5) / B.

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from paper_checks.test_in_context_learning import UNIT, answers, compiled, draw_prompts, on_each
+from paper_checks.test_in_context_learning import UNIT, PromptCount, answers, compiled, draw_prompts, on_each
 from sims.in_context_learning import baselines, error_bound, network, programs
 from sims.in_context_learning.prompts import Prompts
 from theory import in_context_learning as predicted
@@ -219,8 +219,8 @@ def test_counts(
 @claim(ours("by equation 13, once for each example"), kind="identity", cases=[1.0, 0.1, 1e-2, 1e-3, 1e-5])
 def test_sm__recursion(
     trial, regulariser: Annotated[float, Interval(1e-5, 10.0, why="rounding grows as its reciprocal")],
-    examples: Annotated[int, Interval(2, 100)] = 30, dimension: Annotated[int, Interval(1, 20)] = 8,
-    count: Annotated[int, Interval(1, 100)] = 4,
+    examples: Annotated[int, Interval(2, 100, why="the control has one less, each costs")] = 30,
+    dimension: Annotated[int, Interval(1, 20, why="a cap, which nothing requires")] = 8, count: PromptCount = 4,
 ):  # fmt: skip
     """One rank-one update of the inverse per example is ridge regression on all; it loses ε |X|^2 / λ."""
     X, Y, _ = draw_prompts(trial.generator("prompts"), count, examples + 1, dimension)

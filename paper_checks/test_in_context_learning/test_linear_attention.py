@@ -20,6 +20,10 @@ COVARIANCE = np.array([[1.1, 0.4], [0.4, 0.7]])
 Context = Annotated[int, Interval(2, 50, why="the sum over one is its mean; each takes a column more")]
 """N, examples."""
 Layers = Annotated[int, Interval(2, 6, why="steps that are not short enough grow with each layer")]
+CAP = "a cap, which nothing requires"
+Side = Annotated[int, Interval(1, 10, why=CAP)]
+Blocks = Annotated[int, Interval(2, 10, why="blocks of one number commute; the high end is a cap")]
+Start = Annotated[float, Interval(0.1, 0.6, why="the theorem asks for a small start; the low end is a cap")]
 Few = Annotated[int, Interval(1, 3, why="three nodes or more for each normal number")]
 """Examples over which a mean is a sum over nodes."""
 
@@ -55,8 +59,8 @@ def largest(X):
 
 @claim(paper(f"{OSWALD}, proposition 1"), kind="identity", cases=[(8, 4, 3), (3, 5, 2)])
 def test_lsa__gd(
-    trial, examples: Context, dimension: Annotated[int, Interval(1, 10)], layers: Layers,
-    asked: Annotated[int, Interval(1, 20)] = 3, step: Annotated[float, Interval(0.1, 1)] = 0.3,
+    trial, examples: Context, dimension: Side, layers: Layers, asked: Annotated[int, Interval(1, 20, why=CAP)] = 3,
+    step: Annotated[float, Interval(0.1, 1, why="rounding grows by it in each layer, the low end is a cap")] = 0.3,
 ):  # fmt: skip
     """L layers of linear attention with set weights are L steps of gradient descent, on context and query tokens."""
     X, Y, start = (array[0] for array in draw_prompts(trial.generator("prompt"), 1, examples, dimension))
@@ -80,9 +84,7 @@ def test_lsa__gd(
 
 
 @claim(ours(f"by induction over the layers, as lemma 1 of {AHN} but for the transpose"), kind="identity")
-def test_lsa__multilayer(
-    trial, examples: Context = 6, dimension: Annotated[int, Interval(2, 10)] = 3, layers: Layers = 3
-):
+def test_lsa__multilayer(trial, examples: Context = 6, dimension: Blocks = 3, layers: Layers = 3):
     """L layers with Q_l = -diag(A_l, 0) are L steps of descent, the l-th preconditioned by the transpose of A_l."""
     rng = trial.generator("prompt")
     X, Y, _ = (array[0] for array in draw_prompts(rng, 1, examples, dimension))
@@ -126,7 +128,7 @@ def beats(first, second):
 
 @claim(ours(f"by the recursion of each eigenvalue under GD++ of {OSWALD}"), kind="identity")
 def test_gdpp__polynomial(
-    trial, dimension: Annotated[int, Interval(1, 20)] = SIDE, examples: Context = SIDE, layers: Layers = 3
+    trial, dimension: Annotated[int, Interval(1, 20, why=CAP)] = SIDE, examples: Context = SIDE, layers: Layers = 3
 ):
     """GD++ multiplies the error along each eigenvector of X^T X by a polynomial; two layers beat GD on 99 % of
     tasks.
@@ -192,7 +194,7 @@ def certified_optimum(covariance, prior, second, cross):
     ours(f"by completing the square in A; contains theorem 1 of {AHN}"), kind="optimality",
     cases=[(1, 0.3), (2, 0.3), (3, 0.0)],
 )  # fmt: skip
-def test_lsa__optimum(trial, examples: Few, noise_variance: Annotated[float, Interval(0, 10)]):
+def test_lsa__optimum(trial, examples: Few, noise_variance: Annotated[float, Interval(0, 10, why=CAP)]):
     """The best A is Σ_w [(1 + 1/N) Λ Σ_w + (tr(Λ Σ_w) + σ^2)/N I]^-1, with a certificate."""
     covariance, prior = drawn_covariance(trial, "inputs"), drawn_covariance(trial, "weights")
     second, cross, nodes = exact_moments(covariance, prior, noise_variance, examples)
@@ -229,8 +231,8 @@ def test_lsa__optimum(trial, examples: Few, noise_variance: Annotated[float, Int
 
 @claim(ours(f"by homogeneity, as a remark of {ZHANG} says of large shifts"), kind="identity", cases=[0.5, 2.0, -1.0])
 def test_lsa__covshift(
-    trial, scale: Annotated[float, Interval(-10, 10)], examples: Context = 6,
-    dimension: Annotated[int, Interval(1, 10)] = 2, count: Annotated[int, Interval(1, 100)] = 5,
+    trial, scale: Annotated[float, Interval(-10, 10, why=CAP)], examples: Context = 6,
+    dimension: Side = 2, count: Annotated[int, Interval(1, 100, why=CAP)] = 5,
 ):  # fmt: skip
     """Inputs scaled by c multiply prediction over truth by c^2 for linear attention, by 1 for least squares."""
     trial.require(abs(scale) >= 0.1 and abs(scale - 1) > 0.05, "scale must shift the inputs, and not to zero")
@@ -289,7 +291,7 @@ def stacked_limit(value, form):
 
 
 @claim(paper(f"{ZHANG}, theorem 4.1"), kind="limit")
-def test_lsa__flow(trial, context: Count = 5, scale: Annotated[float, Interval(0.1, 0.6)] = 0.3):
+def test_lsa__flow(trial, context: Count = 5, scale: Start = 0.3):
     """Gradient flow of all entries ends at W_PV = [tr Γ^-2]^(1/4) e e^T, W_KQ = [tr Γ^-2]^(-1/4) Γ^-1."""
     gamma, loss = predicted.zhang_gamma(COVARIANCE, context), attention_flow.full_loss(COVARIANCE, context)
     trial.require(scale**2 * np.linalg.norm(gamma, 2) * 2**0.5 < 2, "scale must be small: s^2 |Gamma| sqrt(d) < 2")
@@ -314,9 +316,7 @@ def test_lsa__flow(trial, context: Count = 5, scale: Annotated[float, Interval(0
 
 
 @claim(ours("by the curvature of the loss in the entries that move, at the limit"), kind="identity", cases=[1, 2, 3])
-def test_lsa__rate(
-    trial, dimension: Annotated[int, Interval(1, 3, why="a sum over nodes")], context: Count = 5
-):  # fmt: skip
+def test_lsa__rate(trial, dimension: Annotated[int, Interval(1, 3, why="a sum over nodes")], context: Count = 5):
     """Near its limit the flow decays at the least curvature but zero, known from the spectra of Λ and Γ."""
     rng = trial.generator("inputs")
     axes = np.linalg.qr(rng.standard_normal((dimension, dimension)))[0]
@@ -344,9 +344,7 @@ LABELS = {
     paper(f"{ZHANG}, theorem 4.2"), kind="identity",
     cases=[("linear", 6, 2), ("cubic", 6, 2), ("mixed", 6, 2), ("mixed", 3, 1)],
 )  # fmt: skip
-def test_lsa__generalise(
-    trial, label: Literal["linear", "cubic", "mixed"], training: Count, test: Few,
-):  # fmt: skip
+def test_lsa__generalise(trial, label: Literal["linear", "cubic", "mixed"], training: Count, test: Few):
     """The risk of the limit on prompts of M examples, of any labels: S / M plus a bias that stays at 1 / N^2."""
     covariance = drawn_covariance(trial, "inputs")
     nodes, probabilities = gauss_hermite(5, 2 * test + 2)
@@ -381,8 +379,8 @@ def test_lsa__generalise(
     coarse=SIGNS,
 )  # fmt: skip
 def test_lsa__train(
-    trial, dimension: Annotated[int, Interval(1, 4)] = 3, context: Annotated[int, Interval(2, 20)] = 8,
-    starts: Runs = 5,
+    trial, dimension: Annotated[int, Interval(1, 4, why=CAP)] = 3,
+    context: Annotated[int, Interval(2, 20, why=CAP)] = 8, starts: Runs = 5,
 ):  # fmt: skip
     """From a positive start Adam on all entries of a layer finds the optimal map; the other blocks that act vanish."""
     covariance, prior = np.diag(np.linspace(0.5, 1.5, dimension)), np.eye(dimension)

@@ -12,8 +12,11 @@ from sims.in_context_learning.baselines import gradient_step, nearest_neighbours
 from theory_on_trial import claim, paper
 from theory_on_trial.contract import Interval
 
+Width = Annotated[int, Interval(8, 1024, why="the paper's largest; H = 4 is the control")]
 Prefix = Annotated[int, Interval(1, 39, why="prompts have 40 examples")]
 
+Probed = Annotated[int, Interval(256, 100_000, why="probes learn from half of them; states of more take gigabytes")]
+Fitted = Annotated[int, Interval(16, 10_000, why="a mean over few scatters, and each is fitted")]
 COUNT = 1024
 RULES = {
     "least squares": ols(),
@@ -84,9 +87,7 @@ def test_phase__depth__paper(trial, dimension: Literal[8, 16] = 8, n_runs: Runs 
 
 
 @claim(paper("figures 3 and 8"), kind="empirical", tier="paper", cases=[(8, 16), (16, 32)], coarse=SIGNS)
-def test_min__width(
-    trial, dimension: Literal[8, 16], width: Annotated[int, Interval(8, 1024)], n_runs: Runs = 5
-):  # fmt: skip
+def test_min__width(trial, dimension: Literal[8, 16], width: Width, n_runs: Runs = 5):
     """H >= 16 at d = 8 and H >= 32 at d = 16, with one head, are nearer to least squares than Ridge(.1) is."""
     trial.require(width >= 2 * dimension, "width must be at least twice the dimension: 16 at d = 8, 32 at d = 16")
 
@@ -105,9 +106,7 @@ def test_min__width(
 
 
 @claim(paper("figure 4"), kind="empirical", tier="paper", coarse=SIGNS)
-def test_probes(
-    trial, prefix: Prefix = 8, count: Annotated[int, Interval(256, 100_000)] = 4096, n_runs: Runs = 5
-):  # fmt: skip
+def test_probes(trial, prefix: Prefix = 8, count: Probed = 4096, n_runs: Runs = 5):
     """X^T Y and the least-squares weights are decodable from middle layers, by two-layer probes best."""
     settings, constant = paper_settings(4), paper_settings(4, weight_std=0.0, weight_mean=1.0)
     asked = fresh_prompts(trial.key("prompts"), settings, count)
@@ -142,7 +141,7 @@ def test_probes(
 
 
 @claim(paper("figure 6"), kind="empirical", tier="paper", coarse=SIGNS)
-def test_nonlinear__hypothesis(trial, count: Annotated[int, Interval(16, 10_000)] = 64, n_runs: Runs = 5):
+def test_nonlinear__hypothesis(trial, count: Fitted = 64, n_runs: Runs = 5):
     """At d = 8 the best linear fit to a trained model has R^2 < 1 while k < d, and nearly 1 at k = 12."""
     settings = paper_settings(8)
     asked = fresh_prompts(trial.key("prompts"), settings, count)

@@ -20,6 +20,8 @@ from theory_on_trial.laws import Asymptotic, Bounded
 
 SHARES = (0.2, 0.8, 1.0, 1.2)
 """Steps, in units of the largest stable one."""
+Inverted = Annotated[int, Interval(1, 12, why="up to 400 000 matrices of this size are inverted")]
+Several = Annotated[int, Interval(2, 40, why="one eigenvalue is its own mean; the high end is a cap")]
 Dimension = Annotated[int, Interval(1, 4, why="three nodes for each normal number")]
 Examples = Annotated[int, Interval(1, 4, why="three nodes for each normal number")]
 
@@ -58,9 +60,7 @@ def weight_errors(inputs, labels, weights, kind):
 
 
 @claim(ours("by the law of an entry of an inverse Wishart matrix"), kind="distribution", cases=[(4, 2), (3, 6)])
-def test_ols__risk(
-    trial, dimension: Annotated[int, Interval(1, 12)], examples: Annotated[int, Interval(1, 12)]
-):  # fmt: skip
+def test_ols__risk(trial, dimension: Inverted, examples: Inverted):
     """The noise in least squares costs σ^2 k/(d - k - 1) for k < d - 1 and σ^2 d/(k - d - 1) for k > d + 1.
 
     The reciprocal of a diagonal entry of the smaller Gram matrix's inverse is chi-square with |d - k| + 1 degrees of
@@ -91,8 +91,9 @@ def test_ols__risk(
     kind="distribution", cases=[(1, 0.5), (2, 0.5), (2, 1.0)],
 )  # fmt: skip
 def test_bayes__error(
-    trial, dimension: Annotated[int, Interval(1, 6)], noise_std: Annotated[float, Interval(0.3, 3)],
-    examples: Annotated[int, Interval(3, 12)] = 6,
+    trial, dimension: Annotated[int, Interval(1, 6, why="a cap, which nothing requires")],
+    noise_std: Annotated[float, Interval(0.3, 3, why="with more, examples tell little; the low end is a cap")],
+    examples: Annotated[int, Interval(3, 12, why="a cap, which nothing requires")] = 6,
 ):  # fmt: skip
     """Over the prefixes 1 .. n - 1 the Bayes risk is the mean of σ^2 / (s + σ^2) over the spectra of X^T X."""
 
@@ -193,9 +194,7 @@ def test_sgd__risk(trial, dimension: Dimension, examples: Examples, weight_std: 
     ours("by fourth moments of normal numbers, and chi-square numbers in the triangular factor of Bartlett"),
     kind="identity", cases=[(3, 5), (4, 4), (20, 9)],
 )  # fmt: skip
-def test_wishart__spectrum(
-    trial, dimension: Annotated[int, Interval(2, 40)], examples: Annotated[int, Interval(2, 40)]
-):  # fmt: skip
+def test_wishart__spectrum(trial, dimension: Several, examples: Several):
     """Over the spectrum of X^T X the sums of s, s^2 and log s are d k, d k (d + k + 1) and those of log chi-squares."""
     few, many = sorted((dimension, examples))
     functions = (lambda s: s, lambda s: s**2, np.log)
@@ -232,8 +231,9 @@ def mean_over_spectra(function, few, many, nodes):
     kind="distribution", cases=[(1, 1, 2.0), (2, 1, 1.0), (2, 3, 4.0)],
 )  # fmt: skip
 def test_ridge__laws(
-    trial, few: Literal[1, 2], excess: Annotated[int, Interval(1, 6)],
-    regulariser: Annotated[float, Interval(0.5, 5.0)], weight_std: Std = 1.5, noise_std: Std = 1.2,
+    trial, few: Literal[1, 2], excess: Annotated[int, Interval(1, 6, why="a cap, which nothing requires")],
+    regulariser: Annotated[float, Interval(0.5, 5.0, why="nodes know little of poles near 0; the high end is a cap")],
+    weight_std: Std = 1.5, noise_std: Std = 1.2,
 ):  # fmt: skip
     """What ridge risks, and its distances from least squares and from the Bayes predictor, are integrals over spectra.
 
@@ -272,7 +272,7 @@ PREFIXES, SHORT, LONG, PENALTIES = (2, 5, 8, 11, 14), (0.01, 0.02), (0.01, 0.03)
     ours("by the risk laws, as least squares is exact on all that is seen: figure 1 with it for the trained model"),
     kind="distribution", tier="full",
 )  # fmt: skip
-def test_fig1__curves(trial, dimension: Annotated[int, Interval(2, 12)] = 8):
+def test_fig1__curves(trial, dimension: Annotated[int, Interval(2, 12, why="each costs 32 prompts")] = 8):
     """Without noise the squared distances of GD, SGD and ridge from least squares follow exact laws in k and d."""
     rules = [baselines.ols(), *map(baselines.ridge, PENALTIES), *map(baselines.gradient_step, SHORT)]
     rules += map(baselines.sgd, LONG)

@@ -14,6 +14,9 @@ from theory_on_trial.contract import Interval
 
 LAW = predicted.MixingLaw.beta(1.0, 12)
 
+AnySeparability = Annotated[float, Interval(1, 1000, why="a cap, which nothing requires")]
+Least = Annotated[float, Interval(1e4, 1e5, why="a limit; of more, the fits' tolerance shows")]
+Separability = Annotated[float, Interval(3e3, 1e5, why="of less, higher orders show, of more, the fits' tolerance")]
 Sets = Annotated[int, Interval(6, 200, why="fewer may miss a failure, and each is fitted")]
 Size = Annotated[int, Interval(8, 40, why="smaller classes may be separable, and all pairs are formed")]
 
@@ -51,7 +54,7 @@ def lda_errors(points, labels):
 
 
 @claim(ours("the loss to second order in the noise, about the scores of the class means"), kind="limit")
-def test_modified_lda_limit(trial, least: Annotated[float, Interval(1e4, 1e5)] = 1e4, n: Size = 8, count: Sets = 9):
+def test_modified_lda_limit(trial, least: Least = 1e4, n: Size = 8, count: Sets = 9):
     """As κ grows Mixup on a balanced data set has the direction (h S_w + h_1 c c')^-1 (mean_1 - mean_0)."""
     separabilities = least * 4.0 ** np.arange(5)
     errors = [
@@ -69,9 +72,7 @@ def test_modified_lda_limit(trial, least: Annotated[float, Interval(1e4, 1e5)] =
 
 
 @claim(ours("the loss to second order in the scores about the class means"), kind="limit", cases=[(10, 14), (16, 32)])
-def test_reduced_problem(
-    trial, n_zeros: Size, n_ones: Size, separability: Annotated[float, Interval(3e3, 1e5)] = 1e4, count: Sets = 9
-):
+def test_reduced_problem(trial, n_zeros: Size, n_ones: Size, separability: Separability = 1e4, count: Sets = 9):
     """With unequal class counts Mixup at large κ minimises, to fourth order, a problem in class moments alone."""
     trial.require(n_zeros != n_ones, "n_zeros and n_ones must differ: else Mixup is a modified LDA")
     trial.require(0.5 <= n_zeros / n_ones <= 2, "n_zeros / n_ones must lie in [1/2, 2]: else scores are large")
@@ -132,7 +133,7 @@ def uniqueness(points, labels):
 
 
 @claim(ours("by convexity, and the entropy dual of the logistic loss"), kind="optimality")
-def test_coercive(trial, count: Sets = 6, separability: Annotated[float, Interval(1, 1000)] = 50.0):
+def test_coercive(trial, count: Sets = 6, separability: AnySeparability = 50.0):
     """One soft λ other than 1/2, both classes and points that span: exactly one minimiser, certified by a dual."""
     sets = [(points, labels.astype(float)) for (points,), labels in samples(trial, 2 * count, (3, 3), (separability,))]
     found = [(one, values) for one in sets if (values := minima(*one)) is not None][:count]

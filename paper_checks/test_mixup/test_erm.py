@@ -12,6 +12,11 @@ from theory_on_trial import claim, ours
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Bounded, NormalVariance
 
+SeveralDims = Annotated[int, Interval(2, 20, why="one dimension has no angle; the high end is a cap")]
+Moderate = Annotated[float, Interval(0.2, 1.2, why="of more, K_erm takes more points; the low end is a cap")]
+Fitted = Annotated[int, Interval(400, 5000, why="fewer leave corrections of order 1 / n, and each costs")]
+Pointed = Annotated[int, Interval(4, 100, why="twenty times as many are fitted too; the low end is a cap")]
+Across = Annotated[int, Interval(2, 8, why="one dimension has no angle; the high end is a cap")]
 Limit = Annotated[float, Interval(1e9, 1e12, why="a limit; at the upper end angles reach the rounding of floats")]
 """κ at which one point alone carries the margin."""
 
@@ -47,9 +52,9 @@ def lost_margins(points, direction, ridges=(1e-3, 1e-6, 1e-9)):
 )
 def test_erm_separable_limit(
     trial,
-    n: Annotated[int, Interval(12, 60)] = 24,
-    dim: Annotated[int, Interval(2, 6)] = 3,
-    n_samples: Annotated[int, Interval(40, 1000)] = 40,
+    n: Annotated[int, Interval(12, 60, why="six to a dimension at least; the high end is a cap")] = 24,
+    dim: Annotated[int, Interval(2, 6, why="a cap, which nothing requires")] = 3,
+    n_samples: Annotated[int, Interval(40, 1000, why="both sorts must be among them, each is fitted")] = 40,
 ):
     """Limit data have no finite minimiser; a vanishing ridge leads to the hard margin without bias."""
     trial.require(n >= 6 * dim, "n must be at least 6 dim: fewer points are nearly always separable")
@@ -82,9 +87,7 @@ def test_erm_separable_limit(
     kind="limit",
     cases=[(dim, share) for dim in (2, 6) for share in (0.05, 0.2, 0.5, 0.9)],
 )
-def test_erm_phase_curve(
-    trial, dim: Annotated[int, Interval(2, 20)], share: Annotated[float, Interval(0.02, 0.95, why="of m^2 / 2")]
-):
+def test_erm_phase_curve(trial, dim: SeveralDims, share: Annotated[float, Interval(0.02, 0.95, why="of m^2 / 2")]):
     """With log n = ν κ the direction tends to w maximising w . μ - sqrt(2 ν) |Σ^(1/2) w|: a ridge path."""
     axes = np.linalg.qr(trial.generator("axes").standard_normal((dim, dim)))[0]
     covariance = axes @ np.diag(np.geomspace(0.2, 1.8, dim)) @ axes.T
@@ -113,9 +116,9 @@ def test_erm_phase_curve(
 )
 def test_erm_phase_curve__simulated(
     trial,
-    separability: Annotated[float, Interval(20, 400)],
-    log_n: Annotated[float, Interval(5, 60)],
-    n_kept: Annotated[int, Interval(400, 2000)] = 400,
+    separability: Annotated[float, Interval(20, 400, why="the path is of large κ; the high end is a cap")],
+    log_n: Annotated[float, Interval(5, 60, why="a cap, which nothing requires")],
+    n_kept: Annotated[int, Interval(400, 2000, why="fewer may fail the certificate, and each costs")] = 400,
 ):
     """Hard margins of up to 1e9 points have mean cosines on the path, with r_n = Φ^-1(1 - 1/n) / sqrt(κ)."""
     pair = reference_pair(separability)
@@ -139,7 +142,7 @@ def test_erm_phase_curve__simulated(
     cases=[(0.5, 800), (1.0, 3200)],
     coarse="a variance of fits; corrections of relative order K_erm / n are not computed",
 )
-def test_erm_fisher(trial, separability: Annotated[float, Interval(0.2, 1.2)], n: Annotated[int, Interval(400, 5000)]):
+def test_erm_fisher(trial, separability: Moderate, n: Fitted):
     """At fixed κ n E[1 - cos] tends to T K_erm / (2 κ |b|^2), K_erm = 1 / (4 E s'(V)), V ~ N(2a, 4a)."""
     trial.require(n % 2 == 0, "n must be even: the classes are balanced")
     pair = reference_pair(separability)
@@ -199,9 +202,7 @@ def test_erm_fisher__matrix(
     ours("a single point, the nearest along μ, carries the margin; what it has across μ is independent of that"),
     kind="limit",
 )
-def test_isotropic_no_curse(
-    trial, n: Annotated[int, Interval(4, 100)] = 10, dim: Annotated[int, Interval(2, 8)] = 3, separability: Limit = 1e10
-):
+def test_isotropic_no_curse(trial, n: Pointed = 10, dim: Across = 3, separability: Limit = 1e10):
     """If μ is an eigenvector of Σ, 1 - cos tends to a law of mean tr(P Σ) / (2 κ |μ|^2), free of n."""
     trial.require(n % 2 == 0, "n must be even: the classes are balanced")
     sizes = np.array([n, 20 * n])

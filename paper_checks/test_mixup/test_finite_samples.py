@@ -18,6 +18,9 @@ LAW = predicted.MixingLaw.beta(1.0, 8)
 """Uniform λ; 8 Legendre nodes leave an error of 1e-9 in scores below 10."""
 NEXT_ORDER = "a variance of fits; corrections of relative order 1 / n are not computed"
 
+AnySeparability = Annotated[float, Interval(100, 1e6, why="a cap, which nothing requires")]
+Condition = Annotated[float, Interval(1.5, 20, why="a cap, which nothing requires")]
+Fixed = Annotated[float, Interval(0.5, 10, why="a cap, which nothing requires")]
 Large = Annotated[float, Interval(500, 2e4, why="a limit; beyond, n must be larger too")]
 """κ at which the noise is an expansion's small term."""
 Size = Annotated[int, Interval(40, 200, why="all pairs of points are fitted")]
@@ -104,7 +107,7 @@ def require_even(trial, n):
 
 
 @claim(ours("variance of a U-statistic of all pairs"), kind="limit", tier="full", cases=[0.7, 4.0], coarse=NEXT_ORDER)
-def test_mixup_asymptotic(trial, separability: Annotated[float, Interval(0.5, 10)], n: Size = 80):
+def test_mixup_asymptotic(trial, separability: Fixed, n: Size = 80):
     """At fixed κ n E[1 - cos] tends to T K_mix / (2 κ |b|^2), the sandwich variance of all pairs."""
     require_even(trial, n)
     pair = reference_pair(separability)
@@ -126,8 +129,8 @@ def test_mixup_asymptotic(trial, separability: Annotated[float, Interval(0.5, 10
 def test_lda_rate(
     trial,
     separability: Large = 4096.0,
-    n: Annotated[int, Interval(20, 80)] = 32,
-    n_large: Annotated[int, Interval(400, 10**6)] = 10**5,
+    n: Annotated[int, Interval(20, 80, why="four n^2 are at most κ; the low end is a cap")] = 32,
+    n_large: Annotated[int, Interval(400, 10**6, why="a first order in 1 / n; the high end is a cap")] = 10**5,
 ):
     """At large κ balanced Mixup is as near b as the modified LDA of its data: n E[1 - cos] -> m^2 T / (2 |b|^2)."""
     require_even(trial, n)
@@ -293,7 +296,7 @@ def test_sampled_lambda(trial, separability: Large, n: Size = 80):
 
 
 @claim(ours("the delta method: variances of the gradients of all pairs at the fit"), kind="limit", cases=[2.0, 5.0])
-def test_sampled_lambda__delta(trial, condition: Annotated[float, Interval(1.5, 20)]):
+def test_sampled_lambda__delta(trial, condition: Condition):
     """A λ for each ordered pair has the cost B_s of the variance that it gives every pair's gradient."""
     separabilities, found = 400 * 2.0 ** np.arange(6), []
     covariance = np.array([[1.0, 0.3], [0.3, condition]])
@@ -314,7 +317,7 @@ def test_sampled_lambda__delta(trial, condition: Annotated[float, Interval(1.5, 
 
 
 @claim(ours("the equation times n^2 (n - d - 2) is a cubic"), kind="identity", cases=["expected", "random", "sampled"])
-def test_n_eps_formula__cubic(trial, mode: Mode, separability: Annotated[float, Interval(100, 1e6)] = 6400.0):
+def test_n_eps_formula__cubic(trial, mode: Mode, separability: AnySeparability = 6400.0):
     """The size at which C / (n - d - 2) + B κ / n^2 = ε is the largest root of a cubic."""
     pair, epsilons = reference_pair(separability), np.array([0.03, 0.003, 0.0003])
     cost, rate, least = 0.0, predicted.lda_rate(pair), pair.dim + 2
@@ -342,8 +345,8 @@ def test_n_eps_formula__cubic(trial, mode: Mode, separability: Annotated[float, 
 def test_n_eps_formula(
     trial,
     mode: Mode,
-    separability: Annotated[float, Interval(100, 2000)] = 640.0,
-    epsilon: Annotated[float, Interval(0.001, 0.004)] = 0.002,
+    separability: Annotated[float, Interval(100, 2000, why="the formula is of large κ; the high end is a cap")] = 640.0,
+    epsilon: Annotated[float, Interval(0.001, 0.004, why="a formula of small angles; the low end is a cap")] = 0.002,
 ):
     """Mixup reaches 1 - cos = ε at the root of C / (n - d - 2) + B κ / n^2: like sqrt(κ) at most."""
     pair = reference_pair(separability)

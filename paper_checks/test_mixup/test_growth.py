@@ -26,6 +26,8 @@ KEPT = 400
 """Outermost points drawn in the plane: enough for a certificate in all but a few of a thousand samples."""
 LAW = predicted.MixingLaw.beta(1.0, 8)
 
+Power = Annotated[float, Interval(0.08, 0.2, why="of less, the small factor shows; the high end is a cap")]
+Tried = Annotated[float, Interval(0.005, 0.006, why="the sizes that are tried lie around this crossing")]
 Target = Annotated[float, Interval(0.005, 0.1, why="below, log n exceeds what the sampler of tails is certified for")]
 """ε, below 1 - cos(μ, b) = .22."""
 Runs = Annotated[int, Interval(1000, 20_000, why="fewer leave wide intervals, and each is fitted")]
@@ -103,9 +105,9 @@ def successes(pair, cells, pessimistic):
 )
 def test_erm_curse(
     trial,
-    separability: Annotated[float, Interval(20, 320)],
+    separability: Annotated[float, Interval(20, 320, why="the law is of large κ; the high end is a cap")],
     epsilon: Target = 0.05,
-    share: Annotated[float, Interval(0.5, 0.9)] = 0.9,
+    share: Annotated[float, Interval(0.5, 0.9, why="nearer to 1 the small factor shows; the low end is a cap")] = 0.9,
 ):
     """Without augmentation exponentially many points, e^(.9 ν κ), do not suffice, unless μ is an eigenvector."""
     pair = reference_pair()
@@ -130,7 +132,7 @@ def test_erm_curse(
     cases=[(0.1, 0.12), (0.05, 0.08), (0.005, 0.08)],
     loose="the chance of an event at either end of a range of sizes that the bounded factor needs",
 )
-def test_erm_log_sample_complexity(trial, epsilon: Target, power: Annotated[float, Interval(0.08, 0.2)]):
+def test_erm_log_sample_complexity(trial, epsilon: Target, power: Power):
     """n_ε is 1 / Q(sqrt(2 κ ν_ε)), up to a power near one and a small factor."""
     separabilities = (10.0, 40.0, 160.0, 320.0)
 
@@ -151,7 +153,7 @@ def test_erm_log_sample_complexity(trial, epsilon: Target, power: Annotated[floa
 @claim(ours("the path meets ε as a search does"), kind="limit", cases=[(0.1, 10.0), (0.05, 40.0), (0.005, 160.0)])
 def test_erm_log_sample_complexity__path(
     trial,
-    epsilon: Annotated[float, Interval(0.001, 0.15)],
+    epsilon: Annotated[float, Interval(0.001, 0.15, why="a cap, which nothing requires")],
     separability: Annotated[float, Interval(10, 300, why="beyond, e^-log n leaves the range of floats")],
 ):
     """At n = 1 / Q(sqrt(2 κ ν_ε)) the direction of radius Φ^-1(1 - 1/n) / sqrt(κ) is at ε."""
@@ -192,12 +194,7 @@ def _on_the_circle(pair, radius):
     cases=["expected", "sampled"],
     loose="n_ε is enclosed between sizes in steps, and does not grow at all where λ is averaged",
 )
-def test_mixup_poly(
-    trial,
-    lambdas: Literal["expected", "sampled"],
-    epsilon: Annotated[float, Interval(0.005, 0.006)] = 0.005,
-    runs: Runs = 5000,
-):
+def test_mixup_poly(trial, lambdas: Literal["expected", "sampled"], epsilon: Tried = 0.005, runs: Runs = 5000):
     """Mixup's n_ε grows no faster than sqrt(κ), with one λ for each pair or with λ averaged."""
     sizes, separabilities = {"expected": (6, 12), "sampled": (8, 28, 54)}[lambdas], np.array([10.0, 160.0, 640.0])
     boxes = mixup_boxes(trial, epsilon, separabilities, sizes, runs, "balanced", lambdas)
@@ -207,7 +204,7 @@ def test_mixup_poly(
 
 
 @claim(CURSE, kind="rate", tier="full", loose="Mixup's n_ε is enclosed between sizes, and hardly begins to grow")
-def test_exp_vs_poly(trial, epsilon: Annotated[float, Interval(0.005, 0.006)] = 0.005, runs: Runs = 6000):
+def test_exp_vs_poly(trial, epsilon: Tried = 0.005, runs: Runs = 6000):
     """At the same κ log n_ε is affine in κ without augmentation; with it n_ε is O(sqrt(κ))."""
     separabilities = 10.0 * 2.0 ** np.arange(6)
     laws = [predicted.erm_samples(reference_pair(kappa), epsilon) for kappa in separabilities]

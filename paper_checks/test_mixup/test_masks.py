@@ -14,6 +14,8 @@ from theory_on_trial.laws import RatioOfMeans
 
 Law = Literal["all", "one"]
 """Of the masks, with equal probabilities: all of them, or those that keep one coordinate."""
+Large = Annotated[float, Interval(50, 1000, why="a limit of large κ; the high end is a cap")]
+Size = Annotated[int, Interval(10, 100, why="a cap, which nothing requires")]
 Dim = Annotated[int, Interval(3, 8, why="two coordinates have no soft label but 1/2, and all masks are listed")]
 Side = Annotated[int, Interval(1, 6, why="all boxes are listed")]
 
@@ -75,7 +77,7 @@ def fit_on_grid(pair, law, n_nodes):
 def test_mask_expected_minimiser(
     trial,
     separability: Annotated[float, Interval(0.1, 20, why="beyond, scores spread over more than the grid resolves")],
-    correlation: Annotated[float, Interval(0, 1)],
+    correlation: Annotated[float, Interval(0, 1, why="a cap: the covariance is definite beyond, too")],
     law: Law,
 ):
     """Every mask law has one minimiser of the expected loss at finite κ, in general not along b."""
@@ -187,9 +189,7 @@ def test_mask_boxes(trial, height: Side, width: Side):
     tier="full",
     coarse="at one n and between two kappas, where corrections of relative order 1 / n are not computed",
 )
-def test_mask_concentration(
-    trial, separability: Annotated[float, Interval(50, 1000)] = 100.0, n: Annotated[int, Interval(10, 100)] = 20
-):
+def test_mask_concentration(trial, separability: Large = 100.0, n: Size = 20):
     """Masking learns its wrong target ever faster: n (1 - cos) about that target falls like 1 / κ."""
     trial.require(n % 2 == 0, "n must be even: the classes are balanced")
     mean, (masks, probabilities, labels) = np.array([1.5, 1.0, 0.5]), mask_law(3)

@@ -19,11 +19,12 @@ DRAWS = 128
 QUADRATURE = 1e-11
 """Relative error of a root found from 401 nodes: 401 roundings of terms up to e^(a/2) <= 1e3 times the curvature."""
 
+OnGrid = Annotated[float, Interval(0.1, 10, why="a cap, which nothing requires")]
 Frequent = Annotated[float, Interval(0.05, 2, why="rarer errors of the Bayes rule would take too many points")]
 """a, where errors are counted."""
 Curved = Annotated[float, Interval(0.1, 13, why="beyond, e^(-a/2) is too flat for the quadrature of float64")]
 """a without augmentation."""
-Effective = Annotated[float, Interval(1e-3, 5000)]
+Effective = Annotated[float, Interval(1e-3, 5000, why="a cap, which nothing requires")]
 """a with augmentation."""
 
 
@@ -98,9 +99,9 @@ def with_separability(pair, separability):
 @claim(ours("by the likelihood ratio, and Cauchy's inequality"), kind="identity", cases=[(2, 0.3), (5, 0.2)])
 def test_bayes_direction(
     trial,
-    dim: Annotated[int, Interval(2, 20)],
+    dim: Annotated[int, Interval(2, 20, why="one dimension has no angle; the high end is a cap")],
     effective: Frequent,
-    n_directions: Annotated[int, Interval(50, 10**4)] = 400,
+    n_directions: Annotated[int, Interval(50, 10**4, why="few may miss a better one, and each is drawn")] = 400,
 ):
     """The rule 1[w . x > 0] errs with chance Φ(-sqrt(κ) w . μ / |Σ^(1/2) w|), least for w along b."""
     rng = trial.generator("pair")
@@ -165,9 +166,7 @@ def _over_pairs(pair, weights, law, step):
     kind="identity",
     cases=[("none", 1.0), ("mixup", 0.5), ("boxes", 3.0)],
 )
-def test_expected_losses(
-    trial, way: Literal["none", "mixup", "boxes"], separability: Annotated[float, Interval(0.1, 10)]
-):
+def test_expected_losses(trial, way: Literal["none", "mixup", "boxes"], separability: OnGrid):
     """The expected loss of mixed pairs is a mean over two labels and one normal score with the pair's variance."""
     pair = predicted.GaussianPair(np.array([1.0, 0.6]), np.array([[1.0, 0.4], [0.4, 0.7]]), separability)
     weights = pair.bayes_direction + trial.generator("weights").uniform(-0.3, 0.3, 2)
@@ -195,7 +194,7 @@ def test_expected_losses(
 def test_mixup_expected_minimiser(
     trial,
     dim: Annotated[int, Interval(2, 9, why="all masks are listed")],
-    alpha: Annotated[float, Interval(0.1, 20)],
+    alpha: Annotated[float, Interval(0.1, 20, why="a cap, which nothing requires")],
     effective: Effective,
 ):
     """Mixup's expected loss is least at a multiple of b for every finite κ; u = w . μ depends on a alone."""

@@ -19,6 +19,10 @@ CARRATINO = "recalled from Carratino et al. 2022 (arXiv 2006.06049)"
 GUO = "recalled from Guo, Mao & Zhang 2019 (arXiv 1809.02499)"
 NODES = 30
 
+Nodes = Annotated[int, Interval(1, 100, why="all pairs at all nodes are listed")]
+Pairs = Annotated[int, Interval(6, 1000, why="coefficients of few may be small, and each costs")]
+Draws = Annotated[int, Interval(1, 10**5, why="all logits are held at once")]
+Classes = Annotated[int, Interval(2, 1000, why="labels of two are mixed; all logits are held at once")]
 Broad = Annotated[float, Interval(0.1, 20, why="narrower laws mix next to nothing, or always half and half")]
 """α or β of a Beta law."""
 Small = Annotated[int, Interval(1, 6, why="all masks are listed")]
@@ -88,9 +92,7 @@ def folded_moments(alpha, n_nodes):
 
 
 @claim(ours(f"{GUO}: the loss is log-sum-exp minus a linear function of the label"), kind="identity")
-def test_soft_label_linear(
-    trial, n_draws: Annotated[int, Interval(1, 10**5)] = 200, n_classes: Annotated[int, Interval(2, 1000)] = 4
-):
+def test_soft_label_linear(trial, n_draws: Draws = 200, n_classes: Classes = 4):
     """Cross-entropy is affine in the label, so a mixed label has the mixed loss; the squared loss is not."""
     rng = trial.generator("logits")
     logits = rng.normal(0, 3, (n_draws, n_classes))
@@ -152,7 +154,7 @@ def test_zhang_moments(trial, alpha: Alpha):
 
 
 @claim(ours(f"{ZHANG}; the third order cancels between (i, j) and (j, i)"), kind="rate", cases=[0.3, 1.0, 5.0])
-def test_zhang_expansion(trial, alpha: Broad, n_pairs: Annotated[int, Interval(6, 1000)] = 6):
+def test_zhang_expansion(trial, alpha: Broad, n_pairs: Pairs = 6):
     """Mixup's loss is the standard one plus two regularisers, up to fourth order in the spread of the data."""
     rng, labels, sizes = trial.generator("data"), np.resize([0.0, 1.0], 7), 2.0 ** np.arange(3, 8)
     base, weights, law = np.array([0.6, -0.4]), np.array([1.3, 0.8]), predicted.MixingLaw.beta(alpha, 32)
@@ -254,9 +256,7 @@ def test_intrusion(trial, n_sets: Annotated[int, Interval(1, 1000, why="each is 
 
 
 @claim(ours(f"{GUO}: a squared loss vanishes where its residual does"), kind="identity")
-def test_local_linear(
-    trial, n: Annotated[int, Interval(4, 30, why="three are affine")] = 6, n_nodes: Annotated[int, Interval(1, 100)] = 9
-):
+def test_local_linear(trial, n: Annotated[int, Interval(4, 30, why="three are affine")] = 6, n_nodes: Nodes = 9):
     """The squared Mixup loss vanishes iff f is affine between the points and hits them; without mixing any do."""
     points = trial.generator("points").standard_normal((n, 2))
     slopes = points @ np.array([1.0, -0.5])

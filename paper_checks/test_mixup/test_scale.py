@@ -14,6 +14,9 @@ from theory_on_trial.contract import Interval
 
 NODES = 64
 
+AtScale = Annotated[float, Interval(400, 1e4, why="a limit; of more, its error, times a, shows")]
+Least = Annotated[float, Interval(40, 80, why="a limit; beyond, e^(8 a) nears the largest float")]
+Settled = Annotated[float, Interval(0.2, 10, why="a cap, which nothing requires")]
 Efficient = Annotated[float, Interval(0.1, 64, why="the classes are a hundred points each")]
 """a, at which the three efficiencies are compared."""
 Moderate = Annotated[float, Interval(0.01, 40, why="an adaptive integral of terms that fall by e^-20")]
@@ -35,7 +38,7 @@ def scores_without_noise(laws):
 
 
 @claim(ours("by expanding the derivative of the loss along b in 1 / a"), kind="limit", cases=[(0.2, 400), (1.0, 400)])
-def test_scale_limit(trial, alpha: Alpha, least: Annotated[float, Interval(400, 1e4)]):
+def test_scale_limit(trial, alpha: Alpha, least: AtScale):
     """As κ grows u* tends to u_inf, a (u_inf - u*) to (u h + u^2 h' / 2) / L_2, if soft mixed pairs exist."""
     law, effective = predicted.MixingLaw.beta(alpha, NODES), least * 2.0 ** np.arange(5)
     (limit,), (error,) = scores_without_noise([law])
@@ -99,7 +102,7 @@ def plug_in_efficiency(a, law, per_class):
     kind="bound",
     cases=[(0.5, 0.2), (2.0, 1.0), (8.0, 1.0), (64.0, 5.0)],
 )
-def test_efficiency_order(trial, effective: Efficient, alpha: Annotated[float, Interval(0.2, 10)]):
+def test_efficiency_order(trial, effective: Efficient, alpha: Settled):
     """K_lda < K_mix < K_erm at every a, and K_mix falls with α: Mixup lies between discriminant and regression."""
     settled = "alpha must be at least effective / 8, or 5: quantiles of scores that are far apart settle later"
     trial.require(alpha >= min(effective / 8, 5), settled)
@@ -130,7 +133,7 @@ def information(a):
 
 
 @claim(ours("Laplace's method for the information"), kind="limit", cases=[(0.02, 50), (2.0, 50), (8.0, 60), (20.0, 70)])
-def test_erm_fisher_exponent(trial, moderate: Moderate, least: Annotated[float, Interval(40, 80)]):
+def test_erm_fisher_exponent(trial, moderate: Moderate, least: Least):
     """K_erm grows like sqrt(2 a / π) e^(a/2)."""
     (integral, uncertain), closed = information(moderate), predicted.erm_efficiency(moderate)
     found = np.sqrt(8 * np.pi * moderate) / (4 * integral)

@@ -9,12 +9,18 @@ import numpy as np
 from sims import multicalibration_boosting as observed
 from theory import multicalibration_boosting as predicted
 from theory_on_trial import abstract, claim, code, ours
-from theory_on_trial.contract import MOST, Count, Interval
+from theory_on_trial.contract import Count, Interval, Natural
 from theory_on_trial.laws import Asymptotic
 
-Seed = Annotated[int, Interval(0, MOST)]
+AnyShare = Annotated[float, Interval(1e-9, 1, why="of B; least grids are sought up to 2^40")]
+Moved = Annotated[float, Interval(1e-6, 1, why="at 1 h is the fit, less is lost in rounding")]
 Cells = Annotated[int, Interval(1, 1000, why="rounding grows with the sums")]
-Dim = Annotated[int, Interval(1, 20)]
+Dim = Annotated[int, Interval(1, 20, why="a cap, which nothing requires")]
+Place = Annotated[int, Interval(0, 3, why="predictions have four values")]
+Levels = Annotated[int, Interval(1, 200, why="each is summed exactly")]
+Bias = Annotated[float, Interval(0.01, 0.25, why="means of labels stay in [0, 1]; the low end is a cap")]
+Functions = Annotated[int, Interval(1, 3, why="levels must hold more cells than there are functions")]
+Roomy = Annotated[int, Interval(60, 200, why="levels must hold more cells than functions; the high end is a cap")]
 Share = Annotated[float, Interval(1e-9, 0.125, why="smaller gains are lost in rounding, from B / 4 on any f is good")]
 """α / B."""
 Fine = Annotated[float, Interval(1e-9, 0.09, why="on a coarser grid terms of the order 1/m matter")]
@@ -22,9 +28,9 @@ Coarse = Annotated[float, Interval(0.01, 0.125, why="as many sets of cells as ro
 Bound = Annotated[float, Interval(1e-90, 1e90, why="what is squared and divided stays a number")]
 """B, on h^2."""
 Several = Annotated[int, Interval(2, 400, why="all counts of a level are enumerated")]
-Members = Annotated[float, Interval(0.01, 1)]
+Members = Annotated[float, Interval(0.01, 1, why="a share of all; the low end is a cap")]
 """P(h = 1), apart from y."""
-Shift = Annotated[float, Interval(0, 1)]
+Shift = Annotated[float, Interval(0, 1, why="a cap, which nothing requires")]
 """Of E[y|v] from v, up and down by turns."""
 BOTH = [(0.1, 1.0), (0.03, 1.0), (0.01, 4.0), (0.002, 1.0), (0.08 / 0.95, 1.0), (0.08 / 0.95, 4.0), (0.05, 0.1)]
 LEVELS = [(50, 40, 0.0), (50, 40, 0.02), (6, 3, 0.05), (2, 3, 0.75)]
@@ -40,7 +46,7 @@ def world_of(seed, cells, dim):
 @claim(
     ours("the error is a quadratic of the step"), kind="identity", cases=[(w, v) for w in range(5) for v in range(4)]
 )
-def test_step(trial, world: Seed, level: Annotated[int, Interval(0, 3)], cells: Cells = 60, dim: Dim = 3):
+def test_step(trial, world: Natural, level: Place, cells: Cells = 60, dim: Dim = 3):
     """At level v along h the best step is E[h r|v] / E[h^2|v], and it lowers the error by (E[h r|v])^2 / E[h^2|v]."""
     probabilities, predictions, means, basis, coefficients = world_of(world, cells, dim)
     values = np.unique(predictions)
@@ -64,7 +70,7 @@ def test_step(trial, world: Seed, level: Annotated[int, Interval(0, 3)], cells: 
     kind="identity",
     cases=[(0, 60, 3), (1, 60, 3), (2, 12, 2), (3, 200, 6)],
 )
-def test_swap_regret(trial, world: Seed, cells: Cells, dim: Dim):
+def test_swap_regret(trial, world: Natural, cells: Cells, dim: Dim):
     """The best g in H of each level saves the sum over v of P(v) max over h in H of (E[h r|v])^2 / E[h^2|v]."""
     probabilities, predictions, means, basis, _ = world_of(world, cells, dim)
     residuals = means - predictions
@@ -86,7 +92,7 @@ def test_swap_regret(trial, world: Seed, cells: Cells, dim: Dim):
 
 
 @claim(ours("recalled; expansion of (v - y)^2 - (h - y)^2 about v"), kind="bound", cases=range(3))
-def test_converse(trial, world: Seed, cells: Cells = 60, dim: Dim = 3, draws: Count = 500):
+def test_converse(trial, world: Natural, cells: Cells = 60, dim: Dim = 3, draws: Count = 500):
     """If h lowers the error of level v by a, E[(h - v)(y - v)|v] >= a / 2."""
     probabilities, _, means, basis, _ = world_of(world, cells, dim)
     middle, generator = np.full(cells, 0.5), trial.generator("h")
@@ -104,7 +110,7 @@ def test_converse(trial, world: Seed, cells: Cells = 60, dim: Dim = 3, draws: Co
 @claim(
     ours("least squares: E[fit r|v] = E[fit^2|v]"), kind="identity", cases=[(0, 1.0), (0, 0.1), (1, 0.01), (2, 0.001)]
 )
-def test_converse__sharp(trial, world: Seed, fraction: Annotated[float, Interval(1e-6, 1)], cells: Cells = 60):
+def test_converse__sharp(trial, world: Natural, fraction: Moved, cells: Cells = 60):
     """Of h = v + ε fit that E[...|v] is a / (2 - ε): no constant above 1/2 will do."""
     probabilities, _, means, basis, _ = world_of(world, cells, 3)
     middle = np.full(cells, 0.5)
@@ -134,7 +140,7 @@ def test_binning_hides(trial, levels: Several, merged: Several, draws: Count = 2
 
 
 @claim(ours("law of total variance"), kind="identity", cases=[(4, 2, 0), (20, 5, 0), (300, 10, 1)])
-def test_binning_hides__exactly(trial, levels: Several, merged: Several, seed: Seed):
+def test_binning_hides__exactly(trial, levels: Several, merged: Several, seed: Natural):
     """What bins hide of K2 is the sum over bins of P(b) Var(E[r|v] | b)."""
     generator, bins = np.random.default_rng(seed), 2 * (np.arange(levels) // merged)
     weights, biases = generator.dirichlet(np.ones(levels)), generator.uniform(-1, 1, levels)
@@ -160,7 +166,7 @@ def test_binning_hides__exactly(trial, levels: Several, merged: Several, seed: S
         says="K2 of a sample is summed over all levels but that of the largest prediction",
     ),
 )
-def test_coded_error(trial, levels: Annotated[int, Interval(1, 200)], bias: Annotated[float, Interval(0.01, 0.25)]):
+def test_coded_error(trial, levels: Levels, bias: Bias):
     """K2 with h = 1 is the sum over all levels of (n_v / n) (mean of y - v)^2, the largest among them."""
     values = (np.arange(levels) + 0.5) / levels / 2
     biases = bias * (np.arange(levels) + 1) / levels
@@ -240,7 +246,7 @@ def test_halting__rounds(trial, share: Coarse, bound: Bound, draws: Count = 8):
 
 
 @claim(ours("exact arithmetic of the guarantee"), kind="identity", cases=[*BOTH, (1.0, 1.0), (1e-6, 2.0)])
-def test_halting__grid(trial, share: Annotated[float, Interval(1e-9, 1)], bound: Bound):
+def test_halting__grid(trial, share: AnyShare, bound: Bound):
     """No grid coarser than m = ceil(2 B / α) moves predictions by at most half the tolerance, α/(2B)."""
     alpha, most = Fraction(share * bound), Fraction(bound)
     least = 1 + bisect_left(range(1, 2**40), True, key=lambda m: Fraction(1, m) <= alpha / (2 * most))
@@ -280,7 +286,7 @@ def test_released_class(
     trial,
     rows: Annotated[int, Interval(1200, 10**4, why="fewer are fitted as they are, more take memory")],
     bins: Annotated[int, Interval(40, 1000, why="of fewer, terms of the order 1/m matter")],
-    gamma: Annotated[float, Interval(0.05, 0.5)],
+    gamma: Annotated[float, Interval(0.05, 0.5, why="a cap, which nothing requires")],
 ):
     """The rounded model before the last of the released class has K2 <= B (γ + 1/2 + 1/(4 m)) / m; not returned.
 
@@ -328,9 +334,7 @@ def test_weak_learning(trial, dim: Annotated[int, Interval(2, 8, why="there are 
     kind="bound",
     cases=[0, 1, 2],
 )
-def test_weak_learning__relative(
-    trial, world: Seed, functions: Annotated[int, Interval(1, 3)] = 2, cells: Annotated[int, Interval(60, 200)] = 100
-):
+def test_weak_learning__relative(trial, world: Natural, functions: Functions = 2, cells: Roomy = 100):
     """Where C holds the labels' means at a level, it saves at most what H does over the squared cosine of their angle.
 
     So f that is multicalibrated for affine H, which has nothing to save, is so for C.

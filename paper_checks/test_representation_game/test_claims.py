@@ -12,10 +12,15 @@ from theory_on_trial import claim, ours, paper
 from theory_on_trial.contract import Count, Interval
 from theory_on_trial.laws import Asymptotic
 
-Seed = Annotated[int, Interval(0, 2**53)]
+Ratio = Annotated[float, Interval(1.01, 20, why="at 1 no task is harder than the other; the high end is a cap")]
+Spectra = Annotated[int, Interval(20, 10**4, why="fewer need not show other rules wrong, and each is drawn")]
+Seed = Annotated[int, Interval(0, 2**53, why="wholes that floats hold")]
 Dim = Annotated[int, Interval(2, 256, why="hundreds of decompositions of that size take minutes beyond")]
 Few = Annotated[int, Interval(2, 32, why="two thousand draws must tell the slopes of all pairs")]
 Shape = Literal["drawn", "steep"]
+Sampled = Annotated[int, Interval(1000, 2**40, why="a limit of many samples; the high end is a cap")]
+Estimated = Annotated[int, Interval(10**5, 2**30, why="λ_(r+1) is told from the others; the high end is a cap")]
+Wide = Annotated[int, Interval(2, 12, why="something is left out; the high end is a cap")]
 Horizon = Annotated[int, Interval(2000, 10**5, why="below, 1 / T is not yet far from its root")]
 Worlds = Annotated[int, Interval(100, 10**5, why="fewer need not come near the best")]
 STEEP = (3.2, 3.0, 2.2, 2.0, 1.0, 0.1)
@@ -84,9 +89,7 @@ def test_regret_by_regression(trial, world: Seed, dim: Dim, kept: Count):
 
 
 @claim(paper(f"The definition of regret, {REVIEWS}"), kind="identity", cases=[(0, 6, 2), (2, 6, 2)])
-def test_regret_by_regression__sampled(
-    trial, world: Seed, dim: Dim, kept: Count, samples: Annotated[int, Interval(1000, 2**40)] = 10**6
-):
+def test_regret_by_regression__sampled(trial, world: Seed, dim: Dim, kept: Count, samples: Sampled = 10**6):
     """Least squares with R'x loses as much more than least squares with x; the noise, of deviation 1/2, cancels."""
     sigma, generator = game(trial, world, dim, kept).covariance, trial.generator()
     seen, task = half_seen(generator, sigma, kept)
@@ -225,7 +228,7 @@ def test_mixed_value__low_rank(trial, dim: Dim, kept: Count, rank: Count):
     kind="identity",
     cases=[(4, 2), (6, 2), (8, 5), (11, 3)],
 )
-def test_inclusion(trial, dim: Dim, kept: Count, spectra: Annotated[int, Interval(20, 10**4)] = 200):
+def test_inclusion(trial, dim: Dim, kept: Count, spectra: Spectra = 200):
     """m_i = max(0, 1 - value / λ_i) sum to r; l* sets of r directions, or fewer, keep each with chance m_i."""
     trial.require(kept < dim, f"kept must be below dim = {dim}, got {kept}")
     drawn = np.sort(np.exp(1.5 * trial.generator().standard_normal((spectra, dim))))[:, ::-1]
@@ -309,7 +312,7 @@ def test_no_representation_beats(trial, world: Seed, dim: Dim, kept: Count, shap
     kind="rate",
     cases=[(3.0, 4000), (1.01, 2000), (8.0, 4000)],
 )
-def test_hedge_rate(trial, ratio: Annotated[float, Interval(1.01, 20)], longest: Horizon):
+def test_hedge_rate(trial, ratio: Ratio, longest: Horizon):
     """The mean of T best responses to Hedge, two tasks, r = 1, exceeds the value by D λ_2 / T (sum of λ).
 
     D is T λ_2 modulo the sum, within that around log(λ_1 / λ_2) / η ~ T^(1/2): once that is beyond the
@@ -364,9 +367,7 @@ def test_hedge_rate__bound(trial, dim: Dim, kept: Count, horizon: Horizon = 4000
 
 
 @claim(ours("first-order perturbation of the leading subspace"), kind="limit", cases=[(4, 5, 2), (1, 4, 3)])
-def test_estimated_covariance(
-    trial, world: Seed, dim: Few, kept: Count, samples: Annotated[int, Interval(10**5, 2**30)] = 10**6
-):
+def test_estimated_covariance(trial, world: Seed, dim: Few, kept: Count, samples: Estimated = 10**6):
     """R from N samples costs λ_(r+1)^2 / N times the sum over j <= r of 1 / (λ_j - λ_(r+1)) more."""
     sigma, prior, spectrum, _, _ = game(trial, world, dim, kept)
     value, leading = spectrum[kept], spectrum[:kept]
@@ -462,7 +463,7 @@ def test_logistic_loss(trial, seed: Seed, dim: Dim, kept: Count):
 
 
 @claim(ours("pure_value over eight, for tasks of small logits"), kind="optimality", cases=[(0, 6, 2), (1, 5, 1)])
-def test_logistic_loss__value(trial, seed: Seed, dim: Annotated[int, Interval(2, 12)], kept: Count):
+def test_logistic_loss__value(trial, seed: Seed, dim: Wide, kept: Count):
     """In log loss the pure representation of squared error has the least worst regret, an eighth of λ_(r+1).
 
     To 1 % for logits of standard deviation up to .1: PCA, and directions drawn at random, have a larger one.

@@ -18,6 +18,7 @@ RELATED = (0.9, 0.6, 0.3, 0.0, 0.0)
 FADES = "between time / 2 and time W must not all but vanish: |w|^2 must not fall tenfold"
 MOVES = "between time / 2 and time the flow must move by 1e-6: earlier nothing has happened, later it is at rest"
 
+Share = Annotated[float, Interval(0.1, 0.9, why="at 1 the views are linearly dependent; the low end is a cap")]
 Few = Annotated[int, Interval(1, 1000, why="each is followed or drawn")]
 Eigenvalues = tuple[Annotated[float, Interval(-10, 10, why="starts of order one suit them")], ...]
 Surplus = Annotated[int, Interval(0, 10, why="columns or dimensions that stay empty: ten show it")]
@@ -183,9 +184,7 @@ def test_more_views(trial, views: Views, form: Form, n_columns: Columns, correla
 
 
 @claim(ours("-ρ is an eigenvalue V - 1 times"), kind="optimality", cases=[(3, 2), (3, 4), (5, 3)])
-def test_more_views__negative(
-    trial, views: More, n_columns: Columns, share: Annotated[float, Interval(0.1, 0.9)] = 0.5
-):
+def test_more_views__negative(trial, views: More, n_columns: Columns, share: Share = 0.5):
     """Of three or more views a negative correlation is worth less than a positive one: V - 1 columns of ρ^2.
 
     Two views may turn one of them around; more cannot all be turned against each other.
@@ -306,7 +305,7 @@ def test_flow(trial, time: Time, eigenvalues: Eigenvalues = (1.0, 0.6, 0.2, 0.0,
 @claim(ours("the flow from one direction"), kind="identity", cases=[(0.9, 0.01), (0.9, 2.0), (0.0, 0.5), (-0.5, 0.5)])
 def test_flow_aligned(
     trial,
-    eigenvalue: Annotated[float, Interval(-10, 10)],
+    eigenvalue: Annotated[float, Interval(-10, 10, why="a cap, which nothing requires")],
     start: Annotated[float, Interval(1e-4, 10, why="the integration's least numbers")],
     time: Time = 0.5,
 ):
