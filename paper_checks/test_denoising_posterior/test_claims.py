@@ -36,7 +36,15 @@ CLIPPED = code(
 )
 
 Prior = Literal["mixture", "points"]
+Paper = Annotated[float, Interval(0.08, 0.15, why="about 25 / 255; the ends are caps")]
+Step = Annotated[float, Interval(1e-6, 1e-2, why="about where both errors are equal; the ends are caps")]
+AnyLevel = Annotated[float, Interval(0.05, 1e3, why="a cap, which nothing requires")]
+Gain = Annotated[float, Interval(0.1, 10, why="a cap, which nothing requires")]
+Above = Annotated[float, Interval(-0.5, 1.2, why="a cap, which nothing requires")]
+Told = Annotated[float, Interval(0.6, 1.5, why="a cap, which nothing requires")]
+Kept = Annotated[int, Interval(1, 199, why="below dim, 200 at most")]
 Scale = Annotated[float, Interval(1e-3, 1e15, why="below, moments drown in the rounding of y; above, powers overflow")]
+Moderate = Annotated[float, Interval(0.2, 10, why="a cap, which nothing requires")]
 Level = Annotated[float, Interval(0.05, 1e15, why="below, the covariances are ill-conditioned beside it")]
 Seeing = Annotated[float, Interval(0.05, 1e5, why="beyond, the rest of y says nothing of a region")]
 Order = Annotated[int, Interval(4, 8, why="rounding grows with the factorial of the order")]
@@ -186,7 +194,7 @@ def test_moment_tensors(
 
 
 @claim(REGIONS, kind="identity", cases=[(6, 2, 0.7), (6, 5, 0.7), (20, 3, 1.5)])
-def test_masked_components(trial, dim: Wide, kept: Annotated[int, Interval(1, 199)], sigma: Seeing, seed: Natural = 0):
+def test_masked_components(trial, dim: Wide, kept: Kept, sigma: Seeing, seed: Natural = 0):
     """Principal components of a region are those of the principal submatrix of σ^2 J, all of y being given."""
     trial.require(kept < dim, f"kept must be less than dim, got {kept} of {dim}")
     world, y, *_ = spatial(seed, dim)
@@ -291,7 +299,7 @@ def test_difference_iteration(
 
 
 @claim(ours("Tweedie's formula"), kind="identity", cases=[2.0, 1.5], as_printed=WEIGHTS_WITHOUT_VOLUME)
-def test_mixture_mean(trial, sigma: Annotated[float, Interval(0.2, 10)]):
+def test_mixture_mean(trial, sigma: Moderate):
     """In the mean y + σ^2 d log p(y) of a mixture a component weighs π_k det(V_k)^(-1/2) exp(...)."""
     covariances = np.array([[[1.0, 0], [0, 2]], [[2, 1], [1, 1]]])
     world = observed.Mixture(np.array([0.5, 0.5]), np.array([[1.0, 2], [8, 10]]), covariances)
@@ -310,9 +318,7 @@ def test_mixture_mean(trial, sigma: Annotated[float, Interval(0.2, 10)]):
 
 
 @claim(ours("what σ^2 μ_1' and its successor are the means of"), kind="distribution", cases=[(0.8, 1.0)])
-def test_sampled_calibration(
-    trial, sigma: Annotated[float, Interval(0.6, 1.5)], above: Annotated[float, Interval(-0.5, 1.2)]
-):
+def test_sampled_calibration(trial, sigma: Told, above: Above):
     """E[(x - μ_1)^2] = E μ_2(y) and E[(x - μ_1)^3; y > c] = E[μ_3(y); y > c], μ_2 and μ_3 from derivatives."""
 
     def means(level):
@@ -343,7 +349,7 @@ def test_sampled_calibration(
 def test_clipping(
     trial,
     sigma: Annotated[float, Interval(0.5, 1, why="elsewhere clipping moves less than the margin")],
-    ones: Annotated[float, Interval(0.05, 0.9)],
+    ones: Annotated[float, Interval(0.05, 0.9, why="a cap, which nothing requires")],
 ):
     """Of x in {0, 1} and y clipped to c in [0, 1], E (x - μ_1(c))^2 = E μ_2(y) + E (μ_1(y) - μ_1(c))^2."""
     world = observed.Mixture(np.array([1 - ones, ones]), np.array([[0.0], [1.0]]), np.zeros((2, 1, 1)))
@@ -396,9 +402,7 @@ def test_noise_level(trial, prior: Prior, sigma: NOISE, dim: Copies):
 
 
 @claim(ours("Stein's lemma"), kind="identity", cases=[("mixture", 0.8, 1.0, 1), ("points", 0.5, 2.0, 7)])
-def test_noise_level__any_denoiser(
-    trial, prior: Prior, sigma: NOISE, gain: Annotated[float, Interval(0.1, 10)], dim: Copies
-):
+def test_noise_level__any_denoiser(trial, prior: Prior, sigma: NOISE, gain: Gain, dim: Copies):
     """Of any denoiser E|y - f|^2 = σ^2 d + E|f - x|^2 - 2 σ^2 E tr J_f; here f = gain sin(y)."""
     world = WORLDS[prior]
 
@@ -458,7 +462,7 @@ def test_learned_denoiser(
 @claim(ours("Taylor's theorem, on the stencils of the released code"), kind="limit", cases=[
     ("central", 25 / 255), ("one-sided", 25 / 255), ("central", 0.2)
 ])  # fmt: skip
-def test_difference_step(trial, stencil: Stencil, sigma: Annotated[float, Interval(0.05, 1e3)]):
+def test_difference_step(trial, stencil: Stencil, sigma: AnyLevel):
     """Third differences put μ_4 off by σ^6 μ_1^(5) c^2 / 8 if central, by σ^6 μ_1^(4) c / 2 if one-sided."""
     width = (0.05**2 + sigma**2) / 0.4  # over which the weights of the two bumps change
     y = 0.5 + width * np.array([-1.0, 0.7])
@@ -482,9 +486,7 @@ def test_difference_step(trial, stencil: Stencil, sigma: Annotated[float, Interv
     tier="full",
     cases=[1e-6, 1e-5, 5e-5, 1e-3, 1e-2],
 )
-def test_difference_rounding(
-    trial, step: Annotated[float, Interval(1e-6, 1e-2)], sigma: Annotated[float, Interval(0.08, 0.15)] = 25 / 255
-):
+def test_difference_rounding(trial, step: Step, sigma: Paper = 25 / 255):
     """The worst error of μ_4 over [.2, .8] is the step's and half of 8 ε |μ_1| σ^6 / c^3, to half an order."""
     y = np.linspace(0.2, 0.8, 61)
     exact, derivatives, _ = on_a_line(BUMPS, y[:, None], LINE, sigma, 6)

@@ -171,8 +171,8 @@ def test_lazy_net(
     trial,
     pairs: Annotated[int, Interval(128, 512, why="narrower nets are not lazy yet, wider ones take minutes")] = 128,
     inputs: Annotated[int, Interval(2, 4, why="more of them are seldom well conditioned")] = 4,
-    dim: Annotated[int, Interval(6, 50)] = 6,
-    ridge: Annotated[float, Interval(0.1, 10)] = 0.5,
+    dim: Annotated[int, Interval(6, 50, why="in fewer, inputs are seldom well conditioned; the high end is a cap")] = 6,
+    ridge: Annotated[float, Interval(0.1, 10, why="a cap, which nothing requires")] = 0.5,
 ):
     """A tanh net forgets what its own initial tangent kernel says, but for errors that fall at least like n^-0.8."""
     import jax

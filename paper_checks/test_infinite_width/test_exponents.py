@@ -21,7 +21,7 @@ Rate = Annotated[float, Interval(-2, 2, why="twice as far as c of the named scal
 Power = Annotated[float, Interval(-20, 20, why="squares of powers of 4096 units stay in the range of floats")]
 Start = Annotated[float, Interval(0.5, 1.5, why="below, no readout is stable, above, movement is lost in rounding")]
 Learnt = Annotated[float, Interval(1, 2, why="below, no readout is stable, above, it learns nothing by far")]
-Hidden = Annotated[float, Interval(-0.5, 0.5)]
+Hidden = Annotated[float, Interval(-0.5, 0.5, why="a cap, which nothing requires")]
 Some = Annotated[int, Interval(2, 2**10, why="as many weights are drawn, eight times")]
 From64 = Annotated[int, Interval(64, 512, why="smaller ones are not yet in the power law, larger ones take minutes")]
 EXPONENT = 0.002

@@ -17,10 +17,11 @@ from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Asymptotic
 
 MOMENTS = ours("second moments of a model of a kind that summaries of the paper name; its parameters are ours")
+Variance = Annotated[float, Interval(0.01, 100, why="a cap, which nothing requires")]
 Rate = Annotated[float, Interval(0.2, 0.8, why="what is rarely seen, or rarely hidden, takes many samples")]
 """q and q', the share that a mask lets through."""
 Seen = Annotated[int, Interval(1, 80, why="orders of matrices that take a moment")]
-Level = Annotated[float, Interval(0.5, 2)]
+Level = Annotated[float, Interval(0.5, 2, why="a cap, which nothing requires")]
 """A common factor of all variances of the noise."""
 
 
@@ -175,9 +176,7 @@ def orders(features, depth=5, fraction=0.8):
 
 
 @claim(ours("both λ and ρ of a circulant S increase with its eigenvalues"), kind="identity")
-def test_gen_masking__order(
-    trial, rate: Rate = 0.5, target_rate: Rate = 0.5, variance: Annotated[float, Interval(0.01, 100)] = 2.0
-):
+def test_gen_masking__order(trial, rate: Rate = 0.5, target_rate: Rate = 0.5, variance: Variance = 2.0):
     """Under uniform masking λ and ρ have one order, and JEPA and MAE agree: the strongest direction is first.
 
     A complementary mask has λ < 0 for directions weaker than one coordinate.

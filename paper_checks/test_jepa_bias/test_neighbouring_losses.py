@@ -131,7 +131,7 @@ def test_sec_arora_bound__equality(
 def test_sec_vicreg_collapse(
     trial,
     n_samples: Annotated[int, Interval(2, 20_000, why="one does not vary")] = 256,
-    dim: Annotated[int, Interval(2, 50)] = 8,
+    dim: Annotated[int, Interval(2, 50, why="a cap, which nothing requires")] = 8,
 ):
     """Collapsed embeddings have the loss 2 μ (γ - sqrt(ε)) = 49.5, half that where branches are averaged."""
     point = np.tile(trial.generator("point").standard_normal(dim), (n_samples, 1))

@@ -21,6 +21,7 @@ from theory_on_trial import claim, ours
 from theory_on_trial.contract import Interval
 
 RATIO = ours("λ t* does not depend on λ: the order turns where its ratio of two features passes κ")
+Share = Annotated[float, Interval(1e-3, 0.9, why="at 1 the strength is reached at once; the low end is a cap")]
 Off = Annotated[float, Interval(1e-4, 0.1, why="nearer, a solver does not tell the two sides")]
 """How far from a boundary both of its sides are tried, relative to it."""
 
@@ -62,7 +63,7 @@ def test_order_inversion(trial, objective: Objective, rho_1: Regression = 0.5, r
 
 @claim(RATIO, kind="identity", cases=[(3, 0.16, 0.5), (5, 0.04, 0.9), (2, 0.05, 0.9)])
 def test_order_inversion__sides(
-    trial, depth: DeepDepth, share: Annotated[float, Interval(1e-3, 0.9)], fraction: Fraction, off: Off = 0.02,
+    trial, depth: DeepDepth, share: Share, fraction: Fraction, off: Off = 0.02,
     rho_1: Regression = 0.5, rho_2: Regression = 1.0,
 ):  # fmt: skip
     """An event-finding solver sees JEPA's order flip at Φ, just to either side; MAE learns λ's first.

@@ -104,7 +104,7 @@ GRID, DEEPER = (0.6, 0.9, 1.35), (0.5, 0.8, 1.25)
 def test_permanent_order(
     trial, objective: Objective, depth: Annotated[int, Interval(2, 3, why="deeper, plateaus take minutes")],
     init: Annotated[float, Interval(1e-8, 2e-3, why="later, not every order is permanent")],
-    values: tuple[float, float, float], repeats: Annotated[int, Interval(1, 20)] = 4,
+    values: tuple[float, float, float], repeats: Annotated[int, Interval(1, 20, why="each is followed")] = 4,
 ):  # fmt: skip
     """As ε -> 0 features are learned for good by ρ with JEPA and by λ ρ with MAE, not by λ."""
     regressions = np.repeat(np.array(list(permutations(values))), repeats, axis=0)

@@ -11,6 +11,7 @@ from theory import jepa_bias as predicted
 from theory_on_trial import claim, ours, paper
 from theory_on_trial.contract import Interval
 
+Several = Annotated[int, Interval(2, 8, why="a cap, which nothing requires")]
 Dim = Annotated[int, Interval(1, 16, why="seconds")]
 """d, of the views and of every layer."""
 Shallow = Annotated[int, Interval(1, 4, why="the steps would have to be shorter")]
@@ -149,7 +150,7 @@ def test_ode_mae(trial, depth: Depth, dim: Dim = 3):
     kind="identity",
     cases=[(objective, depth) for objective in OBJECTIVES for depth in (2, 3, 6)],
 )
-def test_fixed_points(trial, objective: Objective, depth: Annotated[int, Interval(2, 8)], covariance: Covariance = 1.3):
+def test_fixed_points(trial, objective: Objective, depth: Several, covariance: Covariance = 1.3):
     """The gradient vanishes at w-bar = ρ^L (JEPA), ρ^(L/(L+1)) (MAE), whatever λ; V w-bar = ρ^(L+1), ρ."""
     regression = np.array([0.3, 0.7, 1.4])
     rng = trial.generator("bases")

@@ -15,7 +15,7 @@ from theory_on_trial.laws import Asymptotic, Bounded
 Groups = Annotated[int, Interval(2, 8, why="all partitions are tried")]
 FewDim = Annotated[int, Interval(2, 6, why="of lines any sample is enough, of twelve samples all choices are listed")]
 Ambient = Annotated[int, Interval(2, 256, why="larger ones only take longer")]
-Extra = Annotated[int, Interval(0, 1)]
+Extra = Annotated[int, Interval(0, 1, why="with more there is a mean")]
 Flat = Annotated[int, Interval(2, 256, why="thousands of matrices of that size are decomposed")]
 
 
@@ -93,7 +93,7 @@ def test_noise_law(
     dim: Count,
     samples: Annotated[int, Interval(11, 256, why="thousands of matrices of that size are decomposed")],
     noise: Annotated[float, Interval(1e-6, 0.1, why="rounding below, the next order in δ^2 above")],
-    decay: Annotated[float, Interval(1, 4)] = 1.0,
+    decay: Annotated[float, Interval(1, 4, why="the least variance is above the noise")] = 1.0,
 ):
     """PCA of N noisy samples has E D^2 = 2 δ^2 (n - d) tr Λ^-1 / (N - d - 1) to first order in δ^2."""
     trial.require(dim < ambient and dim + 8 <= samples, "dim must be below ambient, and 8 below samples")
@@ -127,7 +127,7 @@ def test_noise_law__clusters(
     ambient: Annotated[int, Interval(8, 20, why="of thousands of trained matrices")],
     dim: Annotated[int, Interval(2, 4, why="two lines are at times nearer than a start is")],
     samples: Annotated[int, Interval(9, 40, why="of thousands of trained matrices")],
-    subspaces: Annotated[int, Interval(2, 4)],
+    subspaces: Annotated[int, Interval(2, 4, why="one has none to be told from, and each is trained")],
     noise: Annotated[float, Interval(1e-4, 0.01, why="more exchanges samples where subspaces come near")] = 0.003,
 ):
     """K subspaces trained on N noisy samples each have E D^2 = 2 δ^2 (n - d) d / (N - d - 1), as if told apart."""

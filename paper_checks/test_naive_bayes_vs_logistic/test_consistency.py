@@ -190,7 +190,7 @@ def test_hcons_ratio_condition(
     trial,
     n_classes: ManyClasses,
     logit_bound: Annotated[float, Interval(0.01, 2, why="beyond, the search's gap shows beside what a box costs")],
-    n_draws: Annotated[int, Interval(8, 1000)] = 24,
+    n_draws: Annotated[int, Interval(8, 1000, why="four ranges, twice at least; each is searched")] = 24,
 ):
     """Bounded logits reach a posterior exactly where no entry exceeds another by more than the factor exp(2 Λ)."""
     # Logits whose range is drawn, on either side of 2 Lambda.

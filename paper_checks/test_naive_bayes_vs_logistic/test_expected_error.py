@@ -21,7 +21,7 @@ EXACT = {"error": 0.0, "guarantee": "exact"}
 Features = Annotated[int, Interval(1, 2000, why="every sample holds as many numbers")]
 ManyFeatures = Annotated[int, Interval(10, 1000, why="the law is that of large n; every sample holds all means")]
 Samples = Annotated[float, Interval(2, 1e9, why="one sample per class; the error has then been its limit for long")]
-Deviation = Annotated[float, Interval(0.001, 10)]
+Deviation = Annotated[float, Interval(0.001, 10, why="a cap, which nothing requires")]
 Failure = Annotated[float, Interval(0.01, 0.3, why="beyond, samples would have to tell a thousandth")]
 Excess = Annotated[float, Interval(0.01, 0.05, why="far below it the asymptotic error fades from sight")]
 Classes = Annotated[int, Interval(2, 50, why="every sample holds as many means")]

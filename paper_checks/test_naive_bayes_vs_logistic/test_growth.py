@@ -291,7 +291,7 @@ def test_figure_simulation(
     trial,
     n_classes: Literal[2, 3],
     level: Level = 0.01,
-    n_runs: Annotated[int, Interval(60, 10**6)] = 60,
+    n_runs: Annotated[int, Interval(60, 10**6, why="with fewer the intervals have no ends")] = 60,
     n_curves: Many = 2000,
 ):
     """At the official sizes naive Bayes needs no more samples in more dimensions; regression grows, at most like n."""

@@ -16,6 +16,10 @@ from theory_on_trial.base.mapping import map_cells, quick_map
 from theory_on_trial.contract import MOST, Interval
 from theory_on_trial.laws import Bounded, RatioOfMeans
 
+Aspect = Annotated[float, Interval(0.1, 0.6, why="less hides sqrt(1 - y); the high end is a cap")]
+Below = Annotated[float, Interval(0.05, 0.9, why="less hides sqrt(1 - y), and at 1 no inverse has a mean")]
+Distance = Annotated[float, Interval(0.1, 50, why="a cap, which nothing requires")]
+
 
 def lead_of_naive_bayes(correlation, sizes, n_features=20):
     """A simulator of error(logistic) - error(naive Bayes) at every size, on the same training sets."""
@@ -68,8 +72,8 @@ def test_small_samples(trial, n_features: Annotated[int, Interval(16, 40, why="t
 def test_real_two_regimes(
     trial,
     data_set: Literal["wine", "breast_cancer", "digits"],
-    few: Annotated[int, Interval(10, 20)],
-    many: Annotated[int, Interval(100, 150)] | Literal[200],
+    few: Annotated[int, Interval(10, 20, why="of more, naive Bayes need not lead")],
+    many: Annotated[int, Interval(100, 150, why="wine has 178 samples, some of which must be left")] | Literal[200],
 ):
     """On the bundled data sets naive Bayes is ahead at few training samples and logistic regression at many."""
     from sklearn import datasets
@@ -92,7 +96,7 @@ def test_lr_surrogate_consistency(
     trial,
     n_features: Annotated[int, Interval(1, 8, why="2^n points are enumerated")] = 2,
     signal: Annotated[float, Interval(0.05, 0.25, why="fits that err are seen")] = 0.2,
-    n_runs: Annotated[int, Interval(50, 2000)] = 100,
+    n_runs: Annotated[int, Interval(50, 2000, why="few may miss the worst, and each is fitted")] = 100,
 ):
     """For every fitted regression the 0-1 excess is at most the square root of twice the logistic excess."""
     sizes, ridges = np.repeat([20, 50, 200], 2), np.tile([1e-4, 1.0], 3)  # a heavy penalty, and none to speak of
@@ -131,7 +135,7 @@ def test_efron_are(
         2.0,
         3.0,
     ),
-    n_samples: Annotated[int, Interval(2000, MOST)] = 2000,
+    n_samples: Annotated[int, Interval(2000, MOST, why="a ratio in the limit of many samples")] = 2000,
 ):
     """The excess error of linear discriminant analysis is ARE(Δ) times that of maximum-likelihood regression."""
     trial.require(len(distances) > 0, "distances must not be empty")
@@ -196,7 +200,7 @@ def _discriminant(moments):
 def test_efron_are__variances(
     trial,
     distance: Annotated[float, Interval(0.5, 5, why="beyond, regression has next to no information")],
-    n_features: Annotated[int, Interval(1, 1000)],
+    n_features: Annotated[int, Interval(1, 1000, why="a cap, which nothing requires")],
 ):
     """ARE(Δ) is the ratio of the variances of the two boundaries, summed over where they may move."""
 
@@ -223,7 +227,7 @@ def test_efron_are__variances(
 def test_lda_needs_linear(
     trial,
     n_features: Annotated[int, Interval(60, 400, why="the law is of large n; matrices are drawn per sample")] = 100,
-    aspects: tuple[Annotated[float, Interval(0.1, 0.6)], ...] = (0.5, 0.25, 0.125),
+    aspects: tuple[Aspect, ...] = (0.5, 0.25, 0.125),
     squared_distance: Gap = 9.0,
 ):
     """Discriminant analysis with the pooled covariance errs by a function of n / m: it needs m proportional to n."""
@@ -247,7 +251,7 @@ def test_lda_needs_linear(
 def test_unreachable_target(
     trial,
     n_classes: Annotated[int, Interval(3, 7, why="two classes part sooner")] = 3,
-    level: Annotated[float, Interval(0.001, 0.1)] = 0.01,
+    level: Annotated[float, Interval(0.001, 0.1, why="designs of n < 200 must cross it")] = 0.01,
 ):
     """With three classes and n <= 36 the official target, an error below .01, is below the asymptotic error."""
     designs = [predicted.official_design(n, n_classes) for n in range(1, 200)]
@@ -269,9 +273,7 @@ def test_unreachable_target(
     kind="limit",
     cases=[(0.5, 9.0), (0.1, 4.0), (0.8, 20.0)],
 )
-def test_lda_needs_linear__moments(
-    trial, aspect: Annotated[float, Interval(0.05, 0.9)], squared_distance: Annotated[float, Interval(0.1, 50)]
-):
+def test_lda_needs_linear__moments(trial, aspect: Below, squared_distance: Distance):
     """With n / m fixed the squared mean of a fitted discriminant's margin over its variance has the predicted limit."""
     features = 100 * 2.0 ** np.arange(8)
     samples = features / aspect

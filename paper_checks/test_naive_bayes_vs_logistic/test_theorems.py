@@ -14,12 +14,16 @@ from theory_on_trial.base.mapping import quick_map
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Bounded
 
+Broad = Annotated[float, Interval(0.01, 100, why="a cap, which nothing requires")]
+Broader = Annotated[float, Interval(0.001, 1000, why="a cap, which nothing requires")]
+SmallBound = Annotated[float, Interval(0.001, 10, why="a cap, which nothing requires")]
+Drawn = Annotated[int, Interval(2, 10_000, why="each is drawn; the low end is a cap")]
 Few = Annotated[int, Interval(3, 12, why="2^n points are enumerated")]
 """n, binary features."""
 Patterns = Annotated[int, Interval(2, 3, why="as many patterns of class means")]
 """K in the laws of binary features."""
 Runs = Annotated[int, Interval(1, 5000, why="each is a fit or a draw")]
-Level = Annotated[float, Interval(1e-6, 0.003)]
+Level = Annotated[float, Interval(1e-6, 0.003, why="rare flips attain the bound; the low end is a cap")]
 """How rarely a binary feature flips."""
 
 
@@ -134,7 +138,7 @@ def test_nb_theorem_explicit__samples(
     trial,
     n_features: Annotated[int, Interval(2, 1000, why="all estimates are drawn")] = 50,
     n_classes: Patterns = 3,
-    failure: Annotated[float, Interval(0.01, 0.5)] = 0.2,
+    failure: Annotated[float, Interval(0.01, 0.5, why="rarer failures take more draws; the high end is a cap")] = 0.2,
 ):
     """O(log n) samples suffice, with every constant: all parameters are within ε with the stated chance."""
     means, priors = class_means(n_features, n_classes), observed.equal_priors(n_classes)
@@ -159,11 +163,13 @@ def test_nb_theorem_explicit__samples(
 @claim(ours("the theorem's own chance of failure, solved for ε"), kind="bound")
 def test_nb_theorem_vacuous(
     trial,
-    n_features: Annotated[int, Interval(1, 10**6)] = 100,
-    n_classes: Annotated[int, Interval(2, 100)] = 2,
+    n_features: Annotated[int, Interval(1, 10**6, why="a cap, which nothing requires")] = 100,
+    n_classes: Annotated[int, Interval(2, 100, why="a cap, which nothing requires")] = 2,
     failure: Annotated[float, Interval(1e-20, 1, "[)", why="beneath, the constant log(1 / δ) hides log n")] = 0.05,
-    floor: Annotated[float, Interval(0.005, 0.25)] = 0.21,
-    beta: Annotated[float, Interval(0.01, 10)] = 0.38,
+    floor: Annotated[
+        float, Interval(0.005, 0.25, why="no variance in [0, 1] exceeds 1/4; the low end is a cap")
+    ] = 0.21,
+    beta: Annotated[float, Interval(0.01, 10, why="a cap, which nothing requires")] = 0.38,
 ):
     """The explicit bound says nothing before (K + 3)^2 / (ρ_0 ε^2) log((2 n K + 1) / δ) samples."""
     trial.require(floor * n_classes <= 1, f"floor must be at most 1 / n_classes, as the least prior is, got {floor}")
@@ -204,10 +210,10 @@ def _least_deviation(n_samples, n_features, n_classes, failure, floor):
 )
 def test_nb_log_odds(
     trial,
-    n_features: Annotated[int, Interval(1, 10_000)],
-    fraction: Annotated[float, Interval(0, 1, "(]")],
-    gap: Annotated[float, Interval(0.01, 100)] = 0.7,
-    variance: Annotated[float, Interval(0.01, 100)] = 0.25,
+    n_features: Annotated[int, Interval(1, 10_000, why="a cap, which nothing requires")],
+    fraction: Annotated[float, Interval(0, 1, "(]", why="of none there is no bound")],
+    gap: Broad = 0.7,
+    variance: Broad = 0.25,
     n_draws: Runs = 400,
 ):
     """If a fraction f of the features has |μ_1 - μ_0| >= γ, the expected log-odds grow at least like n."""
@@ -238,9 +244,7 @@ def test_nb_log_odds(
     cases=[10, 100],
     loose="constants of symmetrisation and contraction: even where the loss is a line a tenth of the bound is reached",
 )
-def test_lr_rademacher(
-    trial, n_samples: Annotated[int, Interval(2, 10_000)], weight_bound: Annotated[float, Interval(0.001, 10)] = 0.1
-):
+def test_lr_rademacher(trial, n_samples: Drawn, weight_bound: SmallBound = 0.1):
     """The worst gap of risk and empirical logistic risk over |w_k| <= W is at most 4 K W X / sqrt(m) on average."""
     points = np.array([-1.0, 1.0])  # equally likely, with labels that know nothing of them
     # The loss of two classes depends on w_1 - w_0 alone, which runs over [-2 W, 2 W] when both |w_k| <= W.
@@ -269,9 +273,9 @@ def test_lr_rademacher(
 def test_lr_rademacher__steps(
     trial,
     n_samples: Annotated[int, Interval(1, 12, why="2^m signs are enumerated")],
-    n_classes: Annotated[int, Interval(2, 1000)],
-    weight_bound: Annotated[float, Interval(0.001, 1000)] = 0.7,
-    feature_norm: Annotated[float, Interval(0.001, 1000)] = 3.0,
+    n_classes: Annotated[int, Interval(2, 1000, why="a cap, which nothing requires")],
+    weight_bound: Broader = 0.7,
+    feature_norm: Broader = 3.0,
     share: Annotated[float, Interval(0.01, 0.2, why="signs seldom add up as orthogonal points do")] = 0.04,
 ):
     """4 K (W X + B) / sqrt(m) is the product of its steps, each attained: sure mistakes, orthogonal points."""

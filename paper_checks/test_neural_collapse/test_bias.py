@@ -13,6 +13,7 @@ from theory import neural_collapse as predicted
 from theory_on_trial import claim, ours
 from theory_on_trial.contract import Interval
 
+Collapsed = Annotated[float, Interval(1.01, 1000.0, why="above the threshold all has collapsed; the high end is a cap")]
 DECAYED = ours("the decayed bias is minimised out: the mean direction keeps a share κ of its loss")
 
 
@@ -62,9 +63,7 @@ def _by_class(optimum, sizes, widths):
 
 
 @claim(ours("the bias alone fits the class frequencies, which leaves the variance of a label"), kind="optimality")
-def test_imb_bias__trivial(
-    trial, class_sizes: Sizes = (6, 4, 2, 1), strength: Annotated[float, Interval(1.01, 1000.0)] = 10.0
-):
+def test_imb_bias__trivial(trial, class_sizes: Sizes = (6, 4, 2, 1), strength: Collapsed = 10.0):
     """Where every direction has collapsed the bias alone is left: f* = 1/2 - sum n_k^2 / (2 N^2)."""
     require_classes(trial, class_sizes)
     weight_decays, feature_decay = shared_decays(class_sizes, 1, strength)
@@ -81,7 +80,7 @@ def test_imb_bias__trivial(
 
 @claim(DECAYED, kind="optimality", cases=[(1, 0.1), (1, 0.3), (1, 1.0), (1, 10.0), (2, 0.5), (2, 1.0), (2, 5.0)])
 def test_bias_decay(
-    trial, depth: Depth, bias_decay: Annotated[float, Interval(1e-3, 1e3)],
+    trial, depth: Depth, bias_decay: Annotated[float, Interval(1e-3, 1e3, why="beyond, κ is 0 or 1 to a thousandth")],
     strength: Strength = 0.01, n_classes: NClasses = 4, per_class: PerClass = 3,
 ):  # fmt: skip
     """A decayed bias: the mean direction obeys β κ^(-(M+1)/M), κ = λ_b / (1 + λ_b)."""

@@ -18,11 +18,11 @@ PAIRS = ours("antipodal pairs of classes need half as many directions; the findi
 SEARCH = ours("search for configurations of lower objective; agrees with Garrod & Keating 2025")
 Classes = Annotated[int, Interval(2, 16, why="a dense Hessian of all parameters is taken")]
 PerClass = Annotated[int, Interval(1, 1000, why="each point is a column of a dense matrix")]
-Depth = Annotated[int, Interval(1, 6)]
+Depth = Annotated[int, Interval(1, 6, why="a cap, which nothing requires")]
 Several = Annotated[int, Interval(3, 32, why="two are one pair; each pattern is a matrix")]
 Many = tuple[Several, ...]
 Depths = tuple[Depth, ...]
-Tiny = tuple[Annotated[float, Interval(1e-8, 1e-2)], ...]
+Tiny = tuple[Annotated[float, Interval(1e-8, 1e-2, why="a limit of small decays; the low end is a cap")], ...]
 Small = Annotated[float, Interval(1e-6, 0.1, why="beyond it no frame is left")]
 Shallow = Annotated[float, Interval(1e-3, 10.0, why="descents with cross-entropy slow down with the logits")]
 
@@ -111,8 +111,8 @@ def test_ce_deep_ETF_critical(
     n_classes: Classes = 6,
     per_class: PerClass = 4,
     decay: Annotated[float, Interval(1e-5, 1e-3, why="small decays")] = 1e-3,
-    width: Annotated[int, Interval(2, 16)] = 7,
-    depth: Annotated[int, Interval(2, 3)] = 2,
+    width: Annotated[int, Interval(2, 16, why="a dense Hessian of all parameters is taken")] = 7,
+    depth: Annotated[int, Interval(2, 3, why="deep heads, of which a dense Hessian is taken")] = 2,
 ):
     """CE at depth two: the simplex frame at its stationary scale is a critical point and a local minimum."""
     trial.require(width > n_classes, "width must exceed K: only then kernels of K and of K - 1 directions differ")
@@ -172,9 +172,9 @@ def test_ce_deep_global__holds(trial, n_classes: Classes, depth: Depth, per_clas
 )
 def test_ce_frame_value(
     trial,
-    n_classes: Annotated[int, Interval(3, 20)],
+    n_classes: Annotated[int, Interval(3, 20, why="two are one pair; the high end is a cap")],
     depth: Depth,
-    per_class: Annotated[int, Interval(1, 100)] = 4,
+    per_class: Annotated[int, Interval(1, 100, why="a cap, which nothing requires")] = 4,
     unit: Annotated[float, Interval(2, 1e15, why="of the logits, by which scales are divided")] = 1e12,
 ):
     """The best scale of any pattern of logits, and the last at which a frame is stationary, in any units; or zero."""
@@ -239,10 +239,10 @@ def test_ce_deep_global__rule(
 @claim(SEARCH, kind="optimality")
 def test_ce_deep_global__search(
     trial,
-    per_class: Annotated[int, Interval(2, 6)] = 4,
-    decay: Annotated[float, Interval(5e-4, 2e-3)] = 1e-3,
+    per_class: Annotated[int, Interval(2, 6, why="a cap, which nothing requires")] = 4,
+    decay: Annotated[float, Interval(5e-4, 2e-3, why="a cap, which nothing requires")] = 1e-3,
     width: Annotated[int, Interval(7, 10, why="wide starts end at the simplex frame")] = 8,
-    starts: Annotated[int, Interval(8, 1000)] = 8,
+    starts: Annotated[int, Interval(8, 1000, why="fewer may miss the best, and each is a descent")] = 8,
 ):
     """K = 6, M = 2: descents from random starts end below the simplex frame, the best of them at rank three."""
     problem = problem_of((per_class,) * 6, (decay, decay), decay, loss="ce")

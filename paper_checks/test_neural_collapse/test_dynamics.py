@@ -20,6 +20,7 @@ STEP, MOMENTUM, START = 0.1, 0.9, 0.1  # of the released code
 
 RATES = ours("heavy-ball descent near the minimum, by the curvatures of the Hessian there")
 RAMPED = ours("the non-zero solution stays a local minimum up to β_ex, and zero always is one at depth two and more")
+FewSeeds = Annotated[int, Interval(3, 10_000, why="seven settings; fewer signs carry no level of 1e-6")]
 Seeds = Annotated[int, Interval(7, 10_000, why="fewer signs carry no level of 1e-6")]
 Weak = Annotated[float, Interval(3e-3, 6e-3, why="stronger decay kills such starts, weaker takes longer")]
 Steps = Annotated[int, Interval(4000, 10**6, why="each level is followed to rest")]
@@ -102,7 +103,7 @@ def test_gd_reaches_NC(trial, n_seeds: Seeds = 12, decay: Weak = 5e-3):
     tier="full",
     coarse="runs from seven settings carry a sign each: more of them than not, for certain two in three of 28",
 )
-def test_gd_reaches_NC__official(trial, n_seeds: Annotated[int, Interval(3, 10_000)] = 4):
+def test_gd_reaches_NC__official(trial, n_seeds: FewSeeds = 4):
     """At the released settings (N = 400, width 64, decay 5e-4, 30 000 steps) NC1, NC2 and NC3 vanish, M = 1, 3, 6."""
     unequal = (200, 100, 50, 50)
     settings: list = [
@@ -160,7 +161,7 @@ def test_nc_rate__within(trial, n_seeds: Seeds = 12, decay: Weak = 5e-3):
 def test_nc_rate__parabola(
     trial,
     momentum: Annotated[float, Interval(0.1, 0.95, why="beyond, the first two regimes are one to rounding")],
-    step: Annotated[float, Interval(0.001, 10)] = STEP,
+    step: Annotated[float, Interval(0.001, 10, why="slopes are chosen in its units: a cap")] = STEP,
 ):
     """Heavy-ball descent has the rate of its larger root: where it creeps, oscillates, overshoots and diverges."""
     ends = (1 - np.sqrt(momentum)) ** 2, (1 + np.sqrt(momentum)) ** 2  # of eta h, between which it oscillates
@@ -194,7 +195,7 @@ def test_imbalance_decay(
     loss: Literal["mse", "ce"],
     bias: bool,
     decay: Annotated[float, Interval(0.01, 0.2, why="the flow is followed to time 5")] = 0.05,
-    steps: Annotated[int, Interval(400, 10**5)] = 1000,
+    steps: Annotated[int, Interval(400, 10**5, why="steps of the flow must be short, and each costs")] = 1000,
     class_sizes: Sizes = (3, 2, 1),
 ):
     """In gradient flow with equal decays W_(m+1)^T W_(m+1) - W_m W_m^T falls as exp(-2 λ t), for any loss."""

@@ -12,6 +12,8 @@ from theory import neural_collapse as predicted
 from theory_on_trial import claim
 from theory_on_trial.contract import Interval
 
+AnyStrength = Annotated[float, Interval(0.005, 10.0, why="of the threshold of the largest; the ends are caps")]
+Off = Annotated[float, Interval(-0.2, 0.2, why="about the threshold; the ends are caps")]
 DeepDepth = Annotated[int, Interval(2, 4, why="at depth one see imb_M1")]
 UNEVEN = [((6, 4, 2, 1), 2), ((6, 4, 2, 1), 3), ((5, 3, 2), 2)]
 
@@ -88,7 +90,7 @@ def test_imb_M1(trial, strength: Strength, ratio: Ratio = 0.5, class_sizes: Size
 def test_imb_M1_minority(
     trial,
     class_sizes: Sizes = (6, 4, 2),
-    strengths: tuple[Annotated[float, Interval(0.005, 10.0)], ...] = (0.09, 0.24, 0.4, 0.7, 1.06, 1.5),
+    strengths: tuple[AnyStrength, ...] = (0.09, 0.24, 0.4, 0.7, 1.06, 1.5),
 ):
     """M = 1: class k is mapped to zero iff n_k <= N^2 λ_W λ_H."""
     require_classes(trial, class_sizes)
@@ -133,10 +135,7 @@ def test_imb_deep(trial, class_sizes: Sizes, depth: DeepDepth, strength: Strengt
 
 
 @claim(SPLIT, kind="optimality", cases=[(2, -0.03), (2, 0.03), (3, -0.03), (3, 0.03)])
-def test_imb_deep_minority(
-    trial, depth: DeepDepth, off: Annotated[float, Interval(-0.2, 0.2)],
-    class_sizes: Sizes = (6, 4, 2), starts: Starts = 1,
-):  # fmt: skip
+def test_imb_deep_minority(trial, depth: DeepDepth, off: Off, class_sizes: Sizes = (6, 4, 2), starts: Starts = 1):
     """M >= 2: class k is mapped to zero iff n_k < M N (N Λ)^(1/M) / β_gl(M)."""
     require_classes(trial, class_sizes)
     n_samples, smallest, threshold = sum(class_sizes), min(class_sizes), predicted.global_threshold(depth)

@@ -33,10 +33,10 @@ def product_of(weights, features):
 @claim(SHARED, kind="optimality", cases=[1, 2, 3])
 def test_mse_reduction(
     trial,
-    depth: Annotated[int, Interval(1, 6)],
+    depth: Annotated[int, Interval(1, 6, why="a cap, which nothing requires")],
     rows: Size = 4,
     columns: Size = 7,
-    n_draws: Annotated[int, Interval(2, 1000)] = 60,
+    n_draws: Annotated[int, Interval(2, 1000, why="each is decomposed; the low end is a cap")] = 60,
 ):
     """The least decay over factors of Z is (L/2) Λ^(1/L) sum_i σ_i^(2/L), L = M + 1 factors."""
     rng = trial.generator("factors")

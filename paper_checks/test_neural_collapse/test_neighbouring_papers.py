@@ -16,6 +16,8 @@ FRAME = ours("Kini et al. 2024 (arXiv 2306.07960), abstract: an orthogonal frame
 BATCHES = ours("Kini et al. 2024 (arXiv 2306.07960), abstract: conditions on batches; explicit ones from the loss")
 ANGLES = ours("classical (Rankin); Liu et al. 2023 (arXiv 2302.12453) regularise class means towards it")
 LINES = ours("classical (Welch); Shen et al. 2023 (arXiv 2303.11637) want vectors as orthogonal as possible")
+Draws = Annotated[int, Interval(1, 1000, why="each is drawn")]
+Vectors = Annotated[int, Interval(3, 10, why="above the least dim; descents find the best of so few")]
 Seeds = Annotated[int, Interval(4, 1000, why="fewer may miss the best, and each is a descent")]
 Dim = Annotated[int, Interval(3, 32, why="each seed descends over that many coordinates")]
 Pair = Annotated[int, Interval(2, 16, why="descents find the best of so few")]
@@ -37,10 +39,10 @@ def descents(labels, dim, batches=None, nonnegative=True, steps=3000):
 @claim(FRAME, kind="optimality")
 def test_scl_of(
     trial,
-    class_sizes: tuple[Annotated[int, Interval(2, 16)], ...] = (6, 3, 2),
+    class_sizes: tuple[Annotated[int, Interval(2, 16, why="the loss needs pairs; each point costs")], ...] = (6, 3, 2),
     dim: Dim = 6,
     n_seeds: Seeds = 8,
-    steps: Annotated[int, Interval(3000, 10**5)] = 3000,
+    steps: Annotated[int, Interval(3000, 10**5, why="descents end at rest, and each step costs")] = 3000,
 ):
     """Non-negative features under SCL: min = sum_c n_c log(n_c - 1 + (N - n_c) e^(-1)), an orthogonal frame."""
     trial.require(len(class_sizes) >= 2, "class_sizes must be two or more")
@@ -136,8 +138,8 @@ def test_lt_angle(trial, n_vectors: Annotated[int, Interval(3, 8, why="descents 
 @claim(ours("NC1 is a quadratic form in the distances from the class means"), kind="identity")
 def test_lt_within(
     trial,
-    class_sizes: tuple[Annotated[int, Interval(1, 100)], ...] = (3, 2, 4),
-    dim: Annotated[int, Interval(2, 64)] = 12,
+    class_sizes: tuple[Annotated[int, Interval(1, 100, why="a cap, which nothing requires")], ...] = (3, 2, 4),
+    dim: Annotated[int, Interval(2, 64, why="a cap, which nothing requires")] = 12,
 ):
     """The spread within classes is zero iff every feature is its class mean: then NC1 is zero too."""
     trial.require(len(class_sizes) >= 2 and max(class_sizes) > 1, "class_sizes must be several, one of them above 1")
@@ -165,9 +167,7 @@ def test_lt_within(
 
 
 @claim(LINES, kind="bound", cases=[(3, 2), (6, 3), (4, 3)])
-def test_ebv_welch(
-    trial, n_vectors: Annotated[int, Interval(3, 10)], dim: Pair, n_draws: Annotated[int, Interval(1, 1000)] = 50
-):
+def test_ebv_welch(trial, n_vectors: Vectors, dim: Pair, n_draws: Draws = 50):
     """N > d unit vectors have a |cosine| of sqrt((N - d) / (d (N - 1))) or more: N = d + 1 and (6, 3) attain it."""
     trial.require(dim < n_vectors, "n_vectors must exceed dim: fewer can be orthogonal")
     vectors = trial.generator("drawn").standard_normal((n_draws, dim, n_vectors))

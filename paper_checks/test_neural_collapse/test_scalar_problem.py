@@ -12,7 +12,9 @@ from theory import neural_collapse as predicted
 from theory_on_trial import claim
 from theory_on_trial.contract import Interval
 
-Depth = Annotated[int, Interval(1, 30)]
+Beside = Annotated[float, Interval(-0.2, 0.2, why="about the threshold; the ends are caps")]
+Shallow = Annotated[int, Interval(1, 4, why="a cap, which nothing requires")]
+Depth = Annotated[int, Interval(1, 30, why="a cap, which nothing requires")]
 Off = Annotated[float, Interval(1e-3, 0.02, why="nearer the objectives tie, further the thresholds of others are met")]
 
 
@@ -76,7 +78,7 @@ def test_bal_threshold(trial, depth: Depth, n_classes: NClasses = 4, per_class: 
     cases=[(depth, off, bias) for depth in (1, 2, 3) for off, bias in ((-0.03, False), (0.03, False), (0.03, True))],
 )
 def test_bal_threshold__descent(
-    trial, depth: Annotated[int, Interval(1, 4)], off: Annotated[float, Interval(-0.2, 0.2)], bias: bool,
+    trial, depth: Shallow, off: Beside, bias: bool,
     n_classes: NClasses = 4, per_class: PerClass = 3, starts: Starts = 1,
 ):  # fmt: skip
     """Descents end at 1/2 just above the threshold, (K - 1)/(2 K) with bias, and at the collapsed frame just below."""
@@ -121,7 +123,7 @@ def test_largest_decay(trial, depth: Depth, class_sizes: Sizes = (6, 4, 2), off:
 @claim(SPLIT, kind="limit", cases=[1, 2, 3])
 def test_small_decay(
     trial,
-    depth: Annotated[int, Interval(1, 4)],
+    depth: Shallow,
     class_sizes: Sizes = (6, 4, 2, 1),
     decay: Annotated[float, Interval(1e-9, 1e-6, why="small, and its effect above rounding")] = 1e-7,
 ):

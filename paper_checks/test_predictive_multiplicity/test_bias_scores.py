@@ -13,7 +13,7 @@ from theory_on_trial.contract import Interval
 NAtoms = Annotated[int, Interval(5, 60, why="all meetings of two thresholds are tried")]
 """Values of X."""
 NWorlds = Annotated[int, Interval(8, 1000, why="few worlds seldom tell one rule from another")]
-Gap = Annotated[float, Interval(1e-3, 0.5)]
+Gap = Annotated[float, Interval(1e-3, 0.5, why="a cap, which nothing requires")]
 """δ, how far the groups may be treated apart."""
 
 FEASIBILITY = 1e-9

@@ -12,6 +12,7 @@ from theory import predictive_multiplicity as predicted
 from theory_on_trial import claim, ours
 from theory_on_trial.contract import Interval
 
+Tolerance = Annotated[float, Interval(0, 0.3, why="a cap, which nothing requires")]
 WithWeights = Literal["big_m", "published"]
 """The formulations with weights and margin: shortened, and as released."""
 BOTH = [(dim, formulation) for dim in (2, 3) for formulation in ("big_m", "published")]
@@ -44,7 +45,7 @@ def test_erm__exact(trial, dim: Dim, formulation: WithWeights, n_points: NPoints
 
 
 @claim(ours("by the linear program of the largest margin, 1/5 on exclusive or"), kind="optimality")
-def test_erm__margin(trial, off: Annotated[float, Interval(1e-3, 0.19)] = 0.01):
+def test_erm__margin(trial, off: Annotated[float, Interval(1e-3, 0.19, why="0.2 - off is positive")] = 0.01):
     """A margin beyond that of the best dichotomy, 1/5 on exclusive or, loses it, and one below does not."""
     table = labelled_corners(EXCLUSIVE_OR)
     below, above = (np.round(observed.uncertified_errors(table, 0.2 + side * off).reported) for side in (-1, 1))
@@ -123,9 +124,7 @@ def test_ambiguity__cdf(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets =
 
 
 @claim(ours("whom no competitor flips beyond those covered, nobody flips"), kind="optimality", cases=[2, 3])
-def test_coverage__certificate(
-    trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 6, epsilon: Annotated[float, Interval(0, 0.3)] = 0.05
-):
+def test_coverage__certificate(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 6, epsilon: Tolerance = 0.05):
     """Taking the competitor that flips most of what is not covered yet, until none flips any, ends at the ambiguity."""
 
     def measure(table):
@@ -146,7 +145,7 @@ def test_aggregate(
     trial,
     dim: Dim,
     n_points: Annotated[int, Interval(12, 40, why="the theory sees each person on a row")] = 24,
-    factor: Annotated[int, Interval(2, 100)] = 3,
+    factor: Annotated[int, Interval(2, 100, why="by 1 nothing is multiplied; the high end is a cap")] = 3,
     n_sets: NSets = 3,
 ):
     """Equal rows may be merged with weights, and all counts multiplied: the shares stay what they are."""

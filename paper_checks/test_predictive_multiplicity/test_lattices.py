@@ -74,7 +74,7 @@ def test_xor__margins(trial, copies: Copies = 25):
 @claim(ours("Cover 1965, by the regions that one hyperplane more cuts"), kind="identity", cases=[(2, 12, 5), (3, 8, 2)])
 def test_cover__count(
     trial,
-    dim: Annotated[int, Interval(1, 4)],
+    dim: Annotated[int, Interval(1, 4, why="all dichotomies are listed")],
     n_rows: Annotated[int, Interval(6, 24, why="fewer points have every labelling")],
     n_sets: Annotated[int, Interval(1, 20, why="each is drawn")],
 ):
@@ -87,7 +87,7 @@ def test_cover__count(
 
 
 @claim(ours("by trying whole weights, of which 4 is the largest that four bits need"), kind="identity", cases=[2, 3, 4])
-def test_cover__cubes(trial, dim: Annotated[int, Interval(2, 4)]):
+def test_cover__cubes(trial, dim: Annotated[int, Interval(2, 4, why="of five there are 94572 to list")]):
     """Cubes of 2, 3 and 4 dimensions have 14, 104 and 1882 linear dichotomies, fewer than points at random."""
     found = len(cells_by_weights(2 * lattice((2,) * dim) - 1))
     general = {"general position": predicted.cover_count(2**dim, dim + 1)} if dim > 2 else {"all labellings": 16}

@@ -97,8 +97,8 @@ def test_recourse__total(trial, n_features: NFeatures, n_people: NPeople = 40):
 @claim(ours("by Hoelder's inequality"), kind="identity", cases=[1.0, 1.5, 2.0, 3.0, np.inf])
 def test_recourse__l2(
     trial,
-    norm: Annotated[float, Interval(1), MAY_BE_INFINITE],
-    n_features: Annotated[int, Interval(2, 50)] = 4,
+    norm: Annotated[float, Interval(1, why="there is no norm of less"), MAY_BE_INFINITE],
+    n_features: Annotated[int, Interval(2, 50, why="of one, all norms are one; the high end is a cap")] = 4,
     n_people: Annotated[int, Interval(1, 100, why="each is drawn")] = 6,
 ):
     """Unbounded real actions cost -s(x) / |w|_q in the norm p, 1/p + 1/q = 1, attained, unless w is zero."""
@@ -155,8 +155,8 @@ def test_recourse__tie__breaker(trial, n_features: NFeatures = 4, n_people: NPeo
 def test_recourse__percentile(
     trial,
     kind: Percentile,
-    n_people: Annotated[int, Interval(10, 10_000)] = 50,
-    n_features: Annotated[int, Interval(5, 1000)] = 20,
+    n_people: Annotated[int, Interval(10, 10_000, why="an action must not pass all; the high end is a cap")] = 50,
+    n_features: Annotated[int, Interval(5, 1000, why="each is drawn")] = 20,
 ):
     """Percentile costs are shares of a population that an action passes; the logarithmic one measures who is ahead."""
     rng = trial.generator("people")

@@ -124,7 +124,7 @@ def test_parallelogram__lp(trial):
 
 
 @claim(ours("every linear dichotomy obeys the rows"), kind="bound")
-def test_parallelogram__flips(trial, n_flips: Annotated[int, Interval(1, 137)] = 10):
+def test_parallelogram__flips(trial, n_flips: Annotated[int, Interval(1, 137, why="there are 137 rows")] = 10):
     """With all parallelograms the linear program bounds the errors of every flip on COMPAS from below."""
     table, baseline, flips, *_ = solved("arrest")
     chosen = np.argsort(table.totals)[::-1][:n_flips]
@@ -147,7 +147,7 @@ def test_parallelogram__discrepancy(trial):
 
 
 @claim(ours("two exact formulations agree on flips that the relaxation undercounts"), kind="optimality", tier="full")
-def test_circuits__needed(trial, n_flips: Annotated[int, Interval(1, 10)] = 4):
+def test_circuits__needed(trial, n_flips: Annotated[int, Interval(1, 10, why="an integer program solves each")] = 4):
     """Longer circuits are needed too: flips that cost more than all parallelograms tell, by two exact formulations."""
     table, baseline, flips, *_ = solved("arrest")
     short, relaxed = [], []

@@ -15,6 +15,10 @@ from theory import predictive_multiplicity as predicted
 from theory_on_trial import claim, code, ours
 from theory_on_trial.contract import Interval
 
+MostDrawn = Annotated[int, Interval(100, 10_000, why="of many sets none is settled, and each is solved")]
+AnyPenalty = Annotated[int, Interval(1, 1000, why="C_0 up to one")]
+Most = Annotated[int, Interval(1, 50, why="all coefficients are tried")]
+Positive = Annotated[int, Interval(2, 50, why="of one, the released M loses none; the high end is a cap")]
 NPoints = Annotated[int, Interval(8, 24, why="all coefficients of the box are tried")]
 """N."""
 NCoefficients = Annotated[int, Interval(2, 4, why="all coefficients of the box are tried")]
@@ -91,7 +95,7 @@ def test_slim__exact(
         says="With M = 1.05 ε + max_lambda y <λ, x> every box keeps its optimum: this one errs everywhere.",
     ),
 )
-def test_slim__big__m(trial, positive: Annotated[int, Interval(2, 50)], most: Annotated[int, Interval(1, 50)]):
+def test_slim__big__m(trial, positive: Positive, most: Most):
     """M = ε - min_lambda y <λ, x> lets all coefficients err; the released M loses an optimum of 1 error.
 
     Of points x = 1, all but one of them positive, and λ = 0, 1, ..., most.
@@ -186,9 +190,7 @@ def test_slim__ties(trial, thousandths: Thousandths = 95, n_points: NPoints = 10
     kind="identity",
     cases=[(thousandths, 3) for thousandths in (95, 210, 226, 335, 530)],
 )
-def test_slim__gaps(
-    trial, thousandths: Annotated[int, Interval(1, 1000)], n_coefficients: NCoefficients, n_points: NPoints = 10
-):
+def test_slim__gaps(trial, thousandths: AnyPenalty, n_coefficients: NCoefficients, n_points: NPoints = 10):
     """The size is safe below the least difference of #errors + N C_0 |λ|_0: of any pairs, or of ordered ones."""
     penalty, bounds = Fraction(thousandths, 1000), np.arange(1, n_coefficients + 1)
     pairs = np.indices((n_points + 1, n_coefficients + 1)).reshape(2, -1).T
@@ -206,8 +208,8 @@ def test_slim__gaps(
 @claim(ours("rounding moves λ / Λ by at most sqrt(P) / (2 Λ)"), kind="identity", cases=[2, 3, 6])
 def test_slim__resolution(
     trial,
-    n_coefficients: Annotated[int, Interval(2, 8)],
-    n_points: Annotated[int, Interval(4, 100)] = 12,
+    n_coefficients: Annotated[int, Interval(2, 8, why="one keeps its sign at any scale; the high end is a cap")],
+    n_points: Annotated[int, Interval(4, 100, why="a cap, which nothing requires")] = 12,
     n_sets: Annotated[int, Interval(50, 10_000, why="a tenth of the scale seldom fails")] = 200,
 ):
     """Coefficients rounded to a scale Λ > X_max sqrt(P) / (2 γ_min) classify every point as before."""
@@ -240,7 +242,7 @@ def world_of(points, bound, chances, n_classifiers):
 )
 def test_slim__occam(
     trial,
-    n_points: Annotated[int, Interval(20, 200)] = 50,
+    n_points: Annotated[int, Interval(20, 200, why="a cap, which nothing requires")] = 50,
     bound: Annotated[int, Interval(1, 3, why="all vectors are drawn upon")] = 2,
     failure: Annotated[float, Interval(0.01, 0.3, why="without log |L| it fails more often than it may")] = 0.2,
 ):
@@ -294,9 +296,7 @@ def settled_set(generator, n_points):
 
 
 @claim(ours("the linear relaxation exceeds what is attained once the point is decided otherwise"), kind="optimality")
-def test_slim__reduction(
-    trial, n_points: NPoints = 16, n_sets: NSets = 4, most_drawn: Annotated[int, Interval(100, 10_000)] = 100
-):
+def test_slim__reduction(trial, n_points: NPoints = 16, n_sets: NSets = 4, most_drawn: MostDrawn = 100):
     """Points that the linear relaxation settles may be fixed: the optimum stays what it is."""
     rng = trial.generator("sets")
     usable = (found for _ in range(most_drawn) if (found := settled_set(rng, n_points)))

@@ -96,8 +96,8 @@ def test_momentum_concentrates(
 @claim(ours("both recursions have the impulse response 1 - β^m"), kind="identity")
 def test_ema_is_momentum(
     trial,
-    n_points: Annotated[int, Interval(2, 10_000)] = 300,
-    dim: Annotated[int, Interval(1, 1000)] = 20,
+    n_points: Annotated[int, Interval(2, 10_000, why="a cap, which nothing requires")] = 300,
+    dim: Annotated[int, Interval(1, 1000, why="a cap, which nothing requires")] = 20,
     decay: Annotated[float, Interval(0.01, 0.99, why="the average is neither the walk nor nothing")] = 0.9,
 ):
     """The exponential average (factor β) of a walk is (1 - β) times the walk with momentum β, path by path."""

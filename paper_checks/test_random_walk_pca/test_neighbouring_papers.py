@@ -49,8 +49,8 @@ def test_pca_tutorial__optimal(
     trial,
     n_samples: Samples = 100,
     dim: Annotated[int, Interval(2, 30, why="a subspace near the best one is drawn")] = 8,
-    kept: Annotated[int, Interval(1, 29)] = 3,
-    n_subspaces: Annotated[int, Interval(10, 100_000)] = 2000,
+    kept: Annotated[int, Interval(1, 29, why="below dim, 30 at most")] = 3,
+    n_subspaces: Annotated[int, Interval(10, 100_000, why="few may miss a better one, and each is drawn")] = 2000,
 ):
     """No k-dimensional projection has a smaller mean squared error than PCA's, the sum of the other variances."""
     trial.require(kept < dim < n_samples, f"kept < dim < n_samples must hold, got {kept}, {dim}, {n_samples}")

@@ -129,7 +129,7 @@ def test_noise_universality__tails(
 def test_noise_universality__kurtosis(
     trial,
     n_points: Annotated[int, Interval(4, 9, why="each of 3^(T - 1) walks is run; of three points no kurtosis shows")],
-    kurtosis: Annotated[float, Interval(-2, 30)],
+    kurtosis: Annotated[float, Interval(-2, 30, why="no law has less; the high end is a cap")],
 ):
     """Kurtosis changes the first-order variance of ratio k by its own share and its mirror's, not by 3 / (4T)."""
     trial.require(abs(kurtosis) >= 0.1, "kurtosis must be 0.1 at least in size: without it there is nothing to tell")

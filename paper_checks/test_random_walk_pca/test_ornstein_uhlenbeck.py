@@ -13,6 +13,7 @@ from theory_on_trial import claim, ours
 from theory_on_trial.contract import MOST, Interval
 from theory_on_trial.laws import Asymptotic, Bounded
 
+Lag = Annotated[int, Interval(1, 50, why="(1 - rate)^lag is from .1 to .8; the high end is a cap")]
 Rate = Annotated[float, Interval(1e-4, 1.99, why="below, a walk; at 2 the process is unstable")]
 """α."""
 AnyRate = Annotated[float, Interval(0, 1.99, why="at 2 the process is unstable")]
@@ -181,9 +182,7 @@ def test_ou_trapping__spread(trial, n_points: FewPoints, dim: Annotated[int, Int
 
 
 @claim(ours("the stationary covariance"), kind="distribution", cases=[(16, 2000, 0.25, 4), (8, 4000, 0.5, 2)])
-def test_ou_trapping__directions(
-    trial, n_points: TrappedPoints, dim: TrappedDimension, rate: Trapping, lag: Annotated[int, Interval(1, 50)]
-):
+def test_ou_trapping__directions(trial, n_points: TrappedPoints, dim: TrappedDimension, rate: Trapping, lag: Lag):
     """Directions decay: E x_s . x_t = a^(|s - t|) / (α (2 - α)) of the trapped process, a = 1 - α."""
     kept = (1 - rate) ** lag
     trial.require(lag < n_points and 0.1 <= kept <= 0.8, "lag must be below n_points, and (1 - rate)^lag in [.1, .8]")

@@ -22,13 +22,13 @@ MOST_SECONDS = 6.0
 POPULATION = Population(np.array([0.5, 4]), np.array([0.5, 0.5]), np.array([0.2, 0.8]), 1.0, 0.25)
 
 AspectOfAll = Annotated[float, Interval(0.3, 1, why="more points take minutes, and subsamples have p / k up to 2")]
-Aspect = Annotated[float, Interval(0.6, 2)]
+Aspect = Annotated[float, Interval(0.6, 2, why="more points take minutes; the high end is a cap")]
 AnyAspect = Annotated[float, Interval(0.01, 3, why="subsamples are sought up to p / k = 9")]
 Correlation = Annotated[float, Interval(-0.9, 0.9, why="nearer to one, the eigenvalues of small matrices are others")]
-Penalty = Annotated[float, Interval(0, 1)]
+Penalty = Annotated[float, Interval(0, 1, why="a cap, which nothing requires")]
 Noise = Annotated[float, Interval(0.01, 1, why="with more, the best place lies beyond 9, up to where it is sought")]
 Few = Annotated[int, Interval(3, 12, why="all bags of them are formed")]
-Some = Annotated[int, Interval(20, 200)]
+Some = Annotated[int, Interval(20, 200, why="a cap, which nothing requires")]
 Apart = Annotated[int, Interval(16, 100, why="risks scatter more nearer to p = k, below 8 without bounds")]
 Forty = Annotated[int, Interval(40, 200, why="memory: resolvents of 48 data sets at once")]
 Hundred = Annotated[int, Interval(100, 1000, why="smaller samples scatter more than minutes tell, larger take memory")]

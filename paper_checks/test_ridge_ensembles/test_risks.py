@@ -276,7 +276,7 @@ def test_path_equivalence__ridgeless(trial, aspect: AspectOfAll, subsample_aspec
 def test_fixed_point(
     trial,
     aspect: Annotated[float, Interval(1, 30, why="below, v has no limit without penalty")],
-    penalty: Annotated[float, Interval(0, 10)],
+    penalty: Annotated[float, Interval(0, 10, why="a cap, which nothing requires")],
 ):
     """The level μ is the limit of v = 1 / (λ + φ_s sum h r / (1 + v r)), μ = 1 / v; rows are AR(1), .25."""
     trial.require(aspect >= 1.1 or penalty >= 0.01, "aspect must be 1.1 or penalty .01: v grows without end at 1 and 0")

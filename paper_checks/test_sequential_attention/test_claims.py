@@ -12,8 +12,12 @@ from theory_on_trial import abstract, claim, code, ours
 from theory_on_trial.contract import Count, Interval
 from theory_on_trial.laws import Bounded
 
+Uneven = Annotated[float, Interval(1, 10, why="the longest over the shortest; the high end is a cap")]
+Second = Annotated[float, Interval(0, 0.95, why="at 1 columns are parallel")]
+Cosine = Annotated[float, Interval(-0.95, 0.95, why="at the ends columns are parallel")]
+Penalised = Annotated[float, Interval(0.1, 0.8, why="at 1 no other feature enters; the low end is a cap")]
 Rows = Annotated[int, Interval(16, 200, why="coordinate descent is followed to the last digits")]
-Columns = Annotated[int, Interval(4, 20)]
+Columns = Annotated[int, Interval(4, 20, why="a cap, which nothing requires")]
 Done = Annotated[int, Interval(0, 18, why="two columns must be left of the twenty")]
 """Rounds before the one at trial."""
 ROUNDS = [(n, 8, done) for n in (16, 20, 30, 60) for done in range(5)]
@@ -96,7 +100,7 @@ SQUARES = ours("recalled; |b| is the least (w^2 + β^2) / 2 with w β = b")
 
 
 @claim(SQUARES, kind="optimality", cases=[(n, 8) for n in (16, 18, 20, 24, 30, 40, 50, 60)])
-def test_hadamard_is_l1(trial, n: Rows, p: Columns, share: Annotated[float, Interval(0.1, 0.8)] = 0.3):
+def test_hadamard_is_l1(trial, n: Rows, p: Columns, share: Penalised = 0.3):
     """Λ / 2 on the squares of w_j and β_j outside S has the value and the fit of λ on |w_j β_j|."""
     X, y, chosen, _ = sparse_round(trial, n, p, 2)
     level, size = share * predicted.entry_levels(X, y, 3)[-1], np.linalg.norm(y)
@@ -183,8 +187,8 @@ def over_designs(rows):
 
 
 TableRows = Annotated[int, Interval(50, 100, why="a table is drawn until it differs")]
-TableColumns = Annotated[int, Interval(12, 20)]
-FewRounds = Annotated[int, Interval(4, 6)]
+TableColumns = Annotated[int, Interval(12, 20, why="a table is drawn until it differs")]
+FewRounds = Annotated[int, Interval(4, 6, why="a table is drawn until it differs")]
 RANDOM = ours("counted in random tables")
 LOOSE = "shares hang on the tables; what is claimed is that this is no exception"
 
@@ -233,7 +237,7 @@ DimOfSpace = Annotated[int, Interval(2, 10, why="means over designs are integrat
 
 
 @claim(ours("angles at which a pick or the rise changes"), kind="distribution", cases=[0.6, -0.8, 0.05])
-def test_thresholds_not_monotone__in_the_plane(trial, cosine: Annotated[float, Interval(-0.95, 0.95)]):
+def test_thresholds_not_monotone__in_the_plane(trial, cosine: Cosine):
     """Of all directions of y in the plane of two unit columns, (2 / π)(atan b - atan a) make λ_1 rise."""
     trial.require(abs(cosine) >= 0.03, "|cosine| must be at least 0.03: near 0 no direction has a rise")
     share, inner = predicted.rising_share(cosine), np.arctan(1 / np.sqrt(1 - cosine**2))
@@ -269,7 +273,7 @@ def test_not_forward_selection(trial, cosine: Inner, height: Inner):
 
 
 @claim(ours("angles at which a pick changes"), kind="distribution", cases=[(0.8, 0.0), (0.95, 0.6), (0.2, 0.5)])
-def test_not_forward_selection__in_the_plane(trial, first: Inner, second: Annotated[float, Interval(0, 0.95)]):
+def test_not_forward_selection__in_the_plane(trial, first: Inner, second: Second):
     """Of all directions of r_S, (2 / π) |atan(|P x_1| / |P x_2|) - π / 4| make OMP pick another feature."""
     sines = np.sqrt(1 - np.square([first, second]))
     share = predicted.differing_share(*sines)
@@ -331,7 +335,7 @@ def test_coherence_recovery(
 
 
 @claim(ours("where that bound is 1, and attained"), kind="optimality", cases=[(2, 1.0), (3, 1.0), (5, 1.0), (3, 2.5)])
-def test_coherence_recovery__threshold(trial, size: Several, uneven: Annotated[float, Interval(1, 10)]):
+def test_coherence_recovery__threshold(trial, size: Several, uneven: Uneven):
     """Up to μ = 1 / (k (1 + L / l) - 1), lengths from l to L, OMP picks the k columns of y, from there on another."""
     from scipy.optimize import brentq
 
@@ -357,8 +361,8 @@ def test_coherence_recovery__threshold(trial, size: Several, uneven: Annotated[f
 def test_softmax_early_law(
     trial,
     steps: Annotated[int, Interval(3, 100, why="after two the expansion in the rate ends")],
-    correlation: Annotated[float, Interval(0, 0.9)],
-    n: Annotated[int, Interval(20, 200)] = 60,
+    correlation: Annotated[float, Interval(0, 0.9, why="at 1 columns are equal")],
+    n: Annotated[int, Interval(20, 200, why="a cap, which nothing requires")] = 60,
     p: Annotated[int, Interval(3, 20, why="of two centred numbers all are alike")] = 12,
 ):
     """For a small rate η, a_j - mean tends to η^2 t (t - 1) / 2 (c_j^2 - mean of c^2) / p^2: OMP's pick leads."""
@@ -384,10 +388,10 @@ def test_softmax_early_law(
 )
 def test_softmax_late_differs(
     trial,
-    correlation: Annotated[float, Interval(0, 0.6)],
-    steps: Annotated[int, Interval(3000, 8000)] = 4000,
-    n: Annotated[int, Interval(50, 100)] = 60,
-    p: Annotated[int, Interval(12, 16)] = 12,
+    correlation: Annotated[float, Interval(0, 0.6, why="a cap, which nothing requires")],
+    steps: Annotated[int, Interval(3000, 8000, why="picks change late, and each step costs")] = 4000,
+    n: Annotated[int, Interval(50, 100, why="a cap, which nothing requires")] = 60,
+    p: Annotated[int, Interval(12, 16, why="a cap, which nothing requires")] = 12,
 ):
     """Training takes OMP's pick from the largest logit in 3 of 10 designs or more, and takes it to least squares'."""
 
@@ -423,9 +427,9 @@ def test_coded_schedule(
 )
 def test_coded_first_pick(
     trial,
-    p: Annotated[int, Interval(6, 24)] = 12,
-    n: Annotated[int, Interval(24, 100)] = 24,
-    steps: Annotated[int, Interval(200, 1000)] = 200,
+    p: Annotated[int, Interval(6, 24, why="a cap, which nothing requires")] = 12,
+    n: Annotated[int, Interval(24, 100, why="a cap, which nothing requires")] = 24,
+    steps: Annotated[int, Interval(200, 1000, why="fewer may not see the data, and each costs")] = 200,
 ):
     """The module's first pick is any feature with chance 1 / p, as logits had no gradient; the next one sees data."""
     when = predicted.pick_steps(steps, 2, 1)
