@@ -1,7 +1,5 @@
 """Tests of unconstrained CCA: properties, refusals, what the tool says of data, hostile input."""
 
-from itertools import permutations
-
 import jax
 import numpy as np
 import pytest
@@ -53,17 +51,8 @@ def test_the_flow_ends_at_the_minimum_and_at_zero_eigenvalues_decays_like_a_powe
     assert predicted.aligned_strength(0.0, 0.5, 3.0) == pytest.approx(0.5 / (1 + 8 * 3.0 * 0.5))
 
 
-def test_every_pairing_is_a_mean_over_orders():
-    first, second = np.random.default_rng(4).normal(size=(2, 4, 1))
-    squares = [np.corrcoef(first[:, 0], second[list(order), 0])[0, 1] ** 2 for order in permutations(range(4))]
-    assert observed.every_pairing(first, second) == pytest.approx(np.mean(squares))
-
-
 def test_two_batches_are_the_mean_of_all_pairs_and_one_is_that_of_their_squares():
-    heads, batches = np.stack([np.eye(1)] * 2), [(a, b) for a in (-1, 1) for b in (-1, 1)]
-    V = np.array([2 * np.var(s, ddof=1) for s in batches])  # of equal views that are signs
-    found = observed.enumerated_penalties(np.ones(1), heads, 2, -2.0)
-    assert found == pytest.approx((np.mean(V**2), np.mean(np.outer(V, V))))
+    heads = np.stack([np.eye(1)] * 2)
     Z = jax.vmap(lambda key: observed.embeddings(key, RHO[:1], heads, 4))(jax.random.split(jax.random.key(0), 3))
     V = np.var(np.asarray(Z), axis=2, ddof=1).sum(axis=(1, 2))
     apart = np.mean([V[i] * V[j] for i in range(3) for j in range(3) if i != j])
@@ -89,7 +78,7 @@ def test_the_sample_gap_is_that_of_the_covariances():
     Z = views(np.random.default_rng(2), 300, np.array([1, 0.7, 0.5]))
     S = np.cov(np.hstack(Z).T)
     A, B = observed.pencil_of_views(S[:3, :3], S[3:, 3:], S[:3, 3:])
-    loss, least = observed.ey_loss(A, B, np.vstack([np.eye(3)] * 2)), predicted.least_loss(np.linalg.eigvals(A), 3)
+    loss = observed.ey_loss(A, B, np.vstack([np.eye(3)] * 2))
     least = predicted.least_loss(predicted.generalised_eigenvalues(A, B), 3)
     found = tool.ey_certificate(*Z)
     assert found.squared_correlations == pytest.approx(-least)

@@ -194,18 +194,7 @@ def test_what_was_not_run_comes_back_from_the_workers(paper):
     ],
 )
 def test_everything_but_the_expected_verdict_fails_the_run(pytester, body, verdict, sentence):
-    pytester.makepyfile(
-        test_bad=f"""
-        import jax
-        from theory_on_trial import claim, paper
-
-        @claim(paper("Section 1"), kind="identity")
-        def test_it(trial):
-            '''A statement.'''
-            {body}
-        """
-    )
-    done, book = ledger(pytester)
+    done, book = run(pytester, ["import jax", body])
     done.assert_outcomes(failed=1)
     assert sentence in done.stdout.str()
     assert [c["verdict"] for c in book["claims"]] == [verdict]
@@ -375,26 +364,10 @@ def test_a_claim_that_needs_no_jax_does_not_start_it(pytester, true_children):
     ["@pytest.mark.skip(reason='no time')", "@pytest.mark.xfail(run=False)", "@pytest.mark.usefixtures('absent')"],
 )
 def test_a_claim_that_never_began_is_listed(pytester, left_out):
-    pytester.makepyfile(
-        test_bad=f"""
-        import pytest
-        from theory_on_trial import claim, paper
-
-        @pytest.fixture
-        def absent():
-            pytest.skip("no data")
-
-        {left_out}
-        @claim(paper("Section 1"), kind="identity")
-        def test_it(trial):
-            '''A statement.'''
-            trial.identity(1, 2, ops=0, controls={{"c": 3}})
-        """
-    )
-    _, book = ledger(pytester)
+    _, book = run(pytester, ["decide(trial, 1)"], left_out)
     assert book["claims"] == []
     (entry,) = book["not_run"]
-    assert entry["id"] == "bad.it"
+    assert entry["id"] == "sums.it"
     assert "before it began" in entry["reason"]
 
 
@@ -488,6 +461,10 @@ def constant(key):
 
 def decide(trial, value):
     trial.identity(value, 2, ops=0, controls={"three": 3})
+
+@pytest.fixture
+def absent():
+    pytest.skip("no data")
 
 """
 

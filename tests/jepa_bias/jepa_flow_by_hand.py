@@ -4,18 +4,8 @@ from functools import reduce
 
 import mpmath
 import numpy as np
-from hypothesis import settings
-from hypothesis import strategies as st
 
 UNIT_ROUNDOFF = 2.0**-53
-general = settings(deadline=None, derandomize=True, max_examples=20)
-
-objectives = st.sampled_from(["jepa", "mae"])
-depths = st.integers(1, 8)
-regressions = st.floats(0.3, 2)
-covariances = st.floats(0.3, 3)
-fractions = st.floats(0.05, 0.99)
-shares = st.floats(1e-6, 0.9)  # of the target at which a feature starts
 
 
 def exact_asymptote(depth, regression, objective):

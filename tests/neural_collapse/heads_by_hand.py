@@ -1,4 +1,4 @@
-"""Deep linear heads by their definition: sizes and decays to draw, the objective, and how far its gradient rounds."""
+"""Deep linear heads by their definition: decays to draw, and how far the gradient rounds."""
 
 import numpy as np
 from hypothesis import settings
@@ -7,20 +7,7 @@ from hypothesis import strategies as st
 UNIT_ROUNDOFF = 2.0**-53
 general = settings(deadline=None, derandomize=True, max_examples=40)
 
-class_sizes = st.lists(st.integers(1, 9), min_size=1, max_size=5)
 decay = st.floats(-3, 0).map(lambda exponent: 10.0**exponent)
-layers = st.lists(decay, min_size=1, max_size=4)
-
-
-def square_loss(weights, features, bias, sizes, decays, feature_decay, bias_decay=0.0):
-    outputs = features
-    for weight in weights:
-        outputs = weight @ outputs
-    residual = outputs - np.eye(len(sizes)) + (0 if bias is None else bias[:, None])
-    value = np.sum(residual**2 * sizes) / (2 * np.sum(sizes))
-    value += sum(d / 2 * np.sum(w**2) for d, w in zip(decays, weights, strict=True))
-    value += feature_decay / 2 * np.sum(features**2 * sizes)
-    return value + (0 if bias is None else bias_decay / 2 * np.sum(bias**2))
 
 
 def rounding_of_gradient(parameters, sizes, decays, feature_decay):
