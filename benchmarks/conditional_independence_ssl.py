@@ -9,6 +9,8 @@ from collections.abc import Callable
 import numpy as np
 
 from audits.side_by_side import answers, command, contest
+from sims import conditional_independence_ssl as observed
+from theory import conditional_independence_ssl as predicted
 
 SIZES = (20, 25, 30, 40, 50, 65, 80, 100, 150, 200)
 PAIRS, DIM, KEPT = 2000, 10, 2
@@ -20,8 +22,6 @@ def sklearn_pipeline(repetitions: int) -> Callable[[int], list[float]]:
     from sklearn.decomposition import PCA
     from sklearn.linear_model import LinearRegression
     from sklearn.multioutput import MultiOutputRegressor
-
-    from sims import conditional_independence_ssl as observed
 
     world = observed.gaussian_world()
     found = observed.conditionals(world.covariance, DIM, 2)
@@ -48,9 +48,6 @@ def sklearn_pipeline(repetitions: int) -> Callable[[int], list[float]]:
 
 
 def ours(repetitions: int) -> Callable[[int], list[float]]:
-    from sims import conditional_independence_ssl as observed
-    from theory import conditional_independence_ssl as predicted
-
     world = observed.gaussian_world()
     found = observed.conditionals(world.covariance, DIM, 2)
     white = np.linalg.inv(np.linalg.cholesky(world.covariance[:DIM, :DIM]))

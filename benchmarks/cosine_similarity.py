@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from audits.side_by_side import answers, command, contest
+from theory.cosine_similarity import any_gauge_range, objective1_factors
 
 WORKLOADS = [(40, 8, 5)]  # items, k, rounds
 QUICK = [(10, 3, 2)]
@@ -17,8 +18,6 @@ PENALTY, CONDITION = 30.0, 10.0
 
 def world(seed: int, items: int, rank: int):
     """Ratings of singular values that fall evenly from 19, and one optimum's items."""
-    from theory.cosine_similarity import objective1_factors
-
     generator = np.random.default_rng(seed)
     left, right = (np.linalg.qr(generator.normal(size=(n, items)))[0] for n in (4 * items, items))
     x = (left * np.linspace(19, 1, items)) @ right.T
@@ -64,8 +63,6 @@ def random_gauges(items: int, rank: int) -> Callable[[int], tuple[float, float]]
 
 
 def closed_form(items: int, rank: int) -> Callable[[int], tuple[float, float]]:
-    from theory.cosine_similarity import any_gauge_range
-
     def estimate(seed: int) -> tuple[float, float]:
         _, rows, _ = world(seed, items, rank)
         found = any_gauge_range(rows[:1], rows[1:2], CONDITION)

@@ -8,6 +8,8 @@ from functools import cache
 import numpy as np
 
 from audits.side_by_side import answers, command, contest
+from theory_on_trial import claim
+from theory_on_trial.trial.domain import OutsideDomain
 
 CLAIM = "mixup.scale_limit"
 WORKLOADS = [(30, 1)]  # values of each of two settings, rounds
@@ -22,9 +24,6 @@ def grid(cells: int) -> dict[str, list[float]]:
 
 
 def looping(cells: int) -> Callable[[int], list[str]]:
-    from theory_on_trial import claim
-    from theory_on_trial.trial.domain import OutsideDomain
-
     def verdict(seed: int, alpha: float, least: float) -> str:
         try:
             return claim(CLAIM).run(seed=seed, alpha=alpha, least=least).verdict
@@ -36,8 +35,6 @@ def looping(cells: int) -> Callable[[int], list[str]]:
 
 
 def mapping(cells: int) -> Callable[[int], list[str]]:
-    from theory_on_trial import claim
-
     def verdicts(seed: int) -> list[str]:
         # No cell is on file: every round is in a cache of its own.
         with tempfile.TemporaryDirectory() as folder:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from audits.side_by_side import answers, command, contest
+from sims import representation_game as observed
 from theory import representation_game as predicted
 
 WORKLOADS = [(6, 7), (12, 5), (24, 3)]  # features, rounds
@@ -18,9 +19,7 @@ QUICK = [(4, 2)]
 
 
 def world(seed: int, dim: int) -> tuple[np.ndarray, np.ndarray]:
-    from sims.representation_game import drawn_world
-
-    return drawn_world(seed, dim)
+    return observed.drawn_world(seed, dim)
 
 
 def semidefinite(dim: int) -> Callable[[int], float]:
@@ -39,8 +38,6 @@ def semidefinite(dim: int) -> Callable[[int], float]:
 
 
 def closed_form(dim: int) -> Callable[[int], float]:
-    from sims import representation_game as observed
-
     def solve(seed: int) -> float:
         game = world(seed, dim)
         spectrum, tasks = predicted.task_spectrum(*game), predicted.task_directions(*game)
@@ -53,8 +50,6 @@ def closed_form(dim: int) -> Callable[[int], float]:
 
 def components(dim: int) -> Callable[[int], float]:
     from sklearn.decomposition import PCA
-
-    from sims import representation_game as observed
 
     def solve(seed: int) -> float:
         covariance, prior = world(seed, dim)

@@ -4,6 +4,7 @@ import math
 import time
 from functools import partial
 
+import jax
 import numpy as np
 import pytest
 from scipy import stats
@@ -41,14 +42,10 @@ def growth(low=(1.0, 2.0), high=(2.0, 3.0), n=(10, 20), claimed="n", slack_log=0
 
 
 def coin(key):
-    import jax
-
     return jax.random.bernoulli(key).astype(float)
 
 
 def uniform(key):
-    import jax
-
     return jax.random.uniform(key)
 
 

@@ -1,5 +1,6 @@
 """Limits, orders of convergence and growth laws: brackets that hold the truth, and error rates of the boxes."""
 
+import jax
 import numpy as np
 import pytest
 from hypothesis import given
@@ -225,8 +226,6 @@ def test_a_trial_takes_what_it_drew_for_exact_only_if_it_is_told_so():
 
 
 def test_samples_that_the_trial_draws_itself_leave_later_limits_exact():
-    import jax
-
     trial = Trial("a.claim")
     trial.mean(jax.random.normal, 0.0, law=Normal(), margin=0.5, scale=1.0, controls={"one": 1.0}, vectorised=True)
     trial.limit(1.0 / doublings, doublings, 0.0, order=1, margin=0.1, scale=1.0)

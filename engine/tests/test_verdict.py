@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import jax
 import numpy as np
 import pytest
 
@@ -16,8 +17,6 @@ def verdict(decide, kind="identity", coarse="", loose=""):
 
 
 def uniform(key):
-    import jax
-
     return jax.random.uniform(key)
 
 
