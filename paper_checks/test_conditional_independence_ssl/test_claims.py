@@ -13,7 +13,6 @@ from theory_on_trial.contract import MOST, Interval
 from theory_on_trial.laws import Asymptotic
 
 FewLabels = Annotated[int, Interval(20, 80, why="a cap, which nothing requires")]
-About = Annotated[int, Interval(30, 150, why="about n*, 62.2 at a violation of 0.3; the ends are caps")]
 Violation = Annotated[float, Interval(0, 1, why="with more, the samples that tell take minutes")]
 Violated = Annotated[float, Interval(0.2, 1, why="a smaller violation is not told from none")]
 Seen = Annotated[float, Interval(1e-3, 2, why="less is lost in rounding, more makes class means linearly dependent")]
@@ -319,7 +318,7 @@ def test_classes_needed__at_most(trial, n_first: Size = 12, n_classes: Several =
     kind="limit",
     cases=[(35, 0.2), (120, 0.3), (35, 0.0)],
 )
-def test_break_even(trial, n_labels: About, violation: Violation):
+def test_break_even(trial, n_labels: Annotated[int, Interval(30, 150, why="about n*; caps")], violation: Violation):
     """A violated assumption costs more than it saves from n* labels on (62.2 at 0.3): below the pretext wins."""
     trial.require(violation == 0 or violation >= 0.2, "violation must be 0 or at least 0.2, where it is seen")
     found, theory, basis = normal(violation)

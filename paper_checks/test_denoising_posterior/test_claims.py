@@ -38,13 +38,10 @@ CLIPPED = code(
 Prior = Literal["mixture", "points"]
 Paper = Annotated[float, Interval(0.08, 0.15, why="about 25 / 255; the ends are caps")]
 Step = Annotated[float, Interval(1e-6, 1e-2, why="about where both errors are equal; the ends are caps")]
-AnyLevel = Annotated[float, Interval(0.05, 1e3, why="a cap, which nothing requires")]
 Gain = Annotated[float, Interval(0.1, 10, why="a cap, which nothing requires")]
-Above = Annotated[float, Interval(-0.5, 1.2, why="a cap, which nothing requires")]
 Told = Annotated[float, Interval(0.6, 1.5, why="a cap, which nothing requires")]
 Kept = Annotated[int, Interval(1, 199, why="below dim, 200 at most")]
 Scale = Annotated[float, Interval(1e-3, 1e15, why="below, moments drown in the rounding of y; above, powers overflow")]
-Moderate = Annotated[float, Interval(0.2, 10, why="a cap, which nothing requires")]
 Level = Annotated[float, Interval(0.05, 1e15, why="below, the covariances are ill-conditioned beside it")]
 Seeing = Annotated[float, Interval(0.05, 1e5, why="beyond, the rest of y says nothing of a region")]
 Order = Annotated[int, Interval(4, 8, why="rounding grows with the factorial of the order")]
@@ -299,7 +296,7 @@ def test_difference_iteration(
 
 
 @claim(ours("Tweedie's formula"), kind="identity", cases=[2.0, 1.5], as_printed=WEIGHTS_WITHOUT_VOLUME)
-def test_mixture_mean(trial, sigma: Moderate):
+def test_mixture_mean(trial, sigma: Annotated[float, Interval(0.2, 10, why="a cap only")]):
     """In the mean y + σ^2 d log p(y) of a mixture a component weighs π_k det(V_k)^(-1/2) exp(...)."""
     covariances = np.array([[[1.0, 0], [0, 2]], [[2, 1], [1, 1]]])
     world = observed.Mixture(np.array([0.5, 0.5]), np.array([[1.0, 2], [8, 10]]), covariances)
@@ -318,7 +315,7 @@ def test_mixture_mean(trial, sigma: Moderate):
 
 
 @claim(ours("what σ^2 μ_1' and its successor are the means of"), kind="distribution", cases=[(0.8, 1.0)])
-def test_sampled_calibration(trial, sigma: Told, above: Above):
+def test_sampled_calibration(trial, sigma: Told, above: Annotated[float, Interval(-0.5, 1.2, why="a cap only")]):
     """E[(x - μ_1)^2] = E μ_2(y) and E[(x - μ_1)^3; y > c] = E[μ_3(y); y > c], μ_2 and μ_3 from derivatives."""
 
     def means(level):
@@ -462,7 +459,7 @@ def test_learned_denoiser(
 @claim(ours("Taylor's theorem, on the stencils of the released code"), kind="limit", cases=[
     ("central", 25 / 255), ("one-sided", 25 / 255), ("central", 0.2)
 ])  # fmt: skip
-def test_difference_step(trial, stencil: Stencil, sigma: AnyLevel):
+def test_difference_step(trial, stencil: Stencil, sigma: Annotated[float, Interval(0.05, 1e3, why="a cap only")]):
     """Third differences put μ_4 off by σ^6 μ_1^(5) c^2 / 8 if central, by σ^6 μ_1^(4) c / 2 if one-sided."""
     width = (0.05**2 + sigma**2) / 0.4  # over which the weights of the two bumps change
     y = 0.5 + width * np.array([-1.0, 0.7])

@@ -14,7 +14,6 @@ from theory_on_trial.contract import Interval
 
 LAW = predicted.MixingLaw.beta(1.0, 12)
 
-AnySeparability = Annotated[float, Interval(1, 1000, why="a cap, which nothing requires")]
 Least = Annotated[float, Interval(1e4, 1e5, why="a limit; of more, the fits' tolerance shows")]
 Separability = Annotated[float, Interval(3e3, 1e5, why="of less, higher orders show, of more, the fits' tolerance")]
 Sets = Annotated[int, Interval(6, 200, why="fewer may miss a failure, and each is fitted")]
@@ -133,7 +132,7 @@ def uniqueness(points, labels):
 
 
 @claim(ours("by convexity, and the entropy dual of the logistic loss"), kind="optimality")
-def test_coercive(trial, count: Sets = 6, separability: AnySeparability = 50.0):
+def test_coercive(trial, count: Sets = 6, separability: Annotated[float, Interval(1, 1000, why="a cap only")] = 50.0):
     """One soft λ other than 1/2, both classes and points that span: exactly one minimiser, certified by a dual."""
     sets = [(points, labels.astype(float)) for (points,), labels in samples(trial, 2 * count, (3, 3), (separability,))]
     found = [(one, values) for one in sets if (values := minima(*one)) is not None][:count]

@@ -19,8 +19,6 @@ LAW = predicted.MixingLaw.beta(1.0, 8)
 NEXT_ORDER = "a variance of fits; corrections of relative order 1 / n are not computed"
 
 AnySeparability = Annotated[float, Interval(100, 1e6, why="a cap, which nothing requires")]
-Condition = Annotated[float, Interval(1.5, 20, why="a cap, which nothing requires")]
-Fixed = Annotated[float, Interval(0.5, 10, why="a cap, which nothing requires")]
 Large = Annotated[float, Interval(500, 2e4, why="a limit; beyond, n must be larger too")]
 """κ at which the noise is an expansion's small term."""
 Size = Annotated[int, Interval(40, 200, why="all pairs of points are fitted")]
@@ -107,7 +105,7 @@ def require_even(trial, n):
 
 
 @claim(ours("variance of a U-statistic of all pairs"), kind="limit", tier="full", cases=[0.7, 4.0], coarse=NEXT_ORDER)
-def test_mixup_asymptotic(trial, separability: Fixed, n: Size = 80):
+def test_mixup_asymptotic(trial, separability: Annotated[float, Interval(0.5, 10, why="a cap only")], n: Size = 80):
     """At fixed κ n E[1 - cos] tends to T K_mix / (2 κ |b|^2), the sandwich variance of all pairs."""
     require_even(trial, n)
     pair = reference_pair(separability)
@@ -296,7 +294,7 @@ def test_sampled_lambda(trial, separability: Large, n: Size = 80):
 
 
 @claim(ours("the delta method: variances of the gradients of all pairs at the fit"), kind="limit", cases=[2.0, 5.0])
-def test_sampled_lambda__delta(trial, condition: Condition):
+def test_sampled_lambda__delta(trial, condition: Annotated[float, Interval(1.5, 20, why="a cap only")]):
     """A λ for each ordered pair has the cost B_s of the variance that it gives every pair's gradient."""
     separabilities, found = 400 * 2.0 ** np.arange(6), []
     covariance = np.array([[1.0, 0.3], [0.3, condition]])

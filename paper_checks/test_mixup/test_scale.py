@@ -14,9 +14,7 @@ from theory_on_trial.contract import Interval
 
 NODES = 64
 
-AtScale = Annotated[float, Interval(400, 1e4, why="a limit; of more, its error, times a, shows")]
 Least = Annotated[float, Interval(40, 80, why="a limit; beyond, e^(8 a) nears the largest float")]
-Settled = Annotated[float, Interval(0.2, 10, why="a cap, which nothing requires")]
 Efficient = Annotated[float, Interval(0.1, 64, why="the classes are a hundred points each")]
 """a, at which the three efficiencies are compared."""
 Moderate = Annotated[float, Interval(0.01, 40, why="an adaptive integral of terms that fall by e^-20")]
@@ -38,7 +36,7 @@ def scores_without_noise(laws):
 
 
 @claim(ours("by expanding the derivative of the loss along b in 1 / a"), kind="limit", cases=[(0.2, 400), (1.0, 400)])
-def test_scale_limit(trial, alpha: Alpha, least: AtScale):
+def test_scale_limit(trial, alpha: Alpha, least: Annotated[float, Interval(400, 1e4, why="a limit of large a")]):
     """As κ grows u* tends to u_inf, a (u_inf - u*) to (u h + u^2 h' / 2) / L_2, if soft mixed pairs exist."""
     law, effective = predicted.MixingLaw.beta(alpha, NODES), least * 2.0 ** np.arange(5)
     (limit,), (error,) = scores_without_noise([law])
@@ -102,7 +100,7 @@ def plug_in_efficiency(a, law, per_class):
     kind="bound",
     cases=[(0.5, 0.2), (2.0, 1.0), (8.0, 1.0), (64.0, 5.0)],
 )
-def test_efficiency_order(trial, effective: Efficient, alpha: Settled):
+def test_efficiency_order(trial, effective: Efficient, alpha: Annotated[float, Interval(0.2, 10, why="a cap only")]):
     """K_lda < K_mix < K_erm at every a, and K_mix falls with α: Mixup lies between discriminant and regression."""
     settled = "alpha must be at least effective / 8, or 5: quantiles of scores that are far apart settle later"
     trial.require(alpha >= min(effective / 8, 5), settled)

@@ -12,7 +12,6 @@ from theory_on_trial import abstract, claim, code, ours
 from theory_on_trial.contract import Count, Interval, Natural
 from theory_on_trial.laws import Asymptotic
 
-AnyShare = Annotated[float, Interval(1e-9, 1, why="of B; least grids are sought up to 2^40")]
 Moved = Annotated[float, Interval(1e-6, 1, why="at 1 h is the fit, less is lost in rounding")]
 Cells = Annotated[int, Interval(1, 1000, why="rounding grows with the sums")]
 Dim = Annotated[int, Interval(1, 20, why="a cap, which nothing requires")]
@@ -246,7 +245,7 @@ def test_halting__rounds(trial, share: Coarse, bound: Bound, draws: Count = 8):
 
 
 @claim(ours("exact arithmetic of the guarantee"), kind="identity", cases=[*BOTH, (1.0, 1.0), (1e-6, 2.0)])
-def test_halting__grid(trial, share: AnyShare, bound: Bound):
+def test_halting__grid(trial, share: Annotated[float, Interval(1e-9, 1, why="grids of up to 2^40")], bound: Bound):
     """No grid coarser than m = ceil(2 B / α) moves predictions by at most half the tolerance, α/(2B)."""
     alpha, most = Fraction(share * bound), Fraction(bound)
     least = 1 + bisect_left(range(1, 2**40), True, key=lambda m: Fraction(1, m) <= alpha / (2 * most))

@@ -13,7 +13,6 @@ from theory import predictive_multiplicity as predicted
 from theory_on_trial import claim, code, ours
 from theory_on_trial.contract import Interval
 
-Points = Annotated[int, Interval(3, 1000, why="a cap, which nothing requires")]
 Dims = Annotated[int, Interval(1, 50, why="a cap, which nothing requires")]
 EPSILONS = (0.0, 0.1, 0.2)
 MARGIN = 0.9
@@ -54,7 +53,7 @@ def test_two__sided(trial, dim: Dim, n_sets: NSets = 6):
 
 
 @claim(ours("a linear function on the l1 ball is largest at a vertex"), kind="identity", cases=[1, 3, 8])
-def test_bigm(trial, dim: Dims, n_points: Points = 200):
+def test_bigm(trial, dim: Dims, n_points: Annotated[int, Interval(3, 1000, why="a cap only")] = 200):
     """M = γ + max(1, |x|_inf) is the smallest M for which the row binds no weights of |w|_1 <= 1."""
     points = trial.generator("points").integers(-9, 10, (n_points, dim)) / 4
     vertices = np.concatenate([np.eye(dim + 1), -np.eye(dim + 1)])

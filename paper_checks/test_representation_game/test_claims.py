@@ -12,8 +12,6 @@ from theory_on_trial import claim, ours, paper
 from theory_on_trial.contract import Count, Interval
 from theory_on_trial.laws import Asymptotic
 
-Ratio = Annotated[float, Interval(1.01, 20, why="at 1 no task is harder than the other; the high end is a cap")]
-Spectra = Annotated[int, Interval(20, 10**4, why="fewer need not show other rules wrong, and each is drawn")]
 Seed = Annotated[int, Interval(0, 2**53, why="wholes that floats hold")]
 Dim = Annotated[int, Interval(2, 256, why="hundreds of decompositions of that size take minutes beyond")]
 Few = Annotated[int, Interval(2, 32, why="two thousand draws must tell the slopes of all pairs")]
@@ -228,7 +226,7 @@ def test_mixed_value__low_rank(trial, dim: Dim, kept: Count, rank: Count):
     kind="identity",
     cases=[(4, 2), (6, 2), (8, 5), (11, 3)],
 )
-def test_inclusion(trial, dim: Dim, kept: Count, spectra: Spectra = 200):
+def test_inclusion(trial, dim: Dim, kept: Count, spectra: Annotated[int, Interval(20, 10**4, why="each costs")] = 200):
     """m_i = max(0, 1 - value / λ_i) sum to r; l* sets of r directions, or fewer, keep each with chance m_i."""
     trial.require(kept < dim, f"kept must be below dim = {dim}, got {kept}")
     drawn = np.sort(np.exp(1.5 * trial.generator().standard_normal((spectra, dim))))[:, ::-1]
@@ -312,7 +310,7 @@ def test_no_representation_beats(trial, world: Seed, dim: Dim, kept: Count, shap
     kind="rate",
     cases=[(3.0, 4000), (1.01, 2000), (8.0, 4000)],
 )
-def test_hedge_rate(trial, ratio: Ratio, longest: Horizon):
+def test_hedge_rate(trial, ratio: Annotated[float, Interval(1.01, 20, why="at 1 tasks are alike")], longest: Horizon):
     """The mean of T best responses to Hedge, two tasks, r = 1, exceeds the value by D λ_2 / T (sum of λ).
 
     D is T λ_2 modulo the sum, within that around log(λ_1 / λ_2) / η ~ T^(1/2): once that is beyond the

@@ -14,11 +14,10 @@ from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Asymptotic
 
 Ratio = Annotated[float, Interval(2, 1e4, why="at 1 the spectrum is isotropic; the high end is a cap")]
-Wide = Annotated[float, Interval(0.01, 100, why="a cap, which nothing requires")]
 
 
 @claim(ours("the penalty is a convex function of μ > -min r"), kind="optimality", cases=[(0.25, 8.0), (3.0, 8.0)])
-def test_least_penalty(trial, aspect: Wide, ratio: Ratio):
+def test_least_penalty(trial, aspect: Annotated[float, Interval(0.01, 100, why="a cap only")], ratio: Ratio):
     """No penalty is below the least of μ - φ sum h r μ / (μ + r), which is -(1 - sqrt(φ))^2 for Σ = I."""
     trial.require(abs(aspect - 1) >= 0.1, "aspect must be .1 off 1: there no penalty is below 0")
     eigenvalues, half, isotropic = np.array([1.0, ratio]), np.array([0.5, 0.5]), -((1 - np.sqrt(aspect)) ** 2)

@@ -18,7 +18,6 @@ WORLD = ((0.9, 0.6, 0.3), (1.0, 0.7, 0.5))
 """Canonical correlations of two white views, and the weight of each direction in both embeddings."""
 
 HEAVY = "law must have a moderate eighth moment: no sample is large enough"
-Batches = Annotated[int, Interval(1, 2, why="one for both factors, or one each")]
 Enumerated = Annotated[int, Interval(2, 3, why="3^(4 b) batches")]
 Kurtosis = Annotated[float, Interval(-2, 100, why="-2 is the least there is, and the formula is linear in it")]
 Visible = Annotated[int, Interval(2, 10_000, why="larger batches hardly shrink")]
@@ -196,7 +195,7 @@ def test_batch_that_keeps(trial, correlations: Related):
 
 
 @claim(ours("the minima of the expected losses"), kind="limit", tier="full", cases=[1, 2])
-def test_descent_shrinks(trial, n_batches: Batches, batch: Batch = 8):
+def test_descent_shrinks(trial, n_batches: Annotated[int, Interval(1, 2, why="shared, or one each")], batch: Batch = 8):
     """Stochastic gradient descent ends at these strengths if one batch does for both factors, at ρ with two batches.
 
     Of the three strong directions: the mean over the last 2000 of 4000 steps, while the rate falls from 0.01 to 0.003.

@@ -29,11 +29,11 @@ Features = Annotated[Float[np.ndarray, "points dim"], USABLE_SCALE]
 """f, a row per point, dimensionless."""
 Negatives = Annotated[int, Interval(1, 2**20, why="the collisions are summed one by one")]
 """k, with how many negatives a positive is compared."""
-Several = Annotated[int, Interval(2, MOST)]
+Several = Annotated[int, Interval(2, MOST, why="one point has none to differ from")]
 """How many points there are, not all of them equal."""
-Views = Annotated[int, Interval(1, 2**20)]
+Views = Annotated[int, Interval(1, 2**20, why="as many as negatives")]
 """How many of the negatives come from one and the same object."""
-Base = Annotated[float, Interval(1, closed="()")]
+Base = Annotated[float, Interval(1, closed="()", why="no logarithm has base 1, those of smaller ones fall")]
 """Of the logarithm in the logistic loss: 2 for bits, e for nats."""
 Joint = Annotated[Float[np.ndarray, "rows columns"], JOINT]
 """p(x, y), a row per x."""

@@ -35,11 +35,11 @@ Covariance = Annotated[
 """Σ, the noise shape."""
 InverseExponential = Annotated[float, Interval(0, 1400, "(]", why="e^(a/2) must be a float64")]
 """a = κ m^2, the effective separability, where e^(a/2) is computed."""
-SampleSize = Annotated[float, Interval(2)]
+SampleSize = Annotated[float, Interval(2, why="a point of each class")]
 """n, a real number of samples."""
 LogSampleSize = Annotated[float, Interval(math.log(2), why="of two samples")]
 """Log n, which may exceed that of any float."""
-AngleTarget = Annotated[float, Interval(1e-20, 2, "()")]
+AngleTarget = Annotated[float, Interval(1e-20, 2, "()", why="1 - cos is at most 2; the low end is a cap")]
 """ε, a target of 1 - cos."""
 Shape = Annotated[float, Interval(1e-15, 1e50, why="beyond, nothing is left of a density in float64")]
 """α or β of a Beta law of λ."""

@@ -37,7 +37,7 @@ _DEFINITE = Holds("definite", "be symmetric and positive definite", _definite)
 
 Features = Annotated[int, Interval(1, MOST)]
 """n, the number of features."""
-Classes = Annotated[int, Interval(2, MOST)]
+Classes = Annotated[int, Interval(2, MOST, why="one class leaves nothing to tell")]
 """K, the number of classes."""
 TrainingSize = Annotated[float, Interval(2, 1e20, why="one sample per class; the law has long been its limit at 1e20")]
 """m, the number of training samples of two balanced classes; any real number."""

@@ -35,7 +35,7 @@ Root = Annotated[Float[np.ndarray, "*directions"] | float, NON_NEGATIVE]
 """x of one or more directions, zero for a dead one."""
 LiveRoots = Annotated[Float[np.ndarray, " directions"], POSITIVE]
 """x of directions that live."""
-Momentum = Annotated[float, Interval(0, 1, "[)")]
+Momentum = Annotated[float, Interval(0, 1, "[)", why="from 1 on no velocity fades")]
 """μ of heavy-ball descent."""
 Normalisation = Literal["half_mean_over_samples", "mean_over_samples", "half_mean_over_entries", "mean_over_entries"]
 """What |Z - Y|^2 is divided by: 2 N, N, 2 N K or N K."""

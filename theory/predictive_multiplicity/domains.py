@@ -47,7 +47,7 @@ Costs = Sequence[Annotated[Float[np.ndarray, " _"], NON_NEGATIVE]]
 """c_jk, what each action costs, a menu for each feature."""
 Weights = Float[np.ndarray, " features"]
 """w, of a linear score."""
-Norm = Annotated[float, Interval(1), MAY_BE_INFINITE]
+Norm = Annotated[float, Interval(1, why="less gives no norm"), MAY_BE_INFINITE]
 """p of an l_p norm."""
 People = Float[np.ndarray, " people"]
 """One feature of a population."""
@@ -69,11 +69,11 @@ Features = Float[np.ndarray, "points coefficients"]
 """x_i, a point per row."""
 Labels = Annotated[Float[np.ndarray, " points"], Holds("signs", "be -1 or 1", lambda y: bool(np.all(np.abs(y) == 1)))]
 """y_i."""
-Box = Annotated[Int[np.ndarray, " coefficients"], Interval(-(2**40), 2**40)]
+Box = Annotated[Int[np.ndarray, " coefficients"], Interval(-(2**40), 2**40, why="a cap, which nothing requires")]
 """The least or the largest coefficients."""
 Bounds = Annotated[
     Int[np.ndarray, " coefficients"],
-    Interval(0, 2**40),
+    Interval(0, 2**40, why="a cap, which nothing requires"),
     Holds("some", "not be all 0", lambda values: bool(values.any())),
 ]
 """Λ_j of the box |λ_j| <= Λ_j."""
@@ -83,7 +83,7 @@ Direction = Annotated[
 """ρ, real coefficients of which only the direction matters."""
 Penalty = Annotated[Fraction | int, NON_NEGATIVE]
 """C_0 or C_1, exact."""
-Resolution = Annotated[int, Interval(1, 2**40)]
+Resolution = Annotated[int, Interval(1, 2**40, why="a cap, which nothing requires")]
 """Λ, the largest coefficient."""
 Sieve = Annotated[int, Interval(1, 10**6, why="the multiples of every number up to it are counted")]
 """Λ, where all coprime vectors are counted."""

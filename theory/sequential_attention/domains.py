@@ -15,7 +15,7 @@ Chosen = tuple[Annotated[int, Interval(0, LONGEST)], ...]
 """S, the features chosen so far, by their column."""
 Rounds = Annotated[int, Interval(1, LONGEST)]
 """k, how many features are chosen."""
-Coherence = Annotated[float, Interval(0, 1)]
+Coherence = Annotated[float, Interval(0, 1, why="a |cosine|")]
 """μ, the largest |cosine| between two columns."""
-Uneven = Annotated[float, Interval(1, 1e200)]
+Uneven = Annotated[float, Interval(1, 1e200, why="the longest over the shortest; the high end is a cap")]
 """L / l, the longest column over the shortest."""
