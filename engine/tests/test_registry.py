@@ -79,11 +79,6 @@ def test_sampling_reports_its_progress():
     assert all(drawn <= most for drawn, most in seen)
 
 
-def test_the_workbench_lists_its_own_papers():
-    ids = {c.id for c in claims("random-walk-pca")}
-    assert {"random_walk_pca.exact_spectrum", "random_walk_pca.noise_universality-tails"} <= ids
-
-
 def test_what_registration_refuses():
     def no_docstring(trial):
         pass

@@ -16,16 +16,12 @@ from theory.mixup.expected_losses import gaussian_expectation
 SUMMED = 4096 * ROUNDING  # a positive quadrature of at most a few thousand nodes, relative to itself
 
 
-def softplus(score):
-    return np.logaddexp(0, score)
-
-
 @pytest.mark.parametrize("scale", [0.0, 0.05, 0.3, 1.0, 3.0, 50.0, 1000.0])
 @pytest.mark.parametrize("centre", [-7.0, 0.0, 2.5])
 def test_the_quadrature_is_exact_for_logistic_functions(centre, scale):
     for function, exact in (
         (expit, lambda z: 1 / (1 + mpmath.exp(-z))),
-        (softplus, lambda z: mpmath.log1p(mpmath.exp(z)) if z < 700 else z),
+        (lambda z: np.logaddexp(0, z), lambda z: mpmath.log1p(mpmath.exp(z)) if z < 700 else z),
         (lambda z: expit(z) * expit(-z), lambda z: 1 / (4 * mpmath.cosh(z / 2) ** 2)),
     ):
         breaks = sorted({-12.0, -centre / scale, 12.0}) if scale > 1.5 else [-12.0, 0.0, 12.0]

@@ -117,11 +117,7 @@ def test_parameter_values_do_not_recompile():
         return observed.variance_ratios(observed.trajectory(noise, **process))
 
     names = ("momentum", "reversion", "decay", "averaging", "running_mean", "drift")
-    for values in (
-        (0.0, 0.0, 0.0, 0.0, False, 0.0),
-        (0.9, 0.3, 1.0, 0.5, True, 2.0),
-        (1.0, 1.5, -1.0, 0.1, False, 1.0),
-    ):
+    for values in ((0.0, 0.0, 0.0, 0.0, False, 0.0), (0.9, 0.3, 1.0, 0.5, True, 2.0)):
         ratios(jnp.asarray(random_rows(5, 3, 0)), **dict(zip(names, values, strict=True)))
     assert len(traces) == 1
 
