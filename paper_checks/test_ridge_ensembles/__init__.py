@@ -22,7 +22,7 @@ MOST_SECONDS = 6.0
 POPULATION = Population(np.array([0.5, 4]), np.array([0.5, 0.5]), np.array([0.2, 0.8]), 1.0, 0.25)
 
 AspectOfAll = Annotated[float, Interval(0.3, 1, why="more points take minutes, and subsamples have p / k up to 2")]
-Aspect = Annotated[float, Interval(0.6, 2, why="more points take minutes; the high end is a cap")]
+Aspect = Annotated[float, Interval(0.6, 2, why="a cap, which nothing requires")]
 AnyAspect = Annotated[float, Interval(0.01, 3, why="subsamples are sought up to p / k = 9")]
 Correlation = Annotated[float, Interval(-0.9, 0.9, why="nearer to one, the eigenvalues of small matrices are others")]
 Penalty = Annotated[float, Interval(0, 1, why="a cap, which nothing requires")]
