@@ -21,7 +21,7 @@ Negatives = Annotated[int, Interval(3, 16, why="of two, what holds of one is as 
 Block = Annotated[int, Interval(2, 4, why="one is no block, larger ones are not needed")]
 Smallest = Annotated[int, Interval(3, 4, why="of less, the next order is seen, more take minutes")]
 Candidates = Annotated[int, Interval(2, 5, why="a positive and a negative; all tuples are summed")]
-Smallest = Annotated[int, Interval(12, 16, why="from there on the expansions are followed over four doublings")]
+Expanded = Annotated[int, Interval(12, 16, why="from there on the expansions are followed over four doublings")]
 
 WEIGHTS = np.array([0.5, 0.3, 0.2])
 TAU = float(WEIGHTS @ WEIGHTS)
@@ -307,7 +307,7 @@ def test_best_critic(trial, candidates: Several):
 
 
 @claim(ours("second-order expansion of the logarithm of the mean"), kind="rate")
-def test_infonce_gap(trial, smallest: Smallest = 16):
+def test_infonce_gap(trial, smallest: Expanded = 16):
     """With f = log r, K (I - I_K) -> χ^2 / 2."""
     sizes = (smallest * 2 ** np.arange(5)).tolist()
     information, chi2 = predicted.mutual_information(TABLE), predicted.chi_squared(TABLE)
@@ -330,7 +330,7 @@ def test_gaussian_chi_squared(trial, correlation: Correlation):
 
 
 @claim(ours("identity derived; the KL is what the abstract of the third paper measures sufficiency by"), kind="limit")
-def test_excess_is_kl(trial, smallest: Smallest = 16):
+def test_excess_is_kl(trial, smallest: Expanded = 16):
     """For any critic I - I_K tends to E_x KL(p(y | x) | q(y | x)), q(y | x) proportional to p(y) e^f(x, y)."""
     sizes, excess = (smallest * 2 ** np.arange(5)).tolist(), predicted.limit_excess(TABLE, CRITIC)
     lacking = [predicted.mutual_information(TABLE) - observed.infonce(TABLE, CRITIC, k) for k in sizes]
@@ -344,7 +344,7 @@ def test_excess_is_kl(trial, smallest: Smallest = 16):
 
 
 @claim(ours("second-order expansion of the logarithm of the mean"), kind="rate")
-def test_excess_is_kl__next_term(trial, smallest: Smallest = 16):
+def test_excess_is_kl__next_term(trial, smallest: Expanded = 16):
     """K (I_inf - I_K) -> E_p t - 1 - (E t^2 - 1) / 2 with t = q / p(y), the last E over p(x) p(y)."""
     sizes = (smallest * 2 ** np.arange(5)).tolist()
     limit = predicted.mutual_information(TABLE) - predicted.limit_excess(TABLE, CRITIC)

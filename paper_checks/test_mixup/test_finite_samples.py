@@ -127,7 +127,7 @@ def test_mixup_asymptotic(trial, separability: Annotated[float, Interval(0.5, 10
 def test_lda_rate(
     trial,
     separability: Large = 4096.0,
-    n: Annotated[int, Interval(20, 80, why="four n^2 are at most κ; the low end is a cap")] = 32,
+    n: Annotated[int, Interval(20, 70, why="four n^2 are at most κ; the low end is a cap")] = 32,
     n_large: Annotated[int, Interval(400, 10**6, why="a first order in 1 / n; the high end is a cap")] = 10**5,
 ):
     """At large κ balanced Mixup is as near b as the modified LDA of its data: n E[1 - cos] -> m^2 T / (2 |b|^2)."""
