@@ -129,7 +129,7 @@ def close_pairs(generator, count, vectors, dim, cosine):
 @claim(ours("a squared cosine has a beta law"), kind="identity", cases=[(32, 80, 0.3), (3, 50, 0.6)])
 def test_random_pairs(trial, dim: AnyDim, vectors: Several, cosine: Cosine):
     """Of N uniform directions N (N − 1)/2 · I_{1 − t²}((d − 1)/2, ½) pairs have |cos| > t on average."""
-    law = mean_close_pairs(dim, vectors, cosine)
+    law = mean_close_pairs(dim, vectors, cosine)  # to 1.2 %: half as many sets again would give 1 %
     trial.require(law >= 50, "fifty pairs at least must be expected: rarer ones take long to count")
     draw, pairs = partial(close_pairs, vectors=vectors, dim=dim, cosine=cosine), vectors * (vectors - 1)
     wrong = {"d + 1": mean_close_pairs(dim + 1, vectors, cosine), "normal tail": pairs * norm.sf(cosine * np.sqrt(dim))}
