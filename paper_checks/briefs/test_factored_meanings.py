@@ -125,8 +125,8 @@ def test_independence(trial, first: Values, second: Values, width: Width):
 def test_small_information(trial, first: Values, second: Values, width: Width):
     """For small ε two factors share the information ε² mean (I_ab·v)²/2 given ε v; I is u less its decomposable fit."""
     generator, sizes = trial.generator(), 2.0 ** np.arange(8, 15)
-    table, v = generator.normal(size=(first, second, width)), generator.normal(size=width) / np.sqrt(width)
-    table[0, 0] = table[0, 1] + table[1, 0] - table[1, 1] + v / (v @ v)  # a contrast of one: far from decomposable
+    table, v = generator.normal(size=(first, second, width)), orth(generator.normal(size=(width, 1)))[:, 0]
+    table[0, 0] = table[0, 1] + table[1, 0] - table[1, 1] + v  # a contrast of one: far from decomposable
     values = [size**2 * (dependence(table, v / size)[2] + dependence(table, -v / size)[2]) / 2 for size in sizes]
     predict = np.mean(((table - marginal_means(table, np.ones((first, second)))) @ v) ** 2) / 2
     wrong = {"without ½": 2 * predict, "sum for mean": first * second * predict}
