@@ -112,7 +112,8 @@ def test_pca_ogd(trial, memory: Size, rows: Size, spare: Size, n_t: Size, draws:
         )
     )
     wrong = {"principal directions of centred features": per_square(features_s, centred, tasks)}
-    found, scale = per_square(features_s, kept, tasks), factor + predicted.memory_bound(features_s, 0)
+    # What S is projected by is right to u σ_1: a square of what is left, to twice its root times that.
+    found, scale = per_square(features_s, kept, tasks), factor + np.sqrt(factor * predicted.memory_bound(features_s, 0))
     trial.bound(found, factor, scale=scale, controls={"sigma_{k+2}": less}, wrong_processes=wrong, **bound)
     trial.bound(found, left, scale=scale, controls={"sigma_{k+2}": less}, **bound)  # as a norm
 
