@@ -81,6 +81,43 @@ def test_what_computes_nothing_changes_nothing_and_the_rules_stand_apart(tmp_pat
     assert digest(check).rules != before.rules
 
 
+SAME = [
+    ("def f(n):\n    a = n\n    return a + 1", "def f(n):\n    b = n\n    return b + 1"),
+    ("def f(n):\n    return [a for a in n if a]", "def f(n):\n    return [b for b in n if b]"),
+    ("def f(x):\n    return [x for x in x]", "def f(x):\n    return [y for y in x]"),
+    (
+        "def f():\n    a = 1\n    def g(a): return a\n    return g(a)",
+        "def f():\n    b = 1\n    def g(a): return a\n    return g(b)",
+    ),
+    ("def f(n):\n    return any((a := i) for i in n), a", "def f(n):\n    return any((b := i) for i in n), b"),
+    ("def f():\n    a = 2\n    return lambda n: a * n", "def f():\n    b = 2\n    return lambda n: b * n"),
+]
+OTHER = [
+    ("def f(n, m):\n    a, b = n, m\n    return a", "def f(n, m):\n    a, b = n, m\n    return b"),
+    ("def f(n):\n    a = n\n    return a", "def f(n):\n    b = n\n    return a"),  # a global one
+    ("def f(n):\n    return n", "def f(m):\n    return m"),  # whoever calls it may name the argument
+    ("a = 1\ndef f():\n    return a", "b = 1\ndef f():\n    return b"),  # whoever imports it names it
+    ("class A:\n    a = 1", "class A:\n    b = 1"),
+    ("def f():\n    a = 1\n    return locals()", "def f():\n    b = 1\n    return locals()"),
+    (
+        "def f():\n    a = 1\n    b = 2\n    def g():\n        nonlocal a\n        a = 3\n    g()\n    return a, b",
+        "def f():\n    b = 1\n    a = 2\n    def g():\n        nonlocal a\n        a = 3\n    g()\n    return b, a",
+    ),
+    (
+        "def f():\n    a = 1\n    b = 2\n    class A:\n        a = 3\n        def g(self): return a\n    return A",
+        "def f():\n    b = 1\n    a = 2\n    class A:\n        a = 3\n        def g(self): return a\n    return A",
+    ),
+    ("def f(n):\n    a = n\n    return [a for a in [n]], a", "def f(n):\n    a = n\n    return [b for b in [n]], n"),
+]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"), [(*pair, True) for pair in SAME] + [(*pair, False) for pair in OTHER]
+)
+def test_what_local_variables_are_called_does_not_count(one, other, same):
+    assert (subject._tree(one.encode()) == subject._tree(other.encode())) == same
+
+
 RULES = (
     *("ledger.rows", "ledger.verdict", "decide.decision", "decide.evidence", "laws", "decide.trends"),
     *("trial.decisions", "trial.registry", "contract", "contract.guard", "contract.domains"),

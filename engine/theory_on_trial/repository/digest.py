@@ -1,9 +1,10 @@
 """The digest of source code: of some modules and of all that they import, so that a result knows when it is stale.
 
-What counts is the syntax tree without docstrings: comments, layout and sentences compute nothing. Imports are followed
-through the source, without running it: those inside functions and those for type checkers too. In a package that is
-only passed through on the way to one of its modules, those alone count that run on its import. A module that is
-imported by a name made at run time is not seen, nor is a file that is read as data.
+What counts is the syntax tree without docstrings and without what local variables are called: names, comments, layout
+and sentences compute nothing. Imports are followed through the source, without running it: those inside functions and
+those for type checkers too. In a package that is only passed through on the way to one of its modules, those alone
+count that run on its import. A module that is imported by a name made at run time is not seen, nor is a file that is
+read as data.
 """
 
 import ast
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from theory_on_trial import repository
+from theory_on_trial.repository.names import Numbered
 
 _ENGINE = __name__.partition(".")[0]
 _INSTALLED = {"site-packages", "dist-packages"}
@@ -41,7 +43,8 @@ class Digest(NamedTuple):
 def digest(*places: Path) -> Digest:
     """Return the digest of all source that files, or those in a folder, may run: their own and all that they import.
 
-    An edit that changes the syntax tree of any of it gives another digest; where the files lie makes no difference.
+    An edit that changes the syntax tree of any of it gives another digest, but for the names of local variables; where
+    the files lie makes no difference.
     Raises `FileNotFoundError` for a place that is not there.
     """
     files: list[Path] = []
@@ -175,7 +178,7 @@ _NO_CODE = {"type_params", "type_comment", "kind"}  # what only some versions of
 
 @lru_cache(maxsize=4096)
 def _tree(source: bytes) -> str:
-    """Return the hash of a module's syntax tree without docstrings, of its bytes if they are no Python."""
+    """Return the hash of a module's syntax tree, its local variables numbered; of its bytes if they are no Python."""
     parts: list[str] = []
 
     def visit(node: Any) -> None:
@@ -200,7 +203,7 @@ def _tree(source: bytes) -> str:
             parts.append(repr(node))
 
     try:
-        visit(ast.parse(source))
+        visit(Numbered().visit(ast.parse(source)))
     except (SyntaxError, ValueError):
         return hashlib.sha256(source).hexdigest()
     return hashlib.sha256(" ".join(parts).encode()).hexdigest()
