@@ -86,6 +86,8 @@ def test_over_the_points_it_has_seen_one_member_is_judged_right(penalty, aspects
     risk = predicted.member_risk(LAW, penalty, aspects[1])
     assert predicted.union_gcv(LAW, penalty, *aspects, 1) == pytest.approx(risk, rel=1e-12)
     assert predicted.gcv_bias(LAW, penalty, *aspects, 1) > 0
+    every = predicted.union_gcv(LAW, penalty, aspects[1], aspects[1], 3)  # members are one and the same
+    assert every == pytest.approx(risk, rel=1e-12)
 
 
 @pytest.mark.parametrize(("share", "members"), [(1e-6, 2), (1e-12, 2), (1e-16, 8)])

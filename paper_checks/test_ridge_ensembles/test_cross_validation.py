@@ -28,6 +28,7 @@ from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Asymptotic
 
 REPAIR = code("kaitan365/CorrectedGCV", "Non-Gaussian/compute_risk.py", "4100ffb")  # of arXiv 2310.01374
+Positive = Annotated[float, Interval(0.1, 1, why="a smaller one leaves terms of order 1 / |p - k|, some per cent")]
 MORE = LOOKS | {"most": 5600}  # 2 f(p) - f(p / 2) scatters three times as much as f(p)
 
 
@@ -95,6 +96,31 @@ def test_gcv_bias_finite_M(trial, aspect: AspectOfAll, subsample_aspect: Aspect,
         margin=np.array([0.011, 0.011, 0.025]) * truth,
         controls=controls,
         **MORE,
+    )
+
+
+@claim(ours("a training point's residual is d times its leave-one-out residual"), kind="limit", cases=[WITH])
+def test_gcv_bias(trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Positive, dim: Hundred = 100):
+    """GCV exceeds the risk by w (1 - w) (1 - d)^2 / (1 - w + w d)^2 times R_1 / M, to 3 % of itself, M = 1, 2.
+
+    So it does over all n points, w = k / n; over the points that two members have seen it is wrong, too.
+    """
+    population, aspects, size = world(trial, dim, aspect, subsample_aspect, penalty)
+
+    def judged(key):
+        form = members(key, penalty, **size, members=2)
+        naive = [observed.gcv(form, m) - observed.bag_mean(form.risks, m) for m in (1, 2)]
+        return jnp.stack([*naive, observed.union_gcv(form, 2) - jnp.mean(form.risks)])
+
+    setting = (population, penalty, *aspects)
+    risks = np.array([predicted.ensemble_risk(*setting, m) for m in (1, 2, 2)])
+    excess = [*(predicted.gcv_bias(*setting, m) for m in (1, 2)), predicted.union_gcv(*setting, 2) - risks[2]]
+    seen = "penalty must leave an excess of .15 of the risk: 3 % do not tell a smaller one"
+    trial.require(excess[0] > 0.15 * risks[0], seen)
+    truth = risks + excess
+    controls = {"none, as of infinitely many": risks, "1 / M^2": risks + excess * np.array([1, 1 / 2, 1])}
+    trial.mean(
+        lambda key: risks + judged(key), truth, law=Asymptotic(), margin=0.03 * truth, controls=controls, **LOOKS
     )
 
 
