@@ -80,7 +80,8 @@ def test_optimum__isotropic(trial, aspect: AnyAspect = 0.5, noise: Noise = 0.25)
     """For Σ = I the best k without penalty attains the least risk, φ c^2 + (1 - φ (1 + s)) c = s, s = noise."""
     population = predicted.Population(np.ones(1), np.ones(1), np.ones(1), 1.0, noise)
     half = (1 - aspect * (1 + noise)) / 2
-    least = (np.sqrt(half**2 + aspect * noise) - half) / aspect
+    root = np.sqrt(half**2 + aspect * noise)
+    least = noise / (root + half) if half > 0 else (root - half) / aspect  # without a difference of near numbers
     best = predicted.isotropic_optimal_subsample_aspect(aspect, noise)
     grid = [(0.0, best), *((one, phi) for one in (0.0, 0.1, 1.0) for phi in np.linspace(max(aspect, 1.01), 6, 12))]
     risks = np.array([predicted.full_ensemble_risk(population, one, aspect, phi) for one, phi in grid])
@@ -92,8 +93,8 @@ def test_optimum__isotropic(trial, aspect: AnyAspect = 0.5, noise: Noise = 0.25)
         ops=100,
         controls={"without the inflation by variance": noise + (levels / (1 + levels)) ** 2},
     )
-    hundred = predicted.ensemble_risk(population, 0.0, aspect, best, 100)
-    trial.identity(risks[0], least, ops=1e4, scale=least, controls={"of a hundred members": hundred})
+    many = predicted.ensemble_risk(population, 0.0, aspect, best, 10_000)
+    trial.identity(risks[0], least, ops=1e4, scale=least, controls={"of ten thousand members": many})
     _, place = least_of(lambda phi: predicted.full_ensemble_risk(population, 0.0, aspect, phi), max(1.0, aspect))
     roots = {"φ_s* = φ": aspect, "the smaller root": aspect / best}
     trial.value(place, best, error=3e-7, margin=1e-6, controls=roots)
