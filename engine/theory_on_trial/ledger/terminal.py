@@ -156,8 +156,8 @@ def _noticing(rows: Sequence[Row]) -> str:
     holding = _of("hold", rows)
     sizes = [math.inf if row.resolution is None else row.resolution for row in holding]
     ours = sum(row.provenance == "ours" for row in holding)
-    above = f"{sum(size > 0.1 for size in sizes)} notice no error below 10 %, {sum(size > 0.01 for size in sizes)} none"
-    return f"of {len(holding)} that hold {above} below 1 %; {attributed(len(holding) - ours, ours)} ours"
+    noticing = f"{sum(size <= 0.01 for size in sizes)} notice an error of 1 %, {sum(size <= 0.1 for size in sizes)} of 10 %"
+    return f"of {len(holding)} that hold {noticing}; {attributed(len(holding) - ours, ours)} ours"
 
 
 def not_run_sentence(not_run: Sequence[dict[str, str]], tier: str) -> str:
