@@ -156,8 +156,9 @@ def _noticing(rows: Sequence[Row]) -> str:
     holding = _of("hold", rows)
     sizes = [math.inf if row.resolution is None else row.resolution for row in holding]
     ours = sum(row.provenance == "ours" for row in holding)
-    noticing = f"{sum(size <= 0.01 for size in sizes)} notice an error of 1 %, {sum(size <= 0.1 for size in sizes)} of 10 %"
-    return f"of {len(holding)} that hold {noticing}; {attributed(len(holding) - ours, ours)} ours"
+    fine, coarse = (sum(size <= most for size in sizes) for most in (0.01, 0.1))
+    whose = f"{attributed(len(holding) - ours, ours)} ours"
+    return f"of {len(holding)} that hold {fine} notice an error of 1 %, {coarse} of 10 %; {whose}"
 
 
 def not_run_sentence(not_run: Sequence[dict[str, str]], tier: str) -> str:
