@@ -91,7 +91,7 @@ def test_least_volume_is_pca(trial, rank: Rank, dead: Dead, slope: Slope, offset
 
 @claim(ours("derived: √v is concave in the variance v"), kind="optimality", cases=[(3, 1, 2.0), (2, 0, 1.5)])
 def test_any_concave_penalty(trial, rank: Rank, dead: Dead, slope: Slope):
-    """The sum of deviations is least there, too, and is Σ √λ_i/K; that of variances is tr S/K² at all slopes of 1/K."""
+    """Principal components have the least sum of deviations, Σ √λ_i/K; that of variances is tr S/K² at all slopes of 1/K."""
     generator = trial.generator()
     points, values, basis = data(generator, rank)
     free, rotated = (spreads(points, encoders(generator, basis, rank + dead, slope, each)) for each in (True, False))
