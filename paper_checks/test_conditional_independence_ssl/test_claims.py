@@ -51,8 +51,8 @@ def normal(violation, **sizes):
     world = observed.gaussian_world(violation, **sizes)
     theory = predicted.shared_cause(*world)
     dim, n_causes = world.first.shape
-    found = observed.conditionals(world.covariance, dim, n_causes)
-    return found, theory, np.linalg.svd(found.pretext)[2][: theory.rank]
+    laws = observed.conditionals(world.covariance, dim, n_causes)
+    return laws, theory, np.linalg.svd(laws.pretext)[2][: theory.rank]
 
 
 def normal_error(found, outputs=None):
@@ -73,18 +73,18 @@ def test_posterior_is_linear(trial, n_first: Size, n_second: Size, n_classes: Se
     trial.require(n_first > min(n_second, dim), "n_first must exceed n_second or dim, or a head fits any label")
     sizes = n_first, n_second, n_classes, dim
     _, table, moment = tables(trial, *sizes)
-    _, violated, _ = tables(trial, *sizes, violation=1.0)
+    _, dependent, _ = tables(trial, *sizes, violation=1.0)
     means, pretext = table.class_means[0], table.pretext[0]
-    others = predicted.posterior(means[:, :-1], pretext)
-    last = np.column_stack([others, 1 - others.sum(axis=1)])
-    exact, wrong = (
-        observed.second_moment(one[None], table.weights) for one in (predicted.posterior(means, pretext), last)
+    leading = predicted.posterior(means[:, :-1], pretext)
+    last = np.column_stack([leading, 1 - leading.sum(axis=1)])
+    exact, control = (
+        observed.second_moment(p[None], table.weights) for p in (predicted.posterior(means, pretext), last)
     )
     head = np.linalg.norm(np.linalg.pinv(means)) * np.max(np.linalg.norm(pretext, axis=1))
-    trial.identity(moment, exact, ops=n_second * n_classes, scale=head, controls={"without the last mean": wrong})
+    trial.identity(moment, exact, ops=n_second * n_classes, scale=head, controls={"without the last mean": control})
     total = trace(moment)  # of which the head explains all
     trial.identity(
-        total - errors(table), total, ops=OPS, wrong_processes={"dependent given Y": total - errors(violated)}
+        total - errors(table), total, ops=OPS, wrong_processes={"dependent given Y": total - errors(dependent)}
     )
 
 
@@ -97,14 +97,14 @@ def test_rank_deficient(trial, dim: Size, rank: Size, n_classes: Several = 3):
     trial.require(rank < n_classes <= 9, "rank must be below n_classes, which 9 values of X2 must tell apart")
     _, table, (moment,) = tables(trial, 12, 9, n_classes, dim, rank=rank)
     means, evenly = table.class_means[0], np.full_like(table.weights, 1 / 12)
-    wrong = {
+    controls = {
         "class priors for M": predicted.approximation_error(np.diag(table.priors[0]), means),
         "M with equal weights of x1": predicted.approximation_error(
             observed.second_moment(table.posterior, evenly)[0], means
         ),
     }
     error = predicted.approximation_error(moment, means)
-    trial.identity(errors(table)[0], error, ops=OPS, scale=np.trace(moment), controls=wrong)
+    trial.identity(errors(table)[0], error, ops=OPS, scale=np.trace(moment), controls=controls)
 
 
 @claim(
@@ -123,8 +123,8 @@ def test_cca_span(trial, n_first: Size, n_second: Size, n_classes: Several, kept
     least = np.linalg.eigvalsh(moment)[: max(n_classes - kept, 1)].sum()
 
     def measured(as_functions):
-        found = observed.canonical_functions(world, kept, as_functions=as_functions)
-        return observed.approximation_error(table.posterior, found, table.weights)[0]
+        functions = observed.canonical_functions(world, kept, as_functions=as_functions)
+        return observed.approximation_error(table.posterior, functions, table.weights)[0]
 
     trial.identity(
         measured(True),
@@ -144,22 +144,22 @@ def test_violated_ci_bound(trial, violation: Seen = 1.0, worlds: Worlds = 2000):
     moment = observed.second_moment(residual, table.weights)
     inner, outer = predicted.violation_bounds(table.class_means, moment)
     singular = np.linalg.svd(table.class_means, compute_uv=False)
-    squared = np.trace(moment, axis1=1, axis2=2)
-    wrong = {"σ_max for σ_min": outer * (singular[:, -1] / singular[:, 0]) ** 2, "half": outer / 2}
-    wrong |= {"no σ_min": squared, "ε^4 for ε^2": outer * squared}
+    totals = np.trace(moment, axis1=1, axis2=2)
+    controls = {"σ_max for σ_min": outer * (singular[:, -1] / singular[:, 0]) ** 2, "half": outer / 2}
+    controls |= {"no σ_min": totals, "ε^4 for ε^2": outer * totals}
     # A head that is far too large for nearly equal means loses digits by their condition.
     options = {"ops": 100 * np.max(singular[:, 0] / singular[:, -1]), "found_by": "draws", "independent": worlds}
     trial.bound(errors(table), inner, controls={"half": inner / 2}, **options)
-    trial.bound(errors(table), outer, controls=wrong, **options)
+    trial.bound(errors(table), outer, controls=controls, **options)
 
 
 @claim(ours("δ is linear in the leak, and a in δ δ'"), kind="limit")
 def test_violation_is_quadratic(trial, smallest: Smallest = 0.01):
     """The error grows with the square of the violation: a ~ c^2 in the normal world."""
     leaks = smallest * 2.0 ** np.arange(6)
-    found = np.array([normal_error(normal(leak)[0]) for leak in leaks])
+    risks = np.array([normal_error(normal(leak)[0]) for leak in leaks])
     trial.order(
-        found[::-1],
+        risks[::-1],
         1 / leaks[::-1],
         -2.0,
         rounding=OPS * 2.0**-53,
@@ -178,21 +178,21 @@ def test_latent_variables(trial, dim: Size, n_classes: Several = 3, n_latent: Se
     cells = n_classes * n_latent
     trial.require(cells <= 12, "n_classes n_latent must be at most the 12 values of X2")
     _, table, (moment,) = tables(trial, 15, 12, cells, dim)
-    merged = np.kron(np.eye(n_classes), np.ones(n_latent))
-    labels, means = table.posterior @ merged.T, table.class_means[0]
-    of_classes = (means * table.priors) @ merged.T / (merged @ table.priors[0])
-    total = np.trace(merged @ moment @ merged.T)  # E|p|^2, of which the head explains all but a
+    merger = np.kron(np.eye(n_classes), np.ones(n_latent))
+    labels, means = table.posterior @ merger.T, table.class_means[0]
+    of_classes = (means * table.priors) @ merger.T / (merger @ table.priors[0])
+    total = np.trace(merger @ moment @ merger.T)  # E|p|^2, of which the head explains all but a
     if n_classes <= dim < cells:
-        wrong = {"k + m means suffice" if dim >= n_classes + n_latent else "k means suffice": total}
+        controls = {"k + m means suffice" if dim >= n_classes + n_latent else "k means suffice": total}
     else:
         head = table.pretext @ np.linalg.pinv(of_classes, rcond=1e-10).T
-        met, size = (np.sum(table.weights[..., None] * head * one) for one in (labels, head))
-        wrong = {"A_Y^+ ψ, Z ignored, at its best scale": met**2 / size}
+        met, size = (np.sum(table.weights[..., None] * head * array) for array in (labels, head))
+        controls = {"A_Y^+ ψ, Z ignored, at its best scale": met**2 / size}
     trial.identity(
         total - observed.approximation_error(labels, table.pretext, table.weights)[0],
-        total - predicted.approximation_error(moment, means, merged),
+        total - predicted.approximation_error(moment, means, merger),
         ops=10 * OPS,
-        controls=wrong,
+        controls=controls,
     )
 
 
@@ -201,11 +201,11 @@ def test_latent_variables__gaussian(trial, second_dim: Size, n_classes: Size = 2
     """Normal Z: the pretext has rank min(k + m, d2), and a = 0 from d2 = k + m on."""
     n_causes = n_classes + n_latent
     trial.require(n_classes < second_dim and n_causes <= 10, "second_dim must exceed n_classes, and 10 n_causes")
-    found, theory, _ = normal(0.0, second_dim=second_dim, n_causes=n_causes)
-    means, merged = observed.gaussian_world(0.0, 10, second_dim, n_causes).second, np.eye(n_causes)[:n_classes]
-    error = predicted.approximation_error(theory.target_moment, means, merged)
+    laws, theory, _ = normal(0.0, second_dim=second_dim, n_causes=n_causes)
+    means, merger = observed.gaussian_world(0.0, 10, second_dim, n_causes).second, np.eye(n_causes)[:n_classes]
+    error = predicted.approximation_error(theory.target_moment, means, merger)
     trial.identity(
-        np.array([normal_error(found, n_classes), np.linalg.matrix_rank(found.pretext, tol=1e-10)]),
+        np.array([normal_error(laws, n_classes), np.linalg.matrix_rank(laws.pretext, tol=1e-10)]),
         np.array([error, min(n_causes, second_dim)]),
         ops=OPS,
         controls={"rank k, Z ignored": np.array([error, n_classes])},
@@ -219,19 +219,19 @@ def test_latent_variables__gaussian(trial, second_dim: Size, n_classes: Size = 2
 )
 def test_labels_needed(trial, violation: Violation, features: Features, n_labels: Labels = 50):
     """Least squares on r features: the mean excess risk is a + (σ^2 + a) r / (n - r - 1), a = 0 with all of X1."""
-    found, theory, head, rank, error = read_by(features, violation)
+    laws, theory, head, rank, error = read_by(features, violation)
 
     def risk(spread, noise=theory.noise + error):
         return error + noise * spread
 
     right = predicted.excess_risk(n_labels, rank, theory.noise, error)
-    wrong = {"r / n": risk(rank / n_labels), "r / (n - r)": risk(rank / (n_labels - rank))}
-    if rank < len(found.pretext):
-        wrong["the width d2 for r"] = risk(6 / (n_labels - 7))
+    controls = {"r / n": risk(rank / n_labels), "r / (n - r)": risk(rank / (n_labels - rank))}
+    if rank < len(laws.pretext):
+        controls["the width d2 for r"] = risk(6 / (n_labels - 7))
     elif error and violation > 0.25:  # below it is too near to be told apart
-        wrong["σ^2 for σ^2 + a"] = risk(rank / (n_labels - rank - 1), theory.noise)
+        controls["σ^2 for σ^2 + a"] = risk(rank / (n_labels - rank - 1), theory.noise)
     # One hundredth of what labels cost: of all of it, a large a would hide r / (n - r), 1 / (n - r) of that cost away.
-    trial.mean(risk_of(found, head, n_labels), right, margin=0.01 * (right - error), controls=wrong, **SAMPLES)
+    trial.mean(risk_of(laws, head, n_labels), right, margin=0.01 * (right - error), controls=controls, **SAMPLES)
 
 
 SAMPLES = {"law": Asymptotic(), "first": 1024, "most": 30_000}
@@ -239,27 +239,27 @@ SAMPLES = {"law": Asymptotic(), "first": 1024, "most": 30_000}
 
 def read_by(features, violation):
     """A normal world, and the head that its labels meet, with the head's rank and error."""
-    found, theory, basis = normal(violation)
+    laws, theory, basis = normal(violation)
     error = theory.approximation_error
     head = (basis, theory.rank, error) if features == "pretext" else (np.eye(basis.shape[1]), basis.shape[1], 0.0)
-    return found, theory, *head
+    return laws, theory, *head
 
 
 def risk_of(found, head, n_labels, **options):
     """One draw of the excess risk on what a head reads."""
-    given = n_labels, found.target, head, found.noise
-    return lambda key: observed.excess_risk(key, *given, steadied=True, **options)
+    setting = n_labels, found.target, head, found.noise
+    return lambda key: observed.excess_risk(key, *setting, steadied=True, **options)
 
 
 @claim(ours("labels_needed of centred samples, and the error of their mean"), kind="limit", cases=["pretext", "all"])
 def test_labels_needed__intercept(trial, features: Features, n_labels: Labels = 40, violation: Violated = 0.3):
     """With an intercept the mean excess risk is (σ^2 + a)(1 + 1/n)(n - 2)/(n - r - 2) - σ^2."""
-    found, theory, head, rank, error = read_by(features, violation)
-    risk, wrong = (
+    laws, theory, head, rank, error = read_by(features, violation)
+    risk, control = (
         predicted.excess_risk(n_labels, rank, theory.noise, error, intercept=intercept) for intercept in (True, False)
     )
-    measure = risk_of(found, head, n_labels, intercept=True)
-    trial.mean(measure, risk, margin=0.01 * risk, controls={"without the intercept": wrong}, **SAMPLES)
+    measure = risk_of(laws, head, n_labels, intercept=True)
+    trial.mean(measure, risk, margin=0.01 * risk, controls={"without the intercept": control}, **SAMPLES)
 
 
 @claim(
@@ -293,9 +293,9 @@ def test_classes_needed(
         return n_labels * np.einsum("nij,ji->n", noise, second)
 
     cost = predicted.class_cost(posterior, weights, features)
-    wrong = {"all values of X1": noises.sum(), "k": n_classes, "k mean variances": n_classes * (weights @ noises)}
-    wrong = {name: one for name, one in wrong.items() if abs(one - cost) > 0.06 * cost}
-    options = {"margin": 0.02 * cost, "controls": wrong, "first": 500, "most": 20_000}
+    controls = {"all values of X1": noises.sum(), "k": n_classes, "k mean variances": n_classes * (weights @ noises)}
+    controls = {name: value for name, value in controls.items() if abs(value - cost) > 0.06 * cost}
+    options = {"margin": 0.02 * cost, "controls": controls, "first": 500, "most": 20_000}
     trial.mean(sampler=excess, predict=cost, law=Asymptotic(), **options)
 
 
@@ -304,13 +304,13 @@ def test_classes_needed__at_most(trial, n_first: Size = 12, n_classes: Several =
     """However many values X1 has, least squares on n labels of k classes errs by (k - 1) / n at most."""
     trial.require(n_first > n_classes, "n_first must exceed n_classes")
     _, table, _ = tables(trial, n_first, n_classes, n_classes, n_classes, worlds=worlds)
-    found, bound = [], np.full(2 * worlds, n_classes - 1.0)
+    costs, bound = [], np.full(2 * worlds, n_classes - 1.0)
     for posterior, weights in zip(table.posterior, table.weights, strict=True):
         for share in (1.0, 0.01):  # of what classes differ in
             p = share * posterior + (1 - share) / n_classes
-            found.append(predicted.class_cost(p, weights, p))
-    wrong = {"(k - 1) / 2": bound / 2} | ({"1, as of two classes": bound**0} if n_classes > 2 else {})
-    trial.bound(np.array(found), bound, found_by="draws", independent=worlds, ops=1e6, controls=wrong)
+            costs.append(predicted.class_cost(p, weights, p))
+    controls = {"(k - 1) / 2": bound / 2} | ({"1, as of two classes": bound**0} if n_classes > 2 else {})
+    trial.bound(np.array(costs), bound, found_by="draws", independent=worlds, ops=1e6, controls=controls)
 
 
 @claim(
@@ -321,22 +321,22 @@ def test_classes_needed__at_most(trial, n_first: Size = 12, n_classes: Several =
 def test_break_even(trial, n_labels: Annotated[int, Interval(30, 150, why="about n*; caps")], violation: Violation):
     """A violated assumption costs more than it saves from n* labels on (62.2 at 0.3): below the pretext wins."""
     trial.require(violation == 0 or violation >= 0.2, "violation must be 0 or at least 0.2, where it is seen")
-    found, theory, basis = normal(violation)
+    laws, theory, basis = normal(violation)
     rank, error = theory.rank, theory.approximation_error if violation else 0.0
     crossing = predicted.break_even(10, rank, theory.noise, error)
     trial.require(abs(n_labels - crossing) > 10, "n_labels must be 10 away from n*, where the heads are as good")
 
     def measure(key):  # both on the same labels
-        return risk_of(found, basis, n_labels)(key) - risk_of(found, np.eye(10), n_labels)(key)
+        return risk_of(laws, basis, n_labels)(key) - risk_of(laws, np.eye(10), n_labels)(key)
 
     def paired(rank, error):
         raw = predicted.excess_risk(n_labels, 10, theory.noise)
         return predicted.excess_risk(n_labels, rank, theory.noise, error) - raw
 
     risk = paired(rank, error)
-    wrong = {"always helps": paired(rank, 0.0)} if violation else {"the width d2 for r": paired(6, 0.0)}
+    controls = {"always helps": paired(rank, 0.0)} if violation else {"the width d2 for r": paired(6, 0.0)}
     margin = 0.01 * risk * np.sign(n_labels - crossing)  # positive if n* is on the side of n that the risks say
-    trial.mean(measure, risk, margin=margin, controls=wrong | {"never helps": paired(10, error)}, **SAMPLES)
+    trial.mean(measure, risk, margin=margin, controls=controls | {"never helps": paired(10, error)}, **SAMPLES)
 
 
 @claim(
@@ -346,90 +346,90 @@ def test_break_even(trial, n_labels: Annotated[int, Interval(30, 150, why="about
 )
 def test_break_even__exactly(trial, violation: Violated, intercept: bool):
     """At n* both heads are as good: 1 + a / σ^2 = (n* - r - 1) / (n* - d1 - 1); one more with an intercept."""
-    found, theory, _ = normal(violation)
+    laws, theory, _ = normal(violation)
 
     def ratio(n_labels):
         return (n_labels - theory.rank - 1 - intercept) / (n_labels - 11 - intercept)
 
     options = {"intercept": intercept}
     crossing = predicted.break_even(10, theory.rank, theory.noise, theory.approximation_error, **options)
-    wrong = {"d1 + σ^2 (d1 - r) / a": ratio(crossing - 1), "d1 + 1 + σ^2 / a": ratio(11 + (crossing - 11) / 4)}
-    trial.identity(1 + normal_error(found) / found.noise, ratio(crossing), ops=OPS, controls=wrong)
+    controls = {"d1 + σ^2 (d1 - r) / a": ratio(crossing - 1), "d1 + 1 + σ^2 / a": ratio(11 + (crossing - 11) / 4)}
+    trial.identity(1 + normal_error(laws) / laws.noise, ratio(crossing), ops=OPS, controls=controls)
 
 
 def learned(n_pairs):
     """The normal world without violation, the directions that n1 pairs teach, τ, and a root of its noise."""
-    found, theory, _ = normal(0.0)
-    root = np.linalg.cholesky(found.residual)
+    laws, theory, _ = normal(0.0)
+    root = np.linalg.cholesky(laws.residual)
     tau = predicted.pretext_noise(theory.target, theory.pretext, theory.residual)
 
     def directions(key):
-        return observed.leading_directions(observed.learned_pretext(key, n_pairs, found.pretext, root), 6)
+        return observed.leading_directions(observed.learned_pretext(key, n_pairs, laws.pretext, root), 6)
 
-    return found, theory, directions, tau, root
+    return laws, theory, directions, tau, root
 
 
 @claim(ours("first-order perturbation of the row space of the pretext"), kind="limit")
 def test_learned_pretext(trial, n_pairs: Pairs = 6400):
     """A pretext learned from n1 pairs cut to k directions has a = (d1 - k) τ / (n1 - d1 - 1), to 1 % or 64 / n1."""
-    found, theory, directions, tau, root = learned(n_pairs)
-    left, singular, right = np.linalg.svd(found.pretext)
+    laws, theory, directions, tau, root = learned(n_pairs)
+    left, singular, right = np.linalg.svd(laws.pretext)
     signal, no_signal = right[:2], left[:, 2:].T
-    head = found.target @ signal.T / singular[:2] @ left[:, :2].T / n_pairs**0.5
+    head = laws.target @ signal.T / singular[:2] @ left[:, :2].T / n_pairs**0.5
     mean_of_noise = np.sum((head @ root) ** 2) * np.array([8, 4])  # head and no_signal see independent noise
 
     def errors_of(key):  # less what its noise would leave by itself, plus the mean of that
-        noise, every = observed.pretext_noise(key, root, 10), directions(key)
-        seen = observed.leading_directions(jnp.concatenate([signal, no_signal @ noise]), 6)
-        errors = [observed.head_error(found.target, rows) for rows in (every[:2], every)]
-        of_noise = [observed.head_error(head @ noise, rows) for rows in (signal, seen)]
+        noise, full = observed.pretext_noise(key, root, 10), directions(key)
+        estimate = observed.leading_directions(jnp.concatenate([signal, no_signal @ noise]), 6)
+        errors = [observed.head_error(laws.target, rows) for rows in (full[:2], full)]
+        of_noise = [observed.head_error(head @ noise, rows) for rows in (signal, estimate)]
         return jnp.stack(errors) - jnp.stack(of_noise) + mean_of_noise
 
     def formula(noise):
-        return np.array([predicted.learned_pretext_error(n_pairs, 10, kept, noise) for kept in (2, 6)])
+        return np.array([predicted.learned_pretext_error(n_pairs, 10, rank, noise) for rank in (2, 6)])
 
     all_noise = theory.residual + theory.pretext @ theory.pretext.T
     total = predicted.pretext_noise(theory.target, theory.pretext, all_noise)
     risk = formula(tau)
-    wrong = {"d1 for d1 - k": np.full(2, 10 * tau / (n_pairs - 11)), "all variance of X2": formula(total)}
-    trial.mean(errors_of, risk, margin=max(0.01, 64 / n_pairs) * risk, controls=wrong, **SAMPLES)
+    controls = {"d1 for d1 - k": np.full(2, 10 * tau / (n_pairs - 11)), "all variance of X2": formula(total)}
+    trial.mean(errors_of, risk, margin=max(0.01, 64 / n_pairs) * risk, controls=controls, **SAMPLES)
 
 
 @claim(ours("the mean of an inverse Wishart matrix"), kind="limit", cases=[30, 60])
 def test_learned_pretext__true_head(trial, n_pairs: FewPairs):
     """Under the head of the true pretext one learned from n1 pairs errs by d1 τ / (n1 - d1 - 1), at any n1."""
-    found, _, _, tau, root = learned(n_pairs)
-    head = found.target @ np.linalg.pinv(found.pretext, rcond=1e-10)
+    laws, _, _, tau, root = learned(n_pairs)
+    head = laws.target @ np.linalg.pinv(laws.pretext, rcond=1e-10)
     noise = np.sum((head @ root) ** 2)
 
     def error_of(key):  # that head of a regression of X2 on x1 is the regression of that head of X2
-        return observed.excess_risk(key, n_pairs, head @ found.pretext, np.eye(10), noise, steadied=True)
+        return observed.excess_risk(key, n_pairs, head @ laws.pretext, np.eye(10), noise, steadied=True)
 
     risk = predicted.learned_pretext_error(n_pairs, 10, 0, tau)
-    wrong = {"d1 τ / n1": 10 * tau / n_pairs}
+    controls = {"d1 τ / n1": 10 * tau / n_pairs}
     if n_pairs <= 60:  # beyond it is too near to be told apart
-        wrong["d1 τ / (n1 - d1)"] = 10 * tau / (n_pairs - 10)
-    trial.mean(error_of, risk, margin=0.01 * risk, controls=wrong, **SAMPLES)
+        controls["d1 τ / (n1 - d1)"] = 10 * tau / (n_pairs - 10)
+    trial.mean(error_of, risk, margin=0.01 * risk, controls=controls, **SAMPLES)
 
 
 @claim(ours("learned_pretext put into labels_needed with r = k"), kind="limit", tier="full", cases=[20, 40, 80])
 def test_learned_pretext__labels(trial, n_labels: FewLabels, n_pairs: Pairs = 2000):
     """A learned pretext saves labels by what is kept of it: k coefficients cut, d2 coefficients uncut."""
-    found, theory, directions, tau, _ = learned(n_pairs)
+    laws, theory, directions, tau, _ = learned(n_pairs)
 
     def measure(key):
         pairs, labels = jax.random.split(key)
-        every = directions(pairs)
-        heads = every[:2], every
-        return jnp.stack([observed.excess_risk(labels, n_labels, found.target, head, found.noise) for head in heads])
+        full = directions(pairs)
+        heads = full[:2], full
+        return jnp.stack([observed.excess_risk(labels, n_labels, laws.target, head, laws.noise) for head in heads])
 
     def risks(ranks):
-        left = [predicted.learned_pretext_error(n_pairs, 10, kept, tau) for kept in (2, 6)]
-        each = zip(ranks, left, strict=True)
-        return np.array([predicted.excess_risk(n_labels, rank, theory.noise, error) for rank, error in each])
+        left = [predicted.learned_pretext_error(n_pairs, 10, rank, tau) for rank in (2, 6)]
+        pairs = zip(ranks, left, strict=True)
+        return np.array([predicted.excess_risk(n_labels, rank, theory.noise, error) for rank, error in pairs])
 
-    risk, wrong = risks((2, 6)), {"k, uncut too": risks((2, 2)), "d2, cut too": risks((6, 6))}
-    trial.mean(measure, risk, margin=0.05 * risk, controls=wrong, **SAMPLES)
+    risk, controls = risks((2, 6)), {"k, uncut too": risks((2, 2)), "d2, cut too": risks((6, 6))}
+    trial.mean(measure, risk, margin=0.05 * risk, controls=controls, **SAMPLES)
 
 
 @claim(ours("an invertible map of x1 changes no least-squares prediction"), kind="identity")
@@ -461,12 +461,12 @@ def test_no_gain_if_wide(trial, dim: Several = 6, second_dim: Several = 8, n_lab
 def test_ci_not_necessary(trial, dim: Size, second_dim: Size, violation: Violated):
     """With a pretext of rank d1, a = 0 whatever the dependence given Y: independence buys the rank, not a = 0."""
     trial.require(second_dim >= dim > 2, "second_dim must be at least dim, above the 2 causes")
-    found, theory, _ = normal(violation, dim=dim, second_dim=second_dim)
+    laws, theory, _ = normal(violation, dim=dim, second_dim=second_dim)
     means = observed.gaussian_world(violation, dim, second_dim).second
     delta = theory.pretext - means @ theory.target
     inner, _ = predicted.violation_bounds(means, delta @ delta.T)
     trial.identity(
-        np.array([normal_error(found), np.linalg.matrix_rank(found.pretext, tol=1e-10)]),
+        np.array([normal_error(laws), np.linalg.matrix_rank(laws.pretext, tol=1e-10)]),
         np.array([theory.approximation_error, theory.rank]),
         ops=OPS,
         controls={"a > 0 as independence fails": np.array([inner, dim]), "rank k": np.array([0.0, 2])},
@@ -476,9 +476,9 @@ def test_ci_not_necessary(trial, dim: Size, second_dim: Size, violation: Violate
 @claim(ours("Bayes' rule for normal variables; E[Y | X1] discards the second view"), kind="identity", cases=[0.0, 0.3])
 def test_second_view_discarded(trial, violation: Violation):
     """The target is E[Y | X1]: X2 would explain more of Y than that, by a term B'B of the precision, B = A2 - L A1."""
-    found, theory, _ = normal(violation)
+    laws, theory, _ = normal(violation)
     trial.identity(
-        np.array([found.noise, found.noise_of_both]),
+        np.array([laws.noise, laws.noise_of_both]),
         np.array([theory.noise, theory.noise_of_both]),
         ops=OPS,
         controls={

@@ -80,17 +80,17 @@ def test_unsupervised_bounds_supervised(trial, loss: Loss, negatives: Count, wor
     """L_un >= floor + (1 - τ) w L_sup for every encoder; with one negative this is τ + (1 - τ) L_sup."""
     trial.require(loss == "logistic" or negatives == 1, f"negatives must be 1 for the hinge, got {negatives}")
     generator, floor = trial.generator("worlds"), predicted.collision_floor(WEIGHTS, negatives)
-    drawn = [random_world(generator, length=generator.exponential(2)) for _ in range(worlds)]
-    drawn += [collapsed_world(0.7), collapsed_world(5.0)]
-    supervised = np.array([predicted.supervised_loss(*one, loss) for one in drawn])
-    least = np.array([predicted.certificate(WEIGHTS, one, negatives) for one in supervised])
-    wrong = {
-        "a floor of 1.1 τ": least + 0.1 * floor * (1 - supervised),
-        "1 + τ for 1 - τ": floor + (1 + TAU) * supervised,
+    cases = [random_world(generator, length=generator.exponential(2)) for _ in range(worlds)]
+    cases += [collapsed_world(0.7), collapsed_world(5.0)]
+    risks = np.array([predicted.supervised_loss(*world, loss) for world in cases])
+    least = np.array([predicted.certificate(WEIGHTS, value, negatives) for value in risks])
+    processes = {
+        "a floor of 1.1 τ": least + 0.1 * floor * (1 - risks),
+        "1 + τ for 1 - τ": floor + (1 + TAU) * risks,
         "the floor in bits, the losses in nats": least + floor / np.log(2) - floor,
     }
-    losses = [observed.contrastive_loss(*one, loss, negatives) for one in drawn]
-    trial.bound(least, losses, found_by="draws", independent=worlds, ops=1000, wrong_processes=wrong)
+    losses = [observed.contrastive_loss(*world, loss, negatives) for world in cases]
+    trial.bound(least, losses, found_by="draws", independent=worlds, ops=1000, wrong_processes=processes)
 
 
 @claim(ours("concavity of log, in the proof of the certificate"), kind="identity", cases=[(4, 1), (6, 2), (12, 3)])
@@ -100,15 +100,15 @@ def test_many_negatives(trial, negatives: Negatives, views: Count):
     trial.require(alone, f"views must divide negatives and be fewer, got {views} and {negatives}")
     weights = []
     for own in (Fraction(1, 2), Fraction(3, 10), Fraction(1, 5)):
-        kept = Fraction(0)
+        mean = Fraction(0)
         for pattern in product((True, False), repeat=negatives // views):
             chance = own ** sum(pattern) * (1 - own) ** (len(pattern) - sum(pattern))
             colliding = views * sum(pattern)
-            kept += chance * min(Fraction(1), Fraction(negatives - colliding, 1 + colliding))
-        weights.append(kept / (1 - own))
-    wrong = {"that of one negative": 1.0, "no collision hides another": 1.25, "1 - τ": 0.62}
+            mean += chance * min(Fraction(1), Fraction(negatives - colliding, 1 + colliding))
+        weights.append(mean / (1 - own))
+    controls = {"that of one negative": 1.0, "no collision hides another": 1.25, "1 - τ": 0.62}
     weight = predicted.supervised_weight(WEIGHTS, negatives, views)
-    trial.identity(float(min(weights)), weight, ops=1000, controls=wrong)
+    trial.identity(float(min(weights)), weight, ops=1000, controls=controls)
 
 
 @claim(
@@ -121,15 +121,15 @@ def test_equality_cases(trial, loss: Loss, encoder: Literal["collapsed", "short"
     trial.require(loss == "hinge" or encoder == "collapsed", "loss must be the hinge for a short encoder")
     weights, laws, features = WORLD
     short = weights, laws, 0.3 * features
-    collapsed = WEIGHTS, np.kron(np.eye(3), PAIR), np.repeat(features[:3], 2, axis=0)
+    classwise = WEIGHTS, np.kron(np.eye(3), PAIR), np.repeat(features[:3], 2, axis=0)
 
     def excess(world, loss):
         return observed.contrastive_loss(*world, loss) - certified(world, loss)
 
-    wrong = {"for any encoder": excess(WORLD, loss), "for any short encoder": excess(short, "logistic")}
-    measured = excess(collapsed if encoder == "collapsed" else short, loss)
+    processes = {"for any encoder": excess(WORLD, loss), "for any short encoder": excess(short, "logistic")}
+    measured = excess(classwise if encoder == "collapsed" else short, loss)
     # Rounding of sums of 216 terms that add up to about one.
-    trial.value(measured, 0.0, error=3e-14, margin=6e-14, scale=1.0, wrong_processes=wrong)
+    trial.value(measured, 0.0, error=3e-14, margin=6e-14, scale=1.0, wrong_processes=processes)
 
 
 @claim(
@@ -140,13 +140,13 @@ def test_equality_cases(trial, loss: Loss, encoder: Literal["collapsed", "short"
 def test_collision_loss(trial, loss: Loss, worlds: Count = 200):
     """L_same - 1 <= c' s(f) with c' = 1 / sqrt(3) for the hinge, 1 / (sqrt(3) ln 2) for the logistic loss in bits."""
     generator = trial.generator("worlds")
-    drawn = [random_world(generator, length=generator.exponential(5)) for _ in range(worlds)]
-    drawn += [grid_world(-1000, 1000, 9), grid_world(999.8, 1000.2, 9)]
-    bound = predicted.collision_constant(loss) * np.array([predicted.spread(*one) for one in drawn])
-    variance = np.append(bound[:-1], bound[-1] * np.std(drawn[-1][2]))
-    wrong = {"0.95 c'": 0.95 * bound, "the variance for its root": variance}
-    excess = [observed.pair_loss(*one, loss, "same class") - 1 for one in drawn]
-    trial.bound(excess, bound, found_by="draws", independent=worlds, ops=1000, scale=1 + bound, controls=wrong)
+    cases = [random_world(generator, length=generator.exponential(5)) for _ in range(worlds)]
+    cases += [grid_world(-1000, 1000, 9), grid_world(999.8, 1000.2, 9)]
+    bound = predicted.collision_constant(loss) * np.array([predicted.spread(*world) for world in cases])
+    variance = np.append(bound[:-1], bound[-1] * np.std(cases[-1][2]))
+    controls = {"0.95 c'": 0.95 * bound, "the variance for its root": variance}
+    excess = [observed.pair_loss(*world, loss, "same class") - 1 for world in cases]
+    trial.bound(excess, bound, found_by="draws", independent=worlds, ops=1000, scale=1 + bound, controls=controls)
 
 
 @claim(
@@ -160,37 +160,37 @@ def test_collision_constant_is_best(
     """Of m equally spaced numbers, far apart, (L_same - 1) / (c' s) is sqrt(1 - 1 / m^2): no smaller c' is enough."""
     reaches = 10.0 ** np.arange(2, 6)
     worlds = [grid_world(-reach, reach, points) for reach in reaches]
-    bound = predicted.collision_constant(loss) * np.array([predicted.spread(*one) for one in worlds])
-    ratios = (np.array([observed.pair_loss(*one, loss, "same class") for one in worlds]) - 1) / bound
+    bound = predicted.collision_constant(loss) * np.array([predicted.spread(*world) for world in worlds])
+    ratios = (np.array([observed.pair_loss(*world, loss, "same class") for world in worlds]) - 1) / bound
     sharp = predicted.grid_sharpness(points)
-    wrong = {"1 / sqrt(2) for 1 / sqrt(3)": sharp * np.sqrt(3 / 2), "any grid attains it": 1.0}
+    controls = {"1 / sqrt(2) for 1 / sqrt(3)": sharp * np.sqrt(3 / 2), "any grid attains it": 1.0}
     # What |v| below 1 costs is at most 1.
-    trial.limit(ratios, reaches, sharp, remainder=1 / bound[-1], margin=1e-6, controls=wrong)
+    trial.limit(ratios, reaches, sharp, remainder=1 / bound[-1], margin=1e-6, controls=controls)
 
 
 @claim(ours("order recalled; Jensen's inequality"), kind="bound", cases=[("hinge", 1), ("hinge", 2), ("logistic", 2)])
 def test_blocks(trial, loss: Loss, block: Annotated[int, Interval(1, 4, why="counts of 2 b points are summed")]):
     """With means of b positives and of b negatives of one class, L_b >= L_2b >= τ + (1 - τ) L_sup."""
     worlds = [WORLD, collapsed_world(0.5)]  # the second one attains all of it
-    once, twice = (np.array([observed.block_loss(*one, loss, b) for one in worlds]) for b in (block, 2 * block))
-    floor = np.array([certified(one, loss) for one in worlds])
-    wrong = {"the limit of large blocks": np.array([floor, floor])}
+    once, twice = (np.array([observed.block_loss(*world, loss, b) for world in worlds]) for b in (block, 2 * block))
+    floor = np.array([certified(world, loss) for world in worlds])
+    controls = {"the limit of large blocks": np.array([floor, floor])}
     if loss == "logistic":  # the hinge does not notice
-        independent = [predicted.independent_block_limit(*one) for one in worlds]
-        wrong["negatives of independent classes"] = np.array([once, independent])
-    trial.bound(np.array([twice, floor]), np.array([once, twice]), found_by="grid", ops=1000, controls=wrong)
+        independent = [predicted.independent_block_limit(*world) for world in worlds]
+        controls["negatives of independent classes"] = np.array([once, independent])
+    trial.bound(np.array([twice, floor]), np.array([once, twice]), found_by="grid", ops=1000, controls=controls)
 
 
 @claim(ours("definition of the block loss"), kind="distribution", cases=[("hinge", 2), ("hinge", 4), ("logistic", 4)])
 def test_blocks__sampled(trial, loss: Loss, block: Block):
     """Sampled blocks have the mean loss that enumeration gives, between those of no block and of large ones."""
     highest = 1 + np.ptp(WORLD[2] @ WORLD[2].T, axis=1).max()  # of log(1 + e^-v) too
-    expected = observed.block_loss(*WORLD, loss, block)
+    mean = observed.block_loss(*WORLD, loss, block)
     trial.mean(
         lambda key: observed.sample_block_loss(key, *WORLD, loss, block),
-        expected,
+        mean,
         law=Bounded(0, highest if loss == "hinge" else highest / np.log(2)),
-        margin=0.01 * expected,
+        margin=0.01 * mean,
         controls={"no block": observed.block_loss(*WORLD, loss, 1), "large blocks": certified(WORLD, loss)},
         first=16384,
         most=1_000_000,
@@ -203,10 +203,10 @@ def test_block_limit(trial, independent: bool, smallest: Smallest = 3):
     """Of large blocks τ + (1 - τ) L_sup remains, of independent negatives something else (logistic loss)."""
     world, sizes = random_world(np.random.default_rng(0), points=3), (smallest * 2 ** np.arange(5)).tolist()
     limits = [certified(world, "logistic"), predicted.independent_block_limit(*world)]
-    wrong = {"that of the other negatives": limits[not independent]}
-    wrong["no collisions"] = predicted.supervised_loss(*world, "logistic")
+    controls = {"that of the other negatives": limits[not independent]}
+    controls["no collisions"] = predicted.supervised_loss(*world, "logistic")
     losses = [observed.block_loss(*world, "logistic", block, independent=independent) for block in sizes]
-    trial.limit(losses, sizes, limits[independent], order=(1, 2), margin=1e-3, controls=wrong)
+    trial.limit(losses, sizes, limits[independent], order=(1, 2), margin=1e-3, controls=controls)
 
 
 @claim(ours("Jensen's inequality: colliding v have mean 0"), kind="optimality", cases=NEGATIVES)
@@ -214,12 +214,12 @@ def test_collision_floor(trial, negatives: Count, views: Count, worlds: Count = 
     """No encoder's logistic loss is below E log2(1 + m Bin(k / m, ρ_c)), with k negatives, m views of an object."""
     trial.require(negatives % views == 0, f"views must divide negatives, got {views} and {negatives}")
     generator, floor = trial.generator("worlds"), predicted.collision_floor(WEIGHTS, negatives, views=views)
-    drawn = [random_world(generator, points=3, length=generator.exponential(5)) for _ in range(worlds)]
-    drawn += [collapsed_world(10.0)]
-    losses = np.array([observed.contrastive_loss(*one, "logistic", negatives, views) for one in drawn])
-    wrong = {"log2(1 + k τ)": np.full(worlds + 1, np.log2(1 + negatives * TAU))}
+    cases = [random_world(generator, points=3, length=generator.exponential(5)) for _ in range(worlds)]
+    cases += [collapsed_world(10.0)]
+    losses = np.array([observed.contrastive_loss(*world, "logistic", negatives, views) for world in cases])
+    processes = {"log2(1 + k τ)": np.full(worlds + 1, np.log2(1 + negatives * TAU))}
     floors = np.full(worlds + 1, floor)
-    trial.bound(floors, losses, found_by="draws", independent=worlds, ops=1000, wrong_processes=wrong)
+    trial.bound(floors, losses, found_by="draws", independent=worlds, ops=1000, wrong_processes=processes)
 
 
 @claim(ours("a negative of another class costs nothing there"), kind="optimality", cases=NEGATIVES)
@@ -227,12 +227,12 @@ def test_collision_floor__approached(trial, negatives: Count, views: Count):
     """Collapsed classes that are far apart come as near to the floor as one likes."""
     trial.require(negatives % views == 0, f"views must divide negatives, got {views} and {negatives}")
     floor = predicted.collision_floor(WEIGHTS, negatives, views=views)
-    wrong = {"log2(1 + k τ)": np.log2(1 + negatives * TAU), "no floor": 0.0}
-    wrong |= {"k τ": negatives * TAU} if negatives > 1 else {}
-    wrong |= {"each view on its own": predicted.collision_floor(WEIGHTS, negatives)} if views > 1 else {}
+    controls = {"log2(1 + k τ)": np.log2(1 + negatives * TAU), "no floor": 0.0}
+    controls |= {"k τ": negatives * TAU} if negatives > 1 else {}
+    controls |= {"each view on its own": predicted.collision_floor(WEIGHTS, negatives)} if views > 1 else {}
     loss = observed.contrastive_loss(*collapsed_world(10.0), "logistic", negatives, views)
     # Another class costs k e^-100; of rounding, chances lose some 1e-14 in their logarithms.
-    trial.value(loss, floor, error=1e-12 * floor, margin=1e-9 * floor, controls=wrong)
+    trial.value(loss, floor, error=1e-12 * floor, margin=1e-9 * floor, controls=controls)
 
 
 @claim(ours("as enumerated"), kind="distribution", cases=[4])
@@ -255,13 +255,13 @@ def test_collision_floor__sampled(trial, negatives: Several):
 def test_good_minimiser_can_lose(trial, variance: NonNegative):
     """Two equal classes, f = (+-1, +-s), hinge: L_un = (s^2 + 1/2) / 2 from s^2 = 1/2 on, 1/2 below; L_sup = 0."""
     world = spread_world(variance)
-    wrong = {"collisions alone": observed.pair_loss(*world, "hinge", "same class"), "that of f = 0": 1.0}
-    wrong |= {"the same below 1/2": (variance + 0.5) / 2} if variance < 0.5 else {}
+    rivals = {"collisions alone": observed.pair_loss(*world, "hinge", "same class"), "that of f = 0": 1.0}
+    rivals |= {"the same below 1/2": (variance + 0.5) / 2} if variance < 0.5 else {}
     trial.identity(
         [observed.contrastive_loss(*world, "hinge"), predicted.supervised_loss(*world, "hinge")],
         [predicted.spread_loss(variance), 0.0],
         ops=100,
-        controls={name: np.array([one, 1.0]) for name, one in wrong.items()},
+        controls={name: np.array([value, 1.0]) for name, value in rivals.items()},
     )
 
 
@@ -281,16 +281,16 @@ def test_infonce_bounds(trial, candidates: Candidates, joints: Count = 100):
     """I_K(f) <= min(I, log K) for every critic f."""
     generator = trial.generator("joints")
     tables = [0.999 * generator.dirichlet(np.ones(9)).reshape(3, 3) + 0.001 / 9 for _ in range(joints)]
-    drawn = [(one, log_ratio(one) + generator.exponential() * generator.normal(size=(3, 3))) for one in tables]
+    pairs = [(p, log_ratio(p) + generator.exponential() * generator.normal(size=(3, 3))) for p in tables]
     # Log K is attained where y gives x away, and I with many candidates, whose counts are few for two values of y.
-    triples, two = [(*one, candidates) for one in drawn], np.array([[0.4, 0.1], [0.2, 0.3]])
-    triples += [(one, log_ratio(one), k) for one, k in ((TABLE, candidates), (two, 2**17), (diagonal(20), candidates))]
-    ceilings = np.array([predicted.infonce_ceiling(one, k) for one, _, k in triples])
-    values = [observed.infonce(*one) for one in triples]
-    wrong = {"the positive left out": [observed.infonce(*one, leave_out_positive=True) for one in triples]}
+    triples, two = [(*pair, candidates) for pair in pairs], np.array([[0.4, 0.1], [0.2, 0.3]])
+    triples += [(p, log_ratio(p), k) for p, k in ((TABLE, candidates), (two, 2**17), (diagonal(20), candidates))]
+    ceilings = np.array([predicted.infonce_ceiling(p, k) for p, _, k in triples])
+    values = [observed.infonce(*triple) for triple in triples]
+    processes = {"the positive left out": [observed.infonce(*triple, leave_out_positive=True) for triple in triples]}
     controls = {"log(K - 1)": np.minimum(ceilings, np.log(candidates - 1))} if candidates == 2 else {}
     bound = {"found_by": "draws", "independent": joints, "ops": 1000, "scale": 1 + ceilings}
-    trial.bound(values, ceilings, controls=controls, wrong_processes=wrong, **bound)
+    trial.bound(values, ceilings, controls=controls, wrong_processes=processes, **bound)
 
 
 @claim(ours("recalled; I_K is concave in f"), kind="optimality", cases=[2, 5])
@@ -300,8 +300,8 @@ def test_best_critic(trial, candidates: Several):
     best = observed.best_critic(TABLE, candidates)
     ratio = log_ratio(TABLE)
     error = abs(np.sum(best.gradient * (ratio - best.critic))) + 1e-13  # by concavity; and rounding of 135 terms
-    wrong = {"log p(x, y)": np.log(TABLE), "half of log r": ratio / 2, "r": np.exp(ratio)}
-    controls = {name: observed.infonce(TABLE, critic, candidates) for name, critic in wrong.items()}
+    critics = {"log p(x, y)": np.log(TABLE), "half of log r": ratio / 2, "r": np.exp(ratio)}
+    controls = {name: observed.infonce(TABLE, critic, candidates) for name, critic in critics.items()}
     predict = observed.infonce(TABLE, ratio, candidates)
     trial.value(best.value, predict, error=error, margin=1e-12, controls=controls)
 
@@ -312,8 +312,8 @@ def test_infonce_gap(trial, smallest: Expanded = 16):
     sizes = (smallest * 2 ** np.arange(5)).tolist()
     information, chi2 = predicted.mutual_information(TABLE), predicted.chi_squared(TABLE)
     gaps = [k * (information - observed.infonce(TABLE, log_ratio(TABLE), k)) for k in sizes]
-    wrong = {"I for χ^2 / 2": information, "chi^2": chi2, "I / 2": information / 2}
-    trial.limit(gaps, sizes, chi2 / 2, order=(1, 2), margin=1e-4 * chi2, controls=wrong)
+    controls = {"I for χ^2 / 2": information, "chi^2": chi2, "I / 2": information / 2}
+    trial.limit(gaps, sizes, chi2 / 2, order=(1, 2), margin=1e-4 * chi2, controls=controls)
 
 
 @claim(ours("a normal pair on the nodes of Gauss and Hermite"), kind="identity", cases=[0.2, 0.4, 0.6])
@@ -321,12 +321,12 @@ def test_gaussian_chi_squared(trial, correlation: Correlation):
     """A normal pair of correlation ρ has χ^2 = ρ^2 / (1 - ρ^2)."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(120)
     weights = weights / weights.sum()
-    x, y, rest = nodes[:, None], nodes, 1 - correlation**2
-    ratio = np.exp((2 * correlation * x * y - correlation**2 * (x**2 + y**2)) / (2 * rest)) / np.sqrt(rest)
+    x, y, residual = nodes[:, None], nodes, 1 - correlation**2
+    ratio = np.exp((2 * correlation * x * y - correlation**2 * (x**2 + y**2)) / (2 * residual)) / np.sqrt(residual)
     chi2 = predicted.gaussian_chi_squared(correlation)
-    wrong = {"rho^2": correlation**2, "-log(1 - ρ^2)": -np.log(rest)}
+    controls = {"rho^2": correlation**2, "-log(1 - ρ^2)": -np.log(residual)}
     value = float(weights @ ratio**2 @ weights) - 1
-    trial.value(value, chi2, error=1e-9, margin=1e-6 * chi2, controls=wrong)
+    trial.value(value, chi2, error=1e-9, margin=1e-6 * chi2, controls=controls)
 
 
 @claim(ours("identity derived; the KL is what the abstract of the third paper measures sufficiency by"), kind="limit")
@@ -335,12 +335,12 @@ def test_excess_is_kl(trial, smallest: Expanded = 16):
     sizes, excess = (smallest * 2 ** np.arange(5)).tolist(), predicted.limit_excess(TABLE, CRITIC)
     lacking = [predicted.mutual_information(TABLE) - observed.infonce(TABLE, CRITIC, k) for k in sizes]
     rows = TABLE.sum(axis=1, keepdims=True)
-    q, flat = (one / one.sum(axis=1, keepdims=True) for one in (np.exp(CRITIC) * TABLE.sum(axis=0), np.exp(CRITIC)))
-    wrong = {
+    q, flat = (odds / odds.sum(axis=1, keepdims=True) for odds in (np.exp(CRITIC) * TABLE.sum(axis=0), np.exp(CRITIC)))
+    controls = {
         "KL reversed": float(np.sum(rows * q * np.log(q * rows / TABLE))),
         "q without p(y)": float(np.sum(TABLE * np.log(TABLE / rows / flat))),
     }
-    trial.limit(lacking, sizes, excess, order=(1, 2), margin=1e-5, controls=wrong)
+    trial.limit(lacking, sizes, excess, order=(1, 2), margin=1e-5, controls=controls)
 
 
 @claim(ours("second-order expansion of the logarithm of the mean"), kind="rate")
@@ -350,8 +350,8 @@ def test_excess_is_kl__next_term(trial, smallest: Expanded = 16):
     limit = predicted.mutual_information(TABLE) - predicted.limit_excess(TABLE, CRITIC)
     gaps = [k * (limit - observed.infonce(TABLE, CRITIC, k)) for k in sizes]
     coefficient = predicted.gap_coefficient(TABLE, CRITIC)
-    wrong = {"χ^2 / 2": predicted.chi_squared(TABLE) / 2, "twice": 2 * coefficient}
-    trial.limit(gaps, sizes, coefficient, order=(1, 2), margin=1e-4, controls=wrong)
+    controls = {"χ^2 / 2": predicted.chi_squared(TABLE) / 2, "twice": 2 * coefficient}
+    trial.limit(gaps, sizes, coefficient, order=(1, 2), margin=1e-4, controls=controls)
 
 
 @claim(
@@ -366,12 +366,12 @@ def test_encoding_is_not_seen(trial, order: Literal["0123", "0213"]):
     """Recoding x leaves I and the best I_K alone, but not what a threshold tells of [x >= 2], x uniform on 0...3."""
     places, accuracy = [int(x) for x in order], 1.0 if order == "0123" else 0.75
     joint, is_high = 0.15 * np.eye(4) + 0.025, np.array(places) >= 2
-    recoded, label = joint[places], np.stack([joint[:2].sum(axis=0), joint[2:].sum(axis=0)])
-    best = [observed.infonce(one, log_ratio(one), 2) for one in (joint, label)]
+    recoding, label = joint[places], np.stack([joint[:2].sum(axis=0), joint[2:].sum(axis=0)])
+    best = [observed.infonce(table, log_ratio(table), 2) for table in (joint, label)]
     predict = np.array([predicted.mutual_information(joint), best[0]])
-    wrong = {"those of the label": np.array([predicted.mutual_information(label), best[1]])}
-    found = np.array([predicted.mutual_information(recoded), observed.best_critic(recoded, 2).value])
-    trial.value(found, predict, error=1e-12, margin=1e-9, controls=wrong)
+    controls = {"those of the label": np.array([predicted.mutual_information(label), best[1]])}
+    measured = np.array([predicted.mutual_information(recoding), observed.best_critic(recoding, 2).value])
+    trial.value(measured, predict, error=1e-12, margin=1e-9, controls=controls)
     agreeing = [np.mean((np.arange(4) >= cut) == is_high) for cut in range(5)]
     best_cut = max(*agreeing, *(1 - share for share in agreeing))
     trial.identity(best_cut, accuracy, ops=4, controls={"that of the other code": 1.75 - accuracy})

@@ -38,26 +38,26 @@ def fitted(generator, x, rank, penalty, penalised, starts=3):
     """Fits from random starts of unit size; a search that ends in a gauge so stretched that rounding shows is left."""
     fits, spare = [], 3 * starts
     while len(fits) < starts:
-        one = observed.fit(x, *generator.normal(size=(2, x.shape[1], rank)), penalty, penalised)
-        stretched = penalised == "product" and np.linalg.cond(one.a) > 1e3
-        fits += [] if stretched and spare else [one]
-        spare -= stretched
+        fit = observed.fit(x, *generator.normal(size=(2, x.shape[1], rank)), penalty, penalised)
+        degenerate = penalised == "product" and np.linalg.cond(fit.a) > 1e3
+        fits += [] if degenerate and spare else [fit]
+        spare -= degenerate
     return fits
 
 
 def value_error(x, fits):
     """What the fits may be above the least, and the rounding of a sum of squares."""
-    return np.array([one.decrement for one in fits]) + 1e-13 * np.sum(x**2)
+    return np.array([fit.decrement for fit in fits]) + 1e-13 * np.sum(x**2)
 
 
 def product_error(fits):
     """How far the remaining steps may move A B^T, and rounding."""
-    return max(2 * one.moved + 1e-15 * np.linalg.norm(one.a) * np.linalg.norm(one.b) for one in fits) + 1e-13
+    return max(2 * fit.moved + 1e-15 * np.linalg.norm(fit.a) * np.linalg.norm(fit.b) for fit in fits) + 1e-13
 
 
 def cosine_error(fits):
     """How far the remaining steps may turn a row, and rounding."""
-    return max(4 * one.step / np.linalg.norm(one.b, axis=1).min() for one in fits) + 1e-13
+    return max(4 * fit.step / np.linalg.norm(fit.b, axis=1).min() for fit in fits) + 1e-13
 
 
 def right_vectors(x, rank):
@@ -67,8 +67,8 @@ def right_vectors(x, rank):
 
 def require_decided(trial, values, penalty):
     """Leave out a λ that makes one of the optimum's columns vanish only just."""
-    apart = np.abs(penalty / values - 1).min() > 0.03
-    trial.require(apart, f"penalty must be 3 % off each of the first singular values 19 * .72^i, got {penalty}")
+    distinct = np.abs(penalty / values - 1).min() > 0.03
+    trial.require(distinct, f"penalty must be 3 % off each of the first singular values 19 * .72^i, got {penalty}")
 
 
 @claim(
@@ -81,13 +81,13 @@ def test_objective1_optimum(trial, items: Items, rank: Rank, penalty: Penalty):
     generator, values = trial.generator(), singular_values(items)[:rank]
     x = ratings(generator, items)
     fits, vectors = fitted(generator, x, rank, penalty, "product"), right_vectors(x, rank)
-    shrunk = {
+    factors = {
         "σ for its square": 1 / (1 + penalty / values),
         "objective 2's factor": np.maximum(1 - np.sqrt(penalty) / values, 0),
     }
-    wrong = {name: observed.loss(x, vectors * one, vectors, penalty, "product") for name, one in shrunk.items()}
-    least, found = predicted.objective1_minimum(x, rank, penalty), [one.value for one in fits]
-    trial.value(found, least, error=value_error(x, fits), margin=1e-9 * least, controls=wrong)
+    controls = {name: observed.loss(x, vectors * s, vectors, penalty, "product") for name, s in factors.items()}
+    least, minima = predicted.objective1_minimum(x, rank, penalty), [fit.value for fit in fits]
+    trial.value(minima, least, error=value_error(x, fits), margin=1e-9 * least, controls=controls)
 
 
 @claim(
@@ -100,15 +100,15 @@ def test_objective1_optimum__product(trial, items: Items, rank: Rank, penalty: P
     generator, values = trial.generator(), singular_values(items)[:rank]
     x = ratings(generator, items)
     fits, vectors = fitted(generator, x, rank, penalty, "product", starts=2), right_vectors(x, rank)
-    shrunk = {
+    factors = {
         "σ for its square": 1 / (1 + penalty / values),
         "objective 2's factor": np.maximum(1 - np.sqrt(penalty) / values, 0),
         "soft threshold": np.maximum(1 - penalty / values**2, 0),
         "λ 1 % larger": 1 / (1 + 1.01 * penalty / values**2),
     }
-    wrong = {name: np.array([(vectors * one) @ vectors.T] * 2) for name, one in shrunk.items()}
-    products, best = np.array([one.a @ one.b.T for one in fits]), predicted.objective1_product(x, rank, penalty)
-    trial.value(products, best, error=product_error(fits), margin=1e-9, controls=wrong)
+    controls = {name: np.array([(vectors * s) @ vectors.T] * 2) for name, s in factors.items()}
+    products, best = np.array([fit.a @ fit.b.T for fit in fits]), predicted.objective1_product(x, rank, penalty)
+    trial.value(products, best, error=product_error(fits), margin=1e-9, controls=controls)
 
 
 def lacking(factors, pairs):
@@ -130,24 +130,24 @@ def test_cosines_not_unique(trial, items: Items, rank: Several, penalty: Penalty
     x = ratings(generator, items)
     fits = fitted(generator, x, rank, penalty, "product")
     pairs, ends, most = [], [], 1.0
-    for one in fits:
-        cosines = observed.cosines(one.b)
+    for fit in fits:
+        cosines = observed.cosines(fit.b)
         i, j = np.unravel_index(np.abs(cosines).argmin(), cosines.shape)
         ratio = (1 - wanted) / (1 + wanted) * (1 + cosines[i, j]) / (1 - cosines[i, j])  # of tangents of half the angle
         condition = max(ratio, 1 / ratio)
-        gauge = extreme_gauges(one.b[i], one.b[j], condition)[0 if ratio > 1 else 1]
+        gauge = extreme_gauges(fit.b[i], fit.b[j], condition)[0 if ratio > 1 else 1]
         pairs.append((i, j))
-        ends.append(observed.regauge(one.a, one.b, gauge))
+        ends.append(observed.regauge(fit.a, fit.b, gauge))
         most = max(most, condition)
     least = predicted.objective1_minimum(x, rank, penalty)
     values, error = [observed.loss(x, a, b, penalty, "product") for a, b in ends], value_error(x, fits) * most**0.5
     fewer = {"k - 1": predicted.objective1_minimum(x, rank - 1, penalty)}
     trial.value(values, least, error=error, margin=1e-9 * least + 2 * error, controls=fewer)
-    decayed = [observed.fit(x, a, b, penalty**0.5, "factors").b for a, b in ends]
-    some = {"where the search ended": [one.b for one in fits], "the factors penalised, from there": decayed}
-    wrong, error = {name: lacking(rows, pairs) for name, rows in some.items()}, 1e-13 * most
-    apart = lacking([b for _, b in ends], pairs)
-    trial.value(apart, np.full(3, 1 - wanted), error=error, margin=10 * error, wrong_processes=wrong)
+    descents = [observed.fit(x, a, b, penalty**0.5, "factors").b for a, b in ends]
+    rivals = {"where the search ended": [fit.b for fit in fits], "the factors penalised, from there": descents}
+    processes, error = {name: lacking(rows, pairs) for name, rows in rivals.items()}, 1e-13 * most
+    gaps = lacking([b for _, b in ends], pairs)
+    trial.value(gaps, np.full(3, 1 - wanted), error=error, margin=10 * error, wrong_processes=processes)
 
 
 @claim(ours("R^-T turns b_i^T b_j into b_i^T (R R^T)^-1 b_j"), kind="identity", cases=[(7, 3, 30.0), (5, 2, 3.0)])
@@ -156,18 +156,18 @@ def test_cosines_not_unique__gauge(trial, items: Items, rank: Several, penalty: 
     generator = trial.generator()
     x = ratings(generator, items)
     fits, symmetric = fitted(generator, x, rank, penalty, "product"), predicted.objective1_factors(x, rank, penalty)
-    gauges = [np.linalg.lstsq(symmetric.a, one.a, rcond=None)[0] for one in fits]
-    inverses = [np.linalg.inv(one) for one in gauges]
-    metrics = [one.T @ one for one in inverses]
+    gauges = [np.linalg.lstsq(symmetric.a, fit.a, rcond=None)[0] for fit in fits]
+    inverses = [np.linalg.inv(R) for R in gauges]
+    metrics = [inverse.T @ inverse for inverse in inverses]
     # Where a fit ends is not the same on all platforms; what is left between both sides is.
-    expected = np.array([predicted.gauge_cosines(symmetric.b, one) for one in metrics])
-    wrong = {
-        "the symmetric gauge": predicted.gauge_cosines(symmetric.b, np.eye(rank)) - expected,
-        "R for its inverse": np.array([predicted.gauge_cosines(symmetric.b, one @ one.T) for one in gauges]) - expected,
+    law = np.array([predicted.gauge_cosines(symmetric.b, metric) for metric in metrics])
+    controls = {
+        "the symmetric gauge": predicted.gauge_cosines(symmetric.b, np.eye(rank)) - law,
+        "R for its inverse": np.array([predicted.gauge_cosines(symmetric.b, R @ R.T) for R in gauges]) - law,
     }
-    error = cosine_error(fits) * max(np.linalg.cond(one) for one in metrics)
-    left = np.array([observed.cosines(one.b) for one in fits]) - expected
-    trial.value(left, np.zeros_like(left), error=error, margin=1e-8 + 2 * error, scale=1.0, controls=wrong)
+    error = cosine_error(fits) * max(np.linalg.cond(metric) for metric in metrics)
+    left = np.array([observed.cosines(fit.b) for fit in fits]) - law
+    trial.value(left, np.zeros_like(left), error=error, margin=1e-8 + 2 * error, scale=1.0, controls=controls)
 
 
 @claim(
@@ -181,13 +181,13 @@ def test_objective2_optimum(trial, items: Items, rank: Rank, penalty: Decay):
     require_decided(trial, values, penalty)
     x = ratings(generator, items)
     fits, best = fitted(generator, x, rank, penalty, "factors"), predicted.objective2_factors(x, rank, penalty)
-    wrong = {"λ 1 % larger": np.sum(x**2) - np.sum(np.maximum(values - 1.01 * penalty, 0) ** 2)}
-    wrong["of objective 1"] = predicted.objective1_minimum(x, rank, penalty**2)
-    found, least = [one.value for one in fits], predicted.objective2_minimum(x, rank, penalty)
-    trial.value(found, least, error=value_error(x, fits), margin=1e-9 * least, controls=wrong)
-    shrunk = predicted.objective1_product(x, rank, penalty**2)
-    products, wrong = np.array([one.a @ one.b.T for one in fits]), {"of objective 1": np.array([shrunk] * 3)}
-    trial.value(products, best.a @ best.b.T, error=product_error(fits), margin=1e-9, controls=wrong)
+    controls = {"λ 1 % larger": np.sum(x**2) - np.sum(np.maximum(values - 1.01 * penalty, 0) ** 2)}
+    controls["of objective 1"] = predicted.objective1_minimum(x, rank, penalty**2)
+    minima, least = [fit.value for fit in fits], predicted.objective2_minimum(x, rank, penalty)
+    trial.value(minima, least, error=value_error(x, fits), margin=1e-9 * least, controls=controls)
+    product = predicted.objective1_product(x, rank, penalty**2)
+    products, controls = np.array([fit.a @ fit.b.T for fit in fits]), {"of objective 1": np.array([product] * 3)}
+    trial.value(products, best.a @ best.b.T, error=product_error(fits), margin=1e-9, controls=controls)
 
 
 @claim(
@@ -201,39 +201,39 @@ def test_objective2_optimum__cosines(trial, items: Items, rank: Several, penalty
     require_decided(trial, values, penalty)
     x = ratings(generator, items)
     fits, vectors = fitted(generator, x, rank, penalty, "factors"), right_vectors(x, rank)
-    kept = np.maximum(values - penalty, 0)
+    squares = np.maximum(values - penalty, 0)
     weights = {
-        "σ - λ for its root": kept,
-        "those of A": np.sqrt(kept) / values,
+        "σ - λ for its root": squares,
+        "those of A": np.sqrt(squares) / values,
         "λ 1 % larger": np.sqrt(np.maximum(values - 1.01 * penalty, 0)),
         "V itself": np.ones(rank),
     }
-    wrong = {name: np.array([observed.cosines(vectors * one)] * 3) for name, one in weights.items()}
-    found, best = np.array([observed.cosines(one.b) for one in fits]), predicted.objective2_factors(x, rank, penalty)
-    trial.value(found, observed.cosines(best.b), error=cosine_error(fits), margin=1e-8, controls=wrong)
+    controls = {name: np.array([observed.cosines(vectors * weight)] * 3) for name, weight in weights.items()}
+    cosines, best = np.array([observed.cosines(fit.b) for fit in fits]), predicted.objective2_factors(x, rank, penalty)
+    trial.value(cosines, observed.cosines(best.b), error=cosine_error(fits), margin=1e-8, controls=controls)
 
 
 @claim(ours("recalled; the columns of V are orthonormal where k = p"), kind="identity", cases=[(7, 30.0), (12, 3.0)])
 def test_identity_gauge(trial, items: Items, penalty: Penalty):
     """With k = p and B = V no two items are similar, whatever the data; with A = V users are as similar as X's rows."""
     x = ratings(trial.generator(), items)
-    stacked = np.concatenate([x, np.sqrt(penalty) * np.eye(items)])
-    best = np.linalg.lstsq(stacked, np.concatenate([x, np.zeros((items, items))]), rcond=None)[0]
+    design = np.concatenate([x, np.sqrt(penalty) * np.eye(items)])
+    best = np.linalg.lstsq(design, np.concatenate([x, np.zeros((items, items))]), rcond=None)[0]
     in_v, symmetric, in_x = (predicted.objective1_factors(x, items, penalty, share) for share in (0.0, 0.5, 1.0))
     fewer = predicted.objective1_factors(x, items - 1, penalty, 0.0)
-    products = np.array([one.a @ one.b.T for one in (in_v, symmetric, in_x)])
-    wrong = {"k = p - 1": np.array([fewer.a @ fewer.b.T] * 3), "s squared": np.array([in_v.a @ in_x.b.T] * 3)}
-    trial.identity(np.array([best] * 3), products, ops=1000, controls=wrong)
-    wrong = {"the symmetric gauge": observed.cosines(symmetric.b), "k = p - 1": observed.cosines(fewer.b)}
-    trial.identity(observed.cosines(in_v.b), np.eye(items), ops=1000, scale=1.0, controls=wrong)
-    wrong = {"the symmetric gauge": observed.cosines(x @ symmetric.a), "B = V": observed.cosines(x @ in_v.a)}
-    trial.identity(observed.cosines(x), observed.cosines(x @ in_x.a), ops=1000, controls=wrong)
+    products = np.array([factors.a @ factors.b.T for factors in (in_v, symmetric, in_x)])
+    controls = {"k = p - 1": np.array([fewer.a @ fewer.b.T] * 3), "s squared": np.array([in_v.a @ in_x.b.T] * 3)}
+    trial.identity(np.array([best] * 3), products, ops=1000, controls=controls)
+    controls = {"the symmetric gauge": observed.cosines(symmetric.b), "k = p - 1": observed.cosines(fewer.b)}
+    trial.identity(observed.cosines(in_v.b), np.eye(items), ops=1000, scale=1.0, controls=controls)
+    controls = {"the symmetric gauge": observed.cosines(x @ symmetric.a), "B = V": observed.cosines(x @ in_v.a)}
+    trial.identity(observed.cosines(x), observed.cosines(x @ in_x.a), ops=1000, controls=controls)
 
 
 def balanced_start(generator, items, rank):
     """A = Q_1 H and B = Q_2 H, with orthonormal columns Q."""
     mixing, bases = generator.normal(size=(rank, rank)), generator.normal(size=(2, items, rank))
-    return [np.linalg.qr(one)[0] @ mixing for one in bases]
+    return [np.linalg.qr(basis)[0] @ mixing for basis in bases]
 
 
 @claim(
@@ -247,12 +247,12 @@ def test_flow_picks_gauge(trial, items: Items, rank: FewFlow, penalty: Penalty):
     x, (a, b) = ratings(generator, items), balanced_start(generator, items, rank)
     ends = {scale: observed.flow(x, scale * a, b / scale, penalty, 1e-12) for scale in (1.0, 1.01, 1.2)}
     coarse, symmetric = observed.flow(x, a, b, penalty, 1e-11), predicted.objective1_factors(x, rank, penalty)
-    cosines = {scale: observed.cosines(one.b) for scale, one in ends.items()}
+    cosines = {scale: observed.cosines(end.b) for scale, end in ends.items()}
     error = np.abs(cosines[1.0] - observed.cosines(coarse.b)).max() + 1e-12
-    unbalanced = {f"A times {scale}, B over it": cosines[scale] for scale in (1.01, 1.2)}
-    wrong = {"B = V": observed.cosines(right_vectors(x, rank))}
-    checked = {"controls": wrong, "wrong_processes": unbalanced}
-    trial.value(cosines[1.0], observed.cosines(symmetric.b), error=error, margin=1e-8, **checked)
+    processes = {f"A times {scale}, B over it": cosines[scale] for scale in (1.01, 1.2)}
+    controls = {"B = V": observed.cosines(right_vectors(x, rank))}
+    options = {"controls": controls, "wrong_processes": processes}
+    trial.value(cosines[1.0], observed.cosines(symmetric.b), error=error, margin=1e-8, **options)
     product, roughly = ends[1.0].a @ ends[1.0].b.T, coarse.a @ coarse.b.T
     best = [predicted.objective1_product(x, rank, factor * penalty) for factor in (1.0, 1.01)]
     error = np.abs(product - roughly).max() + 1e-12
@@ -270,11 +270,11 @@ def test_flow_picks_gauge__conserved(trial, items: Items, rank: FewFlow, penalty
     x, (a, b) = ratings(generator, items), balanced_start(generator, items, rank)
     a, b = 1.2 * a, b / 1.2
     fine, coarse = (observed.flow(x, a, b, penalty, accuracy) for accuracy in (1e-12, 1e-11))
-    now, roughly, kept = (one.T @ one - other.T @ other for one, other in (fine, coarse, (a, b)))
-    wrong = {"its trace alone": np.eye(rank) * np.trace(kept) / rank, "its diagonal alone": np.diag(np.diag(kept))}
+    now, roughly, start = (left.T @ left - right.T @ right for left, right in (fine, coarse, (a, b)))
+    controls = {"its trace alone": np.eye(rank) * np.trace(start) / rank, "its diagonal alone": np.diag(np.diag(start))}
     size = np.linalg.norm(a.T @ a)
     # An error of 1e-12 in each of some thousand steps, and ten times that in the coarse run, which measures it.
-    trial.value(now, kept, error=np.abs(now - roughly).max() + 1e-13 * size, margin=1e-8 * size, controls=wrong)
+    trial.value(now, start, error=np.abs(now - roughly).max() + 1e-13 * size, margin=1e-8 * size, controls=controls)
 
 
 @claim(
@@ -288,21 +288,21 @@ def test_balancing_gauge(trial, items: Items, rank: Several, penalty: Penalty):
     x = ratings(generator, items)
     fits = fitted(generator, x, rank, penalty, "product", starts=2)
     symmetric = predicted.objective1_factors(x, rank, penalty).b
-    lengths = [np.linalg.norm(one.b, axis=0) / np.linalg.norm(one.a, axis=0) for one in fits]
+    lengths = [np.linalg.norm(fit.b, axis=0) / np.linalg.norm(fit.a, axis=0) for fit in fits]
     gauges = {
-        "P": [np.linalg.cholesky(predicted.balancing_gauge(one.a, one.b)) for one in fits],
+        "P": [np.linalg.cholesky(predicted.balancing_gauge(fit.a, fit.b)) for fit in fits],
         "none": [np.eye(rank)] * 2,
-        "columns of equal length": [np.diag(np.sqrt(one)) for one in lengths],
+        "columns of equal length": [np.diag(np.sqrt(ratio)) for ratio in lengths],
     }
-    found = {
+    cosines = {
         name: np.array(
-            [observed.cosines(observed.regauge(one.a, one.b, r)[1]) for one, r in zip(fits, some, strict=True)]
+            [observed.cosines(observed.regauge(fit.a, fit.b, r)[1]) for fit, r in zip(fits, group, strict=True)]
         )
-        for name, some in gauges.items()
+        for name, group in gauges.items()
     }
-    error = cosine_error(fits) * max(np.linalg.cond(one) ** 2 for one in gauges["P"])
-    balanced = found.pop("P")
-    trial.value(balanced, observed.cosines(symmetric), error=error, margin=1e-8 + 2 * error, wrong_processes=found)
+    error = cosine_error(fits) * max(np.linalg.cond(gauge) ** 2 for gauge in gauges["P"])
+    measured = cosines.pop("P")
+    trial.value(measured, observed.cosines(symmetric), error=error, margin=1e-8 + 2 * error, wrong_processes=cosines)
 
 
 @claim(ours("R^-T R^T = I"), kind="identity", cases=[(7, 3, 30.0), (6, 2, 3.0)])
@@ -315,18 +315,18 @@ def test_scores_are_safe(trial, items: Items, rank: Several, penalty: Penalty):
         predicted.objective1_factors(x, rank, penalty),
     )
     gauges = observed.draw_gauges(generator, rank, 100.0, 4)
-    moved = [observed.regauge(fits[0].a, fits[0].b, one) for one in gauges]
-    scores, expected = np.array([x @ a @ b.T for a, b in moved]), x @ best.a @ best.b.T
+    pairs = [observed.regauge(fits[0].a, fits[0].b, gauge) for gauge in gauges]
+    scores, truth = np.array([x @ a @ b.T for a, b in pairs]), x @ best.a @ best.b.T
     # The norm of X is 19, the condition number of R 10.
     error = 19 * 10 * product_error(fits)
-    projected = x @ right_vectors(x, rank) @ right_vectors(x, rank).T
-    wrong = {"X projected, not shrunk": np.array([projected] * 4)}
-    trial.value(scores, expected, error=error, margin=1e-8 + 2 * error, controls=wrong)
-    users, columns = x @ best.a, np.array([observed.cosines(one.T) for one in scores])
-    turned = 4 * np.sqrt(len(x)) * error / np.linalg.norm(expected, axis=0).min() + 1e-13
-    wrong = {"B itself": np.array([observed.cosines(b) for _, b in moved])}
+    projection = x @ right_vectors(x, rank) @ right_vectors(x, rank).T
+    controls = {"X projected, not shrunk": np.array([projection] * 4)}
+    trial.value(scores, truth, error=error, margin=1e-8 + 2 * error, controls=controls)
+    users, columns = x @ best.a, np.array([observed.cosines(score.T) for score in scores])
+    turn = 4 * np.sqrt(len(x)) * error / np.linalg.norm(truth, axis=0).min() + 1e-13
+    controls = {"B itself": np.array([observed.cosines(b) for _, b in pairs])}
     similar = predicted.gauge_cosines(best.b, users.T @ users)
-    trial.value(columns, similar, error=turned, margin=1e-8 + 2 * turned, controls=wrong)
+    trial.value(columns, similar, error=turn, margin=1e-8 + 2 * turn, controls=controls)
 
 
 @claim(ours("Wielandt's inequality"), kind="bound", cases=[(2, 4.0), (3, 10.0), (5, 100.0)])
@@ -334,13 +334,13 @@ def test_range_any_gauge(trial, dim: Dim, condition: Condition, gauges: Gauges =
     """No G of condition <= K brings a cosine past cos 2 atan(t sqrt K) or cos 2 atan(t / sqrt K), t = tan(θ/2)."""
     generator = trial.generator()
     u, v = generator.normal(size=(2, dim))
-    drawn = observed.gauged_cosines(u, v, observed.draw_gauges(generator, dim, condition, gauges))
-    every = np.concatenate([drawn, observed.gauged_cosines(u, v, extreme_gauges(u, v, condition))])
+    sample = observed.gauged_cosines(u, v, observed.draw_gauges(generator, dim, condition, gauges))
+    cosines = np.concatenate([sample, observed.gauged_cosines(u, v, extreme_gauges(u, v, condition))])
     limits = {k: predicted.any_gauge_range(u[None], v[None], k) for k in (condition, condition / 1.1)}
-    sides = {k: np.repeat([-one.low, one.high], gauges + 2, axis=1) for k, one in limits.items()}
-    wrong = {"K / 1.1": sides[condition / 1.1]}
+    sides = {k: np.repeat([-ends.low, ends.high], gauges + 2, axis=1) for k, ends in limits.items()}
+    controls = {"K / 1.1": sides[condition / 1.1]}
     bound = {"found_by": "draws", "independent": gauges, "ops": 1000 * condition**0.5, "scale": 1.0}
-    trial.bound(np.array([-every, every]), sides[condition], controls=wrong, **bound)
+    trial.bound(np.array([-cosines, cosines]), sides[condition], controls=controls, **bound)
 
 
 @claim(
@@ -352,18 +352,18 @@ def test_range_any_gauge__attained(trial, dim: Dim, condition: Condition, pairs:
     """G = I + (K - 1) m m^T has the cosine's least value if m is the direction of u - v, the largest if that of u + v."""
     trial.require(pairs <= 1000, f"pairs must be at most 1000, which are drawn one by one, got {pairs}")
     us, vs = trial.generator().normal(size=(2, pairs, dim))
-    reached = [observed.gauged_cosines(u, v, extreme_gauges(u, v, condition)) for u, v in zip(us, vs, strict=True)]
-    tried = {"K for sqrt K": condition**2, "1.01 K": 1.01 * condition, "K / 1.01": condition / 1.01}
-    wrong = {name: np.array(predicted.any_gauge_range(us, vs, k)) for name, k in tried.items()}
-    wrong["diagonal gauges"] = np.array(predicted.diagonal_gauge_range(us, vs, condition))
+    cosines = [observed.gauged_cosines(u, v, extreme_gauges(u, v, condition)) for u, v in zip(us, vs, strict=True)]
+    conditions = {"K for sqrt K": condition**2, "1.01 K": 1.01 * condition, "K / 1.01": condition / 1.01}
+    controls = {name: np.array(predicted.any_gauge_range(us, vs, k)) for name, k in conditions.items()}
+    controls["diagonal gauges"] = np.array(predicted.diagonal_gauge_range(us, vs, condition))
     ends = np.array(predicted.any_gauge_range(us, vs, condition))
-    trial.identity(np.array(reached).T, ends, ops=100 * condition**0.5, scale=1.0, controls=wrong)
+    trial.identity(np.array(cosines).T, ends, ops=100 * condition**0.5, scale=1.0, controls=controls)
 
 
 def extreme_gauges(u, v, condition):
     """Gauges R with (R R^T)^-1 = G, for the lower end and the upper one."""
     metrics = [predicted.extreme_gauge(u, v, condition, end) for end in ("low", "high")]
-    return np.array([np.linalg.inv(np.linalg.cholesky(one)).T for one in metrics])
+    return np.array([np.linalg.inv(np.linalg.cholesky(metric)).T for metric in metrics])
 
 
 @claim(
@@ -378,12 +378,12 @@ def test_range_diagonal_gauge(trial, dim: Dim, condition: Condition):
     pairs[:, 4:] = np.abs(pairs[:, 4:])  # with cosines of one sign
     pairs[:, -1] = np.eye(2, dim).sum(axis=0) * np.array([[1.0], [1.2]]) ** np.arange(dim)  # (1, 1), (1, 1.2)
     us, vs = pairs
-    found = np.array([observed.search_diagonal(generator, u, v, condition) for u, v in zip(us, vs, strict=True)]).T
+    extremes = np.array([observed.search_diagonal(generator, u, v, condition) for u, v in zip(us, vs, strict=True)]).T
     corners = np.array(list(product([1.0, condition], repeat=dim)))
-    n, a, b = (corners @ one.T for one in (us * vs, us**2, vs**2))
+    n, a, b = (corners @ array.T for array in (us * vs, us**2, vs**2))
     cosines = n / np.sqrt(a * b)
-    wrong = {"the best corner": np.array([cosines.min(axis=0), cosines.max(axis=0)])}
-    wrong |= {f"{k:g} K": np.array(predicted.diagonal_gauge_range(us, vs, k * condition)) for k in (1.1, 1.01)}
-    wrong["any gauge"] = np.array(predicted.any_gauge_range(us, vs, condition))
+    controls = {"the best corner": np.array([cosines.min(axis=0), cosines.max(axis=0)])}
+    controls |= {f"{k:g} K": np.array(predicted.diagonal_gauge_range(us, vs, k * condition)) for k in (1.1, 1.01)}
+    controls["any gauge"] = np.array(predicted.any_gauge_range(us, vs, condition))
     ends = np.array(predicted.diagonal_gauge_range(us, vs, condition))
-    trial.value(found, ends, error=1e-11, margin=1e-8, controls=wrong)
+    trial.value(extremes, ends, error=1e-11, margin=1e-8, controls=controls)

@@ -91,8 +91,8 @@ def on_a_line(world, y, v, sigma, order):
 
 def along(trial, prior, sigma, order, points):
     """The same at several y of one dimension, up to two standard deviations from 0."""
-    seen = prior == "mixture" or sigma >= 0.4
-    trial.require(seen, "sigma must be at least .4 for prior='points': below, most y tell the two points apart")
+    visible = prior == "mixture" or sigma >= 0.4
+    trial.require(visible, "sigma must be at least .4 for prior='points': below, most y tell the two points apart")
     world = WORLDS[prior]
     variance = world.weights @ (world.means[:, 0] ** 2 + world.covariances[:, 0, 0])
     y = np.linspace(-2, 2, 2 * points + 1)[:, None] * np.sqrt(variance + sigma**2)
@@ -101,7 +101,7 @@ def along(trial, prior, sigma, order, points):
 
 def changed(moments, order, by):
     """The moments with one of them off by so much."""
-    return np.stack([one + by * (n == order) for n, one in enumerate(moments.T, start=2)], axis=-1)
+    return np.stack([moment + by * (n == order) for n, moment in enumerate(moments.T, start=2)], axis=-1)
 
 
 CASES = [("mixture", 0.8, 6), ("points", 0.5, 6), ("mixture", 4.0, 5), ("points", 1e9, 4)]
@@ -111,17 +111,17 @@ CASES = [("mixture", 0.8, 6), ("points", 0.5, 6), ("mixture", 4.0, 5), ("points"
 def test_moment_recursion(trial, prior: Prior, sigma: Scale, order: Order, points: Some = 10):
     """μ_2 = σ^2 μ_1', μ_3 = σ^2 μ_2', and μ_(k+1) = σ^2 μ_k' + k μ_(k-1) μ_2 from k = 3 on."""
     moments, derivatives, scale, mean = along(trial, prior, sigma, order, points)
-    found = predicted.central_moments(derivatives, sigma)
-    square = found[:, 0] ** 2
-    wrong = {
-        "k - 1 for k": changed(found, 4, -square),
-        "k + 1 for k": changed(found, 4, square),
-        "no product": changed(found, 4, -3 * square),
+    law = predicted.central_moments(derivatives, sigma)
+    square = law[:, 0] ** 2
+    controls = {
+        "k - 1 for k": changed(law, 4, -square),
+        "k + 1 for k": changed(law, 4, square),
+        "no product": changed(law, 4, -3 * square),
         "σ 10 % too large": predicted.central_moments(derivatives, 1.1 * sigma),
     }
     if prior == "mixture":  # between two points either the mean or the variance vanishes
-        wrong["k = 2 with the posterior mean for μ_1"] = changed(found, 3, 2 * mean * found[:, 0])
-    trial.identity(moments, found, ops=OPS, scale=scale, controls=wrong)
+        controls["k = 2 with the posterior mean for μ_1"] = changed(law, 3, 2 * mean * law[:, 0])
+    trial.identity(moments, law, ops=OPS, scale=scale, controls=controls)
 
 
 @claim(ABSTRACT, kind="identity", cases=[(6, 0.7), (1, 0.4), (20, 1.5)])
@@ -131,11 +131,11 @@ def test_directional_moments(trial, dim: Dim, sigma: Level, seed: Natural = 0):
     moments, derivatives, scale = on_a_line(world, y, v, sigma, 4)
     predict = predicted.central_moments(derivatives, sigma)
     longer = derivatives * 1.1 ** np.arange(2, 5)
-    wrong = {"v of length 1.1": predicted.central_moments(longer, sigma)}
+    controls = {"v of length 1.1": predicted.central_moments(longer, sigma)}
     if dim > 1:
         across, _ = observed.line_derivatives(world, y, v, sigma, 3, onto=w)
-        wrong["along v, projected on w"] = predicted.central_moments(across, sigma)
-    trial.identity(moments, predict, ops=conditioned(world, sigma), scale=scale, controls=wrong)
+        controls["along v, projected on w"] = predicted.central_moments(across, sigma)
+    trial.identity(moments, predict, ops=conditioned(world, sigma), scale=scale, controls=controls)
 
 
 @claim(ABSTRACT, kind="identity", cases=[(6, 0.7), (1, 0.4), (20, 1.5)])
@@ -144,12 +144,12 @@ def test_posterior_covariance(trial, dim: Dim, sigma: Level, seed: Natural = 0):
     world, y, *_ = spatial(seed, dim)
     jacobian, covariance = observed.jacobian(world, y, sigma), observed.posterior_covariance(world, y, sigma)
     predict = predicted.posterior_covariance(jacobian, sigma)
-    wrong = {"σ^2 (J - I)": predict - sigma**2 * np.eye(dim)}
-    wrong["σ 10 % too large"] = predicted.posterior_covariance(jacobian, 1.1 * sigma)
+    controls = {"σ^2 (J - I)": predict - sigma**2 * np.eye(dim)}
+    controls["σ 10 % too large"] = predicted.posterior_covariance(jacobian, 1.1 * sigma)
     if abs(sigma - 1) > 0.01:
-        wrong["σ for σ^2"] = predict / sigma
+        controls["σ for σ^2"] = predict / sigma
     scale = np.abs(covariance).max()
-    trial.identity(covariance, predict, ops=conditioned(world, sigma), scale=scale, controls=wrong)
+    trial.identity(covariance, predict, ops=conditioned(world, sigma), scale=scale, controls=controls)
 
 
 @claim(ours("recalled; σ^2 d/dy of a posterior mean is a covariance with x"), kind="identity", cases=[40, 5])
@@ -171,23 +171,23 @@ def test_moment_tensors(
         return observed.point_moment(p / p.sum(), x, at, sigma, order)
 
     def derivative(order):
-        return np.stack([moment(order, y + 1j * step * one).imag for one in np.eye(dim)], axis=-1) / step
+        return np.stack([moment(order, y + 1j * step * axis).imag for axis in np.eye(dim)], axis=-1) / step
 
     mean = observed.posterior_mean(observed.Mixture(p / p.sum(), x, np.zeros((points, dim, dim))), y, sigma)
     covariance, third = moment(2), predicted.third_moment_tensor(derivative(2), sigma)
-    wrong = {"the posterior mean for μ_1": third + 2 * np.einsum("ij,k->ijk", covariance, mean)}
-    wrong["σ 10 % too large"] = predicted.third_moment_tensor(derivative(2), 1.1 * sigma)
+    controls = {"the posterior mean for μ_1": third + 2 * np.einsum("ij,k->ijk", covariance, mean)}
+    controls["σ 10 % too large"] = predicted.third_moment_tensor(derivative(2), 1.1 * sigma)
     size = np.einsum("iijj", moment(4))  # E|x - mu_1|^4
-    trial.identity(moment(3), third, ops=OPS, scale=np.sqrt(size * np.trace(covariance)), controls=wrong)
+    trial.identity(moment(3), third, ops=OPS, scale=np.sqrt(size * np.trace(covariance)), controls=controls)
     fourth, pairs = (
         predicted.fourth_moment_tensor(derivative(3), covariance, sigma),
         np.multiply.outer(covariance, covariance),
     )
     pairings = fourth - predicted.fourth_moment_tensor(derivative(3), 0 * covariance, sigma)
-    wrong = {"no pairing": fourth - pairings}
+    controls = {"no pairing": fourth - pairings}
     # In one dimension, and between two points, all pairings are alike.
-    wrong |= {"one pairing, three times": fourth - pairings + 3 * pairs} if min(dim, points - 1) > 1 else {}
-    trial.identity(moment(4), fourth, ops=OPS, scale=size, controls=wrong)
+    controls |= {"one pairing, three times": fourth - pairings + 3 * pairs} if min(dim, points - 1) > 1 else {}
+    trial.identity(moment(4), fourth, ops=OPS, scale=size, controls=controls)
 
 
 @claim(REGIONS, kind="identity", cases=[(6, 2, 0.7), (6, 5, 0.7), (20, 3, 1.5)])
@@ -202,18 +202,18 @@ def test_masked_components(trial, dim: Wide, kept: Kept, sigma: Seeing, seed: Na
 
     covariance = observed.posterior_covariance(world, y, sigma)
     jacobian = observed.jacobian(world, y, sigma)
-    found, directions = predicted.masked_components(jacobian, sigma, mask)
-    cropped = observed.Mixture(world.weights, world.means[:, :kept], world.covariances[:, :kept, :kept])
-    wrong = {
-        "y cropped to the region": components(observed.posterior_covariance(cropped, y[:kept], sigma)),
+    variances, directions = predicted.masked_components(jacobian, sigma, mask)
+    crop = observed.Mixture(world.weights, world.means[:, :kept], world.covariances[:, :kept, :kept])
+    controls = {
+        "y cropped to the region": components(observed.posterior_covariance(crop, y[:kept], sigma)),
         "those of the whole": components(covariance)[:kept],
     }
     rounding = {"ops": conditioned(world, sigma), "scale": np.abs(covariance).max()}
     region = covariance[:kept, :kept]
-    trial.identity(components(region), found, controls=wrong, **rounding)
-    whole = (directions * wrong["those of the whole"]) @ directions.T
-    rebuilt = (directions * found) @ directions.T
-    trial.identity(region, rebuilt, controls={"variances of the whole": whole}, **rounding)
+    trial.identity(components(region), variances, controls=controls, **rounding)
+    full = (directions * controls["those of the whole"]) @ directions.T
+    product = (directions * variances) @ directions.T
+    trial.identity(region, product, controls={"variances of the whole": full}, **rounding)
 
 
 @claim(ours("Λ_2 T / Λ_1 for the tangents T, whose norm shrinks at least so much"), kind="rate", cases=[
@@ -235,20 +235,20 @@ def test_subspace_iteration(trial, gap: Gap, rank: Annotated[int, Interval(1, 50
         observed.subspace_tangents((matrix + matrix.T) / 2, generator.normal(size=(dim, rank)), rounds)
         for _ in range(starts)
     ]
-    before, after = (np.concatenate([one[part] for one in tangents]) for part in (slice(-1), slice(1, None)))
+    before, after = (np.concatenate([run[part] for run in tangents]) for part in (slice(-1), slice(1, None)))
     factor = predicted.contraction(eigenvalues, rank)
-    wrong = {
+    controls = {
         "that of the eigenvalues, squared": factor**2 * before,
         "λ_(r+2) for λ_(r+1)": factor * np.sqrt(gap) * before,
     }
     scale = 1 + before + before**2  # of the solve for tangents
     bound = {"found_by": "draws", "independent": starts, "ops": 10 * dim, "scale": scale * eigenvalues[0]}
-    trial.bound(after, factor * before, controls=wrong, **bound)
-    late, last = np.median([(one[-2] / one[-3], one[-1] / one[-2]) for one in tangents], axis=0)
-    wrong = {"that of the eigenvalues, squared": factor**2, "λ_(r+2) for λ_(r+1)": factor * np.sqrt(gap)}
-    wrong["λ_2 / λ_1" if rank > 1 else "its root"] = np.sqrt(gap)
+    trial.bound(after, factor * before, controls=controls, **bound)
+    late, last = np.median([(run[-2] / run[-3], run[-1] / run[-2]) for run in tangents], axis=0)
+    controls = {"that of the eigenvalues, squared": factor**2, "λ_(r+2) for λ_(r+1)": factor * np.sqrt(gap)}
+    controls["λ_2 / λ_1" if rank > 1 else "its root"] = np.sqrt(gap)
     error = 2 * abs(last - late) / (1 - np.sqrt(gap)) + 1e-6 * gap  # falls by the root of the gap, and rounding
-    trial.value(last, factor, error=error, margin=gap * min(0.01, (1 - np.sqrt(gap)) / 10), controls=wrong)
+    trial.value(last, factor, error=error, margin=gap * min(0.01, (1 - np.sqrt(gap)) / 10), controls=controls)
 
 
 def difference_iteration(world, y, sigma, step, v, stencil):
@@ -259,10 +259,10 @@ def difference_iteration(world, y, sigma, step, v, stencil):
         ahead = observed.posterior_mean(world, np.array([y + step * v, behind]), sigma)
         product = (ahead[0] - ahead[1]) / width
         before, length = length, np.linalg.norm(product)
-        turned = product / length
-        if abs(length - before) <= 1e-12 * length and np.linalg.norm(turned - v) <= 1e-9:
+        direction = product / length
+        if abs(length - before) <= 1e-12 * length and np.linalg.norm(direction - v) <= 1e-9:
             return sigma**2 * length
-        v = turned
+        v = direction
     return np.nan
 
 
@@ -286,13 +286,13 @@ def test_difference_iteration(
     v = directions[:, 0]
     shares = 2.0 ** np.arange(5, 10)
     steps, power = sigma / shares, 1 if stencil == "forward" else 2
-    found = [difference_iteration(world, y, sigma, step, v, stencil) for step in steps]
-    off = (np.array(found) - variances[0]) / (steps / sigma) ** power
+    ends = [difference_iteration(world, y, sigma, step, v, stencil) for step in steps]
+    off = (np.array(ends) - variances[0]) / (steps / sigma) ** power
     third, fourth = observed.line_moments(world, y, v, sigma, 4)[1:] - [0, 3 * variances[0] ** 2]
     predict = predicted.iteration_error(sigma, third if power == 1 else fourth, sigma, stencil)
     trial.require(abs(predict) > 1e-3 * variances[0], "seed must leave a variance that the step moves")
-    wrong = {"a step that costs nothing": 0.0, "twice it": 2 * predict, "the other sign": -predict}
-    trial.limit(off, shares, predict, order=power, margin=0.01 * abs(predict), controls=wrong)
+    controls = {"a step that costs nothing": 0.0, "twice it": 2 * predict, "the other sign": -predict}
+    trial.limit(off, shares, predict, order=power, margin=0.01 * abs(predict), controls=controls)
 
 
 @claim(ours("Tweedie's formula"), kind="identity", cases=[2.0, 1.5], as_printed=WEIGHTS_WITHOUT_VOLUME)
@@ -308,10 +308,10 @@ def test_mixture_mean(trial, sigma: Annotated[float, Interval(0.2, 10, why="a ca
         weights = world.weights * by
         return observed.posterior_mean(world._replace(weights=weights / weights.sum()), y, sigma)
 
-    wrong = {"det for its root": weighing(1 / volumes), "no volume at all": weighing(volumes)}
+    controls = {"det for its root": weighing(1 / volumes), "no volume at all": weighing(volumes)}
     mean, predict = observed.posterior_mean(world, y, sigma), predicted.tweedie_mean(y, score, sigma)
     scale = np.abs(y).max() + np.abs(world.means).max()
-    trial.identity(mean, predict, ops=OPS, scale=scale, controls=wrong, as_printed=wrong["no volume at all"])
+    trial.identity(mean, predict, ops=OPS, scale=scale, controls=controls, as_printed=controls["no volume at all"])
 
 
 @claim(ours("what σ^2 μ_1' and its successor are the means of"), kind="distribution", cases=[(0.8, 1.0)])
@@ -319,13 +319,13 @@ def test_sampled_calibration(trial, sigma: Told, above: Annotated[float, Interva
     """E[(x - μ_1)^2] = E μ_2(y) and E[(x - μ_1)^3; y > c] = E[μ_3(y); y > c], μ_2 and μ_3 from derivatives."""
 
     def means(level):
-        found = []
+        pairs = []
         for k, low in ((0, -1e50), (1, above)):
             y, weights = observed.marginal_nodes(MIXTURE, sigma, low)
             derivatives, _ = observed.line_derivatives(MIXTURE, y[:, None], LINE, sigma, 2)
             moment = predicted.central_moments(derivatives, level)[:, k]
-            found.append((weights @ moment, weights @ np.abs(moment)))
-        return np.array(found).T
+            pairs.append((weights @ moment, weights @ np.abs(moment)))
+        return np.array(pairs).T
 
     def errors(law):
         def few(generator, n=20_000):  # which the cache of a processor holds
@@ -336,10 +336,10 @@ def test_sampled_calibration(trial, sigma: Told, above: Annotated[float, Interva
         return lambda generator, n: np.concatenate([few(generator) for _ in range(n // 20_000)])
 
     predict, sizes = means(sigma)
-    wrong = {"Laplace noise": errors("laplace"), "uniform noise": errors("uniform")}
-    rest = {"margin": np.array([0.01, 0.07]) * sizes, "scale": sizes, "first": 400_000, "most": 4_000_000}
-    rest["controls"] = {"σ 10 % too small": means(0.9 * sigma)[0]}
-    trial.mean(sampler=errors("normal"), predict=predict, law=Asymptotic(), wrong_processes=wrong, **rest)
+    processes = {"Laplace noise": errors("laplace"), "uniform noise": errors("uniform")}
+    options = {"margin": np.array([0.01, 0.07]) * sizes, "scale": sizes, "first": 400_000, "most": 4_000_000}
+    options["controls"] = {"σ 10 % too small": means(0.9 * sigma)[0]}
+    trial.mean(sampler=errors("normal"), predict=predict, law=Asymptotic(), wrong_processes=processes, **options)
 
 
 @claim(ours("law of total variance"), kind="distribution", cases=[(0.5, 0.2), (0.6, 0.3)], as_printed=CLIPPED)
@@ -356,9 +356,9 @@ def test_clipping(
         return (x - observed.posterior_mean(world, y.clip(0, 1), sigma))[:, 0] ** 2
 
     y, weights = observed.marginal_nodes(world, sigma)
-    both = np.array([y, y.clip(0, 1)])[..., None]
-    variances = predicted.cumulants(observed.line_derivatives(world, both, LINE, sigma, 1)[0], sigma)[..., 0] @ weights
-    predict = variances[0] + np.diff(observed.posterior_mean(world, both, sigma), axis=0).ravel() ** 2 @ weights
+    pair = np.array([y, y.clip(0, 1)])[..., None]
+    variances = predicted.cumulants(observed.line_derivatives(world, pair, LINE, sigma, 1)[0], sigma)[..., 0] @ weights
+    predict = variances[0] + np.diff(observed.posterior_mean(world, pair, sigma), axis=0).ravel() ** 2 @ weights
     size = {"margin": 0.03 * predict, "first": 50_000, "most": 2_000_000, "controls": {"y not clipped": variances[0]}}
     trial.mean(sampler=squares, predict=predict, law=Asymptotic(), as_printed=variances[1], **size)
 
@@ -369,12 +369,12 @@ NOISE = Annotated[float, Interval(0.05, 30, why="beyond, the residual lacks next
 
 def over_y(prior, sigma, *functions):
     """Means over y, with 16 nodes in each panel, and by how much 24 differ from them at most, with rounding."""
-    world, found = WORLDS[prior], []
+    world, means = WORLDS[prior], []
     for nodes in (16, 24):
         y, weights = observed.marginal_nodes(world, sigma, nodes=nodes)
         mean = observed.posterior_mean(world, y[:, None], sigma)[:, 0]
-        found.append([float(weights @ function(y, mean)) for function in functions])
-    coarse, fine = np.array(found)
+        means.append([float(weights @ function(y, mean)) for function in functions])
+    coarse, fine = np.array(means)
     return coarse, np.abs(fine - coarse).max() + 1e-14 * np.abs(coarse).max()
 
 
@@ -392,8 +392,8 @@ def test_noise_level(trial, prior: Prior, sigma: NOISE, dim: Copies):
     predict, margin = predicted.residual_variance(sigma, dim * trace, dim), 1e-9 * sigma**2
     error = error * (1 + sigma**2)
     larger = predicted.residual_variance(1.1 * sigma, dim * trace, dim)
-    wrong = {"σ^2 + MMSE": 2 * sigma**2 - predict, "σ 10 % too large": larger}
-    trial.value(residual, predict, error=error, margin=margin, controls=wrong, as_printed=sigma**2)
+    controls = {"σ^2 + MMSE": 2 * sigma**2 - predict, "σ 10 % too large": larger}
+    trial.value(residual, predict, error=error, margin=margin, controls=controls, as_printed=sigma**2)
     level = predicted.noise_variance(dim * residual, dim * trace, dim)
     trial.value(sigma**2, level, error=error / (1 - trace), margin=margin, controls={"y - μ_1 alone": residual})
 
@@ -410,18 +410,18 @@ def test_noise_level__any_denoiser(trial, prior: Prior, sigma: NOISE, gain: Gain
     (residual, squares, trace), error = over_y(prior, sigma, *functions)
     predict = predicted.residual_of_denoiser(sigma, dim * squares, dim * trace, dim) / dim
     once = sigma**2 * trace
-    wrong = {"the trace once": predict + once, "as if f did not look at y": predict + 2 * once}
+    controls = {"the trace once": predict + once, "as if f did not look at y": predict + 2 * once}
     scale = sigma**2 + squares + 2 * abs(once)
     trial.require(abs(once) > 1e-6 * scale, "gain must leave f a mean slope that shows")
-    trial.value(residual, predict, error=error * (1 + sigma**2), margin=1e-9 * scale, controls=wrong)
+    trial.value(residual, predict, error=error * (1 + sigma**2), margin=1e-9 * scale, controls=controls)
 
 
 def fitted_readout(y, x, weights, slopes, places, skip):
     """Values and slopes at y of a network of fixed hidden units whose readout, of 1 and maybe y too, fits x."""
-    bent = np.tanh(slopes * (y[:, None] - places))
-    one, none = np.ones_like(y), np.zeros_like(y)
-    values = np.stack([one, *[y] * skip, *bent.T], axis=1)
-    derivatives = np.stack([none, *[one] * skip, *(slopes * (1 - bent**2)).T], axis=1)
+    hidden = np.tanh(slopes * (y[:, None] - places))
+    ones, zeros = np.ones_like(y), np.zeros_like(y)
+    values = np.stack([ones, *[y] * skip, *hidden.T], axis=1)
+    derivatives = np.stack([zeros, *[ones] * skip, *(slopes * (1 - hidden**2)).T], axis=1)
     root = np.sqrt(weights)
     readout = np.linalg.lstsq(values * root[:, None], x * root, rcond=1e-12)[0]
     return values @ readout, derivatives @ readout
@@ -448,12 +448,12 @@ def test_learned_denoiser(
         f, slope = fitted_readout(y, mean, weights, slopes, places, skip)
         return weights @ (f - mean) ** 2 + least, sigma**2 * (weights @ slope)
 
-    (error, claimed), without = judged(True), judged(False)
-    wrong = {"the least squared error": least, "σ for σ^2": claimed / sigma}
+    (error, claim), without = judged(True), judged(False)
+    controls = {"the least squared error": least, "σ for σ^2": claim / sigma}
     if units < 20:  # more units make up for y
-        wrong["y not among the features"] = without[1]
-    wrong = {name: one for name, one in wrong.items() if abs(one - error) > 1e-6 * error}
-    trial.value(error, predicted.claimed_variance(sigma, claimed / sigma**2), error=1e-9, margin=1e-8, controls=wrong)
+        controls["y not among the features"] = without[1]
+    controls = {name: value for name, value in controls.items() if abs(value - error) > 1e-6 * error}
+    trial.value(error, predicted.claimed_variance(sigma, claim / sigma**2), error=1e-9, margin=1e-8, controls=controls)
 
 
 @claim(ours("Taylor's theorem, on the stencils of the released code"), kind="limit", cases=[
@@ -469,11 +469,11 @@ def test_difference_step(trial, stencil: Stencil, sigma: Annotated[float, Interv
     steps = width / shares
     fourth = np.array([observed.difference_fourth_moment(BUMPS, y, sigma, step, stencil) for step in steps])
     per_step = (fourth - exact[:, 2]) / steps[:, None] ** power
-    of_width = [predicted.step_error(sigma, one, width, stencil) for one in derivatives[:, place]]
+    of_width = [predicted.step_error(sigma, derivative, width, stencil) for derivative in derivatives[:, place]]
     predict = np.array(of_width) / width**power
-    wrong = {"a third of it": predict / 3, "that of 0, c, 2c and 3c": 3 * predict}
+    controls = {"a third of it": predict / 3, "that of 0, c, 2c and 3c": 3 * predict}
     orders = (2, 4) if stencil == "central" else (1, 2)
-    trial.limit(per_step, shares, predict, order=orders, margin=0.01 * np.abs(predict), controls=wrong)
+    trial.limit(per_step, shares, predict, order=orders, margin=0.01 * np.abs(predict), controls=controls)
 
 
 @claim(
@@ -489,10 +489,10 @@ def test_difference_rounding(trial, step: Step, sigma: Paper = 25 / 255):
     exact, derivatives, _ = on_a_line(BUMPS, y[:, None], LINE, sigma, 6)
     mean, fourth = observed.posterior_mean(BUMPS, y[:, None], sigma)[:, 0], exact[:, 2]
     worst = np.max(np.abs(observed.difference_fourth_moment(BUMPS, y, sigma, step, "central") - fourth) / fourth)
-    of_step = np.array([abs(predicted.step_error(sigma, one, step, "central")) for one in derivatives[:, 4]])
+    of_step = np.array([abs(predicted.step_error(sigma, fifth, step, "central")) for fifth in derivatives[:, 4]])
     # Numbers are rounded to the nearest: by half of a last digit at most.
-    of_rounding = np.array([predicted.rounding_error(sigma, one, step) / 2 for one in mean])
-    largest = [np.max(one / fourth) for one in (of_step, of_rounding)]
+    of_rounding = np.array([predicted.rounding_error(sigma, value, step) / 2 for value in mean])
+    largest = [np.max(error / fourth) for error in (of_step, of_rounding)]
     trial.require(max(largest) > 30 * min(largest), "step must be where one of the two errors leads by a factor of 30")
     name = "smaller is better" if largest[0] < largest[1] else "rounding alone"
     predict = np.log10(np.max((of_step + of_rounding) / fourth))

@@ -66,6 +66,6 @@ def condition(features, ridge, rank=None):
 
 def meets(trial, measured, truth, controls, ops, scale):
     """An identity of numbers; a wrong theory that says the same at this setting, but for rounding, is no control."""
-    apart = 44 * ops * 2.0**-53 * scale
-    told = {name: wrong for name, wrong in controls.items() if np.any(np.abs(wrong - truth) > apart)}
-    trial.identity(measured, truth, ops=ops, scale=scale, controls=told)
+    rounding = 44 * ops * 2.0**-53 * scale
+    distinct = {name: control for name, control in controls.items() if np.any(np.abs(control - truth) > rounding)}
+    trial.identity(measured, truth, ops=ops, scale=scale, controls=distinct)

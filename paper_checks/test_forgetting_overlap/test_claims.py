@@ -39,16 +39,16 @@ def test_overlap_identity(trial, n_s: Size, n_t: Size, dim: Size, ridge: SomeRid
     tasks = two_tasks(trial.generator(), n_s, n_t, dim)
     after = observed.descend(tasks.features_t, tasks.targets, tasks.weights, ridge)
     truth = predicted.forgetting(*tasks.features, tasks.residual, ridge)
-    others = {"no λ": 0.0, "λ + 10 %": 1.1 * ridge, "λ / 2": ridge / 2, "2 λ": 2 * ridge}
-    controls = {name: predicted.forgetting(*tasks.features, tasks.residual, one) for name, one in others.items()}
+    ridges = {"no λ": 0.0, "λ + 10 %": 1.1 * ridge, "λ / 2": ridge / 2, "2 λ": 2 * ridge}
+    controls = {name: predicted.forgetting(*tasks.features, tasks.residual, level) for name, level in ridges.items()}
     controls["y_T for the residual"] = predicted.forgetting(*tasks.features, tasks.targets, ridge)
     values = np.linalg.svd(tasks.features_s, compute_uv=False)
     left, inner, right = np.linalg.svd(tasks.features_t, full_matrices=False)
     entering = inner / (inner**2 + ridge) * (left.T @ tasks.residual)
-    shared = min(len(values), len(inner))
-    controls["O = identity"] = float(np.sum((values[:shared] * entering[:shared]) ** 2))
-    squared = right.T @ (inner * entering)
-    controls["Σ_T^2 for Σ_T"] = float(np.sum((tasks.features_s @ squared) ** 2))
+    count = min(len(values), len(inner))
+    controls["O = identity"] = float(np.sum((values[:count] * entering[:count]) ** 2))
+    update = right.T @ (inner * entering)
+    controls["Σ_T^2 for Σ_T"] = float(np.sum((tasks.features_s @ update) ** 2))
     measured = observed.drift(tasks.features_s, tasks.weights, after)
     ops = 2 * dim * condition(tasks.features_t, ridge)
     meets(trial, float(measured), truth, controls, ops, subtracted(tasks.features_s, tasks.weights, after))
@@ -66,8 +66,8 @@ def test_chain(trial, n_s: Size, n_k: Size, dim: Size, tasks: Tasks, ridge: Some
     residuals = targets - features @ weights
     drifts = predicted.chained_drifts(first, features, residuals, ridge)
     at_start = sum(
-        predicted.chained_drifts(first, one[None], own[None], ridge)[0]
-        for one, own in zip(features, residuals, strict=True)
+        predicted.chained_drifts(first, block[None], own[None], ridge)[0]
+        for block, own in zip(features, residuals, strict=True)
     )
     controls = {"sum of squared drifts": float(np.sum(drifts**2)), "residuals against w_S": float(at_start @ at_start)}
     other = predicted.chained_drifts(first, features, residuals, 1.1 * ridge).sum(axis=0)
@@ -92,8 +92,8 @@ def test_loss_increase(trial, n_s: Size, first_ridge: Ridge, n_t: Size = 6, dim:
     left, moved_outputs = labels - first @ weights, first @ (after - weights)  # whose losses differ by few digits
     measured = float(moved_outputs @ (moved_outputs - 2 * left))
     task = first, second, targets - second @ weights, ridge
-    truth, moved = predicted.loss_increase(*task, weights, first_ridge), predicted.forgetting(*task)
-    controls = {"Delta": moved, "Δ / 2": moved / 2, "plus": 2 * moved - truth, "once": (moved + truth) / 2}
+    truth, drift = predicted.loss_increase(*task, weights, first_ridge), predicted.forgetting(*task)
+    controls = {"Delta": drift, "Δ / 2": drift / 2, "plus": 2 * drift - truth, "once": (drift + truth) / 2}
     controls["λ + 10 %"] = predicted.loss_increase(*task[:3], 1.1 * ridge, weights, first_ridge)
     worst = condition(second, ridge) ** 0.5 + condition(first, first_ridge) ** 0.5
     lengths, outputs = np.linalg.norm(weights) + np.linalg.norm(after), np.linalg.norm(moved_outputs)
@@ -108,24 +108,24 @@ def test_early_stopping(trial, share: Share, steps: Steps, n_s: Size = 5, n_t: S
     tasks = two_tasks(trial.generator(), n_s, n_t, dim)
     rate = share / float(np.linalg.norm(tasks.features_t, 2)) ** 2
     after = observed.march(tasks.features_t, tasks.targets, tasks.weights, rate, steps)
-    others = {"m + 1 steps": (rate, steps + 1), "half the rate": (rate / 2, steps)}
+    schedules = {"m + 1 steps": (rate, steps + 1), "half the rate": (rate / 2, steps)}
     if share < 1:  # at twice the rate others diverge
-        others["the rate without the half"] = 2 * rate, steps
-    stopped = partial(predicted.stopped_forgetting, *tasks.features, tasks.residual)
-    controls: dict[str, object] = {name: stopped(*one) for name, one in others.items()}
+        schedules["the rate without the half"] = 2 * rate, steps
+    theory = partial(predicted.stopped_forgetting, *tasks.features, tasks.residual)
+    controls: dict[str, object] = {name: theory(*schedule) for name, schedule in schedules.items()}
     controls["ridge 1 / (η m)"] = predicted.forgetting(*tasks.features, tasks.residual, 1 / (rate * steps))
-    truth = stopped(rate, steps)
+    truth = theory(rate, steps)
     measured, size = (way(tasks.features_s, tasks.weights, after) for way in (observed.drift, subtracted))
     meets(trial, measured, truth, controls, 10 * dim * steps, size)
 
 
 def laws_of(tasks, ridge):
     """Mean and variance of Δ under random residuals, and as other theories have them."""
-    others = {"λ + 10 %": 1.1 * ridge, "no λ": 0.0, "2 λ": 2 * ridge}
-    laws = {name: np.array(predicted.random_forgetting(*tasks.features, one)[:2]) for name, one in others.items()}
+    ridges = {"λ + 10 %": 1.1 * ridge, "no λ": 0.0, "2 λ": 2 * ridge}
+    laws = {name: np.array(predicted.random_forgetting(*tasks.features, level)[:2]) for name, level in ridges.items()}
     _, values, right = np.linalg.svd(tasks.features_t, full_matrices=False)
-    squared = tasks.features_s @ right.T * (values**2 / (values**2 + ridge))
-    laws["Σ_T^2 for Σ_T"] = np.array([np.sum(squared**2), 2 * np.sum((squared @ squared.T) ** 2)])
+    image = tasks.features_s @ right.T * (values**2 / (values**2 + ridge))
+    laws["Σ_T^2 for Σ_T"] = np.array([np.sum(image**2), 2 * np.sum((image @ image.T) ** 2)])
     return np.array(predicted.random_forgetting(*tasks.features, ridge)[:2]), laws
 
 
@@ -143,13 +143,13 @@ def test_random_residual(trial, n_s: Several, n_t: Several, dim: Several, ridge:
     truth, laws = laws_of(tasks, ridge)
     margin = 0.008 * truth[0]
     median = truth[0] * (1 - truth[1] / (9 * truth[0] ** 2)) ** 3  # by Wilson & Hilferty
-    wrong = {name: law[0] for name, law in laws.items()} | {"its median": median}
+    rivals = {name: law[0] for name, law in laws.items()} | {"its median": median}
     trial.mean(
         sampler=lambda generator, n: forgotten(tasks, generator.standard_normal((n, n_t)), ridge),
         predict=truth[0],
         law=Asymptotic(),
         margin=margin,
-        controls={name: one for name, one in wrong.items() if abs(one - truth[0]) > margin},
+        controls={name: value for name, value in rivals.items() if abs(value - truth[0]) > margin},
         first=10_000,
         most=2_400_000,
     )
@@ -166,7 +166,7 @@ def test_random_residual__moments(trial, n_s: Size, n_t: Few, dim: Size, ridge: 
     mean = float(chances @ deltas)
     laws["variance without the 2"] = truth / np.array([1, 2])
     ops = 100 * (dim + n_t) * condition(tasks.features_t, ridge) ** 0.5
-    most, norms = np.max(deltas), [np.linalg.norm(one, 2) for one in tasks.features]
+    most, norms = np.max(deltas), [np.linalg.norm(matrix, 2) for matrix in tasks.features]
     size = most + np.sqrt(3 * n_t * most) * norms[0] / np.hypot(norms[1], np.sqrt(ridge))  # of the stacked inverse
     scale = np.array([size, size * most])
     meets(trial, np.array([mean, chances @ (deltas - mean) ** 2]), truth, laws, ops, scale)
@@ -180,14 +180,14 @@ def test_principal_angle_bound(trial, n_s: Size, n_t: Size, spare: Spare, ridge:
     residuals = np.vstack([generator.standard_normal((draws, n_t)), np.eye(n_t)])
     updates = observed.refit(tasks.features_t, residuals, np.zeros((len(residuals), dim)), ridge)
     turn, mix = (np.linalg.qr(generator.standard_normal((size, size)))[0] for size in (6, 3))  # of features and rows
-    shared = np.array([[0.8, 0, 0, 0.6, 0, 0], [0, 0.6, 0, 0, 0.8, 0], [0, 0, 0, 0, 0, 1]])
-    aligned = mix @ np.diag([3.0, 2, 1, 0, 0, 0])[:3] @ turn, shared @ turn
-    tight = observed.refit(aligned[1], np.array([1.0, 0, 0]), np.zeros(6), 0.0)
+    rows = np.array([[0.8, 0, 0, 0.6, 0, 0], [0, 0.6, 0, 0, 0.8, 0], [0, 0, 0, 0, 0, 1]])
+    pair = mix @ np.diag([3.0, 2, 1, 0, 0, 0])[:3] @ turn, rows @ turn
+    tight = observed.refit(pair[1], np.array([1.0, 0, 0]), np.zeros(6), 0.0)
     squares = np.append(np.sum(updates**2, axis=1), tight @ tight)
-    still = observed.drift(tasks.features_s, 0 * updates, updates), observed.drift(aligned[0], 0 * tight, tight)
+    still = observed.drift(tasks.features_s, 0 * updates, updates), observed.drift(pair[0], 0 * tight, tight)
     deltas = np.append(*still)
-    factors = np.repeat([predicted.angle_bound(*tasks.features), predicted.angle_bound(*aligned)], [len(updates), 1])
-    angle = np.repeat([predicted.cosines(*tasks.features)[0], predicted.cosines(*aligned)[0]], [len(updates), 1])
+    factors = np.repeat([predicted.angle_bound(*tasks.features), predicted.angle_bound(*pair)], [len(updates), 1])
+    angle = np.repeat([predicted.cosines(*tasks.features)[0], predicted.cosines(*pair)[0]], [len(updates), 1])
     values = np.linalg.svd(tasks.features_s, compute_uv=False)
     second = np.repeat([(values[1] / values[0]) if n_s > 1 else 1.0, 2 / 3], [len(updates), 1])
     controls = {"cos^4": factors * angle**2 * squares, "sigma_{S,2}": factors * second**2 * squares}
@@ -222,7 +222,7 @@ def on_average(trial, law, degrees, rank, spare, printed):
         predict=truth,
         law=Asymptotic(),
         margin=margin,
-        controls={name: wrong for name, wrong in laws.items() if abs(wrong - truth) > margin},
+        controls={name: control for name, control in laws.items() if abs(control - truth) > margin},
         as_printed=laws["independent"] if printed else None,
         first=20_000,
         most=2_560_000,

@@ -31,19 +31,19 @@ def test_pca_ogd__identity(trial, memory: Size, rows: Spare, spare: Spare, n_t: 
     generator = trial.generator()
     start = {"features_s": with_a_mean(generator, n_s, dim), "weights": np.zeros(dim)}  # which keeps all digits
     tasks = two_tasks(generator, n_s, n_t, dim)._replace(**start)
-    kept = observed.principal_directions(tasks.features_s, memory)
-    after = observed.descend(tasks.features_t, tasks.targets, tasks.weights, ridge, kept)
-    truth, *others = (
+    directions = observed.principal_directions(tasks.features_s, memory)
+    after = observed.descend(tasks.features_t, tasks.targets, tasks.weights, ridge, directions)
+    truth, *rivals = (
         float(np.sum(predicted.by_direction(*tasks.features, tasks.residual, ridge, k)))
         for k in (memory, 0, memory - 1, memory + 1)
     )
-    controls = dict(zip(("no memory", "k - 1", "k + 1"), others, strict=True))
-    left = tasks.features_t - tasks.features_t @ kept.T @ kept
+    controls = dict(zip(("no memory", "k - 1", "k + 1"), rivals, strict=True))
+    left = tasks.features_t - tasks.features_t @ directions.T @ directions
     worst = condition(left, ridge, min(n_t, dim - memory)) if memory < dim else 1.0
     if memory < dim:  # what is projected away, and what cancels in the gradient, leaves its rounding
         gradient = np.linalg.norm(left.T @ tasks.targets)
         worst *= float(np.linalg.norm(tasks.features_t, 2) * np.linalg.norm(tasks.targets) / gradient)
-    size = subtracted(tasks.features_s, tasks.weights, after) if truth else others[0]
+    size = subtracted(tasks.features_s, tasks.weights, after) if truth else rivals[0]
     meets(trial, float(observed.drift(tasks.features_s, tasks.weights, after)), truth, controls, 2 * dim * worst, size)
 
 
@@ -61,29 +61,29 @@ def test_pca_ogd__not_monotone(trial, n_s: Literal[5, 6], n_t: Literal[4, 5], di
         tasks, zero = two_tasks(generator, n_s, n_t, dim), np.zeros((n_s, dim))
         right = observed.principal_directions(tasks.features_s, n_s)
         off = [np.eye(dim) - right[:k].T @ right[:k] for k in range(n_s)]
-        solved = [tasks.features_t @ (one if anew else off[0]) for one in off]
-        updates = [observed.refit(features, tasks.targets, zero[0], 0.0) for features in solved]
-        kept = np.array([update @ one for update, one in zip(updates, off, strict=True)])
-        return np.any(np.diff(observed.drift(tasks.features_s, zero, kept)) > 0)
+        designs = [tasks.features_t @ (P if anew else off[0]) for P in off]
+        updates = [observed.refit(features, tasks.targets, zero[0], 0.0) for features in designs]
+        steps = np.array([update @ P for update, P in zip(updates, off, strict=True)])
+        return np.any(np.diff(observed.drift(tasks.features_s, zero, steps)) > 0)
 
     def rises(generator, n, **way):
         return np.array([rise(generator, **way) for _ in range(n)])
 
-    wrong = {"one update for all k, projected": partial(rises, anew=False)}
+    processes = {"one update for all k, projected": partial(rises, anew=False)}
     options = {"side": "at least", "controls": {"every pair": 1.0}, "first": 100, "most": 10_000}
-    trial.probability(sampler=rises, predict=0.3, wrong_processes=wrong, **options)
+    trial.probability(sampler=rises, predict=0.3, wrong_processes=processes, **options)
 
 
 def per_square(features_s, kept, tasks):
     """Δ / |dw|^2 of tasks solved off what is kept, and of one that looks where this leaves most of S."""
     worst = np.linalg.svd(features_s - features_s @ kept.T @ kept)[2][:1]
-    found = []
+    ratios = []
     for features_t, targets in [*tasks, (worst, np.ones(1))]:
-        allowed = features_t - features_t @ kept.T @ kept
-        update = observed.refit(allowed, targets, np.zeros(features_s.shape[1]), 0.5)
+        design = features_t - features_t @ kept.T @ kept
+        update = observed.refit(design, targets, np.zeros(features_s.shape[1]), 0.5)
         update = update - update @ kept.T @ kept  # what rounding left of it
-        found.append(float(observed.drift(features_s, 0 * update, update) / np.sum(update**2)))
-    return np.array(found)
+        ratios.append(float(observed.drift(features_s, 0 * update, update) / np.sum(update**2)))
+    return np.array(ratios)
 
 
 def memory_world(trial, memory, rows, spare, n_t, draws):
@@ -91,8 +91,8 @@ def memory_world(trial, memory, rows, spare, n_t, draws):
     generator = trial.generator()
     features_s = with_a_mean(generator, memory + rows, memory + spare)
     tasks = [(generator.standard_normal((n_t, memory + spare)), generator.standard_normal(n_t)) for _ in range(draws)]
-    kept = [observed.principal_directions(features_s, memory, centred=centred) for centred in (False, True)]
-    return features_s, tasks, *kept, {"found_by": "draws", "independent": draws, "ops": 1000}
+    memories = [observed.principal_directions(features_s, memory, centred=centred) for centred in (False, True)]
+    return features_s, tasks, *memories, {"found_by": "draws", "independent": draws, "ops": 1000}
 
 
 @claim(
@@ -102,20 +102,20 @@ def memory_world(trial, memory, rows, spare, n_t, draws):
 )
 def test_pca_ogd(trial, memory: Size, rows: Size, spare: Size, n_t: Size, draws: Count = 300):
     """Off the top k right singular vectors of S, Δ <= σ_{S,k+1}^2 |dw|^2 for every T; not so if centred."""
-    features_s, tasks, kept, centred, bound = memory_world(trial, memory, rows, spare, n_t, draws)
+    features_s, tasks, top, centred, bound = memory_world(trial, memory, rows, spare, n_t, draws)
     factor, left, less = (
-        np.full(draws + 1, one)
-        for one in (
+        np.full(draws + 1, value)
+        for value in (
             predicted.memory_bound(features_s, memory),
-            predicted.kept_bound(features_s, kept),
+            predicted.kept_bound(features_s, top),
             predicted.memory_bound(features_s, memory + 1),
         )
     )
-    wrong = {"principal directions of centred features": per_square(features_s, centred, tasks)}
+    processes = {"principal directions of centred features": per_square(features_s, centred, tasks)}
     # What S is projected by is right to u σ_1: a square of what is left, to twice its root times that.
-    found, scale = per_square(features_s, kept, tasks), factor + np.sqrt(factor * predicted.memory_bound(features_s, 0))
-    trial.bound(found, factor, scale=scale, controls={"sigma_{k+2}": less}, wrong_processes=wrong, **bound)
-    trial.bound(found, left, scale=scale, controls={"sigma_{k+2}": less}, **bound)  # as a norm
+    ratios, scale = per_square(features_s, top, tasks), factor + np.sqrt(factor * predicted.memory_bound(features_s, 0))
+    trial.bound(ratios, factor, scale=scale, controls={"sigma_{k+2}": less}, wrong_processes=processes, **bound)
+    trial.bound(ratios, left, scale=scale, controls={"sigma_{k+2}": less}, **bound)  # as a norm
 
 
 @claim(
@@ -133,8 +133,8 @@ def test_pca_ogd__centred(trial, memory: Size, rows: Size, spare: Size, n_t: Siz
     """Principal directions of centred features leave Δ <= |φ_S P|^2 |dw|^2, the mean feature being in φ_S P."""
     features_s, tasks, _, centred, bound = memory_world(trial, memory, rows, spare, n_t, draws)
     more = observed.principal_directions(features_s, memory + 1, centred=True)
-    every = predicted.kept_bound(features_s, centred), predicted.memory_bound(features_s, memory)
-    factor, printed = (np.full(draws + 1, one) for one in every)
+    bounds = predicted.kept_bound(features_s, centred), predicted.memory_bound(features_s, memory)
+    factor, printed = (np.full(draws + 1, value) for value in bounds)
     controls = {"one direction more": np.full(draws + 1, predicted.kept_bound(features_s, more))}
     scale = factor + predicted.memory_bound(features_s, 0)
     trial.bound(
@@ -179,24 +179,24 @@ def test_lazy_net(
     import jax
 
     points, targets, wide = lazy_world(trial.generator("world"), inputs, dim)
-    first, counts, every = 16, (4 * pairs, pairs), points.reshape(-1, dim)
+    first, counts, rows = 16, (4 * pairs, pairs), points.reshape(-1, dim)
     forget = partial(observed.lazy_forgetting, inputs=points, targets=targets, ridge=ridge)
     batches = {n: jax.jit(jax.vmap(partial(forget, pairs=n))) for n in counts}
     limit = linearised(wide, targets, ridge)
 
     def error(key, forgotten, count, at_infinity):
-        own = None if at_infinity else np.asarray(observed.lazy_features(key, every, count))
+        own = None if at_infinity else np.asarray(observed.lazy_features(key, rows, count))
         return abs(forgotten - (limit if own is None else linearised(own, targets, ridge)))
 
     def drawn(generator, n, at_infinity=False):
-        found = []
+        errors = []
         for keys in jax.random.split(jax.random.key(generator.integers(2**31)), (n // first, first)):
             nets = [np.asarray(batches[count](keys)) for count in counts]
-            found += [
-                [error(key, one[i], count, at_infinity) for count, one in zip(counts, nets, strict=True)]
+            errors += [
+                [error(key, net[i], count, at_infinity) for count, net in zip(counts, nets, strict=True)]
                 for i, key in enumerate(keys)
             ]
-        return np.array(found)
+        return np.array(errors)
 
     trial.mean(
         sampler=drawn,

@@ -35,17 +35,17 @@ def slopes(generator, samples, widths, measure, power):
     """
     logs, seed = [], generator.integers(2**63)
     for width in widths:
-        drawn, several = np.random.default_rng([seed, (power > 1) * width]), widths[-1] // width
-        found = [measure(drawn, count * several, width) for count in pieces(samples, widths[-1] ** power)]
-        squares = np.concatenate(found).reshape(samples, several) ** 2
+        rng, several = np.random.default_rng([seed, (power > 1) * width]), widths[-1] // width
+        values = [measure(rng, count * several, width) for count in pieces(samples, widths[-1] ** power)]
+        squares = np.concatenate(values).reshape(samples, several) ** 2
         logs.append(np.log(squares.mean(axis=1)) / 2)
     return slope(logs, widths)
 
 
 def slope(logs, widths):
     """The least-squares slope of logarithms, widths along the first axis, in that of n."""
-    centred = np.log(widths) - np.mean(np.log(widths))
-    return np.tensordot(centred / (centred @ centred), logs, 1)
+    deviations = np.log(widths) - np.mean(np.log(widths))
+    return np.tensordot(deviations / (deviations @ deviations), logs, 1)
 
 
 def one_step(scaling, error=0.25):
@@ -109,8 +109,8 @@ def test_width_exponent(trial, start: Start, learnt: Learnt, c: Rate, width: Som
     """
     scaling = by_readout(trial, np.zeros(1), start, learnt, c)
     r = float(predicted.feature_exponent(*scaling))
-    wrong = {"without [l = 1]": 1 - r, "2 a + c only": -learnt - c, "1/2 for every r > 0": -0.5}
-    of_one_layer(trial, scaling, r, width, wrong)
+    rivals = {"without [l = 1]": 1 - r, "2 a + c only": -learnt - c, "1/2 for every r > 0": -0.5}
+    of_one_layer(trial, scaling, r, width, rivals)
 
 
 def of_one_layer(trial, scaling, r, width, wrong):
@@ -138,8 +138,8 @@ def by_readout(trial, hidden, start, learnt, c):
 def of_two_layers(trial, first, second, start, learnt, c):
     """Exponents of two hidden layers, r, and others that one might take for it."""
     scaling = by_readout(trial, np.array([first, second]), start, learnt, c)
-    apart = abs(2 * first + 1 - 2 * second)
-    trial.require(apart == 0 or apart >= 1, "2 first + 1 and 2 second must be equal or 1 apart, or layers mix")
+    gap = abs(2 * first + 1 - 2 * second)
+    trial.require(gap == 0 or gap >= 1, "2 first + 1 and 2 second must be equal or 1 apart, or layers mix")
     r = float(predicted.feature_exponent(*scaling))
     last = start + c - 1 + 2 * second
     return (
@@ -163,7 +163,7 @@ def test_width_exponent__deep(
     trial, first: Hidden, second: Hidden, start: Start, learnt: Learnt, c: UnitInterval, width: Wide = 1024
 ):
     """With two hidden layers the one that moves features most decides r: NTK 1/2, and 0 where it is the first."""
-    scaling, r, wrong = of_two_layers(trial, first, second, start, learnt, c)
+    scaling, r, rivals = of_two_layers(trial, first, second, start, learnt, c)
 
     def moved(n):
         (network, chances), x = observed.deep_nodes(n, *scaling), np.ones((1, 1))
@@ -171,7 +171,7 @@ def test_width_exponent__deep(
         change = observed.features(step, x) - observed.features(network, x)
         return np.sqrt(chances @ np.sum(change**2, axis=(1, 2)) / n)
 
-    power_law(trial, moved, width * 4 ** np.arange(4), -r, wrong, 1e-10 * 64**r)
+    power_law(trial, moved, width * 4 ** np.arange(4), -r, rivals, 1e-10 * 64**r)
 
 
 @claim(
@@ -191,8 +191,8 @@ def test_width_exponent__named(
     trial, first: Hidden, second: Hidden, start: Start, learnt: Learnt, c: UnitInterval, width: From64
 ):
     """Tanh networks of two hidden layers move features by n^(-r): muP r = 0, standard with c = 1 1/2, half-way 1/4."""
-    scaling, r, wrong = of_two_layers(trial, first, second, start, learnt, c)
-    judged(trial, one_step(scaling), [width, 2 * width, 4 * width], -r, wrong, power=2)
+    scaling, r, rivals = of_two_layers(trial, first, second, start, learnt, c)
+    judged(trial, one_step(scaling), [width, 2 * width, 4 * width], -r, rivals, power=2)
 
 
 @claim(
@@ -215,16 +215,16 @@ def test_one_step__features(
     def changed(n):
         network = observed.draw_network(trial.generator("units"), 8 * width // n, n, *scaling, inputs=3)
         step = stepped(network, POINTS[:1], SMALL * width**r)
-        moved = network._replace(weights=(step.weights[0], network.weights[1]))
-        return abs(np.mean(observed.outputs(moved, POINTS[:1]) - observed.outputs(network, POINTS[:1])))
+        half_step = network._replace(weights=(step.weights[0], network.weights[1]))
+        return abs(np.mean(observed.outputs(half_step, POINTS[:1]) - observed.outputs(network, POINTS[:1])))
 
-    wrong = {
+    rivals = {
         "what learning the readout does": 1 - 2 * a - c,
         "- r, as features": -r,
         "1/2 - r, as of random signs": 0.5 - a - b - r,
     }
     power_law(
-        trial, changed, width * 2 ** np.arange(4), grows, wrong, 1e-14 / SMALL * 8 ** (abs(r) + 1), same_instance=True
+        trial, changed, width * 2 ** np.arange(4), grows, rivals, 1e-14 / SMALL * 8 ** (abs(r) + 1), same_instance=True
     )
 
 
@@ -271,8 +271,8 @@ def test_one_step(trial, c: Rate, a: UnitInterval, width: Wide = 1024):
         step = stepped(network, POINTS[:1], SMALL / width**grows)
         return abs(np.mean(observed.outputs(step, POINTS[:1]) - observed.outputs(network, POINTS[:1])))
 
-    wrong = {"no growth": 0.0, "1/2, as of a sum of random terms": grows - 0.5, "without 2 a": 1 - c}
-    power_law(trial, changed, width * 2 ** np.arange(4), grows, wrong, 1e-14 / SMALL * 8**2, same_instance=True)
+    rivals = {"no growth": 0.0, "1/2, as of a sum of random terms": grows - 0.5, "without 2 a": 1 - c}
+    power_law(trial, changed, width * 2 ** np.arange(4), grows, rivals, 1e-14 / SMALL * 8**2, same_instance=True)
 
 
 @claim(
@@ -291,13 +291,13 @@ def test_named_scalings(trial, name: Name, hidden: Annotated[int, Interval(1, 2*
     start = 0.5 if name in ("NTK", "standard") else 1.0
     rate = {"standard": 1.0, "mean field": -1.0}.get(name, 0.0)
     stable = predicted.stability(a, b, c).all() and predicted.is_nontrivial(a, b, c)
-    shaken = [predicted.stability(a, b + 0.25 * (np.arange(hidden + 1) == layer), c).all() for layer in range(hidden)]
-    said = np.array([r, r, 0.5 - start, rate, 1.0, 0.0])
+    holds = [predicted.stability(a, b + 0.25 * (np.arange(hidden + 1) == layer), c).all() for layer in range(hidden)]
+    law = np.array([r, r, 0.5 - start, rate, 1.0, 0.0])
     exponents = predicted.feature_exponent(a, b, c), predicted.first_step_exponent(a, b, c)
-    found = np.array([*exponents, predicted.output_exponent(a, b), c, stable, np.sum(shaken)])
+    measured = np.array([*exponents, predicted.output_exponent(a, b), c, stable, np.sum(holds)])
     shift, other = np.array([1.0, 1, 0, 0, 0, 0]), np.array([0, 0, 0, 1 - 2 * rate, 0, 0])
-    wrong = {"without - 1 in r": said + shift, "another rate": said + other}
-    trial.identity(found, said, ops=8, scale=1.0, controls=wrong)
+    controls = {"without - 1 in r": law + shift, "another rate": law + other}
+    trial.identity(measured, law, ops=8, scale=1.0, controls=controls)
 
 
 @claim(
@@ -320,12 +320,12 @@ def test_abc_symmetry(
 
     def trained(a, b, c):
         network = observed.draw_network(trial.generator(), 1, width, a, b, c, inputs=3)
-        return observed.train(network, *(np.broadcast_to(one, (steps, *one.shape)) for one in (POINTS, VALUES)))[1]
+        return observed.train(network, *(np.broadcast_to(x, (steps, *x.shape)) for x in (POINTS, VALUES)))[1]
 
     a, b, c = predicted.shifted(scaling, theta)
-    wrong = {"c - θ": trained(a, b, c + theta), "c a little larger": trained(a, b, c + 0.1)}
+    processes = {"c - θ": trained(a, b, c + theta), "c a little larger": trained(a, b, c + 0.1)}
     ops = 10 * width * hidden * steps
-    trial.identity(trained(a, b, c), trained(*scaling), ops=ops, scale=1.0, wrong_processes=wrong)
+    trial.identity(trained(a, b, c), trained(*scaling), ops=ops, scale=1.0, wrong_processes=processes)
 
 
 @claim(
@@ -349,11 +349,11 @@ def test_silent_start(
     def size(n):
         network = observed.draw_network(trial.generator("units"), 8 * width // n, n, *scaling, inputs=3)
         basis = np.broadcast_to(float(n) ** -b * np.eye(n), (8 * width // n, n, n))
-        found = observed.outputs(network._replace(weights=(network.weights[0], basis)), POINTS[:1])
-        return np.sqrt(np.mean(np.sum(found**2, axis=2)))
+        outputs = observed.outputs(network._replace(weights=(network.weights[0], basis)), POINTS[:1])
+        return np.sqrt(np.mean(np.sum(outputs**2, axis=2)))
 
-    wrong = {"- a - b": -a - b, "of order one": 0.0}
-    power_law(trial, size, width * 2 ** np.arange(4), exponent, wrong, 1e-13, same_instance=True)
+    rivals = {"- a - b": -a - b, "of order one": 0.0}
+    power_law(trial, size, width * 2 ** np.arange(4), exponent, rivals, 1e-13, same_instance=True)
 
 
 @claim(ours("enumeration of the recalled conditions"), kind="identity", cases=[(1, 4), (2, 4)])
@@ -370,18 +370,18 @@ def test_conditions(
         stable = learns & holds[:, list(conditions)].all(axis=1)
         return stable & moving, np.array([stable.sum(), (stable & moving).sum()])
 
-    (found, counts), (others, more) = counted(range(6)), counted(range(5))
+    (mask, counts), (wider, more) = counted(range(6)), counted(range(5))
     trial.identity(enumerated(hidden, parts), counts, ops=0, controls={"without the last condition": more})
     start = predicted.output_exponent(a, b)
-    wrong = {"without the last condition": start[others].max()}
-    trial.bound(start[found].max(), -0.5, found_by="all", ops=8, wrong_processes=wrong)
+    processes = {"without the last condition": start[wider].max()}
+    trial.bound(start[mask].max(), -0.5, found_by="all", ops=8, wrong_processes=processes)
 
 
 def grid(hidden, parts):
     """All a and c, b of the readout, the other layers' b as stability asks."""
     axis = np.arange(-parts, 3 * parts // 2 + 1) / parts
-    *a, b, c = (one.ravel() for one in np.meshgrid(*[axis] * (hidden + 3), indexing="ij"))
-    inner = [-a[0], *(0.5 - one for one in a[1:-1])]
+    *a, b, c = (values.ravel() for values in np.meshgrid(*[axis] * (hidden + 3), indexing="ij"))
+    inner = [-a[0], *(0.5 - exponent for exponent in a[1:-1])]
     return np.stack(a, axis=1), np.stack([*inner, b], axis=1), c
 
 

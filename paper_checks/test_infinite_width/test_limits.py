@@ -20,13 +20,13 @@ LINEAR = code("edwardjhu/TP4", "TP4MAML/meta/maml/model.py, MetaInfLin1LP", "b64
 
 def recursion(start=1.0, rate=RATE, sequential=False):
     """f_t of the second moments, as one might get them wrong: in start, rate, or in the order of the updates."""
-    moments, found = start * np.eye(2), []
+    moments, outputs = start * np.eye(2), []
     for x, y in zip(X, 1.5 * X, strict=True):
-        found.append(moments[0, 1] * x)
-        kappa = -rate * (found[-1] - y) * x
+        outputs.append(moments[0, 1] * x)
+        kappa = -rate * (outputs[-1] - y) * x
         step = np.array([[1, kappa], [kappa, 1 + sequential * kappa**2]])
         moments = step @ moments @ step.T
-    return np.array(found)
+    return np.array(outputs)
 
 
 @claim(
@@ -45,34 +45,34 @@ def test_limit_recursion(
     trial.require(np.all(abs(rate * (limit - 1.5 * X) * X) < 1), "rate must keep |kappa| below 1: steps overshoot")
 
     def sampler(generator, nets):
-        drawn = (observed.shallow_network(generator, count, width, 0.0, rate) for count in pieces(nets, width))
-        return np.concatenate([observed.train(network, *SERIES)[1][LATER, :, 0, 0].T for network in drawn])
+        networks = (observed.shallow_network(generator, count, width, 0.0, rate) for count in pieces(nets, width))
+        return np.concatenate([observed.train(network, *SERIES)[1][LATER, :, 0, 0].T for network in networks])
 
     truth = (limit + theory.bias / width)[LATER]
-    wrong = {"v updated with the new w": recursion(rate=rate, sequential=True)[LATER]}
-    wrong |= {"variance 0.9": recursion(0.9, rate)[LATER], "10 % more rate": recursion(rate=1.1 * rate)[LATER]}
+    controls = {"v updated with the new w": recursion(rate=rate, sequential=True)[LATER]}
+    controls |= {"variance 0.9": recursion(0.9, rate)[LATER], "10 % more rate": recursion(rate=1.1 * rate)[LATER]}
     looks = {"first": 400, "most": 20_000}
-    trial.mean(sampler=sampler, predict=truth, law=Asymptotic(), margin=0.005 * abs(truth), controls=wrong, **looks)
+    trial.mean(sampler=sampler, predict=truth, law=Asymptotic(), margin=0.005 * abs(truth), controls=controls, **looks)
 
 
 def moments(width, rate):
     """At every t >= 2 n (E f_t - limit) and n E (f_t - limit)^2 of networks n units wide, by nodes of Gauss."""
     network, chances = observed.reduced_nodes(width, 0.0, rate)
-    apart = observed.train(network, *SERIES)[1][:, :, 0, 0] - predicted.finite_width(X, 1.5 * X, rate).limit[:, None]
-    return width * apart[LATER] @ chances, width * apart[LATER] ** 2 @ chances
+    excess = observed.train(network, *SERIES)[1][:, :, 0, 0] - predicted.finite_width(X, 1.5 * X, rate).limit[:, None]
+    return width * excess[LATER] @ chances, width * excess[LATER] ** 2 @ chances
 
 
 def expanded(trial, rate, width, part):
     """The decision on the first order in 1 / n of one of these moments, "bias" or "variance"."""
-    given = [(), ((1.0, 1.0, 1.0),), ((0.0, 1.0, 0.0),), ((2.0, 0.0, 2.0),)]
+    starts = [(), ((1.0, 1.0, 1.0),), ((0.0, 1.0, 0.0),), ((2.0, 0.0, 2.0),)]
     names = ("covariance 1", "only b random", "b not random")
-    truth, *wrong = (
-        np.asarray(getattr(predicted.finite_width(X, 1.5 * X, rate, *covariance), part))[LATER] for covariance in given
+    truth, *rivals = (
+        np.asarray(getattr(predicted.finite_width(X, 1.5 * X, rate, *covariance), part))[LATER] for covariance in starts
     )
     sizes = width * 2 ** np.arange(5)
     values = [moments(int(n), rate)[("bias", "variance").index(part)] for n in sizes]
     margin = 1e-3 * np.max(np.abs(truth))
-    trial.limit(values, sizes, truth, order=1, margin=margin, controls=dict(zip(names, wrong, strict=True)))
+    trial.limit(values, sizes, truth, order=1, margin=margin, controls=dict(zip(names, rivals, strict=True)))
 
 
 @claim(ours("second order of the delta method in the initial moments"), kind="limit", cases=[0.15, 0.1, 0.03])
@@ -108,10 +108,10 @@ def test_small_net(
         return observed.train(wide._replace(weights=weights, multipliers=(1.0, 1.0), rate=0.2 / ends), x, y)[1]
 
     R = predicted.small_start(omega)
-    wrong = {"R = 1": started(np.eye(ends))} | ({"R' for R": started(R.T)} if width >= ends else {})
-    wrong["diagonal of the Gram matrix only"] = started(np.diag(np.linalg.norm(R, axis=0)))
+    controls = {"R = 1": started(np.eye(ends))} | ({"R' for R": started(R.T)} if width >= ends else {})
+    controls["diagonal of the Gram matrix only"] = started(np.diag(np.linalg.norm(R, axis=0)))
     value = observed.train(wide, x, y)[1]
-    trial.identity(value, started(R), ops=steps * (width + 10 * ends**2), scale=1.0, controls=wrong)
+    trial.identity(value, started(R), ops=steps * (width + 10 * ends**2), scale=1.0, controls=controls)
 
 
 @claim(
@@ -132,15 +132,15 @@ def test_tanh_limit(
     scaling, later = predicted.named_scaling("mean field"), slice(4, None)
 
     def sampler(generator, nets):
-        drawn = (observed.draw_network(generator, count, width, *scaling, rate=rate) for count in pieces(nets, width))
-        return np.concatenate([observed.train(network, *SERIES)[1][later, :, 0, 0].T for network in drawn])
+        batch = (observed.draw_network(generator, count, width, *scaling, rate=rate) for count in pieces(nets, width))
+        return np.concatenate([observed.train(network, *SERIES)[1][later, :, 0, 0].T for network in batch])
 
     frozen = predicted.tanh_limit_outputs(X, 1.5 * X, rate, 40, moving=False)
-    wrong = {
+    controls = {
         "features that stand still": frozen[later],
         "of a linear network": predicted.limit_outputs(X, 1.5 * X, rate)[later],
     }
-    wrong["10 % more rate"] = predicted.tanh_limit_outputs(X, 1.5 * X, 1.1 * rate, 40)[later]
+    controls["10 % more rate"] = predicted.tanh_limit_outputs(X, 1.5 * X, 1.1 * rate, 40)[later]
     margin = 0.01 * np.max(abs(truth)) + abs(truth - coarse)[later]
     looks = {"first": 400, "most": 20_000}
     trial.mean(
@@ -149,6 +149,6 @@ def test_tanh_limit(
         law=Asymptotic(),
         margin=margin,
         scale=np.max(abs(truth)),
-        controls=wrong,
+        controls=controls,
         **looks,
     )

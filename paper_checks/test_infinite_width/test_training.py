@@ -26,16 +26,16 @@ def late_readout(trial, steps, readout, width):
 
     def measure(generator, nets, units):
         network = observed.draw_network(generator, nets, units, *scaling, inputs=3)
-        batches = (np.broadcast_to(one, (steps, *one.shape)) for one in (POINTS, VALUES))
+        batches = (np.broadcast_to(array, (steps, *array.shape)) for array in (POINTS, VALUES))
         return movement(network, observed.train(network, *batches)[0], POINTS)
 
     first, later = (
         float(exponent(*scaling)) for exponent in (predicted.first_step_exponent, predicted.feature_exponent)
     )
-    wrong = {"that of the first step": -first, "that of later steps, of infinite width": -later}
+    rivals = {"that of the first step": -first, "that of later steps, of infinite width": -later}
     tilt, coarser = (added(trial, steps, readout, widths, nodes) if steps > 1 else 0.0 for nodes in (20, 16))
     predict = tilt - (later if steps > 1 else first)
-    judged(trial, measure, widths.tolist(), predict, wrong, margin=0.005, slack=abs(tilt - coarser), most=4000)
+    judged(trial, measure, widths.tolist(), predict, rivals, margin=0.005, slack=abs(tilt - coarser), most=4000)
 
 
 def added(trial, steps, readout, widths, nodes):
@@ -84,14 +84,14 @@ def test_late_readout__order(
         count = np.arange(n + 1)  # of units of the first kind, which is all that networks differ in
         into = np.where(np.arange(n) < count[:, None], *UNITS)[:, :, None]
         network = observed.Network((into, np.zeros((n + 1, 1, n))), (1.0, n**-0.5), 1.0, "tanh")
-        moved = n * movement(network, observed.train(network, np.stack([x] * steps), np.stack([y] * steps))[0], x)
-        return n * (binom.pmf(count, n, share) @ moved**2 - law.limit)
+        movements = n * movement(network, observed.train(network, np.stack([x] * steps), np.stack([y] * steps))[0], x)
+        return n * (binom.pmf(count, n, share) @ movements**2 - law.limit)
 
     sizes, truth = 16 * 2 ** np.arange(5), law.fed_back + law.drawn
-    wrong = {"kernels of infinitely many units": law.fed_back, "features that stand still": law.drawn}
+    controls = {"kernels of infinitely many units": law.fed_back, "features that stand still": law.drawn}
     margin = 0.002 * (abs(law.fed_back) + abs(law.drawn))
-    wrong = {name: one for name, one in wrong.items() if abs(one - truth) >= 3 * margin}
-    trial.limit([excess(int(n)) for n in sizes], sizes, truth, order=1, margin=margin, controls=wrong)
+    controls = {name: value for name, value in controls.items() if abs(value - truth) >= 3 * margin}
+    trial.limit([excess(int(n)) for n in sizes], sizes, truth, order=1, margin=margin, controls=controls)
 
 
 @claim(
@@ -108,17 +108,17 @@ def test_dichotomy(
     """Linear networks F_s leave the descent of their own initial kernel by n^(-2 s), where features move n^(-s)."""
     trial.require(s in (0, 0.5) or 0.1 <= s <= 0.25, "s must be 0, 1/2 or in [0.1, 0.25], or powers of n mix")
     ratio = 2 ** int(np.ceil(1 / s)) if s else 16  # the next order is n^-2s smaller
-    wrong = {"s for 2 s": -s, "-1 for every s": -1.0, "none": 0.0}
+    rivals = {"s for 2 s": -s, "-1 for every s": -1.0, "none": 0.0}
     widths = [width * ratio**k for k in range(5)]
     rounding = 1e-15 * widths[-1] ** (3 * s)  # of f, of which the departure is n^-2s; steps are seen through n^s
-    power_law(trial, lambda n: departure(n, s, rate), widths, -predicted.departure_exponent(s), wrong, rounding)
+    power_law(trial, lambda n: departure(n, s, rate), widths, -predicted.departure_exponent(s), rivals, rounding)
 
 
 def departure(width, s, rate):
     """Root mean square, over steps and networks, of the trained output less that of kernel descent from the start."""
     network, chances = observed.reduced_nodes(width, s, rate)
-    apart = observed.train(network, *SERIES)[1][:, :, 0, 0] - observed.kernel_descent(network, *SERIES)
-    return float(np.sqrt(np.mean(apart**2 @ chances)))
+    gap = observed.train(network, *SERIES)[1][:, :, 0, 0] - observed.kernel_descent(network, *SERIES)
+    return float(np.sqrt(np.mean(gap**2 @ chances)))
 
 
 @claim(ours("the recursion against kernel descent with a + c = 2"), kind="limit", cases=[0.15, 0.05])
@@ -129,8 +129,8 @@ def test_dichotomy__feature_learning(trial, rate: Small, width: Wide = 4096):
         predicted.kernel_limit_outputs(X, 1.5 * X, rate),
         predicted.kernel_limit_outputs(X, 1.5 * X, rate / 2),
     )
-    constant, wrong = (float(np.sqrt(np.mean((full - one) ** 2))) for one in (kernel, half))
+    constant, control = (float(np.sqrt(np.mean((full - path) ** 2))) for path in (kernel, half))
     sizes = width * 2 ** np.arange(5)
     values = [departure(int(n), 0.0, rate) for n in sizes]
-    controls = {"the kernel x x'": wrong, "0, as in the kernel regime": 0.0}
+    controls = {"the kernel x x'": control, "0, as in the kernel regime": 0.0}
     trial.limit(values, sizes, constant, order=1, margin=1e-3 * constant, controls=controls)

@@ -20,4 +20,4 @@ def random_bases(generator, ambient, dims):
 
 def told_apart(predict, margin, wrong):
     """Those of some wrong predictions that the margin can tell from the true one at these settings."""
-    return {name: one for name, one in wrong.items() if np.any(np.abs(one - predict) > 2.5 * np.asarray(margin))}
+    return {name: value for name, value in wrong.items() if np.any(np.abs(value - predict) > 2.5 * np.asarray(margin))}

@@ -64,11 +64,11 @@ def mixture(trial, dims, signal, noise):
         return predicted.shrinkage(signal, noise) * np.einsum("kp,kpn->pn", chances / chances.sum(axis=0), projections)
 
     phi = (signal / noise) ** 2 / (signal**2 + noise**2) / 2
-    wrong = {"φ = s^2 / (2 γ^4)": weighted((signal / noise**2) ** 2 / 2)}
-    wrong["π left out"] = weighted(phi, prior=np.ones(len(dims)))
+    rivals = {"φ = s^2 / (2 γ^4)": weighted((signal / noise**2) ** 2 / 2)}
+    rivals["π left out"] = weighted(phi, prior=np.ones(len(dims)))
     if len(set(dims)) > 1:
-        wrong["without (1 + s^2 / γ^2)^(-d / 2)"] = weighted(phi, 0.0)
-    return x, (bases, weights, signal, noise), wrong
+        rivals["without (1 + s^2 / γ^2)^(-d / 2)"] = weighted(phi, 0.0)
+    return x, (bases, weights, signal, noise), rivals
 
 
 MIXTURES = [((1, 2, 2), 1.0, 0.7), ((2, 2), 0.5, 0.5), ((1, 2), 2.0, 5.0)]
@@ -77,9 +77,9 @@ MIXTURES = [((1, 2, 2), 1.0, 0.7), ((2, 2), 0.5, 0.5), ((1, 2), 2.0, 5.0)]
 @claim(ours("Gaussian posteriors weighted by Bayes' rule; recalled for equal d and π"), kind="identity", cases=MIXTURES)
 def test_posterior_mean(trial, dims: Dims, signal: Level, noise: Level):
     """E[x0 | x_t] = c sum w_k P_k x_t, w_k ~ π_k (1 + s^2/γ^2)^(-d_k/2) exp(φ |U_k'x_t|^2), the soft one."""
-    x, law, wrong = mixture(trial, dims, signal, noise)
+    x, law, controls = mixture(trial, dims, signal, noise)
     mean, _ = observed.posterior_moments(x, *law)
-    trial.identity(mean, predicted.posterior_mean(x, *law), ops=1000, controls=wrong)
+    trial.identity(mean, predicted.posterior_mean(x, *law), ops=1000, controls=controls)
 
 
 @claim(ours("law of total variance over the subspaces, given x_t"), kind="identity", cases=MIXTURES)
@@ -89,11 +89,11 @@ def test_posterior_mean__variance(trial, dims: Dims, signal: Level, noise: Level
     _, variance = observed.posterior_moments(x, *law)
     predict = predicted.posterior_variance(x, *law)
     length = np.sum(predicted.posterior_mean(x, *law) ** 2, axis=1)
-    wrong = {"|sum w P x|^2 not subtracted": predict + length}
-    wrong["the mean dimension"] = predict + (np.mean(dims) - max(dims)) * (noise / np.hypot(signal, noise)) ** 2
+    controls = {"|sum w P x|^2 not subtracted": predict + length}
+    controls["the mean dimension"] = predict + (np.mean(dims) - max(dims)) * (noise / np.hypot(signal, noise)) ** 2
     if len(set(dims)) == 1:
-        del wrong["the mean dimension"]
-    trial.identity(variance, predict, ops=1000, scale=np.max(predict + length), controls=wrong)
+        del controls["the mean dimension"]
+    trial.identity(variance, predict, ops=1000, scale=np.max(predict + length), controls=controls)
 
 
 def written_out(points, projected, dims, signal, noise):
@@ -113,13 +113,13 @@ def test_loss_is_pca(trial, ambient: Several, dim: Count, noise: Level, signal: 
     generator = trial.generator("points")
     points, (basis,) = 1 + generator.standard_normal((20, ambient)), random_bases(generator, ambient, [dim])
     loss = observed.denoising_loss(points, [basis], np.ones(1), signal, noise, *observed.cubature(ambient))
-    projected = np.mean(np.sum((points @ basis) ** 2, axis=1))
+    square = np.mean(np.sum((points @ basis) ** 2, axis=1))
     trial.identity(
         loss,
         predicted.clustering_loss(points, [basis], signal, noise),
         ops=200 * ambient,
         scale=np.mean(np.sum(points**2, axis=1)),
-        controls=written_out(points, projected, dim, signal, noise),
+        controls=written_out(points, square, dim, signal, noise),
     )
 
 
@@ -135,15 +135,15 @@ def test_loss_is_pca__minimiser(
     generator, levels = trial.generator("points"), (np.array([0.3, 2.0]), np.array([0.6, 0.4]))
     points = generator.standard_normal((40, ambient)) * ([1.0] * (ambient - 1) + [0.1])
     points[:, -1] += 2 - points[:, -1].mean()  # the mean lies on the weakest axis
-    found = sorted(observed.best_subspace(generator, points, dim, signal, *levels)[1] for _ in range(3))
+    minima = sorted(observed.best_subspace(generator, points, dim, signal, *levels)[1] for _ in range(3))
     predict = predicted.least_loss(points, dim, signal, *levels)
-    centred = np.linalg.svd(points - points.mean(axis=0))[2][:dim].T
-    each = [predicted.clustering_loss(points, [centred], signal, noise) for noise in levels[0]]
-    wrong = {"centred PCA": np.dot(levels[1], each)}
+    basis = np.linalg.svd(points - points.mean(axis=0))[2][:dim].T
+    losses = [predicted.clustering_loss(points, [basis], signal, noise) for noise in levels[0]]
+    controls = {"centred PCA": np.dot(levels[1], losses)}
     if dim > 1:
-        wrong["one direction fewer"] = predicted.least_loss(points, dim - 1, signal, *levels)
-    error = found[1] - found[0] + 1e-9 * predict
-    trial.value(found[0], predict, error=error, margin=1e-6 * predict, controls=wrong)
+        controls["one direction fewer"] = predicted.least_loss(points, dim - 1, signal, *levels)
+    error = minima[1] - minima[0] + 1e-9 * predict
+    trial.value(minima[0], predict, error=error, margin=1e-6 * predict, controls=controls)
 
 
 @claim(
@@ -161,15 +161,15 @@ def test_loss_is_clustering(trial, ambient: Several, dims: Dims, noise: Level, s
     mean_dim = np.mean(np.array(dims)[squares.argmax(axis=0)])
     predict = predicted.clustering_loss(points, bases, signal, noise)
     of_all = [predicted.clustering_loss(points, [basis], signal, noise) for basis in bases]
-    wrong = {"clusters drawn, not chosen": np.mean(of_all)} if min(dims) < ambient else {}
-    wrong |= written_out(points, squares.max(axis=0).mean(), mean_dim, signal, noise)
+    controls = {"clusters drawn, not chosen": np.mean(of_all)} if min(dims) < ambient else {}
+    controls |= written_out(points, squares.max(axis=0).mean(), mean_dim, signal, noise)
     nodes = observed.gauss_hermite(2, 40) if ambient == 2 else observed.cubature(ambient)
-    given = points, bases, rising_weights(dims), signal, noise, *nodes
-    loss, noisy = (observed.denoising_loss(*given, rule) for rule in ("clean", "noisy"))
+    setting = points, bases, rising_weights(dims), signal, noise, *nodes
+    loss, noisy = (observed.denoising_loss(*setting, rule) for rule in ("clean", "noisy"))
     # Where no node moves a point to another cluster, this is no other process.
     processes = {"argmax at x_t": noisy} if abs(noisy - loss) > 1e-3 * loss else {}
     rounding = {"ops": 200 * ambient, "scale": np.mean(np.sum(points**2, axis=1))}
-    trial.identity(loss, predict, controls=wrong, wrong_processes=processes, **rounding)
+    trial.identity(loss, predict, controls=controls, wrong_processes=processes, **rounding)
 
 
 def wrong_price(trial, dim, subspaces, signal, noise):
@@ -211,19 +211,19 @@ def test_price_of_assignment(
     def losses(order, *rules):  # of a point on the first axis, which rotations within its subspace make of any
         squares, weights = roots_genlaguerre(order, dim / 2 - 1)
         points = np.outer(np.sqrt(2 * squares), np.eye(ambient)[0])
-        given = points, bases, np.full(subspaces, 1 / subspaces), signal, noise, *observed.gauss_hermite(ambient, order)
-        return np.array([observed.denoising_loss(*given, rule, weights / weights.sum()) for rule in rules])
+        world = points, bases, np.full(subspaces, 1 / subspaces), signal, noise, *observed.gauss_hermite(ambient, order)
+        return np.array([observed.denoising_loss(*world, rule, weights / weights.sum()) for rule in rules])
 
-    found, rough = (losses(order, "clean", "soft") for order in ORDERS[ambient])
+    measured, rough = (losses(order, "clean", "soft") for order in ORDERS[ambient])
     predict = np.array([predicted.genie_loss(dim, signal, noise), predicted.mmse(dim, subspaces, signal, noise)])
-    wrong, processes = {"γ^2 / s^2": predict * [1 + (noise / signal) ** 2, 1]}, {}
+    laws, processes = {"γ^2 / s^2": predict * [1 + (noise / signal) ** 2, 1]}, {}
     if subspaces > 1:
-        wrong["soft = told"] = np.full(2, predict[0])
-        wrong["1 - max w for w_k (1 - w_k)"] = np.array([predict[0], wrong_price(trial, dim, subspaces, signal, noise)])
+        laws["soft = told"] = np.full(2, predict[0])
+        laws["1 - max w for w_k (1 - w_k)"] = np.array([predict[0], wrong_price(trial, dim, subspaces, signal, noise)])
         processes = {"argmax at x_t": np.append(rough[0], losses(ORDERS[ambient][1], "noisy"))}
-    error = np.abs(found - rough) + 1e-9 * predict
-    options = {"controls": told_apart(predict, 1e-4 * predict, wrong), "wrong_processes": processes}
-    trial.value(found, predict, error=error, margin=1e-4 * predict, **options)
+    error = np.abs(measured - rough) + 1e-9 * predict
+    options = {"controls": told_apart(predict, 1e-4 * predict, laws), "wrong_processes": processes}
+    trial.value(measured, predict, error=error, margin=1e-4 * predict, **options)
 
 
 @claim(PRICE, kind="identity", tier="full", cases=[(0.2, 2, 3), (1.0, 3, 4), (0.5, 2, 3), (2.0, 2, 3), (0.7, 3, 5)])
@@ -239,7 +239,7 @@ def test_price_of_assignment__sampled(trial, noise: Level, dim: Few, subspaces: 
     def sampled(*rules):
         return lambda generator, n: observed.sampled_losses(generator, n, bases, signal, noise, rules)
 
-    wrong = {
+    rivals = {
         "soft = told": np.full(2, losses[0]),
         "1 - max w for w_k (1 - w_k)": np.array([losses[0], wrong_price(trial, dim, subspaces, signal, noise)]),
         "γ^2 / s^2": losses * [1 + (noise / signal) ** 2, 1],
@@ -249,7 +249,7 @@ def test_price_of_assignment__sampled(trial, noise: Level, dim: Few, subspaces: 
         predict=losses,
         law=Asymptotic(),
         margin=0.01 * losses,
-        controls=told_apart(losses, 0.01 * losses, wrong),
+        controls=told_apart(losses, 0.01 * losses, rivals),
         wrong_processes={"argmax at x_t": sampled("clean", "noisy")},
         first=50_000,
         most=1_200_000,
@@ -267,13 +267,13 @@ def test_soft_is_not_clustering(trial, noise: Loud, angle: Angle = 30.0):
     K subspaces have theirs there, and there alone. The minimum is predicted from x_t alone, by Stein's lemma.
     """
     points, start = two_lines(angle), (angle, -angle)
-    found, predict = observed.best_angles(points, start, noise, 40)[0], predicted.soft_angles(points, start, noise, 40)
-    rough = observed.best_angles(points, tuple(found), noise, 28)[0]
+    angles, predict = observed.best_angles(points, start, noise, 40)[0], predicted.soft_angles(points, start, noise, 40)
+    rough = observed.best_angles(points, tuple(angles), noise, 28)[0]
     less = predicted.soft_angles(points, tuple(predict), noise, 28)
     trial.value(
-        found,
+        angles,
         predict,
-        error=np.abs(found - rough) + 1e-4,
+        error=np.abs(angles - rough) + 1e-4,
         slack=np.max(np.abs(predict - less)),
         margin=0.05,
         controls={"that of clustering": np.array(start)},
@@ -286,12 +286,12 @@ def test_soft_is_not_clustering__implicit(trial, signal: Level, noise: Level):
     require_visible(trial, signal, noise, 1.0, 10.0)
     generator = trial.generator("points")
     points, weights = generator.standard_normal((5, 2)), np.array([0.3, 0.7])
-    given = points, random_bases(generator, 2, [1, 1]), weights, signal, noise
+    setting = points, random_bases(generator, 2, [1, 1]), weights, signal, noise
     rules = [observed.gauss_hermite(2, order) for order in (60, 40)]
-    loss, rough = (observed.denoising_loss(*given, *nodes) for nodes in rules)
-    predict, less = (predicted.implicit_loss(*given, *nodes) for nodes in rules)
+    loss, rough = (observed.denoising_loss(*setting, *nodes) for nodes in rules)
+    predict, less = (predicted.implicit_loss(*setting, *nodes) for nodes in rules)
     x = signal * points[:, None] + noise * rules[0][0]
-    variance = predicted.posterior_variance(x.reshape(-1, 2), *given[1:]).reshape(len(points), -1) @ rules[0][1]
+    variance = predicted.posterior_variance(x.reshape(-1, 2), *setting[1:]).reshape(len(points), -1) @ rules[0][1]
     trial.value(
         loss,
         predict,
@@ -306,9 +306,9 @@ def test_soft_is_not_clustering__implicit(trial, signal: Level, noise: Level):
 def test_soft_is_not_clustering__limit(trial, noise: Faint, angle: Angle = 30.0):
     """As γ vanishes, the soft loss of those points has its minimum where K subspaces have theirs."""
     points, start = two_lines(angle), np.array([angle, -angle])
-    found = observed.best_angles(points, (angle + 1, -angle - 2), noise, 24)[0]
-    wrong = {"as at γ = 1": predicted.soft_angles(points, tuple(start), 1.0, 24)}
-    trial.value(found, start, error=1e-4, margin=0.01, controls=wrong)
+    angles = observed.best_angles(points, (angle + 1, -angle - 2), noise, 24)[0]
+    controls = {"as at γ = 1": predicted.soft_angles(points, tuple(start), 1.0, 24)}
+    trial.value(angles, start, error=1e-4, margin=0.01, controls=controls)
 
 
 @claim(ours("the soft denoiser is the posterior mean, which no other beats"), kind="optimality", cases=[1.0, 2.0])
@@ -317,7 +317,7 @@ def test_soft_is_not_clustering__population(trial, noise: Averaged, angle: Angle
     nodes, weights = observed.gauss_hermite(1, 24)
     points, start = on_lines(angle, [nodes[:, 0]] * 2), np.array([angle, -angle])
     chances = np.tile(weights / 2, 2)
-    found = observed.best_angles(points, (angle + 4, 7 - angle), noise, 32, chances)[0]
-    rough = observed.best_angles(points, tuple(found), noise, 24, chances)[0]
-    wrong = {"biased as by twelve points": predicted.soft_angles(two_lines(angle), tuple(start), noise, 24)}
-    trial.value(found, start, error=np.abs(found - rough) + 1e-3, margin=0.05, controls=wrong)
+    angles = observed.best_angles(points, (angle + 4, 7 - angle), noise, 32, chances)[0]
+    rough = observed.best_angles(points, tuple(angles), noise, 24, chances)[0]
+    controls = {"biased as by twelve points": predicted.soft_angles(two_lines(angle), tuple(start), noise, 24)}
+    trial.value(angles, start, error=np.abs(angles - rough) + 1e-3, margin=0.05, controls=controls)

@@ -23,12 +23,12 @@ def completions(trial, ambient, dim, samples):
     """What E D^2 is, and is not."""
     trial.require(samples < dim < ambient, "samples must be below dim, and dim below ambient")
     predict = predicted.random_completion(ambient, dim, samples)
-    wrong = {
+    rivals = {
         "the worst case": predicted.worst_completion(ambient, dim, samples),
         "2 (d - N)(n - d) / n": predict * (ambient - samples) / ambient,
         "sines counted once": predict / 2,
     }
-    return predict, {"margin": 0.01 * predict, "controls": told_apart(predict, 0.01 * predict, wrong)}
+    return predict, {"margin": 0.01 * predict, "controls": told_apart(predict, 0.01 * predict, rivals)}
 
 
 @claim(
@@ -72,13 +72,13 @@ def test_random_completion__worst(trial, ambient: Flat, dim: Count, samples: Nat
     trial.require(samples < dim < ambient, "samples must be below dim, and dim below ambient")
     trial.require(draws * ambient * dim <= 10**7, "draws must be at most 10^7 / (n d)")
     axes, away = np.eye(ambient), min(dim - samples, ambient - dim)
-    true, learned = axes[:, :dim], axes[:, [*range(dim - away), *range(dim, dim + away)]]
-    attained = np.sum((true @ true.T - learned @ learned.T) ** 2)
+    true, estimate = axes[:, :dim], axes[:, [*range(dim - away), *range(dim, dim + away)]]
+    distance = np.sum((true @ true.T - estimate @ estimate.T) ** 2)
     errors = observed.completion_errors(trial.generator("runs"), draws, ambient, dim, samples)
     bound = np.full(draws + 1, predicted.worst_completion(ambient, dim, samples))
-    wrong = {"min(d - N, n - d)": bound / 2, "less by a tenth": 0.9 * bound}
+    controls = {"min(d - N, n - d)": bound / 2, "less by a tenth": 0.9 * bound}
     trial.bound(
-        np.append(errors, attained), bound, found_by="draws", independent=draws, ops=100 * ambient, controls=wrong
+        np.append(errors, distance), bound, found_by="draws", independent=draws, ops=100 * ambient, controls=controls
     )
 
 
@@ -102,15 +102,15 @@ def test_noise_law(
     trial.require(small, "noise must be small beside the least variance of the latents")
     predict = predicted.noise_law(ambient, spectrum, samples, noise) / noise**2
     factors = {"d / N": samples, "d / (N - d)": samples - dim, "d / (N - d + 1)": samples - dim + 1}
-    wrong = {name: predict * (samples - dim - 1) / one for name, one in factors.items()}
-    wrong |= {"sines counted once": predict / 2, "the mean variance": 2 * (ambient - dim) * dim / spectrum.mean()}
-    wrong["the mean variance"] /= samples - dim - 1
+    rivals = {name: predict * (samples - dim - 1) / divisor for name, divisor in factors.items()}
+    rivals |= {"sines counted once": predict / 2, "the mean variance": 2 * (ambient - dim) * dim / spectrum.mean()}
+    rivals["the mean variance"] /= samples - dim - 1
     trial.mean(
         sampler=lambda g, n: observed.steadied_errors(g, n, ambient, spectrum, samples, noise) / noise**2,
         predict=predict,
         law=Asymptotic(),
         margin=0.01 * predict,
-        controls=told_apart(predict, 0.01 * predict, wrong),
+        controls=told_apart(predict, 0.01 * predict, rivals),
         first=3000,
         most=200_000,
     )
@@ -135,16 +135,16 @@ def test_noise_law__clusters(
     trial.require(room, "ambient must be 2 (dim + subspaces), or two of the drawn ones may be nearer than a start is")
     trial.require(samples >= 2 * dim + 5, "samples must be 2 dim + 5, or errors have heavy tails")
     law = predicted.noise_law(ambient, np.ones(dim), samples, noise) / noise**2
-    wrong = {"d / N": law * (samples - dim - 1) / samples, "d / (N - d)": law * (samples - dim - 1) / (samples - dim)}
-    wrong["samples of all subspaces"] = law * (samples - dim - 1) / (subspaces * samples - dim - 1)
+    rivals = {"d / N": law * (samples - dim - 1) / samples, "d / (N - d)": law * (samples - dim - 1) / (samples - dim)}
+    rivals["samples of all subspaces"] = law * (samples - dim - 1) / (subspaces * samples - dim - 1)
 
     def errors(generator, n):
-        each = [
+        batches = [
             observed.clustered_errors(generator, 500, ambient, dim, samples, subspaces, noise) for _ in range(n // 500)
         ]
-        return np.concatenate(each).mean(axis=1) / noise**2
+        return np.concatenate(batches).mean(axis=1) / noise**2
 
-    options = {"margin": 0.03 * law, "controls": wrong, "first": 2000, "most": 40_000}
+    options = {"margin": 0.03 * law, "controls": rivals, "first": 2000, "most": 40_000}
     trial.mean(sampler=errors, predict=law, law=Asymptotic(), **options)
 
 
@@ -159,9 +159,9 @@ def test_threshold_tail__exact(
     """One row or two: t^((m + 1) / 2) P(tr (AA')^-1 > t) tends to sqrt 2 G for N = d, and to d / 2 for N = d + 1."""
     power, limit = predicted.tail_exponent(extra), predicted.tail_constant(dim, extra)
     thresholds = np.array([1e10, 1e12])
-    found = [observed.trace_tail(dim, dim + extra, one) * one**power for one in thresholds]
+    tails = [observed.trace_tail(dim, dim + extra, threshold) * threshold**power for threshold in thresholds]
     other = predicted.tail_constant(dim + 1, extra)
-    trial.limit(found, thresholds, limit, remainder=thresholds[-1] ** -0.5, margin=1e-5, controls={"of d + 1": other})
+    trial.limit(tails, thresholds, limit, remainder=thresholds[-1] ** -0.5, margin=1e-5, controls={"of d + 1": other})
 
 
 @claim(
@@ -183,13 +183,13 @@ def test_threshold_tail(
     threshold, power = reach * max(dim, 2) ** 2, predicted.tail_exponent(extra)
     predict = predicted.tail_constant(dim, extra) * threshold**-power
     margin = (0.04 if extra else 0.015) * predict
-    wrong = {"exponents exchanged": predict * threshold ** (power - predicted.tail_exponent(1 - extra))}
-    wrong |= {"(d + 1) / 2": (dim + 1) / 2 / threshold} if extra else {"sqrt(d)": (dim / threshold) ** 0.5}
+    rivals = {"exponents exchanged": predict * threshold ** (power - predicted.tail_exponent(1 - extra))}
+    rivals |= {"(d + 1) / 2": (dim + 1) / 2 / threshold} if extra else {"sqrt(d)": (dim / threshold) ** 0.5}
     trial.probability(
         sampler=lambda g, n: (observed.inverse_traces(g, n, dim, dim + extra) > threshold).astype(float),
         predict=predict,
         margin=margin,
-        controls=told_apart(predict, margin, wrong),
+        controls=told_apart(predict, margin, rivals),
         first=50_000,
         most=4_000_000,
     )
@@ -203,8 +203,8 @@ def fitting_partitions(trial, samples, dim, subspaces, ambient):
     generator = trial.generator("samples")
     bases = random_bases(generator, ambient, [dim] * subspaces)
     points = np.concatenate([generator.standard_normal((samples, dim)) @ basis.T for basis in bases])
-    found, _ = observed.fitting_partitions(points, dim, subspaces)
-    return found, predicted.perfect_partitions(dim, samples, subspaces)
+    count, _ = observed.fitting_partitions(points, dim, subspaces)
+    return count, predicted.perfect_partitions(dim, samples, subspaces)
 
 
 @claim(
@@ -214,9 +214,9 @@ def fitting_partitions(trial, samples, dim, subspaces, ambient):
 )
 def test_uniqueness(trial, dim: FewDim, subspaces: Groups, ambient: Ambient = 8):
     """K >= 2 and N = d >= 2: (K d)! / ((d!)^K K!) partitions of the samples have residual 0."""
-    found, predict = fitting_partitions(trial, dim, dim, subspaces, ambient)
-    wrong = {"labels told apart": factorial(subspaces) * predict, "N = d is enough": 1}
-    trial.identity(found, predict, ops=0, controls=wrong)
+    count, predict = fitting_partitions(trial, dim, dim, subspaces, ambient)
+    controls = {"labels told apart": factorial(subspaces) * predict, "N = d is enough": 1}
+    trial.identity(count, predict, ops=0, controls=controls)
 
 
 @claim(
@@ -227,7 +227,7 @@ def test_uniqueness(trial, dim: FewDim, subspaces: Groups, ambient: Ambient = 8)
 def test_uniqueness__enough(trial, samples: Count, dim: Count, subspaces: Groups, ambient: Ambient = 8):
     """K >= 2 and N > d, or d = 1: the partition is the only one with residual 0."""
     trial.require(samples > dim or samples == dim == 1, "samples must exceed dim, or both be 1")
-    found, predict = fitting_partitions(trial, samples, dim, subspaces, ambient)
-    every = factorial(samples * subspaces) // (factorial(samples) ** subspaces * factorial(subspaces))
-    wrong = {"labels told apart": factorial(subspaces), "two": 2} | ({"any partition": every} if every > 1 else {})
-    trial.identity(found, predict, ops=0, controls=wrong)
+    count, predict = fitting_partitions(trial, samples, dim, subspaces, ambient)
+    total = factorial(samples * subspaces) // (factorial(samples) ** subspaces * factorial(subspaces))
+    controls = {"labels told apart": factorial(subspaces), "two": 2} | ({"any partition": total} if total > 1 else {})
+    trial.identity(count, predict, ops=0, controls=controls)

@@ -54,14 +54,14 @@ def test_step(trial, world: Natural, level: Place, cells: Cells = 60, dim: Dim =
     chances = probabilities[at] / probabilities[at].sum()
     h, residuals = (basis @ coefficients)[at], means[at] - values[level]
     gain = predicted.step_gain(chances, residuals, h)
-    wrong = {"without the second order": 2 * gain}
+    rivals = {"without the second order": 2 * gain}
     if at.sum() > 1:
-        wrong["Var(h) for E[h^2]"] = (chances @ (h * residuals)) ** 2 / (chances @ (h - chances @ h) ** 2)
+        rivals["Var(h) for E[h^2]"] = (chances @ (h * residuals)) ** 2 / (chances @ (h - chances @ h) ** 2)
     of = chances, predictions[at], means[at], h
-    found = [observed.gain(*of, predicted.best_step(chances, residuals, h)), observed.best_gain(*of)]
-    controls = {name: np.full(2, one) for name, one in wrong.items()}
+    gains = [observed.gain(*of, predicted.best_step(chances, residuals, h)), observed.best_gain(*of)]
+    controls = {name: np.full(2, theory) for name, theory in rivals.items()}
     scale = abs(predicted.best_step(chances, residuals, h)) * (chances @ np.abs(h * residuals)) + gain
-    trial.identity(found, np.full(2, gain), ops=2 * cells, scale=scale, controls=controls)
+    trial.identity(gains, np.full(2, gain), ops=2 * cells, scale=scale, controls=controls)
 
 
 @claim(
@@ -80,14 +80,14 @@ def test_swap_regret(trial, world: Natural, cells: Cells, dim: Dim):
 
     regret = predicted.swap_regret(probabilities, predictions, residuals, basis)
     constants = predicted.swap_regret(probabilities, predictions, residuals, basis[:, :1])
-    wrong = {"h centred in each level": np.full(2, regret - constants)}
+    controls = {"h centred in each level": np.full(2, regret - constants)}
     if cells > dim + 1 and len(np.unique(predictions)) > 1:
         middle = np.full(cells, 0.5)
         common = observed.level_fit(probabilities, middle, np.clip((1 + residuals) / 2, 0, 1), basis)
-        wrong["one correction for all levels"] = np.full(2, 2 * (common - middle) @ (probabilities * residuals))
-    found = [saved(predictions), observed.best_ratio(probabilities, predictions, means, basis, world)]
+        controls["one correction for all levels"] = np.full(2, 2 * (common - middle) @ (probabilities * residuals))
+    gains = [saved(predictions), observed.best_ratio(probabilities, predictions, means, basis, world)]
     # Rounding, and what BFGS leaves: the square of a gradient of 1e-8.
-    trial.value(found, np.full(2, regret), error=1e-12, margin=1e-10, controls=wrong)
+    trial.value(gains, np.full(2, regret), error=1e-12, margin=1e-10, controls=controls)
 
 
 @claim(ours("recalled; expansion of (v - y)^2 - (h - y)^2 about v"), kind="bound", cases=range(3))
@@ -95,15 +95,15 @@ def test_converse(trial, world: Natural, cells: Cells = 60, dim: Dim = 3, draws:
     """If h lowers the error of level v by a, E[(h - v)(y - v)|v] >= a / 2."""
     probabilities, _, means, basis, _ = world_of(world, cells, dim)
     middle, generator = np.full(cells, 0.5), trial.generator("h")
-    fitted = observed.level_fit(probabilities, middle, means, basis) - middle
-    moved = [generator.exponential(0.1) * (basis @ generator.normal(size=dim + 1)) for _ in range(draws)]
-    moved += [fraction * fitted for fraction in (0.1, 0.01, 0.001)]
-    gains = [observed.gain(probabilities, middle, means, one, 1.0) for one in moved]
+    fit = observed.level_fit(probabilities, middle, means, basis) - middle
+    steps = [generator.exponential(0.1) * (basis @ generator.normal(size=dim + 1)) for _ in range(draws)]
+    steps += [fraction * fit for fraction in (0.1, 0.01, 0.001)]
+    gains = [observed.gain(probabilities, middle, means, step, 1.0) for step in steps]
     least = np.array([predicted.least_correlation(gain) for gain in gains])
-    correlations = np.array([probabilities @ (one * (means - middle)) for one in moved])
-    sizes = np.array([probabilities @ one**2 for one in moved]) + np.abs(correlations)
-    wrong = {"a for a / 2": 2 * least}
-    trial.bound(least, correlations, found_by="draws", independent=draws, ops=1000, scale=sizes, wrong_processes=wrong)
+    correlations = np.array([probabilities @ (step * (means - middle)) for step in steps])
+    sizes = np.array([probabilities @ step**2 for step in steps]) + np.abs(correlations)
+    rivals = {"a for a / 2": 2 * least}
+    trial.bound(least, correlations, found_by="draws", independent=draws, ops=1000, scale=sizes, wrong_processes=rivals)
 
 
 @claim(
@@ -113,10 +113,10 @@ def test_converse__sharp(trial, world: Natural, fraction: Moved, cells: Cells = 
     """Of h = v + ε fit that E[...|v] is a / (2 - ε): no constant above 1/2 will do."""
     probabilities, _, means, basis, _ = world_of(world, cells, 3)
     middle = np.full(cells, 0.5)
-    moved = fraction * (observed.level_fit(probabilities, middle, means, basis) - middle)
-    ratio = probabilities @ (moved * (means - middle)) / observed.gain(probabilities, middle, means, moved, 1.0)
-    wrong = {"1 for 1/2": 1.0} if fraction < 0.9 else {"1/2": 0.5}
-    trial.identity(float(ratio), predicted.converse_ratio(fraction), ops=1000 + 4 * cells, controls=wrong)
+    step = fraction * (observed.level_fit(probabilities, middle, means, basis) - middle)
+    ratio = probabilities @ (step * (means - middle)) / observed.gain(probabilities, middle, means, step, 1.0)
+    controls = {"1 for 1/2": 1.0} if fraction < 0.9 else {"1/2": 0.5}
+    trial.identity(float(ratio), predicted.converse_ratio(fraction), ops=1000 + 4 * cells, controls=controls)
 
 
 @claim(ours("Jensen's inequality for the bias of a bin's levels"), kind="bound", cases=[(4, 2), (20, 5), (7, 3)])
@@ -131,10 +131,10 @@ def test_binning_hides(trial, levels: Several, merged: Several, draws: Count = 2
     pairs, twice = list(zip(weights, biases, strict=True)), np.full(levels, 2.0)
     fine = [predicted.calibration_error(weight, values, bias / 2, twice) for weight, bias in pairs]  # h = 2
     centres = (values[bins * merged] + values[np.minimum((bins + 1) * merged, levels) - 1]) / 2 + 0.05
-    wrong = {"r from the bin's centre": [observed.binned_error(w, b + values - centres, bins) for w, b in pairs]}
+    rivals = {"r from the bin's centre": [observed.binned_error(w, b + values - centres, bins) for w, b in pairs]}
     coarse = [observed.binned_error(weight, bias, bins) for weight, bias in pairs]
     trial.bound(
-        coarse, np.array(fine), found_by="draws", independent=draws, ops=4 * levels, scale=1.0, wrong_processes=wrong
+        coarse, np.array(fine), found_by="draws", independent=draws, ops=4 * levels, scale=1.0, wrong_processes=rivals
     )
 
 
@@ -148,10 +148,10 @@ def test_binning_hides__exactly(trial, levels: Several, merged: Several, seed: N
     hidden = predicted.hidden_by_bins(weights, biases, bins)
     lost = observed.binned_error(weights, biases, np.arange(levels)) - observed.binned_error(weights, biases, bins)
     mean = weights @ biases
-    wrong = {"binning is conservative": -hidden}
+    controls = {"binning is conservative": -hidden}
     if levels > 2 * merged:
-        wrong["variance over all levels"] = float(weights @ (biases - mean) ** 2)
-    trial.identity(lost, hidden, ops=4 * levels, scale=1.0, controls=wrong)
+        controls["variance over all levels"] = float(weights @ (biases - mean) ** 2)
+    trial.identity(lost, hidden, ops=4 * levels, scale=1.0, controls=controls)
 
 
 @claim(
@@ -177,8 +177,8 @@ def test_coded_error(trial, levels: Levels, bias: Bias):
         (sum(Fraction(y) - Fraction(value) for y in labels[predictions == value].tolist()) / 4) ** 2
         for value in values.tolist()
     )
-    printed = observed.released_error(predictions, labels)
-    trial.identity(float(exact / levels), k2, ops=20 * n, controls={"without the largest": printed}, as_printed=printed)
+    release = observed.released_error(predictions, labels)
+    trial.identity(float(exact / levels), k2, ops=20 * n, controls={"without the largest": release}, as_printed=release)
 
 
 def boosted(world, share, bound, **wrong):
@@ -196,7 +196,7 @@ def worlds_of(trial, draws):
     """Small random worlds, and W(0) to W(2)."""
     generator = trial.generator("worlds")
     sizes = [(*generator.integers(0, 2**32, 1), *generator.integers((2, 1), (40, 4))) for _ in range(draws)]
-    return [*(observed.random_world(*map(int, one)) for one in sizes), *map(observed.random_world, range(3))]
+    return [*(observed.random_world(*map(int, size)) for size in sizes), *map(observed.random_world, range(3))]
 
 
 @claim(
@@ -209,22 +209,22 @@ def test_halting(trial, share: Fine, bound: Bound, draws: Count = 8):
     rule = predicted.tolerance(share * bound, bound), predicted.grid(share * bound, bound)
     undone = observed.undone_rows(10**12, rule[1], rule[0])
     worst = observed.World(undone.counts / undone.counts.sum(), undone.features, undone.labels)
-    found = [boosted(world, share, bound)[1] for world in (*worlds_of(trial, draws), worst)]
-    guarantee = np.full(len(found), predicted.guaranteed_error(bound, *rule))
+    errors = [boosted(world, share, bound)[1] for world in (*worlds_of(trial, draws), worst)]
+    guarantee = np.full(len(errors), predicted.guaranteed_error(bound, *rule))
     far = observed.two_cells(min(0.45, np.sqrt(0.9 * np.sqrt(share))))
     near = observed.two_cells(0.05)
-    wrong = {"stops at sqrt(α / B)": boosted(far, share, bound, tolerance=np.sqrt(share))[1]}
+    rivals = {"stops at sqrt(α / B)": boosted(far, share, bound, tolerance=np.sqrt(share))[1]}
     if share < 0.0024:
-        wrong["a grid of 4 steps"] = boosted(near, share, bound, grid=4)[1]
-        wrong["stops at 10 % of the error"] = boosted(near, share, bound, relative=0.1)[1]
+        rivals["a grid of 4 steps"] = boosted(near, share, bound, grid=4)[1]
+        rivals["stops at 10 % of the error"] = boosted(near, share, bound, relative=0.1)[1]
     controls = {}
     if share > 1e-6:  # or the last gain is only known to rounding
-        controls["rounding costs nothing"] = np.full(len(found), bound * rule[0])
+        controls["rounding costs nothing"] = np.full(len(errors), bound * rule[0])
     if bound > 2.2:
         controls["without B"] = guarantee / bound
-    others = {name: np.full(len(found), one) for name, one in wrong.items()}
-    bounded = {"found_by": "draws", "independent": draws, "ops": 1000}
-    trial.bound(found, guarantee, controls=controls, wrong_processes=others, **bounded)
+    processes = {name: np.full(len(errors), error) for name, error in rivals.items()}
+    options = {"found_by": "draws", "independent": draws, "ops": 1000}
+    trial.bound(errors, guarantee, controls=controls, wrong_processes=processes, **options)
 
 
 @claim(
@@ -236,12 +236,12 @@ def test_halting__rounds(trial, share: Coarse, bound: Bound, draws: Count = 8):
     """There are at most ceil(B / (2 α)) rounds, the rejected one too: each other gains over α/(2 B) of 1/4."""
     most, m = predicted.most_rounds(share * bound, bound), predicted.grid(share * bound, bound)
     sets = int(np.ceil((1 - 1e-6) / (2 * share))) - 1  # each a round whose gain is 1 / (4 sets)
-    peeled = observed.peeled_world(sets, min(0.01 / m, (1 / (2 * share * sets) - 1) / 4))
+    slow_world = observed.peeled_world(sets, min(0.01 / m, (1 / (2 * share * sets) - 1) / 4))
     rounds = [boosted(world, share, bound)[0].rounds for world in worlds_of(trial, draws)]
-    rounds.append(boosted(peeled, share, bound, grid=m + m % 2)[0].rounds)  # 1/2 must be on the grid
+    rounds.append(boosted(slow_world, share, bound, grid=m + m % 2)[0].rounds)  # 1/2 must be on the grid
     controls = {"one round suffices": 1.0} | ({"one less": most - 1} if rounds[-1] == most else {})
-    bounded = {"found_by": "draws", "independent": draws, "ops": 10}
-    trial.bound(rounds, np.full(len(rounds), most), controls=controls, **bounded)
+    options = {"found_by": "draws", "independent": draws, "ops": 10}
+    trial.bound(rounds, np.full(len(rounds), most), controls=controls, **options)
 
 
 @claim(ours("exact arithmetic of the guarantee"), kind="identity", cases=[*BOTH, (1.0, 1.0), (1e-6, 2.0)])
@@ -252,11 +252,11 @@ def test_halting__grid(trial, share: Annotated[float, Interval(1e-9, 1, why="gri
     m = predicted.grid(share * bound, bound)
     trial.identity(least, m, ops=0, controls={"ceil(B / α)": -(-m // 2), "one more": m + 1})
     guarantee = predicted.guaranteed_error(bound, predicted.tolerance(share * bound, bound), m)
-    wrong = {"1 / m": guarantee + bound / (2 * m)}
+    controls = {"1 / m": guarantee + bound / (2 * m)}
     if abs(bound - 1) > 0.01:
-        wrong["without B"] = guarantee / bound
+        controls["without B"] = guarantee / bound
     exact = alpha / 2 + most * (Fraction(1, 2 * least) + Fraction(1, 4 * least**2))
-    trial.identity(float(exact), guarantee, ops=10, controls=wrong)
+    trial.identity(float(exact), guarantee, ops=10, controls=controls)
 
 
 @claim(ours("two cells that H fits"), kind="identity", cases=[0.125, 0.03, 1e-3, 1e-8])
@@ -272,8 +272,8 @@ def released(features, labels, bins, gamma):
     basis, uniform = observed.affine(features), np.full(len(labels), 1 / len(labels))
     models = observed.released_lsboost(labels, basis, bins, gamma).models
     alone = np.sum(np.unique(models[-3], return_counts=True)[1] == 1) / len(labels)  # levels of one row
-    kept, returned = (observed.worst_error(uniform, one, labels, basis) for one in (models[-3], models[-1].clip(0, 1)))
-    return kept, predicted.guaranteed_error(1.0, gamma / bins, bins) + alone, returned
+    error, final = (observed.worst_error(uniform, f, labels, basis) for f in (models[-3], models[-1].clip(0, 1)))
+    return error, predicted.guaranteed_error(1.0, gamma / bins, bins) + alone, final
 
 
 @claim(
@@ -294,14 +294,14 @@ def test_released_class(
     trial.require(bins % 2 == 0, "bins must be even: 1/2 is then on the grid")
     generator = trial.generator("rows")
     x = generator.uniform(-1, 1, (1500, 2))
-    drawn = (generator.random(len(x)) < 0.5 + 0.2 * np.sin(3 * x[:, 0])).astype(float)
+    y = (generator.random(len(x)) < 0.5 + 0.2 * np.sin(3 * x[:, 0])).astype(float)
     undone = observed.delayed_rows(rows, bins, gamma / bins)
-    features, labels = (np.repeat(one, undone.counts, axis=0) for one in (undone.features, undone.labels))
-    both = released(x, drawn, 10, gamma), released(features, labels, bins, gamma)
-    k2, guarantees, returned = np.transpose(both)
-    wrong, controls = {"what it returns": returned}, {"rounding costs nothing": [gamma / 10, gamma / bins]}
-    bounded = {"found_by": "draws", "independent": 1, "ops": 1000}
-    trial.bound(k2, guarantees, wrong_processes=wrong, controls=controls, **bounded)
+    features, labels = (np.repeat(part, undone.counts, axis=0) for part in (undone.features, undone.labels))
+    cases = released(x, y, 10, gamma), released(features, labels, bins, gamma)
+    k2, guarantees, final = np.transpose(cases)
+    processes, controls = {"what it returns": final}, {"rounding costs nothing": [gamma / 10, gamma / bins]}
+    options = {"found_by": "draws", "independent": 1, "ops": 1000}
+    trial.bound(k2, guarantees, wrong_processes=processes, controls=controls, **options)
 
 
 @claim(
@@ -316,16 +316,16 @@ def test_weak_learning(trial, dim: Annotated[int, Interval(2, 8, why="there are 
     """Of a parity, f = 1/2 is multicalibrated for affine H, 1/4 above Bayes' error; H with the product gains that."""
     world = observed.parity_world(dim)
     weights, few, half = world.probabilities, observed.affine(world.features), np.full(2**dim, 0.5)
-    every = np.column_stack([few, world.features.prod(axis=1)])
-    found, predict = [], []
-    for basis in (few, every):
+    full = np.column_stack([few, world.features.prod(axis=1)])
+    measured, predict = [], []
+    for basis in (few, full):
         run = observed.lsboost(weights, world.means, basis, grid=20, tolerance=0.05)
-        found += [observed.worst_error(weights, half, world.means, basis), run.errors[0] - run.errors[1]]
+        measured += [observed.worst_error(weights, half, world.means, basis), run.errors[0] - run.errors[1]]
         predict += [round(predicted.swap_regret(weights, half, world.means - half, basis), 15)] * 2
-    found.append(run.errors[0] - observed.squared_error(weights, world.means, world.means))
-    wrong = {"any multicalibrated f is Bayes'": [0, 0, 0.25, 0.25, 0], "no H is": [0, 0, 0, 0, 0.25]}
-    controls = {name: np.array(one) for name, one in wrong.items()}
-    trial.identity(found, np.array([*predict, predict[-1]]), ops=2**dim, scale=0.25, controls=controls)
+    measured.append(run.errors[0] - observed.squared_error(weights, world.means, world.means))
+    rivals = {"any multicalibrated f is Bayes'": [0, 0, 0.25, 0.25, 0], "no H is": [0, 0, 0, 0, 0.25]}
+    controls = {name: np.array(values) for name, values in rivals.items()}
+    trial.identity(measured, np.array([*predict, predict[-1]]), ops=2**dim, scale=0.25, controls=controls)
 
 
 @claim(
@@ -341,23 +341,23 @@ def test_weak_learning__relative(trial, world: Natural, functions: Functions = 2
     generator = trial.generator(str(world))
     weights, predictions, _, basis, _ = world_of(world, cells, 3)
     other = basis @ generator.normal(size=(4, functions)) + generator.normal(size=(cells, functions)) / 2
-    found = []
+    gains = []
     for value in np.unique(predictions):
         at = predictions == value
         trial.require(at.sum() > 4 + functions, "cells must leave more at each level than H and C have functions")
         chances, level, classes = weights[at] / weights[at].sum(), predictions[at], (basis[at], other[at])
-        frames = [np.linalg.qr(np.sqrt(chances)[:, None] * one)[0] for one in classes]
+        frames = [np.linalg.qr(np.sqrt(chances)[:, None] * span)[0] for span in classes]
         _, cosines, directions = np.linalg.svd(frames[0].T @ frames[1])
         for direction in [directions[-1], *generator.normal(size=(20, functions))]:  # the first is farthest from H
             residuals = (frames[1] @ direction) / np.sqrt(chances)
             means = level + 0.1 * residuals / np.abs(residuals).max()
             start = observed.squared_error(chances, level, means)
-            fits = (observed.level_fit(chances, level, means, one) for one in classes)
-            found.append([*(start - observed.squared_error(chances, fit, means) for fit in fits), cosines[-1]])
-    by_first, by_other, cosine = np.transpose(found)
-    bounds = [predicted.relative_gain(*one) for one in zip(by_first, cosine, strict=True)]
-    wrong = {"as much as H": by_first, "the cosine for its square": by_first / cosine}
-    trial.bound(by_other, bounds, found_by="draws", independent=1, ops=1e5, scale=0.25, controls=wrong)
+            fits = (observed.level_fit(chances, level, means, span) for span in classes)
+            gains.append([*(start - observed.squared_error(chances, fit, means) for fit in fits), cosines[-1]])
+    by_first, by_other, cosine = np.transpose(gains)
+    bounds = [predicted.relative_gain(*pair) for pair in zip(by_first, cosine, strict=True)]
+    controls = {"as much as H": by_first, "the cosine for its square": by_first / cosine}
+    trial.bound(by_other, bounds, found_by="draws", independent=1, ops=1e5, scale=0.25, controls=controls)
 
 
 def sampled_levels(trial, levels, per_level, shift, share):
@@ -389,10 +389,10 @@ def test_plug_in_bias(trial, levels: Count, per_level: Count, shift: Shift, shar
     trial.require(levels * per_level**2 <= 10**6, "levels must be few: all counts of each are enumerated")
     counts, values, chances, k2, bias = sampled_levels(trial, levels, per_level, shift, share)
     mean = enumerated(counts, values, chances, share)[0]
-    wrong = {"no bias": k2, "2 Var": k2 + 2 * bias}
+    controls = {"no bias": k2, "2 Var": k2 + 2 * bias}
     if levels > 1:
-        wrong["Var of one level"] = k2 + bias / levels
-    trial.value(mean, k2 + bias, error=1e-11 * (k2 + bias), margin=1e-9 * (k2 + bias), controls=wrong)
+        controls["Var of one level"] = k2 + bias / levels
+    trial.value(mean, k2 + bias, error=1e-11 * (k2 + bias), margin=1e-9 * (k2 + bias), controls=controls)
 
 
 @claim(ours("products of different samples alone"), kind="distribution", cases=LEVELS)
@@ -401,10 +401,10 @@ def test_unbiased_k2(trial, levels: Count, per_level: Several, shift: Shift, sha
     trial.require(levels * per_level**2 <= 10**6, "levels must be few: all counts of each are enumerated")
     counts, values, chances, k2, bias = sampled_levels(trial, levels, per_level, shift, share)
     plug_in, unbiased = enumerated(counts, values, chances, share)
-    wrong = {"plug-in": [k2 + bias, 0.0], "divisor n_v": [k2 + bias / per_level, bias - bias / per_level]}
-    controls = {name: np.array(one) for name, one in wrong.items()}
-    found, rounding = np.array([unbiased, plug_in - unbiased]), 1e-11 * (k2 + bias)
-    trial.value(found, np.array([k2, bias]), error=rounding, margin=100 * rounding, scale=bias, controls=controls)
+    rivals = {"plug-in": [k2 + bias, 0.0], "divisor n_v": [k2 + bias / per_level, bias - bias / per_level]}
+    controls = {name: np.array(theory) for name, theory in rivals.items()}
+    estimates, rounding = np.array([unbiased, plug_in - unbiased]), 1e-11 * (k2 + bias)
+    trial.value(estimates, np.array([k2, bias]), error=rounding, margin=100 * rounding, scale=bias, controls=controls)
 
 
 @claim(ours("as enumerated"), kind="distribution", cases=[(50, 40, 0.0), (6, 40, 0.25)])
@@ -422,10 +422,10 @@ def test_plug_in_bias__sampled(trial, levels: Count, per_level: Several, shift: 
         sums, squares = observed.sample_levels(generator, n, counts, values, chances, share)
         return np.stack([observed.plug_in(counts, sums), observed.unbiased(counts, sums, squares)], axis=1)
 
-    wrong = {"no bias": np.full(2, k2), "plug-in for both": np.full(2, k2 + bias)}
+    controls = {"no bias": np.full(2, k2), "plug-in for both": np.full(2, k2 + bias)}
     margin = 0.008 * np.array([k2 + bias, k2 or bias])
     if bias / per_level > 2 * margin[1]:
-        wrong["bias with divisor n_v"] = np.array([k2 + bias, k2 + bias / per_level])
+        controls["bias with divisor n_v"] = np.array([k2 + bias, k2 + bias / per_level])
     looks = {"first": 8192, "most": 1_000_000}
     predict = np.array([k2 + bias, k2])
-    trial.mean(predict=predict, sampler=sampler, law=Asymptotic(), margin=margin, controls=wrong, **looks)
+    trial.mean(predict=predict, sampler=sampler, law=Asymptotic(), margin=margin, controls=controls, **looks)

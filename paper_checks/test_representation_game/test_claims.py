@@ -43,8 +43,8 @@ def game(trial, seed, dim, kept, shape="drawn"):
     if shape == "steep":
         spectrum = np.interp(np.linspace(0, 5, dim), np.arange(6), STEEP)
         world = observed.shaped_world(world.covariance, spectrum, seed)
-    solved = predicted.task_spectrum(*world), predicted.task_directions(*world)
-    return Game(*world, *solved, 50 * dim)
+    solution = predicted.task_spectrum(*world), predicted.task_directions(*world)
+    return Game(*world, *solution, 50 * dim)
 
 
 def around(generator, best, count):
@@ -55,14 +55,14 @@ def around(generator, best, count):
 
 def half_seen(generator, covariance, kept):
     """An R with orthonormal columns, and a task of variance 1, of which .4 to .6 is explained by R'x."""
-    seen = np.linalg.qr(generator.standard_normal((len(covariance), kept)))[0]
+    R = np.linalg.qr(generator.standard_normal((len(covariance), kept)))[0]
     root = np.linalg.cholesky(covariance).T
-    basis = np.linalg.qr(root @ seen)[0]
-    drawn = generator.standard_normal(len(covariance))
-    inside = basis @ basis.T @ drawn
-    parts = [part / np.linalg.norm(part) for part in (inside, drawn - inside)]
+    basis = np.linalg.qr(root @ R)[0]
+    vector = generator.standard_normal(len(covariance))
+    inside = basis @ basis.T @ vector
+    parts = [part / np.linalg.norm(part) for part in (inside, vector - inside)]
     share = generator.uniform(0.4, 0.6)
-    return seen, np.linalg.solve(root, np.sqrt(share) * parts[0] + np.sqrt(1 - share) * parts[1])
+    return R, np.linalg.solve(root, np.sqrt(share) * parts[0] + np.sqrt(1 - share) * parts[1])
 
 
 def top(matrix, kept):
@@ -79,21 +79,21 @@ def sets_of(game, members):
 def test_regret_by_regression(trial, world: Seed, dim: Dim, kept: Count):
     """f'(Σ - Σ R (R' Σ R)^-1 R' Σ) f is what projecting f'x on R'x leaves of its variance."""
     sigma, generator = game(trial, world, dim, kept).covariance, trial.generator()
-    seen, task = half_seen(generator, sigma, kept)
-    shown = sigma @ seen
-    wrong = {"(R'R)^-1 for (R' Σ R)^-1": task @ sigma @ task - task @ shown @ shown.T @ task}
-    (regret,) = observed.projected_regret(sigma, seen, task[:, None])
-    trial.identity(regret, predicted.regret(sigma, seen, task), ops=50 * dim, scale=1.0, controls=wrong)
+    R, task = half_seen(generator, sigma, kept)
+    image = sigma @ R
+    controls = {"(R'R)^-1 for (R' Σ R)^-1": task @ sigma @ task - task @ image @ image.T @ task}
+    (regret,) = observed.projected_regret(sigma, R, task[:, None])
+    trial.identity(regret, predicted.regret(sigma, R, task), ops=50 * dim, scale=1.0, controls=controls)
 
 
 @claim(paper(f"The definition of regret, {REVIEWS}"), kind="identity", cases=[(0, 6, 2), (2, 6, 2)])
 def test_regret_by_regression__sampled(trial, world: Seed, dim: Dim, kept: Count, samples: Sampled = 10**6):
     """Least squares with R'x loses as much more than least squares with x; the noise, of deviation 1/2, cancels."""
     sigma, generator = game(trial, world, dim, kept).covariance, trial.generator()
-    seen, task = half_seen(generator, sigma, kept)
-    value = predicted.regret(sigma, seen, task)
+    R, task = half_seen(generator, sigma, kept)
+    value = predicted.regret(sigma, R, task)
     trial.mean(
-        sampler=lambda stream, n: observed.least_squares_regret(stream, sigma, seen, task, 0.5, samples, n),
+        sampler=lambda stream, n: observed.least_squares_regret(stream, sigma, R, task, 0.5, samples, n),
         predict=value,
         law=Asymptotic(),
         margin=0.01 * value,
@@ -113,7 +113,7 @@ def test_pure_value(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
     best = predicted.pure_representation(sigma, prior, kept)
     value = predicted.pure_value(spectrum, kept)
     root = sqrtm(sigma)
-    others = {
+    rivals = {
         "PCA": top(sigma, kept),
         "V without whitening": top(root @ prior @ root, kept),
         "the top directions of S": top(prior, kept),
@@ -125,7 +125,7 @@ def test_pure_value(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
         margin=1e-9 * value + 3e-14 * dim * spectrum[0],  # of which the rounding is a third
         scale=spectrum[0],
         ops=ops,
-        controls={name: observed.worst_regret(sigma, prior, one) for name, one in others.items()}
+        controls={name: observed.worst_regret(sigma, prior, R) for name, R in rivals.items()}
         | {"lambda_r": spectrum[kept - 1]},
     )
 
@@ -135,10 +135,10 @@ def test_pure_value__any_representation(trial, world: Seed, dim: Dim, kept: Coun
     """Every R of r columns has a worst regret of λ_(r+1) at least."""
     trial.require(draws * dim**2 <= 10**7, "draws dim^2 must be at most 1e7: each draw is decomposed")
     sigma, prior, spectrum, _, ops = game(trial, world, dim, kept)
-    tried = around(trial.generator(), predicted.pure_representation(sigma, prior, kept), draws)
-    least, wrong = (np.full(draws, one) for one in (predicted.pure_value(spectrum, kept), spectrum[kept - 1]))
+    encoders = around(trial.generator(), predicted.pure_representation(sigma, prior, kept), draws)
+    least, lambda_r = (np.full(draws, value) for value in (predicted.pure_value(spectrum, kept), spectrum[kept - 1]))
     bound = {"found_by": "draws", "independent": draws, "ops": ops, "scale": spectrum[0]}
-    trial.bound(least, observed.worst_regret(sigma, prior, tried), wrong_processes={"lambda_r": wrong}, **bound)
+    trial.bound(least, observed.worst_regret(sigma, prior, encoders), wrong_processes={"lambda_r": lambda_r}, **bound)
 
 
 @claim(ours("the residual form at the best R, in its eigenbasis"), kind="identity", cases=[(0, 6, 2), (1, 9, 5)])
@@ -169,9 +169,9 @@ def test_worst_task__any(trial, world: Seed, dim: Dim, kept: Count, draws: World
     tasks = np.linalg.cholesky(prior) @ (spheres / np.linalg.norm(spheres, axis=1, keepdims=True)).T
     regrets = observed.projected_regret(sigma, best, tasks)
     value = predicted.pure_value(spectrum, kept)
-    wrong = {"the mean over the ellipsoid": np.full(draws, predicted.pure_average(spectrum, kept) / dim)}
+    controls = {"the mean over the ellipsoid": np.full(draws, predicted.pure_average(spectrum, kept) / dim)}
     bound = {"found_by": "draws", "independent": draws, "ops": ops, "scale": spectrum[0]}
-    trial.bound(regrets, np.full(draws, value), controls=wrong, **bound)
+    trial.bound(regrets, np.full(draws, value), controls=controls, **bound)
 
 
 @claim(
@@ -181,23 +181,23 @@ def test_worst_task__any(trial, world: Seed, dim: Dim, kept: Count, draws: World
 )
 def test_mixed_value(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
     """A hidden draw of R costs max over l > r of (l - r) / sum over i <= l of 1 / λ_i, and no law of R less."""
-    sigma, prior, spectrum, _, _ = mixed = game(trial, world, dim, kept, shape)
+    sigma, prior, spectrum, _, _ = setting = game(trial, world, dim, kept, shape)
     value, count = predicted.mixed_value(spectrum, kept), predicted.hedged(spectrum, kept)
-    drawn = predicted.systematic_mixture(predicted.inclusion(spectrum, kept))
+    mixture = predicted.systematic_mixture(predicted.inclusion(spectrum, kept))
     moment = predicted.adversary_covariance(sigma, prior, kept)
 
     def level(number):
         return (number - kept) / np.sum(1 / spectrum[:number])
 
-    others = {"l = r + 1": kept + 1, "l* + 1": min(count + 1, dim), "l = d": dim}
+    counts = {"l = r + 1": kept + 1, "l* + 1": min(count + 1, dim), "l = d": dim}
     trial.gap(
-        observed.worst_expected_regret(sigma, prior, sets_of(mixed, drawn.members), drawn.chances),
+        observed.worst_expected_regret(sigma, prior, sets_of(setting, mixture.members), mixture.chances),
         observed.guaranteed_regret(sigma, moment / np.trace(np.linalg.solve(prior, moment)), kept),
         value,
         margin=1e-12 * value + 1e-14 * dim * spectrum[0],  # of which the rounding is half
         scale=spectrum[0],
         ops=10 * dim,
-        controls={name: level(number) for name, number in others.items() if number != count}
+        controls={name: level(number) for name, number in counts.items() if number != count}
         | {
             "lambda_(r+1)": predicted.pure_value(spectrum, kept),
             "arithmetic mean for harmonic": (1 - kept / count) * spectrum[:count].mean(),
@@ -210,11 +210,11 @@ def test_mixed_value__low_rank(trial, dim: Dim, kept: Count, rank: Count):
     """Where rank <= r eigenvalues are positive the value is 0: their directions and others up to r are kept."""
     trial.require(rank <= kept < dim, "rank must be at most kept, and kept below dim")
     spectrum = np.append(np.zeros(dim - rank), np.exp(trial.generator().standard_normal(rank)))
-    drawn = predicted.systematic_mixture(predicted.inclusion(spectrum, kept))
-    lost = np.max(spectrum * (1 - drawn.chances @ drawn.members))
+    mixture = predicted.systematic_mixture(predicted.inclusion(spectrum, kept))
+    worst = np.max(spectrum * (1 - mixture.chances @ mixture.members))
     largest = spectrum.max()
-    wrong = {"the least that matters": np.min(spectrum, where=spectrum > 0, initial=largest)}
-    trial.identity(lost, predicted.mixed_value(spectrum, kept), ops=dim, scale=largest, controls=wrong)
+    controls = {"the least that matters": np.min(spectrum, where=spectrum > 0, initial=largest)}
+    trial.identity(worst, predicted.mixed_value(spectrum, kept), ops=dim, scale=largest, controls=controls)
     # Of tasks that cost nothing the adversary plays the first.
     chances = [predicted.inclusion(spectrum, kept).sum(), predicted.adversary_chances(spectrum, kept)[kept]]
     trial.identity(np.array(chances), np.array([kept, 1.0]), ops=dim, controls={"r + 1": np.array([kept + 1, 1.0])})
@@ -229,20 +229,20 @@ def test_mixed_value__low_rank(trial, dim: Dim, kept: Count, rank: Count):
 def test_inclusion(trial, dim: Dim, kept: Count, spectra: Annotated[int, Interval(20, 10**4, why="each costs")] = 200):
     """m_i = max(0, 1 - value / λ_i) sum to r; l* sets of r directions, or fewer, keep each with chance m_i."""
     trial.require(kept < dim, f"kept must be below dim = {dim}, got {kept}")
-    drawn = np.sort(np.exp(1.5 * trial.generator().standard_normal((spectra, dim))))[:, ::-1]
-    mixtures = [predicted.systematic_mixture(predicted.inclusion(one, kept)) for one in drawn]
-    marginals = np.array([one.chances @ one.members for one in mixtures])
-    _, balanced = observed.balanced(drawn, kept)
-    wrong = {"r / d": np.full_like(drawn, kept / dim)}
+    eigenvalues = np.sort(np.exp(1.5 * trial.generator().standard_normal((spectra, dim))))[:, ::-1]
+    mixtures = [predicted.systematic_mixture(predicted.inclusion(spectrum, kept)) for spectrum in eigenvalues]
+    marginals = np.array([mixture.chances @ mixture.members for mixture in mixtures])
+    _, inclusion = observed.balanced(eigenvalues, kept)
+    controls = {"r / d": np.full_like(eigenvalues, kept / dim)}
     if dim > 2:  # of two directions it is so
-        wrong["m_i ~ λ_i"] = kept * drawn / drawn.sum(axis=1, keepdims=True)
-    trial.identity(balanced, marginals, ops=100 * dim, scale=1.0, controls=wrong)
-    squares = np.array([one.chances @ one.members.sum(axis=1) ** 2 for one in mixtures])
-    scattered = {"independent draws, of no fixed size": kept**2 + np.sum(marginals * (1 - marginals), axis=1)}
-    trial.identity(squares, np.full(spectra, kept**2), ops=100 * dim, controls=scattered)
-    count = np.array([predicted.hedged(one, kept) for one in drawn])
-    trial.identity(np.sum(balanced > 1e-13, axis=1), count, ops=0, controls={"r": np.full(spectra, kept)})
-    atoms = np.array([len(one.chances) for one in mixtures])
+        controls["m_i ~ λ_i"] = kept * eigenvalues / eigenvalues.sum(axis=1, keepdims=True)
+    trial.identity(inclusion, marginals, ops=100 * dim, scale=1.0, controls=controls)
+    squares = np.array([mixture.chances @ mixture.members.sum(axis=1) ** 2 for mixture in mixtures])
+    independent = {"independent draws, of no fixed size": kept**2 + np.sum(marginals * (1 - marginals), axis=1)}
+    trial.identity(squares, np.full(spectra, kept**2), ops=100 * dim, controls=independent)
+    count = np.array([predicted.hedged(spectrum, kept) for spectrum in eigenvalues])
+    trial.identity(np.sum(inclusion > 1e-13, axis=1), count, ops=0, controls={"r": np.full(spectra, kept)})
+    atoms = np.array([len(mixture.chances) for mixture in mixtures])
     bound = {"found_by": "draws", "independent": spectra, "ops": 0}
     trial.bound(atoms, count, controls={"r sets": np.full(spectra, kept)}, **bound)
 
@@ -250,12 +250,12 @@ def test_inclusion(trial, dim: Dim, kept: Count, spectra: Annotated[int, Interva
 @claim(ours("λ_i (1 - m_i)"), kind="identity", cases=[(0, 6, 2, "drawn"), (0, 6, 2, "steep"), (1, 9, 3, "steep")])
 def test_equalised_regret(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
     """Under the best mixture the task f_i has the expected regret min(value, λ_i)."""
-    sigma, _, spectrum, tasks, ops = mixed = game(trial, world, dim, kept, shape)
-    drawn = predicted.systematic_mixture(predicted.inclusion(spectrum, kept))
-    regrets = observed.projected_regret(sigma, sets_of(mixed, drawn.members), tasks)
-    wrong = {"uniform draws": spectrum * (1 - kept / dim), "no draw": np.where(np.arange(dim) < kept, 0, spectrum)}
-    expected = predicted.equalised_regret(spectrum, kept)
-    trial.identity(drawn.chances @ regrets, expected, ops=ops, scale=spectrum[0], controls=wrong)
+    sigma, _, spectrum, tasks, ops = setting = game(trial, world, dim, kept, shape)
+    mixture = predicted.systematic_mixture(predicted.inclusion(spectrum, kept))
+    regrets = observed.projected_regret(sigma, sets_of(setting, mixture.members), tasks)
+    controls = {"uniform draws": spectrum * (1 - kept / dim), "no draw": np.where(np.arange(dim) < kept, 0, spectrum)}
+    law = predicted.equalised_regret(spectrum, kept)
+    trial.identity(mixture.chances @ regrets, law, ops=ops, scale=spectrum[0], controls=controls)
 
 
 @claim(ours("chances of systematic sampling"), kind="identity", cases=[(0, 6, 2, "drawn"), (0, 6, 2, "steep")])
@@ -293,16 +293,16 @@ def test_no_representation_beats(trial, world: Seed, dim: Dim, kept: Count, shap
     sigma, prior, spectrum, tasks, ops = game(trial, world, dim, kept, shape)
     moment = predicted.adversary_covariance(sigma, prior, kept)
     near = around(trial.generator(), predicted.pure_representation(sigma, prior, kept), draws)
-    tried = np.concatenate([near, tasks[None, :, 1 : kept + 1]])
+    encoders = np.concatenate([near, tasks[None, :, 1 : kept + 1]])
     pure = predicted.worst_task(sigma, prior, kept)
     flat = tasks / spectrum @ tasks.T / np.sum(1 / spectrum)
-    wrong = {"the task f* alone": np.outer(pure, pure)}
+    controls = {"the task f* alone": np.outer(pure, pure)}
     if predicted.hedged(spectrum, kept) < dim:
-        wrong["F spread over all directions"] = flat
+        controls["F spread over all directions"] = flat
     least, bound = predicted.mixed_value(spectrum, kept), {"found_by": "draws", "independent": draws, "ops": ops}
-    paid = observed.mean_regret(sigma, tried, moment)
-    wrong = {name: observed.mean_regret(sigma, tried, one) for name, one in wrong.items()}
-    trial.bound(np.full(draws + 1, least), paid, scale=spectrum[0], controls=wrong, **bound)
+    regrets = observed.mean_regret(sigma, encoders, moment)
+    controls = {name: observed.mean_regret(sigma, encoders, covariance) for name, covariance in controls.items()}
+    trial.bound(np.full(draws + 1, least), regrets, scale=spectrum[0], controls=controls, **bound)
 
 
 @claim(
@@ -317,12 +317,12 @@ def test_hedge_rate(trial, ratio: Annotated[float, Interval(1.01, 20, why="at 1 
     sum the excess falls like T^(-1/2), before, as at λ_1 = 1.01 λ_2, like 1 / T.
     """
     spectrum, horizons = 0.3 * np.array([ratio, 1.0]), np.geomspace(longest / 100, longest, 9).round().astype(int)
-    excess = np.array([predicted.pair_excess(spectrum, one) for one in horizons])
+    excess = np.array([predicted.pair_excess(spectrum, horizon) for horizon in horizons])
     gaps = observed.hedge(np.tile(spectrum, (9, 1)), 1, horizons.tolist()) - predicted.mixed_value(spectrum, 1)
     smooth = np.log(ratio) * spectrum[0] / (1 + ratio) / np.sqrt(8 * np.log(2) * horizons)
-    wrong = {"D at the threshold itself": smooth, "1 / T": excess[-1] * horizons[-1] / horizons}
-    wrong["no decrease"] = np.full(9, excess[-1])
-    trial.identity(gaps, excess, ops=longest, scale=spectrum[0], controls=wrong)
+    controls = {"D at the threshold itself": smooth, "1 / T": excess[-1] * horizons[-1] / horizons}
+    controls["no decrease"] = np.full(9, excess[-1])
+    trial.identity(gaps, excess, ops=longest, scale=spectrum[0], controls=controls)
 
 
 @claim(
@@ -341,8 +341,8 @@ def test_hedge_rate__order(
         gaps = observed.hedge(np.tile(spectrum, (200, 1)), 2, horizons.tolist()) - predicted.mixed_value(spectrum, 2)
         means.append(gaps.mean())
         spreads.append(np.std(gaps * np.sqrt(horizons / start)) / np.sqrt(200))  # what the mean leaves of oscillations
-    wrong = {"1 / T": -1.0, "no decrease": 0.0}
-    trial.order(np.array(means), starts, -0.5, rounding=np.array(spreads), margin=0.03, controls=wrong)
+    controls = {"1 / T": -1.0, "no decrease": 0.0}
+    trial.order(np.array(means), starts, -0.5, rounding=np.array(spreads), margin=0.03, controls=controls)
 
 
 @claim(
@@ -356,11 +356,13 @@ def test_hedge_rate__bound(trial, dim: Dim, kept: Count, horizon: Horizon = 4000
     """The mean of T best responses to Hedge has a worst regret within λ_1 (log d / 2T)^(1/2) of the value."""
     trial.require(kept < dim, f"kept must be below dim = {dim}, got {kept}")
     games = 30
-    drawn = np.sort(np.exp(trial.generator().standard_normal((games, dim))))[:, ::-1]
-    gaps = observed.hedge(drawn, kept, [horizon] * games) - [predicted.mixed_value(one, kept) for one in drawn]
-    most = np.array([predicted.hedge_excess(one, horizon) for one in drawn])
-    faster = drawn[:, 0] * np.log(dim) / horizon
-    bound = {"found_by": "draws", "independent": games, "ops": horizon, "scale": drawn[:, 0]}
+    spectra = np.sort(np.exp(trial.generator().standard_normal((games, dim))))[:, ::-1]
+    gaps = observed.hedge(spectra, kept, [horizon] * games) - [
+        predicted.mixed_value(values, kept) for values in spectra
+    ]
+    most = np.array([predicted.hedge_excess(values, horizon) for values in spectra])
+    faster = spectra[:, 0] * np.log(dim) / horizon
+    bound = {"found_by": "draws", "independent": games, "ops": horizon, "scale": spectra[:, 0]}
     trial.bound(gaps, most, controls={"log d / T": faster}, **bound)
 
 
@@ -373,23 +375,23 @@ def test_estimated_covariance(trial, world: Seed, dim: Few, kept: Count, samples
     mixing = np.max(np.delete(spectrum, kept) * value / gaps**2)
     trial.require(samples > 20_000 * mixing, "samples must separate lambda_(r+1) from the others 20 000-fold")
     excess = predicted.estimation_excess(spectrum, kept)
-    wrong = {"|X|^2 alone": value**2 * np.sum(leading / gaps[:kept] ** 2)}
+    rivals = {"|X|^2 alone": value**2 * np.sum(leading / gaps[:kept] ** 2)}
     if kept > 1:
-        wrong["j = r alone"] = value**2 / gaps[kept - 1]
+        rivals["j = r alone"] = value**2 / gaps[kept - 1]
     sizes = samples, 4 * samples
 
     def steadied(stream, size, n):  # less what the squares explain, with slopes of other draws
-        pilot, drawn = (observed.estimated_excess(stream, sigma, prior, kept, size, count) for count in (2000, n))
-        known = pilot.squares - pilot.squares.mean(axis=0)
-        slopes = np.linalg.lstsq(known, pilot.excess - pilot.excess.mean())[0]
-        return size * (drawn.excess - (drawn.squares - 1 / size) @ slopes)
+        pilot, sample = (observed.estimated_excess(stream, sigma, prior, kept, size, count) for count in (2000, n))
+        squares = pilot.squares - pilot.squares.mean(axis=0)
+        slopes = np.linalg.lstsq(squares, pilot.excess - pilot.excess.mean())[0]
+        return size * (sample.excess - (sample.squares - 1 / size) @ slopes)
 
     trial.mean(
         sampler=lambda stream, n: np.stack([steadied(stream, size, n) for size in sizes], axis=1),
         predict=np.full(2, excess),
         law=Asymptotic(),
         margin=0.005 * excess,
-        controls={name: np.full(2, one) for name, one in wrong.items() if abs(one - excess) > 0.01 * excess}
+        controls={name: np.full(2, theory) for name, theory in rivals.items() if abs(theory - excess) > 0.01 * excess}
         | {"N^(-1/2)": np.array([excess, 2 * excess])},
         first=500,
         most=20_000,
@@ -422,11 +424,14 @@ def test_price_of_worst_case(trial, world: Seed, dim: Dim, kept: Count, shape: S
 @claim(ours("the regrets of the tasks f_i, summed"), kind="identity", cases=[(0, 6, 2, "drawn"), (0, 6, 2, "steep")])
 def test_price_of_worst_case__mixture(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
     """The best mixture pays sum over i of min(value, λ_i) on that mean, more than the best R."""
-    sigma, prior, spectrum, _, ops = mixed = game(trial, world, dim, kept, shape)
-    drawn = predicted.systematic_mixture(predicted.inclusion(spectrum, kept))
-    paid, total = drawn.chances @ observed.mean_regret(sigma, sets_of(mixed, drawn.members), prior), spectrum.sum()
-    wrong = {"as good as the best R": predicted.pure_average(spectrum, kept), "uniform draws": (1 - kept / dim) * total}
-    trial.identity(paid, predicted.mixed_average(spectrum, kept), ops=ops, scale=total, controls=wrong)
+    sigma, prior, spectrum, _, ops = setting = game(trial, world, dim, kept, shape)
+    mixture = predicted.systematic_mixture(predicted.inclusion(spectrum, kept))
+    mean, total = (
+        mixture.chances @ observed.mean_regret(sigma, sets_of(setting, mixture.members), prior),
+        spectrum.sum(),
+    )
+    laws = {"as good as the best R": predicted.pure_average(spectrum, kept), "uniform draws": (1 - kept / dim) * total}
+    trial.identity(mean, predicted.mixed_average(spectrum, kept), ops=ops, scale=total, controls=laws)
 
 
 def logistic_regret(seen, unseen, nodes=48):
@@ -451,13 +456,13 @@ def test_logistic_loss(trial, seed: Seed, dim: Dim, kept: Count):
     So the game of small logits has the representations of squared error, and an eighth of its value.
     """
     covariance, *_ = game(trial, seed, dim, kept)
-    seen, task = half_seen(trial.generator(), covariance, kept)
-    unseen = predicted.regret(covariance, seen, task)
+    R, task = half_seen(trial.generator(), covariance, kept)
+    unseen = predicted.regret(covariance, R, task)
     sizes = 2.0 ** np.arange(1, 6)
-    found = [size**2 * logistic_regret((1 - unseen) / size**2, unseen / size**2) for size in sizes]
-    wrong = {"as of squared error": unseen, "a quarter, the variance of a label": unseen / 4, "all of f": 1 / 8}
-    options = {"margin": 0.001 * unseen, "controls": wrong, "same_instance": True}
-    trial.limit(found, sizes, predicted.small_logit_regret(unseen), order=2, **options)
+    regrets = [size**2 * logistic_regret((1 - unseen) / size**2, unseen / size**2) for size in sizes]
+    controls = {"as of squared error": unseen, "a quarter, the variance of a label": unseen / 4, "all of f": 1 / 8}
+    options = {"margin": 0.001 * unseen, "controls": controls, "same_instance": True}
+    trial.limit(regrets, sizes, predicted.small_logit_regret(unseen), order=2, **options)
 
 
 @claim(ours("pure_value over eight, for tasks of small logits"), kind="optimality", cases=[(0, 6, 2), (1, 5, 1)])
@@ -476,9 +481,9 @@ def test_logistic_loss__value(trial, seed: Seed, dim: Wide, kept: Count):
         unseen = observed.projected_regret(covariance, seen, task[:, None]).item()
         return logistic_regret(scale * max(task @ covariance @ task - unseen, 0.0), scale * unseen) / scale
 
-    best, *others = map(worst, representations)
-    trial.require(min(others) > 1.02 * best, "seed must leave PCA and drawn directions 2 % worse")
+    best, *regrets = map(worst, representations)
+    trial.require(min(regrets) > 1.02 * best, "seed must leave PCA and drawn directions 2 % worse")
     value = predicted.small_logit_regret(predicted.pure_value(spectrum, kept))
-    wrong = {"PCA": others[0], "directions drawn at random": others[1]}
-    rest = {"error": 0.003 * value, "margin": 0.01 * value, "wrong_processes": wrong}
-    trial.value(best, value, controls={"a quarter": 2 * value}, **rest)
+    processes = {"PCA": regrets[0], "directions drawn at random": regrets[1]}
+    options = {"error": 0.003 * value, "margin": 0.01 * value, "wrong_processes": processes}
+    trial.value(best, value, controls={"a quarter": 2 * value}, **options)

@@ -26,11 +26,11 @@ def test_least_penalty(trial, aspect: Annotated[float, Interval(0.01, 100, why="
         mu = np.exp(place) - 1
         return mu * (1 - aspect * np.mean(eigenvalues / (mu + eigenvalues)))
 
-    found = minimize_scalar(penalty, bounds=(-20, 20), method="bounded", options={"xatol": 1e-8})
-    populations = (predicted.Population(one, half, half, 1.0, 0.25) for one in (eigenvalues, np.ones(2)))
+    minimum = minimize_scalar(penalty, bounds=(-20, 20), method="bounded", options={"xatol": 1e-8})
+    populations = (predicted.Population(spectrum, half, half, 1.0, 0.25) for spectrum in (eigenvalues, np.ones(2)))
     least = np.array([predicted.least_penalty(population, aspect) for population in populations])
     trial.value(
-        [found.fun, isotropic],
+        [minimum.fun, isotropic],
         least,
         error=1e-12 * ratio,
         margin=1e-10 * ratio,
@@ -40,8 +40,8 @@ def test_least_penalty(trial, aspect: Annotated[float, Interval(0.01, 100, why="
 
 def least_of(function, low):
     """The least value of a function from `low` to 9, and its place."""
-    found = minimize_scalar(function, bounds=(low, 9), method="bounded", options={"xatol": 1e-9})
-    return min((found.fun, found.x), (function(low), low))  # the search tries no end
+    minimum = minimize_scalar(function, bounds=(low, 9), method="bounded", options={"xatol": 1e-9})
+    return min((minimum.fun, minimum.x), (function(low), low))  # the search tries no end
 
 
 @claim(ours("the abstract's equality of the best ridgeless ensemble and the best ridge, computed"), kind="optimality",
@@ -56,21 +56,21 @@ def test_optimum(trial, aspect: AnyAspect, noise: Noise):
 
     over_sizes = least_of(lambda phi: risk(0.0, phi), max(1.0, aspect))
     over_penalties = least_of(lambda penalty: risk(penalty, aspect), 0.0)
-    found = [over_sizes[0], over_penalties[0], over_sizes[1], over_penalties[1]]
+    optima = [over_sizes[0], over_penalties[0], over_sizes[1], over_penalties[1]]
     places = [bags.place, ridge.place]
     level = noise / population.signal
-    wrong = {
-        name: [predicted.isotropic_optimal_subsample_aspect(aspect, one / aspect), one]
-        for name, one in (("as if Σ = I", aspect * level), ("σ^2 / |β|^2", level))
+    rivals = {
+        name: [predicted.isotropic_optimal_subsample_aspect(aspect, penalty / aspect), penalty]
+        for name, penalty in (("as if Σ = I", aspect * level), ("σ^2 / |β|^2", level))
     }
     trial.value(
-        found,
+        optima,
         [ridge.risk, ridge.risk, *places],
         error=np.array([1e-12, 1e-12, 1e-7, 1e-7]),
         margin=np.array([1e-10, 1e-10, 1e-6, 1e-6]),
         controls={
             name: [risk(0.0, max(places[0], aspect)), risk(places[1], aspect), *places]
-            for name, places in wrong.items()
+            for name, places in rivals.items()
         },
     )
 
@@ -83,9 +83,9 @@ def test_optimum__isotropic(trial, aspect: AnyAspect = 0.5, noise: Noise = 0.25)
     root = np.sqrt(half**2 + aspect * noise)
     least = noise / (root + half) if half > 0 else (root - half) / aspect  # without a difference of near numbers
     best = predicted.isotropic_optimal_subsample_aspect(aspect, noise)
-    grid = [(0.0, best), *((one, phi) for one in (0.0, 0.1, 1.0) for phi in np.linspace(max(aspect, 1.01), 6, 12))]
-    risks = np.array([predicted.full_ensemble_risk(population, one, aspect, phi) for one, phi in grid])
-    levels = np.array([predicted.level(population, *one) for one in grid])
+    grid = [(0.0, best), *((ridge, phi) for ridge in (0.0, 0.1, 1.0) for phi in np.linspace(max(aspect, 1.01), 6, 12))]
+    risks = np.array([predicted.full_ensemble_risk(population, ridge, aspect, phi) for ridge, phi in grid])
+    levels = np.array([predicted.level(population, *setting) for setting in grid])
     trial.bound(
         np.full(len(grid), least),
         risks,
@@ -116,7 +116,7 @@ def test_negative_ridge(trial, dim: Many = 480):
     gain = predicted.optimal_ridge(population, aspect).risk - best.risk
 
     def gains(key):
-        forms = [observed.trace_form(key, variances, signal, 0.01, one, **size) for one in (0.0, best.place)]
+        forms = [observed.trace_form(key, variances, signal, 0.01, penalty, **size) for penalty in (0.0, best.place)]
         return forms[0].risks[0, 0] - forms[1].risks[0, 0]
 
     positive = predicted.full_ensemble_risk(population, 0.0, aspect, aspect)

@@ -52,10 +52,10 @@ def drawing(dim, aspect, subsample_aspect, penalty, ridges=(), correlation=None)
 
     def of_seed(seed):
         x, chosen = observed.data_set(jax.random.key(seed), variances, points, size["subsample"], 3)
-        one, two = (observed.bag_mean(risks_of(x, chosen, penalty), m) for m in (1, 2))
-        every = jnp.arange(points)[None]
-        beside = jax.lax.map(lambda ridge: risks_of(x, every, ridge)[0, 0], jnp.array(ridges, float))
-        return jnp.append(jnp.stack([two, 2 * two - one]), beside), x, chosen
+        single, pair = (observed.bag_mean(risks_of(x, chosen, penalty), m) for m in (1, 2))
+        all_rows = jnp.arange(points)[None]
+        beside = jax.lax.map(lambda ridge: risks_of(x, all_rows, ridge)[0, 0], jnp.array(ridges, float))
+        return jnp.append(jnp.stack([pair, 2 * pair - single]), beside), x, chosen
 
     def risks_of(x, chosen, ridge):
         return observed.traces(x, chosen, variances, signal, POPULATION.noise, ridge).risks
@@ -64,9 +64,9 @@ def drawing(dim, aspect, subsample_aspect, penalty, ridges=(), correlation=None)
 
     def draw(seeds):
         risks, x, chosen = map(np.asarray, program(seeds))
-        every = np.tile(np.arange(points), (len(x), 1, 1))
-        fits = [(chosen, penalty), *((every, ridge) for ridge in ridges[:1])]  # those of one ridge serve for all
-        numbers = [observed.zero_means(x, rows, variances, halves, max(one, 0.01)) for rows, one in fits]
+        all_rows = np.tile(np.arange(points), (len(x), 1, 1))
+        fits = [(chosen, penalty), *((all_rows, ridge) for ridge in ridges[:1])]  # those of one ridge serve for all
+        numbers = [observed.zero_means(x, rows, variances, halves, max(ridge, 0.01)) for rows, ridge in fits]
         return risks, np.concatenate(numbers, axis=1)
 
     return draw
@@ -89,11 +89,11 @@ def extrapolated(trial, draws, combined, truth, controls, as_printed=None):
         shares.append(np.linalg.lstsq(numbers / unit, risks, rcond=1e-5)[0] / unit[:, None])
 
     def sampler(generator, n):
-        found = []
+        estimates = []
         for draw, share in zip(draws, shares, strict=True):
             risks, numbers = drawn(draw, generator, n)
-            found.append(combined(risks - numbers @ share))
-        return 2 * found[0] - found[1]
+            estimates.append(combined(risks - numbers @ share))
+        return 2 * estimates[0] - estimates[1]
 
     def at_both(values):
         return 2 * values[0] - values[1]
@@ -103,7 +103,7 @@ def extrapolated(trial, draws, combined, truth, controls, as_printed=None):
         predict=at_both(truth),
         law=Asymptotic(),
         margin=0.01 * at_both(truth),
-        controls={name: at_both(wrong) for name, wrong in controls.items()},
+        controls={name: at_both(control) for name, control in controls.items()},
         as_printed=None if as_printed is None else at_both(as_printed),
         first=DATA_SETS,
         most=24 * DATA_SETS,
@@ -115,33 +115,33 @@ def risks_meet_the_law(trial, aspect, subsample_aspect, penalty, dim, apart=20, 
     world(trial, dim, aspect, subsample_aspect, penalty, apart)
 
     def law(noise=POPULATION.noise, members=2, correlation=correlation):
-        found = []
+        risks = []
         for p in (dim, dim // 2):
             population, aspects, _ = populated(p, aspect, subsample_aspect, correlation)
             setting = (replace(population, noise=noise), penalty, *aspects)
-            found.append([predicted.ensemble_risk(*setting, members), predicted.full_ensemble_risk(*setting)])
-        return np.array(found)
+            risks.append([predicted.ensemble_risk(*setting, members), predicted.full_ensemble_risk(*setting)])
+        return np.array(risks)
 
     def otherwise(solved_at, inflation):
-        found = []
+        risks = []
         for p in (dim, dim // 2):
             population, aspects, _ = populated(p, aspect, subsample_aspect, correlation)
             mu = predicted.level(population, penalty, aspects[solved_at])
             bias = POPULATION.noise + shrinkage_bias(population, mu)
-            full, one = (bias / (1 - inflation(population, mu, phi)) for phi in aspects)
-            found.append([(one + full) / 2, full])
-        return np.array(found)
+            full, single = (bias / (1 - inflation(population, mu, phi)) for phi in aspects)
+            risks.append([(single + full) / 2, full])
+        return np.array(risks)
 
     truth = law()
     controls = {"without the new point's noise": truth - POPULATION.noise, "each for the other": truth[:, ::-1]}
     controls |= {"half the noise": law(noise=POPULATION.noise / 2), "1 / M^2": law(members=4)}
     if penalty >= 0.1:  # without one t is t squared where p <= k, and 1 elsewhere
         linear = otherwise(1, lambda population, mu, phi: phi * shrunk(population, mu))
-        wrong = {"μ of all points": otherwise(0, variance_inflation), "r / (μ + r) unsquared": linear}
-        controls |= {name: risks for name, risks in wrong.items() if np.abs(risks / truth - 1).max() > 0.05}
+        rivals = {"μ of all points": otherwise(0, variance_inflation), "r / (μ + r) unsquared": linear}
+        controls |= {name: risks for name, risks in rivals.items() if np.abs(risks / truth - 1).max() > 0.05}
     if correlation is not None:
-        wrong = {"equal eigenvalues": 0.0, "two eigenvalues": None}
-        controls |= {name: law(correlation=one) for name, one in wrong.items()}
+        rivals = {"equal eigenvalues": 0.0, "two eigenvalues": None}
+        controls |= {name: law(correlation=coefficient) for name, coefficient in rivals.items()}
     draws = [drawing(p, aspect, subsample_aspect, penalty, correlation=correlation) for p in (dim, dim // 2)]
     extrapolated(trial, draws, lambda risks: risks, truth, controls)
 
@@ -214,16 +214,16 @@ def test_affine_in_1_over_M(trial, there: Few = 8, dim: Some = 20):
     factor = trial.generator().standard_normal((there, dim))
     products = factor @ factor.T / dim
     bags = [[products[np.ix_(bag, bag)].mean() for bag in combinations(range(there), m)] for m in range(1, there + 1)]
-    one, pair = np.trace(products) / there, (products.sum() - np.trace(products)) / (there * (there - 1))
+    single, pair = np.trace(products) / there, (products.sum() - np.trace(products)) / (there * (there - 1))
 
     def law(share):
-        return np.array([one * share(m) + (1 - share(m)) * pair for m in range(1, there + 1)])
+        return np.array([single * share(m) + (1 - share(m)) * pair for m in range(1, there + 1)])
 
     trial.identity(
         [np.mean(of_size) for of_size in bags],
         [float(observed.bag_mean(products, m)) for m in range(1, there + 1)],
         ops=2**there,
-        scale=one + abs(pair),
+        scale=single + abs(pair),
         controls={"1 / M^2": law(lambda m: 1 / m**2), "1 / sqrt(M)": law(lambda m: m**-0.5)},
     )
 
@@ -239,13 +239,13 @@ def ridge_is_as_good(trial, aspect, subsample_aspect, penalty, dim):
         population, aspects, _ = populated(p, aspect, subsample_aspect)
         equivalent = predicted.equivalent_penalty(population, penalty, *aspects)
         ridges = (equivalent / predicted.level(population, penalty, aspects[1]), equivalent)  # as printed, and as it is
-        risks = [predicted.full_ensemble_risk(population, one, aspects[0], aspects[0]) for one in (*ridges, penalty)]
+        risks = [predicted.full_ensemble_risk(population, lam, aspects[0], aspects[0]) for lam in (*ridges, penalty)]
         return drawing(p, aspect, subsample_aspect, penalty, ridges), risks
 
     draws, risks = zip(at(dim), at(dim // 2), strict=True)
     truth, same = np.split(np.array(risks), [2], axis=1)
-    apart = np.abs(truth[:, 1:] - same).min() > 0.02 * truth.max()
-    trial.require(apart, "the penalty itself must not be as good, to 2 %, as the equivalent one")
+    distinct = np.abs(truth[:, 1:] - same).min() > 0.02 * truth.max()
+    trial.require(distinct, "the penalty itself must not be as good, to 2 %, as the equivalent one")
     full = 2 * truth[0, 1] - truth[1, 1]
     extrapolated(
         trial,
@@ -288,12 +288,12 @@ def test_fixed_point(
     for _ in range(3000):
         path.append(float(1 / (penalty + aspect * np.mean(spectrum / (1 + path[-1] * spectrum)))))
     steps = np.abs(np.diff(path)) / (np.array(path[:-1]) + 1e-3)
-    printed = path[np.argmax(steps <= 1e-3) + 1]
+    stop = path[np.argmax(steps <= 1e-3) + 1]
     trial.identity(
         1 / path[-1],
         predicted.level(predicted.Population(spectrum, equal, equal, 1.0, 1.0), penalty, aspect),
         ops=1e4,  # an error grows by 1 / (1 - the rate of the iteration), and sums have 100 terms
         scale=1.0,
         controls={"equal eigenvalues": start},
-        as_printed=1 / printed,
+        as_printed=1 / stop,
     )

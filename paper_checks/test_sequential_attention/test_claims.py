@@ -64,10 +64,10 @@ def test_entry_is_omp(trial, n: Rows, p: Columns, done: Done):
     """In every round no unchosen weight is active above max |x_j . r_S|, and just below it OMP's pick is, alone."""
     X, y, chosen, forward = sparse_round(trial, n, p, done)
     level, pick = predicted.entry_levels(X, y, done + 1)[-1], predicted.omp_order(X, y, done + 1)[-1]
-    wrong = {"without the half": 2 * level}
-    wrong |= {"the path of the plain LASSO": observed.entry(X, y, ((),), done + 1).middle[0]} if done else {}
-    found = observed.entry(X, y, (chosen,)).middle[0]
-    trial.value(found, level, error=1e-10 * level, margin=1e-9 * level, controls=wrong)
+    controls = {"without the half": 2 * level}
+    controls |= {"the path of the plain LASSO": observed.entry(X, y, ((),), done + 1).middle[0]} if done else {}
+    entry = observed.entry(X, y, (chosen,)).middle[0]
+    trial.value(entry, level, error=1e-10 * level, margin=1e-9 * level, controls=controls)
     active = observed.weights(X, y, chosen, level * np.array([1 + 1e-6, 1 - 1e-6])) != 0
     active[:, chosen] = False
     law, greedy = np.zeros((2, 2, p))
@@ -83,16 +83,16 @@ def test_single_entry_window(trial, n: Rows, p: Columns, done: Done):
     twins = np.column_stack([X, X[:, pick], -X[:, pick]])  # copies of it, never alone, change nothing
     second = predicted.second_entry_level(twins, y, chosen)
     runner = np.sort(np.abs(predicted.leftover(X, y, chosen).correlations))[-2]
-    turned = np.linalg.qr(trial.generator("turned").normal(size=(p, p)))[0]
-    tie = turned, turned.sum(axis=1)  # of all correlations
+    rotation = np.linalg.qr(trial.generator("turned").normal(size=(p, p)))[0]
+    tie = rotation, rotation.sum(axis=1)  # of all correlations
     law = np.array([second, predicted.second_entry_level(*tie)])
-    found = np.append(observed.entry(X, y, (chosen,), 2).middle, observed.entry(*tie, ((),), 2).middle)
-    wrong = {"the runner-up correlation": np.array([runner, 0.0])}
-    trial.value(found, law, error=1e-10 * law, margin=1e-9 * law, controls=wrong)
+    entries = np.append(observed.entry(X, y, (chosen,), 2).middle, observed.entry(*tie, ((),), 2).middle)
+    controls = {"the runner-up correlation": np.array([runner, 0.0])}
+    trial.value(entries, law, error=1e-10 * law, margin=1e-9 * law, controls=controls)
     inside = second + np.array([0.999, 0.5, 0.001]) * (first - second)
     levels = np.array([(1 + 1e-8) * first, *inside, (1 - 1e-8) * second])
-    others = np.array([*levels[:3], (1 + 1e-8) * runner, (1 - 1e-8) * runner])
-    counts, other = (observed.active_counts(X, y, chosen, one) for one in (levels, others))
+    shifted = np.array([*levels[:3], (1 + 1e-8) * runner, (1 - 1e-8) * runner])
+    counts, other = (observed.active_counts(X, y, chosen, grid) for grid in (levels, shifted))
     trial.identity(counts, np.array([0, 1, 1, 1, 2]), ops=0, wrong_processes={"the runner-up correlation": other})
 
 
@@ -107,13 +107,13 @@ def test_hadamard_is_l1(trial, n: Rows, p: Columns, share: Penalised = 0.3):
     solution = observed.weights(X, y, chosen, np.array([level]))[0]
     law = np.sum((y - X @ solution) ** 2) / 2 + level * np.abs(np.delete(solution, chosen)).sum()
     search = partial(observed.hadamard_minimum, trial.generator("starts"), X, y, chosen)
-    found, half, every = search(level), search(2 * level), search(level, all_cost=True)
-    others = {"without the half": half, "a penalty on the chosen ones too": every}
-    values = {name: one.value for name, one in others.items()}
-    trial.value(found.value, law, error=1e-12 * law, margin=1e-9 * law, wrong_processes=values)
-    fits = {name: X @ one.weights / size for name, one in others.items()}
+    minimum, half, full = search(level), search(2 * level), search(level, all_cost=True)
+    minima = {"without the half": half, "a penalty on the chosen ones too": full}
+    values = {name: other.value for name, other in minima.items()}
+    trial.value(minimum.value, law, error=1e-12 * law, margin=1e-9 * law, wrong_processes=values)
+    fits = {name: X @ other.weights / size for name, other in minima.items()}
     fit, options = X @ solution / size, {"error": 1e-8, "margin": 1e-7, "scale": 1.0}
-    trial.value(X @ found.weights / size, fit, wrong_processes=fits, **options)
+    trial.value(X @ minimum.weights / size, fit, wrong_processes=fits, **options)
 
 
 @claim(ours("three columns, computed by hand"), kind="identity", cases=[0.6, 0.55, 0.7], as_printed=LARGEST)
@@ -128,9 +128,9 @@ def test_fixed_penalty(trial, cosine: Annotated[float, Interval(0.55, 0.7, why="
         return first - max(others)
 
     until, second = (1 - 2 * cosine**2) / cosine, predicted.second_entry_level(X, y)
-    wrong = {"lambda_2": second, "lambda_1": predicted.entry_levels(X, y, 1)[0]}
-    found = brentq(lead, 0.1 * until, second, xtol=1e-14)
-    trial.value(found, until, error=1e-11, margin=1e-9, controls=wrong, as_printed=0.0)
+    controls = {"lambda_2": second, "lambda_1": predicted.entry_levels(X, y, 1)[0]}
+    root = brentq(lead, 0.1 * until, second, xtol=1e-14)
+    trial.value(root, until, error=1e-11, margin=1e-9, controls=controls, as_printed=0.0)
 
 
 @claim(ours("two columns in the plane, computed by hand"), kind="identity", cases=[(0.6, 1 / 3), (0.3, 0.5)])
@@ -139,9 +139,9 @@ def test_thresholds_not_monotone(trial, cosine: Inner, rise: Inner):
     sine, second = np.sqrt(1 - cosine**2), 1 + cosine * rise
     X, y = np.array([[1, -cosine], [0, sine]]), np.array([1, second / sine])
     levels = predicted.entry_levels(X, y, 2)
-    wrong = {"the path of the plain LASSO": np.array([levels[0], predicted.second_entry_level(X, y)])}
-    trial.value(observed.entry(X, y, ((), (0,))).middle, levels, error=1e-10, margin=1e-9, controls=wrong)
-    trial.identity(levels, np.array([1, second]), ops=100, controls=wrong)
+    controls = {"the path of the plain LASSO": np.array([levels[0], predicted.second_entry_level(X, y)])}
+    trial.value(observed.entry(X, y, ((), (0,))).middle, levels, error=1e-10, margin=1e-9, controls=controls)
+    trial.identity(levels, np.array([1, second]), ops=100, controls=controls)
 
 
 def shares(event, designs, steps=1000):
@@ -149,14 +149,14 @@ def shares(event, designs, steps=1000):
     Where it changes from one of the steps to the next its end is found by bisection.
     """
     grid = np.pi * np.arange(steps + 1) / steps
-    seen = event(np.repeat(np.arange(designs), steps + 1), np.tile(grid, designs)).reshape(designs, -1)
-    row, place = np.nonzero(seen[:, 1:] != seen[:, :-1])
-    low, high, before = grid[place], grid[place + 1], seen[row, place]
+    indicator = event(np.repeat(np.arange(designs), steps + 1), np.tile(grid, designs)).reshape(designs, -1)
+    row, place = np.nonzero(indicator[:, 1:] != indicator[:, :-1])
+    low, high, before = grid[place], grid[place + 1], indicator[row, place]
     for _ in range(50):
         middle = (low + high) / 2
         same = event(row, middle) == before
         low, high = np.where(same, middle, low), np.where(same, high, middle)
-    return seen[:, -1] + np.bincount(row, np.where(before, low, -low), designs) / np.pi
+    return indicator[:, -1] + np.bincount(row, np.where(before, low, -low), designs) / np.pi
 
 
 def rises(X, y, rounds=2):
@@ -200,7 +200,7 @@ def most_tables(trial, event, least, n, p, *, scaled=False, **wrong):
         X, y = observed.problems(generator, count, n, p, 0.5, scaled=scaled)
         return event(np.linalg.qr(X)[0] if turned else X, y)
 
-    processes = {name: partial(drawn, event=one) for name, one in wrong.items()}
+    processes = {name: partial(drawn, event=rival) for name, rival in wrong.items()}
     processes["orthogonal columns"] = partial(drawn, turned=True)
     options = {"side": "at least", "controls": {"every table": 1.0}, "first": 250, "most": 20_000}
     trial.probability(sampler=drawn, predict=least, wrong_processes=processes, **options)
@@ -222,9 +222,9 @@ def leaves_the_path(X, y):
     """Whether OMP's first five are another order than that in which features enter scikit-learn's LASSO path."""
     from sklearn.linear_model import lars_path
 
-    paths = [lars_path(*one, method="lasso", max_iter=7)[2] != 0 for one in zip(X, y, strict=True)]
-    entered = [np.argsort(np.where(path.any(axis=1), path.argmax(axis=1), 99), kind="stable")[:5] for path in paths]
-    return (observed.refitted(X, y, 5, "largest gradient").picks != entered).any(axis=1)
+    paths = [lars_path(*table, method="lasso", max_iter=7)[2] != 0 for table in zip(X, y, strict=True)]
+    orders = [np.argsort(np.where(path.any(axis=1), path.argmax(axis=1), 99), kind="stable")[:5] for path in paths]
+    return (observed.refitted(X, y, 5, "largest gradient").picks != orders).any(axis=1)
 
 
 @claim(RANDOM, kind="empirical", tier="full", loose=LOOSE, cases=[(60, 15)])
@@ -241,19 +241,19 @@ def test_thresholds_not_monotone__in_the_plane(trial, cosine: Cosine):
     """Of all directions of y in the plane of two unit columns, (2 / π)(atan b - atan a) make λ_1 rise."""
     trial.require(abs(cosine) >= 0.03, "|cosine| must be at least 0.03: near 0 no direction has a rise")
     share, inner = predicted.rising_share(cosine), np.arctan(1 / np.sqrt(1 - cosine**2))
-    wrong = {"1 for 1 / sqrt(1 - ρ^2)": share + (inner - np.pi / 4) * 2 / np.pi, "half of them": share / 2}
-    found = rising_in_the_plane(np.array([cosine]))[0]
-    trial.value(found, share, error=1e-12, margin=1e-10, controls=wrong)
+    controls = {"1 for 1 / sqrt(1 - ρ^2)": share + (inner - np.pi / 4) * 2 / np.pi, "half of them": share / 2}
+    measured = rising_in_the_plane(np.array([cosine]))[0]
+    trial.value(measured, share, error=1e-12, margin=1e-10, controls=controls)
 
 
 @claim(ours("the law of the angle between random directions"), kind="distribution", cases=[3, 2, 10])
 def test_thresholds_not_monotone__drawn(trial, rows: DimOfSpace):
     """Of two random directions in R^n as columns, and y of another, so many make λ_1 rise: a mean over cosines."""
     angles, weights = over_designs(rows)
-    found, share = rising_in_the_plane(np.sin(angles)) @ weights, predicted.mean_rising_share(rows)
+    measured, share = rising_in_the_plane(np.sin(angles)) @ weights, predicted.mean_rising_share(rows)
     at_mean = predicted.rising_share(float(np.sin(angles) @ weights))
-    wrong = {"at the mean cosine": at_mean, "one row more": predicted.mean_rising_share(rows + 1)}
-    trial.value(found, share, error=1e-11, margin=1e-9, controls=wrong)
+    controls = {"at the mean cosine": at_mean, "one row more": predicted.mean_rising_share(rows + 1)}
+    trial.value(measured, share, error=1e-11, margin=1e-9, controls=controls)
 
 
 @claim(ours("three columns, computed by hand"), kind="identity", cases=[(0.8, 0.5), (0.3, 0.2)])
@@ -263,13 +263,13 @@ def test_not_forward_selection(trial, cosine: Inner, height: Inner):
     X = np.array([[1, cosine, 0], [0, sine, 0], [0, 0, 1]])
     y = np.array([4 / (1 - cosine), 1, sine + height * (1 - sine)])
     orders = np.array([predicted.omp_order(X, y, 3), predicted.forward_order(X, y, 3)])
-    found = [observed.refitted(X[None], y[None], 3, rule).picks[0] for rule in ("largest gradient", "best fit")]
-    trial.identity(np.array(found), orders, ops=0, controls={"one order": orders[[0, 0]], "exchanged": orders[::-1]})
-    found, levels = (
+    measured = [observed.refitted(X[None], y[None], 3, rule).picks[0] for rule in ("largest gradient", "best fit")]
+    trial.identity(np.array(measured), orders, ops=0, controls={"one order": orders[[0, 0]], "exchanged": orders[::-1]})
+    measured, levels = (
         observed.refitted(X[None], y[None], 3, "largest gradient").levels[0],
         predicted.entry_levels(X, y, 3),
     )
-    trial.identity(found, levels, ops=100, controls={"all from round 1": X.T @ y})
+    trial.identity(measured, levels, ops=100, controls={"all from round 1": X.T @ y})
 
 
 @claim(ours("angles at which a pick changes"), kind="distribution", cases=[(0.8, 0.0), (0.95, 0.6), (0.2, 0.5)])
@@ -284,8 +284,8 @@ def test_not_forward_selection__in_the_plane(trial, first: Inner, second: Second
         y = np.column_stack([np.full(len(angle), along), np.cos(angle), np.sin(angle)])
         return differs(np.broadcast_to(X, (len(y), 3, 3)), y)
 
-    wrong = {"the difference of the lengths": abs(sines[0] - sines[1]) / 2, "half of them": share / 2}
-    trial.value(shares(event, 1)[0], share, error=1e-11, margin=1e-9, controls=wrong)
+    controls = {"the difference of the lengths": abs(sines[0] - sines[1]) / 2, "half of them": share / 2}
+    trial.value(shares(event, 1)[0], share, error=1e-11, margin=1e-9, controls=controls)
 
 
 @claim(ours("ratios of normal numbers and of χ variables"), kind="distribution", cases=[2, 3, 10])
@@ -300,9 +300,9 @@ def test_not_forward_selection__drawn(trial, rows: DimOfSpace):
         X[:, 1, 0], X[:, 2, 1] = across[0, which], across[1, which]
         return differs(X, y, 1)
 
-    found, share = shares(event, len(angles)) @ weights, predicted.mean_differing_share(rows)
-    wrong = {"one row more": predicted.mean_differing_share(rows + 1), "half of them": share / 2}
-    trial.value(found, share, error=1e-11, margin=1e-9, controls=wrong)
+    measured, share = shares(event, len(angles)) @ weights, predicted.mean_differing_share(rows)
+    controls = {"one row more": predicted.mean_differing_share(rows + 1), "half of them": share / 2}
+    trial.value(measured, share, error=1e-11, margin=1e-9, controls=controls)
 
 
 Several = Annotated[int, Interval(2, 40, why="designs at every step of a search")]
@@ -320,18 +320,18 @@ def test_coherence_recovery(
     """Other columns correlate with what k columns span by at most k μ / (1 - (k - 1) μ) of the largest of the k."""
     trial.require(size < p, "p must exceed size: another column is needed")
     generator = trial.generator("designs")
-    drawn = list(observed.problems(generator, designs, n, p, scaled=True)[0])
+    tables = list(observed.problems(generator, designs, n, p, scaled=True)[0])
     cosines = np.array([0.1, 0.5, 0.99, 1.1]) / (2 * size - 1)
     tight = [observed.equicorrelated(size, cosine) * generator.uniform(1, 9, size + 1) for cosine in cosines]
-    mu = [predicted.coherence(X) for X in drawn + tight]
-    mutual = np.array([*mu[designs:], predicted.coherence(np.column_stack([drawn[0], -2 * drawn[0]]))])
-    wrong = {"for one column more": np.append(cosines * (2 * size - 1) / (2 * size + 1), 1.0)}
-    trial.identity(mutual, np.append(cosines, 1.0), ops=10 * n, controls=wrong)
+    mu = [predicted.coherence(X) for X in tables + tight]
+    mutual = np.array([*mu[designs:], predicted.coherence(np.column_stack([tables[0], -2 * tables[0]]))])
+    controls = {"for one column more": np.append(cosines * (2 * size - 1) / (2 * size + 1), 1.0)}
+    trial.identity(mutual, np.append(cosines, 1.0), ops=10 * n, controls=controls)
     weights = [*generator.normal(size=(designs, size)), *np.ones((len(tight), size))]
-    ratios = [observed.outside_ratio(X, tuple(range(size)), w) for X, w in zip(drawn + tight, weights, strict=True)]
+    ratios = [observed.outside_ratio(X, tuple(range(size)), w) for X, w in zip(tables + tight, weights, strict=True)]
     bounds = [predicted.outside_ratio(size, cosine) for cosine in mu]
-    wrong = {"k μ": size * np.array(mu), "k - 1 for k": np.array(bounds) * (size - 1) / size}
-    trial.bound(ratios, bounds, found_by="draws", independent=designs, ops=10 * n, controls=wrong)
+    controls = {"k μ": size * np.array(mu), "k - 1 for k": np.array(bounds) * (size - 1) / size}
+    trial.bound(ratios, bounds, found_by="draws", independent=designs, ops=10 * n, controls=controls)
 
 
 @claim(ours("where that bound is 1, and attained"), kind="optimality", cases=[(2, 1.0), (3, 1.0), (5, 1.0), (3, 2.5)])
@@ -347,14 +347,14 @@ def test_coherence_recovery__threshold(trial, size: Several, uneven: Uneven):
     reach = size * (1 + uneven)
     threshold = brentq(missed, 0.5 / (reach - 1), 1.2 / (reach - 1), xtol=1e-14)
     limit = predicted.recovery_coherence(size, uneven)
-    wrong = {"one column fewer": 1 / (reach - 2), "1 / (k (1 + L / l))": 1 / reach}
-    wrong |= {"lengths left out": 1 / (2 * size - 1)} if uneven >= 1.001 else {}
-    trial.value(threshold, limit, error=1e-11, margin=1e-9, controls=wrong)
+    controls = {"one column fewer": 1 / (reach - 2), "1 / (k (1 + L / l))": 1 / reach}
+    controls |= {"lengths left out": 1 / (2 * size - 1)} if uneven >= 1.001 else {}
+    trial.value(threshold, limit, error=1e-11, margin=1e-9, controls=controls)
     mu = np.array([0.999, 1.001, 0.999, 0.999, 0.999, 0.0]) * threshold, [50, 50, size, size + 1, size - 1, size]
-    found = [predicted.certified_size(*one, uneven) for one in [(limit, 50), *zip(*mu, strict=True)]]
+    supports = [predicted.certified_size(*case, uneven) for case in [(limit, 50), *zip(*mu, strict=True)]]
     sizes = [size - 1, size, size - 1, size, size, size - 1, size]
-    others = {"1 / (k (1 + L / l))": [size - 1, size - 1, *sizes[2:]], "not at most p": [*sizes[:6], size + 1]}
-    trial.identity(found, sizes, ops=0, controls=others)
+    wrong_sizes = {"1 / (k (1 + L / l))": [size - 1, size - 1, *sizes[2:]], "not at most p": [*sizes[:6], size + 1]}
+    trial.identity(supports, sizes, ops=0, controls=wrong_sizes)
 
 
 @claim(ours("weights grow by η c / p a step, and logits with w o c"), kind="limit", cases=[(20, 0.5), (5, 0.0)])
@@ -373,10 +373,10 @@ def test_softmax_early_law(
     law = predicted.early_logits(X, y, rates[0], steps) / rates[0] ** 2
     size = np.linalg.norm(law)
     products = (X.T @ y / n) * np.linalg.lstsq(X, y)[0]
-    wrong = {"t^2 for t (t - 1)": law / size * steps / (steps - 1)}
-    wrong["least squares for one c"] = steps * (steps - 1) / 2 * (products - products.mean()) / p**2 / size
+    controls = {"t^2 for t (t - 1)": law / size * steps / (steps - 1)}
+    controls["least squares for one c"] = steps * (steps - 1) / 2 * (products - products.mean()) / p**2 / size
     values = (np.array(logits) - np.mean(logits, axis=1, keepdims=True)) / size
-    trial.limit(values, 1 / rates, law / size, controls=wrong, order=(1, 2), margin=1e-5, same_instance=True)
+    trial.limit(values, 1 / rates, law / size, controls=controls, order=(1, 2), margin=1e-5, same_instance=True)
 
 
 @claim(
@@ -399,10 +399,10 @@ def test_softmax_late_differs(
         (first, least_squares), (late, later) = observed.softmax_agreement(key, n, p, correlation, 0.05, until)
         return jnp.stack([first - late, later - least_squares])
 
-    wrong = {"lost in nine of ten": np.array([0.9, 0.05])}
+    controls = {"lost in nine of ten": np.array([0.9, 0.05])}
     early = {"after 200 steps": lambda key: changed(key, until=(5, 200))}
     options = {"side": "at least", "law": Bounded(-1, 1), "first": 250, "most": 2000, "vectorised": True}
-    trial.mean(changed, np.array([0.3, 0.05]), controls=wrong, wrong_processes=early, **options)
+    trial.mean(changed, np.array([0.3, 0.05]), controls=controls, wrong_processes=early, **options)
 
 
 @claim(SCHEDULE, kind="identity", cases=[(1000, 10, 1), (1000, 6, 2), (200, 10, 5)])
@@ -415,11 +415,11 @@ def test_coded_schedule(
     """
     trial.require(picks % at_once == 0, "at_once must divide picks")
     trial.require(9 * steps >= 10 * (picks // at_once), "steps must give each phase one")
-    found, chosen = observed.coded_schedule(steps, picks, at_once)
+    times, chosen = observed.coded_schedule(steps, picks, at_once)
     law = np.array([*predicted.pick_steps(steps, picks, at_once), predicted.features_chosen(picks, at_once)])
-    wrong = {"one step later": law + np.eye(len(law), dtype=int)[0]}
-    wrong |= {} if law[-1] == picks else {"all k": np.array([*law[:-1], picks])}
-    trial.identity(np.array([*found, chosen]), law, ops=0, controls=wrong)
+    controls = {"one step later": law + np.eye(len(law), dtype=int)[0]}
+    controls |= {} if law[-1] == picks else {"all k": np.array([*law[:-1], picks])}
+    trial.identity(np.array([*times, chosen]), law, ops=0, controls=controls)
 
 
 @claim(
@@ -438,13 +438,13 @@ def test_coded_first_pick(
         return observed.coded_picks(key, n, p, 0.05, when[:1], trained_first=trained_first)[0] == 4
 
     chance = 1 / p
-    wrong = {"gates trained from the start": lambda key: first(key, trained_first=True)}
+    processes = {"gates trained from the start": lambda key: first(key, trained_first=True)}
     options = {"first": 8192, "vectorised": True}
     most = {"margin": 0.04 * chance, "most": 25_000 * p, "controls": {"either of the two in y": 2 * chance}}
-    trial.probability(first, chance, wrong_processes=wrong, **most, **options)
+    trial.probability(first, chance, wrong_processes=processes, **most, **options)
 
     def both(key, *, until=when):
         return (observed.coded_picks(key, n, p, 0.05, until) == 4).any()
 
-    untrained = {"no step after the first pick": lambda key: both(key, until=(when[0], when[0]))}
-    trial.probability(both, 0.9, side="at least", wrong_processes=untrained, most=20_000, **options)
+    no_step = {"no step after the first pick": lambda key: both(key, until=(when[0], when[0]))}
+    trial.probability(both, 0.9, side="at least", wrong_processes=no_step, most=20_000, **options)

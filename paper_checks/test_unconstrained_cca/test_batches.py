@@ -40,13 +40,13 @@ def test_two_batch_unbiased(trial, batch: Enumerated, kurtosis: Kurtosis):
     rho, w = WORLD[0][:2], WORLD[1][:2]
     covariance, loadings = _embedded(rho, w)
     truth = predicted.two_batch_penalty(covariance)
-    added = predicted.cumulant_bias(loadings, np.full(4, float(kurtosis)), batch)
+    cumulants = predicted.cumulant_bias(loadings, np.full(4, float(kurtosis)), batch)
     trial.identity(
         observed.enumerated_penalties(np.array(rho), np.stack([np.diag(w)] * 2), batch, kurtosis)[1],
         truth,
         ops=3 ** (4 * batch),  # terms of the mean
         controls={
-            "one batch": truth + predicted.single_batch_bias(covariance, batch) + added,
+            "one batch": truth + predicted.single_batch_bias(covariance, batch) + cumulants,
             "b for m": truth * ((batch - 1) / batch) ** 2,
         },
     )
@@ -62,15 +62,15 @@ def test_single_batch_bias(trial, batch: Enumerated, kurtosis: Kurtosis):
     rho, w = WORLD[0][:2], WORLD[1][:2]
     covariance, loadings = _embedded(rho, w)
     normal = predicted.single_batch_bias(covariance, batch)
-    added = predicted.cumulant_bias(loadings, np.full(4, float(kurtosis)), batch)
+    cumulants = predicted.cumulant_bias(loadings, np.full(4, float(kurtosis)), batch)
     within = predicted.single_batch_bias(_embedded(rho, w, unrelated=True)[0], batch)
     controls = {
-        "2 tr V^2 / m": 2 * predicted.two_batch_penalty(covariance) / (batch - 1) + added,
-        "b for m": normal * (batch - 1) / batch + added,
-        "covariances between the views left out": within + added,
+        "2 tr V^2 / m": 2 * predicted.two_batch_penalty(covariance) / (batch - 1) + cumulants,
+        "b for m": normal * (batch - 1) / batch + cumulants,
+        "covariances between the views left out": within + cumulants,
     } | ({"cumulants left out": normal} if abs(kurtosis) > 1e-3 else {})
-    one, two = observed.enumerated_penalties(np.array(rho), np.stack([np.diag(w)] * 2), batch, kurtosis)
-    trial.identity(one - two, normal + added, ops=3 ** (4 * batch), scale=one + two, controls=controls)
+    single, double = observed.enumerated_penalties(np.array(rho), np.stack([np.diag(w)] * 2), batch, kurtosis)
+    trial.identity(single - double, normal + cumulants, ops=3 ** (4 * batch), scale=single + double, controls=controls)
 
 
 @claim(
@@ -86,14 +86,14 @@ def test_sampled_bias(trial, batch: Batch, law: Law):
     kurtosis = {"normal": 0.0, "exponential": 6.0, "cubed exponential": 1e4, "sign": -2.0}[law]
     trial.require(law != "cubed exponential", HEAVY)
     normal, truth = predicted.single_batch_bias(covariance, batch), predicted.two_batch_penalty(covariance)
-    both = np.array([truth, normal + predicted.cumulant_bias(loadings, np.full(6, kurtosis), batch)])
+    means = np.array([truth, normal + predicted.cumulant_bias(loadings, np.full(6, kurtosis), batch)])
     heads = np.stack([np.diag(w)] * 2)
     trial.mean(
         lambda key: observed.batch_penalties(key, np.array(rho), heads, batch, 256, law),
-        both,
+        means,
         law=Asymptotic(),
-        margin=np.array([0.025, 0.02]) * both,
-        controls={"one batch, 2 tr V^2 / m": np.array([both.sum(), 2 * truth / (batch - 1)])},
+        margin=np.array([0.025, 0.02]) * means,
+        controls={"one batch, 2 tr V^2 / m": np.array([means.sum(), 2 * truth / (batch - 1)])},
         first=64,
         vectorised=True,
     )
@@ -155,8 +155,8 @@ def test_small_batch_shrinks(
     lone = form == "off-diagonal" or rho[n_columns - 1] >= 1 / batch
     trial.require(lone, "in the library's form correlation K must be 1 / batch, or x - y is a local minimum, too")
     trial.require(rho[0] <= 0.99, "the largest correlation must be at most .99: of one column shrinkage is even at 1")
-    found = observed.minimise_expected(rho, n_columns, batch, form)
-    strengths = np.sum(found.weights.reshape(-1, 2, len(rho), n_columns) ** 2, axis=(1, 3))
+    minimum = observed.minimise_expected(rho, n_columns, batch, form)
+    strengths = np.sum(minimum.weights.reshape(-1, 2, len(rho), n_columns) ** 2, axis=(1, 3))
     goal = rho[:n_columns] + (form == "library")
 
     def related(found):  # and of all directions together: the others have none
@@ -165,7 +165,7 @@ def test_small_batch_shrinks(
     trial.value(
         related(strengths / (2 if form == "library" else 1)),
         related(predicted.shrunk_strengths(rho[:n_columns], batch, form)[None]),
-        error=100 * found.residuals.max() + 1e-12,  # by far the flattest direction has curvature above 0.01
+        error=100 * minimum.residuals.max() + 1e-12,  # by far the flattest direction has curvature above 0.01
         margin=1e-8,
         controls={
             "no shrinkage": related(goal[None]),
@@ -186,8 +186,8 @@ def test_batch_that_keeps(trial, correlations: Related):
     least = predicted.batch_that_keeps(rho)
     rough = int(np.ceil((rho.sum() / rho.min() + np.sum(rho**2)) / 2)) + 1
     trial.require(rough != least, "correlations must shrink so much that they and the strengths x give unlike batches")
-    seen = predicted.shrunk_strengths(rho, least).min() > 1e-4
-    trial.require(seen, "correlations must leave the least strength above 1e-4 at the least batch: it is sought there")
+    clear = predicted.shrunk_strengths(rho, least).min() > 1e-4
+    trial.require(clear, "correlations must leave the least strength above 1e-4 at the least batch: it is sought there")
     near = range(max(least - 1, 2), least + 1)
     ends = {b: observed.minimise_expected(rho, len(rho), b, starts=1).weights for b in near}
     keeps = [b for b, W in ends.items() if np.sum(W.reshape(2, len(rho), -1) ** 2, axis=(0, 2)).min() > 1e-6]
@@ -202,13 +202,13 @@ def test_descent_shrinks(trial, n_batches: Annotated[int, Interval(1, 2, why="sh
     """
     rho = np.array(UNEVEN)
     shrunk = predicted.shrunk_strengths(rho, batch)
-    ends, others = (shrunk, rho) if n_batches == 1 else (rho, shrunk)
+    ends, wrong_ends = (shrunk, rho) if n_batches == 1 else (rho, shrunk)
     trial.mean(
         lambda key: observed.strengths_after_descent(key, rho, batch, n_batches, 4000, 0.01)[:3],
         ends[:3],
         law=Asymptotic(),
         margin=0.03 * ends[:3],
-        controls={"as with the other number of batches": others[:3]},
+        controls={"as with the other number of batches": wrong_ends[:3]},
         first=256,
         most=2048,
         vectorised=True,

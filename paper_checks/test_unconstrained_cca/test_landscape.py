@@ -57,19 +57,19 @@ def test_eckart_young(trial, dim: Size, n_columns: Columns):
     """With A' = B^(-1/2) A B^(-1/2) and P = B^(1/2) W W^T B^(1/2) the loss is |A' - P|^2 - |A'|^2."""
     rng = trial.generator()
     A, B = _pencil(rng, rng.normal(size=dim))
-    every = rng.normal(size=(3, dim, n_columns))  # one loss may be near zero, and then all else is far from it
+    matrices = rng.normal(size=(3, dim, n_columns))  # one loss may be near zero, and then all else is far from it
     values, vectors = np.linalg.eigh(B)
     once_more = vectors / np.sqrt(values) @ vectors.T @ A @ vectors / np.sqrt(values) @ vectors.T
-    distances = np.array([predicted.loss_by_distance(A, B, W) for W in every])
+    distances = np.array([predicted.loss_by_distance(A, B, W) for W in matrices])
     once_more = (once_more + once_more.T) / 2
     trial.identity(
-        np.array([observed.ey_loss(A, B, W) for W in every]),
+        np.array([observed.ey_loss(A, B, W) for W in matrices]),
         distances,
         ops=10 * dim,
-        scale=np.array([np.sum((W.T @ B @ W) ** 2) for W in every]) + np.sum(A**2) / values[0] ** 2,
+        scale=np.array([np.sum((W.T @ B @ W) ** 2) for W in matrices]) + np.sum(A**2) / values[0] ** 2,
         controls={
-            "1 for the factor 2": distances + np.array([np.sum(W * (A @ W)) for W in every]),
-            "B^-1 for B^(-1/2)": np.array([predicted.loss_by_distance(once_more, B, W) for W in every]),
+            "1 for the factor 2": distances + np.array([np.sum(W * (A @ W)) for W in matrices]),
+            "B^-1 for B^(-1/2)": np.array([predicted.loss_by_distance(once_more, B, W) for W in matrices]),
         },
     )
 
@@ -82,27 +82,27 @@ def test_eckart_young(trial, dim: Size, n_columns: Columns):
 def test_minimum(trial, eigenvalues: Eigenvalues, n_columns: Columns, starts: Few = 6):
     """Every descent ends at min L = - sum of the squares of the K largest eigenvalues, negative ones counted as 0."""
     rng, spectrum = trial.generator(), _spectrum(trial, eigenvalues)
-    used, size, least = np.sum(spectrum[:n_columns] > 0), np.sum(spectrum**2), predicted.least_loss(spectrum, n_columns)
-    held, missing = spectrum[:used], spectrum[used : used + 1]
-    gaps = np.concatenate([held, (held[-1:] if used == n_columns else 0) - missing])
+    rank, size, least = np.sum(spectrum[:n_columns] > 0), np.sum(spectrum**2), predicted.least_loss(spectrum, n_columns)
+    top, missing = spectrum[:rank], spectrum[rank : rank + 1]
+    gaps = np.concatenate([top, (top[-1:] if rank == n_columns else 0) - missing])
     trial.require(
-        used and min(gaps) >= 0.03, "one eigenvalue must be positive, and the K largest .03 off the next and 0"
+        rank and min(gaps) >= 0.03, "one eigenvalue must be positive, and the K largest .03 off the next and 0"
     )
     A, B = _pencil(rng, eigenvalues)
-    found = observed.minimise(A, B, rng.normal(size=(starts, len(spectrum), n_columns)))
-    signed = {"negative ones as well": -np.sum(spectrum[:n_columns] ** 2)} if min(spectrum[:n_columns]) < 0 else {}
+    minima = observed.minimise(A, B, rng.normal(size=(starts, len(spectrum), n_columns)))
+    negative = {"negative ones as well": -np.sum(spectrum[:n_columns] ** 2)} if min(spectrum[:n_columns]) < 0 else {}
     trial.value(
-        found.losses,
+        minima.losses,
         least,
-        error=found.residuals + 1e-12 * size,  # half the digits of B are lost to its condition at worst
+        error=minima.residuals + 1e-12 * size,  # half the digits of B are lost to its condition at worst
         margin=1e-8 * size,
-        controls={"1 for the factor 2": least / 4} | signed,
+        controls={"1 for the factor 2": least / 4} | negative,
     )
-    gram, W = predicted.minimising_gram(A, B, n_columns), found.weights[0]
+    gram, W = predicted.minimising_gram(A, B, n_columns), minima.weights[0]
     trial.value(
         np.diag(W @ W.T),
         np.diag(gram),
-        error=1e4 * found.residuals[0] + 1e-11,  # of a minimiser whose least curvature is above 0.1
+        error=1e4 * minima.residuals[0] + 1e-11,  # of a minimiser whose least curvature is above 0.1
         margin=1e-8,
         controls={"1 for the factor 2": np.diag(gram) / 2},
     )
@@ -125,18 +125,18 @@ def test_minimum_of_views(
 ):
     """For CCA min L is - sum of ρ_i^2, or - sum of (1 + ρ_i)^2 in the library's form, over the K largest."""
     trial.require(len(correlations), "correlations must not be empty")
-    related = max(correlations) >= 0.01
-    trial.require(form == "library" or related, "a correlation must be at least .01: else only W = 0 is a minimum")
+    relation = max(correlations) >= 0.01
+    trial.require(form == "library" or relation, "a correlation must be at least .01: else only W = 0 is a minimum")
     A, B = _views(correlations, form, unmatched)
-    found = observed.minimise(A, B, trial.generator().normal(size=(3, len(A), n_columns)))
+    minima = observed.minimise(A, B, trial.generator().normal(size=(3, len(A), n_columns)))
     least, other = (
-        predicted.least_loss(predicted.eigenvalues_of_views(np.array(correlations), one, unmatched), n_columns)
-        for one in (form, "library" if form == "off-diagonal" else "off-diagonal")
+        predicted.least_loss(predicted.eigenvalues_of_views(np.array(correlations), kind, unmatched), n_columns)
+        for kind in (form, "library" if form == "off-diagonal" else "off-diagonal")
     )
     trial.value(
-        found.losses,
+        minima.losses,
         least,
-        error=found.residuals + 1e-12,
+        error=minima.residuals + 1e-12,
         margin=1e-8,
         controls={"the other form": other, "1 for the factor 2": least / 4},
     )
@@ -160,13 +160,13 @@ def _least_of_views(trial, views, form, n_columns, correlations, wrong):
     )
     A, B = _many_views(trial.generator(), correlations, views, form)
     trial.require(np.linalg.cond(B) < 1e4, "seed must leave views whose covariances are not near singular")
-    found = observed.minimise(A, B, trial.generator("starts").normal(size=(3, len(A), n_columns)))
-    least, *others = (predicted.least_loss(one, n_columns) for one in wrong)
-    controls = {"1 for the factor 2": least / 4} | dict(zip(("as of two views", "no sign"), others, strict=False))
+    minima = observed.minimise(A, B, trial.generator("starts").normal(size=(3, len(A), n_columns)))
+    least, *losses = (predicted.least_loss(spectrum, n_columns) for spectrum in wrong)
+    controls = {"1 for the factor 2": least / 4} | dict(zip(("as of two views", "no sign"), losses, strict=False))
     size = float(np.sum(wrong[0] ** 2))
-    controls = {name: one for name, one in controls.items() if abs(one - least) > 1e-4 * size}
-    error = found.residuals + 1e-12 * size
-    trial.value(found.losses, least, error=error, margin=1e-8 * size, controls=controls)
+    controls = {name: loss for name, loss in controls.items() if abs(loss - least) > 1e-4 * size}
+    error = minima.residuals + 1e-12 * size
+    trial.value(minima.losses, least, error=error, margin=1e-8 * size, controls=controls)
 
 
 @claim(ours("the spectrum of a matrix of ones"), kind="optimality", cases=[
@@ -192,8 +192,8 @@ def test_more_views__negative(trial, views: More, n_columns: Columns, share: Sha
     trial.require(0 < n_columns <= 2 * views, "n_columns must be at most all dimensions of all views")
     rho = np.array([0.2, -share / (views - 1)])
     eigenvalues = predicted.eigenvalues_of_many_views
-    given = [eigenvalues(one, v, "off-diagonal") for one, v in ((rho, views), (rho, 2), (np.abs(rho), views))]
-    _least_of_views(trial, views, "off-diagonal", n_columns, rho, given)
+    spectra = [eigenvalues(values, v, "off-diagonal") for values, v in ((rho, views), (rho, 2), (np.abs(rho), views))]
+    _least_of_views(trial, views, "off-diagonal", n_columns, rho, spectra)
 
 
 @claim(ours("a direction without a positive eigenvalue only costs"), kind="identity")
@@ -204,10 +204,10 @@ def test_surplus_columns(trial, n_columns: Columns = 4, correlations: Correlatio
     trial.require(n_columns > np.sum(rho > 0), "n_columns must exceed the related directions: there is no surplus else")
     trial.require((rho == 0) | (rho >= 0.01), "correlations must be 0 or at least .01: a rank has a threshold")
     A, B = _views(correlations, "off-diagonal")
-    found = observed.minimise(A, B, trial.generator().normal(size=(2, len(A), n_columns)))
+    minima = observed.minimise(A, B, trial.generator().normal(size=(2, len(A), n_columns)))
     library = predicted.eigenvalues_of_views(np.array(correlations), "library")
     trial.identity(
-        np.array([np.linalg.matrix_rank(W, tol=1e-3) for W in found.weights]),
+        np.array([np.linalg.matrix_rank(W, tol=1e-3) for W in minima.weights]),
         predicted.columns_used(predicted.eigenvalues_of_views(np.array(correlations)), n_columns),
         ops=0,
         controls={"as in the library's form": predicted.columns_used(library, n_columns), "all": n_columns},
@@ -220,18 +220,18 @@ def test_floor(trial, dim: Size, n_columns: Columns, draws: Few = 200):
     rng, place = trial.generator(), np.arange(dim) / dim
     A, B = _pencil(rng, np.where(place < 2 / 3, 1 - place, -place))  # a third of them negative
     eigenvalues = predicted.generalised_eigenvalues(A, B)
-    used = predicted.columns_used(eigenvalues, n_columns)
-    best = predicted.critical_point(A, B, tuple(range(used)), n_columns)
+    rank = predicted.columns_used(eigenvalues, n_columns)
+    best = predicted.critical_point(A, B, tuple(range(rank)), n_columns)
     most = -predicted.least_loss(eigenvalues, n_columns)
-    drawn = best + rng.normal(size=(draws, *best.shape)) * 10.0 ** rng.uniform(-3, 0, (draws, 1, 1))
+    sample = best + rng.normal(size=(draws, *best.shape)) * 10.0 ** rng.uniform(-3, 0, (draws, 1, 1))
     trial.bound(
-        np.array([-observed.ey_loss(A, B, W) for W in (best, *drawn)]),
+        np.array([-observed.ey_loss(A, B, W) for W in (best, *sample)]),
         np.full(draws + 1, most),
         found_by="draws",
         independent=draws,
         ops=10 * dim,
-        scale=np.sum(A**2) + np.array([np.sum((W.T @ B @ W) ** 2) for W in (best, *drawn)]),
-        controls={"one direction less": np.full(draws + 1, most - eigenvalues[used - 1] ** 2)},
+        scale=np.sum(A**2) + np.array([np.sum((W.T @ B @ W) ** 2) for W in (best, *sample)]),
+        controls={"one direction less": np.full(draws + 1, most - eigenvalues[rank - 1] ** 2)},
     )
 
 
@@ -250,7 +250,7 @@ def test_critical_points(trial, chosen: Chosen, surplus: Surplus, eigenvalues: E
     spectrum = _spectrum(trial, eigenvalues)
     positive = spectrum[spectrum > 0]
     trial.require(min(positive, default=0) >= 0.01, "positive eigenvalues must be at least .01, and one must be there")
-    chosen = tuple({one for one in chosen if one < len(positive)})  # those that are there, once each
+    chosen = tuple({index for index in chosen if index < len(positive)})  # those that are there, once each
     n_columns = len(chosen) + surplus
     trial.require(n_columns, "chosen and surplus must give W a column")
     A, B = _pencil(trial.generator(), spectrum)
@@ -271,13 +271,13 @@ def test_critical_points(trial, chosen: Chosen, surplus: Surplus, eigenvalues: E
             observed.ey_loss(A, B, W), loss, **rounding, scale=size**2, controls={"1 for the factor 2": loss / 4}
         )
     least = predicted.least_curvature(spectrum, chosen, n_columns)
-    wrong = {"half of it": least / 2} if least else {"no flat directions": 4 * spectrum[max(chosen)]}
+    controls = {"half of it": least / 2} if least else {"no flat directions": 4 * spectrum[max(chosen)]}
     if chosen and not surplus and least < 0:
         above = np.delete(spectrum, chosen) - spectrum[list(chosen)].min()
         above = above[above > 1e-6 * size]  # equal ones may differ by rounding
         several = len(above) and np.ptp(above) > 1e-6 * size
-        wrong |= {"the nearest missing eigenvalue": -4 * above.min()} if several else {}
-    trial.identity(observed.curvatures(A, B, W)[0], least, **rounding, scale=size, controls=wrong)
+        controls |= {"the nearest missing eigenvalue": -4 * above.min()} if several else {}
+    trial.identity(observed.curvatures(A, B, W)[0], least, **rounding, scale=size, controls=controls)
 
 
 @claim(ours("a Riccati equation in W W^T"), kind="identity", cases=[0.2, 0.5, 1.0, 2.0])
@@ -285,8 +285,8 @@ def test_flow(trial, time: Time, eigenvalues: Eigenvalues = (1.0, 0.6, 0.2, 0.0,
     """For B = I the flow has W W^T = Y (I + W0^T A^(-1) (exp(8 A t) - I) W0)^(-1) Y^T with Y = exp(4 A t) W0."""
     rng, _ = trial.generator(), _spectrum(trial, eigenvalues)
     # At random but for the first direction, which no coordinate lacks: none of them fades.
-    first, others = np.ones((len(eigenvalues), 1)), rng.normal(size=(len(eigenvalues), len(eigenvalues) - 1))
-    basis = np.linalg.qr(np.hstack([first, others]))[0]
+    first, columns = np.ones((len(eigenvalues), 1)), rng.normal(size=(len(eigenvalues), len(eigenvalues) - 1))
+    basis = np.linalg.qr(np.hstack([first, columns]))[0]
     A, start = basis * eigenvalues @ basis.T, 0.3 * rng.normal(size=(len(eigenvalues), 3))
     A = (A + A.T) / 2
     ends, half, quarter = (np.diag(predicted.flow_gram(A, start, time / k)) for k in (1, 2, 4))
