@@ -55,9 +55,9 @@ def box_program(quadratic, linear, row, total, most):
 @observed
 def ridge_angle(points, labels, penalty):
     """Cosine of w and δ from the normal equations of the data, and d log cos / d λ by a complex step."""
-    centred, delta = points - points.mean(axis=0), difference_of_means(points, labels)
+    rows, delta = points - points.mean(axis=0), difference_of_means(points, labels)
     decay = len(labels) * (penalty + 1e-30j) * np.eye(len(delta))
-    w = np.linalg.solve(centred.T @ centred + decay, centred.T @ labels)
+    w = np.linalg.solve(rows.T @ rows + decay, rows.T @ labels)
     cosine = w @ delta / np.sqrt(w @ w) / np.linalg.norm(delta)
     return np.array([cosine.real, np.log(cosine).imag / 1e-30])
 
@@ -72,11 +72,11 @@ def sines(spectra, deltas, penalty):
 @observed
 def hinge_classifier(points, labels, penalty):
     """The w of the hinge classifier from its dual program, its value there, and a lower bound of the least value."""
-    signed, most = labels[:, None] * points, 1 / len(labels)
-    dual = box_program(signed @ signed.T / (2 * penalty), -np.ones(len(labels)), labels, 0.0, most)
+    rows, most = labels[:, None] * points, 1 / len(labels)
+    dual = box_program(rows @ rows.T / (2 * penalty), -np.ones(len(labels)), labels, 0.0, most)
     sums = np.array([dual[labels > 0].sum(), dual[labels < 0].sum()])  # which must be equal
     dual = dual * np.where(labels > 0, *(sums.min() / sums))
-    w = dual @ signed / (2 * penalty)
+    w = dual @ rows / (2 * penalty)
     biases = labels - points @ w  # at one of which the loss is least
     losses = np.mean(np.maximum(1 - labels * (points @ w + biases[:, None]), 0), axis=1)
     return w, losses.min() + penalty * w @ w, dual.sum() - penalty * w @ w
@@ -111,9 +111,9 @@ def balanced_threshold(points, labels):
 def reduced_hull(points, labels):
     """u, the shortest vector from the mean of - to the hull of + with weights up to 1 / n_-, and λ_1."""
     positives, negatives = points[labels > 0], points[labels < 0]
-    shifted, few, ones = positives - negatives.mean(axis=0), len(negatives), np.ones(len(positives))
-    weights = box_program(shifted @ shifted.T, 0 * ones, ones, 1.0, 1 / few)
-    u = weights @ shifted / weights.sum()
+    offsets, few, ones = positives - negatives.mean(axis=0), len(negatives), np.ones(len(positives))
+    weights = box_program(offsets @ offsets.T, 0 * ones, ones, 1.0, 1 / few)
+    u = weights @ offsets / weights.sum()
     reach = np.max(positives[weights > 1e-6 / few] @ u) - np.min(negatives @ u)
     return u, few * reach / (4 * len(labels))
 
@@ -128,12 +128,12 @@ def hinge_value(direction, penalty, few, count):
 def test_angle(trial, positives: Class, negatives: Class, dim: Dim, penalty: Penalty):
     """Ridge has cos(w, δ) = m_1 / sqrt(m_2), and d log cos / d λ = m_3/m_2 - m_2/m_1 is never negative."""
     points, labels = points_of_classes(trial.generator("points"), positives, negatives, dim)
-    measured, expected = ridge_angle(points, labels, penalty), moments(points, labels, penalty)
-    wrong = {"scatter not divided by n": moments(points, labels, penalty / len(labels))}
+    measured, law = ridge_angle(points, labels, penalty), moments(points, labels, penalty)
+    controls = {"scatter not divided by n": moments(points, labels, penalty / len(labels))}
     within = points - labels[:, None] * difference_of_means(points, labels) / 2
     least = np.linalg.eigvalsh(np.cov(within.T, bias=True))[0] + penalty
     scale = np.array([1, 1 / least]) * (1 + np.sum(points.var(axis=0)) / least)
-    trial.identity(measured, expected, ops=10 * len(labels), scale=scale, controls=wrong)
+    trial.identity(measured, law, ops=10 * len(labels), scale=scale, controls=controls)
 
 
 @claim(ours("derived: Kantorovich's inequality"), kind="bound", cases=[(5, 1.0), (2, 1e-3)])
@@ -152,11 +152,11 @@ def judge_hinge(trial, points, labels, penalty, start, direction, wrong):
     """Compare value and direction of the hinge classifier with the theory, which must fail below the start."""
     few, count, (w, value, bound) = np.sum(labels < 0), len(labels), hinge_classifier(points, labels, penalty)
     before = 1.8 * start * count / few * hinge_classifier(points, labels, 0.9 * start)[0]
-    expected, wrong_value = hinge_value(direction, penalty, few, count), {"constant classifier": 2 * few / count}
-    margin = 1e-3 * (2 * few / count - expected)
-    trial.gap(value, bound, expected, margin=margin, scale=1.0, ops=100 * count, controls=wrong_value)
-    scale, changed = 2 * penalty * count / few, np.sqrt(max(value - bound, 1e-15) / penalty)  # most that w may be off
-    options = {"error": scale * changed, "margin": 1e-3 * np.linalg.norm(direction), "controls": wrong}
+    law, wrong_value = hinge_value(direction, penalty, few, count), {"constant classifier": 2 * few / count}
+    margin = 1e-3 * (2 * few / count - law)
+    trial.gap(value, bound, law, margin=margin, scale=1.0, ops=100 * count, controls=wrong_value)
+    scale, change = 2 * penalty * count / few, np.sqrt(max(value - bound, 1e-15) / penalty)  # most that w may be off
+    options = {"error": scale * change, "margin": 1e-3 * np.linalg.norm(direction), "controls": wrong}
     trial.value(scale * w, direction, wrong_processes={"nine tenths of the threshold": before}, **options)
 
 
@@ -172,8 +172,8 @@ def test_hinge_balanced(trial, negatives: Class, dim: Dim, above: Above):
 def test_hinge_unbalanced(trial, negatives: Class, more: More, dim: Dim, above: Above):
     """With m points - and more +, w = m u / (2 λ n) from λ_1 on: towards a hull, and not along δ."""
     points, labels = points_of_classes(trial.generator("points"), negatives + more, negatives, dim)
-    (u, start), wrong = reduced_hull(points, labels), {"delta": difference_of_means(points, labels)}
-    judge_hinge(trial, points, labels, above * start, start, u, wrong)
+    (u, start), control = reduced_hull(points, labels), {"delta": difference_of_means(points, labels)}
+    judge_hinge(trial, points, labels, above * start, start, u, control)
 
 
 @figure("F1", claims=("angle", "hinge_balanced", "hinge_unbalanced"))
@@ -182,15 +182,15 @@ def turning_angles(positives: int = 20, dim: int = 5):
 
     20 points against 20 or 10. Lines: theory, of the hinge from λ_0 or λ_1 on. Points: dual programs.
     """
-    penalties, lines, found = np.geomspace(0.01, 10, 25), {}, {}
+    penalties, lines, fans = np.geomspace(0.01, 10, 25), {}, {}
     for negatives in (20, 10):
         name = f"hinge, {positives} and {negatives} points"
         points, labels = points_of_classes(np.random.default_rng(0), positives, negatives, dim)
         delta, (u, start) = difference_of_means(points, labels), reduced_hull(points, labels)
-        fits = np.array([u, *(hinge_classifier(points, labels, each)[0] for each in penalties)])
+        fits = np.array([u, *(hinge_classifier(points, labels, penalty)[0] for penalty in penalties)])
         cosines = fits @ delta / np.linalg.norm(fits, axis=1) / np.linalg.norm(delta)
         angles = np.degrees(np.arccos(np.minimum(cosines, 1)))  # that of u first
-        lines[name], found[name] = (np.array([start, 10]), angles[0]), (penalties, angles[1:])
-    ridge = np.arccos([moments(points, labels, each)[0] for each in penalties])
+        lines[name], fans[name] = (np.array([start, 10]), angles[0]), (penalties, angles[1:])
+    ridge = np.arccos([moments(points, labels, penalty)[0] for penalty in penalties])
     lines[f"ridge, {positives} and 10 points"] = penalties, np.degrees(ridge)
-    return chart(lines, found, log="x", x="weight decay λ (squared unit of the data)", y="angle to δ (degrees)")
+    return chart(lines, fans, log="x", x="weight decay λ (squared unit of the data)", y="angle to δ (degrees)")

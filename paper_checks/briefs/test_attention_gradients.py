@@ -45,8 +45,8 @@ def softmax(scores):
 
 def normalised(scores, values, floor):
     """The output sᵀV/√(|sᵀV|²/d + ε)."""
-    mixed = scores @ values
-    return mixed / np.sqrt((mixed * mixed).mean(axis=-1, keepdims=True) + floor)
+    mean = scores @ values
+    return mean / np.sqrt((mean * mean).mean(axis=-1, keepdims=True) + floor)
 
 
 @predicted
@@ -58,9 +58,9 @@ def bounds(scores):
 @predicted
 def normalised_jacobian(scores, values, floor, projected=True):
     """(v_k - o (o · v_k)/d)/√(|sᵀV|²/d + ε) for each row of scores."""
-    mixed = scores @ values
-    size = np.sqrt((mixed * mixed).mean(axis=1) + floor)[:, None, None]
-    along = (values @ mixed[:, :, None]) * mixed[:, None] / size**2 / values.shape[1]
+    mean = scores @ values
+    size = np.sqrt((mean * mean).mean(axis=1) + floor)[:, None, None]
+    along = (values @ mean[:, :, None]) * mean[:, None] / size**2 / values.shape[1]
     return (values - projected * along) / size
 
 
@@ -78,10 +78,10 @@ def test_softmax_quarter(trial, n: Scores):
     scores = generator.normal(size=(100, n)) * 10 ** generator.uniform(-2, 2, (100, 1))
     scores[0] = np.where(np.arange(n) < 2, 1.0, -800.0)
     measured, (entry, norm, *_) = jacobian(softmax, scores), bounds(scores)
-    norms, reached = np.linalg.norm(measured, 2, axis=(1, 2)), np.abs(measured[0]).max()
+    norms, largest = np.linalg.norm(measured, 2, axis=(1, 2)), np.abs(measured[0]).max()
     trial.bound(np.abs(measured), entry, found_by="search", ops=n + 8, controls={"1/5": 0.2})
     trial.bound(norms, norm, found_by="search", ops=16 * n, controls={"2/5": 0.4})
-    trial.identity([reached, norms[0]], [entry, norm], ops=16 * n, controls={"1/5 and 2/5": [0.2, 0.4]})
+    trial.identity([largest, norms[0]], [entry, norm], ops=16 * n, controls={"1/5 and 2/5": [0.2, 0.4]})
 
 
 @claim(ours("1/(4 s_k) recalled; derived from (δ_jk - p_j)/Σ s"), kind="bound", cases=[2, 8, 64])
@@ -91,9 +91,9 @@ def test_linear_unbounded(trial, n: Scores):
     scores[0], scores[1] = np.where(np.arange(n) > 0, 1 / (n - 1), 1.0), np.where(np.arange(n) > 0, 1e-3 / n, 1.0)
     measured = np.abs(jacobian(linear, scores))
     by_input, by_output = (np.broadcast_to(bound, measured.shape) for bound in bounds(scores)[2:])
-    wrong = {"1/(8 s_k)": by_input / 2, "1/4, as softmax": np.minimum(by_input, 0.25)}
-    trial.bound(measured, by_input, found_by="search", ops=n + 8, controls=wrong)
-    lhs, rhs = (each[:, ~np.eye(n, dtype=bool)] for each in (measured, by_output))
+    controls = {"1/(8 s_k)": by_input / 2, "1/4, as softmax": np.minimum(by_input, 0.25)}
+    trial.bound(measured, by_input, found_by="search", ops=n + 8, controls=controls)
+    lhs, rhs = (rows[:, ~np.eye(n, dtype=bool)] for rows in (measured, by_output))
     trial.bound(lhs, rhs, found_by="search", ops=n + 8, controls={"1/(4 s_j)": rhs / 4})
 
 
@@ -106,11 +106,11 @@ def test_normalised(trial, n: Scores, width: Width, floor: Floor):
     scores[0] = 0.0
     measured = jacobian(partial(normalised, values=values, floor=floor), scores)
     bound = np.tile(np.linalg.norm(values, axis=1) / np.sqrt(floor), (100, 1))
-    norms, wrong = np.linalg.norm(measured, axis=2), {"half of it": bound / 2}
-    trial.bound(norms, bound, found_by="search", ops=n + width + 8, controls=wrong)
+    norms, controls = np.linalg.norm(measured, axis=2), {"half of it": bound / 2}
+    trial.bound(norms, bound, found_by="search", ops=n + width + 8, controls=controls)
     predict = normalised_jacobian(scores, values, floor)
-    wrong = {"o not projected out": normalised_jacobian(scores, values, floor, projected=False)}
-    trial.identity(measured, predict, ops=8 * (n + width + 8), controls=wrong)
+    controls = {"o not projected out": normalised_jacobian(scores, values, floor, projected=False)}
+    trial.identity(measured, predict, ops=8 * (n + width + 8), controls=controls)
 
 
 @claim(ours("derived: both are homogeneous of degree 0"), kind="identity", cases=[(6, 4, 0.01), (2, 2, 50.0)])
@@ -119,12 +119,12 @@ def test_epsilon_is_all(trial, n: Scores, width: Width, scale: Scale):
     trial.require(scale < 0.9 or scale > 1.1, "scale must be 10 % off 1, where nothing is scaled")
     generator = trial.generator()
     values, scores = generator.normal(size=(n, width)), generator.uniform(0.5, 1.5, (1, n))
-    cancelled = np.linalg.norm(values) * np.linalg.norm(scores) * np.sqrt(width) / np.linalg.norm(scores @ values)
+    loss = np.linalg.norm(values) * np.linalg.norm(scores) * np.sqrt(width) / np.linalg.norm(scores @ values)
     bare = partial(normalised, values=values, floor=0.0)
     for function, law in ((bare, normalised_jacobian(scores, values, 0.0)), (linear, linear_jacobian(scores))):
-        measured, wrong = jacobian(function, scale * scores), {"over √c": law / np.sqrt(scale)}
-        size = cancelled**2 / scale
-        trial.identity(measured, law / scale, ops=8 * (n + width + 8), scale=size, controls=wrong)
+        measured, controls = jacobian(function, scale * scores), {"over √c": law / np.sqrt(scale)}
+        size = loss**2 / scale
+        trial.identity(measured, law / scale, ops=8 * (n + width + 8), scale=size, controls=controls)
 
 
 @figure("F1", claims=("softmax_quarter", "linear_unbounded", "normalised"))

@@ -58,9 +58,9 @@ def modes(c, a):
 def excess(c, a, steps, step_size, budget, denominator=1):
     """Bias ½Σ h_i e_i² r_i^{2T} and noise ½Σ ηs2(1-r_i^{2T})/(2-ηh_i) of the expected excess loss."""
     h, errors = modes(c, a)
-    kept = (1 - step_size * h) ** (2 * steps)
-    spread = step_size * noise_variance(c, a, steps, budget) * (1 - kept) / (2 - denominator * step_size * h)
-    return np.array([np.sum(h * errors * kept), np.sum(spread)]) / 2
+    decay = (1 - step_size * h) ** (2 * steps)
+    spread = step_size * noise_variance(c, a, steps, budget) * (1 - decay) / (2 - denominator * step_size * h)
+    return np.array([np.sum(h * errors * decay), np.sum(spread)]) / 2
 
 
 @observed
@@ -102,9 +102,9 @@ def test_flow(trial, c: Offset, a: Spread, time: Time, budget: Budget):
     time /= modes(c, a)[0][0]
     values = [moments(c, a, k, time / 2**k, noise_variance(c, a, 2**k, budget)) for k in (19, 20)]
     law = flow_excess(c, a, time, budget)
-    rest = np.abs(excess(c, a, 2**20, time / 2**20, budget) - law)
-    wrong = {"a point removed, not replaced": law * [1, 1 / 4]}
-    trial.limit(values, [2**19, 2**20], law, remainder=rest, margin=0.01 * law, controls=wrong)
+    distance = np.abs(excess(c, a, 2**20, time / 2**20, budget) - law)
+    controls = {"a point removed, not replaced": law * [1, 1 / 4]}
+    trial.limit(values, [2**19, 2**20], law, remainder=distance, margin=0.01 * law, controls=controls)
 
 
 @predicted
@@ -119,9 +119,9 @@ def noise_of_flow(c, a, relative_time):
     rows, _ = design(c, a)
     hessian, inverse = rows.T @ rows / 2, np.linalg.inv(rows) @ np.linalg.inv(rows).T * 2
     time = relative_time * np.max(np.linalg.eigvalsh(inverse))
-    settled = linalg.solve_continuous_lyapunov(hessian, noise_variance(c, a, time, 1.0) * np.eye(2))
+    limit = linalg.solve_continuous_lyapunov(hessian, noise_variance(c, a, time, 1.0) * np.eye(2))
     decay = linalg.expm(-time * hessian)
-    return np.trace(hessian @ (settled - decay @ settled @ decay)) / 2
+    return np.trace(hessian @ (limit - decay @ limit @ decay)) / 2
 
 
 @claim(ours("sensitivity and conditioning"), kind="rate", cases=[(1.0, 3.0), (2.0, 0.5)])

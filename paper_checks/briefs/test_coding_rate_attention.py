@@ -84,14 +84,14 @@ def moved(sigma, h):
 def test_gradient_and_error(trial, width: Width, heads: Heads, tokens: Tokens, size: Size):
     """The gradient of R_c is β Σ U_k U_kᵀ Z (I + β G_k)⁻¹; with I − β G_k it errs by √Σ (β σ x²/(1 + x))² in norm."""
     z, u = tokens_and_heads(trial.generator(), width, heads, tokens, size)
-    found, law = gradient(z, u), closed_gradient(z, u)
+    slope, law = gradient(z, u), closed_gradient(z, u)
     controls = {"first order": first_order(z, u), "R_c without its ½": 2 * law}
     sigma = np.linalg.svd(u.transpose(0, 2, 1) @ z, compute_uv=False)
     rounding = 40 * (z.size + (1 + sigma.max() ** 2) * width)
-    trial.identity(found, law, ops=rounding, scale=np.max(np.abs(z)), controls=controls)
-    error, scale = np.linalg.norm(found - first_order(z, u)), np.linalg.norm(sigma + sigma**3)
-    wrong = {"σ x²": np.linalg.norm(sigma**5), "σ x/(1 + x)": first_order_error(sigma, 1)}
-    trial.identity(error, first_order_error(sigma), ops=rounding, scale=scale, controls=wrong)
+    trial.identity(slope, law, ops=rounding, scale=np.max(np.abs(z)), controls=controls)
+    error, scale = np.linalg.norm(slope - first_order(z, u)), np.linalg.norm(sigma + sigma**3)
+    rivals = {"σ x²": np.linalg.norm(sigma**5), "σ x/(1 + x)": first_order_error(sigma, 1)}
+    trial.identity(error, first_order_error(sigma), ops=rounding, scale=scale, controls=rivals)
 
 
 @claim(ours("steps keep the singular vectors of U_kᵀZ"), kind="identity", cases=[(3, 2, 20, 0.1), (1, 1, 1, 0.9)])
@@ -100,21 +100,21 @@ def test_step_turns_round(trial, width: Width, heads: Heads, tokens: Tokens, ste
     z, u = tokens_and_heads(trial.generator(), width, heads, tokens, 2.0)
     sigma, bound = np.linalg.svd(u.transpose(0, 2, 1) @ z, compute_uv=False), 40 * (z.size + 4 * width)
     after = [u.transpose(0, 2, 1) @ (z - step * slope) for slope in (gradient(z, u), first_order(z, u))]
-    found = np.linalg.svd(np.array(after), compute_uv=False)
+    values = np.linalg.svd(np.array(after), compute_uv=False)
     law = np.sort(moved(sigma, step), axis=-1)[..., ::-1]
-    wrong = {"first order always compresses": law[[0, 0]], "no step": np.stack([sigma, sigma]), "exchanged": law[::-1]}
-    trial.identity(found, law, ops=bound, controls=wrong)
+    rivals = {"first order always compresses": law[[0, 0]], "no step": np.stack([sigma, sigma]), "exchanged": law[::-1]}
+    trial.identity(values, law, ops=bound, controls=rivals)
 
 
 @observed
 def hessian_eigenvalues(instances):
     """Of R at α = 1 and each of several Z, in increasing order: complex steps of the gradient Z (I + ZᵀZ)⁻¹."""
-    found = []
+    spectra = []
     for z in instances:
-        bent = z + 1e-30j * np.eye(z.size).reshape(-1, *z.shape)
-        slopes = bent @ np.linalg.inv(np.eye(z.shape[1]) + np.swapaxes(bent, -1, -2) @ bent)
-        found.append(np.linalg.eigvalsh(slopes.imag.reshape(z.size, -1) / 1e-30))
-    return np.array(found)
+        complex_steps = z + 1e-30j * np.eye(z.size).reshape(-1, *z.shape)
+        slopes = complex_steps @ np.linalg.inv(np.eye(z.shape[1]) + np.swapaxes(complex_steps, -1, -2) @ complex_steps)
+        spectra.append(np.linalg.eigvalsh(slopes.imag.reshape(z.size, -1) / 1e-30))
+    return np.array(spectra)
 
 
 @predicted
@@ -132,19 +132,19 @@ def test_hessian_spectrum(trial, dim: Side, tokens: Side):
     """The Hessian of R has the stated eigenvalues, so that it lies in [−α/8, α]; both ends are attained."""
     flat = np.sqrt(3) * np.eye(dim, tokens)
     instances = np.array([trial.generator().normal(size=(dim, tokens)), flat, 0 * flat])
-    found, law = hessian_eigenvalues(instances), np.array([hessian_law(z) for z in instances])
-    wrong = {"R without its ½": 2 * law, "convex": np.array([hessian_law(z, -1) for z in instances])}
-    trial.identity(found, law, ops=60 * dim * tokens, controls=wrong)
-    reached = np.array([found[1].min(), found[2].max()])
-    wrong = {"9/4, the bound of A.3": np.array([-9 / 4, 9 / 4])}
-    trial.identity(reached, np.array([-1 / 8, 1]), ops=60 * dim * tokens, controls=wrong)
+    spectra, law = hessian_eigenvalues(instances), np.array([hessian_law(z) for z in instances])
+    controls = {"R without its ½": 2 * law, "convex": np.array([hessian_law(z, -1) for z in instances])}
+    trial.identity(spectra, law, ops=60 * dim * tokens, controls=controls)
+    ends = np.array([spectra[1].min(), spectra[2].max()])
+    controls = {"9/4, the bound of A.3": np.array([-9 / 4, 9 / 4])}
+    trial.identity(ends, np.array([-1 / 8, 1]), ops=60 * dim * tokens, controls=controls)
 
 
 @observed
 def ista_steps(d, z, a, step, penalty):
     """The squared length of a step, how far it lowers F, and F before it."""
     after = np.maximum(a + step * d.T @ (z - d @ a) - step * penalty, 0)
-    before, now = (np.sum((z - d @ one) ** 2, axis=0) / 2 + penalty * np.sum(one, axis=0) for one in (a, after))
+    before, now = (np.sum((z - d @ x) ** 2, axis=0) / 2 + penalty * np.sum(x, axis=0) for x in (a, after))
     return np.sum((after - a) ** 2, axis=0), before - now, before
 
 
@@ -164,9 +164,9 @@ def test_ista_descent(trial, atoms: Atoms, share: Share):
     a[:, 0] = 10 + 1 / norm**2
     z[:, 0] = d @ a[:, 0] - np.linalg.solve(d.T, top / 10 - penalty)
     step, most = 2 * share / norm**2, longest_per_descent(2 * share / norm**2, norm)
-    squared, descent, before = ista_steps(d, z, a, step, penalty)
-    wrong = {"1 % shorter": 0.99 * most * descent, "η for 1/(1/η − ‖D‖²/2)": step * descent}
-    trial.bound(squared, most * descent, ops=10 * atoms, scale=most * before, found_by="search", controls=wrong)
+    squares, descent, before = ista_steps(d, z, a, step, penalty)
+    controls = {"1 % shorter": 0.99 * most * descent, "η for 1/(1/η − ‖D‖²/2)": step * descent}
+    trial.bound(squares, most * descent, ops=10 * atoms, scale=most * before, found_by="search", controls=controls)
 
 
 @figure("F1", claims=("step_turns_round",))
@@ -177,7 +177,7 @@ def change_of_rate(step: float = 0.1, most: float = 5.0):
     The true gradient step lowers R_c everywhere, the first order turns round at x = 1.
     """
     x, at, u = np.linspace(0.05, most, 100), np.linspace(0.25, most, 20), np.array([[[1.0], [0.0]]])
-    tokens = [np.array([[np.sqrt(one)], [0.3]]) for one in at]
+    tokens = [np.array([[np.sqrt(y)], [0.3]]) for y in at]
     slopes, after = {"true gradient": gradient, "first order": first_order}, moved(np.sqrt(x), step)
     changes = np.log((1 + after**2) / (1 + x)) / 2
     return chart(

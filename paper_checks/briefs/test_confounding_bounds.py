@@ -109,9 +109,9 @@ def test_gaussian(trial, deviation: Deviation, propensity: Propensity, sensitivi
     law = gaussian_half_width(deviation, propensity, sensitivity)
     # Quadratures and a threshold to 1e-12, weights below 20.
     error, median = 1e-9 * deviation, deviation * (1 - propensity) * (sensitivity - 1 / sensitivity) * stats.norm.pdf(0)
-    wrong = {"weights in [1/Γ, Γ]": law / (1 - propensity), "split at the median": median}
+    controls = {"weights in [1/Γ, Γ]": law / (1 - propensity), "split at the median": median}
     measured = half_width_by_quadrature(deviation, propensity, sensitivity)
-    trial.value(measured, law, error=error, margin=1e-5 * law, controls=wrong)
+    trial.value(measured, law, error=error, margin=1e-5 * law, controls=controls)
 
 
 def attaining_world(outcomes, chances, propensity, sensitivity):
@@ -140,33 +140,33 @@ def test_contains_truth(trial, strata: Strata, outcomes: Outcomes):
     generator, truths, ends, narrower = trial.generator("worlds"), [], [], []
     values = 1 + generator.uniform(0, 1, (200, outcomes))
     for instance, y in enumerate(values):
-        shares, treated = generator.dirichlet(np.ones(strata)), generator.uniform(0.05, 0.95, strata)
+        shares, odds = generator.dirichlet(np.ones(strata)), generator.uniform(0.05, 0.95, strata)
         laws = generator.dirichlet(np.ones(outcomes), strata)
         if instance == 0:
-            shares, treated, laws = attaining_world(y, laws[0], 0.5, 2.0)
-        seen, propensity, largest, truth = seen_and_true(y, shares, treated, laws)
+            shares, odds, laws = attaining_world(y, laws[0], 0.5, 2.0)
+        law, propensity, largest, truth = seen_and_true(y, shares, odds, laws)
         truths.append(truth)
-        ends.append(interval(y, seen, propensity, largest))
-        narrower.append(interval(y, seen, propensity, np.sqrt(largest)))
+        ends.append(interval(y, law, propensity, largest))
+        narrower.append(interval(y, law, propensity, np.sqrt(largest)))
     # Of the lower end, distances from 2, which no outcome exceeds.
     below, above = np.transpose(ends)
-    wrong = np.concatenate([2 - np.transpose(narrower)[0], np.transpose(narrower)[1]])
-    both, draws = np.array(truths), {"found_by": "draws", "independent": 199}
-    lhs, rhs = np.concatenate([2 - both, both]), np.concatenate([2 - below, above])
-    trial.bound(lhs, rhs, **draws, ops=100 * outcomes, controls={"√Γ*": wrong})
+    control = np.concatenate([2 - np.transpose(narrower)[0], np.transpose(narrower)[1]])
+    exact, draws = np.array(truths), {"found_by": "draws", "independent": 199}
+    lhs, rhs = np.concatenate([2 - exact, exact]), np.concatenate([2 - below, above])
+    trial.bound(lhs, rhs, **draws, ops=100 * outcomes, controls={"√Γ*": control})
 
 
 @claim(ours("the worst weights as a world"), kind="optimality", cases=[(4, 0.5, 2.0), (30, 0.25, 4.0)])
 def test_attained(trial, outcomes: Outcomes, propensity: Propensity, sensitivity: Sensitivity):
     """Two hidden groups, the top outcomes and the rest, show any treated law and put the truth at the upper end."""
-    y, chances = (each[0] for each in treated_laws(trial.generator("laws"), outcomes))
-    strata, treated, laws = attaining_world(y, chances, propensity, sensitivity)
-    seen, chance, largest, truth = seen_and_true(y, strata, treated, laws)
+    y, chances = (values[0] for values in treated_laws(trial.generator("laws"), outcomes))
+    strata, odds, laws = attaining_world(y, chances, propensity, sensitivity)
+    shown, chance, largest, truth = seen_and_true(y, strata, odds, laws)
     ends = [upper_end(y, chances, propensity, factor) for factor in (sensitivity, (1 + sensitivity) / 2)]
-    wrong = {"half the odds": np.array([propensity, (1 + sensitivity) / 2, ends[1]])}
+    controls = {"half the odds": np.array([propensity, (1 + sensitivity) / 2, ends[1]])}
     law = np.array([propensity, sensitivity, ends[0]])
-    trial.identity(np.array([chance, largest, truth]), law, ops=100 * outcomes, controls=wrong)
-    trial.identity(seen, chances, ops=100 * outcomes, controls={"the law of Y(1)": strata @ laws})
+    trial.identity(np.array([chance, largest, truth]), law, ops=100 * outcomes, controls=controls)
+    trial.identity(shown, chances, ops=100 * outcomes, controls={"the law of Y(1)": strata @ laws})
 
 
 @figure("F1", claims=("closed_form", "attained"))

@@ -52,10 +52,10 @@ def noises(generator):
 @observed
 def cumulant(points, chances, *indices):
     """A joint cumulant of third or fourth order from the joint moments."""
-    centred = points - chances @ points
+    errors = points - chances @ points
 
     def moment(*which):
-        return chances @ np.prod(centred[:, which], axis=1)
+        return chances @ np.prod(errors[:, which], axis=1)
 
     if len(indices) == 3:
         return moment(*indices)
@@ -77,10 +77,10 @@ def test_ratio(trial, a1: First, a2: Second, chance: Chance):
     measured = np.array([k["122"] / k["112"], k["1222"] / k["1122"], k["1122"] / k["1112"]])
     covariance = (law[0].T * law[1]) @ law[0]
     size = (1 + a1**2 + a2**2) ** 2 / min(abs(value) for value in k.values())
-    slope, unsigned = covariance[0, 1] / covariance[0, 0], np.sqrt(k["1222"] / k["1112"])
-    wrong = {"least squares": np.full(3, slope), "√(k_1222/k_1112)": np.full(3, unsigned)}
+    slope, root = covariance[0, 1] / covariance[0, 0], np.sqrt(k["1222"] / k["1112"])
+    controls = {"least squares": np.full(3, slope), "√(k_1222/k_1112)": np.full(3, root)}
     # Moments of fourth order cancel down to a cumulant.
-    trial.identity(measured, np.full(3, mixing_ratio(a1, a2)), ops=100, scale=50 * size, controls=wrong)
+    trial.identity(measured, np.full(3, mixing_ratio(a1, a2)), ops=100, scale=50 * size, controls=controls)
 
 
 @predicted
@@ -110,9 +110,9 @@ def test_fieller(trial, a1: First, a2: Second, chance: Chance):
     means = chances @ shares
     leading = 9 * chances @ ((shares - means) @ [-ratio, 1]) ** 2
     exact = np.array([third, ratio * third, variance_of_contrast(points, chances, ratio)])
-    uncentred = chances @ (points[:, 0] * points[:, 1] * (points @ [-ratio, 1])) ** 2
-    wrong = {"plain third moments": exact * [2 / 9, 2 / 9, 1], "ψ without centring": np.array([*exact[:2], uncentred])}
-    trial.identity(np.array([*means, leading]), exact, ops=8**3, scale=np.abs(exact) + np.max(exact), controls=wrong)
+    raw = chances @ (points[:, 0] * points[:, 1] * (points @ [-ratio, 1])) ** 2
+    controls = {"plain third moments": exact * [2 / 9, 2 / 9, 1], "ψ without centring": np.array([*exact[:2], raw])}
+    trial.identity(np.array([*means, leading]), exact, ops=8**3, scale=np.abs(exact) + np.max(exact), controls=controls)
 
 
 @predicted
@@ -143,8 +143,8 @@ def test_gaussian_latent(trial, a1: Moderate, a2: Moderate, noise1: Moderate, no
     covariance = np.array([[a1**2 + noise1**2, a1 * a2], [a1 * a2, a2**2 + noise2**2]])
     location, scale = limit_of_the_ratio(covariance)
     draws = partial(sampled_ratios, factor=np.linalg.cholesky(covariance), size=200)
-    cdf, wrong = stats.cauchy(location, scale).cdf, {"twice as wide": stats.cauchy(location, 2 * scale).cdf}
-    trial.distribution(sampler=draws, cdf=cdf, margin=0.02, controls=wrong, first=4096)
+    cdf, controls = stats.cauchy(location, scale).cdf, {"twice as wide": stats.cauchy(location, 2 * scale).cdf}
+    trial.distribution(sampler=draws, cdf=cdf, margin=0.02, controls=controls, first=4096)
 
 
 @predicted

@@ -84,9 +84,9 @@ def test_stationary(trial, k: Kernel, noise: Noise, power: Power, width: Width):
     learning(trial, k, noise, power)
     law = learned_gram(k, noise, power, width)
     error = 2 * np.sum(np.abs(corrections(k, noise, power, width))) / OUTPUTS
-    wrong = {"the infinite network's kernel": k, "the divergence twice": learned_gram(k, noise, power, 2 * width)}
+    controls = {"the infinite network's kernel": k, "the divergence twice": learned_gram(k, noise, power, 2 * width)}
     mean, margin = posterior(k, noise, power, width, OUTPUTS)[0], error + 0.01 * min(law, abs(law - k))
-    trial.value(mean, law, error=1e-12 * law, slack=error, margin=margin, controls=wrong)
+    trial.value(mean, law, error=1e-12 * law, slack=error, margin=margin, controls=controls)
 
 
 @claim(ours("Laplace's method to second order"), kind="rate", cases=[(1.0, 0.3, 4.0, 2.0), (0.5, 0.3, 4.0, 0.1)])
@@ -95,8 +95,8 @@ def test_finite_width(trial, k: Kernel, noise: Noise, power: Power, width: Width
     g, law = learned_gram(k, noise, power, width), corrections(k, noise, power, width)
     mean, spread = posterior(k, noise, power, width, OUTPUTS)
     unit = law[1] / np.array([g, 1])
-    measured, wrong = OUTPUTS * np.array([mean - g, spread]), {"log g for g, flat": law + unit}
-    trial.value(measured, law, error=1e-3 * unit, margin=0.01 * unit, scale=unit, controls=wrong)
+    measured, controls = OUTPUTS * np.array([mean - g, spread]), {"log g for g, flat": law + unit}
+    trial.value(measured, law, error=1e-3 * unit, margin=0.01 * unit, scale=unit, controls=controls)
 
 
 @predicted
@@ -171,9 +171,9 @@ def test_depth(trial, k: Kernel, noise: Noise, power: Power, width: Width, depth
     widths = width * trial.generator("widths").uniform(0.5, 2, depth)
     law, measured = layer_grams(k, noise, power, widths), best_grams(k, noise, power, widths)
     steps = np.arange(1, depth + 1) / depth
-    wrong = {"the infinite network's kernel": np.full(depth, k), "evenly in width": k + (law[-1] - k) * steps}
+    controls = {"the infinite network's kernel": np.full(depth, k), "evenly in width": k + (law[-1] - k) * steps}
     # Descents end at a gradient of 1e-11, where the curvature exceeds 1e-4.
-    trial.value(measured, law, error=1e-6 * law, margin=1e-5 * law, controls=wrong)
+    trial.value(measured, law, error=1e-6 * law, margin=1e-5 * law, controls=controls)
 
 
 @figure("F1", claims=("depth", "finite_width"))

@@ -49,8 +49,8 @@ def products(queries, documents, planes, fill=True):
     """F for each draw of hyperplanes, from both sketches written out: 2^k cells of vectors."""
     cells = np.indices((2,) * planes.shape[1]).reshape(planes.shape[1], -1).T[..., None]
     to_query, to_document = (np.sum((planes @ v.T > 0)[:, None] != cells, axis=2) for v in (queries, documents))
-    held = to_document == (to_document.min(axis=2, keepdims=True) if fill else 0)
-    document = held @ documents / np.maximum(held.sum(axis=2, keepdims=True), 1)
+    in_cell = to_document == (to_document.min(axis=2, keepdims=True) if fill else 0)
+    document = in_cell @ documents / np.maximum(in_cell.sum(axis=2, keepdims=True), 1)
     return np.sum(((to_query == 0) @ queries) * document, axis=(1, 2)) / len(queries)
 
 
@@ -102,8 +102,8 @@ def test_never_above(trial, queries: Queries, documents: Documents, dim: Dim, bi
     sets = (document, document[:1])
     measured = np.array([products(query, some, generator.normal(size=(200, bits, dim))) for some in sets])
     bounds = np.array([[chamfer(query, some)] for some in sets])  # all are counted from the least value, -1
-    wrong = {"mean similarity": 1 + np.array([[np.mean(query @ some.T)] for some in sets])}
-    trial.bound(1 + measured, 1 + bounds, found_by="draws", independent=200, ops=200, scale=1.0, controls=wrong)
+    controls = {"mean similarity": 1 + np.array([[np.mean(query @ some.T)] for some in sets])}
+    trial.bound(1 + measured, 1 + bounds, found_by="draws", independent=200, ops=200, scale=1.0, controls=controls)
 
 
 @claim(ours("derived: a walk"), kind="identity", cases=[(0.8, 1.4, 0.0, 4), (0.8, 1.4, np.pi, 4), (0.3, 0.6, 1.0, 5)])
@@ -111,18 +111,18 @@ def test_two_documents(trial, near: Near, far: Far, turn: Turn, bits: Bits):
     """E F = <q, p2> + (<q, p1> - <q, p2>) (P(N1 < N2) + P(N1 = N2) / 2), the N being Hamming distances from q."""
     trial.require(far >= near + 0.1, "far must exceed near by .1: documents equally far have the same similarity")
     vectors, between = on_the_sphere(near, far, turn)
-    expected, alone = (chance_of_nearer(near, far, t, bits) for t in (between, near + far - 2 * near * far / np.pi))
-    wrong = {"sign of the walk": 1 - expected} | ({"independent": alone} if abs(alone - expected) > 0.03 else {})
+    mean, alone = (chance_of_nearer(near, far, t, bits) for t in (between, near + far - 2 * near * far / np.pi))
+    controls = {"sign of the walk": 1 - mean} | ({"independent": alone} if abs(alone - mean) > 0.03 else {})
     draw, law = partial(sampled_shares, vectors=vectors, bits=bits), Bounded(0, 1)
-    trial.mean(sampler=draw, predict=expected, law=law, margin=0.007, controls=wrong, first=4096, most=500_000)
+    trial.mean(sampler=draw, predict=mean, law=law, margin=0.007, controls=controls, first=4096, most=500_000)
 
 
 @claim(ours("derived: all k bits must agree"), kind="identity", cases=[(0.6, 4), (1.0, 1), (0.1, 5)])
 def test_cost_of_no_fill(trial, angle: Angle, bits: Bits):
     """With one document and empty cells left empty, E F = <q, p> (1 - t / π)^k."""
-    expected, wrong = chance_of_one_cell(angle, bits), {"one bit more": chance_of_one_cell(angle, bits + 1)}
+    law, controls = chance_of_one_cell(angle, bits), {"one bit more": chance_of_one_cell(angle, bits + 1)}
     draw = partial(sampled_shares, vectors=on_the_sphere(angle, 0, 0)[0][:2], bits=bits, fill=False)  # 1 %: 10^6 draws
-    trial.mean(sampler=draw, predict=expected, law=Bernoulli(), margin=0.015 * expected, controls=wrong, most=2**21)
+    trial.mean(sampler=draw, predict=law, law=Bernoulli(), margin=0.015 * law, controls=controls, most=2**21)
 
 
 @claim(ours("derived: a mean forgets copies"), kind="identity", cases=[(8, 12, 8, 4, 3), (1, 2, 2, 1, 2)])
@@ -130,9 +130,9 @@ def test_duplicates(trial, queries: Queries, documents: Documents, dim: Dim, bit
     """Repeating every document vector leaves F unchanged; with sums in place of means it would be multiplied."""
     generator = trial.generator("vectors")
     query, document = (uniform_direction(dim).rvs(n, random_state=generator) for n in (queries, documents))
-    planes, repeated = generator.normal(size=(50, bits, dim)), np.repeat(document, copies, axis=0)
-    measured, expected = products(query, repeated, planes), by_hamming_distance(query, document, planes)
-    trial.identity(measured, expected, ops=1000, scale=1.0, controls={"sums of copies": copies * expected})
+    planes, copied = generator.normal(size=(50, bits, dim)), np.repeat(document, copies, axis=0)
+    measured, law = products(query, copied, planes), by_hamming_distance(query, document, planes)
+    trial.identity(measured, law, ops=1000, scale=1.0, controls={"sums of copies": copies * law})
 
 
 @figure("F1", claims=("two_documents",))
@@ -142,10 +142,10 @@ def sketches_of_two_documents(near: float = 0.3, far: float = 0.6, draws: int = 
     Documents at .3 and .6 radians from the query, where the angle between them is 0, 90 or 180 degrees; F is 0 if it is
     the lower similarity, 1 if the higher. Lines: theory. Points: means over 2000 draws, with 95 % intervals.
     """
-    every, some, lines, points = np.arange(1, 41), np.array([1, 2, 4, 6, 8]), {}, {}
+    all_k, some, lines, points = np.arange(1, 41), np.array([1, 2, 4, 6, 8]), {}, {}
     for degrees in (0, 90, 180):
         (vectors, between), generator = on_the_sphere(near, far, np.radians(degrees)), np.random.default_rng(0)
         shares = np.array([sampled_shares(generator, draws, vectors, k) for k in some])
-        lines[f"{degrees}°"] = every, [chance_of_nearer(near, far, between, k) for k in every]
+        lines[f"{degrees}°"] = all_k, [chance_of_nearer(near, far, between, k) for k in all_k]
         points[f"{degrees}°"] = some, shares.mean(axis=1), 1.96 * shares.std(axis=1) / np.sqrt(draws)
     return chart(lines, points, levels={"max similarity": 1.0}, x="hyperplanes k", y="mean F in units of its range")

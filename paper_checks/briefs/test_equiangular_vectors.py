@@ -67,10 +67,10 @@ def best_arrangement(generator, dim, count, starts, lines=True):
         slope = 2 * (pull @ rows - np.sum(pull * gram, axis=1, keepdims=True) * rows) / lengths[:, None]
         return logsumexp(levels) / p, slope.ravel()
 
-    found, search = generator.normal(size=(starts, count * dim)), {"method": "L-BFGS-B", "options": {"maxiter": 200}}
+    ends, search = generator.normal(size=(starts, count * dim)), {"method": "L-BFGS-B", "options": {"maxiter": 200}}
     for p in np.geomspace(10, 1e4 if lines else 1e6, 6):
-        found = [minimize(soft_maximum, entries, args=(p,), jac=True, **search).x for entries in found]
-    return min((normalize(entries.reshape(count, dim)) for entries in found), key=lambda v: worst_cosine(v, lines))
+        ends = [minimize(soft_maximum, entries, args=(p,), jac=True, **search).x for entries in ends]
+    return min((normalize(entries.reshape(count, dim)) for entries in ends), key=lambda v: worst_cosine(v, lines))
 
 
 @predicted
@@ -84,33 +84,33 @@ def least_cosines(dim, count):
 def test_welch(trial, dim: Dim, vectors: Vectors):
     """The worst |cos| of N > d lines is √((N − d)/(d (N − 1))) at least; equiangular tight sets attain it."""
     trial.require(vectors > dim, "vectors must exceed dim: fewer can be orthogonal")
-    named, searched = named_arrangements(dim), best_arrangement(trial.generator(), dim, vectors, 2)
-    sets = [(dim, searched), *(named[name] for name in ("simplex", "icosahedron", "28 lines"))]
+    frames, best = named_arrangements(dim), best_arrangement(trial.generator(), dim, vectors, 2)
+    sets = [(dim, best), *(frames[name] for name in ("simplex", "icosahedron", "28 lines"))]
     law, orthoplex, _ = np.transpose([least_cosines(d, len(rows)) for d, rows in sets])
-    found, wrong = [worst_cosine(rows) for _, rows in sets], {"1 % more": 1.01 * law, "1/√d": orthoplex}
-    trial.bound(law, found, ops=100.0, found_by="search", wrong_processes=wrong)
+    worst, rivals = [worst_cosine(rows) for _, rows in sets], {"1 % more": 1.01 * law, "1/√d": orthoplex}
+    trial.bound(law, worst, ops=100.0, found_by="search", wrong_processes=rivals)
 
 
 @claim(ours("recalled; Rankin, Conway, Hardin and Sloane"), kind="bound", cases=[(2, 1), (3, 1), (4, 2)])
 def test_orthoplex(trial, dim: Few, surplus: Surplus):
     """The worst |cos| of N > d (d + 1)/2 lines is 1/√d at least, more than Welch's; some sets attain it."""
-    named, count = named_arrangements(dim), dim * (dim + 1) // 2 + surplus
-    sets = [named["square"], named["cube"], named["unbiased"]]
+    frames, count = named_arrangements(dim), dim * (dim + 1) // 2 + surplus
+    sets = [frames["square"], frames["cube"], frames["unbiased"]]
     sets += [(dim, best_arrangement(trial.generator(), dim, count, 2))]
     law = np.array([least_cosines(d, len(rows))[1] for d, rows in sets])
-    found, few = ([worst_cosine(v) for _, v in each] for each in (sets, [sets[0], named["icosahedron"], *sets[2:]]))
-    wrong = {"controls": {"N = d (d + 1)/2": few}, "wrong_processes": {"1 % more": 1.01 * law}}
-    trial.bound(law, found, ops=100.0, found_by="search", **wrong)
+    worst, few = ([worst_cosine(v) for _, v in group] for group in (sets, [sets[0], frames["icosahedron"], *sets[2:]]))
+    rivals = {"controls": {"N = d (d + 1)/2": few}, "wrong_processes": {"1 % more": 1.01 * law}}
+    trial.bound(law, worst, ops=100.0, found_by="search", **rivals)
 
 
 @claim(ours("recalled; Rankin"), kind="optimality", cases=[(3, 4), (3, 6), (5, 7), (6, 3)])
 def test_signed(trial, dim: Dim, vectors: Vectors):
     """The least worst cosine μ₊ of N directions is −1/(N − 1) for N ≤ d + 1, and exactly 0 for d + 2 ≤ N ≤ 2d."""
     trial.require(vectors <= 2 * dim, "vectors must be at most 2 dim: no closed form is known beyond")
-    found = worst_cosine(best_arrangement(trial.generator(), dim, vectors, 4, lines=False), lines=False)
+    cosine = worst_cosine(best_arrangement(trial.generator(), dim, vectors, 4, lines=False), lines=False)
     law, pairs = least_cosines(dim, vectors)[2], vectors * (vectors - 1) / 2
-    wrong = {"orthogonal": 0.0} if law else {"always −1/(N − 1)": -1 / (vectors - 1)}
-    trial.value(found, law, error=1e-5 * np.log(pairs), margin=2e-3, scale=1.0, controls=wrong)
+    controls = {"orthogonal": 0.0} if law else {"always −1/(N − 1)": -1 / (vectors - 1)}
+    trial.value(cosine, law, error=1e-5 * np.log(pairs), margin=2e-3, scale=1.0, controls=controls)
 
 
 @predicted
@@ -132,9 +132,9 @@ def test_random_pairs(trial, dim: AnyDim, vectors: Several, cosine: Cosine):
     law = mean_close_pairs(dim, vectors, cosine)  # to 1.2 %: half as many sets again would give 1 %
     trial.require(law >= 50, "fifty pairs at least must be expected: rarer ones take long to count")
     draw, pairs = partial(close_pairs, vectors=vectors, dim=dim, cosine=cosine), vectors * (vectors - 1)
-    wrong = {"d + 1": mean_close_pairs(dim + 1, vectors, cosine), "normal tail": pairs * norm.sf(cosine * np.sqrt(dim))}
-    wrong = {"one sign": law / 2} | {name: one for name, one in wrong.items() if abs(one - law) > 0.05 * law}
-    trial.mean(sampler=draw, predict=law, law=Asymptotic(), margin=0.012 * law, controls=wrong, first=100, most=40_000)
+    laws = {"d + 1": mean_close_pairs(dim + 1, vectors, cosine), "normal tail": pairs * norm.sf(cosine * np.sqrt(dim))}
+    laws = {"one sign": law / 2} | {name: value for name, value in laws.items() if abs(value - law) > 0.05 * law}
+    trial.mean(sampler=draw, predict=law, law=Asymptotic(), margin=0.012 * law, controls=laws, first=100, most=40_000)
 
 
 @figure("F1", claims=("welch", "orthoplex"))
@@ -144,7 +144,7 @@ def best_in_space(most: int = 12):
     Points: the best of four searches. Lines: the bounds of Welch, for all N, and 1/√3, which holds from N = 7 on.
     """
     counts = np.arange(4, most + 1)
-    found = [worst_cosine(best_arrangement(np.random.default_rng(0), 3, n, 4)) for n in counts]
+    cosines = [worst_cosine(best_arrangement(np.random.default_rng(0), 3, n, 4)) for n in counts]
     welch, orthoplex, _ = np.transpose([least_cosines(3, n) for n in counts])
     lines = {"Welch": (counts, welch), "1/√d, from N = 7 on": (counts[3:], orthoplex[3:])}
-    return chart(lines, {"search": (counts, found)}, legend="lower right", x="number of lines N", y="worst |cos|")
+    return chart(lines, {"search": (counts, cosines)}, legend="lower right", x="number of lines N", y="worst |cos|")

@@ -47,8 +47,8 @@ def gaussian_nodes(dim, signal, noise):
 def enumerated(law, samples, statistic):
     """Mean and variance of a statistic of (X, y) over all samples, each with its chance."""
     points, values, chances = law
-    drawn = np.indices((len(chances),) * samples).reshape(samples, -1).T
-    results, weights = statistic(points[drawn], values[drawn]), np.prod(chances[drawn], axis=1)
+    indices = np.indices((len(chances),) * samples).reshape(samples, -1).T
+    results, weights = statistic(points[indices], values[indices]), np.prod(chances[indices], axis=1)
     mean = weights @ results
     return mean, weights @ (results - mean) ** 2
 
@@ -97,39 +97,39 @@ def gaussian_case(samples, dim, b, v):
 def test_unbiased(trial, samples: Samples, dim: Dim):
     """E T = |g|^2 for every law and every n >= 2, also with fewer samples than features."""
     law = four_points(trial.generator("law"), dim)
-    measured, expected = enumerated(law, samples, path_statistics)[0][0], path_means(law, samples)[0]
-    wrong = {"biased": expected * (samples - 1) / samples, "plug-in": enumerated(law, samples, plug_in_statistic)[0]}
-    trial.identity(measured, expected, ops=4**samples, scale=np.max(law[1] ** 2) * np.sum(law[0] ** 2), controls=wrong)
+    measured, means = enumerated(law, samples, path_statistics)[0][0], path_means(law, samples)[0]
+    controls = {"biased": means * (samples - 1) / samples, "plug-in": enumerated(law, samples, plug_in_statistic)[0]}
+    trial.identity(measured, means, ops=4**samples, scale=np.max(law[1] ** 2) * np.sum(law[0] ** 2), controls=controls)
 
 
 @claim(ours("derived: Hoeffding"), kind="identity", cases=[(4, 1, 0.5, 0.7), (3, 2, 0.8, 2), (2, 3, 0, 1)])
 def test_exact_variance(trial, samples: Few, dim: Nodes, signal: Signal, noise: Noise):
     """Var T = (4 (n - 2) z1 + 2 z2) / (n (n - 1)); Gaussian z1 = 2 b^2 + v b, z2 = d (b+v)^2 + 4 b (b+v) + 3 b^2."""
     laws = four_points(trial.generator("law"), dim), gaussian_nodes(dim, signal, noise)
-    measured = [enumerated(one, samples, path_statistics)[1][0] for one in laws]
-    expected = np.array([pair_variance(laws[0], samples), gaussian_case(samples, dim, signal, noise)[0]])
+    measured = [enumerated(law, samples, path_statistics)[1][0] for law in laws]
+    variance = np.array([pair_variance(laws[0], samples), gaussian_case(samples, dim, signal, noise)[0]])
     scale = [(np.max(y**2) * np.sum(x**2)) ** 2 for x, y, _ in laws]
-    wrong = {"n^2 for n (n - 1)": expected * (samples - 1) / samples}
-    wrong["x, y independent if Gaussian"] = np.array([expected[0], 2 * dim * (signal + noise) ** 2 / samples**2])
-    trial.identity(measured, expected, ops=1000, scale=scale, controls=wrong)
+    controls = {"n^2 for n (n - 1)": variance * (samples - 1) / samples}
+    controls["x, y independent if Gaussian"] = np.array([variance[0], 2 * dim * (signal + noise) ** 2 / samples**2])
+    trial.identity(measured, variance, ops=1000, scale=scale, controls=controls)
 
 
 @claim(ours("recalled, Kong & Valiant; derived: increasing paths"), kind="identity", cases=[(5, 2), (2, 1), (6, 6)])
 def test_paths(trial, samples: Samples, dim: Dim):
     """With G the strictly upper triangle of XX', E y'G^k y / C(n, k + 1) = g'S^(k-1) g for every law and k < n."""
     law = four_points(trial.generator("law"), dim)
-    measured, expected = enumerated(law, samples, path_statistics)[0], path_means(law, samples)
-    wrong = {"all of XX'": enumerated(law, samples, lambda x, y: path_statistics(x, y, diagonal=-samples))[0]}
+    measured, means = enumerated(law, samples, path_statistics)[0], path_means(law, samples)
+    controls = {"all of XX'": enumerated(law, samples, lambda x, y: path_statistics(x, y, diagonal=-samples))[0]}
     sizes = np.max(law[1] ** 2) * np.max(np.sum(law[0] ** 2, axis=1)) ** np.arange(1, samples)
-    trial.identity(measured, expected, ops=4**samples, scale=sizes, controls=wrong | {"half": expected / 2})
+    trial.identity(measured, means, ops=4**samples, scale=sizes, controls=controls | {"half": means / 2})
 
 
 @claim(ours("derived: fourth moments of a Gaussian"), kind="identity", cases=[(3, 2, 0.5, 0.7), (2, 1, 0, 1)])
 def test_plug_in(trial, samples: Few, dim: Nodes, signal: Signal, noise: Noise):
     """Gaussian |X'y|^2 / n^2, which keeps the pairs of a sample with itself, has mean b + ((d + 1) b + d v) / n."""
-    expected, other = (gaussian_case(n, dim, signal, noise)[1] for n in (samples, samples + 1))
+    law, other = (gaussian_case(n, dim, signal, noise)[1] for n in (samples, samples + 1))
     measured = enumerated(gaussian_nodes(dim, signal, noise), samples, plug_in_statistic)[0]
-    trial.identity(measured, expected, ops=1000, controls={"n + 1 for n": other})
+    trial.identity(measured, law, ops=1000, controls={"n + 1 for n": other})
 
 
 @figure("F1", claims=("unbiased", "exact_variance", "plug_in"))

@@ -45,7 +45,7 @@ def marginal_means(table, weights):
     full, factors = np.broadcast_to(weights[..., None], table.shape), set(range(weights.ndim))
     grand = np.average(table, tuple(factors), full)
     means = (np.average(table, tuple(factors - {i}), full, keepdims=True) for i in factors)
-    return grand + sum(each - grand for each in means)
+    return grand + sum(mean - grand for mean in means)
 
 
 @predicted
@@ -91,12 +91,12 @@ def test_marginal_means(trial, first: Values, second: Values, third: Third, widt
     """Under product weights averages give the best decomposable table; else they miss even one that is decomposable."""
     generator, shape = trial.generator(), (first, second, third)
     table, logs = generator.normal(size=(*shape, width)), generator.uniform(-1, 1, shape)
-    exact, product = (each[:, :1, :1] + each[:1, :, :1] + each[:1, :1] for each in (table, logs))
-    weights, unbalanced = np.exp(product), np.exp(logs)
+    exact, product = (x[:, :1, :1] + x[:1, :, :1] + x[:1, :1] for x in (table, logs))
+    weights, tilted = np.exp(product), np.exp(logs)
     ops, plain = 40 * np.prod(shape), {"unweighted means": marginal_means(table, np.ones(shape))}
     trial.identity(least_squares(table, weights), marginal_means(table, weights), ops=ops, controls=plain)
-    missed = {"means under unbalanced weights": marginal_means(exact, unbalanced)}
-    trial.identity(least_squares(exact, unbalanced), exact, ops=ops, scale=np.abs(exact).max(), controls=missed)
+    processes = {"means under unbalanced weights": marginal_means(exact, tilted)}
+    trial.identity(least_squares(exact, tilted), exact, ops=ops, scale=np.abs(exact).max(), controls=processes)
 
 
 @claim(ours("derived: normal squares in two spaces"), kind="distribution", cases=[(2, 2, 1, 4), (3, 3, 1, 2)])
@@ -104,10 +104,10 @@ def test_chance_share(trial, first: FewValues, second: FewValues, third: FewThir
     """A decomposable table explains of independent normal entries Beta(D q/2, D (N - q)/2); q - 1 about grand means."""
     shape = (first, second, third)
     for centred in (False, True):  # of each 70,000 tables: for 1 % in probability twice as many
-        law, other = (chance_law(shape, width, which) for which in (centred, not centred))
-        wrong = {"raw for centred, or centred for raw": other.cdf}
+        law, other = (chance_law(shape, width, flag) for flag in (centred, not centred))
+        controls = {"raw for centred, or centred for raw": other.cdf}
         shares = partial(explained_shares, shape=shape, width=width, centred=centred)
-        trial.distribution(sampler=shares, cdf=law.cdf, margin=0.02, controls=wrong, first=2**14, most=10**5)
+        trial.distribution(sampler=shares, cdf=law.cdf, margin=0.02, controls=controls, first=2**14, most=10**5)
 
 
 @claim(paper("Corollary 8", says="conditionally independent given any image y"), kind="identity", cases=TABLES)
@@ -129,9 +129,9 @@ def test_small_information(trial, first: Values, second: Values, width: Width):
     table[0, 0] = table[0, 1] + table[1, 0] - table[1, 1] + v  # a contrast of one: far from decomposable
     values = [size**2 * (dependence(table, v / size)[2] + dependence(table, -v / size)[2]) / 2 for size in sizes]
     predict = np.mean(((table - marginal_means(table, np.ones((first, second)))) @ v) ** 2) / 2
-    wrong = {"without ½": 2 * predict, "sum for mean": first * second * predict}
-    rest = np.ptp(table @ v) ** 4 / sizes[-1] ** 2 + 1e-15 * sizes[-1] ** 2  # fourth derivative <= 14 R⁴; rounding
-    trial.limit(values, sizes, predict, remainder=rest, margin=1e-3 * predict, controls=wrong, same_instance=True)
+    controls = {"without ½": 2 * predict, "sum for mean": first * second * predict}
+    bound = np.ptp(table @ v) ** 4 / sizes[-1] ** 2 + 1e-15 * sizes[-1] ** 2  # fourth derivative <= 14 R⁴; rounding
+    trial.limit(values, sizes, predict, remainder=bound, margin=1e-3 * predict, controls=controls, same_instance=True)
 
 
 @figure("F1", claims=("chance_share",))

@@ -70,7 +70,7 @@ def least(cost, frame, pairs):
 def chordal_costs(frames, q, blocks):
     """Σ sin² of the principal angles between blocks of columns of q, one or many, and the same of each frame."""
     cosines = [np.linalg.svd(frames[..., b].mT @ q[..., None, :, b], compute_uv=False) for b in blocks]
-    return sum(np.sum(1 - each**2, axis=(-1, -2)) for each in cosines)
+    return sum(np.sum(1 - c**2, axis=(-1, -2)) for c in cosines)
 
 
 @predicted
@@ -130,8 +130,8 @@ def test_flag_minimum(trial, dim: Dim, steps: Steps):
     costs = (lambda q: unexplained(points, q[..., :steps]), lambda q: -unexplained(points, q[..., :steps]))
     measured = np.array([1, -1]) * [cost(least(cost, np.eye(dim), pairs)) for cost in costs]
     alone = steps * np.array([values[steps:].sum(), values[: dim - steps].sum()])
-    wrong = {"q times V_q alone": alone, "extremes exchanged": predict[::-1]}
-    trial.identity(measured, predict, ops=40 * dim, scale=steps * values.sum(), controls=wrong)
+    controls = {"q times V_q alone": alone, "extremes exchanged": predict[::-1]}
+    trial.identity(measured, predict, ops=40 * dim, scale=steps * values.sum(), controls=controls)
 
 
 @claim(ours("derived from the weights of AUV"), kind="identity", cases=[(5, 3, 0.3), (3, 2, 3.1), (16, 8, 1.0)])
@@ -140,9 +140,9 @@ def test_rotation_price(trial, dim: ManyDims, steps: Steps, angle: Angle):
     trial.require(dim >= steps, "a flag has at most as many vectors as dimensions: dim must be at least steps")
     points, values, vectors = data(trial.generator(), dim)
     predict, flat = (turning_price(values, steps, angle, alone) for alone in (False, True))
-    wrong = {"V_q alone": flat, "sin φ for sin² φ": predict / np.sin(angle)}
+    controls = {"V_q alone": flat, "sin φ for sin² φ": predict / np.sin(angle)}
     measured, scale = turned_costs(points, vectors, steps, angle), steps * values.sum()  # of what is subtracted
-    trial.identity(measured, predict, ops=20 * dim, scale=scale, controls=wrong)
+    trial.identity(measured, predict, ops=20 * dim, scale=scale, controls=controls)
 
 
 @claim(ours("derived from the second derivative along rotations"), kind="identity", cases=[(4, 3), (4, 2), (3, 3)])
@@ -157,8 +157,8 @@ def test_morse_index(trial, dim: FewDims, steps: Steps):
     predict, flat = np.sort([[2 * turning_price(values[p], steps, np.pi / 2, w) for p in orderings] for w in (0, 1)])
     trial.value(spectra, predict, error=1e-6, margin=1e-4, controls={"equal weights": flat})
     inversions = [sum(early > late for early, late in combinations(p, 2)) for p in orderings]
-    misplaced = {"misplaced components": np.sum(orderings != np.arange(dim), axis=1)}
-    trial.identity(np.sum(spectra < 0, axis=1), inversions, ops=0, controls=misplaced)
+    rivals = {"misplaced components": np.sum(orderings != np.arange(dim), axis=1)}
+    trial.identity(np.sum(spectra < 0, axis=1), inversions, ops=0, controls=rivals)
 
 
 @claim(ours("derived by Ky Fan's theorem"), kind="optimality", cases=[(5, 2), (3, 2), (6, 4)])
@@ -166,14 +166,14 @@ def test_chordal_mean(trial, dim: Dim, steps: Steps):
     """The least Σ sin² to p bases Y_i is p k less the k largest eigenvalues of Σ Y_i Y_iᵀ; a greedy flag is no mean."""
     trial.require(dim > steps, "the whole space has no angles: dim must exceed steps")
     frames, pairs = np.linalg.qr(trial.generator().normal(size=(7, dim, steps)))[0], pairs_up_to(dim, steps)
-    whole, first, both = (partial(chordal_costs, frames, blocks=b) for b in ([range(steps)], [[0]], [[0], [1]]))
-    best, mean = least(whole, np.eye(dim), pairs * 400), np.linalg.qr(frames.mean(axis=0))[0]
-    wrong, ops = {"mean of the bases": whole(mean)}, 20 * dim
-    trial.identity(whole(best), chordal_minimum(frames), ops=ops, scale=7.0 * steps, wrong_processes=wrong)
+    cost, first, pair = (partial(chordal_costs, frames, blocks=b) for b in ([range(steps)], [[0]], [[0], [1]]))
+    best, mean = least(cost, np.eye(dim), pairs * 400), np.linalg.qr(frames.mean(axis=0))[0]
+    controls, ops = {"mean of the bases": cost(mean)}, 20 * dim
+    trial.identity(cost(best), chordal_minimum(frames), ops=ops, scale=7.0 * steps, wrong_processes=controls)
     basis, costs = greedy_flag(frames[..., :2])
-    greedy = least(both, least(first, basis, pairs[: dim - 1]), pairs[dim - 1 : 2 * dim - 3])
-    turns, wrong = [both(greedy), both(least(both, greedy, pairs[:1]))], {"the greedy flag is best": costs[:1]}
-    trial.identity(turns, costs, ops=ops, controls=wrong)
+    greedy = least(pair, least(first, basis, pairs[: dim - 1]), pairs[dim - 1 : 2 * dim - 3])
+    turns, controls = [pair(greedy), pair(least(pair, greedy, pairs[:1]))], {"the greedy flag is best": costs[:1]}
+    trial.identity(turns, costs, ops=ops, controls=controls)
 
 
 @figure("F1", claims=("rotation_price",))
@@ -187,10 +187,10 @@ def prices(dim=5, steps=3):
     angles, few, pairs = np.linspace(0, np.pi, 200), np.linspace(0, np.pi, 13), pairs_up_to(dim, steps)
     prices = np.array([turning_price(values, steps, angle) for angle in angles])
     measured = np.array([turned_costs(points, vectors, steps, angle) for angle in few])
-    shown = {f"turning {a + 1} and {b + 1}": pairs.index((a, b)) for a, b in [(0, 1), (0, 2), (2, 4)]}
+    turns = {f"turning {a + 1} and {b + 1}": pairs.index((a, b)) for a, b in [(0, 1), (0, 2), (2, 4)]}
     return chart(
-        {name: (angles, prices[:, at]) for name, at in shown.items()} | {"1 and 2 for V₃ alone": (angles, 0.0)},
-        {name: (few, measured[:, at]) for name, at in shown.items()},
+        {name: (angles, prices[:, at]) for name, at in turns.items()} | {"1 and 2 for V₃ alone": (angles, 0.0)},
+        {name: (few, measured[:, at]) for name, at in turns.items()},
         dashed=["1 and 2 for V₃ alone"],
         x="angle φ  (radians)",
         y="price in AUV  (squared unit of the data)",

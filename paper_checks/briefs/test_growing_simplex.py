@@ -43,12 +43,12 @@ def simplex(classes):
 @observed
 def distances(generator, count, dim, old, new, cosine):
     """Distances within a class (old to old, new to old) and across classes (the same), each of independent features."""
-    one, other = np.eye(dim)[0], cosine * np.eye(dim)[0] + np.sqrt(1 - cosine**2) * np.eye(dim)[1]
+    first, second = np.eye(dim)[0], cosine * np.eye(dim)[0] + np.sqrt(1 - cosine**2) * np.eye(dim)[1]
 
     def features(mean, concentration):
         return vonmises_fisher(mean, concentration).rvs(count, random_state=generator)
 
-    pairs = [(features(one, model), features(mean, old)) for mean in (one, other) for model in (old, new)]
+    pairs = [(features(first, model), features(mean, old)) for mean in (first, second) for model in (old, new)]
     return np.stack([1 - np.sum(query * gallery, axis=1) for query, gallery in pairs], axis=1)
 
 
@@ -71,22 +71,22 @@ def mean_distances(dim, old, new, cosine):
 def test_both_inequalities(trial, dim: Dim, old: Concentration, new: Concentration, cosine: Cosine):
     """Mean distances are 1 − ρ_n ρ_o within a class and 1 − c ρ_n ρ_o across: a better model breaks (ii) if c > 0."""
     law = mean_distances(dim, old, new, cosine)
-    wrong = {"features at their prototypes": 1 - np.array([1, 1, cosine, cosine])}
+    controls = {"features at their prototypes": 1 - np.array([1, 1, cosine, cosine])}
     if abs(mean_length(dim, new) - mean_length(dim, old)) > 0.1:
-        wrong["the query stays old"] = mean_distances(dim, old, old, cosine)
+        controls["the query stays old"] = mean_distances(dim, old, old, cosine)
     draw, margin = partial(distances, dim=dim, old=old, new=new, cosine=cosine), 0.02 * np.maximum(law, 0.25)
-    trial.mean(sampler=draw, predict=law, law=Bounded(0, 2), margin=margin, controls=wrong, first=4000, most=400_000)
+    trial.mean(sampler=draw, predict=law, law=Bounded(0, 2), margin=margin, controls=controls, first=4000, most=400_000)
 
 
 @observed
 def squared_distances(generator, count, dim, old, new):
     """Squared distances of Gaussian features w_y + σ ε around the corners of the simplex, ordered as the others."""
-    one, other = simplex(dim + 1)[:2]
+    first, second = simplex(dim + 1)[:2]
 
     def features(mean, noise):
         return mean + noise * generator.normal(size=(count, dim))
 
-    pairs = [(features(one, model), features(mean, old)) for mean in (one, other) for model in (old, new)]
+    pairs = [(features(first, model), features(mean, old)) for mean in (first, second) for model in (old, new)]
     return np.stack([np.sum((query - gallery) ** 2, axis=1) for query, gallery in pairs], axis=1)
 
 
@@ -101,9 +101,9 @@ def mean_squared_distances(dim, old, new):
 def test_euclidean(trial, dim: Dim, old: Noise, new: Noise):
     """For squared distances (i) needs σ_n ≤ σ_o and (ii) σ_n ≥ σ_o: both hold only if the model is no better."""
     law = mean_squared_distances(dim, old, new)
-    wrong = {"d − 1 directions": law - np.tile(law[:2] / dim, 2), "same prototype": law[[0, 1, 0, 1]]}
+    rivals = {"d − 1 directions": law - np.tile(law[:2] / dim, 2), "same prototype": law[[0, 1, 0, 1]]}
     draw = partial(squared_distances, dim=dim, old=old, new=new)
-    trial.mean(sampler=draw, predict=law, law=Asymptotic(), margin=0.012 * law, controls=wrong, first=4000, most=10**6)
+    trial.mean(sampler=draw, predict=law, law=Asymptotic(), margin=0.012 * law, controls=rivals, first=4000, most=10**6)
 
 
 @observed
@@ -124,8 +124,8 @@ def kept_law(classes, more):
 def test_regrown_head(trial, classes: Classes, more: More):
     """A simplex made anew keeps K of its K₂ directions at best at the mean cosine √((K − 1) K₂/(K (K₂ − 1)))."""
     law = kept_law(classes, more)
-    wrong = {"kept": 1.0, "without its root": law**2}
-    trial.identity(kept(classes, more), law, ops=30 * (classes + more), controls=wrong)
+    controls = {"kept": 1.0, "without its root": law**2}
+    trial.identity(kept(classes, more), law, ops=30 * (classes + more), controls=controls)
 
 
 @figure("F1", claims=("both_inequalities",))
@@ -141,8 +141,8 @@ def mixed_distances(dim: int = 5, old: float = 4.0, pairs: int = 4000):
         (f"across, c = {c:g}", 3, c) for c in (-0.2, 0.0, 0.3)
     ]:
         lines[name] = x, [mean_distances(dim, old, kappa, cosine)[column] for kappa in x]
-        found = np.array([distances(generator, pairs, dim, old, kappa, cosine)[:, column] for kappa in at])
-        points[name] = at, found.mean(axis=1), 2 * found.std(axis=1) / np.sqrt(pairs)
+        sample = np.array([distances(generator, pairs, dim, old, kappa, cosine)[:, column] for kappa in at])
+        points[name] = at, sample.mean(axis=1), 2 * sample.std(axis=1) / np.sqrt(pairs)
         levels[name] = lines[name][1][0]
     return chart(
         lines, points, levels=levels, x="concentration κ_n of the new model", y="mean of 1 − cos", ylim=(0.4, 1.6)

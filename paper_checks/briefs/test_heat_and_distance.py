@@ -89,26 +89,26 @@ def lattice_square(u):
 def grid(generator, side):
     """Random weights of a square grid, and the number of hops of each node from the corner."""
     places = np.array([(i, j) for i in range(side) for j in range(side)])
-    apart = np.abs(places[:, None] - places).sum(axis=-1)
-    weights = np.triu(np.where(apart == 1, generator.uniform(0.5, 1.5, apart.shape), 0))
+    hops = np.abs(places[:, None] - places).sum(axis=-1)
+    weights = np.triu(np.where(hops == 1, generator.uniform(0.5, 1.5, hops.shape), 0))
     return weights + weights.T, places.sum(axis=1)
 
 
 @claim(abstract("explicitly connecting heat diffusion to manifold distances"), kind="identity", cases=[0.1, 0.02, 1.0])
 def test_circle(trial, time: Time):
     """On the circle -4t log h_t - 2t log(4 π t) = d^2 - 4t log sum_k exp(-((d + 2 π k)^2 - d^2) / 4t)."""
-    measured, expected = [heat_logarithm("circle", d, time) for d in DISTANCES], sum_over_geodesics("circle", time)
-    wrong = {"one geodesic": sum_over_geodesics("circle", time, most=0), "generator Δ / 2": 2 * expected}
-    trial.identity(measured, expected, ops=100, scale=np.pi**2, controls=wrong)
+    measured, law = [heat_logarithm("circle", d, time) for d in DISTANCES], sum_over_geodesics("circle", time)
+    controls = {"one geodesic": sum_over_geodesics("circle", time, most=0), "generator Δ / 2": 2 * law}
+    trial.identity(measured, law, ops=100, scale=np.pi**2, controls=controls)
 
 
 @claim(ours("derived: images on S^3"), kind="identity", cases=[0.1, 0.02, 1.0])
 def test_sphere(trial, time: Time):
     """On S^3 curvature adds 4t^2 + 4t log(d / sin d), images have weights 1 + 2 π k / d; antipodes cost t log 1/t."""
-    measured, expected = [heat_logarithm("sphere", d, time) for d in DISTANCES], sum_over_geodesics("sphere", time)
+    measured, law = [heat_logarithm("sphere", d, time) for d in DISTANCES], sum_over_geodesics("sphere", time)
     short, flat = (sum_over_geodesics("sphere", time, *option) for option in ((0,), (8, False)))
-    wrong = {"one geodesic": short, "as if flat": flat}
-    trial.identity(measured, expected, ops=100, scale=np.pi**2, controls=wrong)
+    controls = {"one geodesic": short, "as if flat": flat}
+    trial.identity(measured, law, ops=100, scale=np.pi**2, controls=controls)
 
 
 @claim(ours("derived: the first power of L that reaches a node"), kind="limit", cases=[4, 2])
@@ -117,9 +117,9 @@ def test_graph_sees_hops(trial, side: Side):
     weights, hops = grid(trial.generator("weights"), side)
     times = 2.0 ** -np.arange(8, 14)
     ratios = [(grid_kernel(weights, t) / t**hops)[1:] for t in times]
-    expected = np.array(shortest_paths(weights, hops)[1:])
-    wrong = {"generator L / 2": expected / 2.0 ** hops[1:], "no factorial": expected * [factorial(m) for m in hops[1:]]}
-    trial.limit(ratios, 1 / times, expected, order=1, margin=1e-4 * expected, controls=wrong, same_instance=True)
+    law = np.array(shortest_paths(weights, hops)[1:])
+    controls = {"generator L / 2": law / 2.0 ** hops[1:], "no factorial": law * [factorial(m) for m in hops[1:]]}
+    trial.limit(ratios, 1 / times, law, order=1, margin=1e-4 * law, controls=controls, same_instance=True)
 
 
 @claim(ours("derived: Debye's asymptotics"), kind="limit", cases=[1.0, 0.5, 4.0])
@@ -128,8 +128,8 @@ def test_chain(trial, slope: Slope):
     trial.require(abs(slope - 1.5**0.5) >= 0.08, "slope must be .08 off sqrt(1.5), where the order is not 1 but 2")
     steps, (square, next_term) = 2 ** np.arange(3, 9), lattice_square(slope)
     values, times = np.array([chain_logarithm(slope, k) for k in steps]).T
-    wrong, other = {"d^2": 1.0, "first correction": 1 - slope**2 / 12}, {"u^2": slope**2, "none": 0.0}
-    trial.limit(values, steps, square, order=1, margin=1e-4, controls=wrong)
+    controls, other = {"d^2": 1.0, "first correction": 1 - slope**2 / 12}, {"u^2": slope**2, "none": 0.0}
+    trial.limit(values, steps, square, order=1, margin=1e-4, controls=controls)
     trial.limit((values - square) / times, steps, next_term, order=1, margin=1e-2 * next_term, controls=other)
 
 

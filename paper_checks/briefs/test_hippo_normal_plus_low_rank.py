@@ -51,9 +51,9 @@ def departure(matrix):
 @observed
 def transformed_kernel(states, length, step, c):
     """The discrete Fourier transform of C Ā^i B̄, i < L, from the powers, and C - C Ā^L."""
-    (a, b), one = hippo(states), np.eye(states)
-    implicit = np.linalg.inv(one - step / 2 * a)
-    matrix, powers = implicit @ (one + step / 2 * a), [step * implicit @ b]
+    (a, b), unit = hippo(states), np.eye(states)
+    implicit = np.linalg.inv(unit - step / 2 * a)
+    matrix, powers = implicit @ (unit + step / 2 * a), [step * implicit @ b]
     for _ in range(length - 1):
         powers.append(matrix @ powers[-1])
     return np.fft.fft(np.array(powers) @ c), c - c @ np.linalg.matrix_power(matrix, length)
@@ -118,10 +118,10 @@ def leading_condition():
 def test_normal_plus_rank_one(trial, states: States):
     """A + P Pᵀ is normal with all eigenvalues on the line Re = -1/2, although A is not normal."""
     (a, _), p = hippo(states), correction(states)
-    others = {"no correction": 0 * p, "P = √(n+1)": np.sqrt(p**2 + 0.5), "P = √(2n+1)": np.sqrt(2) * p}
-    wrong = {name: departure(a + np.outer(x, x)) for name, x in others.items()}
+    vectors = {"no correction": 0 * p, "P = √(n+1)": np.sqrt(p**2 + 0.5), "P = √(2n+1)": np.sqrt(2) * p}
+    rivals = {name: departure(a + np.outer(x, x)) for name, x in vectors.items()}
     normal, line = a + np.outer(p, p), np.full(states, -0.5)
-    trial.identity(departure(normal), 0.0, ops=2 * states, scale=1.0, wrong_processes=wrong)
+    trial.identity(departure(normal), 0.0, ops=2 * states, scale=1.0, wrong_processes=rivals)
     size, ends = np.linalg.norm(normal, 2), {"those of A": -np.arange(states) - 1.0, "Re = -1": 2 * line}
     trial.identity(np.linalg.eigvals(normal).real, line, ops=3 * states, scale=size, controls=ends)
 
@@ -135,10 +135,10 @@ def test_cauchy_kernel(trial, modes: Modes, length: Length, step: Step):
     trial.require(length * step <= 12, "length * step must be at most 12: beyond, what wraps around has decayed")
     c = trial.generator().normal(size=modes)
     measured, cut = transformed_kernel(modes, length, step, c)
-    wrapped, bare = cauchy_kernel(modes, length, step, c), cauchy_kernel(modes, length, step, cut, rank_one=False)
-    wrong = {"C for C (I - Ā^L)": wrapped.view(float), "without the rank one": bare.view(float)}
+    alias, bare = cauchy_kernel(modes, length, step, c), cauchy_kernel(modes, length, step, cut, rank_one=False)
+    controls = {"C for C (I - Ā^L)": alias.view(float), "without the rank one": bare.view(float)}
     predict, ops = cauchy_kernel(modes, length, step, cut).view(float), (length + modes) * (1 + step * modes**2)
-    trial.identity(measured.view(float), predict, ops=ops, scale=np.linalg.norm(c) * modes, controls=wrong)
+    trial.identity(measured.view(float), predict, ops=ops, scale=np.linalg.norm(c) * modes, controls=controls)
 
 
 @claim(
@@ -154,12 +154,12 @@ def test_eigenvalue_conditions(trial, states: ExactStates):
     indices = np.arange(states)
     logs = [log_condition(states, j) for j in range(states)]
     predict = np.log([condition(states, j) for j in range(states)])
-    wrong = {"without its first factor": predict - np.log((states - indices) / (2 * indices + 1))}
-    trial.identity(logs, predict, ops=16, controls=wrong)
+    controls = {"without its first factor": predict - np.log((states - indices) / (2 * indices + 1))}
+    trial.identity(logs, predict, ops=16, controls=controls)
     pairs = [(i, j) for j in range(min(states, 8)) for i in range(j, min(states, 8))]
     entries = [float(eigenvectors(8, j)[0][i]) * math.sqrt((2 * i + 1) / (2 * j + 1)) for i, j in pairs]
-    closed, printed = [eigenvector_entry(i, j) for i, j in pairs], [math.comb(i + j, i - j) for i, j in pairs]
-    trial.identity(entries, closed, ops=8, controls={"no signs": np.abs(closed)}, as_printed=printed)
+    law, printed = [eigenvector_entry(i, j) for i, j in pairs], [math.comb(i + j, i - j) for i, j in pairs]
+    trial.identity(entries, law, ops=8, controls={"no signs": np.abs(law)}, as_printed=printed)
 
 
 @claim(ours("derived by Stirling's formula"), kind="rate", cases=[1024])
@@ -169,8 +169,8 @@ def test_growth(trial, size: Large):
     window = np.arange(round(place * size) - 4, round(place * size) + 5)
     logs = [log_condition(size, int(j)) - size * math.log(base) for j in window]
     slack = limit / size  # Stirling's terms and the prefactor's slope add .41/N, the rounding of j takes up to .71/N
-    wrong = {"1/8": 0.125, "1/(2π)": 1 / (2 * math.pi)}
-    trial.value(size * math.exp(max(logs)), limit, error=1e-10, slack=slack, margin=2 * slack, controls=wrong)
+    controls = {"1/8": 0.125, "1/(2π)": 1 / (2 * math.pi)}
+    trial.value(size * math.exp(max(logs)), limit, error=1e-10, slack=slack, margin=2 * slack, controls=controls)
     j, near = window[np.argmax(logs)], 1.5 / size  # the prefactor's slope moves it by .75, rounding by .5
     trial.value(j / size, place, error=0.0, slack=near, margin=2 * near, controls={"2/3": 2 / 3, "3/4": 0.75})
 

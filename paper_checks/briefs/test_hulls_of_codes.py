@@ -69,14 +69,14 @@ def codes_by_hull(n, k, q):
 def rank(matrices, q):
     """Ranks modulo a prime, by Gaussian elimination of all matrices at once."""
     m, (count, rows, columns) = matrices % q, matrices.shape
-    ranks, every = np.zeros(count, int), np.arange(count)
+    ranks, places = np.zeros(count, int), np.arange(count)
     for column in range(columns):
         free = (m[:, :, column] != 0) & (np.arange(rows) >= ranks[:, None])
         pivot, has = np.argmax(free, axis=1), np.any(free, axis=1)
         # By Fermat a^(q-2) is the inverse of a.
-        pivots = m[every, pivot] * m[every, pivot, column][:, None] ** (q - 2) % q
-        m[every[has], pivot[has]] = m[every[has], ranks[has]]
-        m[every[has], ranks[has]] = pivots[has]
+        pivots = m[places, pivot] * m[places, pivot, column][:, None] ** (q - 2) % q
+        m[places[has], pivot[has]] = m[places[has], ranks[has]]
+        m[places[has], ranks[has]] = pivots[has]
         below = (np.arange(rows) > ranks[:, None]) & has[:, None]
         m = np.where(below[..., None], m - m[:, :, column, None] * pivots[:, None], m) % q
         ranks += has
@@ -117,8 +117,8 @@ def test_count(trial, q: Field, n: Length, k: Dim):
     """The number of codes with hull dimension l is an alternating sum of self-orthogonal codes and their extensions."""
     require_few(trial, q, n, k)
     exact = codes_by_hull(n, k, q)
-    repeated = [self_orthogonal(n, l, q) * subspaces(n - 2 * l, k - l, q) for l in range(k + 1)]
-    trial.identity(counted(n, k, q), exact, ops=0, controls={"codes of larger hulls counted again": repeated})
+    twice = [self_orthogonal(n, l, q) * subspaces(n - 2 * l, k - l, q) for l in range(k + 1)]
+    trial.identity(counted(n, k, q), exact, ops=0, controls={"codes of larger hulls counted again": twice})
 
 
 LOOSE = "a hull of one dimension more is as frequent in the limit of q = 2, l = 0 only"
@@ -165,9 +165,9 @@ def test_limit(trial, q: Literal[2, 3], k: Dims):
     """Of long codes a share Π (1+q^-i)^-1 has hull 0; binary hulls have dimension 0 and 1 equally often, .419."""
     law, total = limit_law(q), subspaces(3 * k, k, q)
     remainder = np.abs([float(Fraction(count, total)) for count in codes_by_hull(3 * k, k, q)[:3]] - law)
-    slack, wrong = remainder + q ** (-2.0 * k), {"geometric": (1 - 1 / q) / q ** np.arange(3)}
+    slack, controls = remainder + q ** (-2.0 * k), {"geometric": (1 - 1 / q) / q ** np.arange(3)}
     draws = partial(random_hulls, n=3 * k, k=k, q=q)  # an elimination each: for 1 % a million codes would be drawn
-    trial.probability(sampler=draws, predict=law, margin=0.04 * law[0], slack=slack, controls=wrong, first=2**12)
+    trial.probability(sampler=draws, predict=law, margin=0.04 * law[0], slack=slack, controls=controls, first=2**12)
 
 
 @figure("F1", claims=("limit", "count"))

@@ -35,16 +35,16 @@ Rate = Annotated[float, Interval(0.02, 0.98, why="outside, the factors differ fr
 def linear_layers(generator, dim):
     """Return B_0 = I, B_1, …: the first dim, dim - 1, … rows of a matrix whose condition number is at most 2."""
     left, right = np.linalg.qr(generator.standard_normal((2, dim, dim)))[0]
-    whole = left * generator.uniform(1, 2, dim) @ right
-    return [np.eye(dim), *(whole[:rank] for rank in range(dim, 0, -1))]
+    matrix = left * generator.uniform(1, 2, dim) @ right
+    return [np.eye(dim), *(matrix[:rank] for rank in range(dim, 0, -1))]
 
 
 @predicted
 def layer_information(maps, offset, samples, noise, share=1):
     """KL_l = ½[r_l(-1/n - log(1-1/n)) + |P_l(w-μ)|²/s²], P_l the projection on the row space of B_l, and its mean."""
-    ranks, explained = np.transpose([(len(b), np.sum((offset @ np.linalg.qr(b.T)[0]) ** 2)) for b in maps])
+    ranks, squares = np.transpose([(len(b), np.sum((offset @ np.linalg.qr(b.T)[0]) ** 2)) for b in maps])
     loss = -share / samples - np.log1p(-share / samples)
-    return np.array([ranks * loss + explained / noise**2, ranks * (loss + 1 / samples)]) / 2
+    return np.array([ranks * loss + squares / noise**2, ranks * (loss + 1 / samples)]) / 2
 
 
 @predicted
@@ -63,9 +63,9 @@ def training_variance(samples):
 def divergence(matrix, shift, variance, noise, added=0.0):
     """KL of N(μ+shift, variance·s²I) from N(μ, s²I) under a map, with noise of variance `added` on the image."""
     gram, image, extra = noise**2 * matrix @ matrix.T, matrix @ shift, added * np.eye(len(matrix))
-    seen, fresh = variance * gram + extra, gram + extra
-    quadratic = np.trace(np.linalg.solve(fresh, seen + np.outer(image, image))) - len(matrix)
-    return (quadratic + np.linalg.slogdet(fresh)[1] - np.linalg.slogdet(seen)[1]) / 2
+    spread, fresh = variance * gram + extra, gram + extra
+    quadratic = np.trace(np.linalg.solve(fresh, spread + np.outer(image, image))) - len(matrix)
+    return (quadratic + np.linalg.slogdet(fresh)[1] - np.linalg.slogdet(spread)[1]) / 2
 
 
 @claim(ours("the law of a sample given the mean of all"), kind="identity", cases=[(6, 8, 1.5), (2, 2, 100.0)])
@@ -73,13 +73,13 @@ def test_layer_kl(trial, dim: Dims, samples: Samples, noise: Noise):
     """Given w, the information of a layer counts its rank and the part of w-μ in its row space; it never rises."""
     generator, error = trial.generator("layers"), noise / np.sqrt(samples)
     maps, offset = linear_layers(generator, dim), error * generator.standard_normal(dim)
-    law, wrong = (layer_information(maps, offset, samples, noise, share) for share in (1, 0))  # of 1/n
+    law, rival = (layer_information(maps, offset, samples, noise, share) for share in (1, 0))  # of 1/n
     # The divergence is quadratic in w: 2d points with the mean and covariance of w give its mean exactly.
     offsets = np.vstack([offset, error * np.sqrt(dim) * np.eye(dim), -error * np.sqrt(dim) * np.eye(dim)])
-    given, *runs = np.array([[divergence(m, one, training_variance(samples), noise) for m in maps] for one in offsets])
+    exact, *runs = np.array([[divergence(m, w, training_variance(samples), noise) for m in maps] for w in offsets])
     rounding = {"ops": 500 * dim, "scale": 10 * dim}  # logarithms of variances up to 10 cancel
-    trial.identity([given, np.mean(runs, axis=0)], law, **rounding, controls={"w is independent of the sample": wrong})
-    trial.bound(given[1:], law[0, :-1], found_by="all", **rounding, controls={"a tenth is lost": 0.9 * given[:-1]})
+    trial.identity([exact, np.mean(runs, axis=0)], law, **rounding, controls={"w is independent of the sample": rival})
+    trial.bound(exact[1:], law[0, :-1], found_by="all", **rounding, controls={"a tenth is lost": 0.9 * exact[:-1]})
 
 
 @claim(ours("Pinsker"), kind="bound", cases=[(3, 4, 0.5), (2, 3, 0.0)], loose="Pinsker's is attained to 80 %")
@@ -87,13 +87,13 @@ def test_gap(trial, dim: FewDims, samples: FewSamples, signal: Signal):
     """The mean training error is half a noncentral F probability; the gap obeys √(KL/2) with the score's KL."""
     trial.require(dim <= samples, "dim must be at most samples: else training errors are too rare to count")
     mean, error = signal * np.eye(dim)[0], stats.ncf.cdf((samples - 1) / dim, dim, 1, samples * signal**2) / 2
-    wrong = {"as on fresh points": stats.norm.cdf(-(signal**2) / np.hypot(signal, np.sqrt(dim / samples)))}
+    controls = {"as on fresh points": stats.norm.cdf(-(signal**2) / np.hypot(signal, np.sqrt(dim / samples)))}
 
     def errors(generator, count):
         points = generator.normal(mean, size=(count, samples, dim))
         return np.sum(points[:, 0] * points.mean(axis=1), axis=1) < 0
 
-    trial.probability(sampler=errors, predict=error, margin=0.03 * error, controls=wrong, first=2**13, most=2**21)
+    trial.probability(sampler=errors, predict=error, margin=0.03 * error, controls=controls, first=2**13, most=2**21)
     weights = mean + trial.generator("w").standard_normal((1000, dim)) / np.sqrt(samples)
     length, spread = np.linalg.norm(weights, axis=1), np.sqrt(training_variance(samples))  # of scores w·u/|w|
     gap = np.abs(stats.norm.cdf(weights @ mean / length) - stats.norm.cdf(length / spread))
@@ -106,8 +106,8 @@ def dropped_divergence(inputs, laws, rate):
     """KL after dropout between two laws on the same inputs, every mask applied to every input."""
     masks = np.transpose(list(map(np.ravel, np.indices([2] * inputs.shape[1]))))
     chance = np.prod(np.where(masks == 1, 1 - rate, rate), axis=1)
-    which = np.unique(np.concatenate(inputs[:, None] * masks), axis=0, return_inverse=True)[1].ravel()
-    return stats.entropy(*(np.bincount(which, np.outer(law, chance).ravel()) for law in laws))
+    codes = np.unique(np.concatenate(inputs[:, None] * masks), axis=0, return_inverse=True)[1].ravel()
+    return stats.entropy(*(np.bincount(codes, np.outer(law, chance).ravel()) for law in laws))
 
 
 @claim(ours("two inputs are confused when all differences are dropped"), kind="bound", cases=[(3, 0.5), (6, 0.2)])
@@ -120,8 +120,8 @@ def test_dropout(trial, dim: Inputs, rate: Rate):
     before, rounding = stats.entropy(*laws.transpose(1, 2, 0)), {"ops": 2**dim + 100, "scale": 1.0}
     share = kept_share(rate, 1 + np.arange(dim))
     trial.identity(after[:dim], share * before[:dim], **rounding, controls={"1-δ^d": share[-1] * before[:dim]})
-    wrong = {"1-δ": share[0] * before}
-    trial.bound(after, share[-1] * before, found_by="draws", independent=10, **rounding, controls=wrong)
+    controls = {"1-δ": share[0] * before}
+    trial.bound(after, share[-1] * before, found_by="draws", independent=10, **rounding, controls=controls)
 
 
 @claim(ours("Gaussian noise contracts by a squared correlation"), kind="bound", cases=[(4, 0.7), (2, 10.0)])

@@ -120,9 +120,9 @@ def test_gap(trial, samples: Samples, features: Features):
     design, targets, w = regression(trial.generator(), samples, features)
     gram, slope = design.T @ design / samples, 2 * design.T @ (design @ w - targets) / samples
     predict = quadratic_form(gram, slope)
-    wrong = {"¼ |g|²": slope @ slope / 4, "½ gᵀ G⁻¹ g": 2 * predict, "gᵀ G⁻¹ g": 4 * predict}
+    controls = {"¼ |g|²": slope @ slope / 4, "½ gᵀ G⁻¹ g": 2 * predict, "gᵀ G⁻¹ g": 4 * predict}
     ops, scale = samples + 20 * np.linalg.cond(gram), np.mean((np.abs(design) @ np.abs(w) + np.abs(targets)) ** 2)
-    trial.identity(refitted_gap(design, targets, w), predict, ops=ops, scale=scale, controls=wrong)
+    trial.identity(refitted_gap(design, targets, w), predict, ops=ops, scale=scale, controls=controls)
 
 
 @claim(abstract("arbitrarily small"), kind="identity", cases=[(0.2, 2.0, 0.1), (0.1, 10.0, 1e-5), (10.0, 0.5, 0.9)])
@@ -133,8 +133,8 @@ def test_scaling(trial, spread: Spread, other: Spread, shrink: Shrink):
     trial.require(abs(spread - other) >= 0.01, "the environments must differ: spread and other by 0.01 at least")
     spreads, unit = np.array([spread, other]), np.array([shrink**-2, 1])
     predict = np.array(penalties_of_pair(spreads, shrink))
-    wrong = {"IRMv1 as at c = 1": unit * predict / [shrink**2, 1], "gap times c²": unit * predict * [1, shrink**2]}
-    trial.identity(unit * penalties_of_model(spreads, shrink), unit * predict, ops=64, scale=20.0, controls=wrong)
+    controls = {"IRMv1 as at c = 1": unit * predict / [shrink**2, 1], "gap times c²": unit * predict * [1, shrink**2]}
+    trial.identity(unit * penalties_of_model(spreads, shrink), unit * predict, ops=64, scale=20.0, controls=controls)
 
 
 @claim(ours("derived by Cochran's theorem"), kind="distribution", cases=[(8, 3, 0.5), (3, 2, 1.0), (12, 11, 1e3)])
@@ -146,8 +146,8 @@ def test_noise_floor(trial, samples: Signed, features: FewFeatures, noise: Noise
     design, _, _ = regression(trial.generator(), samples, features)
     gram = design.T @ design / samples
     gap, irm = predict = noise_floor(gram, samples, noise)
-    wrong = {"σ² for the gap": [noise**2, irm], "4 σ² p/n for IRMv1": [gap, 4 * gap]}
-    trial.identity(floor_by_signs(design, noise), predict, ops=2**samples, controls=wrong)
+    controls = {"σ² for the gap": [noise**2, irm], "4 σ² p/n for IRMv1": [gap, 4 * gap]}
+    trial.identity(floor_by_signs(design, noise), predict, ops=2**samples, controls=controls)
 
     laws = {"χ²_n": chi2(samples).cdf, "χ²_(p-1), as of a variance": chi2(features - 1).cdf}
 
@@ -171,8 +171,8 @@ def test_logistic(trial, samples: Samples, features: Features):
         rows, labels = np.vstack([design, design[:twice]]), np.sign(np.append(targets, -targets[:twice]))
         floors.append(logistic_floor(rows.T @ rows / len(rows), log_slopes(rows, labels, weights)))
         gaps.append(logistic_gaps(rows, labels, weights))
-    wrong = {"as if the Hessian were G/8 at most": 2 * np.array(floors)}
-    trial.bound(floors, gaps, found_by="grid", ops=2 * samples, scale=1.0, wrong_processes=wrong)
+    rivals = {"as if the Hessian were G/8 at most": 2 * np.array(floors)}
+    trial.bound(floors, gaps, found_by="grid", ops=2 * samples, scale=1.0, wrong_processes=rivals)
 
 
 @figure("F1", claims=("scaling",))
@@ -184,6 +184,6 @@ def shrinking(spread=0.2, other=2.0):
     """
     spreads, shrinks, names = np.array([spread, other]), np.geomspace(1e-3, 1, 13), ("IRMv1", "gap")
     lines, points = (np.array([of(spreads, c) for c in shrinks]).T for of in (penalties_of_pair, penalties_of_model))
-    both = [{name: (shrinks, y) for name, y in zip(names, each, strict=True)} for each in (lines, points)]
+    curves = [{name: (shrinks, y) for name, y in zip(names, rows, strict=True)} for rows in (lines, points)]
     y = "penalty  (squared unit of the target)"
-    return chart(*both, legend="lower right", log="xy", x="factor c of the spurious feature", y=y)
+    return chart(*curves, legend="lower right", log="xy", x="factor c of the spurious feature", y=y)

@@ -117,8 +117,8 @@ def test_same_minimum(trial, points: Points, components: Components):
     problems = ((primal, phi, phi.shape[1]), (dual, kernel := phi @ phi.T, points))
     ends = (searched(generator, objective, of, (size, components)) for objective, of, size in problems)
     (values, slopes), predict = zip(*ends, strict=True), square_minimum(kernel, components)
-    wrong = {"F* without ½": predict / 2, "Frobenius for nuclear norm": square_minimum(kernel, 1)}
-    trial.value(values, predict, error=np.array(slopes) + 1e-12, margin=1e-5, controls=wrong)
+    controls = {"F* without ½": predict / 2, "Frobenius for nuclear norm": square_minimum(kernel, 1)}
+    trial.value(values, predict, error=np.array(slopes) + 1e-12, margin=1e-5, controls=controls)
 
 
 @claim(ours("derived: |ΦᵀH|_* = <H, Φ W> for the polar factor W"), kind="identity", cases=[(12, 3), (6, 4), (64, 2)])
@@ -130,8 +130,8 @@ def test_duality_from_above(trial, points: Points, components: Components):
     phi, h = features(generator, points, components + 2), generator.normal(size=(points, components))
     left, _, right = np.linalg.svd(phi.T @ h, full_matrices=False)
     upper, value, predict = dual(h, phi @ phi.T)[0], primal(left @ right, phi)[0], half_distance(h, phi, left @ right)
-    wrong, scale = {"without ½": 2 * predict, "no duality gap": 0.0}, abs(upper) + abs(value) + np.sum(h**2)
-    trial.identity(upper - value, predict, ops=20 * points, scale=scale, controls=wrong)
+    controls, scale = {"without ½": 2 * predict, "no duality gap": 0.0}, abs(upper) + abs(value) + np.sum(h**2)
+    trial.identity(upper - value, predict, ops=20 * points, scale=scale, controls=controls)
 
 
 @claim(ours("derived: |Φᵀh| <= Σ r_i |h_i|"), kind="identity", cases=[(15, 0.5), (4, 0.0), (64, 0.95)])
@@ -146,8 +146,8 @@ def test_sparsity_threshold(trial, points: Points, share: Share):
     epsilons = np.array([sizes[1] + share * (sizes[0] - sizes[1]), sizes[0] * (1 + 1e-12), 1.2 * sizes[0]])
     values, counts = zip(*(iterated(generator, phi, epsilon) for epsilon in epsilons), strict=True)
     predict, number = zip(*(sparse_law(kernel, epsilon) for epsilon in epsilons), strict=True)
-    wrong = {"√λ_1 for r_1": -((np.sqrt(np.linalg.eigvalsh(kernel)[-1]) - epsilons) ** 2) / 2}
-    trial.identity(values, predict, ops=200, scale=4.0, controls=wrong)
+    controls = {"√λ_1 for r_1": -((np.sqrt(np.linalg.eigvalsh(kernel)[-1]) - epsilons) ** 2) / 2}
+    trial.identity(values, predict, ops=200, scale=4.0, controls=controls)
     trial.identity(counts, number, ops=0, controls={"the two largest points": [2, 0, 0]})
 
 

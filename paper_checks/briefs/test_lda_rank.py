@@ -38,9 +38,9 @@ Decay = Annotated[float, Interval(0.25, 1, why="of the signals' variances 4, 4 �
 def scatters(views):
     """Σ_b and Σ_w of views, shape (…, n, q, d)."""
     means = views.mean(axis=-2)
-    apart, inner = means - means.mean(axis=-2, keepdims=True), views - means[..., None, :]
+    between, inner = means - means.mean(axis=-2, keepdims=True), views - means[..., None, :]
     inner = inner.reshape(*views.shape[:-3], -1, views.shape[-1])
-    return tuple(np.swapaxes(one, -1, -2) @ one / one.shape[-2] for one in (apart, inner))
+    return tuple(np.swapaxes(x, -1, -2) @ x / x.shape[-2] for x in (between, inner))
 
 
 def entropy_rank(values):
@@ -59,7 +59,7 @@ def whitened_rank(between, within):
 def planted_ranks(generator, count, freedoms, variances):
     """LiDAR of data sets whose Σ_b and Σ_w are Wishart matrices with means diag(variances) and I."""
     pairs = zip(freedoms, (variances, np.ones_like(variances)), strict=True)
-    return whitened_rank(*(wishart(n, np.diag(each / n)).rvs(count, random_state=generator) for n, each in pairs))
+    return whitened_rank(*(wishart(n, np.diag(law / n)).rvs(count, random_state=generator) for n, law in pairs))
 
 
 @observed
@@ -101,12 +101,12 @@ def test_affine_invariance(trial, images: Images, views: Views, dim: Dim, condit
     generator = trial.generator()
     z = drawn_views(generator, 1, images, views, 4.0 * np.eye(dim)[0])[0]
     left, right = np.linalg.qr(generator.normal(size=(2, dim, dim)))[0]
-    moved = z @ (left * np.geomspace(1, condition, dim)) @ right + generator.normal(size=dim)
+    image = z @ (left * np.geomspace(1, condition, dim)) @ right + generator.normal(size=dim)
     between, within = scatters(z)
     singular = np.linalg.svd(z.reshape(-1, dim), compute_uv=False)
-    wrong = {"RankMe": entropy_rank(singular), "rank of Σ_b": entropy_rank(np.linalg.eigvalsh(between))}
+    controls = {"RankMe": entropy_rank(singular), "rank of Σ_b": entropy_rank(np.linalg.eigvalsh(between))}
     ops = 20 * dim * np.linalg.cond(within) * condition**2
-    trial.identity(whitened_rank(*scatters(moved)), pencil_rank(between, within), ops=ops, controls=wrong)
+    trial.identity(whitened_rank(*scatters(image)), pencil_rank(between, within), ops=ops, controls=controls)
 
 
 @claim(ours("Σ_b tends to diag(a) + I/q, Σ_w to (1 − 1/q) I"), kind="limit", cases=[(4, 1.0, 12, 10), (4, 0.5, 12, 30)])
@@ -115,8 +115,8 @@ def test_view_floor(trial, signals: Signals, decay: Decay, noise: Noise, views: 
     a = np.append(4 * decay ** np.arange(signals), np.zeros(noise))
     law, freedoms = limit_rank(a, views), (100_000 - 1, 100_000 * (views - 1))
     draw = partial(planted_ranks, freedoms=freedoms, variances=a + 1 / views)
-    wrong = {"noise is ignored": entropy_rank(a), "noise counts in full": limit_rank(a, 1)}
-    trial.mean(sampler=draw, predict=law, law=Asymptotic(), margin=0.005 * law, controls=wrong, first=64, most=1024)
+    controls = {"noise is ignored": entropy_rank(a), "noise counts in full": limit_rank(a, 1)}
+    trial.mean(sampler=draw, predict=law, law=Asymptotic(), margin=0.005 * law, controls=controls, first=64, most=1024)
 
 
 @claim(ours("mean of an inverse Wishart matrix"), kind="identity", cases=[(20, 3, 2, 0.25, 3), (12, 3, 2, 0.5, 2)])
@@ -129,9 +129,9 @@ def test_trace(trial, images: Images, views: FewViews, signals: Signals, decay: 
         images * views * dim <= 2500, "images * views * (signals + noise) must be at most 2500: it takes long"
     )
     draw, law = partial(drawn_trace, images=images, views=views, variances=a), mean_trace(images, views, a.sum(), dim)
-    wrong = {"noise counts in full": mean_trace(images, views, a.sum() + dim - dim / views, dim)}
-    wrong["Σ_w at its mean"] = law * (1 - (dim + 1) / images / (views - 1))
-    trial.mean(sampler=draw, predict=law, law=Asymptotic(), margin=0.01 * law, controls=wrong, first=1000, most=400_000)
+    laws = {"noise counts in full": mean_trace(images, views, a.sum() + dim - dim / views, dim)}
+    laws["Σ_w at its mean"] = law * (1 - (dim + 1) / images / (views - 1))
+    trial.mean(sampler=draw, predict=law, law=Asymptotic(), margin=0.01 * law, controls=laws, first=1000, most=400_000)
 
 
 @figure("F1", claims=("view_floor",))

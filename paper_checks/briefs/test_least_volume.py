@@ -54,8 +54,8 @@ def spreads(points, maps):
 def moved(points, maps, decode):
     """E |D(z) - D(z')|² where z' has one latent fixed at its mean, 0, for each latent of one encoder."""
     latents = points @ maps.T
-    fixed = latents[:, None] * (1 - np.eye(latents.shape[1]))
-    return np.mean(np.sum((decode(latents)[:, None] - decode(fixed)) ** 2, axis=2), axis=0)
+    averages = latents[:, None] * (1 - np.eye(latents.shape[1]))
+    return np.mean(np.sum((decode(latents)[:, None] - decode(averages)) ** 2, axis=2), axis=0)
 
 
 @predicted
@@ -83,10 +83,10 @@ def test_least_volume_is_pca(trial, rank: Rank, dead: Dead, slope: Slope, offset
     points, values, basis = data(generator, rank)
     volumes = np.prod(spreads(points, encoders(generator, basis, latents, slope)) + offset, axis=-1)
     least = least_volume(values, latents, slope, offset)
-    alike = {"latents alike": least_volume(np.full(rank, values.mean()), latents, slope, offset)}
-    trial.bound(least, volumes, found_by="draws", independent=60, ops=40 * rank, wrong_processes=alike)
-    wrong = alike | {"√det(S/K² + η² I)": offset**dead * np.sqrt(np.prod(values / slope**2 + offset**2))}
-    trial.identity(volumes[0], least, ops=40 * rank, controls=wrong)
+    processes = {"latents alike": least_volume(np.full(rank, values.mean()), latents, slope, offset)}
+    trial.bound(least, volumes, found_by="draws", independent=60, ops=40 * rank, wrong_processes=processes)
+    controls = processes | {"√det(S/K² + η² I)": offset**dead * np.sqrt(np.prod(values / slope**2 + offset**2))}
+    trial.identity(volumes[0], least, ops=40 * rank, controls=controls)
 
 
 @claim(ours("derived: √v is concave in the variance v"), kind="optimality", cases=[(3, 1, 2.0), (2, 0, 1.5)])
@@ -94,13 +94,13 @@ def test_any_concave_penalty(trial, rank: Rank, dead: Dead, slope: Slope):
     """Principal components have the least sum of deviations, Σ √λ_i/K; that of variances is tr S/K² at all slopes of 1/K."""
     generator = trial.generator()
     points, values, basis = data(generator, rank)
-    free, rotated = (spreads(points, encoders(generator, basis, rank + dead, slope, each)) for each in (True, False))
-    sums, least, alike = free.sum(axis=-1), least_spread(values, slope), np.sqrt(rank * values.sum()) / slope
-    wrong = {"√(r tr S)/K": alike}
-    trial.bound(least, sums, found_by="draws", independent=60, ops=40 * rank, wrong_processes=wrong)
-    trial.identity(sums[0], least, ops=40 * rank, controls=wrong)
-    total, others = np.full(61, values.sum() / slope**2), {"squared sums of deviations": rotated.sum(axis=-1) ** 2}
-    trial.identity(np.sum(rotated**2, axis=-1), total, ops=40 * rank, wrong_processes=others)
+    free, turn = (spreads(points, encoders(generator, basis, rank + dead, slope, flag)) for flag in (True, False))
+    sums, least, equal = free.sum(axis=-1), least_spread(values, slope), np.sqrt(rank * values.sum()) / slope
+    controls = {"√(r tr S)/K": equal}
+    trial.bound(least, sums, found_by="draws", independent=60, ops=40 * rank, wrong_processes=controls)
+    trial.identity(sums[0], least, ops=40 * rank, controls=controls)
+    total, squares = np.full(61, values.sum() / slope**2), {"squared sums of deviations": turn.sum(axis=-1) ** 2}
+    trial.identity(np.sum(turn**2, axis=-1), total, ops=40 * rank, wrong_processes=squares)
 
 
 @claim(ours("derived: latents may shrink by K"), kind="limit", cases=[(3, 1, 0.1), (2, 0, 1.0)])
@@ -123,10 +123,10 @@ def test_importance(trial, rank: Rank, slope: Steep):
     maps = encoders(generator, basis, rank, slope)[[0, 0, 20, 40]]
     inner, outer = np.linalg.qr(generator.normal(size=(2, rank, rank)))[0]
     linear = moved(points, maps[0], lambda z: slope * z @ basis.T)
-    bent = [moved(points, one, lambda z: slope * np.tanh(z @ inner) @ outer) for one in maps[1:]]
+    bent = [moved(points, m, lambda z: slope * np.tanh(z @ inner) @ outer) for m in maps[1:]]
     bounds = most_moved(spreads(points, maps), slope)
-    wrong = {"K for K²": bounds / slope, "without K": bounds / slope**2}
-    trial.bound(np.array([linear, *bent]), bounds, found_by="draws", independent=1, ops=100 * rank, controls=wrong)
+    controls = {"K for K²": bounds / slope, "without K": bounds / slope**2}
+    trial.bound(np.array([linear, *bent]), bounds, found_by="draws", independent=1, ops=100 * rank, controls=controls)
     trial.identity(linear, bounds[0], ops=100 * rank, controls={"K for K²": bounds[0] / slope})
 
 

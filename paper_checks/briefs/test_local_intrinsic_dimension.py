@@ -73,10 +73,10 @@ def moment_mean(dim, neighbours):
 def test_inverse_gamma(trial, dim: Dim, neighbours: Neighbours, beyond: Beyond):
     """θ̂ has the law of k θ/Γ, Γ from Gamma(k), for every k: its mean is k θ/(k − 1), its variance of order θ²/k."""
     draw = partial(likelihood_estimate, dim=dim, neighbours=neighbours, beyond=beyond)
-    wrong = {"normal": stats.norm(dim, dim / np.sqrt(neighbours)), "Gamma(k + 1)": likelihood_law(dim, neighbours, -1)}
-    wrong = {name: law.cdf for name, law in wrong.items()}
+    laws = {"normal": stats.norm(dim, dim / np.sqrt(neighbours)), "Gamma(k + 1)": likelihood_law(dim, neighbours, -1)}
+    laws = {name: law.cdf for name, law in laws.items()}
     looks = {"margin": 0.02, "first": 15_000, "most": 150_000}
-    trial.distribution(sampler=draw, cdf=likelihood_law(dim, neighbours).cdf, controls=wrong, **looks)
+    trial.distribution(sampler=draw, cdf=likelihood_law(dim, neighbours).cdf, controls=laws, **looks)
 
 
 @claim(ours("one of k terms is log 1 = 0"), kind="identity", cases=[(3, 12, 8)])
@@ -84,19 +84,19 @@ def test_boundary_neighbour(trial, dim: Dim, neighbours: ManyNeighbours, beyond:
     """With w the distance of neighbour k itself, as in the code, the mean of θ̂ is k θ/(k − 2): twice the bias."""
     draw = partial(likelihood_estimate, dim=dim, neighbours=neighbours, beyond=beyond, boundary=1)
     law = likelihood_law(dim, neighbours, 1).mean()
-    wrong = {"k/(k − 1)": likelihood_law(dim, neighbours).mean(), "unbiased": dim}
-    trial.mean(sampler=draw, predict=law, margin=0.01 * law, controls=wrong, **LOOKS)
+    controls = {"k/(k − 1)": likelihood_law(dim, neighbours).mean(), "unbiased": dim}
+    trial.mean(sampler=draw, predict=law, margin=0.01 * law, controls=controls, **LOOKS)
 
 
 @claim(ours("1/y is an integral of exponentials"), kind="identity", cases=[(2, 14, 6)])
 def test_moments(trial, dim: Dim, neighbours: ManyNeighbours, beyond: Beyond):
     """The mean of θ̃ is k times the integral of φ(s)^k, less 1; its bias, about θ(θ + 1)/((θ + 2) k), is below θ̂'s."""
     law = moment_mean(dim, neighbours)
-    wrong = {"unbiased": dim}
+    controls = {"unbiased": dim}
     if law < 0.98 * likelihood_law(dim, neighbours).mean():
-        wrong["maximum likelihood"] = likelihood_law(dim, neighbours).mean()
+        controls["maximum likelihood"] = likelihood_law(dim, neighbours).mean()
     draw = partial(moment_estimate, dim=dim, neighbours=neighbours, beyond=beyond)
-    trial.mean(sampler=draw, predict=law, margin=0.008 * law, controls=wrong, **LOOKS)
+    trial.mean(sampler=draw, predict=law, margin=0.008 * law, controls=controls, **LOOKS)
 
 
 @observed
@@ -120,11 +120,11 @@ def geodesic(low, high):
 def test_geodesic(trial, low: Low, ratio: Ratio):
     """The Fisher–Rao distance of two dimensions is |log θ₂/θ₁|, so that the Fréchet mean is the geometric mean."""
     high, law = low * ratio, geodesic(low, low * ratio)
-    wrong = {"chord": 2 * np.arccos(2 * np.sqrt(ratio) / (1 + ratio)), "relative difference": (high - low) / low}
-    trial.identity(fisher_length(low, high), law, ops=3000, controls=wrong)
+    controls = {"chord": 2 * np.arccos(2 * np.sqrt(ratio) / (1 + ratio)), "relative difference": (high - low) / low}
+    trial.identity(fisher_length(low, high), law, ops=3000, controls=controls)
     mean = brentq(lambda one: 2 * fisher_length(low, one) - fisher_length(one, high), low, high, xtol=1e-13)
-    wrong = {"arithmetic": (2 * low + high) / 3, "harmonic": 3 / (2 / low + 1 / high)}
-    trial.identity(mean, low * np.exp(law / 3), ops=3000, controls=wrong)  # of low, low and high
+    controls = {"arithmetic": (2 * low + high) / 3, "harmonic": 3 / (2 / low + 1 / high)}
+    trial.identity(mean, low * np.exp(law / 3), ops=3000, controls=controls)  # of low, low and high
 
 
 @figure("F1", claims=("inverse_gamma", "boundary_neighbour"))
@@ -142,9 +142,9 @@ def estimates(dim: int = 8, balls: int = 4000):
         {},
     )
     for neighbours in (3, 5, 20):
-        found = likelihood_estimate(generator, balls, dim, neighbours, 10)
+        sample = likelihood_estimate(generator, balls, dim, neighbours, 10)
         lines[f"k = {neighbours}"] = x, likelihood_law(dim, neighbours).pdf(x)
-        points[f"k = {neighbours}"] = (ends[1:] + ends[:-1]) / 2, np.histogram(found, ends)[0] * 39 / 25 / balls
+        points[f"k = {neighbours}"] = (ends[1:] + ends[:-1]) / 2, np.histogram(sample, ends)[0] * 39 / 25 / balls
     lines["normal, k = 3"] = x, stats.norm(dim, dim / np.sqrt(3)).pdf(x)
-    truth, dashed = {"θ": dim}, ["normal, k = 3"]
-    return chart(lines, points, thresholds=truth, dashed=dashed, xlim=(0, 25), x="estimated dimension", y="density")
+    truth, normal = {"θ": dim}, ["normal, k = 3"]
+    return chart(lines, points, thresholds=truth, dashed=normal, xlim=(0, 25), x="estimated dimension", y="density")

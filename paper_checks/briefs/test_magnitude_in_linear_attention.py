@@ -83,8 +83,8 @@ def test_softmax_power(trial, tokens: Tokens, factor: Factor):
     trial.require(factor < 0.95 or factor > 1.05, "factor must be 5 % off 1, where nothing is scaled")
     query, keys = tokens_of(trial.generator(), tokens)
     before, after = (weights / weights[0] for weights in (softmax(query, keys), softmax(factor * query, keys)))
-    wrong = {"not changed": before, "the factor itself": factor * before}
-    trial.identity(after, power(before, factor), ops=64 * (1 + factor), controls=wrong)
+    controls = {"not changed": before, "the factor itself": factor * before}
+    trial.identity(after, power(before, factor), ops=64 * (1 + factor), controls=controls)
 
 
 @claim(abstract("entirely disregards the magnitude information"), kind="identity", cases=[(8, 3.0), (2, 0.05)])
@@ -94,8 +94,8 @@ def test_linear_is_blind(trial, tokens: Tokens, factor: Factor):
     query, keys = tokens_of(trial.generator(), tokens)
     scores = keys @ query
     smooth = linear(1 + factor * query, 1 + keys)
-    wrong = {"1 + elu for relu": smooth, "softmax": softmax(factor * query, keys)}
-    trial.identity(linear(factor * query, keys), affine(scores, 0.0), ops=32, wrong_processes=wrong)
+    rivals = {"1 + elu for relu": smooth, "softmax": softmax(factor * query, keys)}
+    trial.identity(linear(factor * query, keys), affine(scores, 0.0), ops=32, wrong_processes=rivals)
 
 
 @claim(ours("derived from the authors' formula"), kind="identity", cases=[(8, 3.0), (2, 0.05)])
@@ -104,8 +104,8 @@ def test_mala_is_affine(trial, tokens: Tokens, factor: Factor):
     query, keys = tokens_of(trial.generator(), tokens)
     scores, measured = keys @ query, rectified(factor * query, keys)
     predict, size = affine(scores, factor), (1 + factor * tokens) * scores.max()
-    wrong = {"not centred": predict + factor * scores.mean(), "p alone": affine(scores, 0.0)}
-    trial.identity(measured, predict, ops=32, scale=size, controls=wrong)
+    controls = {"not centred": predict + factor * scores.mean(), "p alone": affine(scores, 0.0)}
+    trial.identity(measured, predict, ops=32, scale=size, controls=controls)
     trial.identity([measured.sum()], [1.0], ops=32 * tokens, scale=size, controls={"1 + a": [factor + 1.0]})
 
 
@@ -117,15 +117,15 @@ def test_negative_from(trial, tokens: Tokens, copies: Copies):
     query, keys = tokens_of(trial.generator(), tokens)
     scores, several = keys @ query, np.tile(keys, (copies, 1))
     end, spread = negative_from(scores), scores.mean() / (scores.mean() - scores.min())
-    found = zero_of_least(query, several)
-    wrong = {"the best weight's": scores.max() / (scores.sum() * scores.mean()) / copies, "twice": 2 * end / copies}
-    trial.identity([found], [negative_from(scores, copies)], ops=256 * spread, controls=wrong)
+    root = zero_of_least(query, several)
+    controls = {"the best weight's": scores.max() / (scores.sum() * scores.mean()) / copies, "twice": 2 * end / copies}
+    trial.identity([root], [negative_from(scores, copies)], ops=256 * spread, controls=controls)
     shares = np.array([0.25, 0.5, 0.9, 0.99])
     weights = np.array([rectified(a * query, keys) for a in shares * end])
     laws = np.array([affine(scores, a) for a in shares * end])
-    measured, predict = (each.max(axis=1) / each.min(axis=1) for each in (weights, laws))
-    wrong = {"that of linear attention": np.full(4, scores.max() / scores.min())}
-    trial.identity(measured, predict, ops=256 * spread, scale=100 * predict, controls=wrong)
+    measured, predict = (w.max(axis=1) / w.min(axis=1) for w in (weights, laws))
+    controls = {"that of linear attention": np.full(4, scores.max() / scores.min())}
+    trial.identity(measured, predict, ops=256 * spread, scale=100 * predict, controls=controls)
 
 
 @figure("F1", claims=("mala_is_affine", "negative_from"))
@@ -142,7 +142,7 @@ def weights_by_magnitude(copies=4):
     names = [*(f"s = {s:g}" for s in scores), f"s = 0.5, context × {copies}"]
     return chart(
         {name: (factors, line) for name, line in zip(names, lines, strict=True)},
-        {name: (factors, seen) for name, seen in zip(names, points, strict=True)},
+        {name: (factors, values) for name, values in zip(names, points, strict=True)},
         thresholds={names[3]: negative_from(scores), names[4]: negative_from(scores, copies)},
         legend="beside",
         x="magnitude a  (dimensionless)",

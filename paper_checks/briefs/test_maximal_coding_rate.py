@@ -36,12 +36,12 @@ AnyShare = Annotated[float, Interval(0.01, 0.95, why="a single class has no rate
 def negative_reduction(entries, dim, first, shares, scale):
     """−ΔR and its derivative, where the first columns are M_1 and the rest M_2, C_j = M_j M_jᵀ/|M_j|², scale = d/ε²."""
     parts = np.split(entries.reshape(dim, -1), [first], axis=1)
-    each = np.array([np.eye(dim) + scale * m @ m.T / np.sum(m**2) for m in parts])
-    whole, slopes = np.tensordot(shares, each, 1), []
-    for m, share, one in zip(parts, shares, each, strict=True):
-        slope = share * scale * (np.linalg.solve(one, m) - np.linalg.solve(whole, m)) / np.sum(m**2)
+    own = np.array([np.eye(dim) + scale * m @ m.T / np.sum(m**2) for m in parts])
+    total, slopes = np.tensordot(shares, own, 1), []
+    for m, share, c in zip(parts, shares, own, strict=True):
+        slope = share * scale * (np.linalg.solve(c, m) - np.linalg.solve(total, m)) / np.sum(m**2)
         slopes.append(slope - m * np.sum(slope * m) / np.sum(m**2))
-    return (shares @ np.linalg.slogdet(each)[1] - np.linalg.slogdet(whole)[1]) / 2, np.hstack(slopes).ravel()
+    return (shares @ np.linalg.slogdet(own)[1] - np.linalg.slogdet(total)[1]) / 2, np.hstack(slopes).ravel()
 
 
 @observed
@@ -50,10 +50,10 @@ def largest_reduction(generator, dim, ranks, shares, precision):
     searches, options = [], {"gtol": 1e-7}
     for first, second in np.ndindex(*ranks):
         frame = np.linalg.qr(generator.normal(size=(dim, dim)))[0][:, np.arange(first + second + 2) % dim]
-        given = dim, first + 1, shares, dim / precision**2
+        setting = dim, first + 1, shares, dim / precision**2
         for noise in (0.1, 10):
             start = (frame + noise * generator.normal(size=frame.shape)).ravel()
-            searches.append(minimize(negative_reduction, start, given, jac=True, options=options))
+            searches.append(minimize(negative_reduction, start, setting, jac=True, options=options))
     best = min(searches, key=lambda search: search.fun)
     return -best.fun, best.jac @ best.hess_inv @ best.jac
 
@@ -68,8 +68,8 @@ def contribution(rank, share, scale):
 @predicted
 def optimum(dim, ranks, shares, precision):
     """The most of Σ v_j(r_j) over r_j ≤ d_j with Σ r_j ≤ d, by trying all."""
-    tried = [r for r in np.ndindex(*np.add(ranks, 1)) if sum(r) <= dim]
-    return contribution(np.array(tried), shares, dim / precision**2).sum(axis=1).max()
+    trials = [r for r in np.ndindex(*np.add(ranks, 1)) if sum(r) <= dim]
+    return contribution(np.array(trials), shares, dim / precision**2).sum(axis=1).max()
 
 
 def judge_optimum(trial, dim, ranks, share, precision):
@@ -77,10 +77,10 @@ def judge_optimum(trial, dim, ranks, share, precision):
     shares = np.array([share, 1 - share])
     law = optimum(dim, ranks, shares, precision)
     best, decrement = largest_reduction(trial.generator(), dim, ranks, shares, precision)
-    wrong = {"always full rank": ranks, "always a line": (1, 1)}
-    wrong = {name: np.sum(contribution(each, shares, dim / precision**2)) for name, each in wrong.items()}
-    wrong = {name: one for name, one in wrong.items() if abs(one - law) > 2e-3 * law} | {"log2": law / np.log(2)}
-    trial.value(best, law, error=1e-6 * law + 10 * decrement, margin=1e-3 * law, controls=wrong)
+    laws = {"always full rank": ranks, "always a line": (1, 1)}
+    laws = {name: np.sum(contribution(r, shares, dim / precision**2)) for name, r in laws.items()}
+    laws = {name: value for name, value in laws.items() if abs(value - law) > 2e-3 * law} | {"log2": law / np.log(2)}
+    trial.value(best, law, error=1e-6 * law + 10 * decrement, margin=1e-3 * law, controls=laws)
 
 
 @claim(ours("logdet is subadditive"), kind="optimality", cases=[(6, 3, 3, 0.5, 0.5), (6, 2, 3, 1 / 3, 0.9)])
@@ -97,8 +97,8 @@ def threshold(rank, share, dim):
 
     def advantage(log_precision):
         scale = dim / np.exp(2 * log_precision)
-        whole, own = (np.linalg.slogdet(np.eye(rank) + weight * even)[1] for weight in (share * scale, scale))
-        *fewer, full = whole - share * own
+        total, own = (np.linalg.slogdet(np.eye(rank) + weight * even)[1] for weight in (share * scale, scale))
+        *fewer, full = total - share * own
         return full - max(fewer)
 
     return np.exp(brentq(advantage, np.log(1e-3), np.log(1e3), xtol=1e-14))
@@ -124,8 +124,8 @@ def precision_at(constant, rank, share, dim):
 def test_sharp_precision(trial, rank: Directions, share: AnyShare, dim: Dim):
     """Rank d_j is optimal iff ε⁴ ≤ c π_j d²/d_j² with a c < ½ that depends on π_j and d_j, and goes to 0 with π_j."""
     law = precision_at(sharp_constant(rank, share), rank, share, dim)
-    wrong = {f"c = {c:g}": precision_at(c, rank, share, dim) for c in (1, 0.5)}
-    trial.identity(threshold(rank, share, dim), law, ops=1e6, controls=wrong)
+    controls = {f"c = {c:g}": precision_at(c, rank, share, dim) for c in (1, 0.5)}
+    trial.identity(threshold(rank, share, dim), law, ops=1e6, controls=controls)
 
 
 @claim(ours("found by search only"), kind="empirical", cases=[(4, 3, 3, 0.5), (3, 2, 2, 0.3)])
@@ -144,7 +144,7 @@ def rank_of_a_class(dim: int = 6, most: int = 3):
     """
     fine, at = np.linspace(0.7, 1.4, 60), np.linspace(0.72, 1.38, 9)
     lines = {f"r = {r}": (fine, 2 * contribution(r, 0.5, dim / fine**2)) for r in range(1, most + 1)}
-    found = [largest_reduction(np.random.default_rng(0), dim, (most, most), np.full(2, 0.5), e)[0] for e in at]
+    rates = [largest_reduction(np.random.default_rng(0), dim, (most, most), np.full(2, 0.5), e)[0] for e in at]
     ends = {f"c = {c:.4g}": precision_at(c, most, 0.5, dim) for c in (sharp_constant(most, 0.5), 1.0)}
-    points = {"search": (at, found)}
+    points = {"search": (at, rates)}
     return chart(lines, points, thresholds=ends, log="y", x="precision ε (dimensionless)", y="rate reduction ΔR (nats)")

@@ -48,9 +48,9 @@ def gradients(rows, decay):
     """The derivative of L/ρ along every entry of Z_t, with C_t held constant and with B_t in it, by complex steps."""
     past, now = np.swapaxes(rows, -1, -2) @ rows / rows.shape[1], rows[-1]
     bent = now + 1e-30j * np.eye(now.size).reshape(-1, *now.shape)
-    b, fixed = np.swapaxes(bent, -1, -2) @ bent / len(now), moving_average(past, decay)
-    through = fixed + (1 - decay) * (b - past[-1])
-    return np.array([np.trace(b @ c, axis1=-2, axis2=-1).imag / 1e-30 for c in (fixed, through)])
+    b, bank = np.swapaxes(bent, -1, -2) @ bent / len(now), moving_average(past, decay)
+    through = bank + (1 - decay) * (b - past[-1])
+    return np.array([np.trace(b @ c, axis1=-2, axis2=-1).imag / 1e-30 for c in (bank, through)])
 
 
 @predicted
@@ -68,12 +68,12 @@ def test_bank_gradient(trial, rows: Rows, dim: Dim, times: Times, decay: Decay):
     """The gradient is that of a bank of all past rows with weights (1 − β) β^(t − s); not detached, w_t doubles."""
     z = unit_rows(trial.generator(), times, rows, dim)
     law = bank_gradients(z, decay)
-    wrong = {"nothing doubled": bank_gradients(z, decay, 1.0), "half of it": law / 2}
+    controls = {"nothing doubled": bank_gradients(z, decay, 1.0), "half of it": law / 2}
     if decay**times > 1e-3:
-        wrong["weights that sum to 1"] = law / (1 - decay**times)
+        controls["weights that sum to 1"] = law / (1 - decay**times)
     if times > 1:
-        wrong["a uniform queue"] = bank_gradients(z, decay, uniform=True)
-    trial.identity(gradients(z, decay), law, ops=10 * (dim + rows * times), scale=4.0 / rows, controls=wrong)
+        controls["a uniform queue"] = bank_gradients(z, decay, uniform=True)
+    trial.identity(gradients(z, decay), law, ops=10 * (dim + rows * times), scale=4.0 / rows, controls=controls)
 
 
 def two_rows(spread):
@@ -86,13 +86,13 @@ def two_rows(spread):
 def histories(batch, steps, decay, spread):
     """E ‖C_t − E C_t‖² and E tr(B_t C_t), over all histories of t batches of n rows."""
     rows, chances, _ = two_rows(spread)
-    drawn = np.array(list(product([0, 1], repeat=batch * steps)))
-    weights = np.prod(chances[drawn], axis=1)
-    z = rows[drawn].reshape(-1, steps, batch, 2)
+    codes = np.array(list(product([0, 1], repeat=batch * steps)))
+    weights = np.prod(chances[codes], axis=1)
+    z = rows[codes].reshape(-1, steps, batch, 2)
     b = np.swapaxes(z, -1, -2) @ z / batch
     c = moving_average(np.swapaxes(b, 0, 1), decay)
-    apart = c - np.tensordot(weights, c, 1)
-    return weights @ np.sum(apart**2, axis=(1, 2)), weights @ np.trace(b[:, -1] @ c, axis1=1, axis2=2)
+    errors = c - np.tensordot(weights, c, 1)
+    return weights @ np.sum(errors**2, axis=(1, 2)), weights @ np.trace(b[:, -1] @ c, axis1=1, axis2=2)
 
 
 @predicted
@@ -112,13 +112,13 @@ def test_bank_size(trial, batch: Batch, steps: Steps, decay: Decay, spread: Spre
     """E ‖C_t − E C_t‖² = (1 − tr Σ²)(1 − β)(1 − β^(2t))/(n (1 + β)), in the long run that of n (1 + β)/(1 − β) rows."""
     trial.require(batch * steps <= 12, "batch * steps must be at most 12: all histories are enumerated")
     sigma = two_rows(spread)[2]
-    law, rest = bank_error(sigma, batch, steps, decay), 1 - np.sum(sigma**2)
-    wrong = {"the second moment": law / rest, "one row more": law * batch / (batch + 1)}
+    law, variance = bank_error(sigma, batch, steps, decay), 1 - np.sum(sigma**2)
+    controls = {"the second moment": law / variance, "one row more": law * batch / (batch + 1)}
     if decay > 0.02:
-        wrong["n/(1 − β) rows"] = law * (1 + decay)
+        controls["n/(1 − β) rows"] = law * (1 + decay)
     if decay**steps > 1e-4:  # else both are 1
-        wrong["1 − β^t for its square"] = law / (1 + decay**steps)
-    trial.identity(histories(batch, steps, decay, spread)[0], law, ops=1000.0, scale=1.0, controls=wrong)
+        controls["1 − β^t for its square"] = law / (1 + decay**steps)
+    trial.identity(histories(batch, steps, decay, spread)[0], law, ops=1000.0, scale=1.0, controls=controls)
 
 
 @claim(ours("E tr(B_t B_s) is tr Σ² for s < t"), kind="identity", cases=HISTORIES)
@@ -126,8 +126,8 @@ def test_self_term(trial, batch: Batch, steps: Steps, decay: Decay, spread: Spre
     """The mean loss is ρ (1 − β^t) tr Σ² + ρ (1 − β)(1 − tr Σ²)/n: rows that meet themselves add the second term."""
     trial.require(batch * steps <= 12, "batch * steps must be at most 12: all histories are enumerated")
     law = mean_loss(sigma := two_rows(spread)[2], batch, steps, decay)
-    wrong = {"no self term": (1 - decay**steps) * np.sum(sigma**2), "1/n for its share": law + (1 - decay) / batch}
-    trial.identity(histories(batch, steps, decay, spread)[1], law, ops=1000.0, scale=1.0, controls=wrong)
+    controls = {"no self term": (1 - decay**steps) * np.sum(sigma**2), "1/n for its share": law + (1 - decay) / batch}
+    trial.identity(histories(batch, steps, decay, spread)[1], law, ops=1000.0, scale=1.0, controls=controls)
 
 
 @figure("F1", claims=("bank_size",))

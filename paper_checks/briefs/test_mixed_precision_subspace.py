@@ -59,8 +59,8 @@ def rounding_error(dim, bits):
 @predicted
 def token_error(values, kept, high, low):
     """g(r, b_H) tr(P S) + g(d - r, b_L)(tr S - tr(P S)) for the first r of the directions with variances `values`."""
-    rest = len(values) - kept
-    return rounding_error(kept, high) * values[:kept].sum() + rounding_error(rest, low) * values[kept:].sum()
+    others = len(values) - kept
+    return rounding_error(kept, high) * values[:kept].sum() + rounding_error(others, low) * values[kept:].sum()
 
 
 @predicted
@@ -127,12 +127,12 @@ def test_exact_error(trial, dim: Dim, kept: Kept, high: Bits, low: Bits):
     errors = partial(measured_errors, values=values, kept=kept, bits=(high, low))
     dims, levels = np.array([kept, dim - kept]), 2.0 ** np.array([high - 1, low - 1]) - 1
     sizes = np.array([values[:kept].sum(), values[kept:].sum()])
-    whole = rounding_error(dim, high) * sizes[0] + rounding_error(dim, low) * sizes[1]
+    joint = rounding_error(dim, high) * sizes[0] + rounding_error(dim, low) * sizes[1]
     usual = sizes @ (np.log(dims) / (6 * levels**2))
     law = Bounded(0, float(0.3 * sizes @ ((dims - 1) / levels**2)))  # half a step in all entries but one
-    wrong = {"D²/12 with a largest entry √(2 log d)": usual, "g of all d": whole}
+    controls = {"D²/12 with a largest entry √(2 log d)": usual, "g of all d": joint}
     options = {"law": law, "margin": 0.01 * predict, "first": 2**13, "most": 10**6}
-    trial.mean(sampler=errors, predict=predict, controls=wrong, **options)
+    trial.mean(sampler=errors, predict=predict, controls=controls, **options)
 
 
 @claim(
@@ -153,8 +153,8 @@ def test_pca_is_optimal(trial, kept: Line, rest: Line, high: FewBits, low: FewBi
     errors = basis_errors(np.sqrt(dim * values) * left @ right.T, bases, kept, (high, low))
     best, worst = predict = extremes(values, kept, high, low)
     average = {"an average subspace": token_error(np.full(dim, values.mean()), kept, high, low)}
-    wrong = {name: [one, one] for name, one in average.items()} | {"exchanged": predict[::-1]}
-    trial.value(np.sort(errors[:, 0]), predict, error=1e-4 * predict, margin=1e-3 * predict, controls=wrong)
+    controls = {name: [error, error] for name, error in average.items()} | {"exchanged": predict[::-1]}
+    trial.value(np.sort(errors[:, 0]), predict, error=1e-4 * predict, margin=1e-3 * predict, controls=controls)
     trial.bound(best, errors[:, 1:].ravel(), found_by="grid", ops=10, wrong_processes=average)
     trial.bound(errors[:, 1:].ravel(), worst, found_by="grid", ops=10, controls=average)
 
@@ -166,9 +166,9 @@ def test_rule_flips(trial, many: Many, bits: MoreBits):
     """
     predict, plane = rounding_error(many, bits), rounding_error(2, 4)
     errors = partial(relative_errors, dim=many, bits=bits)
-    wrong = {"the plane's at four bits": plane, "the plane's at as many": rounding_error(2, bits)}
+    controls = {"the plane's at four bits": plane, "the plane's at as many": rounding_error(2, bits)}
     law, margin = Bounded(0, many / (2 * (2 ** (bits - 1) - 1)) ** 2), 0.01 * predict
-    trial.mean(sampler=errors, predict=predict, law=law, margin=margin, controls=wrong, first=2**11, most=10**6)
+    trial.mean(sampler=errors, predict=predict, law=law, margin=margin, controls=controls, first=2**11, most=10**6)
     uniform = {"D²/12 in both entries": (0.5 + 1 / np.pi) / (6 * 7**2)}
     trial.value(plane_errors(np.array([[1, 0]]), 4), plane, error=1e-10, margin=1e-8, controls=uniform)
 
@@ -180,12 +180,12 @@ def subspaces(dim=10, high=5, low=4, tokens=20000):
     Mean squared error of ten channels of variances 0.6^i, r of them at five bits and the others at four: exact values
     for the first, an average and the last r channels, and rotated and rounded tokens. At r = 9 the last are best.
     """
-    generator, values, kept = np.random.default_rng(0), 0.6 ** np.arange(dim), np.arange(1, dim)
+    generator, values, ranks = np.random.default_rng(0), 0.6 ** np.arange(dim), np.arange(1, dim)
     orders = {"first r": values, "last r": values[::-1], "average": np.full(dim, values.mean())}
-    lines = {name: (kept, [1e3 * token_error(order, r, high, low) for r in kept]) for name, order in orders.items()}
+    lines = {name: (ranks, [1e3 * token_error(order, r, high, low) for r in ranks]) for name, order in orders.items()}
     points = {}
     for name in ("first r", "last r"):
-        errors = [measured_errors(generator, tokens, orders[name], r, (high, low)).mean() for r in kept]
-        points[name] = kept, 1e3 * np.array(errors)
+        errors = [measured_errors(generator, tokens, orders[name], r, (high, low)).mean() for r in ranks]
+        points[name] = ranks, 1e3 * np.array(errors)
     x, y = "dimensions r at five bits, of 10", "mean squared error  (10⁻³ squared units)"
     return chart(lines, points, dashed=["average"], x=x, y=y)

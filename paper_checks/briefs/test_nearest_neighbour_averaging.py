@@ -51,11 +51,11 @@ def simple_bound(honest, faulty):
 @observed
 def after_round(honest, sent):
     """Mean squared distance from the honest mean and squared shift of it, over V, after averages over the m nearest."""
-    received = np.concatenate([sent, np.broadcast_to(honest, (len(honest), *honest.shape))], axis=1)
-    distances = np.linalg.norm(received - honest[:, None], axis=2)
+    messages = np.concatenate([sent, np.broadcast_to(honest, (len(honest), *honest.shape))], axis=1)
+    distances = np.linalg.norm(messages - honest[:, None], axis=2)
     nearest = np.argsort(distances, axis=1, kind="stable")[:, : len(honest)]
-    moved = np.mean(np.take_along_axis(received, nearest[..., None], axis=1), axis=1) - honest.mean(axis=0)
-    squares = np.mean(np.sum(moved**2, axis=1)), np.sum(moved.mean(axis=0) ** 2)
+    shifts = np.mean(np.take_along_axis(messages, nearest[..., None], axis=1), axis=1) - honest.mean(axis=0)
+    squares = np.mean(np.sum(shifts**2, axis=1)), np.sum(shifts.mean(axis=0) ** 2)
     return np.array(squares) / np.sum(np.var(honest, axis=0))
 
 
@@ -88,8 +88,8 @@ def test_bound(trial, honest: Honest, faulty: Faulty, dim: Dims):
         mirror = mirrored(places, faulty)
         far = 10.0 ** generator.uniform(-1, 1) * generator.standard_normal(mirror.shape)
         ratios += [after_round(places, sent)[0] for sent in (mirror, far)]
-    wrong = {"4f/m": np.full(21, bound / 2)}
-    trial.bound(ratios, np.full(21, bound), found_by="draws", independent=10, ops=100 * honest, controls=wrong)
+    controls = {"4f/m": np.full(21, bound / 2)}
+    trial.bound(ratios, np.full(21, bound), found_by="draws", independent=10, ops=100 * honest, controls=controls)
     most = simple_bound(2 * faulty, faulty)  # at m = 2f, the edge of what is asked for, the attack attains it
     trial.value(attacked(2 * faulty, faulty), most, error=1e-9, margin=1e-8, controls={"4f/m": most / 2})
 
@@ -100,9 +100,9 @@ def test_sharp(trial, honest: Few, faulty: Annotated[int, Interval(1, 3, why="al
     trial.require(honest > 2 * faulty, "honest must exceed twice faulty: else simpler attacks do as much harm")
     trial.require((faulty + 1) ** honest <= 2**14, "(faulty + 1)^honest must be at most 16384: all graphs are tried")
     law = np.full(2, worst_ratio(honest, faulty))
-    found = [attacked(honest, faulty), 4 * faulty / honest**2 * largest_over_graphs(honest, faulty)]
-    wrong = {"4f/m": 0 * law + 4 * faulty / honest, "a star: 4f/(m-f)": 0 * law + 4 * faulty / (honest - faulty)}
-    trial.value(found, law, error=1e-10, margin=1e-8, controls=wrong)
+    ratios = [attacked(honest, faulty), 4 * faulty / honest**2 * largest_over_graphs(honest, faulty)]
+    controls = {"4f/m": 0 * law + 4 * faulty / honest, "a star: 4f/(m-f)": 0 * law + 4 * faulty / (honest - faulty)}
+    trial.value(ratios, law, error=1e-10, margin=1e-8, controls=controls)
 
 
 @predicted

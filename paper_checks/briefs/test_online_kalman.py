@@ -67,7 +67,7 @@ def test_likelihood(trial, steps: Steps, dim: Dims, gamma: Gamma, c: Scale):
     generator, gammas = trial.generator("data"), np.array([0.0, gamma, 1.0])
     features = generator.standard_normal((steps, dim))
     outcomes = outcomes_of_drift(generator, features, gamma, c)
-    dense = np.array([one_gaussian(features, outcomes, each, c) for each in gammas])
+    dense = np.array([one_gaussian(features, outcomes, g, c) for g in gammas])
     drifts = {"model": c * (1 - gammas**2), "drift of variance c": np.full(3, c), "(1-γ)c": c * (1 - gammas)}
     runs = {}
     for name, drift in drifts.items():
@@ -101,8 +101,8 @@ def test_steady_state(trial, gamma: Forgetting, c: Scale, noise: Scale):
     variance, weights = settled_filter(gamma, c, noise, STEPS)
     predict = steady_variance(gamma, c, noise)
     law = np.array([predict, 1 / (1 - gamma * noise / (predict + noise))])
-    wrong = {"drift of variance c": [steady_variance(0.0, c, noise), 1], "decay by γ": [predict, 1 / (1 - gamma)]}
-    trial.identity(np.array([variance, np.sum(weights) / weights[0]]), law, ops=1000, controls=wrong)
+    controls = {"drift of variance c": [steady_variance(0.0, c, noise), 1], "decay by γ": [predict, 1 / (1 - gamma)]}
+    trial.identity(np.array([variance, np.sum(weights) / weights[0]]), law, ops=1000, controls=controls)
 
 
 @predicted
@@ -129,8 +129,8 @@ def test_wrong_forgetting(trial, truth: Forgetting, c: Scale, noise: Scale):
     gammas = np.array([0.3, 0.6, 0.8, 0.97, truth])
     law = np.array([one_step_error(truth, gamma, c, noise) for gamma in gammas])
     measured = np.array([error_of_weights(truth, gamma, c, noise) for gamma in gammas])
-    believed = np.array([steady_variance(gamma, c, noise) + noise for gamma in gammas])
-    trial.identity(measured, law, ops=1000, controls={"what the filter believes": believed})
+    belief = np.array([steady_variance(gamma, c, noise) + noise for gamma in gammas])
+    trial.identity(measured, law, ops=1000, controls={"what the filter believes": belief})
     trial.bound(np.full(5, law[-1]), measured, found_by="grid", ops=1000, controls={"0.5 % better": 0.995 * measured})
 
 
@@ -145,6 +145,6 @@ def cost_of_wrong_forgetting(truth: float = 0.9, c: float = 1.0, noise: float = 
     for gamma in 1 - coarse:
         predictions = signal.fftconvolve(outcomes, settled_filter(gamma, c, noise, 2000)[1])[: steps - 1]
         errors.append(np.mean((outcomes[1:] - predictions)[2000:] ** 2))
-    theory = {"theory": (fine, [one_step_error(truth, 1 - each, c, noise) for each in fine])}
+    theory = {"theory": (fine, [one_step_error(truth, 1 - x, c, noise) for x in fine])}
     x, y = "forgetting 1 - γ of the filter", "mean squared error  (units of y²)"
     return chart(theory, {"simulated": (coarse, errors)}, log="x", thresholds={"γ = γ₀": 1 - truth}, x=x, y=y)

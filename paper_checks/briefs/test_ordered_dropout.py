@@ -50,8 +50,8 @@ def trained(generator, target, root, masks, chances, starts=3):
         return chances @ np.sum(errors**2, axis=(1, 2)), slopes.ravel(), u, v
 
     options = {"maxiter": 2000, "ftol": 0, "gtol": 1e-9}
-    begun = np.linalg.qr(generator.normal(size=(starts, target.shape[1], masks.shape[1])))[0].reshape(starts, -1)
-    ends = [minimize(lambda x: fit(x)[:2], one, jac=True, method="L-BFGS-B", options=options) for one in begun]
+    guesses = np.linalg.qr(generator.normal(size=(starts, target.shape[1], masks.shape[1])))[0].reshape(starts, -1)
+    ends = [minimize(lambda x: fit(x)[:2], v, jac=True, method="L-BFGS-B", options=options) for v in guesses]
     best = min(ends, key=lambda end: end.fun)
     return *fit(best.x)[2:], best.fun, np.linalg.norm(best.jac)
 
@@ -96,8 +96,8 @@ def test_nested_minimum(trial, size: Size, rank: Rank):
     """The least Σ_b p_b E |A x - U_b V_bᵀ x|² over nested factors is Σ_b p_b Σ_{i>b} σ_i²: each cut is optimal."""
     target, root, _, chances, (_, _, loss, slope) = nested(trial, size, rank)
     equal = nested_loss(target, root, np.full(rank, 1 / rank))
-    wrong = {"singular values of A": nested_loss(target, np.eye(size + 1), chances), "all cuts equally likely": equal}
-    trial.value(loss, nested_loss(target, root, chances), error=slope, margin=1e-5, controls=wrong)
+    rivals = {"singular values of A": nested_loss(target, np.eye(size + 1), chances), "all cuts equally likely": equal}
+    trial.value(loss, nested_loss(target, root, chances), error=slope, margin=1e-5, controls=rivals)
 
 
 @claim(ours("derived by Eckart and Young's theorem for each b"), kind="identity", cases=[(4, 3), (6, 2)])
@@ -106,10 +106,10 @@ def test_every_prefix(trial, size: Size, rank: Rank):
     target, root, masks, _, (u, v, _, slope) = nested(trial, size, rank)
     predict, plain = ([truncated(target, r, b) for b in range(1, rank + 1)] for r in (root, np.eye(size + 1)))
     turn = np.linalg.qr(trial.generator("turn").normal(size=(rank, rank)))[0]
-    cut, turned = (np.array([(u @ q * mask) @ (v @ q).T for mask in masks]) for q in (np.eye(rank), turn))
-    wrong, off = {"SVD of A": np.array(plain)}, {"components turned": turned}
+    cut, basis = (np.array([(u @ q * mask) @ (v @ q).T for mask in masks]) for q in (np.eye(rank), turn))
+    controls, off = {"SVD of A": np.array(plain)}, {"components turned": basis}
     # Along the flattest direction the slope is some hundredths of the distance.
-    trial.value(cut, np.array(predict), error=1000 * slope, margin=1e-4, controls=wrong, wrong_processes=off)
+    trial.value(cut, np.array(predict), error=1000 * slope, margin=1e-4, controls=controls, wrong_processes=off)
 
 
 @claim(ours("derived by Cauchy and Schwarz"), kind="optimality", cases=[(5, 3, 0.5), (3, 3, 0.2), (6, 2, 0.9)])
@@ -122,12 +122,12 @@ def test_plain_dropout(trial, size: Size, rank: Rank, kept: Kept):
     u, v, loss, slope = trained(trial.generator("starts"), target, np.eye(size + 1), masks, chances)
     measured = np.append(loss, np.linalg.norm(u, axis=0) * np.linalg.norm(v, axis=0))
     values = np.linalg.svd(target, compute_uv=False)
-    least, each = dropout_optimum(values, rank, kept)
+    least, norm = dropout_optimum(values, rank, kept)
     ridge = (1 - kept) * np.sum(values[:rank] ** 2) + np.sum(values[rank:] ** 2)
     free = np.append(np.sum(values[rank:] ** 2), values[:rank] / kept)
-    wrong = {"a penalty of its own each, s_i = a_i": np.append(ridge, values[:rank]), "rescaled and free": free}
+    controls = {"a penalty of its own each, s_i = a_i": np.append(ridge, values[:rank]), "rescaled and free": free}
     error = np.append(slope, np.full(rank, 1000 * slope))
-    trial.value(measured, np.append(least, np.full(rank, each)), error=error, margin=1e-4, controls=wrong)
+    trial.value(measured, np.append(least, np.full(rank, norm)), error=error, margin=1e-4, controls=controls)
 
 
 @figure("F1", claims=("nested_minimum", "plain_dropout"))
@@ -138,9 +138,9 @@ def cuts(size=6, rank=5):
     """
     generator = np.random.default_rng(0)
     target, root = instance(generator, size)
-    nested, dropped = np.tril(np.ones((rank, rank))), np.array(list(product([0.0, 1.0], repeat=rank)))
-    schemes = {"nested": (nested, np.full(rank, 1 / rank)), "full rank alone": (nested[-1:], np.ones(1))}
-    schemes["independent dropout, q = 0.8"] = dropped, np.prod(np.where(dropped == 1, 0.8, 0.2), axis=1)
+    prefixes, subsets = np.tril(np.ones((rank, rank))), np.array(list(product([0.0, 1.0], repeat=rank)))
+    schemes = {"nested": (prefixes, np.full(rank, 1 / rank)), "full rank alone": (prefixes[-1:], np.ones(1))}
+    schemes["independent dropout, q = 0.8"] = subsets, np.prod(np.where(subsets == 1, 0.8, 0.2), axis=1)
     points, b = {}, np.arange(1, rank + 1)
     for name, scheme in schemes.items():
         u, v, _, _ = trained(generator, target, root, *scheme, starts=1)

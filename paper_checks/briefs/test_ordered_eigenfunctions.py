@@ -30,8 +30,8 @@ Strength = Annotated[float, Interval(2, 10, why="α λ_k; beyond, the search cre
 def spectrum(generator, dim, columns):
     """Eigenvalues below 1, k + 1 of which are at least .05 apart, random eigenvectors, and K."""
     gaps = 0.05 + (0.9 - 0.05 * (columns + 2)) * generator.dirichlet(np.ones(columns + 2))[: columns + 1]
-    rest = (1 - gaps.sum()) * np.sort(generator.uniform(0.1, 0.9, dim - columns - 1))[::-1]
-    values, vectors = np.append(1 - np.cumsum(gaps), rest), np.linalg.qr(generator.normal(size=(dim, dim)))[0]
+    tail = (1 - gaps.sum()) * np.sort(generator.uniform(0.1, 0.9, dim - columns - 1))[::-1]
+    values, vectors = np.append(1 - np.cumsum(gaps), tail), np.linalg.qr(generator.normal(size=(dim, dim)))[0]
     return values, vectors, (vectors * values) @ vectors.T
 
 
@@ -61,19 +61,19 @@ def learned(k, columns, alpha):
 @predicted
 def deflated(values, vectors, count, alpha):
     """K less λ_i v_i v_iᵀ (ratio), or less α λ_i² v_i v_iᵀ, for i up to `count`."""
-    taken = values.copy() if alpha is None else alpha * values**2
-    taken[count:] = 0
-    return (vectors * (values - taken)) @ vectors.T
+    losses = values.copy() if alpha is None else alpha * values**2
+    losses[count:] = 0
+    return (vectors * (values - losses)) @ vectors.T
 
 
 @claim(ours("K v_i = λ_i v_i"), kind="identity", cases=[(8, 3, 0.7), (5, 2, 10.0), (20, 4, 0.1)])
 def test_deflation(trial, dim: Dim, columns: Columns, penalty: Penalty):
     """With ψ_i = v_i the ratio penalty deflates K exactly, with no α to tune; the plain one leaves λ_i − α λ_i²."""
     values, vectors, k = spectrum(trial.generator(), dim, columns)
-    found = np.array([quadratic_form(k, vectors[:, : columns - 1], alpha) for alpha in (None, penalty)])
+    forms = np.array([quadratic_form(k, vectors[:, : columns - 1], alpha) for alpha in (None, penalty)])
     law = np.array([deflated(values, vectors, columns - 1, alpha) for alpha in (None, penalty)])
-    wrong = {"no deflation": np.array([k, k]), "exchanged": law[::-1]}
-    trial.identity(found, law, ops=50 * dim * (1 + penalty), controls=wrong)
+    controls = {"no deflation": np.array([k, k]), "exchanged": law[::-1]}
+    trial.identity(forms, law, ops=50 * dim * (1 + penalty), controls=controls)
 
 
 @predicted
@@ -98,8 +98,8 @@ def test_threshold(trial, dim: Dim, columns: Columns):
     """With plain penalty and stop-gradient the columns are v_1 … v_k iff α > max (λ_i − λ_j)/λ_i² over i < j ≤ k."""
     values, vectors, k = spectrum(trial.generator(), dim, columns)
     law = order_threshold(values, columns)
-    wrong = {"1/λ_1": 1 / values[0], "1/λ_k": 1 / values[columns - 1], "each pair penalised twice": law / 2}
-    trial.identity(found_threshold(k, vectors, columns), law, ops=3000 * dim, controls=wrong)
+    controls = {"1/λ_1": 1 / values[0], "1/λ_k": 1 / values[columns - 1], "each pair penalised twice": law / 2}
+    trial.identity(found_threshold(k, vectors, columns), law, ops=3000 * dim, controls=controls)
 
 
 @observed
@@ -140,12 +140,12 @@ def test_unordered(trial, dim: Dim, columns: Columns, strength: Strength):
     values, vectors, k = spectrum(generator, dim, columns)
     law, alpha = sum_of_leading(values, columns), strength / values[columns - 1]
     best, decrement = best_of_joint(k, generator, columns, alpha)
-    wrong = {"k times λ_1": columns * values[0], "one column fewer": sum_of_leading(values, columns - 1)}
-    trial.value(best, law, error=10 * decrement + 1e-9, margin=1e-3 * law, controls=wrong)
+    controls = {"k times λ_1": columns * values[0], "one column fewer": sum_of_leading(values, columns - 1)}
+    trial.value(best, law, error=10 * decrement + 1e-9, margin=1e-3 * law, controls=controls)
     orders = np.array(list(permutations(range(columns))))
     at_orders = np.array([joint(k, vectors[:, order], alpha)[0] for order in orders])
-    placed = np.sum(values[orders] * (orders == np.arange(columns)), axis=1)
-    trial.identity(at_orders, np.full(len(orders), law), ops=50 * dim * (1 + alpha), controls={"in place": placed})
+    sums = np.sum(values[orders] * (orders == np.arange(columns)), axis=1)
+    trial.identity(at_orders, np.full(len(orders), law), ops=50 * dim * (1 + alpha), controls={"in place": sums})
 
 
 @observed
@@ -155,8 +155,8 @@ def local_threshold(k, psi):
     flat = [joint(k, psi + steps, alpha)[1].imag.reshape(psi.size, -1) / 1e-30 for alpha in (0, 1)]
     radial = np.concatenate([np.diag(entry) for entry in psi])
     tangent = np.linalg.svd(radial)[0][:, psi.shape[1] :]
-    free, one = (tangent.T @ hessian @ tangent for hessian in flat)
-    return brentq(lambda alpha: np.linalg.eigvalsh(free + alpha * (one - free))[-1], 0, 1e3, xtol=1e-13)
+    free, unit = (tangent.T @ hessian @ tangent for hessian in flat)
+    return brentq(lambda alpha: np.linalg.eigvalsh(free + alpha * (unit - free))[-1], 0, 1e3, xtol=1e-13)
 
 
 @predicted
@@ -170,8 +170,8 @@ def test_joint_threshold(trial, dim: Dim, columns: Columns):
     """Without stop-gradient v_1 … v_k is a strict local maximum, up to signs, iff α > 1/(λ_{k − 1} + λ_k)."""
     values, vectors, k = spectrum(trial.generator(), dim, columns)
     law, last = joint_threshold(values, columns), values[columns - 1]
-    wrong = {"1/(2 λ_k)": 0.5 / last, "1/λ_k": 1 / last}
-    trial.identity(local_threshold(k, vectors[:, :columns]), law, ops=1e5, controls=wrong)
+    controls = {"1/(2 λ_k)": 0.5 / last, "1/λ_k": 1 / last}
+    trial.identity(local_threshold(k, vectors[:, :columns]), law, ops=1e5, controls=controls)
 
 
 @figure("F1", claims=("threshold",))
@@ -183,16 +183,16 @@ def third_column(dim: int = 12):
     """
     import matplotlib.pyplot as plt
 
-    drawn, axes = plt.subplots(figsize=(5.4, 3.0))
+    figure, axes = plt.subplots(figsize=(5.4, 3.0))
     values = np.append([0.9, 0.7, 0.5], np.linspace(0.3, 0.05, dim - 3))
     vectors = np.linalg.qr(np.random.default_rng(0).normal(size=(dim, dim)))[0]
     alphas, k = np.linspace(0.26, 0.9, 30), (vectors * values) @ vectors.T
     left = np.array([np.diag(vectors.T @ deflated(values, vectors, 2, alpha) @ vectors)[:3] for alpha in alphas])
     for row in range(3):
         axes.plot(alphas, left[:, row], color=COLOURS[row], label=f"left of λ_{row + 1}")
-    found = [np.linalg.eigvalsh(quadratic_form(k, learned(k, 2, alpha), alpha))[-1] for alpha in alphas]
-    axes.plot(alphas, found, "o", color=COLOURS[6], label="third column")
+    peaks = [np.linalg.eigvalsh(quadratic_form(k, learned(k, 2, alpha), alpha))[-1] for alpha in alphas]
+    axes.plot(alphas, peaks, "o", color=COLOURS[6], label="third column")
     axes.axvline(order_threshold(values, 3), color=COLOURS[6], linestyle=":", label="threshold")
     axes.set(xlabel="penalty α (dimensionless)", ylabel="objective of column 3")
     axes.legend(loc="upper right")
-    return drawn
+    return figure

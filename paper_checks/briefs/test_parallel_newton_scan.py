@@ -74,8 +74,8 @@ def exact_steps(step, start, guess, newton, sweeps):
     states, counts = truth(step, start, len(guess)), []
     for _ in range(sweeps):
         guess = sweep(step, start, guess, newton)
-        wrong = np.any((guess != states).reshape(len(guess), -1), axis=1)
-        counts.append(int(np.argmax(wrong)) if wrong.any() else len(guess))
+        unequal = np.any((guess != states).reshape(len(guess), -1), axis=1)
+        counts.append(int(np.argmax(unequal)) if unequal.any() else len(guess))
     return np.array(counts)
 
 
@@ -118,9 +118,9 @@ def test_prefix(trial, steps: Steps, units: Units, gain: Gain):
         more = {"k + 1 steps": np.minimum(exact_after(sweeps) + 1, steps)}
         trial.value(counts, exact_after(sweeps), error=0.0, side="at least", controls=more)
     step = affine(0.9 * weights / np.linalg.norm(weights, 2), inputs)
-    states, wrong = truth(step, start, steps), {"Picard": sweep(step, start, guess, newton=False)}
+    states, rivals = truth(step, start, steps), {"Picard": sweep(step, start, guess, newton=False)}
     size = 20 * np.abs(inputs).max()
-    trial.identity(sweep(step, start, guess), states, ops=10 * (units + 4), scale=size, wrong_processes=wrong)
+    trial.identity(sweep(step, start, guess), states, ops=10 * (units + 4), scale=size, wrong_processes=rivals)
 
 
 @claim(ours("derived by Taylor's formula"), kind="identity", cases=[(50, 2.5), (200, 3.9), (2, 1.0)])
@@ -131,20 +131,20 @@ def test_error_recursion(trial, steps: Steps, rate: Rate):
     guess = states + errors
     measured = sweep(logistic(rate), 0.3, guess) - states
     predict = np.array(next_error(rate, np.append(0.3, guess), np.append(0.0, errors)))
-    amplified = [1.0]
+    growth = [1.0]
     for x in guess[:-1]:
-        amplified.append(1 + abs(rate * (1 - 2 * x)) * amplified[-1])
-    wrong = {"half of it": predict / 2, "the last term alone": rate * np.append(0.0, errors[:-1]) ** 2 / 2}
-    trial.identity(measured, predict, ops=4 * steps, scale=np.array(amplified), controls=wrong)
+        growth.append(1 + abs(rate * (1 - 2 * x)) * growth[-1])
+    controls = {"half of it": predict / 2, "the last term alone": rate * np.append(0.0, errors[:-1]) ** 2 / 2}
+    trial.identity(measured, predict, ops=4 * steps, scale=np.array(growth), controls=controls)
 
 
 @claim(ours("derived by summing the recursion"), kind="bound", cases=[0.3, 0.7])
 def test_quadratic(trial, slope: Slope):
     """Where L < 1 a sweep leaves |e⁺| <= M |e|²/(2 (1 - L)); at a fixed point this is reached as e → 0 and T → ∞."""
     rate, lhs, rhs = 2 - slope, [], []
-    rest = 1 - 1 / rate
+    point = 1 - 1 / rate
     for shift in (0.1, 0.01, 1e-4):
-        after = sweep(logistic(rate), rest, np.full(600, rest + shift)) - truth(logistic(rate), rest, 600)
+        after = sweep(logistic(rate), point, np.full(600, point + shift)) - truth(logistic(rate), point, 600)
         lhs.append(np.abs(after).max())
         rhs.append(quadratic_bound(shift, slope, 2 * rate))
     for row in trial.generator().normal(size=(20, 100)):
@@ -152,8 +152,8 @@ def test_quadratic(trial, slope: Slope):
         states = truth(step, 0.0, 100)
         lhs.append(np.abs(sweep(step, 0.0, row) - states).max())
         rhs.append(quadratic_bound(np.abs(row - states).max(), slope, slope**2 * 4 / np.sqrt(27)))
-    wrong = {"without 1/(1 - L)": np.array(rhs) * (1 - slope)}
-    trial.bound(lhs, rhs, found_by="search", ops=64, scale=1.0, controls=wrong)
+    controls = {"without 1/(1 - L)": np.array(rhs) * (1 - slope)}
+    trial.bound(lhs, rhs, found_by="search", ops=64, scale=1.0, controls=controls)
 
 
 @claim(ours("derived by induction"), kind="identity", cases=[(50, 0.6, 3), (2, 0.9, 1)])
@@ -166,8 +166,8 @@ def test_picard_shift(trial, steps: Steps, slope: Slope, sweeps: Sweeps):
     for _ in range(sweeps):
         latest = sweep(step, 1.0, latest, newton=False)
     errors, size = guess - states, 20 * (np.abs([inputs, guess]).max() + 1)
-    wrong = {"one sweep fewer": shifted(errors, slope, sweeps - 1), "not shifted": slope**sweeps * errors}
-    trial.identity(latest - states, shifted(errors, slope, sweeps), ops=8, scale=size, controls=wrong)
+    controls = {"one sweep fewer": shifted(errors, slope, sweeps - 1), "not shifted": slope**sweeps * errors}
+    trial.identity(latest - states, shifted(errors, slope, sweeps), ops=8, scale=size, controls=controls)
 
 
 @figure("F1", claims=("prefix", "quadratic"))
@@ -181,7 +181,7 @@ def sweeps_needed(gains=(0.5, 1.0, 2.0, 4.0), length=128):
 
     generator = np.random.default_rng(0)
     weights, inputs = generator.normal(size=(16, 16)) / 4, generator.normal(size=(length, 16))
-    drawn, axes = plt.subplots(figsize=(5.4, 3.4))
+    figure, axes = plt.subplots(figsize=(5.4, 3.4))
     for gain, colour in zip(gains, COLOURS, strict=False):
         step = recurrent(gain * weights, inputs)
         states = truth(step, np.zeros(16), length)
@@ -195,4 +195,4 @@ def sweeps_needed(gains=(0.5, 1.0, 2.0, 4.0), length=128):
     axes.axvline(exact_after(length)[-1], color=COLOURS[6], linewidth=0.8, label="exact, theory")
     axes.set(xlabel="sweeps  (dimensionless)", ylabel="largest error  (dimensionless)", yscale="log", ylim=(1e-16, 1e6))
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-    return drawn
+    return figure

@@ -58,7 +58,7 @@ def chen(first, second):
 def signature(increments, level):
     """All levels up to one, segment by segment."""
     factors = [[increment / n for n in range(1, level + 1)] for increment in increments]
-    return reduce(chen, [list(accumulate(each, np.multiply.outer, initial=np.ones(()))) for each in factors])
+    return reduce(chen, [list(accumulate(terms, np.multiply.outer, initial=np.ones(()))) for terms in factors])
 
 
 @predicted
@@ -84,9 +84,9 @@ def test_chen(trial, segments: Segments, others: Segments, channels: Channels, l
     first, second = (generator.normal(size=(n, channels)) for n in (segments, others))
     measured = iterated_integrals(np.vstack([first, second]), level)
     levels = signature(first, level), signature(second, level)
-    wrong = {"second path first": chen(*levels[::-1])[level], "ends only": levels[0][level] + levels[1][level]}
+    controls = {"second path first": chen(*levels[::-1])[level], "ends only": levels[0][level] + levels[1][level]}
     length = np.sum(np.abs(first).sum(axis=0) + np.abs(second).sum(axis=0)) ** level / factorial(level)
-    trial.identity(measured, chen(*levels)[level], ops=100, scale=length, controls=wrong)
+    trial.identity(measured, chen(*levels)[level], ops=100, scale=length, controls=controls)
 
 
 @claim(LINEAR, kind="bound", cases=[(5, 2, 3, 5), (2, 3, 4, 3)])
@@ -99,7 +99,7 @@ def test_linear_functional(trial, segments: Several, channels: Channels, states:
         matrices = generator.normal(size=(channels, states, states)) / states
         if instance == 0:  # one state and a rising path attain the bound
             increments, matrices = np.abs(increments[:, :1]), np.ones((1, 1, 1))
-        total = sum(np.linalg.norm(np.tensordot(one, matrices, 1), 2) for one in increments)
+        total = sum(np.linalg.norm(np.tensordot(row, matrices, 1), 2) for row in increments)
         cuts = sum_over_words(increments, matrices, order)
         errors += [*np.linalg.norm(flow(increments, matrices) - cuts, 2, axis=(1, 2))]
         tails += [*tail(total, levels)]
@@ -108,8 +108,8 @@ def test_linear_functional(trial, segments: Several, channels: Channels, states:
     trial.bound(errors, tails, controls={"first term of the tail": first}, **options)
     basis = np.linalg.qr(generator.normal(size=(states, states)))[0]
     matrices = basis @ np.triu(matrices, 1) @ basis.T  # products of as many as there are states vanish
-    expected, reverse = (sum_over_words(increments, matrices, states - 1, flag)[-1] for flag in (False, True))
-    trial.identity(flow(increments, matrices), expected, ops=1000, controls={"A_(w_1)..A_(w_n)": reverse})
+    law, reverse = (sum_over_words(increments, matrices, states - 1, flag)[-1] for flag in (False, True))
+    trial.identity(flow(increments, matrices), law, ops=1000, controls={"A_(w_1)..A_(w_n)": reverse})
 
 
 @claim(ours("derived: time enters a word only as a channel"), kind="identity", cases=[(4, 2, 3), (2, 3, 2)])
@@ -117,14 +117,14 @@ def test_clock_blindness(trial, segments: Several, channels: Channels, level: Le
     """Without a time channel S ignores the clock, and a path and its reverse give 1, 0, 0..; word (x, t) is an area."""
     generator = trial.generator("path and clocks")
     increments = generator.normal(size=(segments, channels))
-    resampled = np.repeat(increments, 2, axis=0) * generator.dirichlet((2, 2), segments).reshape(-1, 1)
+    finer = np.repeat(increments, 2, axis=0) * generator.dirichlet((2, 2), segments).reshape(-1, 1)
     back = np.vstack([increments, -increments[::-1]])
-    once, straight = (signature(each, level)[level] for each in (increments, increments.sum(axis=0, keepdims=True)))
+    once, straight = (signature(x, level)[level] for x in (increments, increments.sum(axis=0, keepdims=True)))
     twice = signature(np.tile(increments, (2, 1)), level)[level]
-    wrong = {"ends alone, and twice the path": np.stack([straight, twice])}
+    controls = {"ends alone, and twice the path": np.stack([straight, twice])}
     length = np.sum(2 * np.abs(increments)) ** level / factorial(level)
-    measured = np.stack([iterated_integrals(each, level) for each in (resampled, back)])
-    trial.identity(measured, [once, 0 * once], ops=100, scale=length, controls=wrong)
+    measured = np.stack([iterated_integrals(x, level) for x in (finer, back)])
+    trial.identity(measured, [once, 0 * once], ops=100, scale=length, controls=controls)
     path, clocks = generator.normal(size=segments + 1), np.cumsum(generator.uniform(0.2, 1, (2, segments + 1)), axis=1)
     words = [iterated_integrals(np.diff([path, clock]).T, 2)[0, 1] for clock in clocks]
     areas = np.trapezoid(path - path[0], clocks)
@@ -140,11 +140,11 @@ def levels_needed(order: int = 10):
     """
     generator, levels = np.random.default_rng(0), np.arange(order + 1)
     winding, matrices = generator.normal(size=(6, 2)), generator.normal(size=(2, 3, 3))
-    winding *= 1.5 / sum(np.linalg.norm(np.tensordot(one, matrices, 1), 2) for one in winding)
+    winding *= 1.5 / sum(np.linalg.norm(np.tensordot(row, matrices, 1), 2) for row in winding)
     rising, points = (np.full((3, 1), 0.5), np.ones((1, 1, 1))), {}
     paths = {"one rising channel": rising, "winding in two channels": (winding, matrices)}
-    for name, (path, each) in paths.items():
-        cuts = sum_over_words(path, each, order)
-        points[name] = levels, np.linalg.norm(flow(path, each) - cuts, 2, axis=(1, 2))
+    for name, (path, maps) in paths.items():
+        cuts = sum_over_words(path, maps, order)
+        points[name] = levels, np.linalg.norm(flow(path, maps) - cuts, 2, axis=(1, 2))
     bound = {"bound": (levels, tail(1.5, levels))}
     return chart(bound, points, log="y", x="levels kept N", y="error in the spectral norm")

@@ -45,12 +45,12 @@ def state(states, frequency, shift=0.0, dropped=0.0):
 @observed
 def worst_error(states, frequency, size, generator):
     """|x_E - x| for the rank-one E of spectral norm ε that moves the state most to first order, and for a random E."""
-    unperturbed = state(states, frequency)
+    x = state(states, frequency)
     to_state, _, from_state = np.linalg.svd(np.linalg.inv(1j * frequency * np.eye(states) - hippo(states)[0]))
-    direction = from_state[0].conj() * np.exp(-1j * np.angle(np.vdot(unperturbed, to_state[:, 0])))
+    direction = from_state[0].conj() * np.exp(-1j * np.angle(np.vdot(x, to_state[:, 0])))
     noise = generator.normal(size=(states, states, 2)) @ (1, 1j)
-    perturbations = [size * e / np.linalg.norm(e, 2) for e in (np.outer(direction, unperturbed.conj()), noise)]
-    return [np.linalg.norm(state(states, frequency, e) - unperturbed) for e in perturbations]
+    perturbations = [size * e / np.linalg.norm(e, 2) for e in (np.outer(direction, x.conj()), noise)]
+    return [np.linalg.norm(state(states, frequency, e) - x) for e in perturbations]
 
 
 @predicted
@@ -86,8 +86,8 @@ def test_state_norm(trial, states: States, ratio: Ratio):
     frequencies = states * ratio * np.linspace(0, 1, 9)
     norms = [np.linalg.norm(state(states, w)) ** 2 for w in frequencies]
     predict = squared_norm(states, frequencies)
-    wrong = {"N/2 for N": squared_norm(states, 2 * frequencies), "its root": np.sqrt(predict)}
-    trial.identity(norms, predict, ops=states**2 + 8, controls=wrong)
+    controls = {"N/2 for N": squared_norm(states, 2 * frequencies), "its root": np.sqrt(predict)}
+    trial.identity(norms, predict, ops=states**2 + 8, controls=controls)
 
 
 @claim(ours("derived by Sherman and Morrison's formula"), kind="identity", cases=[(16, 1.0), (64, 1303.8), (1, 0.3)])
@@ -97,26 +97,26 @@ def test_s4d_factor(trial, states: States, frequency: Frequency):
     factor = 1 / (1 + beta(states, frequency))
     size = np.abs(s4d).max() * max(1.0, abs(factor))
     predict, opposite = (x * factor).view(float), x / (1 - beta(states, frequency))
-    wrong = {"B not halved": 2 * predict, "-β for β": opposite.view(float)}
-    trial.identity(s4d.view(float), predict, ops=states**2 + 8 + frequency, scale=size, controls=wrong)
+    controls = {"B not halved": 2 * predict, "-β for β": opposite.view(float)}
+    trial.identity(s4d.view(float), predict, ops=states**2 + 8 + frequency, scale=size, controls=controls)
 
 
 @claim(ours("derived from |β| → 1 where its argument is π"), kind="rate", cases=[2, 16, 100])
 def test_s4d_diverges(trial, states: SeveralStates):
     """Where arg β = π last, S4D errs by |β|/(1 - |β|) ~ 2N²/π² of |x|, over unit C |β|√((1 + |β|)/(1 - |β|)) ~ 2N/π."""
-    sizes, found = np.array([states, 16, 32, 64, 128]), []
+    sizes, errors = np.array([states, 16, 32, 64, 128]), []
     for n in sizes:
         omega = last_turn(n)[0]
         truth = state(n, omega)
         error = np.linalg.norm(state(n, omega, dropped=0.5) - truth)
-        found.append([error / np.linalg.norm(truth), error])
+        errors.append([error / np.linalg.norm(truth), error])
     r = last_turn(states)[1]
     predict = np.array([r / (1 - r), r * np.sqrt((1 + r) / (1 - r))])
-    wrong = {"|β|/(1 + |β|)": predict * (1 - r) / (1 + r), "1/(1 - |β|)": predict / r}
-    trial.identity(found[0], predict, ops=states**4 + 64, scale=predict, controls=wrong)
-    growth = np.array(found[1:]) / sizes[1:, None] ** (2, 1)
-    wrong = {"1/5 and 2/3": [1 / 5, 2 / 3], "π/16 and 1/√e": [np.pi / 16, np.exp(-0.5)]}
-    trial.limit(growth, sizes[1:], [2 / np.pi**2, 2 / np.pi], order=2, margin=1e-4, controls=wrong)
+    controls = {"|β|/(1 + |β|)": predict * (1 - r) / (1 + r), "1/(1 - |β|)": predict / r}
+    trial.identity(errors[0], predict, ops=states**4 + 64, scale=predict, controls=controls)
+    growth = np.array(errors[1:]) / sizes[1:, None] ** (2, 1)
+    controls = {"1/5 and 2/3": [1 / 5, 2 / 3], "π/16 and 1/√e": [np.pi / 16, np.exp(-0.5)]}
+    trial.limit(growth, sizes[1:], [2 / np.pi**2, 2 / np.pi], order=2, margin=1e-4, controls=controls)
 
 
 @claim(
@@ -126,8 +126,8 @@ def test_ptd_uniform(trial, states: SeveralStates, size: Perturbation):
     """However A is perturbed by a matrix of spectral norm ε < 1/2, for all N, ω and C: |G_E - G| <= 2ε |C|/(1 - 2ε)."""
     generator, frequencies = trial.generator(), np.append(0, np.geomspace(0.1, states**2, 6))
     errors = np.array([worst_error(states, w, size, generator) for w in frequencies])
-    predict, wrong = uniform_bound(errors.shape, size), {"half the first order": np.full(errors.shape, size)}
-    trial.bound(errors, predict, found_by="search", ops=states**2 + 8, scale=1.0, controls=wrong)
+    predict, controls = uniform_bound(errors.shape, size), {"half the first order": np.full(errors.shape, size)}
+    trial.bound(errors, predict, found_by="search", ops=states**2 + 8, scale=1.0, controls=controls)
 
 
 @figure("F1", claims=("s4d_factor", "s4d_diverges", "ptd_uniform"))

@@ -112,8 +112,8 @@ def feature_dependence(a, shares, features, margin=None):
     """(Σ ω_r T^r F)_if Σ dᵀF / (s_i (dᵀF)_f), s the row sums of Σ ω_r T^r F; F = I gives vol (Σ ω_r T^r)_ij / d_j."""
     degrees = a.sum(axis=1)
     powers = sum(share * np.linalg.matrix_power(a / degrees[:, None], r) for r, share in enumerate(shares, 1))
-    seen, columns = powers @ features, degrees @ features
-    return seen * columns.sum() / np.outer(seen.sum(axis=1) if margin is None else margin, columns)
+    sums, columns = powers @ features, degrees @ features
+    return sums * columns.sum() / np.outer(sums.sum(axis=1) if margin is None else margin, columns)
 
 
 @claim(ours("recalled from Levy & Goldberg 2014, the minimiser; derived, the excess"), kind="optimality", cases=TABLES)
@@ -123,12 +123,12 @@ def test_shifted_pmi(trial, words: Words, contexts: Words, negatives: Negatives,
     p, q = pairs(generator, words, contexts, power)
     predict, best = shifted_pmi(p, q, negatives), best_scores(p, q, negatives)
     own = np.outer(p.sum(axis=1), p.sum(axis=0))
-    wrong = {"no - log k": shifted_pmi(p, q, 1), "noise of power one": shifted_pmi(p, own, negatives)}
-    trial.identity(best, predict, ops=64, scale=60.0, controls=wrong)
+    controls = {"no - log k": shifted_pmi(p, q, 1), "noise of power one": shifted_pmi(p, own, negatives)}
+    trial.identity(best, predict, ops=64, scale=60.0, controls=controls)
     x = generator.normal(size=p.shape)
     over, predict = sgns_loss(x, p, q, negatives) - sgns_loss(best, p, q, negatives), excess(x, p, q, negatives)
-    halved = {"mean for sum": predict / (1 + negatives), "none": 0.0}
-    trial.identity(over, predict, ops=p.size, scale=4.0 * negatives, controls=halved)
+    rivals = {"mean for sum": predict / (1 + negatives), "none": 0.0}
+    trial.identity(over, predict, ops=p.size, scale=4.0 * negatives, controls=rivals)
 
 
 @claim(ours("derived from the second derivative"), kind="limit", cases=TABLES)
@@ -140,12 +140,12 @@ def test_weights(trial, words: Words, contexts: Words, negatives: Negatives, pow
     p, q = pairs(generator, words, contexts, power)
     best, step = best_scores(p, q, negatives), generator.uniform(-1, 1, p.shape)
     least = sgns_loss(best, p, q, negatives)
-    both = [[sgns_loss(best + sign * step / size, p, q, negatives) - least for sign in (1, -1)] for size in sizes]
+    growth = [[sgns_loss(best + sign * step / size, p, q, negatives) - least for sign in (1, -1)] for size in sizes]
     predict = np.sum(weights(p, q, negatives) * step**2)
-    wrong = {"weights P": np.sum(p * step**2), "twice": 2 * predict}
-    values = sizes**2 * np.sum(both, axis=1)
-    rest = np.sum((p + negatives * q) * step**4) / 96 / sizes[-1] ** 2  # the fourth derivative is at most 1/8
-    trial.limit(values, sizes, predict, remainder=rest, margin=1e-4 * predict, controls=wrong, same_instance=True)
+    controls = {"weights P": np.sum(p * step**2), "twice": 2 * predict}
+    values = sizes**2 * np.sum(growth, axis=1)
+    bound = np.sum((p + negatives * q) * step**4) / 96 / sizes[-1] ** 2  # the fourth derivative is at most 1/8
+    trial.limit(values, sizes, predict, remainder=bound, margin=1e-4 * predict, controls=controls, same_instance=True)
 
 
 @claim(ours("derived: ℓ - r pairs are r steps apart"), kind="identity", cases=[(5, 6, 2), (3, 7, 6), (6, 4, 3)])
@@ -173,8 +173,8 @@ def test_node_feature(trial, nodes: Nodes, length: Length, window: Window, numbe
     measured = dependence(walk_counts(a, length, window, start) @ features)
     predict, equal = (feature_dependence(a, omega, features) for omega in (shares, np.ones(window)))
     by_degrees = feature_dependence(a, shares, features, shares.sum() * start @ features.sum(axis=1))
-    wrong = {"degrees for row sums": by_degrees, "ω_r = 1/b": equal}
-    trial.identity(measured, predict, ops=nodes**length, controls=wrong)
+    controls = {"degrees for row sums": by_degrees, "ω_r = 1/b": equal}
+    trial.identity(measured, predict, ops=nodes**length, controls=controls)
 
 
 @figure("F1", claims=("finite_walk",))
@@ -190,11 +190,11 @@ def lengths(nodes=4, window=2):
     equal = feature_dependence(a, np.ones(window), np.eye(nodes))
     many, few = np.unique(np.geomspace(window + 1, 1000, 60).astype(int)), np.arange(window + 1, 9)
     laws = [feature_dependence(a, walk_shares(length, window), np.eye(nodes)) for length in many]
-    listed = [dependence(walk_counts(a, length, window, a.sum(axis=1) / a.sum())) for length in few]
-    line, points = (np.abs(np.array(values) - equal).max(axis=(1, 2)) for values in (laws, listed))
-    drawn, axes = plt.subplots(figsize=(5.4, 3.4))
+    exact = [dependence(walk_counts(a, length, window, a.sum(axis=1) / a.sum())) for length in few]
+    line, points = (np.abs(np.array(values) - equal).max(axis=(1, 2)) for values in (laws, exact))
+    figure, axes = plt.subplots(figsize=(5.4, 3.4))
     axes.loglog(many, line, color=COLOURS[0], label="weights ∝ ℓ - r")
     axes.loglog(few, points, "o", color=COLOURS[1], label="all walks listed")
     axes.set(xlabel="nodes ℓ in a walk", ylabel="largest error of equal weights  (dimensionless)")
     axes.legend()
-    return drawn
+    return figure

@@ -72,8 +72,8 @@ def minimiser(posterior, epsilon):
     def slope(logits):
         return gradient(expected_loss, logits)
 
-    found = minimize(lambda z: expected_loss(z).real, np.log(posterior), jac=slope, method="BFGS", tol=1e-12)
-    return softmax(found.x), np.linalg.norm(slope(found.x))
+    search = minimize(lambda z: expected_loss(z).real, np.log(posterior), jac=slope, method="BFGS", tol=1e-12)
+    return softmax(search.x), np.linalg.norm(slope(search.x))
 
 
 @observed
@@ -131,9 +131,9 @@ def least_of_poly1(epsilon):
 def test_series(trial, terms: Terms, focus: Focus):
     """The focal loss is the sum of Q^(j + γ) / j, and the tail of -log P after J terms lies between two bounds."""
     tail, (lower, upper) = tail_by_quadrature(terms), tail_bounds(terms)
-    summed = (1 - PROBABILITIES) ** focus * (truncated(PROBABILITIES, terms) + tail)
-    wrong = {"powers not shifted": focal(0), "exponent 2 γ": focal(2 * focus)}
-    trial.identity(summed, focal(focus), ops=1000, controls=wrong)
+    total = (1 - PROBABILITIES) ** focus * (truncated(PROBABILITIES, terms) + tail)
+    controls = {"powers not shifted": focal(0), "exponent 2 γ": focal(2 * focus)}
+    trial.identity(total, focal(focus), ops=1000, controls=controls)
     first = upper * PROBABILITIES
     trial.bound(tail, upper, found_by="grid", ops=100, controls={"first term": first})
     trial.bound(1 / tail, 1 / lower, found_by="grid", ops=100, controls={"upper for lower": 1 / upper})
@@ -146,9 +146,9 @@ def test_gradient(trial, classes: Classes, terms: Early):
     """The gradient of L_J in the logits is 1 - Q^J times that of cross entropy: at P = 1 / K little for small J."""
     logits, label = trial.generator("logits").normal(0, 0.3, classes), classes - 1
     measured = gradient(lambda z: truncated(softmax(z)[..., label], terms), logits)
-    expected = share_of_cross_entropy(softmax(logits), label, terms)
-    wrong = {f"J {n:+d}": share_of_cross_entropy(softmax(logits), label, terms + n) for n in (-1, 1)}
-    trial.identity(measured, expected, ops=1000, controls=wrong)
+    law = share_of_cross_entropy(softmax(logits), label, terms)
+    controls = {f"J {n:+d}": share_of_cross_entropy(softmax(logits), label, terms + n) for n in (-1, 1)}
+    trial.identity(measured, law, ops=1000, controls=controls)
 
 
 @claim(ours("derived: the stationary point on the simplex"), kind="optimality", cases=[(3, 2.0), (2, -1.0), (8, 8.0)])
@@ -159,19 +159,17 @@ def test_poly1_calibration(trial, classes: Classes, epsilon: Epsilon):
     posterior = weights / weights.sum()
     measured, slope = minimiser(posterior, epsilon)
     error = 100 * slope + 1e-13  # a curvature of .01 or more
-    wrong = {"q = p": posterior, "sign of ε": sharpened(posterior, -epsilon)}
-    trial.value(measured, sharpened(posterior, epsilon), error=error, margin=1e-5, controls=wrong)
-    recovered, wrong = corrected(measured, epsilon), {"no correction": measured}
-    trial.value(posterior, recovered, error=10 * error, margin=1e-4, controls=wrong)
+    controls = {"q = p": posterior, "sign of ε": sharpened(posterior, -epsilon)}
+    trial.value(measured, sharpened(posterior, epsilon), error=error, margin=1e-5, controls=controls)
+    inverse, controls = corrected(measured, epsilon), {"no correction": measured}
+    trial.value(posterior, inverse, error=10 * error, margin=1e-4, controls=controls)
 
 
 @claim(ours("derived: the slope is -1 / P - ε"), kind="identity", cases=[(-2.0, -1.0), (-8.0, 8.0), (-1.05, 0.0)])
 def test_monotone(trial, below: Below, above: Above):
     """Poly-1 falls in P up to 1 if ε >= -1, and is least at -1 / ε otherwise."""
-    measured, expected = (
-        [least(epsilon) for epsilon in (below, above)] for least in (best_probability, least_of_poly1)
-    )
-    trial.identity(measured, expected, ops=100, controls={"always at 1": [1.0, 1.0], "at half": [expected[0] / 2, 0.5]})
+    measured, law = ([least(epsilon) for epsilon in (below, above)] for least in (best_probability, least_of_poly1))
+    trial.identity(measured, law, ops=100, controls={"always at 1": [1.0, 1.0], "at half": [law[0] / 2, 0.5]})
 
 
 @figure("F1", claims=("poly1_calibration",))
@@ -183,14 +181,14 @@ def reliability(epsilons: tuple[float, ...] = (-1.0, 1.0, 2.0, 5.0)):
     """
     import matplotlib.pyplot as plt
 
-    drawn, axes = plt.subplots(figsize=(5.4, 3.4))
+    figure, axes = plt.subplots(figsize=(5.4, 3.4))
     fine, coarse = (np.linspace(0.02, 0.98, points)[:, None] * [1, -1] + [0, 1] for points in (97, 13))
     for epsilon, colour in zip(epsilons, COLOURS, strict=False):
         axes.plot(fine[:, 0], [sharpened(p, epsilon)[0] for p in fine], color=colour, label=f"ε = {epsilon:g}, theory")
-        fitted = [minimiser(p, epsilon)[0][0] for p in coarse]
-        axes.plot(coarse[:, 0], fitted, "o", color=colour, label=f"ε = {epsilon:g}, fitted")
+        fits = [minimiser(p, epsilon)[0][0] for p in coarse]
+        axes.plot(coarse[:, 0], fits, "o", color=colour, label=f"ε = {epsilon:g}, fitted")
     axes.axline((0, 0), slope=1, color=COLOURS[6], linestyle=":", label="calibrated")
     axes.set(xlabel="true probability of the class", ylabel="fitted probability")
     axes.set(xlim=(-0.02, 1.45), xticks=np.linspace(0, 1, 6))
     axes.legend(loc="lower right")
-    return drawn
+    return figure

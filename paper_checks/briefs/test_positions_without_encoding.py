@@ -91,9 +91,9 @@ def test_one_over_t(trial, length: Length, logit: Logit):
     keys = np.where(np.arange(length) == 0, logit, 0.0)[:, None]
     queries, values = np.ones((length, 1)), np.eye(length)[:, :1]
     predict = share_of_first(np.arange(1, length + 1), logit)
-    wrong = {"e^l/(e^l + t)": share_of_first(np.arange(2, length + 2), logit)}
+    controls = {"e^l/(e^l + t)": share_of_first(np.arange(2, length + 2), logit)}
     free = {"without a mask": attend(queries, keys, values, causal=False)[:, 0]}
-    trial.identity(attend(queries, keys, values)[:, 0], predict, ops=length, controls=wrong, wrong_processes=free)
+    trial.identity(attend(queries, keys, values)[:, 0], predict, ops=length, controls=controls, wrong_processes=free)
 
 
 @claim(ours("derived; that both can be had is Theorem 2"), kind="identity", cases=[(64, 1.0), (3, 0.05)])
@@ -101,12 +101,12 @@ def test_absolute_then_relative(trial, length: Short, slope: Slope):
     """T - 2 ReLU units and a line take 1/t to t; then queries (q_c, 1), keys (k_c, m i) act as q_c·k_c - m (t - i)."""
     generator, positions = trial.generator(), np.arange(1, length + 1)
     first = attend(np.ones((length, 1)), np.zeros((length, 1)), np.eye(length)[:, :1])[:, 0]
-    found = read_out(first, length)
-    wrong = {"1/t for t": first, "one more": positions + 1.0}
-    trial.identity(found, positions.astype(float), ops=length**2, controls=wrong)
+    times = read_out(first, length)
+    controls = {"1/t for t": first, "one more": positions + 1.0}
+    trial.identity(times, positions.astype(float), ops=length**2, controls=controls)
     q, k = generator.normal(size=(2, length, 4)) / 2
     queries = np.column_stack([q, np.ones(length)])
-    places = {"t": found, "1/t for t": first, "no position": 0 * first}
+    places = {"t": times, "1/t for t": first, "no position": 0 * first}
     weights = {name: attend(queries, np.column_stack([k, slope * p]), np.eye(length)) for name, p in places.items()}
     predict, ops = relative_weights(q @ k.T, slope), length**2 * (1 + slope) + 32
     trial.identity(weights.pop("t"), predict, ops=ops, scale=1.0, wrong_processes=weights)
@@ -118,14 +118,14 @@ def test_needs_mask_and_bos(trial, length: Length, units: Units):
     generator = trial.generator()
     weights = generator.normal(size=(4, 5, units, units)) / (2 * np.sqrt(units))
     tokens, order = generator.normal(size=(length, units)), np.roll(np.arange(length), 1)
-    outputs, masked = (transformer(tokens, weights, causal) for causal in (False, True))
-    permuted, wrong = (transformer(tokens[order], weights, causal) for causal in (False, True))
+    outputs, causal_outputs = (transformer(tokens, weights, causal) for causal in (False, True))
+    images, causal_images = (transformer(tokens[order], weights, causal) for causal in (False, True))
     ops = 64 * (length + units)
-    off = {"with a mask": outputs[order] + wrong - masked[order]}
-    trial.identity(permuted, as_inputs(outputs, order), ops=ops, wrong_processes=off)
-    alike, marked = 0 * order, np.eye(1, length, dtype=int)[0]
-    measured, begun = (transformer(tokens[given], weights, True) for given in (alike, marked))
-    trial.identity(measured, as_inputs(measured, alike), ops=ops, wrong_processes={"a first one of its own": begun})
+    off = {"with a mask": outputs[order] + causal_images - causal_outputs[order]}
+    trial.identity(images, as_inputs(outputs, order), ops=ops, wrong_processes=off)
+    equal, first = 0 * order, np.eye(1, length, dtype=int)[0]
+    measured, other = (transformer(tokens[x], weights, True) for x in (equal, first))
+    trial.identity(measured, as_inputs(measured, equal), ops=ops, wrong_processes={"a first one of its own": other})
 
 
 @claim(ours("derived from the gap 1/(t (t + 1)) and the spacing of the numbers"), kind="identity", cases=[8, 11])

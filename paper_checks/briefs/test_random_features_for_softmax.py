@@ -97,10 +97,10 @@ def test_variances(trial, left: Norm, right: Norm, angle: Angle):
     mean, size = np.full(3, np.exp(q @ k)), np.exp((q @ q + k @ k) / 2)
     trial.identity(quadrature(q, k, 1), mean, ops=400, scale=size, controls={"cosh without its half": 2 * mean})
     scale = predict * (1 + 1 / np.array([np.sqrt(s), difference, s]))
-    wrong = {"without - 1": predict + np.array([np.exp(2 * q @ k), 0, 0]), "twice": 2 * predict}
-    trial.identity(quadrature(q, k), predict, ops=400, scale=scale, controls=wrong)
+    controls = {"without - 1": predict + np.array([np.exp(2 * q @ k), 0, 0]), "twice": 2 * predict}
+    trial.identity(quadrature(q, k), predict, ops=400, scale=scale, controls=controls)
     growing = [pair(1.0, float(t), np.pi) for t in range(2, 7)]
-    measured, predict = (np.array([of(*each)[0] for each in growing]) for of in (quadrature, variances))
+    measured, predict = (np.array([of(*x)[0] for x in growing]) for of in (quadrature, variances))
     trial.identity(measured, predict, ops=400, scale=predict, controls={"half": predict / 2}, as_printed=0 * predict)
 
 
@@ -118,8 +118,8 @@ def test_crossover(trial, radius: Radius):
 def test_orthogonal_gain(trial, dimensions: Dimensions, s: Spread):
     """Orthogonal directions take e^{-2c} (m - 1) (e^s - ₁F₁(d; d/2; s/2)) off m times the variance, above Theorem 2."""
     gain = np.exp(s) - orthogonal_moment(dimensions, s)
-    wrong = {"Theorem 2 as an equality": 2 * np.expm1(s / 2) ** 2 / (dimensions + 2)}
-    trial.identity(np.exp(s) - paired_moment(dimensions, s), gain, ops=400, scale=np.exp(s), controls=wrong)
+    controls = {"Theorem 2 as an equality": 2 * np.expm1(s / 2) ** 2 / (dimensions + 2)}
+    trial.identity(np.exp(s) - paired_moment(dimensions, s), gain, ops=400, scale=np.exp(s), controls=controls)
 
 
 @claim(ours("derived: w · (q + k) is normal"), kind="distribution", cases=[(1.2, 1.0), (0.1, 4.0)])
@@ -129,8 +129,8 @@ def test_lognormal(trial, angle: Angle, s: Spread):
     q, k = np.sqrt(s) / np.linalg.norm(q + k) * np.array([q, k])
     c, draws = (q @ q + k @ k) / 2, positive_features(q, k)
     cdf, share = lognormal(s, c)  # to 1.2 %: nine million draws would give 1 %
-    wrong = {"mean 0 of log(f/SM)": lognormal(s, -(q @ k))[0], "variance 2s": lognormal(2 * s, c)[0]}
-    trial.distribution(cdf=cdf, sampler=draws, margin=0.02, controls=wrong, first=20000, most=200_000)
+    controls = {"mean 0 of log(f/SM)": lognormal(s, -(q @ k))[0], "variance 2s": lognormal(2 * s, c)[0]}
+    trial.distribution(cdf=cdf, sampler=draws, margin=0.02, controls=controls, first=20000, most=200_000)
     events = lambda generator, n: (draws(generator, n) > q @ k).astype(float)  # noqa: E731
     rare = {"1 - Φ(√s)": ndtr(-np.sqrt(s))}
     trial.probability(sampler=events, predict=share, margin=0.012 * share, controls=rare, first=20000, most=6_000_000)
@@ -144,7 +144,7 @@ def deviations(radius=1.0):
     """
     products, names = np.linspace(-0.98, 0.98, 25), ("positive", "trigonometric", "hyperbolic")
     pairs = [pair(radius, radius, np.arccos(u)) for u in products]
-    laws, found = (np.sqrt([spreads(*each) for each in pairs]).T for spreads in (variances, quadrature))
-    lines, points = ({name: (products, row) for name, row in zip(names, of, strict=True)} for of in (laws, found))
+    laws, sums = (np.sqrt([spreads(*x) for x in pairs]).T for spreads in (variances, quadrature))
+    lines, points = ({name: (products, row) for name, row in zip(names, of, strict=True)} for of in (laws, sums))
     thresholds, labels = {"u*": meeting(variances, radius)}, {"x": "q · k", "y": "standard deviation  (dimensionless)"}
     return chart(lines, points, log="y", thresholds=thresholds, legend="beside", **labels)

@@ -48,8 +48,8 @@ def he_variances(widths, a):
 def preactivations(weights, x, a):
     """W_l h_(l-1) of many networks at one input, layer by layer."""
     before, layer = [], np.broadcast_to(x, (len(weights[0]), len(x)))
-    for each in weights:
-        before.append(np.einsum("nij,nj->ni", each, layer))
+    for w in weights:
+        before.append(np.einsum("nij,nj->ni", w, layer))
         layer = rectified(before[-1], a)
     return before
 
@@ -79,8 +79,8 @@ def gradient_squares(generator, n, widths, variances, x, a, readout=None):
     """|gradient in x of v h_L|^2 of n networks, by a backward pass; v holds random signs unless it is given."""
     weights = gaussian_weights(generator, n, widths, variances)
     back = generator.choice([-1.0, 1.0], (n, widths[-1])) if readout is None else readout
-    for each, before in zip(weights[::-1], preactivations(weights, x, a)[::-1], strict=True):
-        back = np.einsum("nij,ni->nj", each, back * np.where(before > 0, 1.0, a))
+    for w, before in zip(weights[::-1], preactivations(weights, x, a)[::-1], strict=True):
+        back = np.einsum("nij,ni->nj", w, back * np.where(before > 0, 1.0, a))
     return np.sum(back**2, axis=1)
 
 
@@ -128,9 +128,9 @@ def test_second_moment(trial, inputs: Few, first: Few, second: Few, slope: Slope
     trial.require(inputs * first + first * second <= 10, MOST_WEIGHTS)
     widths, x = (inputs, first, second), trial.generator("input").normal(size=inputs)
     variances = he_variances(widths, slope)
-    measured, expected = enumerated_powers(widths, variances, x, slope)[0], mean_square(widths, variances, x, slope)
-    wrong = {"Xavier's scale keeps it": expected * ((1 + slope**2) / 2) ** 2}
-    trial.identity(measured, expected, ops=1000, controls=wrong)
+    measured, law = enumerated_powers(widths, variances, x, slope)[0], mean_square(widths, variances, x, slope)
+    controls = {"Xavier's scale keeps it": law * ((1 + slope**2) / 2) ** 2}
+    trial.identity(measured, law, ops=1000, controls=controls)
 
 
 @claim(ours("derived: E φ(z)^4 = 3 (1 + a^4) / 2"), kind="identity", cases=[(2, 2, 2, 0.0), (1, 3, 2, -0.4)])
@@ -139,8 +139,8 @@ def test_fluctuations(trial, inputs: Few, first: Few, second: Few, slope: Slope)
     trial.require(inputs * first + first * second <= 10, MOST_WEIGHTS)
     widths, x = (inputs, first, second), trial.generator("input").normal(size=inputs)
     square, fourth = enumerated_powers(widths, he_variances(widths, slope), x, slope)
-    wrong = {"c = 3, as of a normal law": fluctuation(widths, slope, 3)}
-    trial.identity(fourth / square**2, fluctuation(widths, slope), ops=1000, controls=wrong)
+    controls = {"c = 3, as of a normal law": fluctuation(widths, slope, 3)}
+    trial.identity(fourth / square**2, fluctuation(widths, slope), ops=1000, controls=controls)
 
 
 @claim(ours("derived: |h_l|^2 / |h_(l-1)|^2 are independent"), kind="distribution", cases=[(2, 3), (6, 4)])
@@ -153,10 +153,10 @@ def test_typical_size(trial, first: Width, second: Width):
         squares = np.sum(rectified(preactivations(weights, np.ones(1), 0)[-1], 0) ** 2, axis=1) / second
         return np.stack([squares > 0, np.log(np.where(squares > 0, squares, 1))], axis=1)
 
-    expected = alive(widths) * np.array([1, typical_logarithm(first) + last])
-    wrong = {"the last layer alone": alive(widths[1:]) * np.array([1, last])}
-    options = {"law": Asymptotic(), "margin": np.abs(expected) * [0.016, 0.03], "first": 4096, "most": 10**6}
-    trial.mean(sampler=alive_and_logarithm, predict=expected, controls=wrong, **options)
+    law = alive(widths) * np.array([1, typical_logarithm(first) + last])
+    controls = {"the last layer alone": alive(widths[1:]) * np.array([1, last])}
+    options = {"law": Asymptotic(), "margin": np.abs(law) * [0.016, 0.03], "first": 4096, "most": 10**6}
+    trial.mean(sampler=alive_and_logarithm, predict=law, controls=controls, **options)
 
 
 @claim(ours("derived: a row's sign carries slope and weight"), kind="identity", cases=[(3, 6, 5, 0.25), (1, 3, 3, 0.0)])
@@ -165,13 +165,13 @@ def test_backward(trial, inputs: Few, first: Wide, second: Wide, slope: Kinked):
     widths, x = (inputs, first, second), trial.generator("input").normal(size=inputs)
     variances = he_variances(widths, slope)  # products of squares: for 1 % ten million networks would be drawn
     random = partial(gradient_squares, widths=widths, variances=variances, x=x, a=slope)
-    expected = mean_gradient(widths, variances, slope)
-    wrong, options = {"Xavier's scale": expected * ((1 + slope**2) / 2) ** 2}, {"law": Asymptotic(), "first": 4096}
-    trial.mean(sampler=random, predict=expected, margin=0.04 * expected, controls=wrong, most=10**6, **options)
-    fixed = partial(random, widths=widths[:2], variances=variances[:1], readout=np.ones(first))
-    expected = gradient_of_sum(widths[:2], variances[:1], slope)
-    wrong = {"as for a random one": mean_gradient(widths[:2], variances[:1], slope)}
-    trial.mean(sampler=fixed, predict=expected, margin=0.03 * expected, controls=wrong, most=10**6, **options)
+    law = mean_gradient(widths, variances, slope)
+    controls, options = {"Xavier's scale": law * ((1 + slope**2) / 2) ** 2}, {"law": Asymptotic(), "first": 4096}
+    trial.mean(sampler=random, predict=law, margin=0.04 * law, controls=controls, most=10**6, **options)
+    of_sum = partial(random, widths=widths[:2], variances=variances[:1], readout=np.ones(first))
+    law = gradient_of_sum(widths[:2], variances[:1], slope)
+    controls = {"as for a random one": mean_gradient(widths[:2], variances[:1], slope)}
+    trial.mean(sampler=of_sum, predict=law, margin=0.03 * law, controls=controls, most=10**6, **options)
 
 
 @figure("F1", claims=("second_moment", "typical_size"))
@@ -183,7 +183,7 @@ def size_against_depth(depth: int = 30, networks: int = 200):
     """
     import matplotlib.pyplot as plt
 
-    drawn, axes = plt.subplots(figsize=(5.4, 3.2))
+    figure, axes = plt.subplots(figsize=(5.4, 3.2))
     layers = np.arange(1, depth + 1)
     for width, colour, shift in ((10, COLOURS[1], -0.15), (40, COLOURS[0], 0.15)):
         widths = (width,) * (depth + 1)
@@ -196,4 +196,4 @@ def size_against_depth(depth: int = 30, networks: int = 200):
     axes.axhline(1, color=COLOURS[6], label="mean")
     axes.set(yscale="log", xlabel="layer l", ylabel="mean square of activations / input")
     axes.legend(loc="lower left")
-    return drawn
+    return figure

@@ -69,34 +69,34 @@ def counted(generator, units, dim, positive):
     """
     weights = generator.standard_normal((units, dim + 1))
     inputs = np.eye(dim + 1)[: dim if positive else 0]
-    biased = codes(np.concatenate([weights, inputs, np.eye(dim + 1)[-1:]]))
+    affine = codes(np.concatenate([weights, inputs, np.eye(dim + 1)[-1:]]))
     plain = codes(np.concatenate([weights[:, :dim], inputs[:, :dim]]))
     # Codes come in opposite pairs: of half of them x_0 > 0.
-    return np.array([len(biased) / 2, len(plain)]) / 2 ** len(inputs)
+    return np.array([len(affine) / 2, len(plain)]) / 2 ** len(inputs)
 
 
 @claim(ours("classical: the count of cells in general position"), kind="identity", cases=[(6, 3), (10, 2), (2, 1)])
 def test_regions(trial, units: Units, inputs: Inputs):
     """Almost surely Σ_{j≤d} C(n,j) regions with bias, 2 Σ_{j<d} C(n-1,j) without, whatever the weights."""
     trial.require(units > inputs, "units must exceed inputs: up to d units, all 2^n codes occur")
-    wrong = {"all codes": np.full(2, 2**units), "bias as one input less": regions(units, inputs + 1)}
+    controls = {"all codes": np.full(2, 2**units), "bias as one input less": regions(units, inputs + 1)}
     measured = counted(trial.generator("layer"), units, inputs, False)
-    trial.identity(measured, regions(units, inputs), ops=1, controls=wrong)
+    trial.identity(measured, regions(units, inputs), ops=1, controls=controls)
 
 
 @claim(ours("inputs > 0 cut like d more units"), kind="identity", cases=[(5, 3), (10, 2), (2, 1), (4, 4)])
 def test_orthant(trial, units: Units, inputs: Inputs):
     """Inputs after a ReLU, x > 0, meet 2^-d Σ_{j≤d} C(n+d,j) regions with bias in the mean over the columns' signs."""
-    wrong = {"a share 2^-d of all regions": regions(units, inputs) / 2**inputs}
+    controls = {"a share 2^-d of all regions": regions(units, inputs) / 2**inputs}
     measured = counted(trial.generator("layer"), units, inputs, True)
-    trial.identity(measured, regions_in_an_orthant(units, inputs), ops=1, controls=wrong)
+    trial.identity(measured, regions_in_an_orthant(units, inputs), ops=1, controls=controls)
 
 
 @predicted
 def chance_of_one_code(units, dim):
     """E(1 - θ/π)^n over the angle of two normal points, whose density is proportional to sin^{d-2} on [0, π]."""
-    weighted = quad(lambda angle: (1 - angle / np.pi) ** units * np.sin(angle) ** (dim - 2), 0, np.pi)[0]
-    return weighted / quad(lambda angle: np.sin(angle) ** (dim - 2), 0, np.pi)[0]
+    mass = quad(lambda angle: (1 - angle / np.pi) ** units * np.sin(angle) ** (dim - 2), 0, np.pi)[0]
+    return mass / quad(lambda angle: np.sin(angle) ** (dim - 2), 0, np.pi)[0]
 
 
 @observed
@@ -130,7 +130,7 @@ def pairs_in_one_region(points: int = 200, runs: int = 20):
     """
     import matplotlib.pyplot as plt
 
-    drawn, axes = plt.subplots(figsize=(4.8, 3.4))
+    figure, axes = plt.subplots(figsize=(4.8, 3.4))
     generator, units, pairs = np.random.default_rng(0), np.arange(2, 25, 2), points * (points - 1) / 2
     for dim, marker, colour in zip((3, 10, 50), "os^", COLOURS, strict=False):
         axes.plot(units, [pairs * chance_of_one_code(n, dim) for n in units], color=colour)
@@ -142,4 +142,4 @@ def pairs_in_one_region(points: int = 200, runs: int = 20):
     axes.plot(units, pairs / 2.0**units, "--", color="grey", label="uniform hash")
     axes.set(xlabel="units n", ylabel="pairs of points in one region", yscale="log", ylim=(1e-3, None))
     axes.legend()
-    return drawn
+    return figure

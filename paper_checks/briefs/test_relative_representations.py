@@ -71,11 +71,11 @@ def kept_ratios(generator, anchors, samples, starts=4):
     rows, dim = np.vstack([anchors, samples]), anchors.shape[1]
 
     def change(entries):
-        turned = rows @ entries.reshape(dim, dim).T
-        return (cosine(turned[:, None], turned[:dim]) - cosine(rows[:, None], anchors)).ravel()
+        images = rows @ entries.reshape(dim, dim).T
+        return (cosine(images[:, None], images[:dim]) - cosine(rows[:, None], anchors)).ravel()
 
-    begun = generator.normal(size=(starts, dim**2))
-    ends = (least_squares(change, entries, method="lm", ftol=1e-15, xtol=1e-15, gtol=1e-15) for entries in begun)
+    guesses = generator.normal(size=(starts, dim**2))
+    ends = (least_squares(change, entries, method="lm", ftol=1e-15, xtol=1e-15, gtol=1e-15) for entries in guesses)
     return np.array([np.linalg.cond(end.x.reshape(dim, dim)) for end in ends if end.cost < 1e-22])
 
 
@@ -91,19 +91,19 @@ def test_invariance(trial, dim: Dim, anchors: Anchors):
     generator = trial.generator()
     x, a = generator.normal(size=(8, dim)), generator.normal(size=(anchors, dim))
     turn, shift = 3 * ortho_group.rvs(dim, random_state=generator), generator.normal(size=dim)
-    seen, shown = (np.exp(generator.normal(size=(len(rows), 1))) * rows @ turn.T for rows in (x, a))
-    moved = {"translated by a normal vector": cosine((x + shift)[:, None], a + shift)}
-    trial.identity(cosine(seen[:, None], shown), relative(x, a), ops=4 * dim + 20, scale=1.0, wrong_processes=moved)
+    u, v = (np.exp(generator.normal(size=(len(rows), 1))) * rows @ turn.T for rows in (x, a))
+    rivals = {"translated by a normal vector": cosine((x + shift)[:, None], a + shift)}
+    trial.identity(cosine(u[:, None], v), relative(x, a), ops=4 * dim + 20, scale=1.0, wrong_processes=rivals)
 
 
 @claim(ours("derived: tan(θ/2) moves by the factor K at most"), kind="bound", cases=[(2, 2.0), (4, 5.0), (3, 1.1)])
 def test_worst_move(trial, dim: FewDims, ratio: Ratio):
     """No A moves a cosine by more than 2 (K - 1)/(K + 1), as diag(1, K) moves that of (1, K^(-1/2)), (1, -K^(-1/2))."""
     most, corner = largest_move(ratio), np.array([1, ratio**-0.5])
-    wrong, found = {"half of it": most / 2, "1 - 1/K": 1 - 1 / ratio}, searched_moves(trial.generator(), dim, ratio)
-    trial.bound(found, most, found_by="search", ops=32, scale=1.0, controls=wrong)
+    controls, moves = {"half of it": most / 2, "1 - 1/K": 1 - 1 / ratio}, searched_moves(trial.generator(), dim, ratio)
+    trial.bound(moves, most, found_by="search", ops=32, scale=1.0, controls=controls)
     worst = move(corner, corner * [1, -1], np.array([1, ratio]))
-    trial.identity(worst, most, ops=32, scale=1.0, controls=wrong | {"K² for K": largest_move(ratio**2)})
+    trial.identity(worst, most, ops=32, scale=1.0, controls=controls | {"K² for K": largest_move(ratio**2)})
 
 
 @claim(ours("derived: A M = Q M diag(s), M having the anchors as columns"), kind="identity", cases=[2, 4])
@@ -113,13 +113,13 @@ def test_certificate(trial, dim: FewDims):
     anchors = ortho_group.rvs(dim, random_state=generator) + generator.uniform(-0.2, 0.2, (dim, dim))
     coordinates = generator.choice([-1, 1], (4, dim)) * generator.uniform(0.5, 2, (4, dim))
     fewer = {"the anchors alone": kept_ratios(generator, anchors, anchors[:0]).min()}
-    kept = kept_ratios(generator, anchors, coordinates[:1] @ anchors)  # residuals of 1e-11, anchors far apart
-    trial.value(kept.max(), 1.0, error=1e-8, margin=1e-6, wrong_processes=fewer)
+    ratios = kept_ratios(generator, anchors, coordinates[:1] @ anchors)  # residuals of 1e-11, anchors far apart
+    trial.value(ratios.max(), 1.0, error=1e-8, margin=1e-6, wrong_processes=fewer)
     factors, rows = generator.uniform(1, 4, dim), np.vstack([np.eye(dim), coordinates])
     stretch = np.linalg.solve(anchors, factors[:, None] * anchors)
-    seen = cosine((rows @ anchors @ stretch)[:, None], anchors @ stretch)
+    cosines = cosine((rows @ anchors @ stretch)[:, None], anchors @ stretch)
     predict, own = (relative(rows * by @ anchors, anchors) for by in (factors, np.ones(dim)))
-    trial.identity(seen, predict, ops=40 * dim * np.linalg.cond(anchors), scale=1.0, controls={"samples stay": own})
+    trial.identity(cosines, predict, ops=40 * dim * np.linalg.cond(anchors), scale=1.0, controls={"samples stay": own})
 
 
 @claim(ours("derived: r(x) = B x/|x|, and B⁺B = I"), kind="identity", cases=[(16, 24), (2, 2), (64, 64), (256, 1024)])
@@ -128,10 +128,10 @@ def test_direction_decoded(trial, dim: Dim, anchors: Anchors):
     trial.require(anchors >= dim, "fewer anchors than dimensions span no space: anchors must be at least dim")
     generator = trial.generator()
     x, a = generator.normal(size=(8, dim)), generator.normal(size=(anchors, dim))
-    seen, b = cosine(x[:, None], a), unit(a)
-    direction, off = relative(x, np.eye(dim)), {"Bᵀ r(x), normalised": unit(seen @ b)}
+    cosines, b = cosine(x[:, None], a), unit(a)
+    direction, off = relative(x, np.eye(dim)), {"Bᵀ r(x), normalised": unit(cosines @ b)}
     options = {"ops": 40 * dim * np.linalg.cond(b), "scale": 1.0, "wrong_processes": off}
-    trial.identity(seen @ np.linalg.pinv(b).T, direction, controls={"with its norm": x}, **options)
+    trial.identity(cosines @ np.linalg.pinv(b).T, direction, controls={"with its norm": x}, **options)
 
 
 @figure("F1", claims=("worst_move",))

@@ -102,8 +102,8 @@ def weighted(theta, x, norm, temper=0.5):
     if norm == "rows":
         return np.linalg.norm(theta, axis=1)[:, None] * x
     left, values, right = np.linalg.svd(theta, full_matrices=False)
-    kept = values > 1e-9 * values[0]
-    left, values, right = left[:, kept], values[kept], right[kept]
+    large = values > 1e-9 * values[0]
+    left, values, right = left[:, large], values[large], right[large]
     return (left * values**temper) @ left.T @ x @ (right.T * values ** (1 - temper)) @ right
 
 
@@ -130,14 +130,14 @@ def judge_sum(trial, samples, rows, columns, norm, share, tempers=(0.5,)):
     *_, theta, error, _, gamma = fitted(trial, samples, rows, columns, norm, share)
     news = np.repeat(trial.generator("new points").normal(size=(20, rows, columns)), len(tempers), axis=0)
     sums = [np.sum(gamma * weighted(theta, x, norm, c)) for x, c in zip(news, np.tile(tempers, 20), strict=True)]
-    wrong = {
+    controls = {
         "weights of a squared norm": gamma,
         "squares of entries": gamma * theta**2,
         "entry by entry": gamma * ((theta != 0) if norm == "entries" else np.abs(theta)),
     }
-    wrong = {name: np.tensordot(news, each) for name, each in wrong.items()}
+    controls = {name: np.tensordot(news, w) for name, w in controls.items()}
     sizes, margin = np.linalg.norm(news, axis=(1, 2)), 1e-8 * np.linalg.norm(theta)
-    trial.value(np.tensordot(news, theta), sums, error=error * sizes, margin=margin * sizes, controls=wrong)
+    trial.value(np.tensordot(news, theta), sums, error=error * sizes, margin=margin * sizes, controls=controls)
 
 
 @claim(CONTRIBUTIONS, kind="identity", cases=[(40, 3, 5, 0.3), (10, 2, 2, 0.8)])
@@ -167,11 +167,11 @@ def test_total_weight(trial, samples: Samples, rows: Size, columns: Size, share:
     """Contributions to the training scores add up to |θ|; θ is 0 from |sum l'_i(0) X_i|_dual / n on."""
     features, labels, lam, theta, error, parts, _ = fitted(trial, samples, rows, columns, norm, share)
     total, size = parts @ np.tensordot(features, theta), norm_of(theta, norm)
-    wrong = {"λ forgotten": lam * total, "square of the length": np.sum(theta**2)}
-    trial.value(size, total, error=rows * columns * error, margin=1e-8 * size, controls=wrong)
+    controls = {"λ forgotten": lam * total, "square of the length": np.sum(theta**2)}
+    trial.value(size, total, error=rows * columns * error, margin=1e-8 * size, controls=controls)
     least, (low, high) = least_vanishing_penalty(features, labels, norm), vanishing_penalty(features, labels, norm)
-    wrong, error = {"slope 1 at 0": 2 * least}, (high - low) / 2
-    trial.value((low + high) / 2, least, error=error, margin=0.01 * least, controls=wrong)
+    controls, error = {"slope 1 at 0": 2 * least}, (high - low) / 2
+    trial.value((low + high) / 2, least, error=error, margin=0.01 * least, controls=controls)
 
 
 @figure("F1", claims=("nuclear_sum",))
@@ -188,10 +188,10 @@ def contributions_are_a_choice(samples: int = 40, rows: int = 5, columns: int = 
     theta, x = minimiser(features, labels, lam, norm)[0], generator.normal(size=(rows, columns))
     parts = coefficients(features, labels, theta, lam)
     base, half, full = (parts * np.tensordot(features, weighted(theta, x, norm, c)) for c in (0, 0.5, 1))
-    drawn, axes = plt.subplots(figsize=(5.4, 3.4))
+    figure, axes = plt.subplots(figsize=(5.4, 3.4))
     axes.plot(base, half, "o", color=COLOURS[0], label=f"c = 1/2: sum {half.sum():.4f}")
     axes.plot(base, full, "x", color=COLOURS[1], label=f"c = 1: sum {full.sum():.4f}")
     axes.axline((0, 0), slope=1, color=COLOURS[6], label=f"c = 0: sum {base.sum():.4f}")
     axes.set(xlabel="contribution to the score, c = 0", ylabel="contribution, another c")
     axes.legend()
-    return drawn
+    return figure

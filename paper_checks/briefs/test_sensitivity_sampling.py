@@ -79,9 +79,9 @@ def test_mean_and_variance(trial, points: Points, draws: Draws, lam: Lambda, rad
     losses = centre_losses + lam * distances * generator.uniform(-1, 1, points)
     total, second = losses.sum(), np.sum(losses**2 / chances)
     uniform = (points * np.sum(losses**2) - total**2) / draws
-    wrong = {"drawn uniformly, of the centres": [centre_losses.sum(), uniform], "not centred": [total, second / draws]}
-    moments, expected = enumerated(losses, chances, draws)[:2], mean_and_variance(losses, chances, draws)
-    trial.identity(moments, expected, ops=points**draws, scale=np.array([total, second]), controls=wrong)
+    rivals = {"drawn uniformly, of the centres": [centre_losses.sum(), uniform], "not centred": [total, second / draws]}
+    moments, law = enumerated(losses, chances, draws)[:2], mean_and_variance(losses, chances, draws)
+    trial.identity(moments, law, ops=points**draws, scale=np.array([total, second]), controls=rivals)
 
 
 @claim(ours("derived from l_i <= h_i <= l_i + 2 λ v_i"), kind="bound", cases=[(6, 0.7, 1.0), (9, 0.2, 0.3)])
@@ -120,11 +120,11 @@ def test_small_lambda(trial, points: Points, missed: Missed, draws: Draws):
     """Points with c_i + λ v_i = 0 and a positive loss are never drawn: the mean is L without their losses."""
     trial.require(missed < points, "some points must be drawable: missed must be below points")
     centre_losses, _, chances = clusters(trial.generator("losses"), points, 1.0, 0.5)
-    known = np.arange(points) >= missed
-    losses, chances = centre_losses / (4 - 3 * known), chances * known / np.sum(chances * known)
-    wrong = {"L, as if unbiased": losses.sum(), "all points share the loss": losses.sum() * (1 - missed / points)}
-    mean, expected = enumerated(losses, chances, draws)[0], mean_and_variance(losses, chances, draws)[0]
-    trial.identity(mean, expected, ops=points**draws, controls=wrong)
+    visible = np.arange(points) >= missed
+    losses, chances = centre_losses / (4 - 3 * visible), chances * visible / np.sum(chances * visible)
+    controls = {"L, as if unbiased": losses.sum(), "all points share the loss": losses.sum() * (1 - missed / points)}
+    mean, law = enumerated(losses, chances, draws)[0], mean_and_variance(losses, chances, draws)[0]
+    trial.identity(mean, law, ops=points**draws, controls=controls)
 
 
 @figure("F1", claims=("mean_and_variance", "variance_bound"))
@@ -138,12 +138,12 @@ def spread_of_the_estimate(points: int = 200, centres: int = 5, draws: int = 40,
     centre_losses = np.resize(generator.uniform(0.2, 2, centres), points)
     distances = sizes[:, None] * generator.uniform(0, 1, points) * centre_losses
     losses, ceilings = centre_losses + distances * generator.uniform(-1, 1, points), centre_losses + distances
-    variances, simulated, bound = [], [], variance_bounds(losses, centre_losses, distances, 1.0, draws)[1]
-    for one, chances in zip(losses, ceilings / ceilings.sum(axis=1, keepdims=True), strict=True):
-        variances.append([mean_and_variance(one, p, draws)[1] for p in (chances, np.full(points, 1 / points))])
-        sampled = generator.choice(points, p=chances, size=(redraws, draws))
-        simulated.append(np.std(np.mean(one[sampled] / chances[sampled], axis=1)) / one.sum())
+    variances, deviations, bound = [], [], variance_bounds(losses, centre_losses, distances, 1.0, draws)[1]
+    for row, chances in zip(losses, ceilings / ceilings.sum(axis=1, keepdims=True), strict=True):
+        variances.append([mean_and_variance(row, p, draws)[1] for p in (chances, np.full(points, 1 / points))])
+        sample = generator.choice(points, p=chances, size=(redraws, draws))
+        deviations.append(np.std(np.mean(row[sample] / chances[sample], axis=1)) / row.sum())
     curves = zip(("sensitivity sampling", "uniform sampling", "bound"), [*np.transpose(variances), bound], strict=True)
     lines = {name: (sizes, np.sqrt(variance) / losses.sum(axis=1)) for name, variance in curves}
     x, y = "cluster radius / centre loss", "relative standard deviation"
-    return chart(lines, {"sensitivity sampling": (sizes, simulated)}, log="xy", x=x, y=y)
+    return chart(lines, {"sensitivity sampling": (sizes, deviations)}, log="xy", x=x, y=y)

@@ -47,7 +47,7 @@ def spread(q, k):
 @predicted
 def agreement(q, k, tilt=0):
     """The chance p_j that one bit of q and k agrees if w is drawn from N(j (q + k), I): Owen's T for j = 0, 1, 2."""
-    h, g = (np.sum((q + k) * one, axis=1) / np.linalg.norm(one, axis=1) for one in (q, k))
+    h, g = (np.sum((q + k) * x, axis=1) / np.linalg.norm(x, axis=1) for x in (q, k))
     cosine = np.sum(q * k, axis=1) / np.linalg.norm(q, axis=1) / np.linalg.norm(k, axis=1)
     sine = np.sqrt(1 - cosine**2)
     slopes = (g - cosine * h) / (h * sine), (h - cosine * g) / (g * sine)
@@ -65,7 +65,7 @@ def enumerated(q, k, features, bits, shared=0):
     x = np.concatenate([-7 * (nodes + 1), 7 * (nodes + 1)])
     mass = np.tile(7 * weights, 2) * norm.pdf(x)
     feature = np.exp(along * x - np.sum(q**2 + k**2, axis=1, keepdims=True) / 2)
-    roots = [x * np.sum((q + k) * one, axis=1, keepdims=True) / area for one in (q, k)]
+    roots = [x * np.sum((q + k) * v, axis=1, keepdims=True) / area for v in (q, k)]
     agrees = np.abs(ndtr(roots[0]) - ndtr(-roots[1]))
     weight, total, collides = np.ones(1), np.zeros((len(q), 1)), (agrees @ mass)[:, None] ** (bits - shared)
     for n in range(features):
@@ -80,21 +80,21 @@ def enumerated(q, k, features, bits, shared=0):
 def test_unbiased_and_smaller(trial, features: Features, bits: Bits, length: Length):
     """Scatterbrain with a hash of its own is unbiased, and its variance is 1 − P times that of the features alone."""
     q, k = pairs(trial.generator(), length)
-    missed, alone = 1 - agreement(q, k) ** bits, spread(q, k) / features
-    variances = {"(1 − P) v": missed * alone, "(1 − P)² v": missed**2 * alone, "P v": (1 - missed) * alone, "v": alone}
-    wrong = {name: np.stack([0 * variance, variance]) for name, variance in variances.items()}
-    found, law = enumerated(q, k, features, bits)[:2], wrong.pop("(1 − P) v")
-    trial.identity(found, law, ops=ROUNDINGS, scale=1 + features * alone, controls=wrong)
+    misses, alone = 1 - agreement(q, k) ** bits, spread(q, k) / features
+    variances = {"(1 − P) v": misses * alone, "(1 − P)² v": misses**2 * alone, "P v": (1 - misses) * alone, "v": alone}
+    controls = {name: np.stack([0 * variance, variance]) for name, variance in variances.items()}
+    moments, law = enumerated(q, k, features, bits)[:2], controls.pop("(1 − P) v")
+    trial.identity(moments, law, ops=ROUNDINGS, scale=1 + features * alone, controls=controls)
 
 
 @claim(ours("without a collision the sparse part errs by A"), kind="identity", cases=[(1, 1, 0.7), (2, 3, 1.0)])
 def test_beats_sparse_iff(trial, features: Features, bits: Bits, length: Length):
     """Scatterbrain has a smaller error than the sparse part alone iff m > exp(s) − 1, whatever the hash."""
     q, k = pairs(trial.generator(), length)
-    _, both, sparse = enumerated(q, k, features, bits)
-    threshold, missed = spread(q, k), 1 - agreement(q, k) ** bits
-    wrong = {"exp(s/2)": np.sqrt(1 + threshold), "counts misses twice": missed * threshold, "exp(s)": 1 + threshold}
-    trial.identity(features * both / sparse, threshold, ops=ROUNDINGS, scale=1 / missed, controls=wrong)
+    _, hybrid, sparse = enumerated(q, k, features, bits)
+    threshold, misses = spread(q, k), 1 - agreement(q, k) ** bits
+    controls = {"exp(s/2)": np.sqrt(1 + threshold), "counts misses twice": misses * threshold, "exp(s)": 1 + threshold}
+    trial.identity(features * hybrid / sparse, threshold, ops=ROUNDINGS, scale=1 / misses, controls=controls)
 
 
 @claim(
@@ -106,11 +106,11 @@ def test_shared_hash_bias(trial, features: Features, bits: Bits, shared: Shared,
     """If t bits use the directions of t features, the bias is (t/m) A p₀^(b − 1) (p₀ − p₁)."""
     trial.require(shared <= min(features, bits), "shared must be at most the number of features and that of bits")
     q, k = pairs(trial.generator(), length)
-    untilted, tilted = agreement(q, k), agreement(q, k, 1)
-    law = shared / features * untilted ** (bits - 1) * (untilted - tilted)
-    wrong = {"unbiased": 0 * law, "p₀^b for p₀^(b − 1)": untilted * law, "p₁ − p₀": -law}
-    found = enumerated(q, k, features, bits, shared)[0]
-    trial.identity(found, law, ops=ROUNDINGS, scale=1.0, controls=wrong)
+    p0, p1 = agreement(q, k), agreement(q, k, 1)
+    law = shared / features * p0 ** (bits - 1) * (p0 - p1)
+    controls = {"unbiased": 0 * law, "p₀^b for p₀^(b − 1)": p0 * law, "p₁ − p₀": -law}
+    bias = enumerated(q, k, features, bits, shared)[0]
+    trial.identity(bias, law, ops=ROUNDINGS, scale=1.0, controls=controls)
 
 
 @claim(ours("a squared feature tilts the law of its w by 2 (q + k)"), kind="identity", cases=[0.7, 1.0, 0.2])
@@ -119,8 +119,8 @@ def test_shared_hash_error(trial, length: Length):
     q, k = pairs(trial.generator(), length)
     zero, once, twice = (1 - agreement(q, k, tilt) for tilt in (0, 1, 2))
     law = (1 + spread(q, k)) * twice - 2 * once + zero
-    wrong = {"as if independent": spread(q, k) * zero, "tilted once": spread(q, k) * once}
-    trial.identity(enumerated(q, k, 1, 1, 1)[1], law, ops=ROUNDINGS, scale=2 + law, controls=wrong)
+    controls = {"as if independent": spread(q, k) * zero, "tilted once": spread(q, k) * once}
+    trial.identity(enumerated(q, k, 1, 1, 1)[1], law, ops=ROUNDINGS, scale=2 + law, controls=controls)
 
 
 @figure("F1", claims=("unbiased_and_smaller", "beats_sparse_iff"))
@@ -133,10 +133,10 @@ def errors(angle: float = 1.2, bits: int = 2, features: int = 2):
     """
     lengths = np.linspace(0.15, 1.2, 60)
     q, k = lengths[:, None] * [1, 0], lengths[:, None] * [np.cos(angle), np.sin(angle)]
-    missed, alone = 1 - agreement(q, k) ** bits, spread(q, k) / features
-    laws = {"sparse alone": missed, "features alone": alone, "both": missed * alone}
-    found = {"both": (lengths[::6], enumerated(q[::6], k[::6], features, bits)[1])}
+    misses, alone = 1 - agreement(q, k) ** bits, spread(q, k) / features
+    laws = {"sparse alone": misses, "features alone": alone, "both": misses * alone}
+    points = {"both": (lengths[::6], enumerated(q[::6], k[::6], features, bits)[1])}
     crossing = {"exp(s) − 1 = m": np.sqrt(np.log1p(features) / (2 + 2 * np.cos(angle)))}
     lines = {name: (lengths, law) for name, law in laws.items()}
     x, y = "length of query and key (dimensionless)", "mean squared error / A²"
-    return chart(lines, found, log="y", thresholds=crossing, x=x, y=y)
+    return chart(lines, points, log="y", thresholds=crossing, x=x, y=y)

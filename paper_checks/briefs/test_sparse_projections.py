@@ -89,11 +89,11 @@ def tail_bound(count, widths):
 def similarities(adjacency, degrees, alphas, sparsity):
     """Mean and variance of k <N_i, N_j> per column, by repeated products on every possible column of R."""
     patterns, chance = rows(len(adjacency), sparsity)
-    embedded, step = 0.0, patterns.T * degrees[:, None]
+    embedding, step = 0.0, patterns.T * degrees[:, None]
     for alpha in alphas:
         step = adjacency @ step
-        embedded = embedded + alpha * step
-    values = embedded[:, None] * embedded[None]
+        embedding = embedding + alpha * step
+    values = embedding[:, None] * embedding[None]
     mean = values @ chance
     return np.array([mean, (values - mean[..., None]) ** 2 @ chance])
 
@@ -102,8 +102,8 @@ def similarities(adjacency, degrees, alphas, sparsity):
 def similarity_law(adjacency, degrees, alphas, sparsity):
     """The law of inner products for the rows of M = Σ α_r A^r L."""
     powers = [np.linalg.matrix_power(adjacency, r) for r in range(1, len(alphas) + 1)]
-    whole = np.tensordot(alphas, powers, 1) * degrees
-    return law(whole[:, None], whole[None], sparsity)
+    matrix = np.tensordot(alphas, powers, 1) * degrees
+    return law(matrix[:, None], matrix[None], sparsity)
 
 
 @claim(ours("derived: an entry's fourth moment is s"), kind="identity", cases=[(8, 3.0), (8, 30.0), (2, 1.0), (5, 1e4)])
@@ -113,9 +113,9 @@ def test_norm_variance(trial, dim: Dim, sparsity: Sparsity):
     """
     x = trial.generator().normal(size=(4, dim))
     mean, variance = predict = law(x, x, sparsity)
-    wrong = {"s - 1 for s - 3": [mean, variance + 2 * np.sum(x**4, axis=-1)]}
-    wrong |= {"|x|⁴ for 2 |x|⁴": [mean, variance - mean**2]}
-    trial.identity(moments(x, x, sparsity), predict, ops=3**dim, controls=wrong)
+    controls = {"s - 1 for s - 3": [mean, variance + 2 * np.sum(x**4, axis=-1)]}
+    controls |= {"|x|⁴ for 2 |x|⁴": [mean, variance - mean**2]}
+    trial.identity(moments(x, x, sparsity), predict, ops=3**dim, controls=controls)
 
 
 @claim(ours("derived: an entry's fourth moment is s"), kind="identity", cases=[(8, 3.0), (8, 30.0), (2, 1.0), (5, 1e4)])
@@ -124,20 +124,20 @@ def test_inner_variance(trial, dim: Dim, sparsity: Sparsity):
     x, y = trial.generator().normal(size=(2, 4, dim))
     x[3, : dim // 2], y[3, dim // 2 :] = 0, 0
     mean, variance = predict = law(x, y, sparsity)
-    wrong = {"no <x, y>²": [mean, variance - mean**2]}
-    wrong |= {"s - 1 for s - 3": [mean, variance + 2 * np.sum(x**2 * y**2, axis=-1)]}
+    controls = {"no <x, y>²": [mean, variance - mean**2]}
+    controls |= {"s - 1 for s - 3": [mean, variance + 2 * np.sum(x**2 * y**2, axis=-1)]}
     scale = (sparsity + 3) * np.max(np.sum(x**2, axis=-1) * np.sum(y**2, axis=-1))  # of the terms: they may cancel
-    trial.identity(moments(x, y, sparsity), predict, ops=3**dim + 10, scale=scale, controls=wrong)
+    trial.identity(moments(x, y, sparsity), predict, ops=3**dim + 10, scale=scale, controls=controls)
 
 
 @claim(ours("derived: each row sees the entry or does not"), kind="distribution", cases=[(64, 3.0), (256, 30.0)])
 def test_one_hot_law(trial, count: Rows, sparsity: Thinned):
     """For x = e_1 the estimate f is s/k times a binomial number of k trials at 1/s: it is 0 with chance (1 - 1/s)^k."""
     widths = np.sqrt((sparsity - 1) / count) * trial.generator().uniform(0.25, 3, 12)
-    wrong = {"normal": 2 * norm.sf(widths * np.sqrt(count / (sparsity - 1)))}
+    controls = {"normal": 2 * norm.sf(widths * np.sqrt(count / (sparsity - 1)))}
     measured, predict = tails(np.array([1, 0]), count, sparsity, widths), one_hot_tails(count, sparsity, widths)
     # Each of some k probabilities is off by a rounding of the transform.
-    trial.value(measured, predict, error=16 * count * 2.0**-53, margin=1e-10, controls=wrong)
+    trial.value(measured, predict, error=16 * count * 2.0**-53, margin=1e-10, controls=controls)
 
 
 @claim(
@@ -170,10 +170,10 @@ def test_fastrp_similarity(trial, nodes: Dim, sparsity: Sparsity, power: Power):
     generator = trial.generator()
     (adjacency, degrees), alphas = graph(generator, nodes, power), generator.uniform(0.5, 2, 3)
     predict = similarity_law(adjacency, degrees, alphas, sparsity)
-    wrong = {"without L": similarity_law(adjacency, np.ones(nodes), alphas, sparsity)}
-    wrong |= {"first power only": similarity_law(adjacency, degrees, alphas[:1], sparsity)}
+    controls = {"without L": similarity_law(adjacency, np.ones(nodes), alphas, sparsity)}
+    controls |= {"first power only": similarity_law(adjacency, degrees, alphas[:1], sparsity)}
     measured, scale = similarities(adjacency, degrees, alphas, sparsity), sparsity * predict.max()
-    trial.identity(measured, predict, ops=3**nodes, scale=scale, controls=wrong)
+    trial.identity(measured, predict, ops=3**nodes, scale=scale, controls=controls)
 
 
 @figure("F1", claims=("norm_variance",))
@@ -188,12 +188,12 @@ def variances(dim=8):
     x = np.array([np.ones(dim), np.random.default_rng(1).normal(size=dim), np.eye(dim)[0]])
     x /= np.linalg.norm(x, axis=1, keepdims=True)
     grid, points = np.geomspace(1, 100, 100), np.geomspace(1, 100, 9)
-    lines, listed = (np.array([of(x, x, s)[1] for s in where]).T for of, where in ((law, grid), (moments, points)))
-    drawn, axes = plt.subplots(figsize=(5.4, 3.4))
+    lines, exact = (np.array([of(x, x, s)[1] for s in where]).T for of, where in ((law, grid), (moments, points)))
+    figure, axes = plt.subplots(figsize=(5.4, 3.4))
     for k, name in enumerate(("flat", "Gaussian", "one-hot")):
         axes.plot(grid, lines[k], color=COLOURS[k], label=f"{name} x, closed form")
-        axes.plot(points, listed[k], "o", color=COLOURS[6], label="all 3⁸ rows listed" if k == 2 else None)
+        axes.plot(points, exact[k], "o", color=COLOURS[6], label="all 3⁸ rows listed" if k == 2 else None)
     axes.set(xscale="log", yscale="symlog", xlabel="sparsity s  (1/s of the entries are not zero)")
     axes.set(ylabel="k Var f / |x|⁴  (dimensionless)", ylim=(-0.1, 150))
     axes.legend(loc="lower right")
-    return drawn
+    return figure

@@ -106,10 +106,10 @@ def modulated(share, steps, squared=False):
 @predicted
 def unwhitenable(count):
     """λ_1 = 3 and H(λ_{m+1}) = λ_m above 3, which is 4 cosh²(arccosh(√λ_m)/3)."""
-    found = [3.0]
-    while len(found) < count:
-        found.append(4 * np.cosh(np.arccosh(np.sqrt(found[-1])) / 3) ** 2)
-    return np.array(found)
+    roots = [3.0]
+    while len(roots) < count:
+        roots.append(4 * np.cosh(np.arccosh(np.sqrt(roots[-1])) / 3) ** 2)
+    return np.array(roots)
 
 
 @predicted
@@ -126,10 +126,10 @@ def test_spectral_map(trial, dim: Dim, steps: Steps):
     shares /= shares.sum()
     laws = {"φ": modulated(shares, steps), "fully whitened": np.ones(dim), "T − 1 steps": modulated(shares, steps - 1)}
     laws["deficits squared"] = modulated(shares, steps, squared=True)
-    wrong = {name: (basis * law) @ basis.T for name, law in laws.items()}
-    law = wrong.pop("φ")
-    found = whitened(generator.gamma(2) * (basis * shares) @ basis.T, steps)
-    trial.identity(found, law, ops=10 * dim * amplification(shares, steps), controls=wrong)
+    controls = {name: (basis * law) @ basis.T for name, law in laws.items()}
+    law = controls.pop("φ")
+    image = whitened(generator.gamma(2) * (basis * shares) @ basis.T, steps)
+    trial.identity(image, law, ops=10 * dim * amplification(shares, steps), controls=controls)
 
 
 @claim(
@@ -138,8 +138,8 @@ def test_spectral_map(trial, dim: Dim, steps: Steps):
 def test_domain(trial, thresholds: Thresholds):
     """Fed λ unnormalised, φ_T(λ) → 1 for 0 < λ < 5 but λ_1 = 3 and H(λ_{m+1}) = λ_m, where the sign of P changes."""
     law = unwhitenable(thresholds)
-    wrong = {"‖I − S‖ < 1": law - 1.0, "a geometric approach of 5": 5 - 2 / 6.0 ** np.arange(thresholds)}
-    trial.identity(sign_changes(thresholds), law, ops=40.0, controls=wrong)
+    controls = {"‖I − S‖ < 1": law - 1.0, "a geometric approach of 5": 5 - 2 / 6.0 ** np.arange(thresholds)}
+    trial.identity(sign_changes(thresholds), law, ops=40.0, controls=controls)
     between = np.append(law[1:] + law[:-1], 3) / 2
     signs = (-1.0) ** np.append(np.arange(1, thresholds), 0)
     trial.identity(root_whitened(between), signs, ops=40.0, controls={"never turned round": np.ones(thresholds)})
@@ -151,20 +151,20 @@ def test_floor(trial, dim: Small, steps: FewSteps):
     least, decrement, spectrum = least_trace_loss(trial.generator(), dim, steps)
     law = floor(dim, steps)
     error = least * (10 * decrement + 1e-6)  # its deficits of 1e-6 or more carry ten digits
-    wrong = {"zero iff flat": 0.0, "T + 1 steps": floor(dim, steps + 1), "d − 1 for d": law * (dim - 1) / dim}
-    trial.value(least, law, error=error, margin=1e-3 * law, controls=wrong)
+    controls = {"zero iff flat": 0.0, "T + 1 steps": floor(dim, steps + 1), "d − 1 for d": law * (dim - 1) / dim}
+    trial.value(least, law, error=error, margin=1e-3 * law, controls=controls)
     flat, shares = np.full(dim, 1 / dim), spectrum / spectrum.sum()
-    tilted = np.linspace(0.8, 1.2, dim) / dim
-    trial.value(shares, flat, error=1e-3 / dim, margin=0.01 / dim, controls={"40 % apart": tilted})
+    spread = np.linspace(0.8, 1.2, dim) / dim
+    trial.value(shares, flat, error=1e-3 / dim, margin=0.01 / dim, controls={"40 % apart": spread})
 
 
 @claim(ours("H(h) ≤ 9h/4 on [0, 1], with equality in the limit h → 0"), kind="bound", cases=[1, 4, 30])
 def test_slow_start(trial, steps: Slow):
     """φ_T(λ) ≤ (9/4)^T λ for 0 < λ ≤ 1, so that h ≥ .99 takes more than log(.99/λ)/log 2.25 steps."""
     shares = np.geomspace(1e-13, 1, 400)
-    found = root_whitened(shares, steps) ** 2
-    wrong = {"doubles": 2.0**steps * shares, "1 % slower": 0.99 * initial_growth(steps) * shares}
-    trial.bound(found, initial_growth(steps) * shares, ops=8 * steps, found_by="grid", controls=wrong)
+    values = root_whitened(shares, steps) ** 2
+    controls = {"doubles": 2.0**steps * shares, "1 % slower": 0.99 * initial_growth(steps) * shares}
+    trial.bound(values, initial_growth(steps) * shares, ops=8 * steps, found_by="grid", controls=controls)
 
 
 @predicted
@@ -182,7 +182,7 @@ def modulation(most: int = 8):
     """
     import matplotlib.pyplot as plt
 
-    drawn, axes = plt.subplots(figsize=(5.4, 3.4))
+    figure, axes = plt.subplots(figsize=(5.4, 3.4))
     x = np.geomspace(1e-6, 1, 200)
     shares = np.geomspace(1, 2e-6, 12)
     shares /= shares.sum()
@@ -194,4 +194,4 @@ def modulation(most: int = 8):
     axes.plot([], [], "--", color=COLOURS[6], linewidth=0.7, label="(9/4)^T λ")
     axes.set(xlabel="share λ of the trace (dimensionless)", ylabel="eigenvalue of Φ Σ Φ", ylim=(1e-6, 3))
     axes.legend(loc="lower right", ncols=2)
-    return drawn
+    return figure

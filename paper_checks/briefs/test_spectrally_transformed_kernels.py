@@ -86,13 +86,13 @@ def test_no_eigenvectors(trial, points: Points, degree: Degree, share: Share):
     uniform, scale = np.full(points, 1 / points), 1 / np.sqrt(np.outer(chances, chances))
     root = features(kernel, chances, coefficients)
     entries = sum(pi * kernel**p for p, pi in enumerate(coefficients, 1))
-    wrong = {"uniform μ": transform(kernel, uniform, coefficients), "powers of entries": entries}
-    expected = transform(kernel, chances, coefficients)
-    trial.identity(root @ root.T, expected, ops=10 * points * degree, scale=degree * scale, controls=wrong)
+    rivals = {"uniform μ": transform(kernel, uniform, coefficients), "powers of entries": entries}
+    law = transform(kernel, chances, coefficients)
+    trial.identity(root @ root.T, law, ops=10 * points * degree, scale=degree * scale, controls=rivals)
     root = features(kernel, chances, eta=eta)
-    wrong = {"uniform": transform(kernel, uniform, eta=eta), "no M": transform(kernel, np.full(points, 0.1), eta=eta)}
+    rivals = {"uniform": transform(kernel, uniform, eta=eta), "no M": transform(kernel, np.full(points, 0.1), eta=eta)}
     scale = scale / (1 - share) ** 2  # the derivative of s at the largest eigenvalue
-    trial.identity(root @ root.T, transform(kernel, chances, eta=eta), ops=10 * points, scale=scale, controls=wrong)
+    trial.identity(root @ root.T, transform(kernel, chances, eta=eta), ops=10 * points, scale=scale, controls=rivals)
 
 
 @claim(ours("derived: a geometric tail"), kind="identity", cases=[(12, 0.9, 5), (9, 0.5, 19), (2, 0.1, 1)])
@@ -103,9 +103,9 @@ def test_truncation(trial, points: Points, share: Share, terms: Terms):
     root, largest = features(kernel, chances, eta=eta), share / eta
     difference = root @ root.T - transform(kernel, chances, eta ** np.arange(terms))
     error = np.linalg.norm(np.sqrt(np.outer(chances, chances)) * difference, 2)  # as an operator on L2(mu)
-    expected = largest * share**terms / (1 - share)
-    wrong = {"one term more": expected * share, "no factor 1 / (1 - x)": expected * (1 - share)}
-    trial.identity(error, expected, ops=10 * points, scale=points * largest / (1 - share) ** 2, controls=wrong)
+    law = largest * share**terms / (1 - share)
+    controls = {"one term more": law * share, "no factor 1 / (1 - x)": law * (1 - share)}
+    trial.identity(error, law, ops=10 * points, scale=points * largest / (1 - share) ** 2, controls=controls)
 
 
 @claim(ours("derived: representer theorem"), kind="identity", cases=[(12, 6, 0.9, 0.05), (2, 1, 0.1, 10.0)])
@@ -115,11 +115,11 @@ def test_representer(trial, points: Points, labelled: Labels, share: Share, ridg
     kernel, chances, eta = domain(generator, points, share)
     chosen, labels = generator.integers(points, size=labelled), generator.normal(size=labelled)
     kernel_s, root = transform(kernel, chances, eta=eta), features(kernel, chances, eta=eta)
-    stacked = np.vstack([root[chosen], np.sqrt(ridge * labelled) * np.eye(points)])
-    measured = root @ np.linalg.lstsq(stacked, np.append(labels, np.zeros(points)))[0]
-    wrong = {"half the β": fit(kernel_s, chosen, labels, ridge / 2), "K itself": fit(kernel, chosen, labels, ridge)}
+    design = np.vstack([root[chosen], np.sqrt(ridge * labelled) * np.eye(points)])
+    measured = root @ np.linalg.lstsq(design, np.append(labels, np.zeros(points)))[0]
+    controls = {"half the β": fit(kernel_s, chosen, labels, ridge / 2), "K itself": fit(kernel, chosen, labels, ridge)}
     scale = (1 + np.trace(kernel_s) / ridge) / (1 - share) * np.abs(labels).max()
-    trial.identity(measured, fit(kernel_s, chosen, labels, ridge), ops=10 * points, scale=scale, controls=wrong)
+    trial.identity(measured, fit(kernel_s, chosen, labels, ridge), ops=10 * points, scale=scale, controls=controls)
 
 
 @claim(ours("derived: which of the draws coincide"), kind="identity", cases=[(4, 3), (2, 1), (3, 6)])
@@ -130,8 +130,8 @@ def test_sample_bias(trial, points: Few, draws: Draws):
     second, third = (transform(kernel, chances, pi) for pi in ([0, 1], [0, 0, 1]))
     mean = mean_of_cubes(kernel, chances, draws)
     shrunk = np.stack([(1 - 1 / (2 * draws)) * second, mean + third / draws])
-    wrong = {"both unbiased": np.stack([second, third]), "K_2 shrunk, K_3 not": shrunk}
-    trial.identity(measured, np.stack([second, mean]), ops=points**draws, controls=wrong)
+    controls = {"both unbiased": np.stack([second, third]), "K_2 shrunk, K_3 not": shrunk}
+    trial.identity(measured, np.stack([second, mean]), ops=points**draws, controls=controls)
 
 
 @figure("F1", claims=("sample_bias",))
@@ -143,8 +143,8 @@ def bias_of_powers(points: int = 4, most: int = 6):
     kernel, chances, _ = domain(np.random.default_rng(0), points)
     sizes, means = np.arange(1, most + 1), {}
     for p, coefficients in ((2, [0, 1]), (3, [0, 0, 1])):
-        whole = np.trace(transform(kernel, chances, coefficients))
-        means[f"K_{p}"] = sizes, [np.trace(mean_over_samples(kernel, chances, n, p)) / whole for n in sizes]
-    cubes = [np.trace(mean_of_cubes(kernel, chances, n)) / whole for n in sizes]
+        trace = np.trace(transform(kernel, chances, coefficients))
+        means[f"K_{p}"] = sizes, [np.trace(mean_over_samples(kernel, chances, n, p)) / trace for n in sizes]
+    cubes = [np.trace(mean_of_cubes(kernel, chances, n)) / trace for n in sizes]
     lines = {"K_2": (sizes, 1.0), "K_3": (sizes, cubes)}
     return chart(lines, means, x="draws N", y="mean trace / trace of the population")

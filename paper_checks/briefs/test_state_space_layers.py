@@ -48,8 +48,8 @@ def system(generator, states):
 
 def driven(a, forcing, signal, start, time):
     """x(T) of x' = A x + F w, w' = S w, x(0) = 0, w(0) = `start`, by the exponential of the augmented matrix."""
-    augmented = np.block([[a, forcing], [np.zeros((len(signal), len(a))), signal]])
-    return expm(augmented * time)[: len(a), len(a) :] @ start
+    matrix = np.block([[a, forcing], [np.zeros((len(signal), len(a))), signal]])
+    return expm(matrix * time)[: len(a), len(a) :] @ start
 
 
 @observed
@@ -90,10 +90,10 @@ def errors_of_layer(a, b, signal, start, time, step):
     Of u = 1 the second is (T Δ²/12) A² e^{AT} B. The rest: next terms, as |B| = 1, |e^{At}| <= 1 and |u^(j)| <= 1.
     """
     forcing = np.outer(b, np.eye(len(signal))[0])
-    whole = np.block([[a, forcing], [np.zeros((len(signal), len(a))), signal]])
-    third = np.linalg.matrix_power(whole, 3)[: len(a)]
+    joint = np.block([[a, forcing], [np.zeros((len(signal), len(a))), signal]])
+    third = np.linalg.matrix_power(joint, 3)[: len(a)]
     sampling = step / 2 * driven(a, forcing @ signal, signal, start, time)
-    rule = step**2 / 12 * driven(a, third, whole, np.append(np.zeros(len(a)), start), time)
+    rule = step**2 / 12 * driven(a, third, joint, np.append(np.zeros(len(a)), start), time)
     norm, sizes = np.linalg.norm(a, 2), [time]  # of x and its derivatives
     for _ in range(5):
         sizes.append(norm * sizes[-1] + 1)
@@ -128,8 +128,8 @@ def test_warped_response(trial, states: States, step: Step, turn: Turn):
     turns = turn * np.array([0.5, 0.7, 1.0])
     (measured, ops), predict = steady_response(a, b, c, turns, step), warped_response(a, b, c, turns, step)
     plain, late = warped_response(a, b, c, turns, step, warped=False), predict * np.exp(-0.5j * turns)
-    wrong, scale = {"not warped": plain.view(float), "not early": late.view(float)}, 2 * np.linalg.norm(c)
-    trial.identity(measured.view(float), predict.view(float), ops=ops, scale=scale, controls=wrong)
+    controls, scale = {"not warped": plain.view(float), "not early": late.view(float)}, 2 * np.linalg.norm(c)
+    trial.identity(measured.view(float), predict.view(float), ops=ops, scale=scale, controls=controls)
 
 
 @claim(ours("derived by Euler's and Maclaurin's formula"), kind="rate", cases=[(4, 2.0), (1, 0.5), (32, 3.0)])
@@ -145,12 +145,12 @@ def test_order_of_error(trial, states: States, horizon: Horizon):
         flow = driven(a, np.outer(b, np.eye(len(signal))[0]), signal, start, horizon)
         sampling, predict, slack, beyond = errors_of_layer(a, b, signal, start, horizon, step)
         euler = predict - step / 2 * expm(a * horizon) @ b
-        wrong = {"1/24 for 1/12": predict / 2, "Euler's error of order one": euler}
+        controls = {"1/24 for 1/12": predict / 2, "Euler's error of order one": euler}
         if name == "sampled":
-            wrong = {"a quarter for a half": predict + sampling / 2, "of order two": predict}
+            controls = {"a quarter for a half": predict + sampling / 2, "of order two": predict}
             predict, slack = predict + sampling, slack + beyond
         error, rounding = layer(a, b, step, inputs[:, None])[:, 0] - flow, steps * (states + 4) * 2.0**-53
-        trial.value(error, predict, slack=slack, error=rounding, margin=slack + 2 * rounding, controls=wrong)
+        trial.value(error, predict, slack=slack, error=rounding, margin=slack + 2 * rounding, controls=controls)
 
 
 @claim(paper("Lemma 3.1"), kind="identity", cases=[0.0, 2.0, -10.0, 20.0])
@@ -158,9 +158,9 @@ def test_gate_is_backward_euler(trial, score: Score):
     """The gated update (1 - σ(z)) x + σ(z) u is one implicit Euler step of x' = u - x of size Δ = e^z."""
     (x, u), step = trial.generator().normal(size=(2, 32)), np.exp(score)
     shares = {"explicit Euler": step, "bilinear": step / (1 + step / 2), "the flow": -np.expm1(-step)}
-    wrong = {name: x + share * (u - x) for name, share in shares.items()}
+    controls = {name: x + share * (u - x) for name, share in shares.items()}
     roots = [implicit_step(*pair, step) for pair in zip(x, u, strict=True)]
-    trial.identity(roots, gate(x, u, score), ops=8, controls=wrong)
+    trial.identity(roots, gate(x, u, score), ops=8, controls=controls)
 
 
 @claim(ours("derived by setting the derivative to zero"), kind="bound", cases=[3.0, 50.0])
@@ -184,12 +184,12 @@ def size_of_response(step=1.0, states=4):
     import matplotlib.pyplot as plt
 
     a, b, c = system(np.random.default_rng(3), states)
-    turns, (drawn, axes) = np.linspace(0.1, 3, 30), plt.subplots(figsize=(5.4, 3.4))
-    model, closed = (abs(warped_response(a, b, c, turns, step, warped)) for warped in (False, True))
+    turns, (figure, axes) = np.linspace(0.1, 3, 30), plt.subplots(figsize=(5.4, 3.4))
+    model, law = (abs(warped_response(a, b, c, turns, step, warped)) for warped in (False, True))
     axes.plot(turns / step, model, "--", color=COLOURS[6], label="model, |H(iω)|")
-    axes.plot(turns / step, closed, color=COLOURS[0], label="layer, closed form")
+    axes.plot(turns / step, law, color=COLOURS[0], label="layer, closed form")
     run, _ = steady_response(a, b, c, turns, step)
     axes.plot(turns / step, abs(run), "o", color=COLOURS[1], label="layer, recurrence")
     axes.set(xlabel="frequency ω  (radians per unit of time)", ylabel="size of the response  (dimensionless)", ylim=0)
     axes.legend()
-    return drawn
+    return figure

@@ -121,14 +121,14 @@ def test_majorises(trial, targets: Targets, distance: Distance):
     generator = trial.generator("targets")
     z = distance * np.append(1, generator.uniform(1, 1.5, targets - 1)) * generator.choice([-1, 1], targets)
     labels, curvature = np.sign(z), least_curvature(distance)
-    wrong = {"1 / 4 everywhere": 0.25, "l'' at z": 0.25 / np.cosh(distance / 2) ** 2}
-    trial.value(largest_curvature(distance), curvature, error=1e-9, margin=1e-6 * curvature, controls=wrong)
-    others = z + generator.normal(size=(2000, targets)) * distance * generator.uniform(0, 3, (2000, 1))
-    others[0] = np.append(-z[0], z[1:])  # where loss and surrogate meet again
+    controls = {"1 / 4 everywhere": 0.25, "l'' at z": 0.25 / np.cosh(distance / 2) ** 2}
+    trial.value(largest_curvature(distance), curvature, error=1e-9, margin=1e-6 * curvature, controls=controls)
+    points = z + generator.normal(size=(2000, targets)) * distance * generator.uniform(0, 3, (2000, 1))
+    points[0] = np.append(-z[0], z[1:])  # where loss and surrogate meet again
     value, gradient = logistic(labels, z)
-    excess = logistic(labels, others)[0] - value - (others - z) @ gradient
-    above = curvature * np.sum((others - z) ** 2, axis=1) / 2
-    options = {"found_by": "draws", "independent": 1999, "ops": 10 * targets**2, "scale": 1 + np.max(np.abs(others))}
+    excess = logistic(labels, points)[0] - value - (points - z) @ gradient
+    above = curvature * np.sum((points - z) ** 2, axis=1) / 2
+    options = {"found_by": "draws", "independent": 1999, "ops": 10 * targets**2, "scale": 1 + np.max(np.abs(points))}
     trial.bound(excess, above, controls={"η a tenth larger": above / 1.1}, **options)
 
 
@@ -140,9 +140,9 @@ def test_inner_steps(trial, targets: Targets, weights: Weights, inner: Inner, et
     gradient, step = squares(labels, z)[1], share * 2 * eta / np.linalg.norm(x, 2) ** 2
     measured = np.array([inner_loop(x, z, gradient, eta, step, inner), inner_optimum(x, z, gradient, eta)])
     *before, last, limit = (after_inner_steps(x, z, gradient, eta, step, m) for m in (inner - 1, inner, np.inf))
-    expected, unconverged = np.stack([last, limit]), np.abs(before - last).max() > 1e-6
-    wrong = {"half the η": (expected + z) / 2} | ({"m - 1": np.stack([*before, limit])} if unconverged else {})
-    trial.identity(measured, expected, ops=100 * targets, scale=10.0, controls=wrong)
+    law, moving = np.stack([last, limit]), np.abs(before - last).max() > 1e-6
+    controls = {"half the η": (law + z) / 2} | ({"m - 1": np.stack([*before, limit])} if moving else {})
+    trial.identity(measured, law, ops=100 * targets, scale=10.0, controls=controls)
 
 
 @claim(ours("derived: P is that of X A"), kind="identity", cases=[(12, 5, 0.7, 2.0, 8), (4, 9, 1.0, 4.0, 3)])
@@ -153,10 +153,10 @@ def test_invariance(trial, targets: Targets, weights: Several, eta: Eta, decades
     x_a = x @ (np.linalg.qr(generator.normal(size=(weights, weights)))[0] * np.logspace(0, decades, weights))
     step = eta / (2 * np.linalg.norm(x_a, 2) ** 2)
     updates = inner_optimum, partial(inner_loop, step=step, most=1)
-    losses, others = (outer_losses(squares, x_a, labels, eta, outer, update)[0] for update in updates)
-    expected, scale = projected_gains(x, labels, eta, outer), 10.0**decades * (1 + labels @ labels)
-    wrong = {"gradient descent": others[0] - others[1:]}
-    trial.identity(losses[0] - losses[1:], expected, ops=10 * targets, scale=scale, wrong_processes=wrong)
+    losses, steps = (outer_losses(squares, x_a, labels, eta, outer, update)[0] for update in updates)
+    law, scale = projected_gains(x, labels, eta, outer), 10.0**decades * (1 + labels @ labels)
+    rivals = {"gradient descent": steps[0] - steps[1:]}
+    trial.identity(losses[0] - losses[1:], law, ops=10 * targets, scale=scale, wrong_processes=rivals)
 
 
 @claim(ours("derived: the surrogate falls by η |P grad l|^2 / 2"), kind="bound", cases=[(12, 5, 20), (2, 1, 1)])
@@ -183,7 +183,7 @@ def inner_steps_pay(targets: int = 12, weights: int = 5, outer: int = 25):
 
     generator = np.random.default_rng(0)
     x, labels, step = features(generator, targets, weights), np.sign(generator.normal(size=targets)), 0.125
-    drawn, axes = plt.subplots(figsize=(6.2, 3.2))
+    figure, axes = plt.subplots(figsize=(6.2, 3.2))
     for inner, colour in zip((1, 3, 20, 1000), COLOURS, strict=False):
         runs = outer_losses(logistic, x, labels, 4.0, outer, partial(inner_loop, step=step, most=inner))[0]
         z, line = np.zeros(targets), []
@@ -194,4 +194,4 @@ def inner_steps_pay(targets: int = 12, weights: int = 5, outer: int = 25):
         axes.plot(runs, "o", color=colour, label=f"m = {inner}, run")
     axes.set(xlabel="gradients asked for", ylabel="loss")
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    return drawn
+    return figure

@@ -39,8 +39,8 @@ class Counted(np.ndarray):
         """Count, and compute as usual."""
         plain = [np.asarray(array) for array in given]
         result = getattr(ufunc, method)(*plain, **options)
-        each = 2 * plain[0].shape[-1] * result.size if ufunc is np.matmul else result.size
-        Counted.operations += plain[0].size if method == "reduce" else each
+        cost = 2 * plain[0].shape[-1] * result.size if ufunc is np.matmul else result.size
+        Counted.operations += plain[0].size if method == "reduce" else cost
         return result.view(Counted)
 
 
@@ -55,11 +55,11 @@ def direct(q, k, v):
 @observed
 def linear(q, k, v):
     """Attention by the linear form, and the entries alive beside each other at its peak, (K ⊠ K)ᵀ V̂."""
-    extended = np.concatenate([np.ones((len(v), 1)), v], axis=1).view(type(v))
+    v_one = np.concatenate([np.ones((len(v), 1)), v], axis=1).view(type(v))
     squares = [(x[:, :, None] * x[:, None, :]).reshape(len(x), -1) for x in (q, k)]
-    moment = squares[1].T @ extended
-    sums = squares[0] @ moment * 0.5 + q @ (k.T @ extended) + extended.sum(axis=0)
-    return sums[:, 1:] / sums[:, :1], q.size + k.size + extended.size + squares[1].size + moment.size
+    moment = squares[1].T @ v_one
+    sums = squares[0] @ moment * 0.5 + q @ (k.T @ v_one) + v_one.sum(axis=0)
+    return sums[:, 1:] / sums[:, :1], q.size + k.size + v_one.size + squares[1].size + moment.size
 
 
 @observed
@@ -139,11 +139,11 @@ def focus(others, temperature, lowest=-1.0):
 def test_two_forms(trial, tokens: Tokens, width: Width):
     """Second-order Taylor attention is ½ (Q ⊠ Q)((K ⊠ K)ᵀ V̂) + Q (Kᵀ V̂) + 1ᵀ V̂, divided by its first column."""
     q, k, v = trial.generator().normal(size=(3, tokens, width))
-    predict, doubled = attention(q, k, v), attention(q, k, v, half=1.0)
+    predict, rival = attention(q, k, v), attention(q, k, v, half=1.0)
     scale = polynomial(2, np.abs(q) @ np.abs(k).T).sum(axis=1).max() / (tokens / 2) * np.abs(v).max()
     for form in (direct, linear):
         measured, _ = form(q, k, v)
-        trial.identity(measured, predict, ops=width**2 + tokens, scale=scale, controls={"s² for s²/2": doubled})
+        trial.identity(measured, predict, ops=width**2 + tokens, scale=scale, controls={"s² for s²/2": rival})
 
 
 @claim(abstract("analytically determine the crossover points"), kind="identity", cases=[(8, 5), (16, 100), (1, 2)])
@@ -151,9 +151,9 @@ def test_crossovers(trial, width: Width, tokens: Tokens):
     """The direct form takes 4N²d + 6N² operations, the linear one N (4d³ + 10d² + 9d + 4), so that it pays from
     d² + d + 3/4 - 1/(8d + 12) tokens on; by entries from ((d+1)² + √(d⁴ + 12d³ + 14d² + 4d + 1))/4 on.
     """
-    wrong = {"without the polynomial": np.array(costs(tokens, width)) - [[6 * tokens**2, 0], [0, width * tokens]]}
+    controls = {"without the polynomial": np.array(costs(tokens, width)) - [[6 * tokens**2, 0], [0, width * tokens]]}
     counts = [cost(form, tokens, width) for form in (direct, linear)]
-    trial.identity(counts, costs(tokens, width), ops=0, controls=wrong)
+    trial.identity(counts, costs(tokens, width), ops=0, controls=controls)
     # The difference of both costs is a parabola in N, here through three of its points.
     excess = [cost(direct, n, width) - cost(linear, n, width) for n in (10, 20, 30)]
     crossings = [10 * max(np.roots(parabola)) for parabola in np.polyfit([1, 2, 3], excess, 2).T]
@@ -177,8 +177,8 @@ def test_focus_cap(trial, others: Others, temperature: Temperature):
     """No weight exceeds T_2(τ)/(T_2(τ) + (N - 1)/2) if τ >= 1: the other scores are then at -1, not at -τ."""
     most = largest_weight(others, temperature, trial.generator())
     softmax = 1 / (1 + others * np.exp(-2 * temperature))
-    wrong = {"softmax": softmax, "others at 0": focus(others, temperature, 0.0)}
-    trial.value(most, focus(others, temperature), error=1e-9, margin=1e-7, controls=wrong)
+    controls = {"softmax": softmax, "others at 0": focus(others, temperature, 0.0)}
+    trial.value(most, focus(others, temperature), error=1e-9, margin=1e-7, controls=controls)
 
 
 @figure("F1", claims=("focus_cap",))
@@ -189,11 +189,11 @@ def largest_weights(others=1023):
     """
     import matplotlib.pyplot as plt
 
-    temperatures, (drawn, axes) = np.geomspace(0.3, 40, 100), plt.subplots(figsize=(5.4, 3.4))
+    temperatures, (figure, axes) = np.geomspace(0.3, 40, 100), plt.subplots(figsize=(5.4, 3.4))
     axes.loglog(temperatures, 1 / (1 + others * np.exp(-2 * temperatures)), "--", color=COLOURS[6], label="softmax")
     axes.plot(temperatures, [focus(others, t) for t in temperatures], color=COLOURS[0], label="T$_2$, closed form")
     best = [largest_weight(others, t, np.random.default_rng(0)) for t in temperatures[::12]]
     axes.plot(temperatures[::12], best, "o", color=COLOURS[1], label="T$_2$, search")
     axes.set(xlabel="largest score τ  (dimensionless)", ylabel="largest weight  (dimensionless)")
     axes.legend()
-    return drawn
+    return figure

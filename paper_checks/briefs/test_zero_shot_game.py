@@ -43,10 +43,10 @@ def best_guarantee(table):
     """
     import cvxpy as cp
 
-    seen, known = (np.column_stack([rows, np.ones(len(rows))]) for rows in (words(table.shape[1]), table))
-    answers, prices = cp.Variable((len(table), len(seen)), nonneg=True), cp.Variable(known.shape)
-    earned, rules = cp.sum(cp.multiply(known, prices)), [prices @ seen.T <= answers, cp.sum(answers, axis=0) == 1]
-    value = cp.Problem(cp.Maximize(earned), rules).solve("SCIPY", scipy_options=TIGHT)
+    codes, facts = (np.column_stack([rows, np.ones(len(rows))]) for rows in (words(table.shape[1]), table))
+    answers, prices = cp.Variable((len(table), len(codes)), nonneg=True), cp.Variable(facts.shape)
+    gain, rules = cp.sum(cp.multiply(facts, prices)), [prices @ codes.T <= answers, cp.sum(answers, axis=0) == 1]
+    value = cp.Problem(cp.Maximize(gain), rules).solve("SCIPY", scipy_options=TIGHT)
     return 1 - value / len(table), answers.value
 
 
@@ -55,10 +55,10 @@ def worst_error(table, answers=None):
     """The largest error of a map over all laws with the marginals, or without a map the largest Bayes error."""
     import cvxpy as cp
 
-    seen = words(table.shape[1])
-    laws = cp.Variable((len(table), len(seen)), nonneg=True)
+    codes = words(table.shape[1])
+    laws = cp.Variable((len(table), len(codes)), nonneg=True)
     right = cp.sum(cp.max(laws, axis=0) if answers is None else cp.multiply(answers, laws))
-    program = cp.Problem(cp.Minimize(right), [laws @ seen == table, cp.sum(laws, axis=1) == 1])
+    program = cp.Problem(cp.Minimize(right), [laws @ codes == table, cp.sum(laws, axis=1) == 1])
     return 1 - program.solve("SCIPY", scipy_options=TIGHT) / len(table)
 
 
@@ -77,9 +77,9 @@ def test_game_value(trial, classes: Classes, attributes: Attributes):
     values, maps = zip(*map(best_guarantee, tables), strict=True)
     worst = [worst_error(*pair) for pair in zip(tables, maps, strict=True)]
     independent = np.array([by_independence(table)[0] for table in tables])
-    wrong = {"guessing": np.full(INSTANCES, 1 - 1 / classes), "independent attributes": independent}
+    controls = {"guessing": np.full(INSTANCES, 1 - 1 / classes), "independent attributes": independent}
     measured = np.array([worst, [worst_error(table) for table in tables]])
-    trial.value(measured, np.array([values, values]), **SOLVED, controls=wrong)
+    trial.value(measured, np.array([values, values]), **SOLVED, controls=controls)
 
 
 @predicted
@@ -101,8 +101,8 @@ def test_two_classes(trial, attributes: Several):
     errors = [[worst_error(table), worst_error(table, g), 1 - worst_error(table, 1 - g)] for table, g in pairs]
     differences = np.abs(tables[:, 0] - tables[:, 1])
     together = np.minimum(differences.sum(axis=1), 1)
-    wrong = {"mean difference": (1 - differences.mean(axis=1)) / 2, "their sum": (1 - together) / 2}
-    trial.value(np.transpose(errors), np.array([values, values, values]), **SOLVED, controls=wrong)
+    controls = {"mean difference": (1 - differences.mean(axis=1)) / 2, "their sum": (1 - together) / 2}
+    trial.value(np.transpose(errors), np.array([values, values, values]), **SOLVED, controls=controls)
 
 
 @predicted
@@ -116,8 +116,8 @@ def test_one_attribute(trial, classes: Classes):
     """With one attribute the value is 1 - (1 + max A - min A)/k: all classes between the extremes are given up."""
     tables = trial.generator("tables").uniform(0.02, 0.98, (INSTANCES, classes, 1))
     measured = np.array([worst_error(table) for table in tables])
-    recognised = 1 - np.maximum(tables, 1 - tables).mean(axis=(1, 2))
-    controls = {"guessing": np.full(INSTANCES, 1 - 1 / classes), "each class by its likelier value": recognised}
+    likelier = 1 - np.maximum(tables, 1 - tables).mean(axis=(1, 2))
+    controls = {"guessing": np.full(INSTANCES, 1 - 1 / classes), "each class by its likelier value": likelier}
     trial.value(measured, one_attribute_value(tables[..., 0]), **SOLVED, controls=controls)
 
 
