@@ -51,7 +51,7 @@ def trained(generator, target, root, masks, chances, starts=3):
 
     options = {"maxiter": 2000, "ftol": 0, "gtol": 1e-9}
     guesses = np.linalg.qr(generator.normal(size=(starts, target.shape[1], masks.shape[1])))[0].reshape(starts, -1)
-    ends = [minimize(lambda x: fit(x)[:2], v, jac=True, method="L-BFGS-B", options=options) for v in guesses]
+    ends = [minimize(lambda x: fit(x)[:2], guess, jac=True, method="L-BFGS-B", options=options) for guess in guesses]
     best = min(ends, key=lambda end: end.fun)
     return *fit(best.x)[2:], best.fun, np.linalg.norm(best.jac)
 

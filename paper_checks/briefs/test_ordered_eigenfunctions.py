@@ -183,7 +183,7 @@ def third_column(dim: int = 12):
     """
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(5.4, 3.0))
+    fig, axes = plt.subplots(figsize=(5.4, 3.0))
     values = np.append([0.9, 0.7, 0.5], np.linspace(0.3, 0.05, dim - 3))
     vectors = np.linalg.qr(np.random.default_rng(0).normal(size=(dim, dim)))[0]
     alphas, k = np.linspace(0.26, 0.9, 30), (vectors * values) @ vectors.T
@@ -195,4 +195,4 @@ def third_column(dim: int = 12):
     axes.axvline(order_threshold(values, 3), color=COLOURS[6], linestyle=":", label="threshold")
     axes.set(xlabel="penalty α (dimensionless)", ylabel="objective of column 3")
     axes.legend(loc="upper right")
-    return figure
+    return fig

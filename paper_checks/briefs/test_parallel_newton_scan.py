@@ -181,7 +181,7 @@ def sweeps_needed(gains=(0.5, 1.0, 2.0, 4.0), length=128):
 
     generator = np.random.default_rng(0)
     weights, inputs = generator.normal(size=(16, 16)) / 4, generator.normal(size=(length, 16))
-    figure, axes = plt.subplots(figsize=(5.4, 3.4))
+    fig, axes = plt.subplots(figsize=(5.4, 3.4))
     for gain, colour in zip(gains, COLOURS, strict=False):
         step = recurrent(gain * weights, inputs)
         states = truth(step, np.zeros(16), length)
@@ -195,4 +195,4 @@ def sweeps_needed(gains=(0.5, 1.0, 2.0, 4.0), length=128):
     axes.axvline(exact_after(length)[-1], color=COLOURS[6], linewidth=0.8, label="exact, theory")
     axes.set(xlabel="sweeps  (dimensionless)", ylabel="largest error  (dimensionless)", yscale="log", ylim=(1e-16, 1e6))
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-    return figure
+    return fig

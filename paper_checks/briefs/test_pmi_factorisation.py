@@ -192,9 +192,9 @@ def lengths(nodes=4, window=2):
     laws = [feature_dependence(a, walk_shares(length, window), np.eye(nodes)) for length in many]
     exact = [dependence(walk_counts(a, length, window, a.sum(axis=1) / a.sum())) for length in few]
     line, points = (np.abs(np.array(values) - equal).max(axis=(1, 2)) for values in (laws, exact))
-    figure, axes = plt.subplots(figsize=(5.4, 3.4))
+    fig, axes = plt.subplots(figsize=(5.4, 3.4))
     axes.loglog(many, line, color=COLOURS[0], label="weights ∝ ℓ - r")
     axes.loglog(few, points, "o", color=COLOURS[1], label="all walks listed")
     axes.set(xlabel="nodes ℓ in a walk", ylabel="largest error of equal weights  (dimensionless)")
     axes.legend()
-    return figure
+    return fig

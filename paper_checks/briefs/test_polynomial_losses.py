@@ -181,7 +181,7 @@ def reliability(epsilons: tuple[float, ...] = (-1.0, 1.0, 2.0, 5.0)):
     """
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(5.4, 3.4))
+    fig, axes = plt.subplots(figsize=(5.4, 3.4))
     fine, coarse = (np.linspace(0.02, 0.98, points)[:, None] * [1, -1] + [0, 1] for points in (97, 13))
     for epsilon, colour in zip(epsilons, COLOURS, strict=False):
         axes.plot(fine[:, 0], [sharpened(p, epsilon)[0] for p in fine], color=colour, label=f"ε = {epsilon:g}, theory")
@@ -191,4 +191,4 @@ def reliability(epsilons: tuple[float, ...] = (-1.0, 1.0, 2.0, 5.0)):
     axes.set(xlabel="true probability of the class", ylabel="fitted probability")
     axes.set(xlim=(-0.02, 1.45), xticks=np.linspace(0, 1, 6))
     axes.legend(loc="lower right")
-    return figure
+    return fig

@@ -183,7 +183,7 @@ def size_against_depth(depth: int = 30, networks: int = 200):
     """
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(5.4, 3.2))
+    fig, axes = plt.subplots(figsize=(5.4, 3.2))
     layers = np.arange(1, depth + 1)
     for width, colour, shift in ((10, COLOURS[1], -0.15), (40, COLOURS[0], 0.15)):
         widths = (width,) * (depth + 1)
@@ -196,4 +196,4 @@ def size_against_depth(depth: int = 30, networks: int = 200):
     axes.axhline(1, color=COLOURS[6], label="mean")
     axes.set(yscale="log", xlabel="layer l", ylabel="mean square of activations / input")
     axes.legend(loc="lower left")
-    return figure
+    return fig

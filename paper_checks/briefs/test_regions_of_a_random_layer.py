@@ -130,7 +130,7 @@ def pairs_in_one_region(points: int = 200, runs: int = 20):
     """
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(4.8, 3.4))
+    fig, axes = plt.subplots(figsize=(4.8, 3.4))
     generator, units, pairs = np.random.default_rng(0), np.arange(2, 25, 2), points * (points - 1) / 2
     for dim, marker, colour in zip((3, 10, 50), "os^", COLOURS, strict=False):
         axes.plot(units, [pairs * chance_of_one_code(n, dim) for n in units], color=colour)
@@ -142,4 +142,4 @@ def pairs_in_one_region(points: int = 200, runs: int = 20):
     axes.plot(units, pairs / 2.0**units, "--", color="grey", label="uniform hash")
     axes.set(xlabel="units n", ylabel="pairs of points in one region", yscale="log", ylim=(1e-3, None))
     axes.legend()
-    return figure
+    return fig

@@ -100,8 +100,8 @@ def test_invariance(trial, dim: Dim, anchors: Anchors):
 def test_worst_move(trial, dim: FewDims, ratio: Ratio):
     """No A moves a cosine by more than 2 (K - 1)/(K + 1), as diag(1, K) moves that of (1, K^(-1/2)), (1, -K^(-1/2))."""
     most, corner = largest_move(ratio), np.array([1, ratio**-0.5])
-    controls, moves = {"half of it": most / 2, "1 - 1/K": 1 - 1 / ratio}, searched_moves(trial.generator(), dim, ratio)
-    trial.bound(moves, most, found_by="search", ops=32, scale=1.0, controls=controls)
+    controls, shifts = {"half of it": most / 2, "1 - 1/K": 1 - 1 / ratio}, searched_moves(trial.generator(), dim, ratio)
+    trial.bound(shifts, most, found_by="search", ops=32, scale=1.0, controls=controls)
     worst = move(corner, corner * [1, -1], np.array([1, ratio]))
     trial.identity(worst, most, ops=32, scale=1.0, controls=controls | {"K² for K": largest_move(ratio**2)})
 

@@ -188,10 +188,10 @@ def contributions_are_a_choice(samples: int = 40, rows: int = 5, columns: int = 
     theta, x = minimiser(features, labels, lam, norm)[0], generator.normal(size=(rows, columns))
     parts = coefficients(features, labels, theta, lam)
     base, half, full = (parts * np.tensordot(features, weighted(theta, x, norm, c)) for c in (0, 0.5, 1))
-    figure, axes = plt.subplots(figsize=(5.4, 3.4))
+    fig, axes = plt.subplots(figsize=(5.4, 3.4))
     axes.plot(base, half, "o", color=COLOURS[0], label=f"c = 1/2: sum {half.sum():.4f}")
     axes.plot(base, full, "x", color=COLOURS[1], label=f"c = 1: sum {full.sum():.4f}")
     axes.axline((0, 0), slope=1, color=COLOURS[6], label=f"c = 0: sum {base.sum():.4f}")
     axes.set(xlabel="contribution to the score, c = 0", ylabel="contribution, another c")
     axes.legend()
-    return figure
+    return fig

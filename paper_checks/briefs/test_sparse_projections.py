@@ -189,11 +189,11 @@ def variances(dim=8):
     x /= np.linalg.norm(x, axis=1, keepdims=True)
     grid, points = np.geomspace(1, 100, 100), np.geomspace(1, 100, 9)
     lines, exact = (np.array([of(x, x, s)[1] for s in where]).T for of, where in ((law, grid), (moments, points)))
-    figure, axes = plt.subplots(figsize=(5.4, 3.4))
+    fig, axes = plt.subplots(figsize=(5.4, 3.4))
     for k, name in enumerate(("flat", "Gaussian", "one-hot")):
         axes.plot(grid, lines[k], color=COLOURS[k], label=f"{name} x, closed form")
         axes.plot(points, exact[k], "o", color=COLOURS[6], label="all 3⁸ rows listed" if k == 2 else None)
     axes.set(xscale="log", yscale="symlog", xlabel="sparsity s  (1/s of the entries are not zero)")
     axes.set(ylabel="k Var f / |x|⁴  (dimensionless)", ylim=(-0.1, 150))
     axes.legend(loc="lower right")
-    return figure
+    return fig

@@ -182,7 +182,7 @@ def modulation(most: int = 8):
     """
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(5.4, 3.4))
+    fig, axes = plt.subplots(figsize=(5.4, 3.4))
     x = np.geomspace(1e-6, 1, 200)
     shares = np.geomspace(1, 2e-6, 12)
     shares /= shares.sum()
@@ -194,4 +194,4 @@ def modulation(most: int = 8):
     axes.plot([], [], "--", color=COLOURS[6], linewidth=0.7, label="(9/4)^T λ")
     axes.set(xlabel="share λ of the trace (dimensionless)", ylabel="eigenvalue of Φ Σ Φ", ylim=(1e-6, 3))
     axes.legend(loc="lower right", ncols=2)
-    return figure
+    return fig

@@ -184,7 +184,7 @@ def size_of_response(step=1.0, states=4):
     import matplotlib.pyplot as plt
 
     a, b, c = system(np.random.default_rng(3), states)
-    turns, (figure, axes) = np.linspace(0.1, 3, 30), plt.subplots(figsize=(5.4, 3.4))
+    turns, (fig, axes) = np.linspace(0.1, 3, 30), plt.subplots(figsize=(5.4, 3.4))
     model, law = (abs(warped_response(a, b, c, turns, step, warped)) for warped in (False, True))
     axes.plot(turns / step, model, "--", color=COLOURS[6], label="model, |H(iω)|")
     axes.plot(turns / step, law, color=COLOURS[0], label="layer, closed form")
@@ -192,4 +192,4 @@ def size_of_response(step=1.0, states=4):
     axes.plot(turns / step, abs(run), "o", color=COLOURS[1], label="layer, recurrence")
     axes.set(xlabel="frequency ω  (radians per unit of time)", ylabel="size of the response  (dimensionless)", ylim=0)
     axes.legend()
-    return figure
+    return fig

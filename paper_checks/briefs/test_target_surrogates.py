@@ -183,7 +183,7 @@ def inner_steps_pay(targets: int = 12, weights: int = 5, outer: int = 25):
 
     generator = np.random.default_rng(0)
     x, labels, step = features(generator, targets, weights), np.sign(generator.normal(size=targets)), 0.125
-    figure, axes = plt.subplots(figsize=(6.2, 3.2))
+    fig, axes = plt.subplots(figsize=(6.2, 3.2))
     for inner, colour in zip((1, 3, 20, 1000), COLOURS, strict=False):
         runs = outer_losses(logistic, x, labels, 4.0, outer, partial(inner_loop, step=step, most=inner))[0]
         z, line = np.zeros(targets), []
@@ -194,4 +194,4 @@ def inner_steps_pay(targets: int = 12, weights: int = 5, outer: int = 25):
         axes.plot(runs, "o", color=colour, label=f"m = {inner}, run")
     axes.set(xlabel="gradients asked for", ylabel="loss")
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    return figure
+    return fig

@@ -39,8 +39,8 @@ class Counted(np.ndarray):
         """Count, and compute as usual."""
         plain = [np.asarray(array) for array in given]
         result = getattr(ufunc, method)(*plain, **options)
-        cost = 2 * plain[0].shape[-1] * result.size if ufunc is np.matmul else result.size
-        Counted.operations += plain[0].size if method == "reduce" else cost
+        work = 2 * plain[0].shape[-1] * result.size if ufunc is np.matmul else result.size
+        Counted.operations += plain[0].size if method == "reduce" else work
         return result.view(Counted)
 
 
@@ -189,11 +189,11 @@ def largest_weights(others=1023):
     """
     import matplotlib.pyplot as plt
 
-    temperatures, (figure, axes) = np.geomspace(0.3, 40, 100), plt.subplots(figsize=(5.4, 3.4))
+    temperatures, (fig, axes) = np.geomspace(0.3, 40, 100), plt.subplots(figsize=(5.4, 3.4))
     axes.loglog(temperatures, 1 / (1 + others * np.exp(-2 * temperatures)), "--", color=COLOURS[6], label="softmax")
     axes.plot(temperatures, [focus(others, t) for t in temperatures], color=COLOURS[0], label="T$_2$, closed form")
     best = [largest_weight(others, t, np.random.default_rng(0)) for t in temperatures[::12]]
     axes.plot(temperatures[::12], best, "o", color=COLOURS[1], label="T$_2$, search")
     axes.set(xlabel="largest score τ  (dimensionless)", ylabel="largest weight  (dimensionless)")
     axes.legend()
-    return figure
+    return fig

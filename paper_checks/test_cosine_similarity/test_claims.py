@@ -185,8 +185,8 @@ def test_objective2_optimum(trial, items: Items, rank: Rank, penalty: Decay):
     controls["of objective 1"] = predicted.objective1_minimum(x, rank, penalty**2)
     minima, least = [fit.value for fit in fits], predicted.objective2_minimum(x, rank, penalty)
     trial.value(minima, least, error=value_error(x, fits), margin=1e-9 * least, controls=controls)
-    product = predicted.objective1_product(x, rank, penalty**2)
-    products, controls = np.array([fit.a @ fit.b.T for fit in fits]), {"of objective 1": np.array([product] * 3)}
+    rival = predicted.objective1_product(x, rank, penalty**2)
+    products, controls = np.array([fit.a @ fit.b.T for fit in fits]), {"of objective 1": np.array([rival] * 3)}
     trial.value(products, best.a @ best.b.T, error=product_error(fits), margin=1e-9, controls=controls)
 
 

@@ -448,12 +448,12 @@ def test_learned_denoiser(
         f, slope = fitted_readout(y, mean, weights, slopes, places, skip)
         return weights @ (f - mean) ** 2 + least, sigma**2 * (weights @ slope)
 
-    (error, claim), without = judged(True), judged(False)
-    controls = {"the least squared error": least, "σ for σ^2": claim / sigma}
+    (error, report), without = judged(True), judged(False)
+    controls = {"the least squared error": least, "σ for σ^2": report / sigma}
     if units < 20:  # more units make up for y
         controls["y not among the features"] = without[1]
     controls = {name: value for name, value in controls.items() if abs(value - error) > 1e-6 * error}
-    trial.value(error, predicted.claimed_variance(sigma, claim / sigma**2), error=1e-9, margin=1e-8, controls=controls)
+    trial.value(error, predicted.claimed_variance(sigma, report / sigma**2), error=1e-9, margin=1e-8, controls=controls)
 
 
 @claim(ours("Taylor's theorem, on the stencils of the released code"), kind="limit", cases=[

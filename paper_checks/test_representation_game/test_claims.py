@@ -357,10 +357,8 @@ def test_hedge_rate__bound(trial, dim: Dim, kept: Count, horizon: Horizon = 4000
     trial.require(kept < dim, f"kept must be below dim = {dim}, got {kept}")
     games = 30
     spectra = np.sort(np.exp(trial.generator().standard_normal((games, dim))))[:, ::-1]
-    gaps = observed.hedge(spectra, kept, [horizon] * games) - [
-        predicted.mixed_value(values, kept) for values in spectra
-    ]
-    most = np.array([predicted.hedge_excess(values, horizon) for values in spectra])
+    gaps = observed.hedge(spectra, kept, [horizon] * games) - [predicted.mixed_value(row, kept) for row in spectra]
+    most = np.array([predicted.hedge_excess(row, horizon) for row in spectra])
     faster = spectra[:, 0] * np.log(dim) / horizon
     bound = {"found_by": "draws", "independent": games, "ops": horizon, "scale": spectra[:, 0]}
     trial.bound(gaps, most, controls={"log d / T": faster}, **bound)

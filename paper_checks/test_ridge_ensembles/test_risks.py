@@ -115,22 +115,22 @@ def risks_meet_the_law(trial, aspect, subsample_aspect, penalty, dim, apart=20, 
     world(trial, dim, aspect, subsample_aspect, penalty, apart)
 
     def law(noise=POPULATION.noise, members=2, correlation=correlation):
-        risks = []
+        pairs = []
         for p in (dim, dim // 2):
             population, aspects, _ = populated(p, aspect, subsample_aspect, correlation)
             setting = (replace(population, noise=noise), penalty, *aspects)
-            risks.append([predicted.ensemble_risk(*setting, members), predicted.full_ensemble_risk(*setting)])
-        return np.array(risks)
+            pairs.append([predicted.ensemble_risk(*setting, members), predicted.full_ensemble_risk(*setting)])
+        return np.array(pairs)
 
     def otherwise(solved_at, inflation):
-        risks = []
+        pairs = []
         for p in (dim, dim // 2):
             population, aspects, _ = populated(p, aspect, subsample_aspect, correlation)
             mu = predicted.level(population, penalty, aspects[solved_at])
             bias = POPULATION.noise + shrinkage_bias(population, mu)
             full, single = (bias / (1 - inflation(population, mu, phi)) for phi in aspects)
-            risks.append([(single + full) / 2, full])
-        return np.array(risks)
+            pairs.append([(single + full) / 2, full])
+        return np.array(pairs)
 
     truth = law()
     controls = {"without the new point's noise": truth - POPULATION.noise, "each for the other": truth[:, ::-1]}
