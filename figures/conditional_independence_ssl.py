@@ -25,14 +25,14 @@ def _world(violation: float) -> tuple[observed.Conditionals, predicted.SharedCau
 
 def _risks(n_labels: int, sets: int, n_pairs: int) -> Float[np.ndarray, "sets heads"]:
     """Drawn risks of five heads: raw, exact pretexts without and with violation, learned ones cut and uncut."""
-    (free, _), (violated, _) = _world(0.0), _world(0.3)
+    (free, _), (dependent, _) = _world(0.0), _world(0.3)
     root = np.linalg.cholesky(free.residual)
-    exact = [np.eye(_DIM), np.linalg.svd(free.pretext)[2][:2], np.linalg.svd(violated.pretext)[2][:6]]
+    exact = [np.eye(_DIM), np.linalg.svd(free.pretext)[2][:2], np.linalg.svd(dependent.pretext)[2][:6]]
 
     def drawn(key: jax.Array) -> jax.Array:
         pairs, labels = jax.random.split(key)
-        learned = observed.leading_directions(observed.learned_pretext(pairs, n_pairs, free.pretext, root), 6)
-        heads = [jnp.asarray(head) for head in (*exact, learned[:2], learned)]
+        directions = observed.leading_directions(observed.learned_pretext(pairs, n_pairs, free.pretext, root), 6)
+        heads = [jnp.asarray(head) for head in (*exact, directions[:2], directions)]
         return jnp.stack([observed.excess_risk(labels, n_labels, free.target, head, free.noise) for head in heads])
 
     many = jax.jit(lambda keys: map_cells(drawn, keys))
@@ -56,31 +56,31 @@ def risk_against_labels(
     as good from 62 labels on (dotted). (b) A pretext learned from n_pairs unlabelled pairs under conditional
     independence, uncut and cut to its two leading directions. New.
     """
-    drawn = np.array([_risks(n_labels, sets, n_pairs) for n_labels in sizes])
-    (_, free), (_, violated) = _world(0.0), _world(0.3)
+    risks = np.array([_risks(n_labels, sets, n_pairs) for n_labels in sizes])
+    (_, free), (_, dependent) = _world(0.0), _world(0.3)
     tau = predicted.pretext_noise(free.target, free.pretext, free.residual)
-    left = {kept: predicted.learned_pretext_error(n_pairs, _DIM, kept, tau) for kept in (2, 6)}
+    left = {k: predicted.learned_pretext_error(n_pairs, _DIM, k, tau) for k in (2, 6)}
     grid = np.unique(np.geomspace(min(sizes), max(sizes), 60).round().astype(int)).tolist()
-    error = violated.approximation_error
+    error = dependent.approximation_error
     raw = (0, "raw input", _DIM, 0.0, COLOURS[6])
     panels = [
         [raw, (1, "exact, independent", 2, 0.0, COLOURS[0]), (2, "exact, violated", 6, error, COLOURS[1])],
         [raw, (4, "learned, uncut", 6, left[6], COLOURS[3]), (3, "learned, two directions", 2, left[2], COLOURS[2])],
     ]
-    figure_, both = plt.subplots(1, 2, figsize=(7.6, 3.2), sharey=True)
-    for axes, heads, letter in zip(both, panels, "ab", strict=True):
-        for column, name, rank, missed, colour in heads:
-            axes.loglog(grid, [predicted.excess_risk(n, rank, free.noise, missed) for n in grid], color=colour)
-            points_with_intervals(axes, sizes, drawn[:, :, column].T, colour, label=name)
+    figure_, row = plt.subplots(1, 2, figsize=(7.6, 3.2), sharey=True)
+    for axes, heads, letter in zip(row, panels, "ab", strict=True):
+        for column, name, rank, excess, colour in heads:
+            axes.loglog(grid, [predicted.excess_risk(n, rank, free.noise, excess) for n in grid], color=colour)
+            points_with_intervals(axes, sizes, risks[:, :, column].T, colour, label=name)
         axes.set(xlabel="labels  n")
         axes.set_xticks([20, 50, 100, 200], ["20", "50", "100", "200"])
         axes.minorticks_off()
         axes.legend(loc="upper right")
         label(axes, letter)
-    crossing = predicted.break_even(_DIM, violated.rank, violated.noise, error)
-    both[0].axvline(crossing, color="0.5", linestyle=":", linewidth=0.8)
-    both[0].annotate(f"n* = {crossing:.1f}", (crossing, 0.004), xytext=(3, 0), textcoords="offset points", fontsize=8)
-    both[0].set(ylabel="excess risk  (units of the label, squared)")
+    crossing = predicted.break_even(_DIM, dependent.rank, dependent.noise, error)
+    row[0].axvline(crossing, color="0.5", linestyle=":", linewidth=0.8)
+    row[0].annotate(f"n* = {crossing:.1f}", (crossing, 0.004), xytext=(3, 0), textcoords="offset points", fontsize=8)
+    row[0].set(ylabel="excess risk  (units of the label, squared)")
     return figure_
 
 
@@ -103,9 +103,9 @@ def error_against_violation(cells: int = 13) -> Figure:
         inner.append(float(bounds[0]))
         outer.append(float(bounds[1]))
     points = np.geomspace(0.01, 1, cells)
-    found = [_world(float(violation))[0] for violation in points]
+    laws = [_world(float(violation))[0] for violation in points]
     errors = [
-        observed.approximation_error(one.target.T[None], one.pretext.T[None], np.ones((1, _DIM)))[0] for one in found
+        observed.approximation_error(law.target.T[None], law.pretext.T[None], np.ones((1, _DIM)))[0] for law in laws
     ]
     figure_, axes = plt.subplots(figsize=(4, 3.2))
     axes.loglog(grid, outer, ":", color=COLOURS[1], label=r"$E|\delta|^2 / \sigma_{min}^2(A)$")

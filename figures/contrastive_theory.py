@@ -46,7 +46,7 @@ def certificates(encoders: int = 300, lengths: Sequence[float] = (1.0, 0.6, 0.3)
     constant on each class (black) lie on it, and with the hinge (a) so do short ones. Beyond the dotted line, the loss
     of f = 0, a certificate is vacuous. (b) Logistic loss in bits. After Arora et al. 2019 (arXiv 1902.09229).
     """
-    drawn, panels = plt.subplots(1, 2, figsize=(8.2, 3.6))
+    fig, panels = plt.subplots(1, 2, figsize=(8.2, 3.6))
     losses: tuple[Loss, Loss] = "hinge", "logistic"
     for axes, loss, letter in zip(panels, losses, "ab", strict=True):
         generator = np.random.default_rng(0)
@@ -62,7 +62,7 @@ def certificates(encoders: int = 300, lengths: Sequence[float] = (1.0, 0.6, 0.3)
         axes.set(xlabel="τ + (1 − τ) L$_{sup}$", ylabel="L$_{un}$", title=loss)
         axes.legend()
         label(axes, letter)
-    return drawn
+    return fig
 
 
 def _losses(axes: Axes, loss: Loss, laws: np.ndarray, encoders: list[np.ndarray], **style) -> None:  # type: ignore[no-untyped-def]
@@ -83,16 +83,16 @@ def gaps(
     candidates' r, whose mean is 1. Lines: χ²/2 of each. Dashed: the information, the near miss for χ²/2.
     All new; the setting is that of Tschannen et al. 2020.
     """
-    drawn, axes = plt.subplots(figsize=(4.6, 3.6))
+    fig, axes = plt.subplots(figsize=(4.6, 3.6))
     information = predicted.mutual_information(TABLE)
     ratio = np.log(TABLE / TABLE.sum(axis=0) / TABLE.sum(axis=1, keepdims=True))
     gap = [count * (information - observed.infonce(TABLE, ratio, count)) for count in candidates]
     axes.plot(candidates, gap, "o", color=COLOURS[0], label="3 × 3 cells, enumerated")
     axes.axhline(predicted.chi_squared(TABLE) / 2, color=COLOURS[0], label="χ²/2 of the cells")
     axes.axhline(information, color=COLOURS[0], linestyle="--", label="I of the cells")
-    sampled = [count for count in candidates if count <= 64]
-    draws = [_sampled_gaps(runs, correlation, count) for count in sampled]
-    points_with_intervals(axes, sampled, np.array(draws).T, COLOURS[1], fmt="s", label=f"normal, ρ = {correlation:g}")
+    sizes = [count for count in candidates if count <= 64]
+    draws = [_sampled_gaps(runs, correlation, count) for count in sizes]
+    points_with_intervals(axes, sizes, np.array(draws).T, COLOURS[1], fmt="s", label=f"normal, ρ = {correlation:g}")
     axes.axhline(predicted.gaussian_chi_squared(correlation) / 2, color=COLOURS[1], label="χ²/2 of the normal pair")
     normal = -np.log1p(-(correlation**2)) / 2
     axes.axhline(normal, color=COLOURS[1], linestyle="--", label="I of the normal pair")
@@ -100,7 +100,7 @@ def gaps(
     axes.set_xticks(candidates, [str(count) for count in candidates])
     axes.minorticks_off()
     axes.legend(loc="center right")
-    return drawn
+    return fig
 
 
 @figure("F3", quick={"runs": 1000}, claims=("collision_floor", "collision_floor-approached", "collision_floor-sampled"))
@@ -113,7 +113,7 @@ def floors(
     given. Points: means of `runs` sampled losses with 99 % Student intervals. Line: E log2(1 + Bin(k, ρ_c)); dashed:
     log2(1 + kτ), which neglects that the number of collisions scatters. New.
     """
-    drawn, axes = plt.subplots(figsize=(4.6, 3.6))
+    fig, axes = plt.subplots(figsize=(4.6, 3.6))
     tau = predicted.collision_probability(WEIGHTS)
     axes.plot(negatives, [predicted.collision_floor(WEIGHTS, k) for k in negatives], color=COLOURS[6], label="floor")
     axes.plot(negatives, np.log2(1 + np.array(negatives) * tau), "--", color="0.5", label="log$_2$(1 + kτ)")
@@ -126,4 +126,4 @@ def floors(
     axes.set_xticks(negatives, [str(k) for k in negatives])
     axes.minorticks_off()
     axes.legend()
-    return drawn
+    return fig

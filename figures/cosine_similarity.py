@@ -38,9 +38,9 @@ def gauges(users: int = 400, items: int = 40, groups: int = 5, penalty: float = 
     shares = {"B = V": 0.0, "symmetric": 0.5, "A = V": 1.0}
     factors = {name: predicted.objective1_factors(x, items, penalty, share) for name, share in shares.items()}
     _, strengths, axes_of_items = np.linalg.svd(x @ factors["symmetric"].a @ factors["symmetric"].b.T)
-    pictures = {name: found.b for name, found in factors.items()}
+    pictures = {name: fit.b for name, fit in factors.items()}
     pictures["least |XA|² + |B|²"] = axes_of_items.T[:, : len(strengths)] * np.sqrt(strengths)
-    drawn, panels = plt.subplots(1, 4, figsize=(8.4, 2.4), sharey=True)
+    fig, panels = plt.subplots(1, 4, figsize=(8.4, 2.4), sharey=True)
     for axes, letter, (name, b) in zip(panels, "abcd", pictures.items(), strict=True):
         ends = (0.5, items + 0.5)
         image = axes.imshow(observed.cosines(b), cmap="RdBu_r", vmin=-1, vmax=1, extent=(*ends, *ends[::-1]))
@@ -48,8 +48,8 @@ def gauges(users: int = 400, items: int = 40, groups: int = 5, penalty: float = 
         axes.spines[["top", "right"]].set_visible(True)
         label(axes, letter, x=0.0)
     panels[0].set_ylabel("item")
-    drawn.colorbar(image, ax=panels, label="cosine", shrink=0.8)
-    return drawn
+    fig.colorbar(image, ax=panels, label="cosine", shrink=0.8)
+    return fig
 
 
 @figure("F2", quick={"gauges": 50}, claims=("range_any_gauge", "range_any_gauge-attained"))
@@ -62,26 +62,26 @@ def ranges(
     moved by the extreme gauges. Dots: the same moved by `gauges` random gauges of condition K or less, in random bases,
     which rarely come near the ends. New.
     """
-    drawn, panels = plt.subplots(1, 3, figsize=(8.4, 3.0), sharey=True)
+    fig, panels = plt.subplots(1, 3, figsize=(8.4, 3.0), sharey=True)
     finer = np.geomspace(1, max(conditions), 100)
     for axes, letter, present in zip(panels, "abc", (0.8, 0.0, -0.5), strict=True):
         u, v = np.eye(dim)[0], np.eye(dim)[0] * present + np.eye(dim)[1] * np.sqrt(1 - present**2)
         generator = np.random.default_rng(0)
         for condition in conditions:
-            moved = observed.gauged_cosines(u, v, observed.draw_gauges(generator, dim, condition, gauges))
+            cosines = observed.gauged_cosines(u, v, observed.draw_gauges(generator, dim, condition, gauges))
             jitter = condition * np.exp(generator.uniform(-0.06, 0.06, gauges))
-            axes.plot(jitter, moved, ".", color=COLOURS[5], markersize=2, label="random gauges")
+            axes.plot(jitter, cosines, ".", color=COLOURS[5], markersize=2, label="random gauges")
         low, high = np.array([predicted.any_gauge_range(u[None], v[None], k) for k in finer])[:, :, 0].T
         axes.plot(finer, low, color=COLOURS[0], label="law")
         axes.plot(finer, high, color=COLOURS[0])
         ends: tuple[Literal["low"], Literal["high"]] = "low", "high"
         for end in ends:
             metrics = [predicted.extreme_gauge(u, v, condition, end) for condition in conditions]
-            roots = np.array([np.linalg.inv(np.linalg.cholesky(one)).T for one in metrics])
+            roots = np.array([np.linalg.inv(np.linalg.cholesky(metric)).T for metric in metrics])
             axes.plot(conditions, observed.gauged_cosines(u, v, roots), "o", color=COLOURS[1], label="extreme gauges")
         axes.set(xscale="log", xlabel="condition number K of G", title=f"present cosine {present:g}")
         label(axes, letter)
     panels[0].set_ylabel("reachable cosine")
     handles = dict(zip(*panels[0].get_legend_handles_labels()[::-1], strict=True))
     panels[0].legend(handles.values(), handles.keys(), loc="lower left")
-    return drawn
+    return fig

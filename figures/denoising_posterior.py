@@ -37,31 +37,31 @@ def moments(sigma: float = 0.8, samples: int = 400_000, runs: int = 30) -> Figur
     the recursion on derivatives of the posterior mean. Points: moments of sampled x whose y fell within 0.02 of the
     abscissa, means of the runs of so many samples each with 99 % Student intervals. New; after Manor & Michaeli 2024.
     """
-    drawn, panels = plt.subplots(1, 3, figsize=(9.6, 3.1))
+    fig, panels = plt.subplots(1, 3, figsize=(9.6, 3.1))
     grid, places = np.linspace(-3, 3, 121), np.linspace(-2.5, 2.5, 11)
     derivatives, _ = observed.line_derivatives(MIXTURE, grid[:, None], LINE, sigma, 3)
     lines = shapes(predicted.central_moments(derivatives, sigma))
     generator = np.random.default_rng(0)
-    found = np.array([_near(generator, places, sigma, samples) for _ in range(runs)])
+    sample = np.array([_near(generator, places, sigma, samples) for _ in range(runs)])
     names = "standard deviation (unit of y)", "skewness", "excess kurtosis"
     for k, (axes, name, letter) in enumerate(zip(panels, names, "abc", strict=True)):
         axes.plot(grid, lines[:, k], color=COLOURS[0], label="recursion on μ$_1$")
-        points_with_intervals(axes, places, found[:, :, k], COLOURS[1], label="sampled")
+        points_with_intervals(axes, places, sample[:, :, k], COLOURS[1], label="sampled")
         axes.set(xlabel="observation y", ylabel=name)
         label(axes, letter)
     panels[0].legend()
-    return drawn
+    return fig
 
 
 def _near(generator: np.random.Generator, places: np.ndarray, sigma: float, samples: int) -> np.ndarray:
     """Shapes of the sampled x whose y lies near each place."""
-    x, y = (one[:, 0] for one in observed.sample_pairs(generator, MIXTURE, sigma, samples))
-    found = []
+    x, y = (values[:, 0] for values in observed.sample_pairs(generator, MIXTURE, sigma, samples))
+    rows = []
     for place in places:
-        apart = x[np.abs(y - place) < 0.02]
-        apart = apart - apart.mean()
-        found.append([np.mean(apart**k) for k in (2, 3, 4)])
-    return shapes(np.array(found))
+        errors = x[np.abs(y - place) < 0.02]
+        errors = errors - errors.mean()
+        rows.append([np.mean(errors**k) for k in (2, 3, 4)])
+    return shapes(np.array(rows))
 
 
 @figure(
@@ -78,28 +78,28 @@ def components(samples: int = 1500, steps: int = 31, finest: float = 1e-6) -> Fi
     own error σ⁶μ₁⁽⁵⁾c²/8, or σ⁶μ₁⁽⁴⁾c/2 for the one-sided stencil, and the rounding 8 ε |μ₁| σ⁶/c³. The arrow
     marks the step that the released code takes unless told otherwise. New.
     """
-    drawn, (left, right) = plt.subplots(1, 2, figsize=(8.6, 3.7))
+    fig, (left, right) = plt.subplots(1, 2, figsize=(8.6, 3.7))
     _ellipse(left, samples)
     label(left, "a")
     y, sigma = np.linspace(0.2, 0.8, 61), 25 / 255
     derivatives, _ = observed.line_derivatives(BUMPS, y[:, None], LINE, sigma, 5)
     exact = observed.line_moments(BUMPS, y[:, None], LINE, sigma, 4)[:, 2]
     mean = observed.posterior_mean(BUMPS, y[:, None], sigma)[:, 0]
-    tried = np.geomspace(finest, 0.1, steps)
+    grid = np.geomspace(finest, 0.1, steps)
     stencils: tuple[tuple[Stencil, int], ...] = (("central", 4), ("one-sided", 3))
     for (stencil, place), colour, marker in zip(stencils, COLOURS, "os", strict=False):
-        off = [observed.difference_fourth_moment(BUMPS, y, sigma, c, stencil) - exact for c in tried]
-        right.plot(tried, [np.max(np.abs(one) / exact) for one in off], marker, color=colour, label=stencil)
+        off = [observed.difference_fourth_moment(BUMPS, y, sigma, c, stencil) - exact for c in grid]
+        right.plot(grid, [np.max(np.abs(error) / exact) for error in off], marker, color=colour, label=stencil)
         line = [
             max(
                 abs(predicted.step_error(sigma, d, c, stencil)) / e
                 for d, e in zip(derivatives[:, place], exact, strict=True)
             )
-            for c in tried
+            for c in grid
         ]
-        right.plot(tried, line, color=colour, label=f"{stencil}, own error")
-    rounding = [max(predicted.rounding_error(sigma, m, c) / e for m, e in zip(mean, exact, strict=True)) for c in tried]
-    right.plot(tried, rounding, "--", color="0.4", label="rounding")
+        right.plot(grid, line, color=colour, label=f"{stencil}, own error")
+    rounding = [max(predicted.rounding_error(sigma, m, c) / e for m, e in zip(mean, exact, strict=True)) for c in grid]
+    right.plot(grid, rounding, "--", color="0.4", label="rounding")
     right.annotate("default", (1e-5, 0.3), (1e-5, 30), ha="center", arrowprops={"arrowstyle": "->"}, fontsize=8)
     right.set(
         xscale="log",
@@ -110,7 +110,7 @@ def components(samples: int = 1500, steps: int = 31, finest: float = 1e-6) -> Fi
     )
     right.legend(loc="upper center", ncols=2)
     label(right, "b")
-    return drawn
+    return fig
 
 
 def _ellipse(axes: Axes, samples: int) -> None:

@@ -23,7 +23,7 @@ def angles(
     one after the other, with 99 % Student intervals. New; the first is the abstract's "increases as two tasks
     increasingly align" (arXiv 2010.04003).
     """
-    drawn, axes = plt.subplots(figsize=(4.8, 3.6))
+    fig, axes = plt.subplots(figsize=(4.8, 3.6))
     fine = np.linspace(0, np.pi / 2, 91)
     laws = {"independent residual": predicted.independent_forgetting, "one teacher": predicted.teacher_forgetting}
     generator = np.random.default_rng(0)
@@ -40,7 +40,7 @@ def angles(
         points_with_intervals(axes, degrees, np.array(columns).T, colour, label=f"{name}, fits")
     axes.set(xlabel="angle between the tasks θ  (degrees)", ylabel="E Δ / r  (label units²)", xticks=degrees)
     axes.legend()
-    return drawn
+    return fig
 
 
 @figure("F2", quick={"runs": 100}, claims=("pca_ogd", "pca_ogd-identity", "pca_ogd-centred"))
@@ -53,7 +53,7 @@ def memory(n_s: int = 20, n_t: int = 6, dim: int = 12, ridge: float = 0.5, runs:
     the features as memory (blue), and with principal directions of the centred features (orange), as the released code
     takes them: these keep the mean only by chance, and lie above the bound. New; after PCA-OGD (arXiv 2010.04003).
     """
-    drawn, axes = plt.subplots(figsize=(4.8, 3.6))
+    fig, axes = plt.subplots(figsize=(4.8, 3.6))
     generator = np.random.default_rng(0)
     noise = np.exp(-0.3 * np.arange(dim)) * generator.standard_normal((n_s, dim))
     first, second = 6 * generator.standard_normal(dim) + noise, generator.standard_normal((n_t, dim))
@@ -61,17 +61,17 @@ def memory(n_s: int = 20, n_t: int = 6, dim: int = 12, ridge: float = 0.5, runs:
     residuals, start = generator.standard_normal((runs, n_t)), np.zeros((runs, dim))
     bounds = []
     for centred, name, colour in ((False, "singular vectors", COLOURS[0]), (True, "centred directions", COLOURS[1])):
-        columns, tried = [], sizes[1:] if centred else sizes
-        for k in tried:
-            kept = observed.principal_directions(first, max(int(k), 1), centred=centred)[:k]
-            after = observed.refit(second - second @ kept.T @ kept, residuals, start, ridge)
+        columns, ranks = [], sizes[1:] if centred else sizes
+        for k in ranks:
+            directions = observed.principal_directions(first, max(int(k), 1), centred=centred)[:k]
+            after = observed.refit(second - second @ directions.T @ directions, residuals, start, ridge)
             columns.append(observed.drift(first, start, after))
             if not centred:
                 bounds.append(predicted.memory_bound(first, int(k)) * float(np.sum(after**2, axis=1).mean()))
-        points_with_intervals(axes, tried, np.array(columns).T, colour, label=name, fmt="s" if centred else "o")
+        points_with_intervals(axes, ranks, np.array(columns).T, colour, label=name, fmt="s" if centred else "o")
     means = [predicted.random_forgetting(first, second, ridge, int(k)).mean for k in sizes]
     axes.plot(sizes, means, color=COLOURS[0], label="overlap")
     axes.plot(sizes, bounds, "--", color=COLOURS[6], label="σ²$_{k+1}$ |Δw|²")
     axes.set(xlabel="directions kept k", ylabel="E Δ  (label units²)", yscale="log", xticks=sizes)
     axes.legend()
-    return drawn
+    return fig

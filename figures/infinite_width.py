@@ -35,7 +35,7 @@ def movement(widths: Sequence[int] = (128, 256, 512, 1024, 2048, 4096), seeds: i
     that move at any width (r = 0) are learnt, others freeze. After Yang & Hu 2021 (arXiv 2011.14522); the experiment
     is new.
     """
-    drawn, axes = plt.subplots(figsize=(5.4, 3.6))
+    fig, axes = plt.subplots(figsize=(5.4, 3.6))
     for (name, scaling), colour, marker in zip(SCALINGS.items(), COLOURS, "os^D", strict=False):
         logs = np.array([_logs(np.random.default_rng(width), seeds, width, *scaling) for width in widths]).T
         mean, half = student_interval(logs)
@@ -49,7 +49,7 @@ def movement(widths: Sequence[int] = (128, 256, 512, 1024, 2048, 4096), seeds: i
     axes.set_xticks(widths, [str(width) for width in widths])
     axes.minorticks_off()
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-    return drawn
+    return fig
 
 
 def _logs(generator: np.random.Generator, seeds: int, width: int, a: np.ndarray, b: np.ndarray, c: float) -> np.ndarray:
@@ -68,22 +68,22 @@ def outputs(widths: Sequence[int] = (64, 1024), nets: int = 200, rate: float = 0
     of the standard deviations that theory gives. (a) and (b): two widths. The limit is that of Yang & Hu 2021
     (arXiv 2011.14522); mean and deviation at finite width are new.
     """
-    drawn, panels = plt.subplots(1, 2, figsize=(8.2, 3.4), sharey=True)
+    fig, panels = plt.subplots(1, 2, figsize=(8.2, 3.4), sharey=True)
     theory = predicted.finite_width(SERIES, 1.5 * SERIES, rate)
     steps = np.arange(len(SERIES))
     for axes, width, letter in zip(panels, widths, "ab", strict=True):
         generator = np.random.default_rng(width)
         network = observed.shallow_network(generator, nets, width, 0.0, rate)
-        found = observed.train(network, SERIES[:, None, None], 1.5 * SERIES[:, None, None])[1][:, :, 0, 0]
-        apart, two = theory.bias / width, 2 * np.sqrt(theory.variance / width)
-        axes.bar(steps, 2 * two, 0.7, apart - two, color=COLOURS[5], alpha=0.6, label="± 2 deviations, theory")
-        aside = steps[:, None] + generator.uniform(-0.2, 0.2, found.shape)
-        axes.plot(aside, found - theory.limit[:, None], ".", color=COLOURS[1], markersize=1.5)
+        paths = observed.train(network, SERIES[:, None, None], 1.5 * SERIES[:, None, None])[1][:, :, 0, 0]
+        bias, two = theory.bias / width, 2 * np.sqrt(theory.variance / width)
+        axes.bar(steps, 2 * two, 0.7, bias - two, color=COLOURS[5], alpha=0.6, label="± 2 deviations, theory")
+        aside = steps[:, None] + generator.uniform(-0.2, 0.2, paths.shape)
+        axes.plot(aside, paths - theory.limit[:, None], ".", color=COLOURS[1], markersize=1.5)
         axes.plot([], [], ".", color=COLOURS[1], label=f"{nets} networks")
-        axes.hlines(apart, steps - 0.35, steps + 0.35, color=COLOURS[0], linewidth=1.5, label="mean, theory")
+        axes.hlines(bias, steps - 0.35, steps + 0.35, color=COLOURS[0], linewidth=1.5, label="mean, theory")
         axes.axhline(0, color="0.5", linestyle=":", label="limit", zorder=0)
         axes.set(xlabel="step t", title=f"n = {width}")
         label(axes, letter)
     panels[0].set_ylabel("output f$_t$ less its limit  (unit of y)")
     panels[1].legend(loc="upper right")
-    return drawn
+    return fig

@@ -33,10 +33,10 @@ def samples(
     δ² (n - d) / (N - d - 1), whose mean is infinite up to N = d + 1 (dotted) and which is the first order in δ²: the
     points with more noise lie below it where N is small. New; the question is that of Wang et al. 2024.
     """
-    drawn, axes = plt.subplots(figsize=(4.8, 3.6))
+    fig, axes = plt.subplots(figsize=(4.8, 3.6))
     generator, few = np.random.default_rng(0), np.arange(dim)
-    completed = [predicted.random_completion(ambient, dim, int(n)) / (2 * dim) for n in few]
-    axes.plot(few / dim, completed, color=COLOURS[6])
+    distances = [predicted.random_completion(ambient, dim, int(n)) / (2 * dim) for n in few]
+    axes.plot(few / dim, distances, color=COLOURS[6])
     runs = [observed.completion_errors(generator, draws, ambient, dim, int(n)) for n in few]
     points_with_intervals(axes, few / dim, np.array(runs).T / (2 * dim), COLOURS[6], label="no noise, random beside")
     for noise, colour, marker in zip(noises, COLOURS, "s^", strict=False):
@@ -50,7 +50,7 @@ def samples(
     axes.axvline((dim + 1) / dim, color="0.5", linestyle=":")
     axes.set(yscale="log", xlabel="samples per dimension N / d", ylabel="squared distance D² / 2d", ylim=(5e-4, 3))
     axes.legend(loc="upper right")
-    return drawn
+    return fig
 
 
 @figure(
@@ -73,13 +73,13 @@ def price(
     by its integral, and dγ²/(1 + γ²), which is less than any function of x_t attains. Shaded: the price of
     assignment. New.
     """
-    drawn, axes = plt.subplots(figsize=(4.8, 3.6))
+    fig, axes = plt.subplots(figsize=(4.8, 3.6))
     generator, axis = np.random.default_rng(0), np.geomspace(noises[0], noises[-1], 60)
-    told = [predicted.genie_loss(dim, 1.0, noise) for noise in axis]
-    untold = [predicted.mmse(dim, subspaces, 1.0, noise) for noise in axis]
-    axes.plot(axis, untold, color=COLOURS[1], label="least of any function of x$_t$")
-    axes.plot(axis, told, color=COLOURS[0], label="told the subspace")
-    axes.fill_between(axis, told, untold, color=COLOURS[4], alpha=0.25, linewidth=0)
+    genie = [predicted.genie_loss(dim, 1.0, noise) for noise in axis]
+    mmse = [predicted.mmse(dim, subspaces, 1.0, noise) for noise in axis]
+    axes.plot(axis, mmse, color=COLOURS[1], label="least of any function of x$_t$")
+    axes.plot(axis, genie, color=COLOURS[0], label="told the subspace")
+    axes.fill_between(axis, genie, mmse, color=COLOURS[4], alpha=0.25, linewidth=0)
     basis = np.eye(dim * subspaces + 2)
     bases = [basis[:, dim * k : dim * (k + 1)] for k in range(subspaces)]
     rules: tuple[observed.Rule, ...] = "soft", "clean", "noisy"
@@ -89,4 +89,4 @@ def price(
         points_with_intervals(axes, noises, np.array(losses)[:, :, k].T, colour, fmt=marker, label=name)
     axes.set(xscale="log", xlabel="noise level γ  (s = 1)", ylabel="mean square error", ylim=(0, None))
     axes.legend(loc="upper left")
-    return drawn
+    return fig

@@ -23,7 +23,7 @@ def plug_in_bias(
     apart from y. Points: means over `replicas` data sets with 99 % Student intervals, of the plug-in estimate (orange)
     and of the unbiased one (blue). Line: the predicted bias, sum of Var(h r | v) / n. True K2 is 0. All new.
     """
-    drawn, axes = plt.subplots(figsize=(4.6, 3.4))
+    fig, axes = plt.subplots(figsize=(4.6, 3.4))
     generator = np.random.default_rng(0)
     plug_in, unbiased, bias = [], [], []
     for count in levels:
@@ -41,7 +41,7 @@ def plug_in_bias(
     axes.set_xticks(levels, [str(count) for count in levels])
     axes.minorticks_off()
     axes.legend(loc="upper left")
-    return drawn
+    return fig
 
 
 @figure("F2", quick={"rows": 600}, claims=("halting", "halting-rounds", "swap_regret", "released_class"))
@@ -55,7 +55,7 @@ def rounds(rows: int = 3000, dim: int = 4, alpha: float = 0.02, bins: int = 10, 
     B (α / 2B + 1/2m + 1/4m^2) and B (γ + 1/2 + 1/4m)/m. Points are of the sample, whose noise the rule's 2 B /
     α levels fit; dotted: the mean error of the same models on fresh labels of the same rows. All new.
     """
-    drawn, panels = plt.subplots(1, 2, figsize=(8.2, 3.7))
+    fig, panels = plt.subplots(1, 2, figsize=(8.2, 3.7))
     generator = np.random.default_rng(1)
     features = generator.uniform(-1, 1, (rows, dim))
     chances = 0.5 + 0.3 * np.sin(3 * features[:, 0])
@@ -70,25 +70,25 @@ def rounds(rows: int = 3000, dim: int = 4, alpha: float = 0.02, bins: int = 10, 
         models = [np.clip(model, 0, 1) for model in run.models]
         errors = [observed.squared_error(uniform, model, labels) for model in models]
         worst = [observed.worst_error(uniform, model, labels, basis) for model in models]
-        fitted = [
+        fits = [
             error - predicted.swap_regret(uniform, model, labels - model, basis)
             for error, model in zip(errors[:-1], models[:-1], strict=True)
         ]
         at = np.arange(len(models))
         fresh = [np.mean((model - chances) ** 2 + chances * (1 - chances)) for model in models]
         panels[0].plot(at, fresh, ":", color=colour, label=f"{name}, fresh labels")
-        panels[0].plot(at[1:], fitted, color=colour)
+        panels[0].plot(at[1:], fits, color=colour)
         panels[1].axhline(predicted.guaranteed_error(1.0, *stop), color=colour)
         for axes, values in zip(panels, (errors, worst), strict=True):
             axes.plot(at[:-1], values[:-1], marker, color=colour, label=name)
             axes.plot(at[-1:], values[-1:], marker, color=colour, markerfacecolor="white")
-    for axes, letter, said in zip(panels, "ab", ("squared error", "worst K$_2$  (B = 1)"), strict=True):
-        axes.set(xlabel="round", ylabel=said)
+    for axes, letter, text in zip(panels, "ab", ("squared error", "worst K$_2$  (B = 1)"), strict=True):
+        axes.set(xlabel="round", ylabel=text)
         axes.xaxis.get_major_locator().set_params(integer=True)
         label(axes, letter)
     panels[1].set(yscale="log")
     line, last = Line2D([], [], color="0.3"), Line2D([], [], color="0.3", marker="o", linestyle="", fillstyle="none")
     handles, names = panels[0].get_legend_handles_labels()
     lines = ["line: (a) last error less swap regret, (b) guarantee", "open: last round"]
-    drawn.legend([*handles, line, last], [*names, *lines], loc="outside lower center", ncols=3, fontsize=7)
-    return drawn
+    fig.legend([*handles, line, last], [*names, *lines], loc="outside lower center", ncols=3, fontsize=7)
+    return fig

@@ -26,34 +26,34 @@ def worst_regrets(world: int = 0, samples: int = 20_000, replicas: int = 200) ->
     `samples` rows loses on the worst task of each choice (of the mixture: expected, on the first of the tasks that it
     hedges), means of `replicas` data sets with 99 % Student intervals. New; after Uzan & Weinberger 2024.
     """
-    drawn, axes = plt.subplots(figsize=(4.8, 3.6))
+    fig, axes = plt.subplots(figsize=(4.8, 3.6))
     sigma, prior = observed.drawn_world(world, DIM)
     spectrum, tasks = predicted.task_spectrum(sigma, prior), predicted.task_directions(sigma, prior)
     components = np.linalg.eigh(sigma)[1][:, ::-1]
-    kept, generator = np.arange(1, DIM), np.random.default_rng(0)
+    ranks, generator = np.arange(1, DIM), np.random.default_rng(0)
 
     def regression(representation: np.ndarray, task: np.ndarray) -> np.ndarray:
         return observed.least_squares_regret(generator, sigma, representation, task, 0.5, samples, replicas)
 
-    pca = [components[:, :r] for r in kept]
-    of_pca = [regression(one, observed.worst_case(sigma, prior, one)) for one in pca]
-    alone = [regression(tasks[:, :r], predicted.worst_task(sigma, prior, int(r))) for r in kept]
-    mixed = []
-    for r in kept:
+    pca = [components[:, :r] for r in ranks]
+    of_pca = [regression(R, observed.worst_case(sigma, prior, R)) for R in pca]
+    alone = [regression(tasks[:, :r], predicted.worst_task(sigma, prior, int(r))) for r in ranks]
+    draws = []
+    for r in ranks:
         chances, members = predicted.systematic_mixture(predicted.inclusion(spectrum, int(r)))
-        each = [regression(tasks[:, chosen], tasks[:, 0]) for chosen in members]
-        mixed.append(chances @ np.array(each))
+        regrets = [regression(tasks[:, chosen], tasks[:, 0]) for chosen in members]
+        draws.append(chances @ np.array(regrets))
     rows = (
-        ("PCA", [float(observed.worst_regret(sigma, prior, one)) for one in pca], of_pca, ("^", ":")),
-        ("one, weighed by the tasks", [predicted.pure_value(spectrum, int(r)) for r in kept], alone, ("s", "-")),
-        ("a hidden draw among several", [predicted.mixed_value(spectrum, int(r)) for r in kept], mixed, ("o", "--")),
+        ("PCA", [float(observed.worst_regret(sigma, prior, R)) for R in pca], of_pca, ("^", ":")),
+        ("one, weighed by the tasks", [predicted.pure_value(spectrum, int(r)) for r in ranks], alone, ("s", "-")),
+        ("a hidden draw among several", [predicted.mixed_value(spectrum, int(r)) for r in ranks], draws, ("o", "--")),
     )
     for (name, line, points, (marker, style)), colour in zip(rows, COLOURS[1:], strict=False):
-        axes.plot(kept, line, style, color=colour, label=name)
-        points_with_intervals(axes, kept, np.array(points).T, colour, fmt=marker, markersize=7 if name == "PCA" else 4)
-    axes.set(xlabel="directions kept, r", ylabel="worst regret  (units of y²)", yscale="log", xticks=kept)
+        axes.plot(ranks, line, style, color=colour, label=name)
+        points_with_intervals(axes, ranks, np.array(points).T, colour, fmt=marker, markersize=7 if name == "PCA" else 4)
+    axes.set(xlabel="directions kept, r", ylabel="worst regret  (units of y²)", yscale="log", xticks=ranks)
     axes.legend()
-    return drawn
+    return fig
 
 
 @figure(
@@ -69,25 +69,25 @@ def who_pays(kept: int = 2, draws: int = 20_000) -> Figure:
     thirds; the best mixture makes the four largest pay the same, the value of the game (dotted). Lines: formulas;
     points: means over `draws` random sets, their regrets by projection, with 99 % Student intervals. New.
     """
-    drawn, axes = plt.subplots(figsize=(4.8, 3.6))
+    fig, axes = plt.subplots(figsize=(4.8, 3.6))
     sigma, prior = observed.shaped_world(observed.drawn_world(0, DIM).covariance, STEEP, 0)
     spectrum, tasks = predicted.task_spectrum(sigma, prior), predicted.task_directions(sigma, prior)
     index, generator = np.arange(1, DIM + 1), np.random.default_rng(1)
     uniform = np.argsort(np.argsort(generator.random((draws, DIM)), axis=1), axis=1) < kept
-    hedged = observed.dropped(generator, spectrum, kept, draws) == 0
+    mixture = observed.dropped(generator, spectrum, kept, draws) == 0
     alone = np.tile(index <= kept, (draws, 1))
     rows = (
         ("one representation", np.where(index > kept, spectrum, 0), alone, ("s", "-")),
         ("uniform draws", spectrum * (1 - kept / DIM), uniform, ("^", ":")),
-        ("best mixture", predicted.equalised_regret(spectrum, kept), hedged, ("o", "--")),
+        ("best mixture", predicted.equalised_regret(spectrum, kept), mixture, ("o", "--")),
     )
     for (name, line, sets, (marker, style)), colour in zip(rows, COLOURS, strict=False):
-        different, which = np.unique(sets, axis=0, return_inverse=True)
-        regrets = np.array([observed.projected_regret(sigma, tasks[:, one], tasks) for one in different])
+        different, codes = np.unique(sets, axis=0, return_inverse=True)
+        regrets = np.array([observed.projected_regret(sigma, tasks[:, columns], tasks) for columns in different])
         axes.plot(index, line, style, color=colour)
         size = {"markersize": 8, "markerfacecolor": "none"} if marker == "s" else {"markersize": 4}
-        points_with_intervals(axes, index, regrets[which.ravel()], colour, fmt=marker, label=name, **size)
+        points_with_intervals(axes, index, regrets[codes.ravel()], colour, fmt=marker, label=name, **size)
     axes.axhline(predicted.mixed_value(spectrum, kept), color="0.5", linestyle=":", linewidth=0.8)
     axes.set(xlabel="task i", ylabel="expected regret  (units of y²)", xticks=index)
     axes.legend()
-    return drawn
+    return fig

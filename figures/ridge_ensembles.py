@@ -47,30 +47,30 @@ def paths(ends=(1.25, 2.0), along=(0.5, 0.75, 1.0, 1.5), runs=40, dim=100, grid=
     """
     import matplotlib.pyplot as plt
 
-    drawn, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.2))
+    fig, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.2))
     penalties, aspects = np.linspace(0, 1.2, grid), np.linspace(_ASPECT, 3.2, grid)
-    risks = [[predicted.full_ensemble_risk(_LAW, one, _ASPECT, phi) for one in penalties] for phi in aspects]
+    risks = [[predicted.full_ensemble_risk(_LAW, lam, _ASPECT, phi) for lam in penalties] for phi in aspects]
     contours = left.contour(aspects, penalties, np.transpose(risks), levels=12, colors="0.7", linewidths=0.7)
     left.clabel(contours, contours.levels[::2], fontsize=6)
     for end, colour in zip(ends, COLOURS, strict=False):
         path = np.linspace(_ASPECT, end, grid)
         left.plot(path, [predicted.equivalent_penalty(_LAW, 0, phi, end) for phi in path], color=colour)
         risk = predicted.full_ensemble_risk(_LAW, 0, _ASPECT, end)
-        said = f"$\\mu$ = {predicted.level(_LAW, 0, end):.2f}"
-        right.plot([_ASPECT, end], [risk, risk], color=colour, label=f"{said}, theory")
+        text = f"$\\mu$ = {predicted.level(_LAW, 0, end):.2f}"
+        right.plot([_ASPECT, end], [risk, risk], color=colour, label=f"{text}, theory")
         places = [*(phi for phi in along if phi < end), end]
         columns = []
         for phi in places:
             penalty = predicted.equivalent_penalty(_LAW, 0, phi, end)
-            one, two = _bags(penalty, subsample=round(dim / phi), dim=dim, runs=runs, sizes=(1, 2))[:, 0].T
-            columns.append(np.asarray(2 * two - one))
+            single, pair = _bags(penalty, subsample=round(dim / phi), dim=dim, runs=runs, sizes=(1, 2))[:, 0].T
+            columns.append(np.asarray(2 * pair - single))
             left.plot(phi, penalty, "o", color=colour)
-        points_with_intervals(right, places, np.array(columns).T, colour, label=f"{said}, data sets")
+        points_with_intervals(right, places, np.array(columns).T, colour, label=f"{text}, data sets")
     left.set(xlabel="p / k", ylabel="penalty $\\lambda$", ylim=(0, 1.2))
     right.set(xlabel="p / k", ylabel="risk of the full ensemble")
-    drawn.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    fig.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=4)
     letters((left, right))
-    return drawn
+    return fig
 
 
 @figure(
@@ -90,19 +90,19 @@ def validation(penalty=0.1, subsample_aspect=1.25, sizes=(1, 2, 4, 8, 16, 32, 64
 
     setting = (penalty, _ASPECT, subsample_aspect)
     grid = np.unique(np.geomspace(1, max(sizes), 40).round().astype(int))
-    risk = np.array([predicted.ensemble_risk(_LAW, *setting, one) for one in grid])
-    bias = np.array([predicted.gcv_bias(_LAW, *setting, one) for one in grid])
-    union = np.array([predicted.union_gcv(_LAW, *setting, one) for one in grid])
+    risk = np.array([predicted.ensemble_risk(_LAW, *setting, size) for size in grid])
+    bias = np.array([predicted.gcv_bias(_LAW, *setting, size) for size in grid])
+    union = np.array([predicted.union_gcv(_LAW, *setting, size) for size in grid])
     lines = {"risk": risk, "GCV, all points": risk + bias, "GCV, points seen": union, "corrected GCV": risk}
     measured = np.asarray(_bags(penalty, subsample=round(dim / subsample_aspect), dim=dim, runs=runs, sizes=sizes))
-    drawn, axes = plt.subplots(figsize=(4.2, 2.9))
+    fig, axes = plt.subplots(figsize=(4.2, 2.9))
     for row, ((name, line), colour) in enumerate(zip(lines.items(), COLOURS, strict=False)):
         if name != "corrected GCV":
             axes.plot(grid, line, color=colour)
-        shifted = np.array(sizes) * 1.03 ** (row - 1.5)  # side by side where they agree
-        points_with_intervals(axes, shifted, measured[:, row], colour, label=name)
+        places = np.array(sizes) * 1.03 ** (row - 1.5)  # side by side where they agree
+        points_with_intervals(axes, places, measured[:, row], colour, label=name)
     axes.set(xscale="log", xlabel="members M", ylabel="squared error of a prediction")
     axes.set_xticks(sizes, [str(size) for size in sizes])
     axes.minorticks_off()
     axes.legend()
-    return drawn
+    return fig

@@ -25,25 +25,25 @@ def windows(points: int = 45, n: int = 30, p: int = 6, seed: int = 3) -> Figure:
     generator = np.random.default_rng(seed)
     ((X,), (y,)) = observed.problems(generator, 1, n, p, 0.5)
     order = predicted.omp_order(X, y, 3).tolist()
-    drawn, panels = plt.subplots(1, 3, figsize=(8.4, 3.3))
-    for done, (axes, letter) in enumerate(zip(panels, "abc", strict=True)):
-        chosen = tuple(order[:done])
-        first = predicted.entry_levels(X, y, done + 1)[-1]
+    fig, panels = plt.subplots(1, 3, figsize=(8.4, 3.3))
+    for count, (axes, letter) in enumerate(zip(panels, "abc", strict=True)):
+        chosen = tuple(order[:count])
+        first = predicted.entry_levels(X, y, count + 1)[-1]
         second = predicted.second_entry_level(X, y, chosen)
         levels = np.linspace(1.15 * first, max(0.3 * second, 0.02 * first), points)
-        found = np.abs(observed.weights(X, y, chosen, levels)) * np.linalg.norm(X, axis=0) / np.linalg.norm(y)
+        weights = np.abs(observed.weights(X, y, chosen, levels)) * np.linalg.norm(X, axis=0) / np.linalg.norm(y)
         window = axes.axvspan(second, first, color="0.88", label="one alone: λ₂ to λ₁")
         line = axes.axvline(first, color=COLOURS[6], label="λ₁")
         for j in (j for j in range(p) if j not in chosen):
-            active = found[:, j] > 0
-            axes.plot(levels[active], found[active, j], "o", markersize=2.5, color=COLOURS[j], label=f"feature {j}")
+            active = weights[:, j] > 0
+            axes.plot(levels[active], weights[active, j], "o", markersize=2.5, color=COLOURS[j], label=f"feature {j}")
         axes.set(xlabel="penalty λ  (unit of x · y)", xlim=(0, 1.15 * first))
         axes.set_title(f"chosen: {', '.join(map(str, chosen)) or 'none'}")
         label(axes, letter)
     panels[0].set_ylabel("|weight|  (unit of |y| / |x$_j$|)")
     features = [Line2D([], [], color=COLOURS[j], marker="o", linestyle="", label=f"feature {j}") for j in range(p)]
-    drawn.legend(handles=[line, window, *features], loc="outside lower center", ncols=p + 2, columnspacing=1.2)
-    return drawn
+    fig.legend(handles=[line, window, *features], loc="outside lower center", ncols=p + 2, columnspacing=1.2)
+    return fig
 
 
 @figure("F2", quick={"runs": 100, "steps": (5, 40, 400)}, claims=("softmax_early_law", "softmax_late_differs"))
@@ -56,19 +56,19 @@ def attention(
     `runs` designs with exact 99 % intervals. Filled: OMP's first pick, to which the early law (line) leads. Open: the
     feature of the largest least-squares weight. Dotted: a pick by chance.
     """
-    drawn, axes = plt.subplots(figsize=(5.0, 3.5))
+    fig, axes = plt.subplots(figsize=(5.0, 3.5))
     keys = jax.random.split(jax.random.key(0), runs)
     for place, (correlation, mark) in enumerate(((0.0, "o"), (0.5, "s"))):
         draw = jax.jit(
             jax.vmap(lambda key, r=correlation: observed.softmax_agreement(key, n, p, r, 0.05, tuple(steps)))
         )
-        found, x = np.asarray(draw(keys)), np.array(steps) * 1.06 ** (2 * place - 1)
-        colour, said = COLOURS[place], f"ρ = {correlation:g}"
-        shares_with_intervals(axes, x, found[:, :, 0], colour, fmt=mark, label=f"OMP's pick, {said}")
-        open_marks = {"markerfacecolor": "white", "label": f"largest weight, {said}"}
-        shares_with_intervals(axes, x, found[:, :, 1], colour, fmt=mark, **open_marks)
+        draws, x = np.asarray(draw(keys)), np.array(steps) * 1.06 ** (2 * place - 1)
+        colour, text = COLOURS[place], f"ρ = {correlation:g}"
+        shares_with_intervals(axes, x, draws[:, :, 0], colour, fmt=mark, label=f"OMP's pick, {text}")
+        open_marks = {"markerfacecolor": "white", "label": f"largest weight, {text}"}
+        shares_with_intervals(axes, x, draws[:, :, 1], colour, fmt=mark, **open_marks)
     axes.axhline(1, color=COLOURS[6], label="early law: OMP's pick")
     axes.axhline(1 / p, color="0.5", linestyle=":", label="by chance")
     axes.set(xscale="log", ylim=(0, 1.03), xlabel="steps of gradient descent", ylabel="share of designs that agree")
-    drawn.legend(loc="outside right center")
-    return drawn
+    fig.legend(loc="outside right center")
+    return fig

@@ -37,7 +37,7 @@ def shrinkage(
     independent batches lead (open points, without interval).
     """
     rho = np.array(correlations)
-    drawn, axes = plt.subplots(figsize=(5.2, 3.4))
+    fig, axes = plt.subplots(figsize=(5.2, 3.4))
     grid = np.unique(np.geomspace(5, 1.3 * max(batches), 60).round().astype(int))
     lines = np.array([predicted.shrunk_strengths(rho, int(batch)) for batch in grid])
     keys = jax.random.split(jax.random.key(0), runs)
@@ -46,12 +46,12 @@ def shrinkage(
         run = jax.vmap(lambda key: observed.strengths_after_descent(key, rho, batch, n_batches, steps, 0.01))
         return np.asarray(jax.jit(run)(keys))
 
-    one = np.stack([learned(batch, 1) for batch in batches], axis=1)
+    strengths = np.stack([learned(batch, 1) for batch in batches], axis=1)
     two = learned(batches[0], 2).mean(axis=0)
     for i, colour in zip(range(len(rho)), COLOURS, strict=False):
         axes.axhline(rho[i], color=colour, linestyle="--", linewidth=0.8)
         axes.plot(grid, lines[:, i], color=colour, label=f"ρ = {rho[i]:g}")
-        points_with_intervals(axes, batches, one[:, :, i], colour)
+        points_with_intervals(axes, batches, strengths[:, :, i], colour)
         axes.plot(batches[0], two[i], "o", color=colour, fillstyle="none")
     axes.set(xscale="log", xlabel="batch size b (pairs)", ylabel="learned variance $x_i$ (dimensionless)", ylim=(0, 1))
     axes.set_xticks(batches, [str(batch) for batch in batches])
@@ -63,8 +63,8 @@ def shrinkage(
         "population": Line2D([], [], color="0.3", linestyle="--", linewidth=0.8),
     }
     handles, names = axes.get_legend_handles_labels()
-    drawn.legend([*handles, *marks.values()], [*names, *marks], loc="outside upper center", ncols=2, fontsize=7)
-    return drawn
+    fig.legend([*handles, *marks.values()], [*names, *marks], loc="outside upper center", ncols=2, fontsize=7)
+    return fig
 
 
 @figure("F2", quick={"points": 20}, claims=("flow", "flow_aligned", "critical_points", "minimum"))
@@ -85,7 +85,7 @@ def plateaus(
     weights = start * np.random.default_rng(1).normal(size=(len(A), columns))
     times, grid = (np.linspace(0, duration, n + 1)[1:] for n in (points, 400))
     grams = [predicted.flow_gram(A, weights, float(time)) for time in grid]
-    drawn, axes = plt.subplots(figsize=(4.6, 3.0))
+    fig, axes = plt.subplots(figsize=(4.6, 3.0))
     for size in range(min(columns, sum(value > 0 for value in eigenvalues)) + 1):
         axes.axhline(predicted.critical_loss(np.array(eigenvalues), tuple(range(size))), color="0.5", linestyle=":")
     axes.plot(grid, [np.sum(gram**2) - 2 * np.sum(A * gram) for gram in grams], color=COLOURS[0], label="closed form")
@@ -93,4 +93,4 @@ def plateaus(
     axes.plot(times, [observed.ey_loss(A, np.eye(len(A)), W) for W in path], "o", color=COLOURS[1], label="integrated")
     axes.set(xlabel="time t (1 / eigenvalue)", ylabel="loss L (eigenvalue²)")
     axes.legend()
-    return drawn
+    return fig

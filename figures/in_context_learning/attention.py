@@ -52,20 +52,20 @@ def linear_attention_phases(
     )
     levels = [1, 1.05, 1.1, 1.25, 1.5, 2, 4, 10, 30, 100]
     colours = BoundaryNorm(levels, 256, extend="max")
-    filled = phases.contourf(lengths, noises, quotient, levels, norm=colours, cmap="cividis", extend="max")
+    contours = phases.contourf(lengths, noises, quotient, levels, norm=colours, cmap="cividis", extend="max")
     phases.axvline(dimension, color="white", linestyle="--", linewidth=0.8)
-    bar = fig.colorbar(filled, ax=phases, ticks=levels, label="linear attention's risk / Bayes risk")
+    bar = fig.colorbar(contours, ax=phases, ticks=levels, label="linear attention's risk / Bayes risk")
     bar.ax.set_yticklabels([f"{level:g}" for level in levels])
     phases.set(xscale="log", yscale="log", xlabel="context length N", ylabel="noise variance σ² / τ²")
     phases.set_title(f"d = {dimension}")
     covariance, noise = np.diag(variances), 0.25
     fine = np.unique(np.geomspace(1, 4 * max(contexts), 40).round().astype(int))
     best = [predicted.optimal_map(covariance, np.eye(len(variances)), noise, int(n)) for n in fine]
-    found = np.array([_trained(covariance, noise, n, steps, starts) for n in contexts])
+    maps = np.array([_trained(covariance, noise, n, steps, starts) for n in contexts])
     for row, (variance, colour) in enumerate(zip(variances, COLOURS, strict=False)):
         entries.plot(fine, [matrix[row, row] for matrix in best], color=colour, label=f"variance {variance:g}")
         entries.axhline(1 / variance, color=colour, linestyle=":", linewidth=0.8)
-        points_with_intervals(entries, list(contexts), found[:, :, row].T, colour)
+        points_with_intervals(entries, list(contexts), maps[:, :, row].T, colour)
     entries.set(xscale="log", xlabel="context length N", ylabel="eigenvalue of the map A", ylim=(0, None))
     entries.legend(loc="upper left", bbox_to_anchor=(0, 0.9))
     letters((phases, entries))

@@ -61,10 +61,10 @@ def _products(axis: Axes, points: int, factors: int) -> None:
         ("float32", np.float32, False, np.logspace(-3.3, -0.5, points)),
     )
     for (name, dtype, richardson, scales), colour, marker in zip(series, COLOURS, "os^", strict=False):
-        one, other = jnp.asarray(x, dtype), jnp.asarray(y, dtype)
-        exact = np.asarray(one, float) * np.asarray(other, float)
-        found = [activations.gelu_product(one, other, dtype(s), richardson=richardson) for s in scales]
-        axis.plot(scales, [_size(np.asarray(f, float) - exact) for f in found], marker, color=colour, label=name)
+        left, right = jnp.asarray(x, dtype), jnp.asarray(y, dtype)
+        exact = np.asarray(left, float) * np.asarray(right, float)
+        products = [activations.gelu_product(left, right, dtype(s), richardson=richardson) for s in scales]
+        axis.plot(scales, [_size(np.asarray(f, float) - exact) for f in products], marker, color=colour, label=name)
         law = predicted.richardson_product_error if richardson else predicted.gelu_product_error
         fine = np.geomspace(scales[0], scales[-1], 60)
         axis.plot(fine, [_size(law(x, y, s)) for s in fine], color=colour)
@@ -114,8 +114,8 @@ def _pads(axis: Axes, rows: int, points: int) -> None:
     for (kind, share), colour, marker in zip(pads, COLOURS, "os", strict=False):
         upper, lower = sizes - share * total, -sizes - (1 - share) * total
         columns = np.concatenate([[upper, lower], np.broadcast_to(entries[:, None], (rows, points))])
-        passed = np.sqrt(2 / length) * sizes * np.asarray(pass_through(columns))[2:]
-        errors = np.linalg.norm(passed - entries[:, None], axis=0) / np.sqrt(squares)
+        outputs = np.sqrt(2 / length) * sizes * np.asarray(pass_through(columns))[2:]
+        errors = np.linalg.norm(outputs - entries[:, None], axis=0) / np.sqrt(squares)
         axis.plot(sizes, errors, marker, color=colour, label=f"{kind} pads")
         axis.plot(
             fine, [1 - predicted.layer_norm_factor(float(pad), total, squares, kind) for pad in fine], color=colour

@@ -42,10 +42,10 @@ def probed_quantities(
     """
     settings = models.ladder(dimension, layers, steps)
     constant = replace(settings, steps=control_steps, weight_std=0.0, weight_mean=1.0)
-    asked = models.fresh_prompts(settings, prompts)
+    batch = models.fresh_prompts(settings, prompts)
     targets = {
-        "$X^TY$": probes.moment_targets(asked, prefix),
-        "least squares weights": probes.ols_targets(asked, prefix),
+        "$X^TY$": probes.moment_targets(batch, prefix),
+        "least squares weights": probes.ols_targets(batch, prefix),
     }
     fig, axes = plt.subplots(1, 3, figsize=(10.5, 3.4))
     model, control = models.trained(settings), models.trained(constant)
@@ -55,10 +55,10 @@ def probed_quantities(
         target = target / jnp.std(target, axis=0)
         errors, best = {}, np.zeros(len(positions))
         for kind, of_model in (("mlp", model), ("linear", model), ("control", control)):
-            found = _probed(of_model, asked, target, prefix, "linear" if kind == "linear" else "mlp", probe_steps)
-            errors[kind] = np.array([of_layer for of_layer, _ in found]).T
+            results = _probed(of_model, batch, target, prefix, "linear" if kind == "linear" else "mlp", probe_steps)
+            errors[kind] = np.array([of_layer for of_layer, _ in results]).T
             if kind == "mlp":
-                best = np.asarray(found[int(errors[kind].mean(axis=0).argmin())][1])
+                best = np.asarray(results[int(errors[kind].mean(axis=0).argmin())][1])
         points_with_intervals(axis, depths, errors["mlp"], colour, fmt="o-", label="two-layer probe")
         points_with_intervals(axis, depths, errors["linear"], colour, fmt="o:", markerfacecolor="white", label="linear")
         points_with_intervals(axis, depths, errors["control"], "0.4", fmt="s--", label="model of w = 1")
@@ -82,13 +82,13 @@ def _probed(
 ) -> list[tuple[Float[Array, "count"], Float[Array, "positions"]]]:
     """The squared errors on the second half of the prompts, and the mixture, of a probe of each state."""
     half = len(target) // 2
-    found = []
+    results = []
     for hidden in probes.hidden_states(model, asked)[:, :, : 2 * prefix]:
-        fitted = probes.train_probe(
+        probe = probes.train_probe(
             jax.random.key(4), hidden[:half], target[:half], kind=kind, probe_width=32, steps=steps, learning_rate=3e-3
         ).probe
-        found.append((probes.probe_errors(fitted, hidden[half:], target[half:]), fitted.attention()))
-    return found
+        results.append((probes.probe_errors(probe, hidden[half:], target[half:]), probe.attention()))
+    return results
 
 
 @figure("F6", quick={"dimension": 1, "depths": (1,), "steps": 500, "prompts": 64}, claims=("nonlinear-hypothesis",))
@@ -104,17 +104,17 @@ def linearity_of_answers(
     has 8 dimensions and 16 layers.
     """
     settings = [models.ladder(dimension, layers, steps) for layers in depths]
-    asked = models.fresh_prompts(settings[0], prompts)
+    batch = models.fresh_prompts(settings[0], prompts)
     inputs = jax.random.normal(jax.random.key(6), (queries, dimension))
     prefixes = np.arange(1, models.EXAMPLES)
     fig, axis = plt.subplots(figsize=(5.6, 3.6))
     axis.axhline(1, color=COLOURS[6], linewidth=0.8, label="rules with weights (exact)")
     for of_model, layers, colour, marker in zip(settings, depths, COLOURS, "o^v", strict=False):
         model = models.trained(of_model)
-        shares = explained_shares(partial(training.in_context_predictions, model), asked, prefixes, inputs)
+        shares = explained_shares(partial(training.in_context_predictions, model), batch, prefixes, inputs)
         points_with_intervals(axis, prefixes, shares, colour, fmt=f"{marker}-", linewidth=0.6, label=f"L = {layers}")
     neighbours = [baselines.nearest_neighbours()]
-    shares = explained_shares(lambda shown: baselines.predict_all(shown, neighbours)[0], asked, prefixes, inputs)
+    shares = explained_shares(lambda shown: baselines.predict_all(shown, neighbours)[0], batch, prefixes, inputs)
     points_with_intervals(axis, prefixes, shares, COLOURS[3], fmt="s:", linewidth=0.6, label="3-NN")
     axis.set(xlabel="number of examples k", ylabel="R² of the best linear fit", title=f"d = {dimension}")
     axis.set(xticks=prefixes, ylim=(0, 1.05))

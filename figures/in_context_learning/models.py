@@ -49,8 +49,8 @@ def fresh_prompts(settings: TrainingSettings, count: int) -> Prompts:
 
 def distances(settings: TrainingSettings, rules: list[Rule], count: int) -> Float[Array, "rules count prefixes"]:
     """Squared differences over d between a trained model and rules, after k = 1, 2, ... examples."""
-    found = training.evaluate(trained(settings), fresh_prompts(settings, count), rules)
-    return found.differences[:, :, 1:] / settings.dimension
+    evaluation = training.evaluate(trained(settings), fresh_prompts(settings, count), rules)
+    return evaluation.differences[:, :, 1:] / settings.dimension
 
 
 def at_full_length(predict: Predictor, examples: int) -> Predictor:
@@ -62,7 +62,7 @@ def at_full_length(predict: Predictor, examples: int) -> Predictor:
     def answer(shown: Prompts) -> Array:
         length = shown.labels.shape[1]
         filling = ((0, 0), (0, examples - length))
-        filled = Prompts(jnp.pad(shown.inputs, (*filling, (0, 0))), jnp.pad(shown.labels, filling), shown.weights)
-        return jnp.asarray(predict(filled))[:, :length]
+        full = Prompts(jnp.pad(shown.inputs, (*filling, (0, 0))), jnp.pad(shown.labels, filling), shown.weights)
+        return jnp.asarray(predict(full))[:, :length]
 
     return answer

@@ -35,10 +35,10 @@ def squares(half_width: float = 0.1, shift: float = 0.5, points: int = 21) -> Fi
         ("ReLU", predicted.square_by_relu(grid, half_width), two_relu),
     )
     curves.plot(grid, grid**2, color=COLOURS[6], linewidth=2.5, alpha=0.25, label="$x^2$")
-    for (name, law, found), colour in zip(kinds, COLOURS, strict=False):
+    for (name, law, values), colour in zip(kinds, COLOURS, strict=False):
         for axis, subtract in ((curves, False), (errors, True)):
             axis.plot(grid, np.abs(law - grid**2) if subtract else law, color=colour, label=name)
-            axis.plot(chosen, np.abs(found - chosen**2) if subtract else found, "o", color=colour, markersize=3)
+            axis.plot(chosen, np.abs(values - chosen**2) if subtract else values, "o", color=colour, markersize=3)
     leading = np.abs(predicted.gelu_product_error(grid, grid, 1.0))
     errors.plot(grid, leading, ":", color=COLOURS[6], label="leading term of GeLU's")
     curves.set(xlabel="x", ylabel="approximation of $x^2$")

@@ -24,7 +24,7 @@ def baseline_risks(
     which is also the best that one layer of linear attention can do with a context of k.
     """
     static = {"dimension": dimension, "examples": largest + 1, "count": count}
-    found = replicates(simulations.risks, runs, static, {"noise_std": noise_std})["risks"].values
+    risks = replicates(simulations.risks, runs, static, {"noise_std": noise_std})["risks"].values
     prefixes = np.arange(largest + 1)
     noise = {"noise_std": noise_std}
     laws = (
@@ -38,8 +38,8 @@ def baseline_risks(
     for row, ((name, marker, law), colour) in enumerate(zip(laws, COLOURS, strict=False)):
         values = np.array([law(int(k)) for k in prefixes]) / dimension
         axis.plot(prefixes, np.where(np.isinf(values), np.nan, values), color=colour, label=name)
-        shown = prefixes[1:] if row else prefixes[np.abs(prefixes - dimension) > 3]
-        points_with_intervals(axis, shown, found[:, row][:, shown], colour, fmt=marker, markersize=2.5)
+        counts = prefixes[1:] if row else prefixes[np.abs(prefixes - dimension) > 3]
+        points_with_intervals(axis, counts, risks[:, row][:, counts], colour, fmt=marker, markersize=2.5)
     best = [predicted.best_step_risk(dimension, int(k), **noise) / dimension for k in prefixes]
     axis.plot(prefixes, best, ":", color=COLOURS[6], label="best gradient step")
     axis.set(xlabel="number of examples k", ylabel="risk  $E|\\hat w-w|^2/d$", yscale="log", ylim=(0.012, 1.5))

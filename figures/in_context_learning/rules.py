@@ -54,17 +54,17 @@ def rules_compared(
     fig, axes = plt.subplots(1, 3, figsize=(10.5, 3.7))
     prefixes = np.arange(1, largest + 1)
     static = {"dimension": dimension, "examples": largest + 1, "count": count}
-    found = replicates(simulations.distances_to_least_squares, runs, static, {})
-    _exact_laws(axes[0], found["distances_to_least_squares"].values[:, :, 1:], dimension, prefixes)
+    data = replicates(simulations.distances_to_least_squares, runs, static, {})
+    _exact_laws(axes[0], data["distances_to_least_squares"].values[:, :, 1:], dimension, prefixes)
     settings = models.ladder(model_dimension, layers, steps)
     rules = [baselines.ols(), *LINEAR, *NEIGHBOURS]
-    seen = np.arange(1, settings.examples)
+    counts = np.arange(1, settings.examples)
     for of_rule, name, (colour, marker) in zip(
         np.asarray(models.distances(settings, rules, prompts)), ("least squares", *_NAMES), _MODEL_LOOKS, strict=True
     ):
-        points_with_intervals(axes[1], seen, of_rule, colour, fmt=f"{marker}-", linewidth=0.6, label=name)
-    for of_rule, (colour, marker) in zip(_weight_distances(settings, seen), _MODEL_LOOKS, strict=False):
-        points_with_intervals(axes[2], seen, of_rule, colour, fmt=f"{marker}-", linewidth=0.6)
+        points_with_intervals(axes[1], counts, of_rule, colour, fmt=f"{marker}-", linewidth=0.6, label=name)
+    for of_rule, (colour, marker) in zip(_weight_distances(settings, counts), _MODEL_LOOKS, strict=False):
+        points_with_intervals(axes[2], counts, of_rule, colour, fmt=f"{marker}-", linewidth=0.6)
     axes[0].set(xlabel="number of examples k", ylabel="SPD / d to least squares", title=f"d = {dimension}, exact")
     axes[0].set(ylim=(0, 1.25), xticks=range(2, largest + 1, 2))
     size = f"model: d = {model_dimension}, L = {layers}, H = {settings.width}"
@@ -99,15 +99,15 @@ def _exact_laws(
 
 def _weight_distances(settings: training.TrainingSettings, seen: np.ndarray, count: int = 64) -> np.ndarray:
     """Squared distance / d between the weights behind a model and those of the linear rules, prompt by prompt."""
-    model, asked = models.trained(settings), models.fresh_prompts(settings, count)
+    model, batch = models.trained(settings), models.fresh_prompts(settings, count)
     queries = jax.random.normal(jax.random.key(3), (32, settings.dimension))
-    exact = baselines.weights_all(asked, [baselines.ols(), *LINEAR])
+    exact = baselines.weights_all(batch, [baselines.ols(), *LINEAR])
     predict = models.at_full_length(partial(training.in_context_predictions, model), settings.examples)
-    found = []
+    distances = []
     for k in seen:
-        fit = metrics.implicit_fit(predict, asked, int(k), queries)
-        found.append(jnp.sum((exact[:, :, int(k)] - fit.weights) ** 2, axis=-1) / settings.dimension)
-    return np.moveaxis(np.asarray(jnp.stack(found)), 0, -1)
+        fit = metrics.implicit_fit(predict, batch, int(k), queries)
+        distances.append(jnp.sum((exact[:, :, int(k)] - fit.weights) ** 2, axis=-1) / settings.dimension)
+    return np.moveaxis(np.asarray(jnp.stack(distances)), 0, -1)
 
 
 @figure(
@@ -143,15 +143,15 @@ def noise_and_regulariser(
         ]
     )
     rules = [baselines.ridge(row) for row in regularisers]
-    found = np.empty_like(exact)
+    measured = np.empty_like(exact)
     for column, (sigma, tau) in enumerate(columns):
         settings = models.small(steps, layers, noise_std=sigma / tau)
-        found[:, column] = np.asarray(models.distances(settings, rules, prompts)).mean(axis=(1, 2))
+        measured[:, column] = np.asarray(models.distances(settings, rules, prompts)).mean(axis=(1, 2))
         infinite = np.isinf(predicted.spd_ridge_to_bayes(0.0, 1, 1, 1.0, sigma / tau))
-        found[0, column] = np.inf if infinite else found[0, column]
+        measured[0, column] = np.inf if infinite else measured[0, column]
     fig, axes = plt.subplots(1, 2, figsize=(9, 3.7))
     titles = f"Bayes predictor, d = {dimension}, exact", "trained models, d = 1"
-    for axis, cells, title, letter in zip(axes, (exact, found), titles, "ab", strict=True):
+    for axis, cells, title, letter in zip(axes, (exact, measured), titles, "ab", strict=True):
         _heat_map(axis, cells, regularisers, columns)
         axis.set_title(title)
         label(axis, letter)
@@ -161,10 +161,10 @@ def noise_and_regulariser(
 def _heat_map(
     axis: Axes, cells: np.ndarray, regularisers: Sequence[float], columns: Sequence[tuple[float, float]]
 ) -> None:
-    shown = np.where(np.isfinite(cells) & (cells > 0), cells, np.nan)
-    image = axis.imshow(shown, norm=LogNorm(), cmap="cividis", aspect="auto")
+    positive = np.where(np.isfinite(cells) & (cells > 0), cells, np.nan)
+    image = axis.imshow(positive, norm=LogNorm(), cmap="cividis", aspect="auto")
     axis.figure.colorbar(image, ax=axis, label="SPD / (d τ²)")
-    light = np.nanmax(shown) ** 0.5 * np.nanmin(shown) ** 0.5
+    light = np.nanmax(positive) ** 0.5 * np.nanmin(positive) ** 0.5
     for (row, column), value in np.ndenumerate(cells):
         text = "∞" if np.isinf(value) else f"{value:.1e}" if value > 0 else "0"
         dark_cell = np.isfinite(value) and 0 < value < light

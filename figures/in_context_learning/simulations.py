@@ -22,7 +22,7 @@ def distances_to_least_squares(
     predictions = jnp.sum(exact * prompts.inputs, axis=-1)
     neighbours = [(of_rule - predictions) ** 2 for of_rule in baselines.predict_all(prompts, NEIGHBOURS)]
     labels = jnp.sum((exact - prompts.weights[:, None]) ** 2, axis=-1)
-    return jnp.stack([jnp.mean(found, axis=0) for found in (*linear, *neighbours, labels)]) / dimension
+    return jnp.stack([jnp.mean(squares, axis=0) for squares in (*linear, *neighbours, labels)]) / dimension
 
 
 def risks(
@@ -32,8 +32,8 @@ def risks(
     prompts = sample_prompts(key, count, examples, dimension, noise_std=noise_std)
     rules = [baselines.ols(), _bayes(noise_std), baselines.ridge(0.1), baselines.gradient_step(0.02),
              baselines.sgd(0.03)]  # fmt: skip
-    missed = baselines.weights_all(prompts, rules) - prompts.weights[:, None]
-    return jnp.mean(jnp.sum(missed**2, axis=-1), axis=1) / dimension
+    errors = baselines.weights_all(prompts, rules) - prompts.weights[:, None]
+    return jnp.mean(jnp.sum(errors**2, axis=-1), axis=1) / dimension
 
 
 def _bayes(noise_std: float) -> Rule:

@@ -40,9 +40,9 @@ def phases_of_depth(
     """
     fig, axis = plt.subplots(figsize=(5.6, 3.7))
     settings = [models.ladder(dimension, layers, steps) for layers in depths]
-    found = [np.asarray(models.distances(s, list(_FAMILY.values()), prompts)).mean(axis=2) for s in settings]
+    distances = [np.asarray(models.distances(s, list(_FAMILY.values()), prompts)).mean(axis=2) for s in settings]
     for row, (name, colour, marker) in enumerate(zip(_FAMILY, COLOURS, "os^D", strict=False)):
-        runs = np.array([of_model[row] for of_model in found]).T
+        runs = np.array([of_model[row] for of_model in distances]).T
         points_with_intervals(axis, list(depths), runs, colour, fmt=f"{marker}-", linewidth=0.6, label=name)
         axis.axhline(_exact_distance(name, dimension), xmin=0.9, color=colour, linestyle=":")
     axis.set_xscale("log", base=2)
@@ -91,8 +91,8 @@ def smallest_sizes(
     )
     rules = list(_FAMILY.values())  # only two are needed, but these have been compiled for the other figure
     for axis, (text, sizes, settings), letter in zip(axes, panels, "abc", strict=True):
-        found = [np.asarray(models.distances(s, rules, prompts))[:2].reshape(2, 8, -1).mean(axis=2) for s in settings]
-        quotients = np.array([to_ols / to_ridge for to_ols, to_ridge in found]).T
+        pairs = [np.asarray(models.distances(s, rules, prompts))[:2].reshape(2, 8, -1).mean(axis=2) for s in settings]
+        quotients = np.array([to_ols / to_ridge for to_ols, to_ridge in pairs]).T
         points_with_intervals(axis, list(sizes), quotients, COLOURS[0])
         axis.axhline(1, color=COLOURS[6], linewidth=0.8)
         axis.set_xscale("log", base=2)
@@ -129,8 +129,8 @@ def ladder_to_the_bayes_error(
     by_depth.axhline(step[1:].mean(), color=COLOURS[6], linestyle=":")
     for layers, colour, marker in zip(depths, COLOURS, "os^", strict=False):
         settings = models.small(steps, layers=layers, noise_std=noise_std)
-        asked = models.fresh_prompts(settings, prompts)
-        errors = np.asarray(training.in_context_predictions(models.trained(settings), asked) - asked.labels) ** 2
+        batch = models.fresh_prompts(settings, prompts)
+        errors = np.asarray(training.in_context_predictions(models.trained(settings), batch) - batch.labels) ** 2
         points_with_intervals(by_prefix, prefixes, errors, colour, fmt=marker, label=f"model, L = {layers}")
         points_with_intervals(by_depth, [layers], errors[:, 1:].mean(axis=1)[:, None], colour, fmt=marker)
     by_prefix.set(xlabel="number of examples k", ylabel="squared error", ylim=(0, None), title="d = 1")

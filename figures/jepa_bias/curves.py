@@ -72,8 +72,8 @@ def learning_curves(
                 )
                 axis.plot(grid / scale, curve, color=shade, label=text.format(covariance, regression))
                 times = _times_along(grid[-1], points, init, depth, covariance, regression, objective)
-                simulated = _stepped(depth, init, covariance, regression, times, objective)
-                axis.plot(times / scale, simulated, "o", color=shade, markersize=2.5)
+                strengths = _stepped(depth, init, covariance, regression, times, objective)
+                axis.plot(times / scale, strengths, "o", color=shade, markersize=2.5)
             axis.set(ylim=(-0.03, 1.08), title=f"{name}, {title}")
             label(axis, letter)
             if objective == "jepa":

@@ -40,23 +40,23 @@ def generative_models(
     data = np.full((3, 3), correlation) + (1 - correlation) * np.eye(3)
     data[0, 0] = data[1, 1] = data[2, 2] = 1.0
     spectrum, modes = np.linalg.eigh(data)
-    kept = [2, 1]  # the other two eigenvalues coincide
-    masked = predicted.independent_mask_features(spectrum, 1.0, rate, target_rate)
+    indices = [2, 1]  # the other two eigenvalues coincide
+    spatial = predicted.independent_mask_features(spectrum, 1.0, rate, target_rate)
     moments = predicted.independent_mask_covariances(data, rate, target_rate)
     gammas = np.array(persistence)
     innovations = np.array(state_variances) * (1 - gammas**2)
     temporal = predicted.temporal_features(gammas, innovations, np.array(noise_variances))
     models = (
-        ("random masks", masked, (moments[0], moments[1]), modes, kept),
+        ("random masks", spatial, (moments[0], moments[1]), modes, indices),
         ("a process in time", temporal, (np.diag(temporal[0] / temporal[1]), np.diag(temporal[0])), np.eye(2), [0, 1]),
     )
     fig, axes = plt.subplots(2, 2, figsize=(8, 5.4))
     letters = iter("abcd")
     for row, (objective, name) in zip(axes, OBJECTIVES, strict=True):
-        for axis, (title, features, covariances, basis, shown) in zip(row, models, strict=True):
+        for axis, (title, features, covariances, basis, chosen) in zip(row, models, strict=True):
             covariance, regression = (np.asarray(part) for part in features)
             latest = predicted.critical_time(
-                0.95, init, depth, covariance[shown], regression[shown], objective=objective, clock="flow"
+                0.95, init, depth, covariance[chosen], regression[chosen], objective=objective, clock="flow"
             )
             horizon = 1.15 * float(np.max(latest))
             start = observed.aligned_init(jax.random.key(1), len(covariance), depth, init, objective, basis=basis)
@@ -65,7 +65,7 @@ def generative_models(
             )
             when, strengths = flow_of_network(start, covariances, objective, horizon, step, basis, records=40)
             grid = np.linspace(0, horizon, 300)
-            for feature, colour in zip(shown, FEATURE_COLOURS, strict=False):
+            for feature, colour in zip(chosen, FEATURE_COLOURS, strict=False):
                 text = f"λ = {covariance[feature]:.3g}, ρ = {regression[feature]:.3g}"
                 curve = predicted.strength_at(
                     grid, init, depth, covariance[feature], regression[feature], objective=objective, clock="flow"

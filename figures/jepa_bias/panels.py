@@ -33,14 +33,14 @@ def flow_of_network(
     records: int = 600,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Times and strengths of all features along a network's flow up to `horizon`, in steps of at most `step`."""
-    every = int(np.ceil(horizon / step / records))
+    stride = int(np.ceil(horizon / step / records))
     run = observed.gradient_flow(
         parameters,
         covariances[0],
         covariances[1],
-        horizon / (records * every),
-        records * every,
-        every,
+        horizon / (records * stride),
+        records * stride,
+        stride,
         objective,
         basis=basis,
     )

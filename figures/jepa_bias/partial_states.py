@@ -40,10 +40,10 @@ def stability_of_partial_states(
                 places[state] = (rank - (len(states) - 1) / 2, size)
         growth = _simulated_growth(covariance, regression, depth, objective, list(places))
         for state, (x, y) in places.items():
-            learned = np.isin(np.arange(len(covariance)), state)
-            rates = predicted.saddle_rates(learned, covariance, regression, depth, objective=objective, clock="flow")
+            mask = np.isin(np.arange(len(covariance)), state)
+            rates = predicted.saddle_rates(mask, covariance, regression, depth, objective=objective, clock="flow")
             fastest = np.nanmax(rates) if len(state) < len(covariance) else -np.inf
-            stable = predicted.is_stable(learned, covariance, regression, depth, objective=objective)
+            stable = predicted.is_stable(mask, covariance, regression, depth, objective=objective)
             face = COLOURS[2] if stable else "white"
             axis.plot(x, y, "o", markersize=24, markerfacecolor=face, markeredgecolor="0.4", zorder=2)
             if growth[state] > 1e-6:
@@ -62,8 +62,8 @@ def stability_of_partial_states(
         axis.spines["bottom"].set_visible(False)
         axis.set_title(f"{name}, L = {depth}: preference " + _preference(covariance, regression, objective))
         label(axis, letter)
-    listed = ";  ".join(f"{i + 1}: λ = {covariance[i]:g}, ρ = {regression[i]:g}" for i in features)
-    fig.supxlabel(listed, fontsize=8)
+    legend = ";  ".join(f"{i + 1}: λ = {covariance[i]:g}, ρ = {regression[i]:g}" for i in features)
+    fig.supxlabel(legend, fontsize=8)
     return fig
 
 
@@ -76,11 +76,11 @@ def _simulated_growth(
     covariance: np.ndarray, regression: np.ndarray, depth: int, objective: Objective, states: list[tuple[int, ...]]
 ) -> dict[tuple[int, ...], float]:
     """The largest real part among the eigenvalues of the whole flow's Jacobian at every state."""
-    found = {}
+    growth = {}
     for state in states:
         saddle = observed.saddle_state(None, state, regression, depth, objective)
         eigenvalues = observed.flow_eigenvalues(
             saddle, np.diag(covariance / regression), np.diag(covariance), objective
         )
-        found[state] = float(np.max(np.real(np.asarray(eigenvalues))))
-    return found
+        growth[state] = float(np.max(np.real(np.asarray(eigenvalues))))
+    return growth

@@ -40,7 +40,7 @@ def staircases(
     times = np.linspace(0, horizon, records)
     basis = np.asarray(observed.random_rotation(jax.random.key(2), len(spectrum)))
     moment = (basis * spectrum) @ basis.T
-    aligned = np.full(outputs, init)
+    strengths = np.full(outputs, init)
     runs = {
         "aligned start": init * basis[:, :outputs].T,
         "random start": np.asarray(observed.random_embedding(jax.random.key(5), outputs, len(spectrum), random_scale)),
@@ -52,7 +52,7 @@ def staircases(
     values = np.linalg.norm(np.asarray(paths["aligned start"]) @ basis, axis=1)
     fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2))
     fine = np.linspace(0, horizon, 600)
-    exact = [predicted.stepwise_loss(time, aligned, spectrum[:outputs]) for time in fine]
+    exact = [predicted.stepwise_loss(time, strengths, spectrum[:outputs]) for time in fine]
     thin = slice(None, None, max(1, records // 50))
     left.plot(fine, exact, color=COLOURS[6], label="exact, aligned start")
     for (name, loss), colour, marker in zip(losses.items(), (COLOURS[0], COLOURS[1]), "os", strict=True):

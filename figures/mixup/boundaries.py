@@ -93,8 +93,8 @@ def _angle_panel(
     pairs = [REFERENCE.pair(kappa) for kappa in grid]
     path = np.array([predicted.erm_direction_at(pair, n) for pair in pairs])
     axes.plot(grid, signed_angle(path, bayes), color=COLOURS[1])
-    masked = np.array([predicted.mask_minimiser(pair, *uniform_masks(2)) for pair in pairs])
-    axes.plot(grid, signed_angle(masked, bayes), color=COLOURS[3])
+    minimisers = np.array([predicted.mask_minimiser(pair, *uniform_masks(2)) for pair in pairs])
+    axes.plot(grid, signed_angle(minimisers, bayes), color=COLOURS[3])
     axes.axhline(0, color=COLOURS[6])
     axes.set(xscale="log", xlabel="separability  κ  (dimensionless)", ylabel="angle from b  (degrees)")
     axes.set_xticks(kappas, [f"{kappa:g}" for kappa in kappas])

@@ -62,8 +62,8 @@ def learning_curves(
     for learner, (name, colour, marker) in _LEARNERS.items():
         chosen = erm_sizes if learner == "erm" else sizes
         weights = [fitted(learner, n, separabilities, runs) for n in chosen]
-        found = deficits(np.array(weights), REFERENCE.pair(1).bayes_direction)
-        for panel, values in zip(axes[0], np.moveaxis(found, 1, 0), strict=True):
+        distances = deficits(np.array(weights), REFERENCE.pair(1).bayes_direction)
+        for panel, values in zip(axes[0], np.moveaxis(distances, 1, 0), strict=True):
             points_with_intervals(panel, chosen, values.T, colour, fmt=marker, label=name)
             panel.fill_between(chosen, *np.quantile(values, (0.1, 0.9), axis=1), color=colour, alpha=0.1, linewidth=0)
     for separability, panel, letter in zip(separabilities, axes[0], "abcdefgh", strict=False):
@@ -88,5 +88,5 @@ def _theory_lines(axes: Axes, separability: float, n: np.ndarray) -> None:
     axes.plot(n, mixup, color=COLOURS[0], label="C/n")
     extra = predicted.sampled_lambda_coefficient(pair, law) * separability / n**2
     axes.plot(n, mixup + extra, "--", color=COLOURS[5], label="C/n + B$_s$κ/n²")
-    masked = pair.misalignment(predicted.mask_minimiser(pair, *uniform_masks(pair.dim)))
-    axes.plot(n, np.full_like(n, masked), "-.", color=COLOURS[3], label="expected minimiser")
+    floor = pair.misalignment(predicted.mask_minimiser(pair, *uniform_masks(pair.dim)))
+    axes.plot(n, np.full_like(n, floor), "-.", color=COLOURS[3], label="expected minimiser")

@@ -58,9 +58,9 @@ def efficiencies(
     points_with_intervals(left, few, plain, COLOURS[1])
     points_with_intervals(right, few, ratio_of_means(plain, estimates("lda", few, erm_n, runs)), COLOURS[1])
     for alpha in _ALPHAS:
-        found = estimates("mixup", simulated, n, runs, alpha)
-        points_with_intervals(left, simulated, found, _COLOURS[alpha], fmt=_MARKERS[alpha])
-        relative = ratio_of_means(found, benchmark)
+        constants = estimates("mixup", simulated, n, runs, alpha)
+        points_with_intervals(left, simulated, constants, _COLOURS[alpha], fmt=_MARKERS[alpha])
+        relative = ratio_of_means(constants, benchmark)
         points_with_intervals(right, simulated, relative, _COLOURS[alpha], fmt=_MARKERS[alpha])
     left.set(xscale="log", yscale="log", ylim=(0.8, 1e4), ylabel="K  (dimensionless)")
     right.set(xscale="log", ylim=(0.95, 1.6), ylabel="K / K$_{lda}$  (dimensionless)")
@@ -77,9 +77,9 @@ def estimates(
     """K as every run has it, n (1 - cos) 2κ|b|²/T, for the reference classes at each a."""
     pair = REFERENCE.pair(1)
     kappas = np.array(effective) / pair.signal
-    found = deficits(fitted(learner, n, kappas, runs, alpha=alpha), pair.bayes_direction)
+    distances = deficits(fitted(learner, n, kappas, runs, alpha=alpha), pair.bayes_direction)
     units = np.array([predicted.angle_rate(REFERENCE.pair(kappa), 1.0) for kappa in kappas])
-    return (n * found / units[:, None]).T
+    return (n * distances / units[:, None]).T
 
 
 def ratio_of_means(

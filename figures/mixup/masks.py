@@ -71,8 +71,8 @@ def _limit_loss(axes: Axes, path: Sequence[float], inverse: np.ndarray) -> None:
     across, up = np.linspace(-0.5, 2.5, 31), np.linspace(-0.5, 6, 31)
     # The noise of scores up to 10 has a standard deviation below 1e-7 there.
     limit = shape.pair(1e16)
-    expected = predicted.mask_expected_loss(limit, *uniform_masks(2))
-    loss = [[expected.value(np.array([x, y])) for x in across] for y in up]
+    mean_loss = predicted.mask_expected_loss(limit, *uniform_masks(2))
+    loss = [[mean_loss.value(np.array([x, y])) for x in across] for y in up]
     fig = axes.contourf(across, up, np.log10(loss), levels=20, cmap="cividis")
     axes.figure.colorbar(fig, ax=axes, label="log$_{10}$ of the loss in nats")
     for direction, colour, name in ((inverse, COLOURS[4], "along 1/μ"), (limit.bayes_direction, "white", "along b")):

@@ -31,15 +31,15 @@ def tail_deficits(
     Where one certificate fails, all samples of that sweep are continued to twice the points: none is dropped.
     Raises `RuntimeError` for one that is not certified by 2¹⁵ points.
     """
-    kept = _KEPT
-    while kept <= _MOST_KEPT:
+    count = _KEPT
+    while count <= _MOST_KEPT:
         grid = {"separability": [float(kappa) for kappa in separabilities], "log_n": log_sizes.tolist()}
-        static = {**REFERENCE._asdict(), "n_kept": kept}
+        static = {**REFERENCE._asdict(), "n_kept": count}
         data = replicates(tail_direction, runs, static, grid, common=["n_kept"])
         if data["certified"].values.all():
             directions = data["direction"].transpose("separability", "log_n", "seed", ...).values
             return deficits(directions, REFERENCE.pair(1).bayes_direction)
-        kept *= 2
+        count *= 2
     raise RuntimeError(f"the outermost {_MOST_KEPT} points do not certify every hard margin")
 
 
@@ -76,9 +76,9 @@ def _map(axes: Axes, cells: tuple[int, int], runs: int, limit: float) -> None:
     colours = np.full((cells[1], cells[0]), np.nan)
     for column, kappa in enumerate(kappas):
         enough = kappa * exponents >= np.log(2)
-        found = tail_deficits([kappa], kappa * exponents[enough], runs)[0]
-        separable = np.isfinite(found).mean(axis=1) >= 0.5
-        colours[np.flatnonzero(enough)[separable], column] = np.nanmean(found[separable], axis=1)
+        distances = tail_deficits([kappa], kappa * exponents[enough], runs)[0]
+        separable = np.isfinite(distances).mean(axis=1) >= 0.5
+        colours[np.flatnonzero(enough)[separable], column] = np.nanmean(distances[separable], axis=1)
     axes.set_facecolor("0.85")
     fig = axes.pcolormesh(kappas, exponents, colours, cmap="cividis", norm=LogNorm(1e-4, 0.25), shading="nearest")
     axes.figure.colorbar(fig, ax=axes, label="mean of 1 − cos(w, b)", extend="min")
@@ -114,12 +114,12 @@ def _profiles(axes: Axes, kappas: Sequence[float], runs: int, limit: float) -> N
     fine = limit * np.geomspace(_LOWEST, 1.1, 120)
     for kappa, colour, marker in zip(kappas, (COLOURS[5], COLOURS[2], COLOURS[0]), "o^s", strict=False):
         pair = REFERENCE.pair(kappa)
-        found = 1 - tail_deficits([kappa], kappa * exponents, runs)[0]
-        shown = np.isfinite(found).all(axis=1) & (kappa * exponents >= np.log(2))
-        points_with_intervals(axes, exponents[shown], found[shown].T, colour, fmt=marker, label=f"κ = {kappa:g}")
-        reached = fine[kappa * fine >= np.log(2)]
-        directions = [predicted.erm_direction_at(pair, log_n=kappa * nu) for nu in reached]
-        axes.plot(reached, [1 - pair.misalignment(direction) for direction in directions], color=colour)
+        cosines = 1 - tail_deficits([kappa], kappa * exponents, runs)[0]
+        mask = np.isfinite(cosines).all(axis=1) & (kappa * exponents >= np.log(2))
+        points_with_intervals(axes, exponents[mask], cosines[mask].T, colour, fmt=marker, label=f"κ = {kappa:g}")
+        grid = fine[kappa * fine >= np.log(2)]
+        directions = [predicted.erm_direction_at(pair, log_n=kappa * nu) for nu in grid]
+        axes.plot(grid, [1 - pair.misalignment(direction) for direction in directions], color=colour)
     axes.plot(fine, [predicted.phase_cosine(REFERENCE.pair(1), nu) for nu in fine], color=COLOURS[6], label="κ → ∞")
     axes.axvline(limit, color=COLOURS[1], linestyle=":")
     axes.set(xscale="log", xlabel="log n / κ  (dimensionless)", ylabel="mean of cos(w, b)  (dimensionless)")

@@ -52,8 +52,8 @@ def fitted(
     data = replicates(learnt_weights, runs, static, grid, common=["learner", "alpha"])
     weights = data["learnt_weights"].transpose("separability", "seed", ...).values
     if not np.isfinite(weights).all():
-        failed = int((~np.isfinite(weights)).any(axis=-1).sum())
-        raise RuntimeError(f"{failed} of {weights.shape[0] * runs} fits of {learner} at n = {n} did not converge")
+        failures = int((~np.isfinite(weights)).any(axis=-1).sum())
+        raise RuntimeError(f"{failures} of {weights.shape[0] * runs} fits of {learner} at n = {n} did not converge")
     return weights
 
 

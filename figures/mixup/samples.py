@@ -68,8 +68,8 @@ def median_band(values: Float[np.ndarray, "sizes runs"]) -> list[Float[np.ndarra
     rank = int(binom.ppf(0.005, runs, 0.5))  # P(fewer than `rank` runs below the median) <= .005
     if rank < 1:
         raise ValueError(f"runs must be at least 8 for an interval of the median, got {runs}")
-    ordered = np.sort(values, axis=1)
-    return [np.median(ordered, axis=1), ordered[:, rank - 1], ordered[:, runs - rank]]
+    statistics = np.sort(values, axis=1)
+    return [np.median(statistics, axis=1), statistics[:, rank - 1], statistics[:, runs - rank]]
 
 
 @figure(
@@ -106,14 +106,14 @@ def samples_needed(
     fig, (left, right) = plt.subplots(1, 2, figsize=(8.6, 3.9))
     grid = np.geomspace(separabilities[0] / 1.15, separabilities[-1] * 1.15, 60)
     for epsilon, colour, marker in zip(epsilons, (COLOURS[1], COLOURS[4], COLOURS[3]), "oD^", strict=False):
-        found = [_erm_crossing(kappa, epsilon, runs) for kappa in separabilities]
-        _crossing_points(left, separabilities, found, colour, f"no augmentation, ε = {epsilon:g}", marker)
+        crossings = [_erm_crossing(kappa, epsilon, runs) for kappa in separabilities]
+        _crossing_points(left, separabilities, crossings, colour, f"no augmentation, ε = {epsilon:g}", marker)
         logs = [predicted.erm_samples(REFERENCE.pair(kappa), epsilon) for kappa in grid]
         left.plot(grid, np.exp(logs), color=colour)
         left.plot(grid, np.exp(predicted.critical_exponent(REFERENCE.pair(1), epsilon) * grid), ":", color=colour)
     law = predicted.MixingLaw.beta(1.0)
     for learner, labels, name, colour, marker in _VARIANTS:
-        found = _mixup_crossings(learner, labels, separabilities, mixup_sizes, mixup_runs, mixup_epsilon)
+        crossings = _mixup_crossings(learner, labels, separabilities, mixup_sizes, mixup_runs, mixup_epsilon)
         lines = [
             predicted.mixup_samples(
                 REFERENCE.pair(kappa),
@@ -126,7 +126,7 @@ def samples_needed(
         ]
         for panel in (left, right) if name == _VARIANTS[0][2] else (right,):
             text = name if panel is right else f"Mixup, ε = {mixup_epsilon:g}"
-            _crossing_points(panel, separabilities, found, colour, text, marker)
+            _crossing_points(panel, separabilities, crossings, colour, text, marker)
             panel.plot(grid, lines, color=colour)
     right.plot(grid, 2.2 * np.sqrt(grid), ":", color=COLOURS[6], label="∝ √κ")
     left.set(yscale="log", ylim=(0.1, None), ylabel="samples needed  n$_ε$")
@@ -155,8 +155,8 @@ def _mixup_crossings(
     learner: str, labels: LabelLaw, separabilities: Sequence[float], sizes: Sequence[int], runs: int, epsilon: float
 ) -> list[Crossing]:
     weights = np.array([fitted(learner, n, separabilities, runs, labels=labels) for n in sizes])
-    found = deficits(weights, REFERENCE.pair(1).bayes_direction)
-    return [crossing(np.log(sizes), mean_band(values), epsilon) for values in np.moveaxis(found, 1, 0)]
+    distances = deficits(weights, REFERENCE.pair(1).bayes_direction)
+    return [crossing(np.log(sizes), mean_band(values), epsilon) for values in np.moveaxis(distances, 1, 0)]
 
 
 def _crossing_points(

@@ -54,10 +54,10 @@ def scales(
     alphas = np.geomspace(0.1, 30, 80)
     limits = np.array([predicted.limit_scale(predicted.MixingLaw.beta(alpha)) for alpha in alphas])
     right.plot(alphas, limits, color=COLOURS[0], label="u$_∞$")
-    found = np.concatenate(
+    scores = np.concatenate(
         [_scores("mixup", [_FLAT], limit_n, runs, float(alpha)) for alpha in simulated_alphas], axis=1
     )
-    points_with_intervals(right, simulated_alphas, found, COLOURS[0], label="w·μ of fits, a = 2000")
+    points_with_intervals(right, simulated_alphas, scores, COLOURS[0], label="w·μ of fits, a = 2000")
     right.plot(alphas[limits.argmin()], limits.min(), "x", color=COLOURS[6], markersize=7, label="minimum")
     right.set(xscale="log", xlabel="α of λ ~ Beta(α, α)  (dimensionless)", ylabel="limit u$_∞$  (dimensionless)")
     ticks = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20]

@@ -75,8 +75,8 @@ def _lda_weights(features: Float[Array, "n dim"], labels: Float[Array, " n"]) ->
     """Fisher's linear discriminant: the inverse pooled covariance times the difference of the class means."""
     ones, zeros = labels / labels.sum(), (1 - labels) / (1 - labels).sum()
     means = zeros @ features, ones @ features
-    centred = features - jnp.where(labels[:, None] == 1, means[1], means[0])
-    return jnp.linalg.solve(centred.T @ centred, means[1] - means[0])
+    residuals = features - jnp.where(labels[:, None] == 1, means[1], means[0])
+    return jnp.linalg.solve(residuals.T @ residuals, means[1] - means[0])
 
 
 def tail_direction(
@@ -101,7 +101,7 @@ def digit_accuracies(key: Key[Array, ""], n: int, ridge: ScalarLike) -> observed
     masks = box_masks()
     equal = np.full(len(masks), 1 / len(masks))
     law = folded(predicted.MixingLaw.beta(1.0, _NODES))
-    found = observed.augmentation_accuracies(
+    accuracies = observed.augmentation_accuracies(
         key[None],
         jnp.array(digits.features),
         jnp.array(digits.labels),
@@ -112,7 +112,7 @@ def digit_accuracies(key: Key[Array, ""], n: int, ridge: ScalarLike) -> observed
         equal,
         masks.mean(axis=1),
     )
-    return observed.Accuracies(*(values[0] for values in found))
+    return observed.Accuracies(*(values[0] for values in accuracies))
 
 
 def box_masks() -> Bool[np.ndarray, "boxes pixels"]:
@@ -182,8 +182,8 @@ def moon_network(
         jax.random.normal(keys[2], (hidden,)) / jnp.sqrt(hidden),
         jnp.zeros(()),
     )
-    (trained, _), _ = jax.lax.scan(step, (start, jax.tree.map(jnp.zeros_like, start)), jnp.arange(n_steps))
+    (network, _), _ = jax.lax.scan(step, (start, jax.tree.map(jnp.zeros_like, start)), jnp.arange(n_steps))
     left, right, low, high = window
     grid = jnp.stack(jnp.meshgrid(jnp.linspace(left, right, resolution), jnp.linspace(low, high, resolution)), axis=-1)
-    correct = (score(trained, points[test]) > 0) == (targets[test] == 1)
-    return {"accuracy": correct.mean(), "score": score(trained, grid), "train": train}
+    correct = (score(network, points[test]) > 0) == (targets[test] == 1)
+    return {"accuracy": correct.mean(), "score": score(network, grid), "train": train}

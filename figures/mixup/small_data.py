@@ -62,13 +62,13 @@ def small_data(
 def _digit_panel(axes: Axes, n: int, ridges: Sequence[float], runs: int) -> None:
     data = replicates(digit_accuracies, runs, {"n": n}, {"ridge": list(ridges)})
     for place, (learner, name, colour, marker) in enumerate((*_LEARNERS, _MASKS)):
-        found = data[learner].transpose("seed", "ridge").values
-        if not np.isfinite(found).all():
+        accuracies = data[learner].transpose("seed", "ridge").values
+        if not np.isfinite(accuracies).all():
             raise RuntimeError(f"a fit of {learner} at n = {n} did not converge")
         # Side by side, so that the intervals do not hide each other.
         x = np.array(ridges) * 1.15 ** (place - 1)
-        points_with_intervals(axes, x, found, colour, fmt=marker, label=name)
-        axes.plot(x, found.mean(axis=0), color=colour, linewidth=0.5)
+        points_with_intervals(axes, x, accuracies, colour, fmt=marker, label=name)
+        axes.plot(x, accuracies.mean(axis=0), color=colour, linewidth=0.5)
     axes.set(xscale="log", xlabel="ridge  (dimensionless)", title=f"3 against 8, n = {n}")
 
 
@@ -80,12 +80,12 @@ def _moon_panels(row: Sequence[Axes], runs: int, n: int, hidden: int, n_steps: i
     across, up = np.linspace(left, right, _RESOLUTION), np.linspace(low, high, _RESOLUTION)
     points, labels = moons()
     for place, (name, axes) in enumerate(zip(AUGMENTATIONS, row, strict=True)):
-        trained = data.isel(augmentation=place)
-        for scores in trained["score"].values:
+        networks = data.isel(augmentation=place)
+        for scores in networks["score"].values:
             axes.contour(across, up, scores, levels=[0], colors=COLOURS[6], linewidths=0.5)
-        train = trained["train"].values[0]
+        train = networks["train"].values[0]
         for side, colour, marker in ((1, COLOURS[5], "o"), (0, COLOURS[4], "^")):
             axes.plot(*points[train][labels[train] == side].T, marker, color=colour)
-        mean, half = student_interval(trained["accuracy"].values)
+        mean, half = student_interval(networks["accuracy"].values)
         axes.set(title=f"{name}: {mean:.3f} ± {half:.3f}", xlabel="x$_1$  (dimensionless)")
         axes.set(xlim=_WINDOW[:2], ylim=_WINDOW[2:])

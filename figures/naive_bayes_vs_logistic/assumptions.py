@@ -43,13 +43,13 @@ def assumptions(features: Float[np.ndarray, "samples features"], labels: Int[np.
     Source: released code of Zheng et al. 2023; the value for independent features is derived here.
     """
     span = np.ptp(features, axis=0)
-    scaled = (features - features.min(axis=0)) / np.where(span > 0, span, 1)
+    points = (features - features.min(axis=0)) / np.where(span > 0, span, 1)
     n_features, classes = features.shape[1], np.unique(labels)
-    means = np.stack([scaled[labels == c].mean(axis=0) for c in classes])
-    variances = np.mean((scaled - means[np.searchsorted(classes, labels)]) ** 2, axis=0)
+    means = np.stack([points[labels == c].mean(axis=0) for c in classes])
+    variances = np.mean((points - means[np.searchsorted(classes, labels)]) ** 2, axis=0)
     priors = np.array([np.mean(labels == c) for c in classes])
     weights, intercepts = predicted.naive_bayes_rule(means, variances + _FLOOR, priors)
-    scores = scaled @ weights.T + intercepts
+    scores = points @ weights.T + intercepts
     first, second = np.triu_indices(len(classes), 1)
     margins = [(scores[:, first] - scores[:, second])[labels == c] for c in classes]
     beta = np.stack([np.abs(margin.mean(axis=0)) for margin in margins], axis=1) / n_features
@@ -84,15 +84,15 @@ def assumption_histograms(
     fig, axes = plt.subplots(3, len(chosen), figsize=(2.5 * len(chosen), 6.2), squeeze=False)
     for (name, count), (top, middle, bottom) in zip(chosen, axes.T, strict=True):
         features, labels = data_set(name, count)
-        found = assumptions(np.asarray(features), labels)
+        statistics = assumptions(np.asarray(features), labels)
         top.set_title(title(name, count, features.shape[1], int(labels.max()) + 1) + "\n", fontsize=8)
-        variances = found.variances[found.variances > 0]
+        variances = statistics.variances[statistics.variances > 0]
         _histogram(top, variances, np.ones_like(variances, bool), bins)
-        own = found.concerns_own.ravel()
-        _histogram(middle, found.beta.ravel(), own, bins)
-        edges = _histogram(bottom, found.alpha.ravel(), own, bins, found.independent_alpha)
+        own = statistics.concerns_own.ravel()
+        _histogram(middle, statistics.beta.ravel(), own, bins)
+        edges = _histogram(bottom, statistics.alpha.ravel(), own, bins, statistics.independent_alpha)
         # Every pair counts twice among the filled values: for either class.
-        independent = np.repeat(found.independent_alpha, 2)
+        independent = np.repeat(statistics.independent_alpha, 2)
         bottom.hist(independent, edges, histtype="step", color=COLOURS[6], label="independent features")
         for axis, text in zip((top, middle, bottom), ("variance  $σ_i^2$", "β", "α"), strict=True):
             axis.set_xlabel(f"{text}  (dimensionless)")
@@ -112,8 +112,8 @@ def _histogram(
     others: Float[np.ndarray, " others"] | None = None,
 ) -> Float[np.ndarray, " edges"]:
     """Draw all values in outline and the `filled` ones as bars, in logarithmic bins that hold `others` too."""
-    ranged = values if others is None else np.concatenate([values, others])
-    middle, half = np.log([ranged.min() * ranged.max(), ranged.max() / ranged.min()]) / 2
+    pool = values if others is None else np.concatenate([values, others])
+    middle, half = np.log([pool.min() * pool.max(), pool.max() / pool.min()]) / 2
     half = max(half * (1 + 1e-9), np.log(10) / 2)  # values that are nearly equal shall look so
     edges = np.exp(middle + half * np.linspace(-1, 1, bins + 1))
     axes.hist(values, edges, histtype="step", color=COLOURS[5], label="all triples")

@@ -70,10 +70,10 @@ def consistency(
     exact = predicted.conditional_regret(np.tile(tie, (len(t), 1)), family, logit_bound)
     right.plot(t, exact, color=COLOURS[0], label="tie at the corner")
     ahead = tie - np.array([1e-9, 0, 0])
-    shown = family[10::20]
-    wrong = np.tile(ahead, (len(shown), 1))
-    regrets = predicted.conditional_regret(wrong, shown, logit_bound)
-    right.plot(_error_regret(shown, wrong), regrets, "o", color=COLOURS[0], label="counterexample")
+    members = family[10::20]
+    scores = np.tile(ahead, (len(members), 1))
+    regrets = predicted.conditional_regret(scores, members, logit_bound)
+    right.plot(_error_regret(members, scores), regrets, "o", color=COLOURS[0], label="counterexample")
     right.axvline(predicted.box_tie_threshold(3, logit_bound), color=COLOURS[0], linewidth=0.6, linestyle="--")
     right.set(ylim=(-0.02, 0.6), title=f"Λ = {logit_bound:g}")
     left.legend(fontsize=7, loc="upper left")
@@ -97,5 +97,5 @@ def _draws(
     axes: Axes, t: Float[np.ndarray, " draws"], regrets: Float[np.ndarray, " draws"], colour: str, name: str
 ) -> None:
     """Draw those whose prediction is wrong as dots."""
-    wrong = t > 0
-    axes.plot(t[wrong], regrets[wrong], ".", color=colour, markersize=2, markeredgewidth=0, label=name, rasterized=True)
+    mask = t > 0
+    axes.plot(t[mask], regrets[mask], ".", color=colour, markersize=2, markeredgewidth=0, label=name, rasterized=True)

@@ -27,15 +27,15 @@ def samples_needed(
     m* (every run interpolated there), carried over to m by the slope of the curve.
     Raises ValueError where `bisect_sizes` does: a curve that does not cross the target within the sizes, or NaN.
     """
-    evaluated, errors = bisect_sizes(errors_at, sizes, target)
+    grid, errors = bisect_sizes(errors_at, sizes, target)
     means = errors.mean(axis=0)
     after = int(np.argmax(means <= target))
     pair = slice(after - 1, after + 1)
-    width = float(np.diff(np.log(evaluated[pair]))[0])
+    width = float(np.diff(np.log(grid[pair]))[0])
     fall = float(-np.diff(np.log(means[pair]))[0])
     share = (np.log(means[after - 1]) - np.log(target)) / fall
     at_crossing = (1 - share) * errors[:, after - 1] + share * errors[:, after]
     _, half_width = student_interval(at_crossing)
-    log_size = float(np.log(evaluated[after - 1]) + share * width)
+    log_size = float(np.log(grid[after - 1]) + share * width)
     log_half = float(half_width) / target * width / fall
     return Crossing(*(float(np.exp(log_size + part * log_half)) for part in (0, -1, 1)))

@@ -75,9 +75,9 @@ def growth(
     """
     fig, axes = plt.subplots(2, len(classes), figsize=(max(2.7 * len(classes), 6.4), 5.6), sharex=True, squeeze=False)
     for n_classes, fitted_sizes, (above, below) in zip(classes, logistic_sizes, axes.T, strict=True):
-        scanned = logistic_scanned_sizes if n_classes == 2 else ()
+        scan_sizes = logistic_scanned_sizes if n_classes == 2 else ()
         _naive_bayes_panel(above, n_classes, sizes, scanned_sizes, runs, scans, level)
-        _logistic_panel(below, n_classes, sizes, fitted_sizes, scanned, logistic_runs, logistic_scans, level)
+        _logistic_panel(below, n_classes, sizes, fitted_sizes, scan_sizes, logistic_runs, logistic_scans, level)
         above.set_title(f"K = {n_classes},  ε$_∞$({sizes[0]}) = {_asymptotic_error(sizes[0], n_classes):.1e}")
         below.set(xlabel="features  n")
         below.set_xticks(sizes, [str(n) for n in sizes])
@@ -95,17 +95,17 @@ def _naive_bayes_panel(
     axes: Axes, n_classes: int, sizes: Sequence[int], scanned: Sequence[int], runs: int, scans: int, level: float
 ) -> None:
     candidates = np.arange(n_classes + 1, _MOST)
-    found = []
+    crossings = []
     for n in sizes:
         # Padding to one size makes one program for all n.
-        fixed = {"n_classes": n_classes, "padded_features": max(sizes)}
-        errors_at = _errors(naive_bayes_error, runs, fixed, {"n_features": n})
-        found.append(samples_needed(errors_at, candidates, _asymptotic_error(n, n_classes) + level))
-    _crossing_points(axes, sizes, found, COLOURS[0], "naive Bayes: mean error crosses")
+        settings = {"n_classes": n_classes, "padded_features": max(sizes)}
+        errors_at = _errors(naive_bayes_error, runs, settings, {"n_features": n})
+        crossings.append(samples_needed(errors_at, candidates, _asymptotic_error(n, n_classes) + level))
+    _crossing_points(axes, sizes, crossings, COLOURS[0], "naive Bayes: mean error crosses")
     _scan_points(axes, naive_bayes_scan, n_classes, {n: _MOST for n in scanned}, scans, level)
     logs = np.log(sizes)
     axes.plot(sizes, 2 * n_classes + np.ceil(logs), color="0.6", label="2K + ⌈ln n⌉")
-    axes.plot(sizes, found[0].size * logs / logs[0], ":", color=COLOURS[6], label="∝ ln n")
+    axes.plot(sizes, crossings[0].size * logs / logs[0], ":", color=COLOURS[6], label="∝ ln n")
     if n_classes == 2:
         problems = [predicted.official_design(n, 2) for n in sizes]
         distances = [predicted.mahalanobis_squared(means[1] - means[0], variances) for means, variances in problems]
@@ -124,16 +124,16 @@ def _logistic_panel(
     scans: int,
     level: float,
 ) -> None:
-    found = []
+    crossings = []
     for n in fitted:
         candidates = _candidates(n, n_classes)
-        fixed = {"n_classes": n_classes, "n_features": n, "max_samples": int(candidates[-1])}
-        errors_at = _errors(logistic_error, runs, fixed, {})
-        found.append(samples_needed(errors_at, candidates, _asymptotic_error(n, n_classes) + level))
-    _crossing_points(axes, fitted, found, COLOURS[1], "logistic regression: mean error crosses")
+        settings = {"n_classes": n_classes, "n_features": n, "max_samples": int(candidates[-1])}
+        errors_at = _errors(logistic_error, runs, settings, {})
+        crossings.append(samples_needed(errors_at, candidates, _asymptotic_error(n, n_classes) + level))
+    _crossing_points(axes, fitted, crossings, COLOURS[1], "logistic regression: mean error crosses")
     most = {n: int(_candidates(n, n_classes)[-1]) for n in scanned}
     _scan_points(axes, logistic_scan, n_classes, most, scans, level)
-    axes.plot(sizes, found[-1].size * np.array(sizes) / fitted[-1], ":", color=COLOURS[4], label="∝ n")
+    axes.plot(sizes, crossings[-1].size * np.array(sizes) / fitted[-1], ":", color=COLOURS[4], label="∝ n")
     axes.set(xscale="log", yscale="log")
 
 
@@ -175,6 +175,6 @@ def _scan_points(
     for n, limit in most.items():
         static = {"n_features": n, "n_classes": n_classes, "most": limit}
         data = replicates(simulator, runs, static, {"target": _asymptotic_error(n, n_classes) + level})
-        reported = data[simulator.__name__].values[:, None].astype(float)
+        reports = data[simulator.__name__].values[:, None].astype(float)
         square = {"fmt": "s", "markerfacecolor": "white", "label": "released scan"}
-        points_with_intervals(axes, [n], reported, COLOURS[3], **square)
+        points_with_intervals(axes, [n], reports, COLOURS[3], **square)

@@ -50,10 +50,10 @@ def phases(
         exact = [[predicted.naive_bayes_expected_error(int(n), m, n**exponent) for n in n_grid] for m in m_grid]
         shades = {"cmap": "cividis", "vmin": 0, "vmax": 0.5}
         background = panel.pcolormesh(n_grid, m_grid, np.array(exact), shading="gouraud", rasterized=True, **shades)
-        needed = np.array([predicted.naive_bayes_samples(int(n), n**exponent, excess) for n in n_grid])
-        panel.plot(n_grid, needed, color="white", linewidth=2)
+        samples = np.array([predicted.naive_bayes_samples(int(n), n**exponent, excess) for n in n_grid])
+        panel.plot(n_grid, samples, color="white", linewidth=2)
         power = predicted.naive_bayes_sample_exponent(exponent)
-        panel.plot(n_grid, needed[-1] * (n_grid / n_grid[-1]) ** power, "--", color=COLOURS[1])
+        panel.plot(n_grid, samples[-1] * (n_grid / n_grid[-1]) ** power, "--", color=COLOURS[1])
         simulations = [data.sel(signal_exponent=exponent) for data in simulated_at]
         for n, errors in zip(simulated_sizes, simulations, strict=True):
             means = errors.mean("seed").values
@@ -64,8 +64,8 @@ def phases(
         cut_grid = np.unique(np.geomspace(simulated_sizes[0], simulated_sizes[-1], cells).round().astype(int))
         law = [predicted.naive_bayes_expected_error(int(n), n_samples, n**exponent) for n in cut_grid]
         cut.plot(cut_grid, law, color=colour)
-        simulated = np.stack([errors.sel(n_samples=n_samples).values for errors in simulations], axis=1)
-        points_with_intervals(cut, simulated_sizes, simulated, colour, label=f"a = {exponent:g}")
+        columns = np.stack([errors.sel(n_samples=n_samples).values for errors in simulations], axis=1)
+        points_with_intervals(cut, simulated_sizes, columns, colour, label=f"a = {exponent:g}")
     cut.set(xscale="log", ylim=(0, 0.5), ylabel="expected error", title=f"m = {n_samples}")
     cut.legend(fontsize=7)
     for panel in axes.flat:

@@ -83,8 +83,8 @@ def split_curves(
             key, features, labels, n_classes, sizes, max_samples=sizes[-1], tolerance=TOLERANCE, var_floor=floor
         )
 
-    both = jax.vmap(errors)(jnp.array(floors))
-    return {"naive_bayes": both[..., 0], "logistic": both[0, :, 1]}
+    curves = jax.vmap(errors)(jnp.array(floors))
+    return {"naive_bayes": curves[..., 0], "logistic": curves[0, :, 1]}
 
 
 def known_variance_error(

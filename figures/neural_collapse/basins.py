@@ -45,26 +45,26 @@ def phases(
     standard deviation of the start, with the same intervals; runs that overflow count as not reaching it. From M = 2 on
     neither theory nor descent from one start tells what another start finds. New.
     """
-    drawn, (left, middle, right) = plt.subplots(1, 3, figsize=(10, 3.6), gridspec_kw={"width_ratios": (1.25, 1, 1)})
+    fig, (left, middle, right) = plt.subplots(1, 3, figsize=(10, 3.6), gridspec_kw={"width_ratios": (1.25, 1, 1)})
     _phase_diagram(left, max(depths), max(strengths))
-    fixed: dict[str, Any] = {"class_sizes": (per_class,) * n_classes, "width": width, "steps": steps}
+    settings: dict[str, Any] = {"class_sizes": (per_class,) * n_classes, "width": width, "steps": steps}
     for depth, colour in zip(depths, COLOURS, strict=False):
         style = {"linestyle": "-", "linewidth": 0.5, "label": f"M = {depth}"}
-        reached = _reached(depth, strengths, start_std, runs, fixed)
-        shares_with_intervals(middle, strengths, reached, colour, **style)
+        hits = _reached(depth, strengths, start_std, runs, settings)
+        shares_with_intervals(middle, strengths, hits, colour, **style)
         discs = {"vmin": 0, "vmax": 1, "cmap": "cividis", "edgecolors": "white", "linewidths": 0.7, "zorder": 3}
-        drawn_discs = left.scatter([depth] * len(strengths), strengths, c=reached.mean(axis=0), s=30, **discs)
+        drawn_discs = left.scatter([depth] * len(strengths), strengths, c=hits.mean(axis=0), s=30, **discs)
         middle.axvline(predicted.global_threshold(depth), color=colour, linestyle=":", linewidth=0.8)
-        from_starts = _reached(depth, [compared_strength], list(start_stds), runs, fixed)
+        from_starts = _reached(depth, [compared_strength], list(start_stds), runs, settings)
         shares_with_intervals(right, start_stds, from_starts, colour, **style)
-    drawn.colorbar(drawn_discs, ax=left, label="share of runs")
+    fig.colorbar(drawn_discs, ax=left, label="share of runs")
     middle.set(xlabel="strength of weight decay  β", title=f"start N(0, {start_std:g}²)")
     right.set(xlabel="standard deviation of the start", title=f"β = {compared_strength:g}")
     for panel in (middle, right):
         panel.set(ylim=(-0.03, 1.03), ylabel="share of runs at the global minimum")
     right.legend(loc="lower right", fontsize=7)
     letters((left, middle, right), x=-0.1)
-    return drawn
+    return fig
 
 
 def _phase_diagram(axes: Any, deepest: int, strongest: float) -> None:
@@ -127,7 +127,7 @@ def hysteresis(
     one curve, up and down. (b, c) From M = 2 on the frame stays beyond β_gl, at which the minimum jumps, and is lost
     with a jump at β_ex (dotted); it does not come back, as zero remains a local minimum at every decay. New.
     """
-    drawn, axes = plt.subplots(1, len(depths), figsize=(3.1 * len(depths), 3), sharey=True, squeeze=False)
+    fig, axes = plt.subplots(1, len(depths), figsize=(3.1 * len(depths), 3), sharey=True, squeeze=False)
     class_sizes = (per_class,) * n_classes
     for depth, panel, letter in zip(depths, axes.flat, "abcdef", strict=False):
         existence = predicted.existence_threshold(depth)
@@ -147,7 +147,7 @@ def hysteresis(
         label(panel, letter)
     axes[0, 0].set(ylabel=r"share kept  $σ_k / \sqrt{n}$", ylim=(-0.04, 1))
     axes[0, -1].legend(loc="upper right")
-    return drawn
+    return fig
 
 
 def _branches(axes: Any, depth: int, class_sizes: tuple[int, ...], betas: Float[np.ndarray, "grid"]) -> None:

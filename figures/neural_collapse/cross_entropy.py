@@ -52,7 +52,7 @@ def low_rank(
     mostly at odd K, below the antipodal pairs as well. The comparison is new and agrees with Garrod & Keating 2025
     against the abstract of Dang et al. 2023.
     """
-    drawn, axes = plt.subplots(2, len(depths), figsize=(3.2 * len(depths), 5.6), squeeze=False)
+    fig, axes = plt.subplots(2, len(depths), figsize=(3.2 * len(depths), 5.6), squeeze=False)
     classes = np.arange(3, most_classes + 1)
     decay_grid = np.geomspace(1e-6, 1e-1, decays)
     norm = TwoSlopeNorm(0, -30, 30)
@@ -67,9 +67,9 @@ def low_rank(
     axes[0, 0].set_ylabel("classes  K")
     axes[1, 0].set_ylabel("objective / $f_{ETF}$")
     axes[1, -1].legend(loc="lower left", fontsize=7)
-    drawn.colorbar(drawn_map, ax=axes[0], label="$(f_{ETF} - f_X) / f_{ETF}$  (%)", extend="both")
+    fig.colorbar(drawn_map, ax=axes[0], label="$(f_{ETF} - f_X) / f_{ETF}$  (%)", extend="both")
     letters(axes.flat, x=-0.06)
-    return drawn
+    return fig
 
 
 def _gain(n_classes: int, per_class: int, depth: int, decay: float) -> float:

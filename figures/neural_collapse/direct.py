@@ -63,19 +63,19 @@ def direct_balanced(
     is common to all classes is idle beside a bias, and decay alone removes it. Dang et al. 2023; intervals, the
     minimum and the rates are new.
     """
-    shown = ("within_class", "weights", "alignment", "gap")
-    drawn, axes = plt.subplots(2, 4, figsize=(10, 5), sharex=True, sharey="row")
+    names = ("within_class", "weights", "alignment", "gap")
+    fig, axes = plt.subplots(2, 4, figsize=(10, 5), sharex=True, sharey="row")
     frames = predicted.orthogonal_frame(n_classes), predicted.simplex_etf(n_classes)
     other = predicted.frame_distance(*frames)
     settings: dict[str, Any] = {"class_sizes": (per_class,) * n_classes, "width": width, "decay": decay}
     settings |= {"steps": steps, "every": every}
     for row, bias in zip(axes, (False, True), strict=True):
         settings["bias"] = bias
-        _trajectories(dict(zip(shown, row, strict=True)), depths, runs, settings)
+        _trajectories(dict(zip(names, row, strict=True)), depths, runs, settings)
         row[1].axhline(other, color="0.4", linestyle=":")
         row[0].set_ylabel("simplex frame, bias" if bias else "orthogonal frame, no bias")
-    _finish(drawn, axes, shown)
-    return drawn
+    _finish(fig, axes, names)
+    return fig
 
 
 @figure(
@@ -103,7 +103,7 @@ def direct_imbalanced(
     orthogonal frame of equal lengths, in the colour of the depth M. Dang et al. 2023; intervals, the minimum and the
     rates are new.
     """
-    drawn, axes = plt.subplots(2, 3, figsize=(8.6, 5.2), sharex=True, sharey=True)
+    fig, axes = plt.subplots(2, 3, figsize=(8.6, 5.2), sharex=True, sharey=True)
     panels = dict(zip(_NAMES, axes.flat, strict=True))
     settings: dict[str, Any] = {"class_sizes": tuple(class_sizes), "width": width, "decay": decay, "bias": False}
     _trajectories(panels, depths, runs, settings | {"steps": steps, "every": every})
@@ -114,8 +114,8 @@ def direct_imbalanced(
             panels[name].axhline(predicted.frame_distance(gram, equal), color=colour, linestyle=":")
     for row in axes:
         row[0].set_ylabel("distance from collapse")
-    _finish(drawn, axes, tuple(_NAMES))
-    return drawn
+    _finish(fig, axes, tuple(_NAMES))
+    return fig
 
 
 def _trajectories(panels: dict[str, Axes], depths: Sequence[int], runs: int, settings: dict[str, Any]) -> None:

@@ -56,30 +56,30 @@ def minorities(
     and intervals are new.
     """
     sizes = tuple(class_sizes)
-    fixed: dict[str, Any] = {"class_sizes": sizes, "width": width, "bias": False, "reduced": True}
-    fixed |= {"steps": steps, "every": every}
-    drawn, axes = plt.subplots(2, 4, figsize=(10.5, 5.2))
+    settings: dict[str, Any] = {"class_sizes": sizes, "width": width, "bias": False, "reduced": True}
+    settings |= {"steps": steps, "every": every}
+    fig, axes = plt.subplots(2, 4, figsize=(10.5, 5.2))
     for depth, colour in zip(depths, COLOURS, strict=False):
-        static = fixed | {"depth": depth, "decay": decay}
+        static = settings | {"depth": depth, "decay": decay}
         swept = {"learning_rate": learning_rate, "start_std": [START]}
         data = replicates(direct_experiment, runs, static, swept).isel(start_std=0)
         rate = predicted.nc2_rate(decay, learning_rate, MOMENTUM)
         _convergence(axes[0, 0], data, colour, steps, every, rate, label=f"M = {depth}")
         _geometry(axes[0, 1:], data, sizes, colour)
         _predicted_geometry(axes[0, 1:], sizes, depth, decay, colour, smallest=-(-min(sizes) // 2))
-    rest = sum(sizes) - critical_size
+    others = sum(sizes) - critical_size
     for depth, colour in zip(strong_depths, (COLOURS[0], COLOURS[2]), strict=False):
-        strong = predicted.largest_common_decay((critical_size, rest), depth)
-        static = fixed | {"depth": depth, "decay": strong}
+        strong = predicted.largest_common_decay((critical_size, others), depth)
+        static = settings | {"depth": depth, "decay": strong}
         swept = {"learning_rate": LEARNING_RATE, "start_std": [START, strong_start]}
-        both = replicates(direct_experiment, runs, static, swept)
+        pair = replicates(direct_experiment, runs, static, swept)
         for start, face in ((START, "white"), (strong_start, colour)):
-            data = both.sel(start_std=start)
+            data = pair.sel(start_std=start)
             name = f"M = {depth}, start {start:g}"
             _convergence(axes[1, 0], data, colour, steps, every, markerfacecolor=face, label=name)
-        _geometry(axes[1, 1:], both.sel(start_std=strong_start), sizes, colour)
+        _geometry(axes[1, 1:], pair.sel(start_std=strong_start), sizes, colour)
         for panel, name in zip(axes[1, 1:], _GEOMETRY, strict=True):
-            single = both[name].sel(start_std=START).values.T
+            single = pair[name].sel(start_std=START).values.T
             panel.plot(sizes, single, "o", color=colour, markerfacecolor="none", markersize=5)
         _predicted_geometry(axes[1, 1:], sizes, depth, strong, colour, smallest=1)
     for row in axes:
@@ -91,7 +91,7 @@ def minorities(
     axes[0, 0].legend(loc="upper right")
     axes[1, 0].legend(loc="lower left", fontsize=6.5, handletextpad=0.1)
     letters(axes.flat, x=-0.1)
-    return drawn
+    return fig
 
 
 def _convergence(

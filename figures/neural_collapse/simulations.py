@@ -48,7 +48,7 @@ def direct_experiment(
         reduced=reduced,
         targets=observed.Targets(frames.suffix_grams, frames.feature_gram, frames.logits, frames.duality),
     )
-    whole = observed.product(run.head.weights)
+    matrix = observed.product(run.head.weights)
     if reduced:
         means = run.head.features / np.sqrt(np.array(class_sizes, float))
     else:
@@ -61,8 +61,8 @@ def direct_experiment(
         "logits": run.collapse.logits,
         "alignment": run.collapse.alignment,
         "feature_lengths": jnp.sum(means**2, axis=0),
-        "weight_lengths": jnp.sum(whole**2, axis=1),
-        "own_logits": jnp.diagonal(whole @ means),
+        "weight_lengths": jnp.sum(matrix**2, axis=1),
+        "own_logits": jnp.diagonal(matrix @ means),
     }
 
 
@@ -108,7 +108,7 @@ def decay_loop(
     start = observed.initial_head(
         start_key, (width,) * depth, n_classes, n_classes, weight_std=start_std, feature_std=start_std
     )
-    ramped = observed.ramp(
+    path = observed.ramp(
         ramp_key,
         start,
         observed.Problem(class_sizes, (1.0,) * depth, 1.0),
@@ -118,4 +118,4 @@ def decay_loop(
         momentum=MOMENTUM,
         noise=_NOISE,
     )
-    return ramped.singular_values[:, :n_classes] / np.sqrt(class_sizes[0])
+    return path.singular_values[:, :n_classes] / np.sqrt(class_sizes[0])

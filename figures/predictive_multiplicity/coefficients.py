@@ -29,17 +29,17 @@ def coefficients(
     reoffend), and in brackets the fewest and the most predictions that classifiers with those errors can change. After
     the coefficient table of Marx, Calmon & Ustun 2020, as recalled.
     """
-    solved = solved_compas(target, tolerances, features)
-    table, baseline, flips, path = solved
+    solution = solved_compas(target, tolerances, features)
+    table, baseline, flips, path = solution
     at = list(path.tolerances).index(epsilon)
     discrepant = path.solutions[at]
-    changeable = ambiguous_rows(solved, int(path.admitted[at]))
-    untouched = changeable & (discrepant.dichotomy == baseline.dichotomy)
-    person = int(np.argmax(np.where(untouched if untouched.any() else changeable, table.totals, -1)))
+    changeable = ambiguous_rows(solution, int(path.admitted[at]))
+    candidates = changeable & (discrepant.dichotomy == baseline.dichotomy)
+    person = int(np.argmax(np.where(candidates if candidates.any() else changeable, table.totals, -1)))
     models = (baseline, discrepant, flips.solutions[person])
     names = ("best", "most discrepant", "flips one person")
     weights = np.array([100 * model.weights / np.abs(model.weights).sum() for model in models]).T
-    drawn, axes = plt.subplots(figsize=(7.4, 0.27 * len(weights) + 1.6))
+    fig, axes = plt.subplots(figsize=(7.4, 0.27 * len(weights) + 1.6))
     largest = np.abs(weights).max()
     image = axes.imshow(weights, cmap="PuOr_r", vmin=-largest, vmax=largest, aspect="auto")
     for (row, column), value in np.ndenumerate(weights):
@@ -48,21 +48,19 @@ def coefficients(
     design = np.concatenate([[1.0], table.rows[person]])
     below = []
     for name, model, column in zip(names, models, weights.T, strict=True):
-        changed = predicted.disagreement(model.dichotomy, baseline.dichotomy, table.totals)
+        changes = predicted.disagreement(model.dichotomy, baseline.dichotomy, table.totals)
         low, high = predicted.disagreement_range(int(model.errors), int(baseline.errors), int(table.n))
         below.append(
             f"{name}\nerrors {model.errors} ({model.errors / table.n:.2%})\n"
-            f"changed {changed}\n(of {low} to {high})\nscore {column @ design:+.2f}"
+            f"changed {changes}\n(of {low} to {high})\nscore {column @ design:+.2f}"
         )
     axes.set_xticks(range(3), below, fontsize=8)
-    starred = [
-        f"{name} *" if value == 1 else name for name, value in zip(table.columns, table.rows[person], strict=True)
-    ]
-    axes.set_yticks(range(len(weights)), ["intercept", *starred])
+    ticks = [f"{name} *" if value == 1 else name for name, value in zip(table.columns, table.rows[person], strict=True)]
+    axes.set_yticks(range(len(weights)), ["intercept", *ticks])
     axes.tick_params(length=0)
     total = table.totals[person]
     positives = counts(table)[0][person]
     axes.set(ylabel="feature (* = 1 for the person)", xlabel="linear classifier")
     axes.set_title(f"{target}, n = {table.n}, ε = {epsilon:.2%}\nperson: one of {total} alike, {positives} positive")
-    drawn.colorbar(image, ax=axes, label="coefficient, Σ|w| = 100", fraction=0.04)
-    return drawn
+    fig.colorbar(image, ax=axes, label="coefficient, Σ|w| = 100", fraction=0.04)
+    return fig

@@ -49,9 +49,9 @@ def solved_compas(target: Target, tolerances: Sequence[float], features: Sequenc
 @cache
 def _solved_compas(target: Target, tolerances: tuple[float, ...], features: tuple[str, ...] | None) -> Solved:
     samples = observed.compas_samples(target)
-    seen = features_without_race(samples, features)
-    names = [samples.columns[column] for column in seen]
-    table = observed.aggregate(samples.features[:, seen], samples.labels, samples.counts, names)
+    columns = features_without_race(samples, features)
+    names = [samples.columns[column] for column in columns]
+    table = observed.aggregate(samples.features[:, columns], samples.labels, samples.counts, names)
     return solve(table, tolerances)
 
 

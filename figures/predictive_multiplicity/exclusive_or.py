@@ -37,14 +37,14 @@ def exclusive_or(copies: int = 25, tolerances: int = 26) -> Figure:
     """
     table = observed.aggregate(_CORNERS, _EXCLUSIVE_OR, np.full(4, copies))
     optima = observed.co_optimal(table).solutions
-    drawn = plt.figure(figsize=(8.6, 3.9))
-    grid = drawn.add_gridspec(2, 4, width_ratios=(1, 1, 0.2, 2.4))
+    fig = plt.figure(figsize=(8.6, 3.9))
+    grid = fig.add_gridspec(2, 4, width_ratios=(1, 1, 0.2, 2.4))
     for place, (solution, letter) in enumerate(zip(optima, "abcd", strict=False)):
-        axes = drawn.add_subplot(grid[divmod(place, 2)])
+        axes = fig.add_subplot(grid[divmod(place, 2)])
         _draw_classifier(axes, table, solution)
         label(axes, letter, x=-0.15)
-    _draw_paths(drawn.add_subplot(grid[:, 3]), table, optima[0], tolerances)
-    return drawn
+    _draw_paths(fig.add_subplot(grid[:, 3]), table, optima[0], tolerances)
+    return fig
 
 
 def _draw_classifier(axes: Axes, table: observed.Table, solution: observed.Solution) -> None:
@@ -65,10 +65,10 @@ def _draw_classifier(axes: Axes, table: observed.Table, solution: observed.Solut
 
 
 def _draw_paths(axes: Axes, table: observed.Table, baseline: observed.Solution, tolerances: int) -> None:
-    shown = np.linspace(0, 1, tolerances)
-    simulated = (
-        observed.discrepancy_path(table, baseline, shown).disagreement,
-        observed.ambiguity_path(table, baseline, observed.flip_errors(table, baseline), shown).ambiguous,
+    grid = np.linspace(0, 1, tolerances)
+    measured = (
+        observed.discrepancy_path(table, baseline, grid).disagreement,
+        observed.ambiguity_path(table, baseline, observed.flip_errors(table, baseline), grid).ambiguous,
     )
     cells = predicted.linear_dichotomies(table.rows)
     exact = (
@@ -77,9 +77,9 @@ def _draw_paths(axes: Axes, table: observed.Table, baseline: observed.Solution, 
     )
     percent = 100 * np.arange(table.n + 1) / table.n
     looks = (("discrepancy δ", COLOURS[0], "o"), ("ambiguity α", COLOURS[2], "s"))
-    for values, points, (name, colour, marker) in zip(exact, simulated, looks, strict=True):
+    for values, points, (name, colour, marker) in zip(exact, measured, looks, strict=True):
         axes.step(percent, 100 * values / table.n, where="post", color=colour, label=f"{name}, enumerated")
-        axes.plot(100 * shown, 100 * points / table.n, marker, color=colour, label=f"{name}, solved")
+        axes.plot(100 * grid, 100 * points / table.n, marker, color=colour, label=f"{name}, solved")
     error = baseline.errors / table.n
     bound = [min(1.0, predicted.discrepancy_bound(error, epsilon)) for epsilon in percent / 100]
     axes.plot(percent, 100 * np.array(bound), "--", color=COLOURS[6], label="Proposition 1: 2R + ε")

@@ -39,16 +39,16 @@ def groups(
     (b) Ambiguity of each group against the tolerance: points by integer programs, thin lines the bounds. All shares are
     exact counts of the people in the data. After the subgroup table of Marx, Calmon & Ustun 2020, as recalled.
     """
-    solved = solved_compas(target, tolerances, features)
-    table, baseline, _, path = solved
+    solution = solved_compas(target, tolerances, features)
+    table, baseline, _, path = solution
     samples = observed.compas_samples(target)
     members = {"all": np.full(len(samples.race), True), **{_NAMES[key]: samples.race == key for key in _NAMES}}
-    wrong = baseline.dichotomy[table.row_of_sample] != (samples.labels == 1)
+    errors = baseline.dichotomy[table.row_of_sample] != (samples.labels == 1)
     at = list(path.tolerances).index(epsilon)
-    changed = (path.solutions[at].dichotomy != baseline.dichotomy)[table.row_of_sample]
-    ambiguous = [ambiguous_rows(solved, int(e))[table.row_of_sample] for e in path.admitted]
+    changes = (path.solutions[at].dichotomy != baseline.dichotomy)[table.row_of_sample]
+    ambiguous = [ambiguous_rows(solution, int(e))[table.row_of_sample] for e in path.admitted]
     least = predicted.flip_error_bounds(baseline.dichotomy, *counts(table))
-    every = np.arange(path.admitted.max() + 1)
+    excesses = np.arange(path.admitted.max() + 1)
 
     def share(of: np.ndarray, group: np.ndarray) -> float:
         """Percent of the people of a group, samples being weighted by how many people they are."""
@@ -57,16 +57,16 @@ def groups(
     def bound(tolerance: int, group: np.ndarray) -> float:
         return share((least <= baseline.errors + tolerance)[table.row_of_sample], group)
 
-    drawn, (left, right) = plt.subplots(1, 2, figsize=(8.6, 3.4), width_ratios=(1.15, 1))
+    fig, (left, right) = plt.subplots(1, 2, figsize=(8.6, 3.4), width_ratios=(1.15, 1))
     for place, (name, group) in enumerate(members.items()):
         colour = (COLOURS[6], *COLOURS[:4])[place]
         limit = bound(int(path.admitted[at]), group)
         left.plot([limit, limit], [place - 0.3, place + 0.3], color=colour)
-        for values, marker in ((ambiguous[at], "s"), (changed, "o"), (wrong, "^")):
+        for values, marker in ((ambiguous[at], "s"), (changes, "o"), (errors, "^")):
             left.plot(share(values, group), place, marker, color=colour, markersize=5)
-        limits = [bound(e, group) for e in every.tolist()]
-        right.step(100 * every / table.n, limits, where="post", color=colour, linewidth=0.6)
-        right.plot(100 * path.tolerances, [share(one, group) for one in ambiguous], "s", color=colour, label=name)
+        limits = [bound(e, group) for e in excesses.tolist()]
+        right.step(100 * excesses / table.n, limits, where="post", color=colour, linewidth=0.6)
+        right.plot(100 * path.tolerances, [share(flags, group) for flags in ambiguous], "s", color=colour, label=name)
     sizes = [int(samples.counts[group].sum()) for group in members.values()]
     left.set_yticks(range(len(members)), [f"{name}\nn = {size}" for name, size in zip(members, sizes, strict=True)])
     left.invert_yaxis()
@@ -79,4 +79,4 @@ def groups(
     right.legend(loc="lower right")
     label(left, "a", x=-0.2)
     label(right, "b", x=-0.08)
-    return drawn
+    return fig

@@ -35,17 +35,17 @@ def held_out(
     people. After Marx, Calmon & Ustun 2020, who show one split.
     """
     samples = observed.compas_samples(target)
-    seen = features_without_race(samples, features)
+    columns = features_without_race(samples, features)
     generator = np.random.default_rng(0)
     size = round(training_share * samples.counts.sum())
     shares = []
     for _ in range(splits):
         training = generator.multivariate_hypergeometric(samples.counts, size)
-        shares.append(_measured(samples, seen, training, tolerances))
-    measured = {name: 100 * np.array([one[name] for one in shares]) for name in shares[0]}
+        shares.append(_measured(samples, columns, training, tolerances))
+    measured = {name: 100 * np.array([share[name] for share in shares]) for name in shares[0]}
     at = 100 * np.asarray(tolerances)
     beside = 0.012 * at.max()
-    drawn, panels = plt.subplots(1, 3, figsize=(9.6, 3.1), sharex=True)
+    fig, panels = plt.subplots(1, 3, figsize=(9.6, 3.1), sharex=True)
     for axes, name in zip(panels, ("discrepancy", "ambiguity", "errors"), strict=True):
         limit = measured[f"{name}, bound"].mean(axis=0)
         bound = {"discrepancy": "knapsack bound", "ambiguity": "flip bound", "errors": "R + ε"}[name]
@@ -55,8 +55,8 @@ def held_out(
             axes, at + beside, measured[f"{name}, held out"], COLOURS[1], fmt="s", label="held-out people"
         )
         axes.set(xlabel="error tolerance ε (% of people)", ylabel=f"{name} (% of people)")
-    for which, colour in (("training", COLOURS[0]), ("held out", COLOURS[1])):
-        panels[2].axhline(measured[f"baseline, {which}"].mean(), color=colour, linestyle=":")
+    for part, colour in (("training", COLOURS[0]), ("held out", COLOURS[1])):
+        panels[2].axhline(measured[f"baseline, {part}"].mean(), color=colour, linestyle=":")
     for axes in panels[:2]:
         axes.set_ylim(0, 1.4 * axes.get_ylim()[1])  # room for the legend
     panels[2].set_ylabel("errors of the competitor (% of people)")
@@ -64,49 +64,49 @@ def held_out(
     for axes, letter in zip(panels, "abc", strict=True):
         axes.legend()
         label(axes, letter, x=-0.1)
-    return drawn
+    return fig
 
 
 def _measured(
     samples: observed.Compas, seen: list[int], training: Int[np.ndarray, "samples"], tolerances: Sequence[float]
 ) -> dict[str, list[float]]:
     """Shares of people, by tolerance, for one split."""
-    there = training > 0
+    mask = training > 0
     names = [samples.columns[column] for column in seen]
-    table = observed.aggregate(samples.features[there][:, seen], samples.labels[there], training[there], names)
-    solved = solve(table, tolerances)
-    path, baseline = solved.path, solved.baseline
-    ambiguity = observed.ambiguity_path(table, baseline, solved.flips, tolerances)
-    rest = samples.counts - training
+    table = observed.aggregate(samples.features[mask][:, seen], samples.labels[mask], training[mask], names)
+    solution = solve(table, tolerances)
+    path, baseline = solution.path, solution.baseline
+    ambiguity = observed.ambiguity_path(table, baseline, solution.flips, tolerances)
+    others = samples.counts - training
 
     def predictions(model: observed.Solution) -> Bool[np.ndarray, "samples"]:
-        kept = [samples.columns.index(name) for name in table.columns]
-        return model.weights[0] + samples.features[:, kept] @ model.weights[1:] > 0
+        columns = [samples.columns.index(name) for name in table.columns]
+        return model.weights[0] + samples.features[:, columns] @ model.weights[1:] > 0
 
     def share(of: Bool[np.ndarray, "samples"]) -> float:
-        return float(rest[of].sum() / rest.sum())
+        return float(others[of].sum() / others.sum())
 
     first, labels = predictions(baseline), samples.labels == 1
     competitors = [predictions(model) for model in path.solutions]
-    changes = np.array([predictions(model) for model in solved.flips.solutions]) != first
-    admitted = path.admitted.tolist()
+    changes = np.array([predictions(model) for model in solution.flips.solutions]) != first
+    excesses = path.admitted.tolist()
     return {
         "discrepancy, training": list(path.disagreement / table.n),
-        "discrepancy, held out": [share(one != first) for one in competitors],
+        "discrepancy, held out": [share(rule != first) for rule in competitors],
         "discrepancy, bound": [
-            predicted.knapsack_bound(baseline.dichotomy, *counts(table), e) / table.n for e in admitted
+            predicted.knapsack_bound(baseline.dichotomy, *counts(table), e) / table.n for e in excesses
         ],
         "ambiguity, training": list(ambiguity.ambiguous / table.n),
         "ambiguity, held out": [
-            share(changes[ambiguous_rows(solved, e)].any(axis=0) | (competitor != first))
-            for e, competitor in zip(admitted, competitors, strict=True)
+            share(changes[ambiguous_rows(solution, e)].any(axis=0) | (competitor != first))
+            for e, competitor in zip(excesses, competitors, strict=True)
         ],
         "ambiguity, bound": [
-            predicted.ambiguity_bound(baseline.dichotomy, *counts(table), e) / table.n for e in admitted
+            predicted.ambiguity_bound(baseline.dichotomy, *counts(table), e) / table.n for e in excesses
         ],
         "errors, training": [model.errors / table.n for model in path.solutions],
-        "errors, held out": [share(one != labels) for one in competitors],
-        "errors, bound": [(baseline.errors + e) / table.n for e in admitted],
+        "errors, held out": [share(rule != labels) for rule in competitors],
+        "errors, bound": [(baseline.errors + e) / table.n for e in excesses],
         "baseline, training": [baseline.errors / table.n],
         "baseline, held out": [share(first != labels)],
     }

@@ -34,26 +34,26 @@ def paths(
     fractional knapsack for discrepancy and the flip bound for ambiguity. Proposition 1 (2R + ε, in the title) lies
     above the panels. After Marx, Calmon & Ustun 2020; their over-sampling of the rarer label is left out.
     """
-    drawn, panels = plt.subplots(len(targets), 2, figsize=(8, 3.1 * len(targets)), squeeze=False, sharex=True)
+    fig, panels = plt.subplots(len(targets), 2, figsize=(8, 3.1 * len(targets)), squeeze=False, sharex=True)
     for target, (left, right) in zip(targets, panels, strict=True):
         table, baseline, flips, path = solved_compas(target, tolerances, features)
         ambiguity = observed.ambiguity_path(table, baseline, flips, tolerances)
         pool = observed.elastic_net_pool(table.rows, *counts(table))
         labellings = np.unique(observed.pool_dichotomies(table.rows, pool), axis=0)
-        seen = observed.pool_multiplicity(labellings, *counts(table), baseline.dichotomy, path.admitted)
-        every = np.arange(path.admitted.max() + 1)
+        multiplicity = observed.pool_multiplicity(labellings, *counts(table), baseline.dichotomy, path.admitted)
+        excesses = np.arange(path.admitted.max() + 1)
         sides = (
-            (left, path.disagreement, path.bounds, seen.discrepancy, predicted.knapsack_bound),
-            (right, ambiguity.ambiguous, ambiguity.bounds, seen.ambiguity, predicted.ambiguity_bound),
+            (left, path.disagreement, path.bounds, multiplicity.discrepancy, predicted.knapsack_bound),
+            (right, ambiguity.ambiguous, ambiguity.bounds, multiplicity.ambiguity, predicted.ambiguity_bound),
         )
-        for axes, exact, proved, shown, bound in sides:
-            limits = np.array([bound(baseline.dichotomy, *counts(table), e) for e in every.tolist()])
+        for axes, exact, ceiling, points, bound in sides:
+            limits = np.array([bound(baseline.dichotomy, *counts(table), e) for e in excesses.tolist()])
             percent = 100 / table.n
-            axes.step(every * percent, limits * percent, where="post", color=COLOURS[6], label="upper bound")
-            gap = [np.zeros(len(exact)), (proved - exact) * percent]
+            axes.step(excesses * percent, limits * percent, where="post", color=COLOURS[6], label="upper bound")
+            gap = [np.zeros(len(exact)), (ceiling - exact) * percent]
             at = 100 * path.tolerances
             axes.errorbar(at, exact * percent, gap, fmt="o", color=COLOURS[0], label="all linear classifiers")
-            axes.plot(at, shown * percent, "s", color=COLOURS[1], label="pool of elastic nets")
+            axes.plot(at, points * percent, "s", color=COLOURS[1], label="pool of elastic nets")
             axes.set(ylim=(0, None), xlabel="error tolerance ε (% of people)")
         error = baseline.errors / table.n
         farthest = predicted.discrepancy_bound(error, max(tolerances))
@@ -62,6 +62,6 @@ def paths(
         right.set_title(f"{target}: {len(table.rows)} distinct rows, {len(labellings)} labellings in the pool")
         left.set_ylabel("discrepancy δ (% of people)")
         right.set_ylabel("ambiguity α (% of people)")
-    drawn.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    fig.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
     letters(panels.flat, x=-0.08)
-    return drawn
+    return fig

@@ -32,36 +32,36 @@ def rashomon(n_points: int = 60, dim: int = 2, noise: float = 0.25, runs: int = 
     both ends. (c) Discrepancy and ambiguity around the best classifier of each set against the tolerance ε, means
     likewise; dashed: mean of Proposition 1, 2R + ε, at most 1. The Rashomon diagram and (b) are new.
     """
-    samples, found = _enumerated(n_points, dim, noise, runs)
-    drawn, (left, middle, right) = plt.subplots(1, 3, figsize=(10, 3.5))
-    _draw_cells(left, *samples[0], found[0])
+    samples, paths = _enumerated(n_points, dim, noise, runs)
+    fig, (left, middle, right) = plt.subplots(1, 3, figsize=(10, 3.5))
+    _draw_cells(left, *samples[0], paths[0])
 
     errors = np.arange(n_points + 1)
-    _, unrelated = _enumerated(n_points, dim, 0.5, runs)
-    expected = predicted.cover_count(n_points, dim + 1) * binom.pmf(errors, n_points, 0.5)
-    middle.plot(errors, expected, color=COLOURS[6], label="fair labels, exact mean")
+    _, fair = _enumerated(n_points, dim, 0.5, runs)
+    law = predicted.cover_count(n_points, dim + 1) * binom.pmf(errors, n_points, 0.5)
+    middle.plot(errors, law, color=COLOURS[6], label="fair labels, exact mean")
     for results, colour, marker, name in (
-        (unrelated, COLOURS[3], "s", "fair labels"),
-        (found, COLOURS[0], "o", f"{noise:.0%} wrong labels"),
+        (fair, COLOURS[3], "s", "fair labels"),
+        (paths, COLOURS[0], "o", f"{noise:.0%} wrong labels"),
     ):
         points_with_intervals(
-            middle, errors, np.array([one.cells for one in results]), colour, fmt=marker, label=name, markersize=2.5
+            middle, errors, np.array([path.cells for path in results]), colour, fmt=marker, label=name, markersize=2.5
         )
     middle.set(xlabel="errors E (points)", ylabel="linear classifiers (number)", xlim=(0, n_points))
-    middle.set_ylim(0, 2.4 * expected.max())
+    middle.set_ylim(0, 2.4 * law.max())
     middle.legend(loc="upper left")
 
     at = np.unique(np.linspace(0, n_points, shown).astype(int))
     for name, symbol, colour, marker in (("discrepancy", "δ", COLOURS[0], "o"), ("ambiguity", "α", COLOURS[2], "s")):
-        percent = 100 * np.array([getattr(one, name)[at] for one in found]) / n_points
+        percent = 100 * np.array([getattr(path, name)[at] for path in paths]) / n_points
         points_with_intervals(right, 100 * at / n_points, percent, colour, label=f"{name} {symbol}", fmt=marker)
     fine = errors / n_points
-    bounds = [[min(1.0, predicted.discrepancy_bound(one.errors / n_points, e)) for e in fine] for one in found]
+    bounds = [[min(1.0, predicted.discrepancy_bound(path.errors / n_points, e)) for e in fine] for path in paths]
     right.plot(100 * fine, 100 * np.mean(bounds, axis=0), "--", color=COLOURS[6], label="Proposition 1")
     right.set(xlabel="error tolerance ε (% of points)", ylabel="points (%)", ylim=(0, 108))
     right.legend(loc="lower right")
     letters((left, middle, right), x=-0.1)
-    return drawn
+    return fig
 
 
 def _enumerated(
@@ -82,16 +82,16 @@ def _draw_sets(keys: jax.Array, n_points: int, dim: int, noise: float) -> observ
 def _draw_cells(axes: Axes, points: np.ndarray, labels: np.ndarray, path: observed.Paths) -> None:
     n_points = len(points)
     cells = observed.dichotomies(points)
-    wrong, differing = (cells != labels).sum(axis=1), (cells != path.baseline).sum(axis=1)
-    axes.plot(wrong, differing, ".", color=COLOURS[5], markersize=3, label=f"{len(cells)} classifiers")
+    errors, differing = (cells != labels).sum(axis=1), (cells != path.baseline).sum(axis=1)
+    axes.plot(errors, differing, ".", color=COLOURS[5], markersize=3, label=f"{len(cells)} classifiers")
     possible = np.arange(n_points + 1)
     ends = np.array([predicted.disagreement_range(int(e), path.errors, n_points) for e in possible])
     for end in ends.T:
         axes.plot(possible, end, color=COLOURS[6])
     discrepancy = predicted.discrepancy_path_of(cells, path.baseline, labels, 1 - labels)
-    reached = np.arange(path.errors, n_points + 1)
-    axes.step(reached, discrepancy[: len(reached)], where="post", color=COLOURS[1], label="n δ")
-    axes.plot(reached, path.discrepancy[: len(reached)], "o", color=COLOURS[1], markersize=2)
+    counts = np.arange(path.errors, n_points + 1)
+    axes.step(counts, discrepancy[: len(counts)], where="post", color=COLOURS[1], label="n δ")
+    axes.plot(counts, path.discrepancy[: len(counts)], "o", color=COLOURS[1], markersize=2)
     axes.set(xlabel="errors E (points)", ylabel="disagreement with the best (points)")
     axes.set_title(f"n = {n_points}, E₀ = {path.errors}")
     axes.legend(loc="lower right")

@@ -32,11 +32,11 @@ def iterate_averaging(n_points: int = 1000, dim: int = 10_000, runs: int = 6, de
     the population covariance in (c, d). Antognini & Sohl-Dickstein 2018 for averaged iterates; the running mean's law
     is new.
     """
-    index, shown = np.arange(1, n_points), log_spaced(n_points - 1, 22)
+    index, picks = np.arange(1, n_points), log_spaced(n_points - 1, 22)
     last = n_points // 4
     covariance = predicted.toeplitz_covariance(predicted.exponential_average_impulse_response(n_points, decay))
     cosines = predicted.cosine_modes(n_points, 4)
-    recorded: dict[str, tuple[dict[str, float], np.ndarray, np.ndarray]] = {
+    records: dict[str, tuple[dict[str, float], np.ndarray, np.ndarray]] = {
         "raw iterates": ({}, predicted.explained_variance_ratio(n_points), cosines),
         f"moving average, β = {decay:g}": (
             {"averaging": decay},
@@ -49,18 +49,18 @@ def iterate_averaging(n_points: int = 1000, dim: int = 10_000, runs: int = 6, de
             np.asarray(observed.population_eigenvectors(n_points, running_mean=True))[:, :4],
         ),
     }
-    drawn = plt.figure(figsize=(7.8, 7.4))
-    areas: Any = drawn.subfigures(2, 2, hspace=0.03, wspace=0.03)
+    fig = plt.figure(figsize=(7.8, 7.4))
+    areas: Any = fig.subfigures(2, 2, hspace=0.03, wspace=0.03)
     axes = areas[0, 0].subplots()
     static = {"n_points": n_points, "dim": dim}
     for (name, (process, ratios, modes)), area, colour, letter in zip(
-        recorded.items(), areas.flat[1:], COLOURS, "bcd", strict=False
+        records.items(), areas.flat[1:], COLOURS, "bcd", strict=False
     ):
         grid = {"averaging": 0.0, "running_mean": 0.0, **process}
         data = replicates(linear_process, runs, static, grid, common=list(grid))
         axes.loglog(index[: len(ratios)], ratios, color=colour)
-        simulated = data["ratio"].values
-        points_with_intervals(axes, shown, simulated[:, shown - 1], colour, label=f"{name}:  $ρ_1$ = {ratios[0]:.3f}")
+        measured = data["ratio"].values
+        points_with_intervals(axes, picks, measured[:, picks - 1], colour, label=f"{name}:  $ρ_1$ = {ratios[0]:.3f}")
         lines = aligned(modes, cosines) * np.sqrt(n_points / 2)
         tableau(
             area,
@@ -72,4 +72,4 @@ def iterate_averaging(n_points: int = 1000, dim: int = 10_000, runs: int = 6, de
     axes.set(xlabel="component  k", ylabel="explained variance ratio  $ρ_k$", title=f"T = {n_points}, d = {dim}")
     axes.legend(loc="lower left", handletextpad=0.3)
     label(axes, "a", x=-0.12)
-    return drawn
+    return fig

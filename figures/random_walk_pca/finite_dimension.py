@@ -40,7 +40,7 @@ def finite_dimension(
 
     static: dict[str, Any] = {"n_points": n_points, "dim": dim}
     first = replicates(leading_ratios, runs, static, {})["leading_ratios"].values[:, 0]
-    drawn, (left, middle, right) = plt.subplots(1, 3, figsize=(10, 3.3))
+    fig, (left, middle, right) = plt.subplots(1, 3, figsize=(10, 3.3))
     counts, edges = np.histogram(first, bins=30)
     width = edges[1] - edges[0]
     share = counts / runs
@@ -88,7 +88,7 @@ def finite_dimension(
     right.minorticks_off()
     right.legend(loc="lower left")
     letters((left, middle, right), x=-0.1)
-    return drawn
+    return fig
 
 
 def _first_order(n_points: int, dim: int) -> tuple[np.ndarray, np.ndarray]:

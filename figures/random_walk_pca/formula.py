@@ -45,7 +45,7 @@ def circulant_formula(
     rates = [c / n_points for c in crossovers]
     static = {"n_points": n_points, "dim": dim}
     data = replicates(linear_process, runs, static, {"momentum": list(momenta), "reversion": rates})
-    drawn, (left, middle, right) = plt.subplots(1, 3, figsize=(11, 3.5))
+    fig, (left, middle, right) = plt.subplots(1, 3, figsize=(11, 3.5))
     shades: dict[str, Any] = {"cmap": "cividis", "vmin": 0, "vmax": 1}
     background = left.pcolormesh(crossover_grid, inverse_grid, ratio, shading="gouraud", rasterized=True, **shades)
     contours = left.contour(
@@ -55,16 +55,16 @@ def circulant_formula(
     discs = np.meshgrid(crossovers, 1 / (1 - np.array(momenta)))
     means, _ = student_interval(data["ratio"].values[..., 0].transpose(2, 0, 1))
     left.scatter(*discs, c=means, s=45, edgecolors="white", linewidths=0.8, clip_on=False, zorder=3, **shades)
-    drawn.colorbar(background, ax=left, label="first ratio  $ρ_1$")
+    fig.colorbar(background, ax=left, label="first ratio  $ρ_1$")
     bound = np.abs(error).max()
-    signed = middle.pcolormesh(
+    errors = middle.pcolormesh(
         crossover_grid, inverse_grid, error, shading="gouraud", rasterized=True, cmap="PuOr", vmin=-bound, vmax=bound
     )
     contours = middle.contour(
         crossover_grid, inverse_grid, error, levels=[-0.5, -0.4, -0.3, -0.2, -0.1, 0, 0.1], colors="0.2", linewidths=0.6
     )
     middle.clabel(contours, levels=[-0.5, -0.3, -0.1, 0.1], fontsize=6, fmt="%g")
-    drawn.colorbar(signed, ax=middle, label=r"exact $λ_1$ / formula $- 1$")
+    fig.colorbar(errors, ax=middle, label=r"exact $λ_1$ / formula $- 1$")
     for axes in (left, middle):
         axes.set(xscale="log", yscale="log", xlabel="αT", ylabel="momentum  γ")
         axes.set_yticks([1, 2, 10, 100], ["0", "0.5", "0.9", "0.99"])
@@ -79,7 +79,7 @@ def circulant_formula(
     right.set(xscale="log", xlabel="αT", ylabel=r"$λ_1$ / formula $- 1$")
     right.legend(loc="lower left")
     letters((left, middle, right), x=-0.1)
-    return drawn
+    return fig
 
 
 def _exact(n_points: int, rate: float, momentum: float) -> tuple[float, float]:

@@ -49,8 +49,8 @@ def linear_regression(
         "target_dim": None,
     }
     data = replicates(training_windows, runs, static, {"learning_rate": learning_rate})
-    drawn = plt.figure(figsize=(9.6, 4.4))
-    parts: Any = drawn.subfigures(1, 2, width_ratios=(1, 1.55))
+    fig = plt.figure(figsize=(9.6, 4.4))
+    parts: Any = fig.subfigures(1, 2, width_ratios=(1, 1.55))
     axes = parts[0].subplots()
     _ratio_panel(axes, data["ratio"].values, window, drifting=True)
     axes.set_title(f"linear model of digits, accuracy {float(data['accuracy'].mean()):.2f}")
@@ -73,7 +73,7 @@ def linear_regression(
     for row in range(3):
         panels[row, 0].set_ylabel(f"score  $p_{row + 1}/b_{row + 1}$")
     label(panels[0, 0], "b", x=-0.25)
-    return drawn
+    return fig
 
 
 @figure(
@@ -104,8 +104,8 @@ def neural_networks(
     2018.
     """
     cosines = predicted.cosine_modes(window, 3) * np.sqrt(window / 2)
-    drawn = plt.figure(figsize=(11, 5.9))
-    rows: Any = drawn.subfigures(2, 1)
+    fig = plt.figure(figsize=(11, 5.9))
+    rows: Any = fig.subfigures(2, 1)
     models = ((tuple(widths[:1]), learning_rates[0], 0.0), (tuple(widths), learning_rates[1], momentum))
     for (hidden, learning_rate, velocity), row, letters in zip(models, rows, ("abcd", "efgh"), strict=True):
         static = {
@@ -125,13 +125,13 @@ def neural_networks(
         layers = "-".join(str(width) for width in (64, *hidden, 10))
         axes.set_title(f"{layers}, momentum {velocity:g}, accuracy {float(data['accuracy'].mean()):.2f}", fontsize=8)
         label(axes, letters[0], x=-0.16)
-        full, projected = (data[name].values[0, ..., :3] for name in ("score", "projected_score"))
+        full, sketch = (data[name].values[0, ..., :3] for name in ("score", "projected_score"))
         for number, area, letter in zip((1, 2, 3), areas[1:], letters[1:], strict=True):
-            kept = observed.squared_overlaps(full[number], projected[number]).min()
-            title = f"({letter})  {WINDOWS[number]}  (projected: {kept:.3f})"
+            overlap = observed.squared_overlaps(full[number], sketch[number]).min()
+            title = f"({letter})  {WINDOWS[number]}  (projected: {overlap:.3f})"
             points = aligned(full[number], cosines)
             tableau(area, title, points=points, lines=cosines, colour=COLOURS[number])
-    return drawn
+    return fig
 
 
 def _ratio_panel(

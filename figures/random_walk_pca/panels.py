@@ -29,10 +29,10 @@ def tableau(
 
     Scores are in units of their own amplitude, so the panels carry no ticks.
     """
-    shown = [scores for scores in (points, lines) if scores is not None]
-    count = shown[0].shape[1]
+    clouds = [scores for scores in (points, lines) if scores is not None]
+    count = clouds[0].shape[1]
     grid: Any = area.subplots(count, count, squeeze=False, gridspec_kw={"hspace": 0.04, "wspace": 0.04})
-    limit = 1.08 * max(np.abs(scores).max() for scores in shown)
+    limit = 1.08 * max(np.abs(scores).max() for scores in clouds)
     for row in range(count):
         for column in range(count):
             axes = grid[row, column]

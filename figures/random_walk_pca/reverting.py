@@ -43,17 +43,17 @@ def ornstein_uhlenbeck(
     """
     static = {"n_points": n_points, "dim": dim}
     data = replicates(linear_process, runs, static, {"reversion": list(rates)})
-    drawn = plt.figure(figsize=(9.4, 7.8))
-    parts: Any = drawn.subfigures(2, 1, height_ratios=(1, 1.15))
+    fig = plt.figure(figsize=(9.4, 7.8))
+    parts: Any = fig.subfigures(2, 1, height_ratios=(1, 1.15))
     distance_axes, trapped_axes, ratio_axes = parts[0].subplots(1, 3)
     time, index = np.arange(1, n_points + 1), np.arange(1, n_points)
-    shown, shown_index = log_spaced(n_points, 16), log_spaced(n_points - 1, 22)
+    picks, shown_index = log_spaced(n_points, 16), log_spaced(n_points - 1, 22)
     for rate, colour in zip(rates, COLOURS, strict=False):
         runs_of_rate = data.sel(reversion=rate)
         distance_axes.loglog(time, np.sqrt(predicted.mean_squared_norm(time, rate)), color=colour)
         distance_axes.axhline(predicted.trapping_radius(rate), color=colour, linestyle=":", linewidth=0.9)
-        distances = runs_of_rate["distance"].values[:, shown - 1]
-        points_with_intervals(distance_axes, shown, distances, colour, label=f"α = {rate:g}")
+        distances = runs_of_rate["distance"].values[:, picks - 1]
+        points_with_intervals(distance_axes, picks, distances, colour, label=f"α = {rate:g}")
         exact = predicted.ornstein_uhlenbeck_eigenvalues(n_points, rate)
         circulant = predicted.ornstein_uhlenbeck_circulant_eigenvalues(n_points, rate)
         ratio_axes.loglog(index, exact / exact.sum(), color=colour)
@@ -96,4 +96,4 @@ def ornstein_uhlenbeck(
     panels[0, 0].set_ylabel("first score  $p_1/b_1$")
     panels[1, 0].set_ylabel("second score  $p_2/b_2$")
     letters((distance_axes, trapped_axes, ratio_axes, *panels[:, 0]), x=-0.14)
-    return drawn
+    return fig

@@ -82,11 +82,11 @@ def training_windows(
     windows += [run.parameters[start : start + window] for start in (0, middle, n_steps - window)]
     results = {"accuracy": run.accuracy, **_components_of_each(jnp.stack(windows), n_components)}
     if target_dim is not None:
-        projected = jax.lax.map(
+        sketches = jax.lax.map(
             lambda points: observed.random_projection(projection_key, points - points[0], target_dim),
             jnp.stack(windows),
         )
-        of_projected = _components_of_each(projected, n_components)
+        of_projected = _components_of_each(sketches, n_components)
         results |= {f"projected_{name}": values for name, values in of_projected.items()}
     return results
 

@@ -30,25 +30,25 @@ def lissajous(n_points: int = 1000, dim: int = 10_000, runs: int = 20) -> Figure
     scores = replicates(linear_process, runs, {"n_points": n_points, "dim": dim}, {})["score"].values
     theory = predicted.cosine_modes(n_points, 5) * np.sqrt(n_points / 2)
     scores = aligned(scores, theory)
-    drawn = plt.figure(figsize=(8.4, 6.6))
-    parts: Any = drawn.subfigures(2, 1, height_ratios=(2.55, 1))
+    fig = plt.figure(figsize=(8.4, 6.6))
+    parts: Any = fig.subfigures(2, 1, height_ratios=(2.55, 1))
     left, right = parts[0].subfigures(1, 2)
     tableau(left, f"(a)  simulation, T = {n_points}, d = {dim}", points=scores[0])
     tableau(right, "(b)  theory, d → ∞", lines=theory)
     deficits = dim * np.array([1 - predicted.cosine_content(run) for run in scores])
-    expected = dim * predicted.overlap_deficit(predicted.eigenvalues(n_points), dim, 5)
+    law = dim * predicted.overlap_deficit(predicted.eigenvalues(n_points), dim, 5)
     mean, half_width = student_interval(deficits)
     time = np.arange(1, n_points + 1)
-    shown = np.linspace(0, n_points - 1, 21).astype(int)
+    picks = np.linspace(0, n_points - 1, 21).astype(int)
     panels = parts[1].subplots(1, 5, sharey=True)
     for k, axes in enumerate(panels):
         axes.plot(time, theory[:, k], color=COLOURS[6])
-        points_with_intervals(axes, time[shown], scores[:, shown, k], COLOURS[0])
-        axes.set_title(f"k = {k + 1}\n{mean[k]:.2f} ± {half_width[k]:.2f}  (law {expected[k]:.2f})", fontsize=7.5)
+        points_with_intervals(axes, time[picks], scores[:, picks, k], COLOURS[0])
+        axes.set_title(f"k = {k + 1}\n{mean[k]:.2f} ± {half_width[k]:.2f}  (law {law[k]:.2f})", fontsize=7.5)
         axes.set(xlabel="step t", ylim=(-1.3, 1.3), xlim=(0, n_points))
     panels[0].set_ylabel("score  $p_k/b_k$")
     label(panels[0], "c", x=-0.28)
-    return drawn
+    return fig
 
 
 @figure(
@@ -69,16 +69,16 @@ def spectrum(n_points: int = 1000, dim: int = 10_000, runs: int = 20) -> Figure:
     ratios = replicates(linear_process, runs, {"n_points": n_points, "dim": dim}, {})["ratio"].values
     population = predicted.explained_variance_ratio(n_points)
     index = np.arange(1, n_points)
-    shown = log_spaced(n_points - 1, 40)
-    drawn, (above, below) = plt.subplots(2, 1, figsize=(4.6, 5.2), sharex=True, height_ratios=(2.2, 1))
+    picks = log_spaced(n_points - 1, 40)
+    fig, (above, below) = plt.subplots(2, 1, figsize=(4.6, 5.2), sharex=True, height_ratios=(2.2, 1))
     above.loglog(index, predicted.explained_variance_ratio_limit(n_points - 1), "--", color=COLOURS[4], label="6/(πk)²")
     above.loglog(index, population, color=COLOURS[6], label=f"exact $ρ_k$, T = {n_points}, d → ∞")
-    points_with_intervals(above, shown, ratios[:, shown - 1], COLOURS[0], label=f"simulation, d = {dim}")
+    points_with_intervals(above, picks, ratios[:, picks - 1], COLOURS[0], label=f"simulation, d = {dim}")
     above.set(ylabel="explained variance ratio  $ρ_k$")
     above.legend(loc="lower left")
     valid = min(int(np.sqrt(dim)), n_points - 1)
     law = predicted.mean_explained_variance_ratio(predicted.eigenvalues(n_points), dim, valid)
-    points_with_intervals(below, shown, ratios[:, shown - 1] / population[shown - 1] - 1, COLOURS[0])
+    points_with_intervals(below, picks, ratios[:, picks - 1] / population[picks - 1] - 1, COLOURS[0])
     below.plot(index[:valid], law / population[:valid] - 1, color=COLOURS[6])
     below.axhline(0, color="0.7", linewidth=0.6, zorder=0)
     below.set(xlabel="component  k", ylabel=r"$\hat{ρ}_k / ρ_k - 1$", xscale="log")
@@ -86,7 +86,7 @@ def spectrum(n_points: int = 1000, dim: int = 10_000, runs: int = 20) -> Figure:
     below.set_ylim(-0.6, 0.03)
     below.set_yticks([-0.4, -0.1, -0.02, 0, 0.02], ["-0.4", "-0.1", "-0.02", "0", "0.02"])
     letters((above, below), x=-0.12)
-    return drawn
+    return fig
 
 
 @figure(
@@ -114,15 +114,15 @@ def momentum(
     """
     sizes = {"n_points": n_points, "dim": dim}
     ratios = replicates(linear_process, runs, sizes, {"momentum": list(momenta)})["ratio"]
-    index, shown = np.arange(1, n_points), log_spaced(n_points - 1)
-    drawn, (left, right) = plt.subplots(1, 2, figsize=(8, 3.9), width_ratios=(1.25, 1))
+    index, picks = np.arange(1, n_points), log_spaced(n_points - 1)
+    fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3.9), width_ratios=(1.25, 1))
     for value, colour in zip(momenta, COLOURS, strict=False):
         exact = predicted.momentum_explained_variance_ratio(n_points, value)
         circulant = predicted.momentum_circulant_eigenvalues(n_points, value)
         left.loglog(index, exact, color=colour)
         left.loglog(index, circulant / circulant.sum(), color=colour, linewidth=5, alpha=0.25)
         points_with_intervals(
-            left, shown, ratios.sel(momentum=value).values[:, shown - 1], colour, label=f"γ = {value:g}"
+            left, picks, ratios.sel(momentum=value).values[:, picks - 1], colour, label=f"γ = {value:g}"
         )
         crossover = predicted.momentum_crossover_index(n_points, value)
         if crossover < n_points:
@@ -133,12 +133,12 @@ def momentum(
 
     swept = np.array([0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999])
     sizes |= {"n_points": sweep_points}
-    observed = replicates(linear_process, sweep_runs, sizes, {"momentum": list(swept)})["ratio"]
+    sweep = replicates(linear_process, sweep_runs, sizes, {"momentum": list(swept)})["ratio"]
     fine = 1 - np.geomspace(1, 5e-4, 60)
     curve = np.array([predicted.momentum_explained_variance_ratio(sweep_points, value)[:3] for value in fine])
     for k, colour in enumerate((COLOURS[0], COLOURS[1], COLOURS[2])):
         right.plot(1 - fine, curve[:, k], color=COLOURS[6])
-        points_with_intervals(right, 1 - swept, observed.values[:, :, k].T, colour, label=f"$ρ_{k + 1}$")
+        points_with_intervals(right, 1 - swept, sweep.values[:, :, k].T, colour, label=f"$ρ_{k + 1}$")
         for limit in (
             predicted.explained_variance_ratio_limit(3)[k],
             predicted.integrated_walk_explained_variance_ratio(3)[k],
@@ -147,4 +147,4 @@ def momentum(
     right.set(xlabel="1 - γ", ylabel="explained variance ratio  $ρ_k$", xscale="log", xlim=(1.3, 4e-4), ylim=(0, 1.02))
     right.legend(loc="center right", bbox_to_anchor=(1, 0.45), title=f"T = {sweep_points}, d = {dim}", title_fontsize=8)
     letters((left, right), x=-0.1)
-    return drawn
+    return fig
