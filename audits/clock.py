@@ -33,7 +33,7 @@ def pytest_unconfigure() -> None:
     total, imported = time.perf_counter() - BEGIN, started[0] - BEGIN if started else 0.0
     lowered = sum(spent.get("jaxpr_trace_duration", [])) + sum(spent.get("jaxpr_to_mlir_module_duration", []))
     compiled = sum(spent.get("backend_compile_duration", []))
-    found = {
+    parts = {
         "seconds": total,
         "import": imported,
         "trace and lower": lowered,
@@ -42,4 +42,4 @@ def pytest_unconfigure() -> None:
         "programs": len(spent.get("jaxpr_to_mlir_module_duration", [])),
         "compiled": len(spent.get("cache_misses", [])),
     }
-    Path(os.environ["THEORY_ON_TRIAL_CLOCK"]).write_text(json.dumps(found), encoding="utf-8")
+    Path(os.environ["THEORY_ON_TRIAL_CLOCK"]).write_text(json.dumps(parts), encoding="utf-8")

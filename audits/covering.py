@@ -68,7 +68,7 @@ class Recorder:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Add the seconds of each phase of a test."""
         # A paper's count of programs says nothing where tests stand between its claims that clear what was compiled.
-        report.user_properties = [one for one in report.user_properties if one[0] != "programs"]
+        report.user_properties = [pair for pair in report.user_properties if pair[0] != "programs"]
         if report.failed and not self.found["failed"]:
             self.found["failed"] = report.nodeid
         seconds = self.found["seconds"]
@@ -86,8 +86,8 @@ class Recorder:
             self.coverage.stop()
             data = self.coverage.get_data()
             for file in data.measured_files():
-                lines = {line: [one for one in who if one] for line, who in data.contexts_by_lineno(file).items()}
+                lines = {line: [test for test in who if test] for line, who in data.contexts_by_lineno(file).items()}
                 self.found["lines"][str(Path(file).relative_to(self.folder))] = lines
-                for name in {one for who in lines.values() for one in who} - set(seconds):
+                for name in {test for who in lines.values() for test in who} - set(seconds):
                     seconds[name] = sum(time for test, time in seconds.items() if test.startswith(name))
         self.path.write_text(json.dumps(self.found), encoding="utf-8")

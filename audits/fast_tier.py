@@ -28,12 +28,12 @@ def seconds_of(paper: str, cache: str) -> list[float]:
     """Return what a paper's fast tier cost with a warm or a cold cache, as `TITLES`; RuntimeError if a claim fails."""
     claims = [str(place) for place in outline.places(paper)]
     with tempfile.TemporaryDirectory() as scratch:
-        measured, empty = Path(scratch) / "clock.json", Path(scratch) / "cache"
-        environment = os.environ | {"OMP_NUM_THREADS": "1", "THEORY_ON_TRIAL_CLOCK": str(measured)}
+        clock, empty = Path(scratch) / "clock.json", Path(scratch) / "cache"
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "THEORY_ON_TRIAL_CLOCK": str(clock)}
         if cache == "cold":
             environment |= {"THEORY_ON_TRIAL_CACHE": str(empty)}
         command = ["-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "audits.clock"]
-        done = subprocess.run(
+        run = subprocess.run(
             [sys.executable, *command, *claims],
             cwd=repository.root(),
             env=environment,
@@ -41,10 +41,10 @@ def seconds_of(paper: str, cache: str) -> list[float]:
             text=True,
             check=False,
         )
-        if done.returncode:
-            raise RuntimeError(f"a claim of {paper} fails\n{done.stdout}{done.stderr}")
-        found = json.loads(measured.read_text(encoding="utf-8"))
-    return [round(found[title], 1) for title in TITLES]
+        if run.returncode:
+            raise RuntimeError(f"a claim of {paper} fails\n{run.stdout}{run.stderr}")
+        seconds = json.loads(clock.read_text(encoding="utf-8"))
+    return [round(seconds[title], 1) for title in TITLES]
 
 
 def measure(paper: str, options: Namespace) -> Measured:

@@ -59,29 +59,29 @@ class Entry(TypedDict, total=False):
 
 def read(paper: str | None = None) -> dict[str, Entry]:
     """Return the entries of a paper of the present repository, or of all, by the claims' ids."""
-    found: dict[str, Entry] = {}
+    entries: dict[str, Entry] = {}
     for name in outline.papers() if paper is None else [paper]:
         path = outline.beside(name, "routes.json")
         written = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        found |= {f"{name}.{claim}": entry for claim, entry in written.items()} or _of_marks(name)
-    return found
+        entries |= {f"{name}.{claim}": entry for claim, entry in written.items()} or _of_marks(name)
+    return entries
 
 
 def _of_marks(paper: str) -> dict[str, Entry]:
     """The entries of a paper on one page: which marked functions each claim reaches, and what both sides share."""
-    found: dict[str, Entry] = {}
-    for claim in (one for one in outline.stated(repository.root()) if paper_in(one.id) == paper):
+    entries: dict[str, Entry] = {}
+    for claim in (row for row in outline.stated(repository.root()) if paper_in(row.id) == paper):
         sides, check = marked(claim.file), stated_by(claim.id)
         module = check.rpartition(".")[0]
         met = {side: [n for n in sides if sides[n] == side and f"{module}.{n}" in reached(check)] for side in SIDES}
         beneath = [{n for name in names for n in reached(f"{module}.{name}")} for names in met.values()]
-        shared = sorted(n.rpartition(".")[2] for n in set.intersection(*beneath) if n.startswith(f"{module}."))
+        common = sorted(n.rpartition(".")[2] for n in set.intersection(*beneath) if n.startswith(f"{module}."))
         how = [f"{side}: {', '.join(names)}" for side, names in met.items()] + [
-            f"both: {', '.join(shared) or 'nothing'}"
+            f"both: {', '.join(common) or 'nothing'}"
         ]
         if sides:
-            found[claim.id] = {"route": "marked sides", "how": "; ".join(how)}
-    return found
+            entries[claim.id] = {"route": "marked sides", "how": "; ".join(how)}
+    return entries
 
 
 def missing(paper: str) -> list[str]:
@@ -90,14 +90,14 @@ def missing(paper: str) -> list[str]:
     if any(map(marked, outline.files(paper))):
         return [sentence for file in outline.files(paper) for sentence in crossings(file)]
     entries = read(paper)
-    stated = [one.id for one in outline.stated(repository.root()) if paper_in(one.id) == paper]
-    found = [f"{claim} has no entry in {path}: which route makes its measured side?" for claim in stated]
-    found = [sentence for claim, sentence in zip(stated, found, strict=True) if claim not in entries]
-    found += [
-        f"{path} has an entry for {claim}, and there is no such claim" for claim in entries if claim not in stated
+    claims = [row.id for row in outline.stated(repository.root()) if paper_in(row.id) == paper]
+    complaints = [f"{claim} has no entry in {path}: which route makes its measured side?" for claim in claims]
+    complaints = [sentence for claim, sentence in zip(claims, complaints, strict=True) if claim not in entries]
+    complaints += [
+        f"{path} has an entry for {claim}, and there is no such claim" for claim in entries if claim not in claims
     ]
-    return found + [
-        f"{claim}: {fault}" for claim, entry in entries.items() if claim in stated for fault in faults(claim, entry)
+    return complaints + [
+        f"{claim}: {fault}" for claim, entry in entries.items() if claim in claims for fault in faults(claim, entry)
     ]
 
 
@@ -105,41 +105,41 @@ def faults(claim: str, entry: Entry) -> list[str]:
     """Return what is wrong with the entry of a claim, as far as it can be read off the code."""
     if not {"route", "how"} <= set(entry) <= set(Entry.__annotations__):
         return [f"an entry has route and how, and perhaps second and apart, got {', '.join(entry)}"]
-    found = []
+    complaints = []
     if not _SHORTEST < len(entry["how"]) < _LONGEST:
-        found.append(f"how must say in half a sentence how each side comes about, got {entry['how']!r}")
+        complaints.append(f"how must say in half a sentence how each side comes about, got {entry['how']!r}")
     if not _deserves(entry["route"], stated_by(claim), entry.get("apart", [])):
-        found.append(f"nothing in the check deserves the route {entry['route']!r}")
+        complaints.append(f"nothing in the check deserves the route {entry['route']!r}")
     if entry["route"] == "none" and "second" not in entry:
-        found.append("a claim without a route of its own needs a second one, in a unit test")
+        complaints.append("a claim without a route of its own needs a second one, in a unit test")
     if "second" in entry:
         route, test = second_test(claim, entry["second"])
         if not is_defined(test):
-            found.append(f"there is no test {entry['second']}")
+            complaints.append(f"there is no test {entry['second']}")
         elif not _formulas(test) & _formulas(stated_by(claim)):
-            found.append(f"the test meets no formula that the claim uses: {entry['second']}")
+            complaints.append(f"the test meets no formula that the claim uses: {entry['second']}")
         elif not _deserves(route, test):
-            found.append(f"nothing in the test deserves the route {route!r}")
+            complaints.append(f"nothing in the test deserves the route {route!r}")
     sides = [home(side) for side in entry.get("apart", [])]
-    found += [f"the check does not reach {side}" for side in sides if side not in reached(stated_by(claim))]
-    found += [f"{other} reaches {one}" for one, other in permutations(sides, 2) if one in reached(other)]
+    complaints += [f"the check does not reach {side}" for side in sides if side not in reached(stated_by(claim))]
+    complaints += [f"{other} reaches {side}" for side, other in permutations(sides, 2) if side in reached(other)]
     if {side.split(".")[0] for side in sides} == {"theory", "sims"}:
-        found.append("theory and sims stand apart anyway: nothing need be said")
-    return found
+        complaints.append("theory and sims stand apart anyway: nothing need be said")
+    return complaints
 
 
 def _deserves(route: str, name: str, sides: Sequence[str] = ()) -> bool:
     """Whether a function reaches what its route is named for: outside the theory, or in the sides that stand apart."""
     met = reached(name, outside="theory.").union(*map(reached, sides))
-    return route in ROUTES and (not ROUTES[route] or any(one.startswith(ROUTES[route]) for one in met))
+    return route in ROUTES and (not ROUTES[route] or any(function.startswith(ROUTES[route]) for function in met))
 
 
 def _formulas(name: str) -> set[str]:
     """The public functions of theory and of simulators that a function reaches, without those that check input."""
-    found = (met for met in reached(name) if met.startswith(("theory.", "sims.")))
+    names = (met for met in reached(name) if met.startswith(("theory.", "sims.")))
     return {
         met
-        for met in found
+        for met in names
         if not any(part.startswith("_") or part in ("domain", "domains") for part in met.split("."))
     }
 
@@ -157,8 +157,8 @@ def second_test(claim: str, second: str) -> tuple[str, str]:
 def stated_by(claim: str) -> str:
     """Return the dotted name of the function that is the claim: its file's path from the root, and its own name."""
     root = repository.root()
-    stated = next(one for one in outline.stated(root) if one.id == claim)
-    return ".".join([*stated.file.relative_to(root).with_suffix("").parts, stated.function])
+    match = next(row for row in outline.stated(root) if row.id == claim)
+    return ".".join([*match.file.relative_to(root).with_suffix("").parts, match.function])
 
 
 def packages(claim: str) -> str:
@@ -169,9 +169,9 @@ def packages(claim: str) -> str:
 
 def _note(rows: list[Row]) -> str:
     routes = [row["route of the measured side"] for row in rows]
-    shown = ", ".join(f"{route} {routes.count(route)}" for route in ROUTES if route in routes)
+    counts = ", ".join(f"{route} {routes.count(route)}" for route in ROUTES if route in routes)
     return (
-        f"{len(rows)} claims: {shown}. theory and sims never import each other; where a claim reaches one of them "
+        f"{len(rows)} claims: {counts}. theory and sims never import each other; where a claim reaches one of them "
         "alone, the other side is computed in the check itself or by functions that do not reach each other."
     )
 
@@ -189,7 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Write the table and print what each route is counted for; 1 if an entry is missing or wrong."""
     ArgumentParser(prog=TABLE.typed, description=TABLE.title).parse_args(arguments)
     root, entries = repository.root(), read()
-    files = {one.id: one.file for one in outline.stated(root)}
+    files = {claim.id: claim.file for claim in outline.stated(root)}
     lines: dict[str, list[Line]] = {}
     for claim, entry in entries.items():
         if claim in files:
@@ -197,6 +197,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             row = [claim, entry["route"], entry["how"], second, packages(claim)]
             lines[claim] = [(row, records.source(root, files[claim]))]
     rows = TABLE.write(lines)
-    found = [sentence for paper in outline.papers() for sentence in missing(paper)]
-    print(TABLE.note(rows), *found, sep="\n")
-    return int(bool(found))
+    complaints = [sentence for paper in outline.papers() for sentence in missing(paper)]
+    print(TABLE.note(rows), *complaints, sep="\n")
+    return int(bool(complaints))

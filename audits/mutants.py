@@ -68,8 +68,8 @@ def copy_workbench(folder: Path) -> None:
     """Copy the present repository to `folder`, without what is hidden or made by running it."""
 
     def left_out(place: str, names: list[str]) -> set[str]:
-        made = {"__pycache__", "node_modules", "build", "dist", "out"}
-        return {n for n in names if n.startswith(".") or n in made or Path(place, n, "pyvenv.cfg").exists()}
+        folders = {"__pycache__", "node_modules", "build", "dist", "out"}
+        return {n for n in names if n.startswith(".") or n in folders or Path(place, n, "pyvenv.cfg").exists()}
 
     shutil.copytree(repository.root(), folder, ignore=left_out, dirs_exist_ok=True)
     for place in import_paths(folder)[1:]:  # every judge imports the engine
@@ -102,20 +102,20 @@ def sites(tree: ast.Module) -> list[ast.expr]:
     Annotations are also the domains that a module gives a name, refusals also the calls of `require`. Of a paper on one
     page those of its marked functions.
     """
-    found: list[ast.expr] = []
+    nodes: list[ast.expr] = []
 
     def visit(node: ast.AST) -> None:
         if isinstance(node, ast.Raise | ast.If) and any(isinstance(child, ast.Raise) for child in ast.walk(node)):
             return
-        said = node.func if isinstance(node, ast.Call) else node.value if isinstance(node, ast.Subscript) else None
-        if isinstance(said, ast.Name) and said.id in ("require", "Annotated"):
+        head = node.func if isinstance(node, ast.Call) else node.value if isinstance(node, ast.Subscript) else None
+        if isinstance(head, ast.Name) and head.id in ("require", "Annotated"):
             return
         number = isinstance(node, ast.Constant) and type(node.value) in (int, float)
         arithmetic = isinstance(node, ast.BinOp) and type(node.op) in OPERATORS
         minus = isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)
         comparison = isinstance(node, ast.Compare) and type(node.ops[0]) in COMPARISONS
         if number or arithmetic or minus or comparison:
-            found.append(node)  # type: ignore[arg-type]
+            nodes.append(node)  # type: ignore[arg-type]
         for field, value in ast.iter_fields(node):
             if field not in ("annotation", "returns"):
                 for child in value if isinstance(value, list) else [value]:
@@ -124,10 +124,10 @@ def sites(tree: ast.Module) -> list[ast.expr]:
 
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     marks = {"predicted", "observed"}
-    marked = [node for node in functions if marks.intersection(map(ast.unparse, node.decorator_list))]
-    for part in marked or tree.body:
+    chosen = [node for node in functions if marks.intersection(map(ast.unparse, node.decorator_list))]
+    for part in chosen or tree.body:
         visit(part)
-    return found
+    return nodes
 
 
 def functions(source: str) -> list[str]:
@@ -198,10 +198,10 @@ def mutant_of(file: str, number: int, variant: int) -> Mutant:
 def drawn(package: str, paper: str, rng: random.Random) -> Name:
     """The name of a random mutant; a file's chance is its share of the sites."""
     files = sources(package, paper)
-    found = [sites(_parsed(file)) for file in files]
-    chosen = rng.choices(range(len(files)), list(map(len, found)))[0]
-    number = rng.choice(range(len(found[chosen])))
-    return mutant_of(files[chosen], number, rng.choice(range(len(variants(found[chosen][number]))))).name
+    by_file = [sites(_parsed(file)) for file in files]
+    chosen = rng.choices(range(len(files)), list(map(len, by_file)))[0]
+    number = rng.choice(range(len(by_file[chosen])))
+    return mutant_of(files[chosen], number, rng.choice(range(len(variants(by_file[chosen][number]))))).name
 
 
 def draw(package: str, paper: str, count: int, seed: int) -> list[Name]:
@@ -217,10 +217,10 @@ def draw(package: str, paper: str, count: int, seed: int) -> list[Name]:
 def named(name: Name) -> list[Mutant]:
     """All mutants of that name: a number may stand twice in a line."""
     file = re.split(r"::|: ", name[0])[0]
-    found, where = sites(_parsed(file)), places(file)
-    there = [number for number, site in enumerate(found) if where[site.lineno - 1] == name[0]]
-    every = [mutant_of(file, number, variant) for number in there for variant in range(len(variants(found[number])))]
-    return [mutant for mutant in every if mutant.name == name]
+    nodes, where = sites(_parsed(file)), places(file)
+    hits = [number for number, site in enumerate(nodes) if where[site.lineno - 1] == name[0]]
+    mutants = [mutant_of(file, number, variant) for number in hits for variant in range(len(variants(nodes[number])))]
+    return [mutant for mutant in mutants if mutant.name == name]
 
 
 def _parsed(file: str) -> ast.Module:
@@ -230,10 +230,10 @@ def _parsed(file: str) -> ast.Module:
 def folder_of(package: str) -> Path:
     """Return the folder of a package of the present repository, relative to the root; ValueError if it has none."""
     root = repository.root()
-    found = [place for place in (root / package, *sorted(root.glob(f"*/{package}"))) if place.is_dir()]
-    if not found:
+    folders = [place for place in (root / package, *sorted(root.glob(f"*/{package}"))) if place.is_dir()]
+    if not folders:
         raise ValueError(f"no package {package!r} in {root}")
-    return found[0].relative_to(root)
+    return folders[0].relative_to(root)
 
 
 def _is_here(package: str) -> bool:
@@ -328,15 +328,15 @@ def run_judges(folder: Path, targets: list[str], patience: int, recorded: Path |
         return {"failed": f"no end within {patience} s of the processor"}
     if not path.exists():
         return {"failed": "the process died"}
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    if process.exitcode in (_USAGE, _NO_TESTS) and not found["failed"]:
+    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if process.exitcode in (_USAGE, _NO_TESTS) and not record["failed"]:
         # A mutant may change the parameters in the names of tests: their files stay.
         files = list(dict.fromkeys(target.partition("::")[0] for target in targets))
         if files == targets:
             raise RuntimeError(f"pytest finds no tests in {', '.join(files)}")
         return run_judges(folder, files, 2 * patience, recorded)
-    ended = f"exit status {process.exitcode}" if process.exitcode else ""
-    return found | {"failed": found["failed"] or ended}
+    status = f"exit status {process.exitcode}" if process.exitcode else ""
+    return record | {"failed": record["failed"] or status}
 
 
 def judged(folder: Path, package: str, paper: str, name: Name, sound: dict[str, Any]) -> str:
@@ -344,23 +344,23 @@ def judged(folder: Path, package: str, paper: str, name: Name, sound: dict[str, 
 
     `sound` is what was recorded of the judges before.
     """
-    noticed, claims = "", _claims_folder(paper)
+    killer, claims = "", _claims_folder(paper)
     for mutant in named(name):
         who, seconds = sound["lines"].get(mutant.file, {}), sound["seconds"]
-        covering = {one for line in mutant.lines for one in who.get(str(line), [])}
+        covering = {test for line in mutant.lines for test in who.get(str(line), [])}
         quickest = sorted(covering, key=lambda one: float(seconds.get(one, 0.0)))
         stages = []
-        for alike in _apart(quickest or judges(package, paper), first=claims):
-            stages += [alike[:QUICK], alike[QUICK:]] if covering else [alike]
-        noticed = ""
+        for group in _apart(quickest or judges(package, paper), first=claims):
+            stages += [group[:QUICK], group[QUICK:]] if covering else [group]
+        killer = ""
         (folder / mutant.file).write_text(mutant.code, encoding="utf-8")
         for targets in filter(None, stages):
-            expected = sum(seconds.get(one, 0.0) for one in (targets if targets[0] in seconds else seconds))
-            noticed = noticed or run_judges(folder, targets, PATIENCE + int(5 * expected))["failed"]
+            cost = sum(seconds.get(test, 0.0) for test in (targets if targets[0] in seconds else seconds))
+            killer = killer or run_judges(folder, targets, PATIENCE + int(5 * cost))["failed"]
         shutil.copy(repository.root() / mutant.file, folder / mutant.file)
-        if not noticed:
+        if not killer:
             return "nobody"
-    return noticed
+    return killer
 
 
 def sound_run(folder: Path, package: str, paper: str) -> dict[str, Any]:
@@ -368,11 +368,11 @@ def sound_run(folder: Path, package: str, paper: str) -> dict[str, Any]:
     place, seconds = folder_of(package), dict[str, float]()
     lines: dict[str, dict[str, list[str]]] = {}
     for targets in _apart(judges(package, paper)):
-        found = run_judges(folder, targets, 3600, recorded=folder / place)
-        if found["failed"]:
-            raise RuntimeError(f"{found['failed']} fails in a sound copy: nothing can be learned from mutants")
-        seconds |= found["seconds"]
-        for file, who in found["lines"].items():
+        report = run_judges(folder, targets, 3600, recorded=folder / place)
+        if report["failed"]:
+            raise RuntimeError(f"{report['failed']} fails in a sound copy: nothing can be learned from mutants")
+        seconds |= report["seconds"]
+        for file, who in report["lines"].items():
             of_file = lines.setdefault(f"{place.as_posix()}/{file}", {})
             for line, tests in who.items():
                 of_file[line] = of_file.get(line, []) + tests
@@ -436,8 +436,8 @@ def run(paper: str, count: int, package: str = "theory", seed: int = 0) -> list[
     if not chosen:
         return [f"{folder_of(package)} holds nothing of {paper} that could be changed"]
     survivors = judge_all(package, paper, chosen, _of_present_source(package, paper))
-    explained = reasons(package, paper)
-    return [f"nothing notices {': '.join(name)}" for name in survivors if ": ".join(name) not in explained]
+    why = reasons(package, paper)
+    return [f"nothing notices {': '.join(name)}" for name in survivors if ": ".join(name) not in why]
 
 
 def path_of(package: str, paper: str) -> Path:
@@ -469,8 +469,8 @@ def reasons(package: str, paper: str) -> dict[str, str]:
         path = outline.beside(paper, "survivors.json")
     else:
         path = repository.root() / folder_of(package).parent / "tests" / "survivors.json"
-    found: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return found
+    texts: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return texts
 
 
 TABLE = Table(
@@ -496,7 +496,7 @@ def package_of(path: Path) -> str:
 
 def lines() -> dict[str, list[Line]]:
     """All results on file as lines of the table; every survivor with the reason that was found for it."""
-    found: dict[str, list[Line]] = {}
+    table: dict[str, list[Line]] = {}
     for path in sorted((repository.records_folder() / "mutants").glob("*.jsonl")):
         package, _, paper = path.stem.partition(".")
         results = results_on_file(package, paper)
@@ -513,8 +513,8 @@ def lines() -> dict[str, list[Line]]:
         counts = [len(results), killed, by_claims, share, len(explained), "; ".join(unexplained)]
         digests = {result.get("source") for result in results.values()}
         source = source_of(package, paper) | {"digest": digests.pop() if len(digests) == 1 else None}
-        found.setdefault(package, []).append(([package, paper, *counts, "; ".join(explained)], source))
-    return found
+        table.setdefault(package, []).append(([package, paper, *counts, "; ".join(explained)], source))
+    return table
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -538,8 +538,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     survivors: list[str] = []
     try:
-        for package in [options.package] if options.package else [one for one in PACKAGES if _is_here(one)]:
-            for paper in options.papers or [one for one in outline.papers() if sources(package, one)]:
+        for package in [options.package] if options.package else [name for name in PACKAGES if _is_here(name)]:
+            for paper in options.papers or [name for name in outline.papers() if sources(package, name)]:
                 if not sources(package, paper):
                     parser.error(f"{folder_of(package)} holds nothing of {paper!r} that could be changed")
                 survivors += _renew(package, paper, options)

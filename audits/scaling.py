@@ -40,8 +40,8 @@ def samples() -> dict[str, dict[str, Any]]:
     """The figures of the repository that are measured, each with the `settings` and the `share` of its sample."""
     path = repository.root() / "pyproject.toml"
     settings = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    found: dict[str, dict[str, Any]] = settings.get("tool", {}).get("theory-on-trial", {}).get("scaling", {})
-    return found
+    figures: dict[str, dict[str, Any]] = settings.get("tool", {}).get("theory-on-trial", {}).get("scaling", {})
+    return figures
 
 
 def measure(name: str, port: int, rank: int, processes: int) -> dict[str, float]:
@@ -86,7 +86,7 @@ def job(name: str, processes: int) -> tuple[int, float, float]:
     with tempfile.TemporaryDirectory() as empty:
         environment = os.environ | {"OMP_NUM_THREADS": "1", "THEORY_ON_TRIAL_CACHE": empty}
         command = [sys.executable, "-m", "theory_on_trial.command", "audit", "scaling", name, "--serve", str(port)]
-        started = [
+        jobs = [
             subprocess.Popen(
                 [*command, str(rank), str(processes)],
                 cwd=repository.root(),
@@ -96,12 +96,12 @@ def job(name: str, processes: int) -> tuple[int, float, float]:
             )
             for rank in range(processes)
         ]
-        printed = [process.communicate()[0] for process in started]
-    if any(process.returncode for process in started):
+        texts = [process.communicate()[0] for process in jobs]
+    if any(process.returncode for process in jobs):
         raise RuntimeError(f"a process of the job that draws {name} failed, as it says above")
-    found = [json.loads(text.splitlines()[-1]) for text in printed]
-    cells = int(found[0]["cells"])
-    return cells, sum(one["work"] for one in found) / cells, max(one["start"] for one in found)
+    reports = [json.loads(text.splitlines()[-1]) for text in texts]
+    cells = int(reports[0]["cells"])
+    return cells, sum(report["work"] for report in reports) / cells, max(report["start"] for report in reports)
 
 
 def rows_of(name: str, options: Namespace) -> Measured:
@@ -114,8 +114,8 @@ def rows_of(name: str, options: Namespace) -> Measured:
             how = f"measured, {sample} cells"
         cells = round(sample / samples()[name]["share"] * TIMES)
         hours = (start + cells * cost / workers) / 3600
-        one = rows[0][5] if rows else hours
-        rows.append([name, cells, workers, *(float(f"{x:.3g}") for x in (1e3 * cost, start, hours, one / hours)), how])
+        base = rows[0][5] if rows else hours
+        rows.append([name, cells, workers, *(float(f"{x:.3g}") for x in (1e3 * cost, start, hours, base / hours)), how])
     return rows, [" ".join(map(str, row)) for row in rows]
 
 

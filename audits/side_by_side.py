@@ -70,19 +70,19 @@ def _value(written: str) -> Any:
 def serve(answer: Callable[[int], Response]) -> None:
     """Answer each seed on standard input by one line of JSON; the answer holds "seconds", and memory is added to it."""
     for line in sys.stdin:
-        found = answer(int(line))
+        response = answer(int(line))
         megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(_MARK + json.dumps({"megabytes": megabytes} | found), flush=True)
+        print(_MARK + json.dumps({"megabytes": megabytes} | response), flush=True)
 
 
 def _read(lines: IO[str]) -> Response | None:
     """The next answer among the lines that a contender prints (the others go to standard error); None at their end."""
     for line in lines:
-        printed, mark, written = line.rpartition(_MARK)
-        print(printed if mark else written, end="", file=sys.stderr)
+        text, mark, written = line.rpartition(_MARK)
+        print(text if mark else written, end="", file=sys.stderr)
         if mark:
-            found: Response = json.loads(written)
-            return found
+            response: Response = json.loads(written)
+            return response
     return None
 
 
@@ -185,8 +185,8 @@ def answers(
         solve = contenders[name](*sizes)
 
         def answer(seed: int) -> Response:
-            seconds, found = timed(solve, seed)
-            return {"seconds": seconds, **judge(seed, found, *sizes)}
+            seconds, result = timed(solve, seed)
+            return {"seconds": seconds, **judge(seed, result, *sizes)}
 
         return answer
 
@@ -234,8 +234,8 @@ def runs_here(contender: str) -> bool:
 
 def without_torch(names: Iterable[str]) -> list[str]:
     """The contenders that can run here; says what it leaves out."""
-    given = list(names)
-    here = [name for name in given if runs_here(name)]
-    if here != given:
+    all_names = list(names)
+    here = [name for name in all_names if runs_here(name)]
+    if here != all_names:
         print("\nPyTorch is not installed and left out; `pip install torch` adds it.")
     return here

@@ -76,11 +76,11 @@ def worth(data: DataSet, seed: int) -> tuple[Worth, str]:
 def line(paper: str, data: DataSet, most: int) -> list[Any]:
     """The line of the table for one kind of data, see `COLUMNS`."""
     draws = min(most, data.draws)
-    found = [worth(data, seed) for seed in range(draws)]
-    counts = Counter(what for what, _ in found)
+    outcomes = [worth(data, seed) for seed in range(draws)]
+    counts = Counter(what for what, _ in outcomes)
     shares = [counts[what] for what in ("right", "doubted", "none", "wrong")]
     fits = "yes" if data.fits else "no"
-    return [paper, data.tool, data.name, fits, data.truth, found[0][1], draws, *shares, data.level]
+    return [paper, data.tool, data.name, fits, data.truth, outcomes[0][1], draws, *shares, data.level]
 
 
 def complaint(row: Row) -> str:

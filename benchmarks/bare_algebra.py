@@ -123,15 +123,15 @@ def audited(x, y):
 def bare_means(x, y):
     """Mean residual of each group at each level, and least squares of residuals on the groups of half the rows."""
     predictions, outcomes, groups = audited(x, y)
-    level, found = np.minimum((predictions * LEVELS).astype(int), LEVELS - 1), []
+    level, means = np.minimum((predictions * LEVELS).astype(int), LEVELS - 1), []
     for group in groups.T:
         counts = np.bincount(level[group], minlength=LEVELS)
-        found.append(np.bincount(level[group], (outcomes - predictions)[group], LEVELS) / np.maximum(counts, 1))
+        means.append(np.bincount(level[group], (outcomes - predictions)[group], LEVELS) / np.maximum(counts, 1))
     first, basis, fits = np.arange(len(outcomes)) % 2 == 0, np.column_stack([np.ones(len(outcomes)), groups]), []
-    for one in range(LEVELS):
-        rows = first & (level == one)
+    for index in range(LEVELS):
+        rows = first & (level == index)
         fits.append(np.linalg.lstsq(basis[rows], (outcomes - predictions)[rows])[0])
-    return float(np.abs(found).max() + np.abs(fits).max())
+    return float(np.abs(means).max() + np.abs(fits).max())
 
 
 TOOLS = {  # rows, columns, the tool, its bare algebra

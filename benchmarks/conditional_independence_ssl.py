@@ -24,8 +24,8 @@ def sklearn_pipeline(repetitions: int) -> Callable[[int], list[float]]:
     from sklearn.multioutput import MultiOutputRegressor
 
     world = observed.gaussian_world()
-    found = observed.conditionals(world.covariance, DIM, 2)
-    target = np.linalg.solve(np.linalg.cholesky(world.covariance[:DIM, :DIM]).T, found.target.T)
+    laws = observed.conditionals(world.covariance, DIM, 2)
+    target = np.linalg.solve(np.linalg.cholesky(world.covariance[:DIM, :DIM]).T, laws.target.T)
 
     def curve(seed: int) -> list[float]:
         rng = np.random.default_rng(seed)
@@ -35,13 +35,13 @@ def sklearn_pipeline(repetitions: int) -> Callable[[int], list[float]]:
         cut = PCA(KEPT).fit(pretext.predict(first))
         risks = []
         for n_labels in SIZES:
-            missed = 0.0
+            loss = 0.0
             for _ in range(repetitions):
                 inputs, _, labels = observed.draw(rng, world, n_labels)
                 head = LinearRegression(fit_intercept=False).fit(cut.transform(pretext.predict(inputs)), labels)
-                fitted = head.predict(cut.transform(pretext.predict(new)))
-                missed += np.mean(np.sum((fitted - new @ target) ** 2, axis=1))
-            risks.append(float(missed / repetitions))
+                outputs = head.predict(cut.transform(pretext.predict(new)))
+                loss += np.mean(np.sum((outputs - new @ target) ** 2, axis=1))
+            risks.append(float(loss / repetitions))
         return risks
 
     return curve
@@ -49,15 +49,15 @@ def sklearn_pipeline(repetitions: int) -> Callable[[int], list[float]]:
 
 def ours(repetitions: int) -> Callable[[int], list[float]]:
     world = observed.gaussian_world()
-    found = observed.conditionals(world.covariance, DIM, 2)
+    laws = observed.conditionals(world.covariance, DIM, 2)
     white = np.linalg.inv(np.linalg.cholesky(world.covariance[:DIM, :DIM]))
 
     def curve(seed: int) -> list[float]:
         first, second, _ = observed.draw(np.random.default_rng(seed), world, PAIRS)
-        learned = np.linalg.lstsq(first @ white.T, second, rcond=None)[0].T
-        head = np.linalg.svd(learned)[2][:KEPT]
-        error = float(np.sum((found.target - found.target @ head.T @ head) ** 2))
-        return [predicted.excess_risk(n, KEPT, found.noise, error) for n in SIZES]
+        pretext = np.linalg.lstsq(first @ white.T, second, rcond=None)[0].T
+        head = np.linalg.svd(pretext)[2][:KEPT]
+        error = float(np.sum((laws.target - laws.target @ head.T @ head) ** 2))
+        return [predicted.excess_risk(n, KEPT, laws.noise, error) for n in SIZES]
 
     return curve
 

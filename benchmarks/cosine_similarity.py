@@ -30,22 +30,22 @@ def refits(items: int, rank: int) -> Callable[[int], tuple[float, float]]:
 
     def estimate(seed: int) -> tuple[float, float]:
         x, _, generator = world(seed, items, rank)
-        gram, found = x.T @ x, []
+        gram, cosines = x.T @ x, []
 
         def value(flat):  # type: ignore[no-untyped-def]
             a, b = flat.reshape(2, items, rank)
             product = a @ b.T
             slope = 2 * (gram @ product - gram + PENALTY * product)
-            rest = np.trace(gram) - 2 * np.sum(gram * product) + np.sum((gram @ product) * product)
-            total = rest + PENALTY * np.sum(product**2)
+            residual = np.trace(gram) - 2 * np.sum(gram * product) + np.sum((gram @ product) * product)
+            total = residual + PENALTY * np.sum(product**2)
             return total, np.concatenate([(slope @ b).ravel(), (slope.T @ a).ravel()])
 
         for _ in range(5):
             start = generator.normal(size=2 * items * rank)
             flat = minimize(value, start, jac=True, method="L-BFGS-B", options={"maxiter": 5000}).x
             u, v = flat.reshape(2, items, rank)[1, :2]
-            found.append(float(u @ v / np.sqrt(u @ u * (v @ v))))
-        return min(found), max(found)
+            cosines.append(float(u @ v / np.sqrt(u @ u * (v @ v))))
+        return min(cosines), max(cosines)
 
     return estimate
 
@@ -56,8 +56,8 @@ def random_gauges(items: int, rank: int) -> Callable[[int], tuple[float, float]]
 
     def estimate(seed: int) -> tuple[float, float]:
         _, rows, generator = world(seed, items, rank)
-        found = gauged_cosines(rows[0], rows[1], draw_gauges(generator, rank, CONDITION, 20_000))
-        return float(found.min()), float(found.max())
+        cosines = gauged_cosines(rows[0], rows[1], draw_gauges(generator, rank, CONDITION, 20_000))
+        return float(cosines.min()), float(cosines.max())
 
     return estimate
 
@@ -65,8 +65,8 @@ def random_gauges(items: int, rank: int) -> Callable[[int], tuple[float, float]]
 def closed_form(items: int, rank: int) -> Callable[[int], tuple[float, float]]:
     def estimate(seed: int) -> tuple[float, float]:
         _, rows, _ = world(seed, items, rank)
-        found = any_gauge_range(rows[:1], rows[1:2], CONDITION)
-        return float(found.low[0]), float(found.high[0])
+        ends = any_gauge_range(rows[:1], rows[1:2], CONDITION)
+        return float(ends.low[0]), float(ends.high[0])
 
     return estimate
 

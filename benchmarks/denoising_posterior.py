@@ -22,12 +22,12 @@ def world():
 def importance(n: int) -> Callable[[int], list[float]]:
     def moments(seed: int) -> list[float]:
         prior, y, generator = world(), 0.1 + 0.2 * (seed % 5), np.random.default_rng(seed)
-        which = generator.choice(3, n, p=prior.weights)
-        x = prior.means[which, 0] + np.sqrt(prior.covariances[which, 0, 0]) * generator.normal(size=n)
+        parts = generator.choice(3, n, p=prior.weights)
+        x = prior.means[parts, 0] + np.sqrt(prior.covariances[parts, 0, 0]) * generator.normal(size=n)
         weights = np.exp(-((y - x) ** 2) / (2 * SIGMA**2))
         weights /= weights.sum()
-        apart = x - weights @ x
-        return [float(weights @ apart**k) for k in (2, 3, 4)]
+        errors = x - weights @ x
+        return [float(weights @ errors**k) for k in (2, 3, 4)]
 
     return moments
 
@@ -39,8 +39,8 @@ def derivatives(n: int) -> Callable[[int], list[float]]:
     prior = world()
 
     def moments(seed: int) -> list[float]:
-        found, _ = line_derivatives(prior, np.array([0.1 + 0.2 * (seed % 5)]), np.ones(1), SIGMA, 3)
-        return [float(one) for one in central_moments(found, SIGMA)]
+        slopes, _ = line_derivatives(prior, np.array([0.1 + 0.2 * (seed % 5)]), np.ones(1), SIGMA, 3)
+        return [float(moment) for moment in central_moments(slopes, SIGMA)]
 
     return moments
 

@@ -23,11 +23,11 @@ def world(residuals: int, dim: int, seed: int):
 def refitting(residuals: int, dim: int) -> Callable[[int], object]:
     def estimate(seed: int) -> object:
         first, second, labels = world(residuals, dim, seed)
-        found = []
-        for each in labels:
+        drifts = []
+        for y in labels:
             hessian = second.T @ second + RIDGE * np.eye(dim)
-            found.append(np.sum((first @ np.linalg.solve(hessian, second.T @ each)) ** 2))
-        return np.array(found)
+            drifts.append(np.sum((first @ np.linalg.solve(hessian, second.T @ y)) ** 2))
+        return np.array(drifts)
 
     return estimate
 

@@ -167,9 +167,9 @@ def torch_decoder():
             self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
 
         def forward(self, hidden):
-            projected = self.project(self.norms[0](hidden)).view(len(hidden), positions, 3, heads, -1)
-            mixed = nn.functional.scaled_dot_product_attention(*projected.permute(2, 0, 3, 1, 4), is_causal=True)
-            hidden = hidden + self.out(mixed.transpose(1, 2).reshape(hidden.shape))
+            qkv = self.project(self.norms[0](hidden)).view(len(hidden), positions, 3, heads, -1)
+            output = nn.functional.scaled_dot_product_attention(*qkv.permute(2, 0, 3, 1, 4), is_causal=True)
+            hidden = hidden + self.out(output.transpose(1, 2).reshape(hidden.shape))
             return hidden + self.mlp(self.norms[1](hidden))
 
     class Decoder(nn.Module):

@@ -35,7 +35,7 @@ def our_network(n: int) -> Callable[[int], float]:
 
     def last(seed: int) -> float:
         network = shallow_network(np.random.default_rng((seed, 1)), 1, n, 0.0, RATE)
-        return float(train(network, *(one[:, None, None] for one in series(seed)))[1][-1, 0, 0, 0])
+        return float(train(network, *(values[:, None, None] for values in series(seed)))[1][-1, 0, 0, 0])
 
     return last
 
@@ -55,7 +55,7 @@ def exactly(seed: int) -> float:
 
     a, b, c = Fraction(1), Fraction(0), Fraction(1)
     f = Fraction(0)
-    for sample, target in zip(*(map(Fraction, one.tolist()) for one in series(seed)), strict=True):
+    for sample, target in zip(*(map(Fraction, values.tolist()) for values in series(seed)), strict=True):
         f = b * sample
         kappa = -Fraction(RATE) * (f - target) * sample
         moments = (
@@ -63,7 +63,7 @@ def exactly(seed: int) -> float:
             b + kappa * (a + c) + kappa**2 * b,
             c + 2 * kappa * b + kappa**2 * a,
         )
-        a, b, c = (one.limit_denominator(10**18) for one in moments)
+        a, b, c = (moment.limit_denominator(10**18) for moment in moments)
     return float(f)
 
 

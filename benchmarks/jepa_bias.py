@@ -104,15 +104,15 @@ def curve_solver(name: str, cells: int) -> Run:
     method = name.split()[1]
 
     def loop(features):
-        found = []
+        values = []
         for depth, init, covariance, regression, times in zip(*(column[:cells] for column in features), strict=True):
             slope = log_velocity(depth, covariance, regression)
             start = [np.log(init)]
             solution = solve_ivp(
                 slope, times[[0, -1]], start, method, times, rtol=TOLERANCE[method], atol=TOLERANCE[method]
             )
-            found.append(np.exp(solution.y[0]))
-        return np.array(found)
+            values.append(np.exp(solution.y[0]))
+        return np.array(values)
 
     return loop
 
@@ -145,12 +145,12 @@ def time_finder(name: str, cells: int) -> Run:
     from scipy.integrate import quad
 
     def loop(features):
-        found = []
+        times = []
         for depth, init, covariance, regression in zip(*(column[:cells] for column in features[:4]), strict=True):
             slope = log_velocity(depth, covariance, regression)
             end = np.log(FRACTION) + depth * np.log(regression)
-            found.append(quad(lambda s, slope=slope: 1 / slope(0, s), np.log(init), end, epsrel=1e-10, limit=200)[0])
-        return np.array(found)
+            times.append(quad(lambda s, slope=slope: 1 / slope(0, s), np.log(init), end, epsrel=1e-10, limit=200)[0])
+        return np.array(times)
 
     return loop
 
@@ -246,10 +246,10 @@ def answer_round(table: str, name: str, cells: int, steps: int) -> Callable[[int
 
     def answer(seed: int) -> Response:
         problem = draw(seed)
-        seconds, found = timed(run, problem)
-        reference = exact(problem, min(cells, CHECKED)) if seed else found[:1]
+        seconds, values = timed(run, problem)
+        reference = exact(problem, min(cells, CHECKED)) if seed else values[:1]
         scale = np.abs(reference).max(axis=(-2, -1), keepdims=True) if reference.ndim == 3 else np.abs(reference)
-        error = np.max(np.abs(found[: len(reference)] - reference) / scale)
+        error = np.max(np.abs(values[: len(reference)] - reference) / scale)
         return {"seconds": seconds, "error": float(error)}
 
     return answer

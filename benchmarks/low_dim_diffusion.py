@@ -21,8 +21,8 @@ def world(seed: int, samples: int):
 
 def distance(true, learned) -> float:
     """The larger squared distance of the two subspaces, matched as well as they can be."""
-    each = np.array([[np.sum((one - other) ** 2) for other in learned] for one in true])
-    return float(min(max(each[0, 0], each[1, 1]), max(each[0, 1], each[1, 0])))
+    table = np.array([[np.sum((p - q) ** 2) for q in learned] for p in true])
+    return float(min(max(table[0, 0], table[1, 1]), max(table[0, 1], table[1, 0])))
 
 
 def adam(samples: int, steps: int) -> Callable[[int], float]:
@@ -37,9 +37,9 @@ def adam(samples: int, steps: int) -> Callable[[int], float]:
         at_level, at_noise = jax.random.split(key)
         level = 10 ** jax.random.uniform(at_level, (len(points), 1), minval=-1.0, maxval=0.0)
         x = points + level * jax.random.normal(at_noise, points.shape)
-        each = jnp.einsum("pn,kni,kmi->kpm", x, bases, bases) / (1 + level**2)
-        evidence = jnp.einsum("pn,kpn->kp", x, each) / (2 * level[:, 0] ** 2)
-        return jnp.mean(jnp.sum((jnp.einsum("kp,kpn->pn", jax.nn.softmax(evidence, axis=0), each) - points) ** 2, 1))
+        parts = jnp.einsum("pn,kni,kmi->kpm", x, bases, bases) / (1 + level**2)
+        evidence = jnp.einsum("pn,kpn->kp", x, parts) / (2 * level[:, 0] ** 2)
+        return jnp.mean(jnp.sum((jnp.einsum("kp,kpn->pn", jax.nn.softmax(evidence, axis=0), parts) - points) ** 2, 1))
 
     @jax.jit
     def train(points, key):
@@ -55,8 +55,8 @@ def adam(samples: int, steps: int) -> Callable[[int], float]:
 
     def solve(seed: int) -> float:
         true, points = world(seed, samples)
-        learned = [np.linalg.qr(np.asarray(one, float))[0] for one in train(points, jax.random.key(seed))]
-        return distance(true, [one @ one.T for one in learned])
+        bases = [np.linalg.qr(np.asarray(basis, float))[0] for basis in train(points, jax.random.key(seed))]
+        return distance(true, [basis @ basis.T for basis in bases])
 
     return solve
 
@@ -68,8 +68,8 @@ def lloyd(samples: int, steps: int) -> Callable[[int], float]:
     def solve(seed: int) -> float:
         true, points = world(seed, samples)
         labels, _ = k_subspaces(np.random.default_rng(seed), points, DIM, GROUPS, 10)
-        learned = [np.linalg.svd(points[labels == k])[2][:DIM] for k in range(GROUPS)]
-        return distance(true, [one.T @ one for one in learned])
+        bases = [np.linalg.svd(points[labels == k])[2][:DIM] for k in range(GROUPS)]
+        return distance(true, [basis.T @ basis for basis in bases])
 
     return solve
 

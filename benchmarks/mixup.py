@@ -52,19 +52,19 @@ def mixtures(features, labels):
     first, second = np.triu_indices(len(labels))
     share = law.nodes[:, None]
     rows = share[..., None] * features[first] + (1 - share[..., None]) * features[second]
-    mixed = share * labels[first] + (1 - share) * labels[second]
+    targets = share * labels[first] + (1 - share) * labels[second]
     weights = np.where(first == second, 1, 2) * law.weights[:, None] / len(labels) ** 2
-    return rows.reshape(-1, features.shape[1]), mixed.ravel(), weights.ravel()
+    return rows.reshape(-1, features.shape[1]), targets.ravel(), weights.ravel()
 
 
 def newton_step(features, labels, parameters):
     """The step from the weights to the minimum, to first order, by the expanded rows."""
     from scipy.special import expit
 
-    rows, mixed, weights = mixtures(features, labels)
+    rows, targets, weights = mixtures(features, labels)
     probabilities = expit(rows @ parameters)
     hessian = (rows.T * (weights * probabilities * (1 - probabilities))) @ rows
-    return np.linalg.solve(hessian, rows.T @ (weights * (probabilities - mixed)))
+    return np.linalg.solve(hessian, rows.T @ (weights * (probabilities - targets)))
 
 
 def ours() -> Fit:
@@ -89,13 +89,13 @@ def sklearn(solver: str) -> Fit:
     from sklearn.linear_model import LogisticRegression
 
     def fit(features, labels):
-        rows, mixed, weights = mixtures(features, labels)
+        rows, targets, weights = mixtures(features, labels)
         # A soft label is a row of either class; those without weight are left out.
         classes = np.repeat([1, 0], len(rows))
-        shares = np.concatenate([weights * mixed, weights * (1 - mixed)]) * len(rows)
-        kept = shares > 0
+        shares = np.concatenate([weights * targets, weights * (1 - targets)]) * len(rows)
+        mask = shares > 0
         peer = LogisticRegression(C=np.inf, fit_intercept=False, solver=solver, tol=1e-8, max_iter=10_000)
-        return peer.fit(np.tile(rows, (2, 1))[kept], classes[kept], shares[kept]).coef_[0]
+        return peer.fit(np.tile(rows, (2, 1))[mask], classes[mask], shares[mask]).coef_[0]
 
     return lambda samples, labels, _: np.array([fit(features, labels) for features in samples])
 
@@ -106,7 +106,7 @@ def gradient_descent() -> Fit:
     torch.set_num_threads(1)
 
     def fit(features, labels, minimiser):
-        rows, mixed, weights = map(torch.tensor, mixtures(features, labels))
+        rows, targets, weights = map(torch.tensor, mixtures(features, labels))
         parameters = torch.zeros(rows.shape[1], dtype=rows.dtype, requires_grad=True)
         curvature = torch.linalg.eigvalsh((rows.T * weights) @ rows)[-1] / 4
         optimiser = torch.optim.SGD([parameters], lr=1 / float(curvature))
@@ -114,7 +114,7 @@ def gradient_descent() -> Fit:
         target = torch.tensor(minimiser)
         for step in range(MOST_STEPS):
             optimiser.zero_grad()
-            loss(rows @ parameters, mixed).backward()
+            loss(rows @ parameters, targets).backward()
             optimiser.step()
             if step % CHECK_EVERY == 0 and torch.linalg.norm(parameters - target) <= TOLERANCE * target.norm():
                 break

@@ -88,9 +88,9 @@ def naive_bayes(name: str, n: int, largest: int, n_classes: int) -> tuple[Run, i
         classes = [features[labels == k] for k in range(2)]
         centres = np.array([rows.mean(axis=0) for rows in classes])
         squares = [((rows - centre) ** 2).sum(axis=0) for rows, centre in zip(classes, centres, strict=True)]
-        pooled = sum(squares) / len(labels) + 1e-9
-        weights = (centres[1] - centres[0]) / pooled
-        intercept = -0.5 * ((centres[1] ** 2 - centres[0] ** 2) / pooled).sum()
+        variance = sum(squares) / len(labels) + 1e-9
+        weights = (centres[1] - centres[0]) / variance
+        intercept = -0.5 * ((centres[1] ** 2 - centres[0] ** 2) / variance).sum()
         spread = math.sqrt((weights**2 * variances).sum())
         margins = (weights @ means.T + intercept) / spread
         return (ndtr(margins[0]) + ndtr(-margins[1])) / 2
@@ -144,8 +144,8 @@ def ridge(name: str, n: int, m: int, n_classes: int) -> tuple[Run, int]:
             rules = jax.tree.map(np.asarray, jax.block_until_ready(fit_all(features)))
             if seed > 0:
                 return math.nan
-            both = zip(features, *rules, strict=True)
-            return max(derivative(x, w, b, w if n_classes > 2 else w[1:] - w[:1]) for x, w, b in both)
+            cases = zip(features, *rules, strict=True)
+            return max(derivative(x, w, b, w if n_classes > 2 else w[1:] - w[:1]) for x, w, b in cases)
 
         return run, DATA_SETS
 
@@ -193,8 +193,8 @@ def search(name: str, n: int, largest: int, n_classes: int) -> tuple[Run, int]:
 
         def run(seed):
             keys = jax.random.split(jax.random.key(seed), n_seeds)
-            evaluated, per_seed = bisect_sizes(lambda size: errors(keys, np.int64(size)), sizes, target)
-            log_means, log_sizes = np.log(per_seed.mean(axis=0)), np.log(evaluated)
+            grid, per_seed = bisect_sizes(lambda size: errors(keys, np.int64(size)), sizes, target)
+            log_means, log_sizes = np.log(per_seed.mean(axis=0)), np.log(grid)
             above = np.flatnonzero(log_means > np.log(target))[-1]
             pair = slice(above, above + 2)
             return float(np.exp(np.interp(-np.log(target), -log_means[pair], log_sizes[pair])))

@@ -158,8 +158,8 @@ def our_trainer(workload: Workload, seeds: int, steps: int, *, reduced: bool) ->
 
     def run(seed):
         keys = jax.random.split(jax.random.key(seed), seeds)
-        found = [np.asarray(values(keys[first : first + GROUP])) for first in range(0, seeds, GROUP)]
-        return float(np.mean(np.abs(np.concatenate(found) - optimum) < 1e-6))
+        losses = [np.asarray(values(keys[first : first + GROUP])) for first in range(0, seeds, GROUP)]
+        return float(np.mean(np.abs(np.concatenate(losses) - optimum) < 1e-6))
 
     return run
 

@@ -73,25 +73,25 @@ def compas_task(task: str, name: str, limit: float, n_rows: int) -> Callable[[],
         return bracket(solution.value, solution.bound)
 
     def flips():
-        found = observed.flip_errors(table, h_0, rows=some, **options)
-        proved = int((found.errors == found.bounds).sum())
-        return f"{proved} of {len(some)} proved", len(some) / len(rows) * (proved == len(some))
+        result = observed.flip_errors(table, h_0, rows=some, **options)
+        count = int((result.errors == result.bounds).sum())
+        return f"{count} of {len(some)} proved", len(some) / len(rows) * (count == len(some))
 
     def discrepancy(tolerances=(0.01,)):
         if name == POOL:
             counts = table.rows, table.positives, table.negatives
             pool = observed.pool_dichotomies(table.rows, observed.elastic_net_pool(*counts))
-            admitted = np.array([observed.tolerance_of(table, epsilon) for epsilon in tolerances])
-            found = observed.pool_multiplicity(pool, *counts[1:], h_0.dichotomy, admitted)
-            return f"sum >= {found.discrepancy.sum():g}", 1.0
+            excesses = np.array([observed.tolerance_of(table, epsilon) for epsilon in tolerances])
+            result = observed.pool_multiplicity(pool, *counts[1:], h_0.dichotomy, excesses)
+            return f"sum >= {result.discrepancy.sum():g}", 1.0
         path = observed.discrepancy_path(table, h_0, tolerances, **options)
         text, share = bracket(path.disagreement.sum(), path.bounds.sum())
         return ("sum " if len(tolerances) > 1 else "") + text, share
 
     def ambiguity():
         if name == COVERAGE:
-            found = observed.ambiguity_by_coverage(table, h_0, 0.01, time_limit=limit)
-            return bracket(found.ambiguous, found.bound)
+            result = observed.ambiguity_by_coverage(table, h_0, 0.01, time_limit=limit)
+            return bracket(result.ambiguous, result.bound)
         path = observed.ambiguity_path(table, h_0, observed.flip_errors(table, h_0, **options), [0.01])
         return bracket(path.ambiguous[0], path.bounds[0])
 
@@ -165,18 +165,18 @@ def enumerator(library: Any, scatter_max: Callable[[Any, Any, Any], Any]) -> Cal
 
     def paths(points, labels, baseline):
         (n, d), array = points.shape, library.asarray
-        lifted, labels, baseline = array(np.column_stack([np.ones(n), points])), array(labels), array(baseline)
+        rows, labels, baseline = array(np.column_stack([np.ones(n), points])), array(labels), array(baseline)
         subsets = array(np.array(list(combinations(range(n), d))))
         path, flips = array(np.zeros(n + 1, int)), array(np.full(n, n))
         columns = array([[k for k in range(d + 1) if k != left] for left in range(d + 1)])
         turns = array([(-1.0) ** left for left in range(d + 1)])
         for start in range(0, len(subsets), CHUNK):
             through = subsets[start : start + CHUNK]
-            minors = library.stack([library.linalg.det(lifted[through][:, :, kept]) for kept in columns])
-            positive = (turns[:, None] * minors).T @ lifted.T > 0
-            which = library.arange(len(through))[:, None]
+            minors = library.stack([library.linalg.det(rows[through][:, :, subset]) for subset in columns])
+            positive = (turns[:, None] * minors).T @ rows.T > 0
+            planes = library.arange(len(through))[:, None]
             for pattern in range(2**d):
-                positive[which, through] = array([bool(pattern >> k & 1) for k in range(d)])
+                positive[planes, through] = array([bool(pattern >> k & 1) for k in range(d)])
                 for predicted in (positive, ~positive):
                     errors, differs = (predicted != labels).sum(1), predicted != baseline
                     path = scatter_max(path, errors, differs.sum(1))
@@ -201,8 +201,8 @@ def low_dimension_task(name: str, n: int, d: int, limit: float) -> Callable[...,
 
     def everything(points, labels, baseline):
         if name == ENUMERATION:
-            found = observed.enumerate_paths(points, labels.astype(int), (~labels).astype(int), baseline.astype(int))
-            return {"result": int(found.discrepancy[int(AROUND * n)]), "flips": int(found.flip_errors.sum())}
+            result = observed.enumerate_paths(points, labels.astype(int), (~labels).astype(int), baseline.astype(int))
+            return {"result": int(result.discrepancy[int(AROUND * n)]), "flips": int(result.flip_errors.sum())}
         path, flips = peer(points, labels, baseline)
         return {"result": int(path[np.sum(labels != baseline) + int(AROUND * n)]), "flips": int(flips.sum())}
 
@@ -230,8 +230,8 @@ def answer_set(name: str, n: int, d: int, limit: float) -> Callable[[int], Respo
     def answer(round_: int) -> Response:
         if round_ == 0 and name == INTEGER:
             return {"seconds": 0.0}
-        seconds, found = timed(run, *draw(round_, n, d))
-        return {"seconds": seconds, "mark": "", **found}
+        seconds, result = timed(run, *draw(round_, n, d))
+        return {"seconds": seconds, "mark": "", **result}
 
     return answer
 
@@ -246,8 +246,8 @@ def compare_set(n: int, d: int, limit: float, rounds: int) -> None:
         figure=f"discrepancy at {AROUND:.0%}, last round:",
         **LAST,
     )
-    flips = {name: [answer["flips"] for answer in found] for name, found in answers.items() if name != INTEGER}
-    if any(found != flips[ENUMERATION] for found in flips.values()):
+    flips = {name: [answer["flips"] for answer in runs] for name, runs in answers.items() if name != INTEGER}
+    if any(counts != flips[ENUMERATION] for counts in flips.values()):
         raise RuntimeError(f"the enumerators disagree on the sum of flip errors: {flips}")
 
 
@@ -264,8 +264,8 @@ def fits_of(points, labels, rng):
             LogisticRegression(C=penalty, l1_ratio=1.0, solver="liblinear"),
             LinearSVC(C=penalty, dual=False, max_iter=200),
         ):
-            found = model.fit(points, labels, sample_weight=weights)
-            yield np.concatenate([found.intercept_, found.coef_[0]])
+            fit = model.fit(points, labels, sample_weight=weights)
+            yield np.concatenate([fit.intercept_, fit.coef_[0]])
 
 
 def answer_pool(name: str, n: int, d: int, limit: float) -> Callable[[int], Response]:
@@ -275,8 +275,8 @@ def answer_pool(name: str, n: int, d: int, limit: float) -> Callable[[int], Resp
 
     def tool(points, labels, baseline):
         rule = np.concatenate([[0.0], np.ones(d)])
-        found = multiplicity(points, labels, [AROUND], baseline=rule, time_limit=limit, progress=False)
-        row = found.by_tolerance.iloc[0]
+        result = multiplicity(points, labels, [AROUND], baseline=rule, time_limit=limit, progress=False)
+        row = result.by_tolerance.iloc[0]
         return row["discrepancy"], row["ambiguity"], row["discrepancy at most"], row["ambiguity at most"]
 
     def pool(points, labels, baseline):

@@ -28,10 +28,10 @@ def semidefinite(dim: int) -> Callable[[int], float]:
     def solve(seed: int) -> float:
         covariance, prior = world(seed, dim)
         half = np.linalg.cholesky(prior).T @ np.linalg.cholesky(covariance)
-        kept, value = cvxpy.Variable((dim, dim), symmetric=True), cvxpy.Variable()
-        left = half @ (np.eye(dim) - kept) @ half.T
-        conditions = [value * np.eye(dim) - (left + left.T) / 2 >> 0, kept >> 0, np.eye(dim) - kept >> 0]
-        problem = cvxpy.Problem(cvxpy.Minimize(value), [*conditions, cvxpy.trace(kept) == dim // 2])
+        projector, value = cvxpy.Variable((dim, dim), symmetric=True), cvxpy.Variable()
+        left = half @ (np.eye(dim) - projector) @ half.T
+        conditions = [value * np.eye(dim) - (left + left.T) / 2 >> 0, projector >> 0, np.eye(dim) - projector >> 0]
+        problem = cvxpy.Problem(cvxpy.Minimize(value), [*conditions, cvxpy.trace(projector) == dim // 2])
         return float(problem.solve(solver=cvxpy.CLARABEL))
 
     return solve

@@ -44,8 +44,8 @@ def bagged(members: int, k: int, penalty: float, seed: int, x: np.ndarray, y: np
 
 def scikit_learn(size: Size, precision: type = np.float64) -> Callable[[int, np.ndarray, np.ndarray], np.ndarray]:
     def bag(seed: int, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        fitted = bagged(size[3], size[2], PENALTY, seed, x.astype(precision), y.astype(precision))
-        return np.mean([one.coef_ for one in fitted.estimators_], axis=0)
+        ensemble = bagged(size[3], size[2], PENALTY, seed, x.astype(precision), y.astype(precision))
+        return np.mean([member.coef_ for member in ensemble.estimators_], axis=0)
 
     return bag
 
@@ -59,8 +59,8 @@ def ours(size: Size) -> Callable[[int, np.ndarray, np.ndarray], np.ndarray]:
     points, _, subsample, members = size
 
     def bag(seed: int, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        drawn = np.random.default_rng(seed).random((members, points))
-        chosen = np.argpartition(drawn, subsample, axis=1)[:, :subsample]
+        keys = np.random.default_rng(seed).random((members, points))
+        chosen = np.argpartition(keys, subsample, axis=1)[:, :subsample]
         return np.asarray(observed.bagged_coefficients(x.astype(np.float32), y, chosen, PENALTY, 2e-5).mean(axis=0))
 
     return bag
@@ -72,11 +72,11 @@ def sizes(size: Size) -> list[int]:
 
 def scikit_learn_choice(size: Size) -> Callable[[int, np.ndarray, np.ndarray], list[float]]:
     def choose(seed: int, x: np.ndarray, y: np.ndarray) -> list[float]:
-        held, risks = len(y) // 5, []
+        cut, risks = len(y) // 5, []
         for k in sizes(size):
             for penalty in PENALTIES:
-                bag = bagged(size[3], k, penalty, seed, x[held:], y[held:])
-                risks.append(float(np.mean((bag.predict(x[:held]) - y[:held]) ** 2)))
+                bag = bagged(size[3], k, penalty, seed, x[cut:], y[cut:])
+                risks.append(float(np.mean((bag.predict(x[:cut]) - y[:cut]) ** 2)))
         return risks
 
     return choose
@@ -87,7 +87,7 @@ def our_choice(size: Size) -> Callable[[int, np.ndarray, np.ndarray], list[float
 
     def choose(seed: int, x: np.ndarray, y: np.ndarray) -> list[float]:
         table = choose_subsample(x, y, sizes(size), PENALTIES, size[3], seed=seed)
-        return [one.risk.value for one in sorted(table.settings, key=lambda one: (one.size, one.penalty))]
+        return [row.risk.value for row in sorted(table.settings, key=lambda one: (one.size, one.penalty))]
 
     return choose
 
@@ -114,12 +114,12 @@ def answer_seed(task: str, name: str, *size: int) -> Callable[[int], Response]:
 
     def answer(seed: int) -> Response:
         x, y, coefficients = data(seed, size)
-        seconds, found = timed(contender, seed, x, y)
+        seconds, result = timed(contender, seed, x, y)
         if task == "fit":
-            off = NOISE + float(np.sum((found - coefficients) ** 2)) - risk(subsample, PENALTY)
+            off = NOISE + float(np.sum((result - coefficients) ** 2)) - risk(subsample, PENALTY)
             return {"seconds": seconds, "off": off}
-        wanted = [risk(k, penalty) for k in sizes(size) for penalty in PENALTIES]
-        return {"seconds": seconds, "off": float(np.mean(np.array(found) - wanted))}
+        truth = [risk(k, penalty) for k in sizes(size) for penalty in PENALTIES]
+        return {"seconds": seconds, "off": float(np.mean(np.array(result) - truth))}
 
     return answer
 
@@ -133,7 +133,7 @@ def run(quick: bool) -> None:
             rounds,
             ours=["ours"],
             figure="off",
-            figure_of=lambda name, answers: f"{abs(statistics.fmean(one['off'] for one in answers)):.2g}",
+            figure_of=lambda name, answers: f"{abs(statistics.fmean(answer['off'] for answer in answers)):.2g}",
         )
 
 

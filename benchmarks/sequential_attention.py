@@ -37,14 +37,14 @@ def bisection(n: int, p: int) -> Callable[[int], list[float]]:
         return high, int(np.argmax(np.abs(Lasso(0.999999 * high / len(y), **at).fit(X, y).coef_)))
 
     def answer(seed: int) -> list[float]:
-        (left, rest), found = table(n, p, seed), list[float]()
+        (left, target), levels = table(n, p, seed), list[float]()
         for _ in range(ROUNDS):
-            (first, pick), (second, _) = entry(left, rest, 1), entry(left, rest, 2)
-            found += [first, second]
+            (first, pick), (second, _) = entry(left, target, 1), entry(left, target, 2)
+            levels += [first, second]
             direction = left[:, pick] / np.linalg.norm(left[:, pick])
-            left, rest = left - np.outer(direction, direction @ left), rest - direction * (direction @ rest)
+            left, target = left - np.outer(direction, direction @ left), target - direction * (direction @ target)
             left[:, pick] = 0
-        return found
+        return levels
 
     return answer
 
@@ -56,7 +56,7 @@ def descent(n: int, p: int) -> Callable[[int], list[float]]:
     def answer(seed: int) -> list[float]:
         X, y = table(n, p, seed)
         order = omp_order(X, y, ROUNDS).tolist()
-        rounds = tuple(tuple(order[:done]) for done in range(ROUNDS))
+        rounds = tuple(tuple(order[:count]) for count in range(ROUNDS))
         levels = zip(entry(X, y, rounds).high, entry(X, y, rounds, 2).high, strict=True)
         return [float(level) for pair in levels for level in pair]
 
@@ -68,7 +68,7 @@ def formula(n: int, p: int) -> Callable[[int], list[float]]:
 
     def answer(seed: int) -> list[float]:
         audit = selection_audit(*table(n, p, seed), ROUNDS, standardise=False)
-        return [level for one in audit.rounds for level in reversed(one.window)]
+        return [level for entry in audit.rounds for level in reversed(entry.window)]
 
     return answer
 

@@ -68,11 +68,11 @@ CONTENDERS = {
 
 
 def answer_seed(name: str, rows: int, features: int, components: int) -> Callable[[int], Response]:
-    found, exact = CONTENDERS[name](components), factorisation(components)
+    solver, exact = CONTENDERS[name](components), factorisation(components)
 
     def answer(seed: int) -> Response:
         X, Y = views(rows, features, components, seed)
-        seconds, correlations = timed(found, X, Y)
+        seconds, correlations = timed(solver, X, Y)
         return {"seconds": seconds, "error": float(np.abs(correlations - exact(X, Y)).max())}
 
     return answer
