@@ -88,8 +88,8 @@ def _spelt(title: str, text: str) -> str:
 
 
 def _picture(name: str) -> str:
-    drawn = sorted((ROOT / "docs" / "papers").joinpath(*name.split(".")).glob("*.webp"))
-    return drawn[0].relative_to(ROOT / "docs").as_posix() if drawn else ""
+    pictures = sorted((ROOT / "docs" / "papers").joinpath(*name.split(".")).glob("*.webp"))
+    return pictures[0].relative_to(ROOT / "docs").as_posix() if pictures else ""
 
 
 @cache

@@ -60,9 +60,9 @@ def brief_page(entry: Entry) -> str:
     """Return the page of a paper on one page: its docstring, claims, errata and figures, and the module itself."""
     (module,) = outline.files(entry.name, ROOT)
     errata = ["## Errata", "<!-- errata -->"] * any(c.as_printed is not None for c in claims(entry.name))
-    said = [f"<p>{typeset(paragraph)}</p>" for paragraph in (entry.sentence, *entry.about)]
-    drawn = ["## Figure", "<!-- figures -->"]
-    parts = [f"# {entry.title}", plain(entry.reference), *said, "## Claims", "<!-- claims -->", *errata, *drawn]
+    paragraphs = [f"<p>{typeset(paragraph)}</p>" for paragraph in (entry.sentence, *entry.about)]
+    gallery = ["## Figure", "<!-- figures -->"]
+    parts = [f"# {entry.title}", plain(entry.reference), *paragraphs, "## Claims", "<!-- claims -->", *errata, *gallery]
     return "\n\n".join([*parts, "## The module", f"<!-- include {module.relative_to(ROOT)} -->"]) + "\n"
 
 
@@ -139,13 +139,13 @@ def errata_table(paper: str) -> str:
 
 def figures_list(paper: str) -> str:
     """Return the figures of a paper as in the gallery, with the command that draws them."""
-    drawn = [f"`python -m figures {paper}` draws them in full size.", ""]
+    lines = [f"`python -m figures {paper}` draws them in full size.", ""]
     for figure in figures(paper):
         picture = f"{paper.split('.')[-1]}/{figure.file_name}.webp"  # beside the page
-        drawn += [f"**{figure.name}.** {in_html(figure.title)}", ""]
+        lines += [f"**{figure.name}.** {in_html(figure.title)}", ""]
         if (ROOT / "docs" / "papers" / "/".join(paper.split(".")[:-1]) / picture).exists():
-            drawn += [f"![{figure.name}]({picture}){{ loading=lazy }}", ""]
-    return "\n".join(drawn)
+            lines += [f"![{figure.name}]({picture}){{ loading=lazy }}", ""]
+    return "\n".join(lines)
 
 
 def tools_table(paper: str) -> str:

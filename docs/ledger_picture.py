@@ -35,12 +35,12 @@ def picture() -> str:
     held, false = (sum(row["verdict"] == verdict for row in rows) for verdict in ("VERIFIED", "REFUTED"))
     about = f"{PAPER}, {ROWS} of {len(own)} rows; of all, {held} VERIFIED, {false} REFUTED"
     lines.append(f'<text class="about" x="{PLACES[0]}">{escape(about)}</text>')
-    placed = [f'<g transform="translate(0 {LINE * (n + 1)})">{text}</g>' for n, text in enumerate(lines)]
+    groups = [f'<g transform="translate(0 {LINE * (n + 1)})">{text}</g>' for n, text in enumerate(lines)]
     height = LINE * (len(lines) + 1) - 8
     size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
     frame = f'<rect x=".5" y=".5" width="{WIDTH - 1}" height="{height - 1}" rx="6"/>'
     return "\n".join(
-        [f'<svg xmlns="http://www.w3.org/2000/svg" {size}>', f"<style>{STYLE}\n</style>", frame, *placed, "</svg>", ""]
+        [f'<svg xmlns="http://www.w3.org/2000/svg" {size}>', f"<style>{STYLE}\n</style>", frame, *groups, "</svg>", ""]
     )
 
 
@@ -48,8 +48,8 @@ def cells(row: dict[str, Any]) -> tuple[list[str], list[str]]:
     """Return the entries of a row, and the classes of those that have one."""
     name = row["id"].removeprefix(f"{PAPER}.")
     name = name if len(name) <= 28 else f"{name[:12]}…{name[-15:]}"
-    noticed = re.split(",| tighter| of| in ", row["notices"])[0]
-    numbers = [brief(row["predicted"], 5), brief(row["measured"], 5), noticed]
+    notice = re.split(",| tighter| of| in ", row["notices"])[0]
+    numbers = [brief(row["predicted"], 5), brief(row["measured"], 5), notice]
     return [name, row["verdict"], *numbers], ["", row["verdict"], "", "", ""]
 
 

@@ -30,9 +30,9 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note names and addresses."""
-        given = dict(attrs)
-        self.names |= {str(given[key]) for key in ("id", "name") if given.get(key)}
-        self.addresses += [str(given[key]) for key in ("href", "src") if given.get(key)]
+        values = dict(attrs)
+        self.names |= {str(values[key]) for key in ("id", "name") if values.get(key)}
+        self.addresses += [str(values[key]) for key in ("href", "src") if values.get(key)]
         if tag not in VOID:
             self._open.append(tag)
 
@@ -67,10 +67,10 @@ def site_faults(site: Path) -> list[str]:
     def names(path: Path) -> set[str]:
         return Page(path.read_text(encoding="utf-8")).names
 
-    wrong = []
+    complaints = []
     for path in sorted(site.rglob("*.html")):
         text = path.read_text(encoding="utf-8")
-        wrong += [f"{path.relative_to(site)}: {fault}" for fault in faults(text)]
+        complaints += [f"{path.relative_to(site)}: {fault}" for fault in faults(text)]
         for address in dict.fromkeys(Page(text).addresses):
             parts = urlsplit(address)
             if parts.scheme or parts.netloc:
@@ -78,10 +78,10 @@ def site_faults(site: Path) -> list[str]:
             start = site if parts.path.startswith("/") else path.parent
             target = start / unquote(parts.path).lstrip("/") if parts.path else path
             target = target / "index.html" if target.is_dir() else target
-            named = not parts.fragment or target.suffix != ".html" or unquote(parts.fragment) in {"", "__codelineno"}
-            if not target.exists() or not (named or unquote(parts.fragment) in names(target)):
-                wrong.append(f"{path.relative_to(site)}: nothing stands at {address}")
-    return wrong
+            anchor = not parts.fragment or target.suffix != ".html" or unquote(parts.fragment) in {"", "__codelineno"}
+            if not target.exists() or not (anchor or unquote(parts.fragment) in names(target)):
+                complaints.append(f"{path.relative_to(site)}: nothing stands at {address}")
+    return complaints
 
 
 if __name__ == "__main__":

@@ -44,11 +44,11 @@ def _mutants(lines: list[Line]) -> str:
 
 
 def _falsifier(lines: list[Line]) -> str:
-    attained = [line for line in lines if line["attained"] == "yes"]
-    broken = sum(line["made 1 % tighter"] == "broken" for line in attained)
+    hits = [line for line in lines if line["attained"] == "yes"]
+    broken = sum(line["made 1 % tighter"] == "broken" for line in hits)
     violated = sum(line["attained"] == "VIOLATED" for line in lines)
     return (
-        f"{len(lines)} bounds searched: {violated} violated, {len(attained)} attained, and {broken} of these, made 1 % "
+        f"{len(lines)} bounds searched: {violated} violated, {len(hits)} attained, and {broken} of these, made 1 % "
         "tighter, are broken"
     )
 
@@ -65,41 +65,41 @@ def _independence(lines: list[Line]) -> str:
 
 
 def _platforms(lines: list[Line]) -> str:
-    apart = sum(sum(line[name] for name in list(line)[4:8]) for line in lines)
+    differences = sum(sum(line[name] for name in list(line)[4:8]) for line in lines)
     return (
         f"{len(lines)} ledgers ({', '.join(line['ledger'] for line in lines)}): {min(line['rows'] for line in lines)} "
-        f"rows, {apart} verdicts, predictions or intervals apart"
+        f"rows, {differences} verdicts, predictions or intervals apart"
     )
 
 
 def _settings(lines: list[Line]) -> str:
-    drawn = sum(line["drawn"] - line["outside"] for line in lines)
+    settings = sum(line["drawn"] - line["outside"] for line in lines)
     return (
-        f"{_plain(drawn)} settings of {len(lines)} claims, ends and corners among them: "
+        f"{_plain(settings)} settings of {len(lines)} claims, ends and corners among them: "
         f"{_total(lines, 'wrong')} wrong, {_total(lines, 'INCONCLUSIVE')} INCONCLUSIVE"
     )
 
 
 def _resolution(lines: list[Line]) -> str:
-    stayed = sum(bool(line["not noticed"]) for line in lines)
+    survivors = sum(bool(line["not noticed"]) for line in lines)
     return (
         f"{_total(lines, 'tried')} decisions of {len(lines)} claims tried with predictions that far off, up and down: "
-        f"{stayed or 'none'} stayed VERIFIED"
+        f"{survivors or 'none'} stayed VERIFIED"
     )
 
 
 def _tools(lines: list[Line]) -> str:
     fitting = {fits: [line for line in lines if (line["fits"] == "yes") == fits] for fits in (True, False)}
-    said = []
+    sentences = []
     for fits, part in fitting.items():
         sums = Counter({name: sum(line[name] for line in part) for name in ("right", "doubted", "none", "wrong")})
-        said.append(
+        sentences.append(
             f"where the assumptions {'fit' if fits else 'do not'} {_plain(sums['right'])} right, "
             f"{_plain(sums['doubted'] + sums['none'])} doubted or none, {_plain(sums['wrong'])} wrong"
             + " at levels of 90 and 95 %"
             * fits
         )
-    return f"{_total(lines, 'draws')} answers to {len(lines)} kinds of data; {'; '.join(said)}"
+    return f"{_total(lines, 'draws')} answers to {len(lines)} kinds of data; {'; '.join(sentences)}"
 
 
 def _faults(lines: list[Line]) -> str:
@@ -121,13 +121,13 @@ RECORDS: dict[str, tuple[str, Callable[[list[Line]], str], str]] = {
 
 def answers() -> list[tuple[str, str, str, str]]:
     """Return question, answer, how many lines are of the present source, and command, for each record."""
-    told = []
+    rows = []
     for name, (question, sentence, command) in RECORDS.items():
         table = read(ROOT / "records" / f"{name}.json")
         lines = [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
         fresh = records.freshness(table, ROOT).partition(" lines")[0]
-        told.append((question, sentence(lines), fresh, f"`theory-on-trial audit {command}`"))
-    return told
+        rows.append((question, sentence(lines), fresh, f"`theory-on-trial audit {command}`"))
+    return rows
 
 
 def table() -> str:
