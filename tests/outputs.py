@@ -120,10 +120,10 @@ class _Forked:
 def _fork_kernel(command: list[str], *, env: dict[str, str], cwd: str, **_: Any) -> _Forked:
     context = get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
-    ready, told = context.Pipe(duplex=False)
-    process = context.Process(target=_kernel, args=(told, command[command.index("-f") :], env, cwd))
+    ready, report = context.Pipe(duplex=False)
+    process = context.Process(target=_kernel, args=(report, command[command.index("-f") :], env, cwd))
     process.start()
-    told.close()
+    report.close()
     ready.recv()  # its signals go to a group of its own from now on
     return _Forked(process)
 

@@ -53,31 +53,31 @@ def promises(
 ) -> tuple[Callable[..., None], ...]:  # fmt: skip
     """The four tests of the public functions of some modules, each function called `examples` times twice over."""
     known = dict(cases or {})
-    functions = {name: one for name, one in public(modules, known).items() if name not in (excluded or {})}
+    functions = {name: exported for name, exported in public(modules, known).items() if name not in (excluded or {})}
     annotations: dict[str, tuple[str, Any]] = {}  # by what they say, with the first place where they say it
     for name, function in functions.items():
         for argument, annotation in _annotations(function):
             annotations.setdefault(repr(annotation), (f"{name}.{argument}", annotation))
 
     def every_public_function_is_guarded_and_every_argument_has_a_domain() -> None:
-        complaints = [complaint for name, one in functions.items() for complaint in undeclared(name, one)]
+        complaints = [complaint for name, exported in functions.items() for complaint in undeclared(name, exported)]
         assert complaints == []
         assert set(known) - set(functions) == set(), "cases of functions that are not there"
 
     @pytest.mark.parametrize(
-        "annotation", [one for _, one in annotations.values()], ids=[p for p, _ in annotations.values()]
+        "annotation", [hint for _, hint in annotations.values()], ids=[p for p, _ in annotations.values()]
     )
     def anything_else_gets_one_sentence(annotation: Any) -> None:
         assert refusals(annotation) == []
 
     def drawn(name: str, data: st.DataObject, extreme: bool) -> None:
-        tried = known.get(name, Case())
-        free = _without(functions[name], set(tried.given))
+        case = known.get(name, Case())
+        free = _without(functions[name], set(case.given))
         try:
-            drawn = data.draw(arguments(free, extreme=extreme))
+            values = data.draw(arguments(free, extreme=extreme))
         except Unknown as error:
             raise AssertionError(f"{error}: give it a Case") from None
-        complaint, refused = judged(functions[name], {**drawn, **tried.given}, tried)
+        complaint, refused = judged(functions[name], {**values, **case.given}, case)
         assert complaint == ""
         assume(extreme or not refused)
 
@@ -117,21 +117,21 @@ def refused(table: list[tuple[Callable[[], Any], str]]) -> Callable[..., None]:
 
 def public(modules: list[Any], cases: Mapping[str, Case]) -> dict[str, Callable[..., Any]]:
     """Public functions, classes, and methods of the objects that `cases` give, by their names; those with arguments."""
-    found: dict[str, Callable[..., Any]] = {}
+    functions: dict[str, Callable[..., Any]] = {}
     for module in modules:
         for name in getattr(module, "__all__", None) or _defined(module):
-            exported = getattr(module, name)
-            is_answer = inspect.isclass(exported) and issubclass(exported, Answer)  # which its own tests read
-            key = name if name not in found else f"{module.__name__.split('.')[0]}.{name}"
-            is_result = is_answer or hasattr(exported, "_fields")
-            if callable(exported) and _has_arguments(exported) and not is_result:
-                found[key] = exported
-            if inspect.isclass(exported):
-                for method in _methods(exported):
+            member = getattr(module, name)
+            is_answer = inspect.isclass(member) and issubclass(member, Answer)  # which its own tests read
+            key = name if name not in functions else f"{module.__name__.split('.')[0]}.{name}"
+            is_result = is_answer or hasattr(member, "_fields")
+            if callable(member) and _has_arguments(member) and not is_result:
+                functions[key] = member
+            if inspect.isclass(member):
+                for method in _methods(member):
                     of = cases[f"{name}.{method}"].of if f"{name}.{method}" in cases else None
                     if of is not None or not is_answer:
-                        found[f"{name}.{method}"] = getattr(exported if of is None else of, method)
-    return found
+                        functions[f"{name}.{method}"] = getattr(member if of is None else of, method)
+    return functions
 
 
 def _annotations(function: Callable[..., Any]) -> Iterator[tuple[str, Any]]:
@@ -146,13 +146,13 @@ def _annotations(function: Callable[..., Any]) -> Iterator[tuple[str, Any]]:
 def undeclared(name: str, function: Callable[..., Any]) -> list[str]:
     """What a function's signature leaves open: that it is guarded, and an annotation for every argument."""
     inner = function.__init__ if inspect.isclass(function) else getattr(function, "__func__", function)
-    found = [] if hasattr(inner, "contract") else [f"{name} is not guarded"]
+    complaints = [] if hasattr(inner, "contract") else [f"{name} is not guarded"]
     arguments = inspect.signature(function).parameters
-    annotated = inspect.unwrap(inner).__annotations__
-    found += [f"{name}: {one} has no annotation" for one in arguments if one != "self" and one not in annotated]
+    annotations = inspect.unwrap(inner).__annotations__
+    complaints += [f"{name}: {one} has no annotation" for one in arguments if one != "self" and one not in annotations]
     options = [one for one, argument in arguments.items() if argument.kind is argument.VAR_KEYWORD]
-    return found + [
-        f"{name}: {one} are no unpacked TypedDict" for one in options if get_origin(annotated.get(one)) is not Unpack
+    return complaints + [
+        f"{name}: {one} are no unpacked TypedDict" for one in options if get_origin(annotations.get(one)) is not Unpack
     ]
 
 
@@ -167,7 +167,7 @@ def refusals(annotation: Any) -> list[str]:
     argument = Argument.of(annotation, double=False)
     for label, value in hostile():
         try:
-            passed = call(value)
+            result = call(value)
         except (TypeError, ValueError) as error:
             if (
                 not str(error).startswith(("value must", "each entry of value must"))
@@ -179,8 +179,8 @@ def refusals(annotation: Any) -> list[str]:
             complaints.append(f"{label}: {type(error).__name__}: {error}")
         else:
             intervals = [m for kind in argument.alternatives for m in kind.markers if isinstance(m, Interval)]
-            number = isinstance(passed, int | float) and not isinstance(passed, bool)
-            if number and intervals and passed == passed and not any(one.admits(passed) for one in intervals):
+            number = isinstance(result, int | float) and not isinstance(result, bool)
+            if number and intervals and result == result and not any(one.admits(result) for one in intervals):
                 complaints.append(f"{label}: passed")
     return complaints
 
@@ -245,10 +245,10 @@ def _without(function: Callable[..., Any], fixed: set[str]) -> Callable[..., Any
     def stand_in() -> None: ...
 
     signature = inspect.signature(function)
-    described = inspect.unwrap(function.__init__ if inspect.isclass(function) else function).__annotations__
+    annotations = inspect.unwrap(function.__init__ if inspect.isclass(function) else function).__annotations__
     free = [one for name, one in signature.parameters.items() if name not in fixed]
     stand_in.__signature__ = signature.replace(parameters=free)  # type: ignore[attr-defined]
-    stand_in.__annotations__ = {name: described[name] for name in signature.parameters if name in described}
+    stand_in.__annotations__ = {name: annotations[name] for name in signature.parameters if name in annotations}
     stand_in.__qualname__ = getattr(function, "__qualname__", "function")
     return stand_in
 

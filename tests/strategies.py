@@ -29,15 +29,15 @@ def arguments(function: Callable[..., Any], *, extreme: bool = False) -> st.Sear
     Raises `Unknown` for an argument without a default whose annotation says nothing that can be drawn; one with a
     default keeps that.
     """
-    described = {name: one for name, one in contract_of(function).items() if name != "self"}
-    needed = {name: one for name, one in described.items() if drawable(one)}
-    if lacking := set(described) - set(needed) - _with_default(function):
+    described = {name: kind for name, kind in contract_of(function).items() if name != "self"}
+    free = {name: kind for name, kind in described.items() if drawable(kind)}
+    if lacking := set(described) - set(free) - _with_default(function):
         raise Unknown(f"{function.__qualname__}: no values can be drawn for {', '.join(sorted(lacking))}")
 
     @st.composite
     def drawn(draw: st.DrawFn) -> dict[str, Any]:
         sizes: dict[str, Any] = {}
-        return {name: draw(values(one, sizes, extreme)) for name, one in needed.items()}
+        return {name: draw(values(kind, sizes, extreme)) for name, kind in free.items()}
 
     return drawn()
 

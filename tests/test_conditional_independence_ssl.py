@@ -68,51 +68,51 @@ def own(seed, world=WORLD, n_pairs=400, n_labelled=200):
 
 def truth(first, second, rank):
     """The error a, in the population of WORLD, of the pretext that the unlabelled rows teach."""
-    found, factor = observed.conditionals(WORLD.covariance, 10, 2), np.linalg.cholesky(WORLD.covariance[:10, :10])
+    laws, factor = observed.conditionals(WORLD.covariance, 10, 2), np.linalg.cholesky(WORLD.covariance[:10, :10])
     inputs, targets = first[200:] - first[200:].mean(axis=0), second[200:] - second[200:].mean(axis=0)
     basis, size, axes = np.linalg.svd(inputs, full_matrices=False)
     directions = (axes.T / size) @ np.linalg.svd(basis.T @ targets)[0][:, :rank]
-    error = least_squares_error(found.target.T, factor.T @ directions, np.ones(10))
-    return found.noise, error, predicted.break_even(10, rank, found.noise, error, intercept=True)
+    error = least_squares_error(laws.target.T, factor.T @ directions, np.ones(10))
+    return laws.noise, error, predicted.break_even(10, rank, laws.noise, error, intercept=True)
 
 
 def test_intervals_hold_the_truth_as_often_as_they_say():
-    held = np.zeros(3)
+    hits = np.zeros(3)
     for seed in range(120):
         data = own(seed)
-        found = tool.labels_saved(*data, labels=(50,))
-        noise, error, crossing = truth(*data[:2], found.rank)
+        answer = tool.labels_saved(*data, labels=(50,))
+        noise, error, crossing = truth(*data[:2], answer.rank)
         raw = predicted.excess_risk(50, 10, noise, intercept=True)
-        saved = raw - predicted.excess_risk(50, found.rank, noise, error, intercept=True)
-        estimates = (found.approximation_error, error), (found.break_even, crossing), (found.table[0].saved, saved)
-        held += [low <= value <= high for (_, low, high), value in estimates]
-    assert np.all(held >= binom(120, 0.95).ppf(1e-4))
+        saved = raw - predicted.excess_risk(50, answer.rank, noise, error, intercept=True)
+        estimates = (answer.approximation_error, error), (answer.break_even, crossing), (answer.table[0].saved, saved)
+        hits += [low <= value <= high for (_, low, high), value in estimates]
+    assert np.all(hits >= binom(120, 0.95).ppf(1e-4))
 
 
 def test_the_rank_is_found_and_the_risks_are_those_of_the_estimates():
     ranks = [tool.labels_saved(*own(seed, FREE, 2000), labels=(50,)).rank for seed in range(10)]
     assert ranks.count(2) >= 8
-    found = tool.labels_saved(*own(0), labels=(12, 50), rank=6)
-    assert found.rank == 6
-    assert np.isinf(found.table[0].raw)
-    risk = predicted.excess_risk(50, 10, found.noise.value, intercept=True)
-    assert found.table[1].raw == pytest.approx(risk, rel=0.02)
-    assert found.table[1].pretext == pytest.approx(found.table[1].truncated)
-    assert found.error_of_pretext == pytest.approx(found.approximation_error)
-    assert found.table[1].saved.value == pytest.approx(found.table[1].raw - found.table[1].truncated, abs=0.02)
-    assert "raw least squares is undefined up to 12 labels: use ridge there" in [one.reason for one in found.doubts]
-    assert "raw input as good from n = " in repr(found)
-    assert "12 labels: excess risk undefined raw" in repr(found)
-    assert len(check_readable(found)["table"]) == 2
+    answer = tool.labels_saved(*own(0), labels=(12, 50), rank=6)
+    assert answer.rank == 6
+    assert np.isinf(answer.table[0].raw)
+    risk = predicted.excess_risk(50, 10, answer.noise.value, intercept=True)
+    assert answer.table[1].raw == pytest.approx(risk, rel=0.02)
+    assert answer.table[1].pretext == pytest.approx(answer.table[1].truncated)
+    assert answer.error_of_pretext == pytest.approx(answer.approximation_error)
+    assert answer.table[1].saved.value == pytest.approx(answer.table[1].raw - answer.table[1].truncated, abs=0.02)
+    assert "raw least squares is undefined up to 12 labels: use ridge there" in [d.reason for d in answer.doubts]
+    assert "raw input as good from n = " in repr(answer)
+    assert "12 labels: excess risk undefined raw" in repr(answer)
+    assert len(check_readable(answer)["table"]) == 2
 
 
 def test_units_and_order_of_columns_do_not_matter():
     first, second, labels = own(3)
-    one = tool.labels_saved(first, second, labels)
+    answer = tool.labels_saved(first, second, labels)
     other = tool.labels_saved(first[:, ::-1] * 100 + 5, second + 7, 10 * labels - 3)
-    assert other.noise.value == pytest.approx(100 * one.noise.value, rel=1e-9)
-    assert other.break_even == pytest.approx(one.break_even, rel=1e-6)
-    assert other.singular_values == pytest.approx(one.singular_values, rel=1e-9)
+    assert other.noise.value == pytest.approx(100 * answer.noise.value, rel=1e-9)
+    assert other.break_even == pytest.approx(answer.break_even, rel=1e-6)
+    assert other.singular_values == pytest.approx(answer.singular_values, rel=1e-9)
 
 
 def test_columns_of_the_second_view_that_depend_on_others_change_nothing():
@@ -121,10 +121,10 @@ def test_columns_of_the_second_view_that_depend_on_others_change_nothing():
     cause, noise = rng.normal(size=(2000, 2)), rng.normal(size=(2000, 8))
     u, labels = cause[:, :1] + rng.normal(size=(2000, 1)), cause[:1000, 1] + 0.5 * rng.normal(size=1000)
     first, again = cause @ rng.normal(size=(2, 8)) + noise, np.column_stack([u, np.ones(2000), -3 * u + 1, u])
-    found = [tool.labels_saved(first, second, labels, (20, 50)) for second in (u, again)]
-    assert found[0].error_of_pretext == pytest.approx(found[1].error_of_pretext, rel=1e-6)
-    assert [one.pretext for one in found[0].table] == pytest.approx([one.pretext for one in found[1].table], rel=1e-6)
-    assert len(found[1].singular_values) == found[1].effective_rank == 1
+    pair = [tool.labels_saved(first, second, labels, (20, 50)) for second in (u, again)]
+    assert pair[0].error_of_pretext == pytest.approx(pair[1].error_of_pretext, rel=1e-6)
+    assert [row.pretext for row in pair[0].table] == pytest.approx([row.pretext for row in pair[1].table], rel=1e-6)
+    assert len(pair[1].singular_values) == pair[1].effective_rank == 1
     with pytest.raises(ValueError, match="rank must be at most 1, the rank of the learned pretext, got"):
         tool.labels_saved(first, again, labels, (20, 50), 2)
     # Refits: the pretext on the pairs, heads of least norm on all labels.
@@ -134,34 +134,34 @@ def test_columns_of_the_second_view_that_depend_on_others_change_nothing():
     for features, count in ((np.column_stack([ones[:, 0], pretext]), 2), (ones, 9)):
         missed = labels - features[:1000] @ np.linalg.lstsq(features[:1000], labels, rcond=1e-10)[0]
         left.append(missed @ missed / (1000 - count))
-    assert found[1].error_of_pretext.value == pytest.approx(left[0] - left[1], rel=0.02)
+    assert pair[1].error_of_pretext.value == pytest.approx(left[0] - left[1], rel=0.02)
 
 
 def test_copies_of_rows_are_doubted_and_values_that_meet_by_chance_are_not():
     for seed in range(3):
         first, second, labels = own(seed)
         again = np.append(np.tile(np.arange(50), 4), np.arange(200, 600))
-        said = tool.labels_saved(first[again], second[again], labels[again[:200]]).doubts
-        assert any(one.reason.startswith("200 rows are duplicated, 200 of them with their label") for one in said)
+        doubts = tool.labels_saved(first[again], second[again], labels[again[:200]]).doubts
+        assert any(doubt.reason.startswith("200 rows are duplicated, 200 of them with their label") for doubt in doubts)
         pairs = np.append(np.arange(200), 200 + np.arange(400) // 2)
-        said = tool.labels_saved(first[pairs], second[pairs], labels).doubts
-        assert any(one.reason.startswith("400 rows are duplicated, 0 of them") for one in said)
+        doubts = tool.labels_saved(first[pairs], second[pairs], labels).doubts
+        assert any(doubt.reason.startswith("400 rows are duplicated, 0 of them") for doubt in doubts)
         for chance in (first > 0, np.round(first)):
-            said = tool.labels_saved(chance * 1.0, (second > 0) * 1.0, (labels > 0) * 1.0).doubts
-            assert not any("duplicated" in one.reason for one in said)
+            doubts = tool.labels_saved(chance * 1.0, (second > 0) * 1.0, (labels > 0) * 1.0).doubts
+            assert not any("duplicated" in doubt.reason for doubt in doubts)
 
 
 def test_noise_that_grows_with_the_input_is_doubted_and_even_noise_is_not():
-    doubted = np.zeros(2, int)
+    counts = np.zeros(2, int)
     for seed in range(60):
         rng = np.random.default_rng(seed)
         x, noise = rng.normal(size=(900, 5)), rng.normal(size=300)
         second = x[:, :2] + rng.normal(size=(900, 2))
         for at, scale in enumerate((np.ones(300), np.exp(x[:300, 0] / 2))):
-            found = tool.labels_saved(x, second, x[:300, 0] + scale * noise, labels=(50,))
-            doubted[at] += any("changes with X1" in one.reason for one in found.doubts)
-    assert doubted[0] <= binom(60, 0.001).ppf(0.9999)
-    assert doubted[1] == 60
+            answer = tool.labels_saved(x, second, x[:300, 0] + scale * noise, labels=(50,))
+            counts[at] += any("changes with X1" in doubt.reason for doubt in answer.doubts)
+    assert counts[0] <= binom(60, 0.001).ppf(0.9999)
+    assert counts[1] == 60
 
 
 @pytest.mark.parametrize(

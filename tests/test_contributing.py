@@ -35,11 +35,11 @@ def copy(tmp_path_factory):
     folder = tmp_path_factory.mktemp("repository")
     copy_workbench(folder)
     before = everything_in(folder)
-    done = follow(folder, COMMANDS[0])
-    assert done.returncode == 0, done.stderr
+    run = follow(folder, COMMANDS[0])
+    assert run.returncode == 0, run.stderr
     after = everything_in(folder)
     assert {path: after.get(path) for path in before} == before, "a new paper must not touch what exists"
-    assert sorted(done.stdout.splitlines()) == sorted(str(folder / path) for path in set(after) - set(before))
+    assert sorted(run.stdout.splitlines()) == sorted(str(folder / path) for path in set(after) - set(before))
     return folder
 
 
@@ -74,29 +74,29 @@ def broken(path, old, new):
 
 
 def test_the_guide_names_every_file_that_a_row_has(row):
-    named = {path.replace("NAME", ROW) for path in re.findall(r"^\| `(\S+\.\w+)` \|", GUIDE, flags=re.MULTILINE)}
+    paths = {path.replace("NAME", ROW) for path in re.findall(r"^\| `(\S+\.\w+)` \|", GUIDE, flags=re.MULTILINE)}
     files = [*row.folder.rglob(f"*{ROW}.*"), *row.folder.glob(f"paper_checks/test_{ROW}/*.*")]
     laid = {str(path.relative_to(row.folder)) for path in files}
-    assert named == {path for path in laid if "__pycache__" not in path}
+    assert paths == {path for path in laid if "__pycache__" not in path}
 
 
 def test_a_page_passes_the_whole_gate_but_for_being_the_toy(copy):
     assert [command.split()[1] for command in COMMANDS] == ["new-paper", "check-paper"]
-    done = follow(copy, COMMANDS[1])
-    verdict = done.stdout.splitlines()[-1]
-    lacking = [line for line in done.stdout.splitlines() if "FAILED" in line or line.startswith("  - ")]
-    assert len(lacking) == 2, done.stdout + done.stderr
+    run = follow(copy, COMMANDS[1])
+    verdict = run.stdout.splitlines()[-1]
+    lacking = [line for line in run.stdout.splitlines() if "FAILED" in line or line.startswith("  - ")]
+    assert len(lacking) == 2, run.stdout + run.stderr
     assert "no toy: FAILED" in lacking[0]
     assert lacking[1].startswith(f"  - paper_checks/briefs/test_{NAME}.py still holds the toy")
     assert verdict.startswith(f"briefs.{NAME}: 1 missing or failing, as named above (")
-    assert done.returncode == 1
+    assert run.returncode == 1
 
 
 def test_a_row_passes_the_whole_gate_but_for_being_the_toy(row):
-    done = follow(row.folder, f"theory-on-trial check-paper {ROW}")
-    lacking = [line for line in done.stdout.splitlines() if "FAILED" in line or line.startswith("  - ")]
-    assert "no toy: FAILED" in lacking[0], done.stdout + done.stderr
-    assert all("still holds the toy" in line for line in lacking[1:]), done.stdout
+    run = follow(row.folder, f"theory-on-trial check-paper {ROW}")
+    lacking = [line for line in run.stdout.splitlines() if "FAILED" in line or line.startswith("  - ")]
+    assert "no toy: FAILED" in lacking[0], run.stdout + run.stderr
+    assert all("still holds the toy" in line for line in lacking[1:]), run.stdout
     told = {re.match(r"  - (\S+?)/", line)[1] for line in lacking[1:]}
     assert {"docs", "benchmarks", "figures"} <= told
 

@@ -66,23 +66,23 @@ def test_a_cosine_that_is_small_beside_its_terms_has_a_range():
     condition = 3.7032249219920557
     gauges = condition ** np.random.default_rng(0).random((20_000, 4)).round(1)
     n, a, b = (gauges @ np.multiply(*pair) for pair in ((u, v), (u, u), (v, v)))
-    found = n / np.sqrt(a * b)
+    cosines = n / np.sqrt(a * b)
     (low,), (high,) = predicted.diagonal_gauge_range([u], [v], condition)
-    assert low == pytest.approx(found.min(), abs=0.01)
-    assert high == pytest.approx(found.max(), abs=0.01)
-    assert low <= found.min() + 1e-14  # both are rounded
-    assert high >= found.max() - 1e-14
+    assert low == pytest.approx(cosines.min(), abs=0.01)
+    assert high == pytest.approx(cosines.max(), abs=0.01)
+    assert low <= cosines.min() + 1e-14  # both are rounded
+    assert high >= cosines.max() - 1e-14
 
 
 @few
 @given(seeds, st.floats(1.01, 100))
 def test_ranges_turn_over_and_know_no_lengths(seed, condition):
     u, v = np.random.default_rng(seed).normal(size=(2, 3, 4))
-    for one in (predicted.any_gauge_range, predicted.diagonal_gauge_range):
-        found = one(u, v, condition)
-        assert one(u, -v, condition).high == pytest.approx(-found.low, abs=1e-12)
-        for other in (one(1e-40 * u, 1e40 * v, condition), one(u * [[1], [1], [1e-200]], v, condition)):
-            assert np.ravel(other) == pytest.approx(np.ravel(found), abs=1e-12)
+    for law in (predicted.any_gauge_range, predicted.diagonal_gauge_range):
+        ends = law(u, v, condition)
+        assert law(u, -v, condition).high == pytest.approx(-ends.low, abs=1e-12)
+        for other in (law(1e-40 * u, 1e40 * v, condition), law(u * [[1], [1], [1e-200]], v, condition)):
+            assert np.ravel(other) == pytest.approx(np.ravel(ends), abs=1e-12)
 
 
 def test_degenerate_pairs_do_not_move():
@@ -107,12 +107,12 @@ def test_a_fit_is_the_least_however_unlike_the_sizes_of_its_factors_are_at_the_s
 def test_no_gauge_of_the_condition_leaves_the_range_and_some_nearly_reach_it():
     generator = np.random.default_rng(4)
     items = generator.normal(size=(12, 3))
-    said = tool.cosine_range(items, condition=9.0)
+    answer = tool.cosine_range(items, condition=9.0)
     below, above = [], []
     for gauge in observed.draw_gauges(generator, 3, 9.0, 1500):
-        moved = observed.cosines(np.linalg.solve(gauge, items.T).T)[tuple(said.pairs.T)]
-        below.append((moved - said.low).min())
-        above.append((said.high - moved).min())
+        cosines = observed.cosines(np.linalg.solve(gauge, items.T).T)[tuple(answer.pairs.T)]
+        below.append((cosines - answer.low).min())
+        above.append((answer.high - cosines).min())
     assert min(below + above) > -1e-12
     assert min(below) < 0.01
     assert min(above) < 0.01
@@ -121,33 +121,33 @@ def test_no_gauge_of_the_condition_leaves_the_range_and_some_nearly_reach_it():
 def test_diagonal_gauges_are_held_to_their_own_range():
     generator = np.random.default_rng(5)
     items = generator.normal(size=(6, 4))
-    said = tool.cosine_range(items, family="diagonal", condition=9.0)
+    answer = tool.cosine_range(items, family="diagonal", condition=9.0)
     for g in 9 ** generator.random((100, 4)):
-        moved = observed.cosines(items * np.sqrt(g))[tuple(said.pairs.T)]
-        assert (said.low - 1e-12 <= moved).all()
-        assert (moved <= said.high + 1e-12).all()
+        cosines = observed.cosines(items * np.sqrt(g))[tuple(answer.pairs.T)]
+        assert (answer.low - 1e-12 <= cosines).all()
+        assert (cosines <= answer.high + 1e-12).all()
     outer = tool.cosine_range(items, condition=9.0)
-    assert (outer.low <= said.low + 1e-12).all()
-    assert (outer.high - said.high).max() > 0.01
+    assert (outer.low <= answer.low + 1e-12).all()
+    assert (outer.high - answer.high).max() > 0.01
     turned = tool.cosine_range(items @ np.linalg.qr(generator.normal(size=(4, 4)))[0], family="diagonal", condition=9.0)
-    assert np.abs(turned.high - said.high).max() > 0.01
-    assert turned.cosine == pytest.approx(said.cosine, abs=1e-12)
+    assert np.abs(turned.high - answer.high).max() > 0.01
+    assert turned.cosine == pytest.approx(answer.cosine, abs=1e-12)
 
 
 def test_the_balance_of_two_factors_is_read_and_doubted():
     balanced = predicted.objective1_factors(X, 3, 30.0)
-    stretched = balanced.a * [1, 2, 3], balanced.b / [1, 2, 3]
-    said = tool.cosine_range(stretched[1], A=stretched[0], condition=4.0)
-    assert said.imbalance == pytest.approx(9)
-    assert [doubt.reason.split(" has K")[0] for doubt in said.doubts] == ["the gauge that balances the factors"]
-    assert "K = 9" in said.summary()
-    assert tool.cosine_range(stretched[1], A=stretched[0], condition=10.0).doubts == ()
+    factors = balanced.a * [1, 2, 3], balanced.b / [1, 2, 3]
+    answer = tool.cosine_range(factors[1], A=factors[0], condition=4.0)
+    assert answer.imbalance == pytest.approx(9)
+    assert [doubt.reason.split(" has K")[0] for doubt in answer.doubts] == ["the gauge that balances the factors"]
+    assert "K = 9" in answer.summary()
+    assert tool.cosine_range(factors[1], A=factors[0], condition=10.0).doubts == ()
     decayed = predicted.objective2_factors(X, 3, 6.0)
-    said = tool.cosine_range(decayed.b, A=X @ decayed.a)
-    assert said.imbalance == pytest.approx(1)
-    (doubt,) = said.doubts
+    answer = tool.cosine_range(decayed.b, A=X @ decayed.a)
+    assert answer.imbalance == pytest.approx(1)
+    (doubt,) = answer.doubts
     assert doubt.reason.startswith("the factors are balanced, as weight decay")
-    assert doubt.size == pytest.approx((said.high - said.low).max())
+    assert doubt.size == pytest.approx((answer.high - answer.low).max())
 
 
 @pytest.mark.parametrize(
@@ -166,35 +166,35 @@ def test_rows_that_do_not_fit_are_doubted(rows, doubt):
 
 def test_what_no_gauge_moves_is_said():
     rows = np.array([[1.0, 2.0, 0.0], [2.0, 4.0, 0.0], [0.0, 0.0, 5.0]])
-    said = tool.cosine_range(rows, family="diagonal")
-    assert said.notes == (
+    answer = tool.cosine_range(rows, family="diagonal")
+    assert answer.notes == (
         "1 pairs are parallel, and stay so in every gauge",
         "2 pairs share no coordinate: their cosine is 0 in every diagonal gauge",
     )
-    assert (said.low[1:], said.high[1:]) == (pytest.approx(0), pytest.approx(0))
-    assert tool.cosine_range(rows).notes == said.notes[:1]
+    assert (answer.low[1:], answer.high[1:]) == (pytest.approx(0), pytest.approx(0))
+    assert tool.cosine_range(rows).notes == answer.notes[:1]
 
 
 def test_stable_neighbours_remain_in_every_gauge():
     generator = np.random.default_rng(6)
     centres = generator.normal(size=(8, 3))
     rows = np.concatenate([centres, centres + 0.2 * generator.normal(size=(8, 3))]) * generator.uniform(1, 2, (16, 1))
-    said = tool.stable_neighbours(rows, 4.0)
-    assert 0.3 < said.stable.mean() < 1
-    assert said.shares[4.0] == said.stable.mean()
-    assert said.shares[1.5] >= said.shares[4.0] >= said.shares[25.0]
-    changed = np.zeros(16, bool)
+    answer = tool.stable_neighbours(rows, 4.0)
+    assert 0.3 < answer.stable.mean() < 1
+    assert answer.shares[4.0] == answer.stable.mean()
+    assert answer.shares[1.5] >= answer.shares[4.0] >= answer.shares[25.0]
+    changes = np.zeros(16, bool)
     for gauge in observed.draw_gauges(generator, 3, 4.0, 2000):
-        moved = observed.cosines(np.linalg.solve(gauge, rows.T).T) - 2 * np.eye(16)
-        changed |= moved.argmax(axis=1) != said.neighbour
-    assert not (changed & said.stable).any()
+        cosines = observed.cosines(np.linalg.solve(gauge, rows.T).T) - 2 * np.eye(16)
+        changes |= cosines.argmax(axis=1) != answer.neighbour
+    assert not (changes & answer.stable).any()
     now = observed.cosines(rows) - 2 * np.eye(16)
-    assert np.array_equal(said.neighbour, now.argmax(axis=1))
-    i, j = 0, said.neighbour[0]
+    assert np.array_equal(answer.neighbour, now.argmax(axis=1))
+    i, j = 0, answer.neighbour[0]
     low = predicted.any_gauge_range(rows[[i]], rows[[j]], 4.0).low[0]
     others = [k for k in range(16) if k not in (i, j)]
     highest = predicted.any_gauge_range(rows[[i] * len(others)], rows[others], 4.0).high.max()
-    assert said.margin[0] == pytest.approx(low - highest, abs=1e-14)
+    assert answer.margin[0] == pytest.approx(low - highest, abs=1e-14)
 
 
 def test_neighbours_closer_than_inner_products_tell_are_told_apart():
@@ -217,10 +217,10 @@ def test_no_array_of_pairs_by_dimensions_is_held():
 def test_answers_are_short_plain_and_drawn():
     check_readable(tool.cosine_range(B, A=A))
     check_readable(tool.stable_neighbours(B))
-    said = tool.cosine_range(B, pairs=[[0, 1], [2, 5]])
-    assert np.array_equal(said.plot().lines[0].get_ydata(), np.sort(said.cosine))
+    answer = tool.cosine_range(B, pairs=[[0, 1], [2, 5]])
+    assert np.array_equal(answer.plot().lines[0].get_ydata(), np.sort(answer.cosine))
     plt.close("all")
-    assert f"rows 0 and 1: cosine {cosine(B[0], B[1], np.eye(3)):.4f}" in said.summary()
+    assert f"rows 0 and 1: cosine {cosine(B[0], B[1], np.eye(3)):.4f}" in answer.summary()
 
 
 test_what_cannot_be_answered_is_refused = refused(

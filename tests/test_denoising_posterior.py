@@ -90,20 +90,20 @@ def test_pairs_are_of_the_mixture_and_the_noise(law, kurtosis):
 def test_a_posterior_mean_tells_its_own_moments():
     exact = tool.posterior_uncertainty(traced(0.7), Y, 0.7, n_components=6)
     covariance = observed.posterior_covariance(WORLD, Y, 0.7)
-    variances = [one.deviation**2 for one in exact.components]
+    variances = [part.deviation**2 for part in exact.components]
     assert exact.answerable
     assert variances == pytest.approx(np.linalg.eigvalsh(covariance)[::-1], rel=1e-9)
     assert exact.trace == pytest.approx(np.trace(covariance) / 0.49, rel=1e-9)
-    assert sum(one.share for one in exact.components) == pytest.approx(1)
+    assert sum(part.share for part in exact.components) == pytest.approx(1)
     assert exact.derivative_error == 0
     by_differences = tool.posterior_uncertainty(denoiser(WORLD, 0.7), Y, 0.7, n_components=6)
     assert 0 < by_differences.derivative_error < 0.1
-    for one, other in zip(exact.components, by_differences.components, strict=True):
-        second, third, fourth = observed.line_moments(WORLD, Y, one.direction, 0.7, 4)
-        assert one.skewness == pytest.approx(third / second**1.5, rel=1e-7)
-        assert one.excess_kurtosis == pytest.approx(fourth / second**2 - 3, rel=1e-7)
-        assert other.deviation == pytest.approx(one.deviation, rel=1e-5)
-        assert other.excess_kurtosis == pytest.approx(one.excess_kurtosis, abs=1e-3)
+    for part, other in zip(exact.components, by_differences.components, strict=True):
+        second, third, fourth = observed.line_moments(WORLD, Y, part.direction, 0.7, 4)
+        assert part.skewness == pytest.approx(third / second**1.5, rel=1e-7)
+        assert part.excess_kurtosis == pytest.approx(fourth / second**2 - 3, rel=1e-7)
+        assert other.deviation == pytest.approx(part.deviation, rel=1e-5)
+        assert other.excess_kurtosis == pytest.approx(part.excess_kurtosis, abs=1e-3)
     lower = tool.posterior_uncertainty(lambda y: (0.5 * y).astype(np.float32), Y, 0.7, order=2).components[0]
     assert lower.deviation == pytest.approx(0.7 * math.sqrt(0.5), rel=1e-6)
     assert np.isnan([lower.skewness, lower.excess_kurtosis]).all()
@@ -112,10 +112,10 @@ def test_a_posterior_mean_tells_its_own_moments():
 def test_a_region_of_an_image():
     mask = np.arange(6).reshape(2, 3) < 2
     flat = traced(0.7)
-    found = tool.posterior_uncertainty(lambda z: flat(z.ravel()).reshape(2, 3), Y.reshape(2, 3), 0.7, mask=mask)
-    assert [one.deviation**2 for one in found.components] == pytest.approx([0.54395, 0.23672], abs=5e-6)
-    assert all(one.direction.shape == (2, 3) and not one.direction[~mask].any() for one in found.components)
-    assert sum(one.share for one in found.components) == pytest.approx(1)
+    answer = tool.posterior_uncertainty(lambda z: flat(z.ravel()).reshape(2, 3), Y.reshape(2, 3), 0.7, mask=mask)
+    assert [part.deviation**2 for part in answer.components] == pytest.approx([0.54395, 0.23672], abs=5e-6)
+    assert all(part.direction.shape == (2, 3) and not part.direction[~mask].any() for part in answer.components)
+    assert sum(part.share for part in answer.components) == pytest.approx(1)
 
 
 def smoother(dim, variances, sigma):
@@ -130,13 +130,13 @@ def smoother(dim, variances, sigma):
 def test_many_coordinates_are_looked_at_by_products_alone():
     variances = np.array([30.0, 20.0, 10.0, *np.full(117, 0.05)])
     denoise, y, matrix = smoother(120, variances, 0.5)
-    found = tool.posterior_uncertainty(denoise, y, 0.5)
+    answer = tool.posterior_uncertainty(denoise, y, 0.5)
     kept = 0.25 * variances / (variances + 0.25)
-    assert [one.deviation**2 for one in found.components] == pytest.approx(kept[:3], rel=1e-4)
-    assert found.trace == pytest.approx(np.trace(matrix), rel=0.1)
-    assert (found.asymmetry, found.doubts) == (pytest.approx(0, abs=1e-9), ())
-    assert all(one.residual < 1e-2 for one in found.components)
-    assert found.sigma_seen.value == pytest.approx(0.5, rel=0.25)
+    assert [part.deviation**2 for part in answer.components] == pytest.approx(kept[:3], rel=1e-4)
+    assert answer.trace == pytest.approx(np.trace(matrix), rel=0.1)
+    assert (answer.asymmetry, answer.doubts) == (pytest.approx(0, abs=1e-9), ())
+    assert all(part.residual < 1e-2 for part in answer.components)
+    assert answer.sigma_seen.value == pytest.approx(0.5, rel=0.25)
     crooked = matrix + 0.2 * np.triu(np.random.default_rng(1).normal(size=(120, 120)), 1)
     odd = np.linalg.norm(crooked - crooked.T) / np.linalg.norm(crooked)
     refused = tool.posterior_uncertainty(lambda z: crooked @ z, y, 0.5)
@@ -145,14 +145,14 @@ def test_many_coordinates_are_looked_at_by_products_alone():
 
 
 def test_intervals_hold_what_they_say():
-    r, held, runs = np.random.default_rng(5), 0, 150
+    r, hits, runs = np.random.default_rng(5), 0, 150
     x, y = observed.sample_pairs(r, WORLD, 0.7, runs)
     for signal, seen in zip(x, y, strict=True):
         found = tool.posterior_uncertainty(denoiser(WORLD, 0.7), seen, 0.7, n_components=1)
         assert found.answerable
-        one = found.components[0]
-        held += one.interval.low <= signal @ one.direction <= one.interval.high
-    assert held >= binom(runs, 0.9).ppf(1e-4)
+        part = found.components[0]
+        hits += part.interval.low <= signal @ part.direction <= part.interval.high
+    assert hits >= binom(runs, 0.9).ppf(1e-4)
 
 
 def told_noise(prior, told, seed):
@@ -176,11 +176,11 @@ PRIORS = {
 def test_the_noise_is_rarely_doubted_where_it_is_so_and_always_where_it_is_not(prior):
     """At 0.7 the interval misses the truth once in a hundred; told 1.0, deviations are 43 % too large."""
     fitting = [told_noise(PRIORS[prior], 0.7, seed) for seed in range(60)]
-    missed = [not one.sigma_seen.low <= 0.7 <= one.sigma_seen.high for one in fitting if one.sigma_seen]
+    missed = [not answer.sigma_seen.low <= 0.7 <= answer.sigma_seen.high for answer in fitting if answer.sigma_seen]
     assert sum(missed) <= binom(60, 0.01).ppf(1 - 1e-4)
-    for one in (told_noise(PRIORS[prior], 1.0, seed) for seed in range(40)):
-        assert any("residual speaks for" in doubt.reason or "the noise" in doubt.reason for doubt in one.doubts)
-        assert not one.answerable or max(doubt.size for doubt in one.doubts) > 0.4
+    for answer in (told_noise(PRIORS[prior], 1.0, seed) for seed in range(40)):
+        assert any("residual speaks for" in doubt.reason or "the noise" in doubt.reason for doubt in answer.doubts)
+        assert not answer.answerable or max(doubt.size for doubt in answer.doubts) > 0.4
 
 
 def net32(dim, sigma):
@@ -201,23 +201,23 @@ def test_a_denoiser_in_single_precision_has_its_four_moments(dim):
     denoise, frame = net32(dim, sigma)
     z = r.choice([-1.0, 1.0], size=dim) * r.uniform(0.2, 1.5, dim)
     z[0], z[1:] = 0.05, np.sign(z[1:]) * np.maximum(np.abs(z[1:]), 0.3)
-    found = tool.posterior_uncertainty(denoise, frame.astype(float) @ z, sigma, n_components=1)
-    one = found.components[0]
-    t = np.tanh(z[0] * np.sign(one.direction @ frame[:, 0]) / sigma**2)
-    assert found.derivative_error < 0.1
-    assert one.deviation == pytest.approx(np.sqrt(1 - t**2), rel=0.01)
-    assert one.skewness == pytest.approx(-2 * t / np.sqrt(1 - t**2), abs=0.05)
-    assert one.excess_kurtosis == pytest.approx((1 + 3 * t**2) / (1 - t**2) - 3, abs=0.15)
+    answer = tool.posterior_uncertainty(denoise, frame.astype(float) @ z, sigma, n_components=1)
+    part = answer.components[0]
+    t = np.tanh(z[0] * np.sign(part.direction @ frame[:, 0]) / sigma**2)
+    assert answer.derivative_error < 0.1
+    assert part.deviation == pytest.approx(np.sqrt(1 - t**2), rel=0.01)
+    assert part.skewness == pytest.approx(-2 * t / np.sqrt(1 - t**2), abs=0.05)
+    assert part.excess_kurtosis == pytest.approx((1 + 3 * t**2) / (1 - t**2) - 3, abs=0.15)
 
 
 def test_a_denoiser_that_has_changed_is_not_remembered():
-    held = {"keep": 0.5}
+    setting = {"keep": 0.5}
 
     def denoise(z):
-        return held["keep"] * z
+        return setting["keep"] * z
 
     first = tool.posterior_uncertainty(denoise, Y, 0.7).components[0].deviation
-    held["keep"] = 0.25
+    setting["keep"] = 0.25
     assert tool.posterior_uncertainty(denoise, Y, 0.7).components[0].deviation == pytest.approx(first / np.sqrt(2))
 
 
@@ -234,10 +234,10 @@ def test_a_denoiser_that_has_changed_is_not_remembered():
     ],
 )
 def test_no_moments_are_reported_of_what_is_no_posterior_mean(denoise, sentence):
-    found = tool.posterior_uncertainty(denoise, np.array([0.52, 0.49, 0.55, 0.53]), 0.5)
-    assert sentence in found.missing
-    assert (found.components, found.answerable) == ((), False)
-    assert "cannot judge: " in found.summary()
+    answer = tool.posterior_uncertainty(denoise, np.array([0.52, 0.49, 0.55, 0.53]), 0.5)
+    assert sentence in answer.missing
+    assert (answer.components, answer.answerable) == ((), False)
+    assert "cannot judge: " in answer.summary()
 
 
 def test_negative_eigenvalues_that_do_not_lead_are_seen():
@@ -266,22 +266,22 @@ def test_clean_pairs_convict_the_wrong_noise():
     x, y = observed.sample_pairs(r, MIXTURE, 0.8, 600)
     fitting = tool.posterior_uncertainty(denoiser(MIXTURE, 0.8), y[0], 0.8, clean=(x, y))
     assert np.abs(fitting.z_scores).max() < 4
-    assert not any("clean pairs" in one.reason for one in fitting.doubts)
+    assert not any("clean pairs" in doubt.reason for doubt in fitting.doubts)
     wrong = tool.posterior_uncertainty(denoiser(MIXTURE, 0.6), y[0], 0.6, clean=(x, y))
     assert abs(wrong.z_scores[0]) > 4
-    assert any("clean pairs have other squared errors" in one.reason for one in wrong.doubts)
+    assert any("clean pairs have other squared errors" in doubt.reason for doubt in wrong.doubts)
     _, other = observed.sample_pairs(r, MIXTURE, 0.8, 600, "laplace")
     shrinking = tool.posterior_uncertainty(lambda z: 0.5 * z, y[0], 0.8, clean=(x, other))
-    assert any("clean pairs" in one.reason for one in shrinking.doubts)
+    assert any("clean pairs" in doubt.reason for doubt in shrinking.doubts)
 
 
 def test_what_is_clipped_or_kept_is_doubted():
     y = np.random.default_rng(0).normal(0.3, 0.5, 200).clip(0, 1)
     found = tool.posterior_uncertainty(lambda z: 0.5 * z, y, 0.5, n_components=1, order=2)
-    assert any("as after clipping" in one.reason for one in found.doubts)
+    assert any("as after clipping" in doubt.reason for doubt in found.doubts)
     kept = tool.posterior_uncertainty(lambda z: 0.95 * z, Y, 0.5)
     assert kept.sigma_seen is None
-    assert any("keeps nearly all of y" in one.reason for one in kept.doubts)
+    assert any("keeps nearly all of y" in doubt.reason for doubt in kept.doubts)
     certain = tool.posterior_uncertainty(lambda z: 0 * z, Y, 0.5)
     assert certain.components[0].deviation == 0
     assert np.isnan(certain.components[0].skewness)
@@ -289,12 +289,12 @@ def test_what_is_clipped_or_kept_is_doubted():
 
 
 def test_an_answer_says_what_it_found_and_draws_it():
-    found = tool.posterior_uncertainty(traced(0.7), Y, 0.7)
-    said = found.summary().splitlines()
-    assert said[2].startswith("standard deviation 0.9191 (39% of the variance), skewness -0.0434")
-    assert check_readable(found)["components"][0]["deviation"] == pytest.approx(0.9191, abs=1e-4)
+    answer = tool.posterior_uncertainty(traced(0.7), Y, 0.7)
+    lines = answer.summary().splitlines()
+    assert lines[2].startswith("standard deviation 0.9191 (39% of the variance), skewness -0.0434")
+    assert check_readable(answer)["components"][0]["deviation"] == pytest.approx(0.9191, abs=1e-4)
     assert check_readable(tool.posterior_uncertainty(lambda z: jnp.roll(z, 1), Y, 0.7))["components"] == []
-    assert len(found.plot().containers) == 2
+    assert len(answer.plot().containers) == 2
     plt.close("all")
 
 

@@ -25,11 +25,11 @@ REFERENCE = re.compile(r"(?:((?:`\w+`, )*`\w+`) of )?\[`([\w.]+)`\]\[\]")
 def resolve(name):
     """Return what a dotted name stands for; where a function and its module share a name, the function."""
     package, *parts = name.split(".")
-    found, path = importlib.import_module(package), package
+    member, path = importlib.import_module(package), package
     for part in parts:
         path = f"{path}.{part}"
-        found = getattr(found, part) if hasattr(found, part) else importlib.import_module(path)
-    return found
+        member = getattr(member, part) if hasattr(member, part) else importlib.import_module(path)
+    return member
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -80,16 +80,16 @@ def test_the_tables_of_a_page_hold_every_claim(page):
     assert table.count("<tr>") == len(own) + 1
     published = hook["published"]()
     assert table.count("<td>VERIFIED</td>") == sum(claim.id in published for claim in own)
-    corrected = [claim for claim in own if claim.as_printed is not None]
-    for claim in corrected:
+    misprints = [claim for claim in own if claim.as_printed is not None]
+    for claim in misprints:
         assert hook["reference"](claim) in errata
         assert hook["typeset"](claim.as_printed.says) in errata
         assert html.escape(str(claim.as_printed)) in errata  # where it is printed
-    assert errata.count("<tr>") == (len(corrected) + 1 if corrected else 0)
+    assert errata.count("<tr>") == (len(misprints) + 1 if misprints else 0)
 
 
 def test_examples_of_docstrings_are_code():
-    fenced = runpy.run_path(str(ROOT / "docs" / "docstring_examples.py"))["fenced"]
+    extract = runpy.run_path(str(ROOT / "docs" / "docstring_examples.py"))["fenced"]
     text = "Rates.\n\n>>> a = 1\n>>> [a, 2]\n[1, 2]\n\nMore.\n\n    >>> b\n    3"
     blocks = [
         "Rates.",
@@ -97,8 +97,8 @@ def test_examples_of_docstrings_are_code():
         "More.",
         "    ```pycon\n    >>> b\n    3\n    ```",
     ]
-    assert fenced(text) == "\n\n".join(blocks)
-    assert fenced("No example of x > 3.") == "No example of x > 3."
+    assert extract(text) == "\n\n".join(blocks)
+    assert extract("No example of x > 3.") == "No example of x > 3."
 
 
 def test_statements_keep_their_characters_in_a_table():

@@ -52,11 +52,11 @@ def test_a_saved_figure_leaves_an_image_a_vector_file_and_a_caption(tmp_path, qu
 
 def two_titles(width: int = 3):
     """Two texts in one place."""
-    drawn, axes = plt.subplots()
+    fig, axes = plt.subplots()
     axes.set_xlim(0, width)
     axes.text(1, 0.5, "one")
     axes.text(1, 0.5, "other")
-    return drawn
+    return fig
 
 
 def test_texts_that_overlap_are_said_and_kept_beside_the_plotted_numbers(tmp_path):
@@ -87,11 +87,11 @@ def test_a_figure_without_caption_or_defaults_is_refused(draw, quick, message):
 
 
 def test_figures_come_in_the_order_of_their_numbers():
-    names = [found.name for found in figures("random_walk_pca")]
+    names = [entry.name for entry in figures("random_walk_pca")]
     assert names == [f"F{number}" for number in range(1, len(names) + 1)]
     assert len(names) >= 10
-    assert [found.name for found in figures("random-walk-pca.F3")] == ["F3"]
-    assert {found.paper for found in figures()} >= {"random_walk_pca"}
+    assert [entry.name for entry in figures("random-walk-pca.F3")] == ["F3"]
+    assert {entry.paper for entry in figures()} >= {"random_walk_pca"}
 
 
 def test_list_names_every_figure_with_the_first_sentence_of_its_caption(capsys):
@@ -125,10 +125,10 @@ def test_ctrl_c_ends_the_drawing_in_one_line_and_leaves_no_process(tmp_path):
     begun.stderr.read(1)  # the bar is there: drawing has begun
     time.sleep(1)
     os.killpg(begun.pid, signal.SIGINT)
-    said = begun.communicate(timeout=30)[1]
-    assert re.fullmatch(r"stopped: \d+ of \d+ figures are drawn", said.splitlines()[-1]), said
+    text = begun.communicate(timeout=30)[1]
+    assert re.fullmatch(r"stopped: \d+ of \d+ figures are drawn", text.splitlines()[-1]), text
     assert begun.returncode == 130
-    assert "leaked" not in said
+    assert "leaked" not in text
     assert any(not _lives(begun.pid) for _ in range(100))
 
 
@@ -142,11 +142,11 @@ def _lives(group):
 
 
 def test_every_figure_names_claims_that_exist():
-    for paper in {drawn.paper for drawn in figures()}:
+    for paper in {entry.paper for entry in figures()}:
         known = {found.id for found in claims(paper)}
-        for drawn in figures(paper):
-            assert {f"{paper}.{name}" for name in drawn.claims} <= known, f"{paper}.{drawn.name}"
-    assert sum(bool(drawn.claims) for drawn in figures()) > 50
+        for entry in figures(paper):
+            assert {f"{paper}.{name}" for name in entry.claims} <= known, f"{paper}.{entry.name}"
+    assert sum(bool(entry.claims) for entry in figures()) > 50
 
 
 def test_the_command_draws_one_figure_and_keeps_its_runs(tmp_path, monkeypatch, capsys):
@@ -169,10 +169,10 @@ def test_means_are_drawn_with_the_students_interval_of_scipy(count, seed):
     assert np.stack([mean - half_width, mean + half_width]) == pytest.approx(
         np.stack([low, high]), rel=1e-12, abs=1e-12
     )
-    drawn, axes = plt.subplots()
+    fig, axes = plt.subplots()
     points_with_intervals(axes, [1, 2, 3], runs, "black")
     bars = np.array(axes.containers[0].lines[2][0].get_segments())[:, :, 1].T
-    plt.close(drawn)
+    plt.close(fig)
     assert np.array_equal(axes.containers[0].lines[0].get_ydata(), mean)
     assert bars == pytest.approx(np.stack([low, high]), rel=1e-12, abs=1e-12)
 

@@ -61,19 +61,19 @@ def test_a_task_within_the_memory_is_not_learned_and_nothing_explodes():
 @pytest.mark.parametrize(("n_s", "n_t", "dim", "ridge", "memory"), [(20, 8, 40, 0.5, 3), (9, 30, 12, 2.0, 0)])
 def test_the_tool_says_what_a_refit_finds(n_s, n_t, dim, ridge, memory):
     first, second, residual = tasks(12, n_s, n_t, dim)
-    said = tool.predicted_forgetting(first, second, residual, ridge=ridge, memory=memory, weights=None)
+    answer = tool.predicted_forgetting(first, second, residual, ridge=ridge, memory=memory, weights=None)
     right = np.linalg.svd(first)[2][:memory]
-    projected = second - second @ right.T @ right
-    change = update(projected, residual, ridge)
-    assert said.per_sample == pytest.approx(first @ change)
-    assert said.forgetting == pytest.approx(np.sum((first @ change) ** 2)) == pytest.approx(said.by_direction.sum())
-    assert said.update == pytest.approx(np.linalg.norm(change))
-    assert said.forgetting <= said.bound
-    fitted = projected @ np.linalg.pinv(projected) @ residual
-    assert said.learnable == pytest.approx(fitted @ fitted / (residual @ residual))
-    assert (said.doubts, said.notes, said.memory) == ((), (), memory)
-    assert check_readable(said)["forgetting"] == pytest.approx(said.forgetting)
-    heights = [bar.get_height() for bar in said.plot().patches]
+    design = second - second @ right.T @ right
+    change = update(design, residual, ridge)
+    assert answer.per_sample == pytest.approx(first @ change)
+    assert answer.forgetting == pytest.approx(np.sum((first @ change) ** 2)) == pytest.approx(answer.by_direction.sum())
+    assert answer.update == pytest.approx(np.linalg.norm(change))
+    assert answer.forgetting <= answer.bound
+    fitted = design @ np.linalg.pinv(design) @ residual
+    assert answer.learnable == pytest.approx(fitted @ fitted / (residual @ residual))
+    assert (answer.doubts, answer.notes, answer.memory) == ((), (), memory)
+    assert check_readable(answer)["forgetting"] == pytest.approx(answer.forgetting)
+    heights = [bar.get_height() for bar in answer.plot().patches]
     assert heights == pytest.approx(predicted.by_direction(first, second, residual, ridge, memory))
     plt.close("all")
 
@@ -97,14 +97,14 @@ def test_the_memory_needed_is_that_of_a_full_scan():
         first, second, residual = tasks(seed, 6, 4)
         deltas = [predicted.forgetting(first, second, residual, 0.5, k) for k in range(7)]
         budget = float(np.median(deltas))
-        needed = min(k for k in range(7) if max(deltas[k:]) <= budget)
-        said = tool.memory_needed(first, second, residual, ridge=0.5, budget=budget)
-        assert said.memory == needed
-        assert said.forgetting == pytest.approx([deltas[k] for k in said.tried], rel=1e-6, abs=1e-12)
-        different += needed != min(k for k in range(7) if deltas[k] <= budget)
+        least = min(k for k in range(7) if max(deltas[k:]) <= budget)
+        answer = tool.memory_needed(first, second, residual, ridge=0.5, budget=budget)
+        assert answer.memory == least
+        assert answer.forgetting == pytest.approx([deltas[k] for k in answer.tried], rel=1e-6, abs=1e-12)
+        different += least != min(k for k in range(7) if deltas[k] <= budget)
     assert different  # a smaller one would be found by looking from below
-    check_readable(said)
-    assert said.plot().get_lines()[-1].get_ydata()[0] == budget
+    check_readable(answer)
+    assert answer.plot().get_lines()[-1].get_ydata()[0] == budget
     plt.close("all")
     assert tool.memory_needed(first, second, residual, ridge=0.5, budget=1e9).memory == 0
     assert tool.memory_needed(first, second, residual, ridge=0.5, budget=0.0).memory == 6
@@ -113,13 +113,13 @@ def test_the_memory_needed_is_that_of_a_full_scan():
 def test_only_the_last_two_sizes_of_a_memory_are_decomposed(monkeypatch):
     first, second, residual = tasks(3, 40, 30, 60)
     deltas = [predicted.forgetting(first, second, residual, 0.5, k) for k in range(41)]
-    budget, decomposed = 1.01 * deltas[10], []
+    budget, calls = 1.01 * deltas[10], []
     parts_of = tool.parts_of
-    monkeypatch.setattr(tool, "parts_of", lambda *given: decomposed.append(1) or parts_of(*given))
+    monkeypatch.setattr(tool, "parts_of", lambda *given: calls.append(1) or parts_of(*given))
     said = tool.memory_needed(first, second, residual, ridge=0.5, budget=budget)
     assert said.memory == min(k for k in range(41) if max(deltas[k:]) <= budget) > 2
     assert said.forgetting == pytest.approx([deltas[k] for k in said.tried], rel=1e-6, abs=1e-12)
-    assert len(decomposed) == 4
+    assert len(calls) == 4
 
 
 def test_what_is_special_is_said():
@@ -147,10 +147,10 @@ def test_rounding_to_single_precision_is_nothing_to_learn(ridge):
     generator = np.random.default_rng(0)
     first = generator.normal(size=(5, 30))
     data = single_precision(first), single_precision(generator.normal(size=(4, 5)) @ first), np.ones(4)
-    barred = tool.predicted_forgetting(*data, ridge=ridge, memory=5, weights=None)
-    assert (barred.forgetting, barred.learnable, barred.bound, barred.expected_if_random[0]) == (0, 0, 0, 0)
-    assert barred.notes == ("projection would also forbid learning T",)
-    assert ("off up to 1 of the update" in barred.summary()) == (ridge < 0.5)
+    answer = tool.predicted_forgetting(*data, ridge=ridge, memory=5, weights=None)
+    assert (answer.forgetting, answer.learnable, answer.bound, answer.expected_if_random[0]) == (0, 0, 0, 0)
+    assert answer.notes == ("projection would also forbid learning T",)
+    assert ("off up to 1 of the update" in answer.summary()) == (ridge < 0.5)
     less = tool.predicted_forgetting(*data, ridge=ridge, memory=3, weights=None)
     assert less.forgetting <= less.bound
     needed = tool.memory_needed(*data, ridge=ridge, budget=1e-12)
@@ -165,10 +165,10 @@ def test_a_memory_that_rounding_decides_is_doubted():
     assert "single precision does not show" in needed.summary()
     assert not tool.memory_needed(*data, ridge=0.01, budget=1e3).doubts
     only = single_precision(np.vstack([second[:1], second[:1] / 3]))
-    said = tool.predicted_forgetting(first, only, np.ones(2), ridge=0.0, weights=None)
-    assert len(said.cos_angles) == 1  # of the row they share, and not of how it was rounded
-    assert said.cos_angles == pytest.approx(predicted.cosines(first, second[:1]), abs=1e-6)
-    assert said.forgetting <= said.bound
+    answer = tool.predicted_forgetting(first, only, np.ones(2), ridge=0.0, weights=None)
+    assert len(answer.cos_angles) == 1  # of the row they share, and not of how it was rounded
+    assert answer.cos_angles == pytest.approx(predicted.cosines(first, second[:1]), abs=1e-6)
+    assert answer.forgetting <= answer.bound
 
 
 def test_where_nothing_is_forgotten_no_rounding_is_doubted():

@@ -33,17 +33,17 @@ def test_nothing_in_the_gallery_overlaps():
 @pytest.mark.parametrize("name", QUICKLY_DRAWN)
 def test_a_figure_that_is_drawn_again_shows_what_the_gallery_shows(name):
     (figure,) = figures(name)
-    kept = json.loads((GALLERY / figure.paper / f"{figure.file_name}.json").read_text(encoding="utf-8"))
+    record = json.loads((GALLERY / figure.paper / f"{figure.file_name}.json").read_text(encoding="utf-8"))
     with style():
         drawn = figure.draw(**figure.settings(quick=False))
     fresh = plotted_data(drawn)
     plt.close(drawn)
-    assert not differences(kept["axes"], fresh)
+    assert not differences(record["axes"], fresh)
     assert any(artists for axes in fresh for _, artists in axes["artists"])
 
 
 def drawing(height=1.0, label="x", extra=False):
-    drawn, axes = plt.subplots()
+    fig, axes = plt.subplots()
     x = np.linspace(0, 1, 200)
     axes.plot(x, height * x**2)
     axes.scatter(x[::20], x[::20])
@@ -53,8 +53,8 @@ def drawing(height=1.0, label="x", extra=False):
     axes.set(xlabel=label)
     if extra:
         axes.axhline(1)
-    data = json.loads(json.dumps(plotted_data(drawn)))
-    plt.close(drawn)
+    data = json.loads(json.dumps(plotted_data(fig)))
+    plt.close(fig)
     return data
 
 

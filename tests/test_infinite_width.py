@@ -28,13 +28,13 @@ def rng(seed=0):
 
 def movements(scaling, steps, seeds, widths=LADDER, seed=0, rate=1.0):
     """Movement of features in full-batch descent, seeds x widths."""
-    generator, found = rng(seed), []
+    generator, changes = rng(seed), []
     for width in widths:
         network = observed.draw_network(generator, seeds, width, *scaling, inputs=3, rate=rate)
         trained, _ = observed.train(network, np.stack([POINTS] * steps), np.stack([VALUES] * steps))
         change = observed.features(trained, POINTS) - observed.features(network, POINTS)
-        found.append(np.sqrt(np.mean(change**2, axis=(1, 2))))
-    return np.array(found).T
+        changes.append(np.sqrt(np.mean(change**2, axis=(1, 2))))
+    return np.array(changes).T
 
 
 def test_a_step_is_that_of_automatic_differentiation():
@@ -58,36 +58,36 @@ def test_a_step_is_that_of_automatic_differentiation():
 def test_nodes_have_the_means_of_drawn_networks():
     """Outputs after three steps of a small rate, and the movement of two layers in one step, which is exact."""
     nodes, chances = observed.reduced_nodes(20, 0.25, 0.05)
-    drawn = observed.reduced_network(rng(3), 200_000, 20, 0.25, 0.05)
-    exact, many = (observed.train(network, *SERIES)[1][3, :, 0, 0] for network in (nodes, drawn))
+    sample = observed.reduced_network(rng(3), 200_000, 20, 0.25, 0.05)
+    exact, many = (observed.train(network, *SERIES)[1][3, :, 0, 0] for network in (nodes, sample))
     assert chances.sum() == pytest.approx(1)
     assert chances @ exact == pytest.approx(many.mean(), abs=5 * many.std() / 447)
     assert chances @ exact**2 == pytest.approx(np.mean(many**2), abs=5 * np.std(many**2) / 447)
     for a, b in (([0, 0.5, 0.5], [0, 0, 0]), ([-0.5, 0.5, 1], [0.5, 0, 0])):
         scaling, x = (np.array(a), np.array(b), 0.0), np.ones((1, 1))
         nodes, chances = observed.deep_nodes(6, *scaling)
-        drawn = observed.draw_network(rng(4), 100_000, 6, *scaling, activation="linear")
+        sample = observed.draw_network(rng(4), 100_000, 6, *scaling, activation="linear")
         exact, many = (
             np.sum((observed.features(observed.sgd_step(net, x, x), x) - observed.features(net, x)) ** 2, axis=(1, 2))
-            for net in (nodes, drawn)
+            for net in (nodes, sample)
         )
         assert chances @ exact == pytest.approx(many.mean(), abs=5 * many.std() / 316)
         assert exact.mean() != pytest.approx(many.mean(), rel=0.1)
 
 
 def test_the_interval_holds_the_exponent_as_often_as_it_says():
-    runs, seeds, held, doubted = 150, 6, {0.95: 0, 0.8: 0}, 0
+    runs, seeds, hits, doubts = 150, 6, {0.95: 0, 0.8: 0}, 0
     widths = [256, 512, 1024]
     every = movements(NTK, 1, runs * seeds, widths, rate=0.1).reshape(runs, seeds, 3)
     for movement in every:
-        for level in held:
-            found = tool.width_exponent(widths, movement, level=level)
-            held[level] += found.exponent.low <= -0.5 <= found.exponent.high
-        doubted += bool(found.doubts)
-        assert found.verdict in ("features move less and less", "undecided")
-    for level, count in held.items():
+        for level in hits:
+            answer = tool.width_exponent(widths, movement, level=level)
+            hits[level] += answer.exponent.low <= -0.5 <= answer.exponent.high
+        doubts += bool(answer.doubts)
+        assert answer.verdict in ("features move less and less", "undecided")
+    for level, count in hits.items():
         assert binom(runs, level).ppf(1e-4) <= count <= binom(runs, level).isf(1e-4)
-    assert doubted <= binom(runs, 0.01).isf(1e-4)
+    assert doubts <= binom(runs, 0.01).isf(1e-4)
 
 
 @pytest.mark.parametrize(
@@ -102,19 +102,19 @@ def test_the_interval_holds_the_exponent_as_often_as_it_says():
 def test_networks_get_their_verdict_or_a_doubt(scaling, steps, verdict, doubt):
     widths = [64, 256, 1024, 4096] if steps == 2 else LADDER
     rate = 0.01 if verdict == "undecided" else 1.0
-    found = tool.width_exponent(widths, movements(scaling, steps, 100, widths, rate=rate))
-    assert found.verdict == verdict
-    assert (not found.doubts) if doubt is None else any(doubt in one.reason for one in found.doubts)
-    assert f"from width {found.widths[0]:g} to {found.widths[-1]:g} {verdict}" in str(found)
-    assert found.to_dict()["verdict"] == verdict
+    answer = tool.width_exponent(widths, movements(scaling, steps, 100, widths, rate=rate))
+    assert answer.verdict == verdict
+    assert (not answer.doubts) if doubt is None else any(doubt in d.reason for d in answer.doubts)
+    assert f"from width {answer.widths[0]:g} to {answer.widths[-1]:g} {verdict}" in str(answer)
+    assert answer.to_dict()["verdict"] == verdict
 
 
 def test_the_order_of_widths_and_the_unit_do_not_matter():
     movement = movements(NTK, 1, 5)
-    found = tool.width_exponent(LADDER, movement)
+    answer = tool.width_exponent(LADDER, movement)
     other = tool.width_exponent(LADDER[::-1], 1e200 * movement[:, ::-1])
-    assert other.exponent == pytest.approx(found.exponent, abs=1e-12)
-    assert other.curvature == pytest.approx(found.curvature, abs=1e-12)
+    assert other.exponent == pytest.approx(answer.exponent, abs=1e-12)
+    assert other.curvature == pytest.approx(answer.curvature, abs=1e-12)
 
 
 def test_scatter_leaves_it_undecided_and_a_bend_counts_against_the_verdict():
@@ -122,32 +122,32 @@ def test_scatter_leaves_it_undecided_and_a_bend_counts_against_the_verdict():
     assert tool.width_exponent(LADDER, noise).verdict == "undecided"
     logs = np.log(np.array(LADDER) / 128)
     bent = np.exp(-0.1 * logs**2) * rng().lognormal(0, 1e-3, (8, 4))
-    found = tool.width_exponent(LADDER, bent)
-    assert found.exponent.high < -0.1
-    assert found.curvature.value == pytest.approx(-0.1, abs=0.01)
-    assert found.verdict == "undecided"
-    assert found.doubts[0].size == pytest.approx(0.1 * np.log(8), rel=0.05)
+    answer = tool.width_exponent(LADDER, bent)
+    assert answer.exponent.high < -0.1
+    assert answer.curvature.value == pytest.approx(-0.1, abs=0.01)
+    assert answer.verdict == "undecided"
+    assert answer.doubts[0].size == pytest.approx(0.1 * np.log(8), rel=0.05)
 
 
 @pytest.mark.parametrize(("widths", "seeds"), [([128, 256, 512], 3), (LADDER, 3), (LADDER, 8)])
 def test_scatter_is_not_taken_for_growth(widths, seeds):
     """One of its two 1 % tails may say so; what grows as n^1/2 is seen through less scatter."""
-    generator, runs, doubted = rng(), 500, {0.8: 0, 0.05: 0}
-    for scatter in doubted:
+    generator, runs, doubts = rng(), 500, {0.8: 0, 0.05: 0}
+    for scatter in doubts:
         for noise in generator.lognormal(0, scatter, (runs, seeds, len(widths))):
-            found = tool.width_exponent(widths, noise * np.sqrt(widths) if scatter < 0.1 else noise, level=0.5)
-            doubted[scatter] += any("the rate is unstable" in one.reason for one in found.doubts)
-    assert doubted[0.8] <= binom(runs, 0.005).isf(1e-4)
-    assert doubted[0.05] >= 0.95 * runs
+            answer = tool.width_exponent(widths, noise * np.sqrt(widths) if scatter < 0.1 else noise, level=0.5)
+            doubts[scatter] += any("the rate is unstable" in doubt.reason for doubt in answer.doubts)
+    assert doubts[0.8] <= binom(runs, 0.005).isf(1e-4)
+    assert doubts[0.05] >= 0.95 * runs
 
 
 def test_plots_show_movement_and_power_law():
-    found = tool.width_exponent(LADDER, movements(NTK, 1, 5))
-    check_readable(found)
-    line, points = found.plot().get_lines()
+    answer = tool.width_exponent(LADDER, movements(NTK, 1, 5))
+    check_readable(answer)
+    line, points = answer.plot().get_lines()
     assert points.get_xdata().tolist() == LADDER
-    assert np.allclose(points.get_ydata(), found.typical)
-    assert np.diff(np.log(line.get_ydata())) == pytest.approx(found.exponent.value * np.log(2), rel=1e-9)
+    assert np.allclose(points.get_ydata(), answer.typical)
+    assert np.diff(np.log(line.get_ydata())) == pytest.approx(answer.exponent.value * np.log(2), rel=1e-9)
     check_readable(tool.regime(*NTK))
     x, y = tool.regime(*NTK).plot().get_lines()[0].get_data()
     assert np.diff(np.log(y)) == pytest.approx(-np.diff(np.log(x)) / 2, rel=1e-9)
@@ -168,10 +168,10 @@ def test_plots_show_movement_and_power_law():
     ],
 )
 def test_a_regime_follows_from_exponents(exponents, regime, broken):
-    found = tool.regime(*exponents)
-    assert (found.regime, found.stable) == (regime, not broken)
-    assert found.broken_condition.startswith(broken)
-    assert found.lines()[0].startswith(regime)
+    answer = tool.regime(*exponents)
+    assert (answer.regime, answer.stable) == (regime, not broken)
+    assert answer.broken_condition.startswith(broken)
+    assert answer.lines()[0].startswith(regime)
 
 
 def trained(x, y):

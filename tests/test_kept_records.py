@@ -23,13 +23,13 @@ SHARED = {"wishart"}  # statistics of several papers, beside their simulators
 
 @pytest.mark.parametrize("file", outline.files(), ids=lambda file: f"{file.parent.name}-{file.stem}")
 def test_the_source_of_a_claim_is_its_paper_and_the_rules_of_the_engine(file):
-    paper, found, one_page = repository.paper_of(file), imported(file), bool(marked(file))
-    assert found >= RULES
-    met = ELSEWHERE & {".".join(name.split(".")[:2]) for name in found}
+    paper, modules, one_page = repository.paper_of(file), imported(file), bool(marked(file))
+    assert modules >= RULES
+    met = ELSEWHERE & {".".join(name.split(".")[:2]) for name in modules}
     assert met == ({"theory_on_trial.figures"} if one_page else set())  # on one page a figure stands beside the claims
-    rooms = {name.split(".")[0] for name in found} - {"theory_on_trial"}
+    rooms = {name.split(".")[0] for name in modules} - {"theory_on_trial"}
     assert rooms <= {"theory", "sims", "paper_checks", f"test_{paper}", file.stem}
-    papers = {name.split(".")[1] for name in found if name.startswith(("theory.", "sims."))}
+    papers = {name.split(".")[1] for name in modules if name.startswith(("theory.", "sims."))}
     assert papers - SHARED == (set() if one_page else {paper})
 
 
@@ -65,11 +65,11 @@ def test_a_table_says_by_which_command_and_at_which_commit_it_was_made(name):
 
 
 def test_the_table_of_faults_names_tests_that_exist():
-    named = [row[-1] for row in records.read(repository.records_folder() / "faults.json")["rows"]]
-    for test in named:
+    tests = [row[-1] for row in records.read(repository.records_folder() / "faults.json")["rows"]]
+    for test in tests:
         file, _, name = test.partition("::")
         assert name in written_in(file), test
-    assert {f"engine/tests/test_faults.py::{name}" for name in written_in("engine/tests/test_faults.py")} <= set(named)
+    assert {f"engine/tests/test_faults.py::{name}" for name in written_in("engine/tests/test_faults.py")} <= set(tests)
 
 
 def written_in(file):

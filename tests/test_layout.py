@@ -11,11 +11,11 @@ from theory_on_trial.figures.layout import collisions
 @pytest.fixture
 def axes():
     with style():
-        drawn, axes = plt.subplots(figsize=(4, 3))
+        fig, axes = plt.subplots(figsize=(4, 3))
         axes.plot([0, 1], [0, 1], label="a line")
         axes.set(xlabel="time", ylabel="distance", title="a title")
         yield axes
-        plt.close(drawn)
+        plt.close(fig)
 
 
 def test_a_plain_figure_has_no_collisions(axes):

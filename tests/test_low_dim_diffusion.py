@@ -66,7 +66,7 @@ def test_the_least_loss_lies_between_genie_and_prior_and_grows_with_the_subspace
 
 
 def test_lloyd_recovers_what_is_unique():
-    found = {}
+    counts = {}
     for samples in (2, 4):
         hits = 0
         for seed in range(20):
@@ -74,9 +74,9 @@ def test_lloyd_recovers_what_is_unique():
             points = np.concatenate([generator.standard_normal((samples, 2)) @ basis(generator, 8, 2).T for _ in "ab"])
             labels, residual = observed.k_subspaces(generator, points, 2, 2)
             hits += len(set(labels[:samples])) == len(set(labels[samples:])) == 1 and residual < 1e-9
-        found[samples] = hits
-    assert found[4] >= 19
-    assert found[2] <= 17
+        counts[samples] = hits
+    assert counts[4] >= 19
+    assert counts[2] <= 17
 
 
 def test_lloyd_ends_among_ties_that_rounding_makes():
@@ -100,20 +100,20 @@ def own(generator, ambient, n, variances, noise, latents=None, noises=None):
     ],
 )
 def test_intervals_hold_what_they_say_as_often_as_they_say(ambient, n, variances, noise):
-    generator, runs, held, doubted, dim, ratios = np.random.default_rng(1), 300, np.zeros(3), 0, len(variances), []
-    wanted = noise**2
+    generator, runs, hits, doubts, dim, ratios = np.random.default_rng(1), 300, np.zeros(3), 0, len(variances), []
+    goal = noise**2
     truth = dim + 1 + 2 * (ambient - dim) * sum(1 / v for v in variances)
     for _ in range(runs):
-        found = tool.samples_needed(own(generator, ambient, n, variances, noise), dim, wanted)
-        error = 2 * np.sum(found.subspace[dim:] ** 2)
-        pairs = (found.error, error), (found.needed, truth), (found.noise, noise)
-        held += [one.low <= value <= one.high for one, value in pairs]
-        doubted += bool(found.doubts)
-        ratios.append(error / found.error.value)
-        assert found.answerable
-    assert min(held) >= binom(runs, 0.95).ppf(1e-4)
+        answer = tool.samples_needed(own(generator, ambient, n, variances, noise), dim, goal)
+        error = 2 * np.sum(answer.subspace[dim:] ** 2)
+        pairs = (answer.error, error), (answer.needed, truth), (answer.noise, noise)
+        hits += [interval.low <= value <= interval.high for interval, value in pairs]
+        doubts += bool(answer.doubts)
+        ratios.append(error / answer.error.value)
+        assert answer.answerable
+    assert min(hits) >= binom(runs, 0.95).ppf(1e-4)
     if (n - dim) * (ambient - dim) > 50:
-        assert doubted <= binom(runs, 0.07).ppf(1 - 1e-4)
+        assert doubts <= binom(runs, 0.07).ppf(1 - 1e-4)
         assert np.mean(ratios) == pytest.approx(1, abs=6 * np.std(ratios) / runs**0.5 + 0.02)
 
 

@@ -67,11 +67,11 @@ def audit(root, *arguments):
 
 def test_benchmarks_are_recorded_and_those_that_did_not_run_keep_their_lines(root):
     path = root / "records" / "benchmarks.json"
-    status, said = audit(root, "benchmarks", "--quick")
-    assert status == 0, said
+    status, text = audit(root, "benchmarks", "--quick")
+    assert status == 0, text
     assert not path.exists()
-    status, said = audit(root, "benchmarks")
-    assert status == 0, said
+    status, text = audit(root, "benchmarks")
+    assert status == 0, text
     table = records.read(path)
     assert [row[:3] for row in table["rows"]] == [
         [paper, "sums", contender] for paper in ("coins", "dice") for contender in ("ours", "a loop")
@@ -79,12 +79,12 @@ def test_benchmarks_are_recorded_and_those_that_did_not_run_keep_their_lines(roo
     assert table["rows"][1][7] == "sum 5000350006"
     (root / "benchmarks" / "dice.py").write_text(BENCHMARK + "edited = 1\n")
     assert records.stale(table, root) == [False, False, True, True]
-    status, said = audit(root, "benchmarks", "coins")
-    assert status == 0, said
+    status, text = audit(root, "benchmarks", "coins")
+    assert status == 0, text
     assert records.stale(records.read(path), root) == [False, False, True, True]
-    status, said = audit(root, "benchmarks", "cards")
+    status, text = audit(root, "benchmarks", "cards")
     assert status == 2
-    assert "nothing of 'cards' is measured; there are coins, dice" in said
+    assert "nothing of 'cards' is measured; there are coins, dice" in text
 
 
 def test_a_contender_that_cannot_run_here_keeps_its_line(root, monkeypatch):
@@ -101,8 +101,8 @@ def test_a_contender_that_cannot_run_here_keeps_its_line(root, monkeypatch):
 def test_the_fast_tier_is_measured_with_a_warm_and_with_a_cold_cache(root, tmp_path, monkeypatch):
     monkeypatch.setenv("THEORY_ON_TRIAL_CACHE", str(tmp_path / "cache"))
     assert audit(root, "fast-tier", "coins")[0] == 0  # now the cache is warm
-    status, said = audit(root, "fast-tier")
-    assert status == 0, said
+    status, text = audit(root, "fast-tier")
+    assert status == 0, text
     table = records.read(root / "records" / "fast_tier.json")
     assert not any(records.stale(table, root))
     warm, cold = (dict(zip(table["columns"], row, strict=True)) for row in table["rows"])
@@ -110,9 +110,9 @@ def test_the_fast_tier_is_measured_with_a_warm_and_with_a_cold_cache(root, tmp_p
     assert min(warm["seconds"], cold["seconds"], warm["programs"]) > 0
     assert (warm["compiled"], cold["compiled"]) == (0, cold["programs"])
     (root / "test_coins.py").write_text(CLAIMS.replace("0.5,", "0.75,"))
-    status, said = audit(root, "fast-tier")
+    status, text = audit(root, "fast-tier")
     assert status == 1
-    assert "RuntimeError: a claim of coins fails" in said
+    assert "RuntimeError: a claim of coins fails" in text
 
 
 def test_the_figures_that_are_scaled_are_named_by_the_repository(root, capsys):

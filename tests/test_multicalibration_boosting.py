@@ -63,18 +63,18 @@ def scored(generator, n, off=0.0):
 
 def test_intervals_and_bounds_hold_as_often_as_they_say():
     generator, runs, off = np.random.default_rng(6), 150, 0.15
-    held = {"cells": 0, "least": 0, "combination": 0}
+    hits = {"cells": 0, "least": 0, "combination": 0}
     for _ in range(runs):
         f, y, groups = scored(generator, 900, off)
         audit = tool.multicalibration_audit(f, y, groups)
         truth = np.zeros((3, 2))
         truth[1] = 0.4 * off, 0.4 * 0.5 * off
         shares = audit.counts / 900
-        held["cells"] += all(c.residual.low <= truth[c.level, c.group] <= c.residual.high for c in audit.cells)
-        held["least"] += all(one.least <= shares @ truth[:, g] ** 2 for g, one in enumerate(audit.groups))
-        held["combination"] += audit.combination.least <= 1.2 * shares @ (truth @ audit.combination.weights) ** 2
+        hits["cells"] += all(c.residual.low <= truth[c.level, c.group] <= c.residual.high for c in audit.cells)
+        hits["least"] += all(group.least <= shares @ truth[:, g] ** 2 for g, group in enumerate(audit.groups))
+        hits["combination"] += audit.combination.least <= 1.2 * shares @ (truth @ audit.combination.weights) ** 2
         assert audit.doubts == ()
-    assert min(held.values()) >= binom(runs, 0.95).ppf(1e-4), held
+    assert min(hits.values()) >= binom(runs, 0.95).ppf(1e-4), hits
 
 
 def test_what_a_round_and_a_combination_of_groups_save():
@@ -90,31 +90,31 @@ def test_what_a_round_and_a_combination_of_groups_save():
 
 def test_a_tenth_of_the_rows_that_is_off_by_a_tenth_is_found_and_nobody_else():
     """Ten groups at ten levels: of 20,000 rows some 200 are in the cells that are off; groups do not overlap."""
-    found = held = 0
+    discoveries = hits = 0
     for seed in range(20):
         generator = np.random.default_rng(seed)
         f, group = generator.choice(np.arange(0.05, 1, 0.1), 20_000), generator.integers(10, size=20_000)
         y = generator.random(20_000) < np.minimum(f + 0.1 * (group == 0), 1)
         audit = tool.multicalibration_audit(f, y, group[:, None] == np.arange(10))
-        found += any(c.group == 0 and c.residual.low > 0 for c in audit.cells)
+        discoveries += any(c.group == 0 and c.residual.low > 0 for c in audit.cells)
         truth = 0.1 * np.minimum(0.1, 1 - audit.values)
-        held += all(c.residual.low <= truth[c.level] * (c.group == 0) <= c.residual.high for c in audit.cells)
-    assert found >= 18
-    assert held >= binom(20, 0.95).ppf(1e-4)
+        hits += all(c.residual.low <= truth[c.level] * (c.group == 0) <= c.residual.high for c in audit.cells)
+    assert discoveries >= 18
+    assert hits >= binom(20, 0.95).ppf(1e-4)
 
 
 @pytest.mark.parametrize("share", [0.3, 1.0])
 def test_exact_intervals_hold_in_bins_and_for_rare_labels(share):
     """Predictions spread over bins, .01 too low; labels that are rare; units of 2 and groups of weight -3."""
-    generator, runs, held = np.random.default_rng(10), 200, 0
+    generator, runs, hits = np.random.default_rng(10), 200, 0
     for _ in range(runs):
         f, member = generator.uniform(0.0, 0.1, 400), generator.random(400) < share
         y = 2.0 * (generator.random(400) < f + 0.01)
         audit = tool.multicalibration_audit(
             2 * f, y, -3.0 * member[:, None], n_levels=20, bounds=(0.0, 2.0), min_count=15
         )
-        held += all(c.residual.low <= -3 * share * 0.02 <= c.residual.high for c in audit.cells)
-    assert held >= binom(runs, 0.95).ppf(1e-4)
+        hits += all(c.residual.low <= -3 * share * 0.02 <= c.residual.high for c in audit.cells)
+    assert hits >= binom(runs, 0.95).ppf(1e-4)
 
 
 def test_the_audit_is_that_of_loops():
@@ -132,14 +132,14 @@ def test_the_audit_is_that_of_loops():
 
 
 def test_a_calibrated_score_is_not_accused():
-    generator, accused = np.random.default_rng(9), 0
+    generator, alarms = np.random.default_rng(9), 0
     for _ in range(30):
         f, y, groups = scored(generator, 3000)
         audit = tool.multicalibration_audit(f, y, groups)
-        accused += any(not c.residual.low <= 0 <= c.residual.high for c in audit.cells)
+        alarms += any(not c.residual.low <= 0 <= c.residual.high for c in audit.cells)
         assert audit.round_gain.low <= 0
         assert audit.groups[0].least == 0
-    assert accused <= 5
+    assert alarms <= 5
 
 
 def fitted_scores(generator):

@@ -31,15 +31,15 @@ def stale_outputs(kept, fresh):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_runs_and_its_outputs_are_fresh(path):
-    kept = nbformat.read(path, as_version=4)
-    nbformat.validate(kept)
-    executed = [cell.execution_count is not None for cell in code_of(kept)]
-    assert all(executed) or not any(executed), "outputs are kept for all cells or for none"
-    assert all(executed) or not any(cell.outputs for cell in code_of(kept))
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    runs = [cell.execution_count is not None for cell in code_of(notebook)]
+    assert all(runs) or not any(runs), "outputs are kept for all cells or for none"
+    assert all(runs) or not any(cell.outputs for cell in code_of(notebook))
     fresh = execute(path)
     assert all(cell.execution_count for cell in code_of(fresh))
-    if all(executed):
-        assert stale_outputs(kept, fresh) == []
+    if all(runs):
+        assert stale_outputs(notebook, fresh) == []
 
 
 def test_the_first_notebook_is_kept_with_its_outputs():

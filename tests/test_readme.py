@@ -22,7 +22,7 @@ def test_the_first_claim_prints_what_the_page_says(tmp_path):
     example = re.findall(r"^```python\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)[0]
     (tmp_path / "test_uniform.py").write_text(example, encoding="utf-8")
     (tmp_path / "pytest.ini").touch()
-    done = subprocess.run(
+    run = subprocess.run(
         [sys.executable, "-m", "pytest"],
         cwd=tmp_path,
         env={**os.environ, "COLUMNS": "120"},
@@ -30,8 +30,8 @@ def test_the_first_claim_prints_what_the_page_says(tmp_path):
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    rows = (re.findall(r"^[+] uniform[.].*", text, flags=re.MULTILINE) for text in (README, done.stdout))
+    assert run.returncode == 0, run.stdout + run.stderr
+    rows = (re.findall(r"^[+] uniform[.].*", text, flags=re.MULTILINE) for text in (README, run.stdout))
     written, fresh = ([row.split()[:-1] for row in found] for found in rows)  # without the seconds
     assert written == fresh
 
@@ -47,10 +47,10 @@ QUOTED = {
 @pytest.mark.parametrize("page", ["README.md", "docs/index.md"])
 def test_the_numbers_of_what_was_found_are_those_of_the_published_ledger(page):
     text = (ROOT / page).read_text(encoding="utf-8")
-    (listed,) = re.findall(r"^What was found, .*?\n\n(.*?)\n\n", text, flags=re.DOTALL | re.MULTILINE)
+    (items,) = re.findall(r"^What was found, .*?\n\n(.*?)\n\n", text, flags=re.DOTALL | re.MULTILINE)
     rows = {row["id"]: row for row in read(LEDGER)["claims"]}
     quoting = 0
-    for item in re.split(r"^- ", listed, flags=re.MULTILINE):
+    for item in re.split(r"^- ", items, flags=re.MULTILINE):
         said = re.sub(r"\]\([^)]*\)", "", item)
         for number, percent in re.findall(r"(\d*\.\d+)( %)?", said):
             (claim,) = (claim for begins, claim in QUOTED.items() if said.startswith(begins))

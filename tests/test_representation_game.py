@@ -46,14 +46,14 @@ def test_equal_tasks_need_sets_of_a_cycle(dim, kept):
 @settings(deadline=None)
 @given(spectra, st.data(), st.floats(1e-30, 1e30))
 def test_the_value_scales_with_the_spectrum_and_hedging_never_hurts_in_the_worst_case(spectrum, data, unit):
-    kept = data.draw(st.integers(1, len(spectrum) - 1))
-    value = predicted.mixed_value(spectrum, kept)
-    assert predicted.mixed_value(unit * spectrum[::-1], kept) == pytest.approx(unit * value, rel=1e-12)
-    assert 0 <= value <= predicted.pure_value(spectrum, kept)
-    assert predicted.pure_average(spectrum, kept) <= predicted.mixed_average(spectrum, kept) * (1 + 1e-12)
-    chances = predicted.inclusion(spectrum, kept)
-    assert chances.sum() == pytest.approx(kept)
-    assert np.sum(predicted.adversary_chances(spectrum, kept)) == pytest.approx(1)
+    r = data.draw(st.integers(1, len(spectrum) - 1))
+    value = predicted.mixed_value(spectrum, r)
+    assert predicted.mixed_value(unit * spectrum[::-1], r) == pytest.approx(unit * value, rel=1e-12)
+    assert 0 <= value <= predicted.pure_value(spectrum, r)
+    assert predicted.pure_average(spectrum, r) <= predicted.mixed_average(spectrum, r) * (1 + 1e-12)
+    chances = predicted.inclusion(spectrum, r)
+    assert chances.sum() == pytest.approx(r)
+    assert np.sum(predicted.adversary_chances(spectrum, r)) == pytest.approx(1)
     mixture = predicted.systematic_mixture(chances)
     assert mixture.chances @ mixture.members == pytest.approx(chances, abs=1e-12)
 
@@ -79,10 +79,10 @@ def test_the_tool_keeps_what_the_tasks_ask_for_and_not_what_varies_most():
     whitened = answer.representation.T @ np.cov(rows.T, ddof=0) @ answer.representation
     assert whitened == pytest.approx(np.eye(1))
     assert answer.worst_task @ np.linalg.solve(EXAMPLE[1], answer.worst_task) == pytest.approx(1)
-    said = str(answer)
-    assert "before the draw" in said
-    assert "PCA" in said
-    assert len(said.splitlines()) <= 10
+    text = str(answer)
+    assert "before the draw" in text
+    assert "PCA" in text
+    assert len(text.splitlines()) <= 10
 
 
 def test_without_tasks_the_answer_is_pca():
@@ -98,15 +98,15 @@ def test_without_tasks_the_answer_is_pca():
 
 def test_units_do_not_matter():
     rows = rows_of(np.random.default_rng(2), WORLD.covariance, 300)
-    one = tool.optimal_representation(rows, 2, WORLD.prior, mixed=True)
+    answer = tool.optimal_representation(rows, 2, WORLD.prior, mixed=True)
     two = tool.optimal_representation(1e20 * rows, 2, 1e-30 * WORLD.prior, mixed=True)
-    assert two.worst_regret == pytest.approx(one.worst_regret)
-    assert two.spectrum == pytest.approx(1e10 * one.spectrum)
-    assert 1e20 * two.representation == pytest.approx(one.representation)
-    assert two.worst_task == pytest.approx(1e-15 * one.worst_task)
+    assert two.worst_regret == pytest.approx(answer.worst_regret)
+    assert two.spectrum == pytest.approx(1e10 * answer.spectrum)
+    assert 1e20 * two.representation == pytest.approx(answer.representation)
+    assert two.worst_task == pytest.approx(1e-15 * answer.worst_task)
     turn = special_ortho_group.rvs(6, random_state=3)
     turned = tool.optimal_representation(rows @ turn.T, 2, turn @ WORLD.prior @ turn.T)
-    assert turned.worst_regret == pytest.approx(one.worst_regret)
+    assert turned.worst_regret == pytest.approx(answer.worst_regret)
 
 
 def test_past_tasks_are_all_plausible():
@@ -132,7 +132,7 @@ ROOT = np.linalg.cholesky(WORLD.covariance)
 def test_units_of_columns_do_not_matter_to_past_tasks_and_intervals_carry_their_number():
     # White rows see the tasks' moment as diag(1, 1/3, ...), turned: the truth is lambda_2 / lambda_1 = 1/3.
     turn = special_ortho_group.rvs(4, random_state=1)
-    prior, units, held, runs = turn * 3.0 ** -np.arange(4) @ turn.T, 3.0 ** np.arange(4), 0, 100
+    prior, units, hits, runs = turn * 3.0 ** -np.arange(4) @ turn.T, 3.0 ** np.arange(4), 0, 100
     for seed in range(runs):
         generator = np.random.default_rng(seed)
         rows, past = generator.standard_normal((400, 4)), rows_of(generator, prior, 200)
@@ -140,8 +140,8 @@ def test_units_of_columns_do_not_matter_to_past_tasks_and_intervals_carry_their_
         other = tool.optimal_representation(rows * units, 1, past / units)
         assert other.worst_regret == pytest.approx(answer.worst_regret)
         assert np.abs(other.representation[:, 0] * units) == pytest.approx(np.abs(answer.representation[:, 0]))
-        held += answer.worst_regret.low <= 1 / 3 <= answer.worst_regret.high
-    assert held >= binom(runs, 0.95).ppf(1e-4)
+        hits += answer.worst_regret.low <= 1 / 3 <= answer.worst_regret.high
+    assert hits >= binom(runs, 0.95).ppf(1e-4)
 
 
 def test_tasks_of_low_rank_are_served_without_regret():
@@ -158,10 +158,10 @@ def test_tasks_of_low_rank_are_served_without_regret():
 def test_the_mixture_is_what_it_says():
     rows = rows_of(np.random.default_rng(5), WORLD.covariance, 300)
     answer = tool.optimal_representation(rows, 2, WORLD.prior, mixed=True)
-    chances, sets = (np.array([getattr(one, name) for one in answer.atoms]) for name in ("chance", "representation"))
+    chances, sets = (np.array([getattr(atom, name) for atom in answer.atoms]) for name in ("chance", "representation"))
     worst = observed.worst_expected_regret(np.cov(rows.T, ddof=0), WORLD.prior, sets, chances)
     assert worst == pytest.approx(predicted.mixed_value(answer.spectrum, 2), rel=1e-9)
-    assert {tuple(one.directions) for one in answer.atoms} <= set(combinations(range(6), 2))
+    assert {tuple(atom.directions) for atom in answer.atoms} <= set(combinations(range(6), 2))
 
 
 def test_the_intervals_hold_what_they_say_as_often_as_they_say():
@@ -171,15 +171,15 @@ def test_the_intervals_hold_what_they_say_as_often_as_they_say():
         "mixed_regret": predicted.mixed_value(SPECTRUM, 2) / SPECTRUM[0],
     }
     rows = [rows_of(generator, WORLD.covariance, 300) for _ in range(runs)]
-    found = [tool.optimal_representation(one, 2, WORLD.prior, mixed=True) for one in rows]
+    answers = [tool.optimal_representation(table, 2, WORLD.prior, mixed=True) for table in rows]
     for name, truth in truths.items():
-        held = sum(getattr(one, name).low <= truth <= getattr(one, name).high for one in found)
-        assert held >= binom(runs, 0.95).ppf(1e-4), name
-    assert np.mean([bool(one.doubts) for one in found]) < 0.05
-    each = [observed.worst_regret(*WORLD, one.representation) - SPECTRUM[2] for one in found]
-    paid, error = np.mean(each) / SPECTRUM[0], 5 * np.std(each) / math.sqrt(runs) / SPECTRUM[0]
-    assert np.mean([one.excess for one in found]) == pytest.approx(paid, abs=error)
-    assert np.mean([one.excess_of_halves for one in found]) == pytest.approx(paid, abs=error)
+        hits = sum(getattr(answer, name).low <= truth <= getattr(answer, name).high for answer in answers)
+        assert hits >= binom(runs, 0.95).ppf(1e-4), name
+    assert np.mean([bool(answer.doubts) for answer in answers]) < 0.05
+    excesses = [observed.worst_regret(*WORLD, answer.representation) - SPECTRUM[2] for answer in answers]
+    paid, error = np.mean(excesses) / SPECTRUM[0], 5 * np.std(excesses) / math.sqrt(runs) / SPECTRUM[0]
+    assert np.mean([answer.excess for answer in answers]) == pytest.approx(paid, abs=error)
+    assert np.mean([answer.excess_of_halves for answer in answers]) == pytest.approx(paid, abs=error)
 
 
 @pytest.mark.parametrize(
@@ -226,11 +226,11 @@ def test_the_plot_shows_the_regret_of_each_task():
     rows = rows_of(np.random.default_rng(10), WORLD.covariance, 300)
     answer = tool.optimal_representation(rows, 2, WORLD.prior, mixed=True)
     check_readable(answer)
-    kept_nothing, pure, mixed = (line.get_ydata() for line in answer.plot().lines)
+    kept_nothing, pure, mixture = (line.get_ydata() for line in answer.plot().lines)
     share = answer.spectrum / answer.spectrum[0]
     assert kept_nothing == pytest.approx(share)
     assert pure == pytest.approx(np.where(np.arange(6) < 2, 0, share))
-    assert mixed == pytest.approx(np.minimum(predicted.mixed_value(share, 2), share))
+    assert mixture == pytest.approx(np.minimum(predicted.mixed_value(share, 2), share))
     assert len(tool.optimal_representation(rows, 2).plot().lines) == 2
     plt.close("all")
 

@@ -103,14 +103,14 @@ def test_few_points_are_seen_by_one_member_only(share, members):
 def test_coefficients_of_a_bag_are_those_of_its_smoothers_and_of_least_norm():
     rng = np.random.default_rng(0)
     x, y, chosen = rng.standard_normal((30, 12)), rng.standard_normal(30), np.array([[1, 4, 9, 2, 8], [0, 29, 3, 5, 6]])
-    for penalty, which in ((0.0, chosen), (0.3, chosen), (0.3, np.arange(20)[None])):
-        together = np.asarray(observed.bagged_coefficients(x, y, which, penalty))
-        assert together == pytest.approx(np.asarray(observed.smoothers(x, which, penalty)) @ y, abs=1e-9)
-        single = np.asarray(observed.bagged_coefficients(x.astype(np.float32), y, which, penalty, 1e-5))
+    for penalty, bags in ((0.0, chosen), (0.3, chosen), (0.3, np.arange(20)[None])):
+        together = np.asarray(observed.bagged_coefficients(x, y, bags, penalty))
+        assert together == pytest.approx(np.asarray(observed.smoothers(x, bags, penalty)) @ y, abs=1e-9)
+        single = np.asarray(observed.bagged_coefficients(x.astype(np.float32), y, bags, penalty, 1e-5))
         assert single.dtype == np.float32
         assert single == pytest.approx(together, abs=1e-4)
-        for one, rows in zip(together, which if penalty == 0 else (), strict=False):
-            assert one == pytest.approx(np.linalg.pinv(x[rows]) @ y[rows], abs=1e-10)
+        for member, rows in zip(together, bags if penalty == 0 else (), strict=False):
+            assert member == pytest.approx(np.linalg.pinv(x[rows]) @ y[rows], abs=1e-10)
     assert np.isnan(observed.bagged_coefficients(x, y, chosen, -1.0)).all()
 
 
@@ -119,9 +119,9 @@ def test_judges_of_a_bag_by_hand():
     variances, signal = np.array([1.0, 2.0, 0.5, 1.5]), np.array([0.2, 0.1, 0.4, 0.3])
     key = jax.random.key(2)
     form = observed.trace_form(key, variances, signal, noise, penalty, points=n, subsample=k, members=2)
-    x, which = map(np.asarray, observed.data_set(key, variances, n, k, 2))
+    x, bags = map(np.asarray, observed.data_set(key, variances, n, k, 2))
     maps = np.zeros((2, p, n))
-    for one, indices in zip(maps, which, strict=True):
+    for one, indices in zip(maps, bags, strict=True):
         seen = x[indices]
         one[:, indices] = np.linalg.solve(seen.T @ seen / k + penalty * np.eye(p), seen.T / k)
     # The mean over coefficients with these mean squares, and over noise, as a covariance matrix of all responses.
@@ -137,7 +137,7 @@ def test_judges_of_a_bag_by_hand():
     two = products.mean(axis=0).mean()
     assert float(observed.bag_mean(form.risks, 2)) == pytest.approx(risks.mean())
     assert float(observed.gcv(form, 2)) == pytest.approx(two / (1 - freedom.mean() / n) ** 2)
-    union = np.unique(which)
+    union = np.unique(bags)
     over = products[union].mean() / (1 - freedom.mean() / len(union)) ** 2
     assert float(observed.union_gcv(form, 2)) == pytest.approx(over)
     w, d = k / n, 1 - freedom / k
@@ -156,10 +156,10 @@ def rows_and_subsets(rng, variances, members):
 @pytest.mark.parametrize("members", [1, 3])
 def test_numbers_of_mean_zero_have_it_for_the_covariance_of_the_rows_only(members):
     rng, variances, blocks = np.random.default_rng(3), np.array([0.5, 0.5, 2.0]), np.array([[1.0, 1, 0], [0, 0, 1]])
-    drawn = rows_and_subsets(rng, variances, members)
+    sample = rows_and_subsets(rng, variances, members)
 
     def scores(covariance):
-        numbers = observed.zero_means(*drawn, covariance, blocks, 0.5)
+        numbers = observed.zero_means(*sample, covariance, blocks, 0.5)
         assert numbers.shape == (4000, 13 if members == 1 else 26)
         spread = numbers.std(axis=0)
         return np.abs(numbers.mean(axis=0))[spread > 1e-9] / spread[spread > 1e-9] * np.sqrt(4000)
@@ -180,18 +180,18 @@ def refitted(rng, x, y, new, truth, k, penalty, members=5):
     fits = []
     for _ in range(members):
         rows = rng.choice(len(y), k, replace=False)
-        seen, right = x[rows], y[rows] / k
+        points, right = x[rows], y[rows] / k
         if k < x.shape[1]:
-            fits.append(seen.T @ np.linalg.solve(seen @ seen.T / k + penalty * np.eye(k), right))
+            fits.append(points.T @ np.linalg.solve(points @ points.T / k + penalty * np.eye(k), right))
         else:
-            fits.append(np.linalg.solve(seen.T @ seen / k + penalty * np.eye(x.shape[1]), seen.T @ right))
+            fits.append(np.linalg.solve(points.T @ points / k + penalty * np.eye(x.shape[1]), points.T @ right))
     return np.mean((truth - new @ np.mean(fits, axis=0)) ** 2)
 
 
 @pytest.fixture(scope="module")
 def predictions():
     """For 80 data sets and three settings: predicted, low, high, refitted, and what naive cross-validation says."""
-    found = []
+    results = []
     for seed in range(80):
         rng = np.random.default_rng(seed)
         x, y, new, truth = regression(rng, 200)
@@ -199,8 +199,8 @@ def predictions():
             table = tool.choose_subsample(x, y, [k], [penalty], 5, seed=seed)
             assert table.doubts == ()
             risk = table.settings[0].risk
-            found.append([*risk, refitted(rng, x, y, new, truth, k, penalty), table.settings[0].gcv_naive])
-    return np.array(found).reshape(80, 3, 5)
+            results.append([*risk, refitted(rng, x, y, new, truth, k, penalty), table.settings[0].gcv_naive])
+    return np.array(results).reshape(80, 3, 5)
 
 
 def test_the_predicted_risk_is_within_two_per_cent_of_the_refitted_one(predictions):

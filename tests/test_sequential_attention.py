@@ -70,17 +70,17 @@ def test_in_the_window_scikit_learn_shows_exactly_this_feature():
         X, y = table(seed, correlated=seed % 2)
         audit = tool.selection_audit(X, y, 4, standardise=False)
         assert not [doubt for doubt in audit.doubts if "mean" not in doubt.reason]
-        for done, one in enumerate(audit.rounds):
+        for count, stage in enumerate(audit.rounds):
             for level in (0.001, 0.999):
-                inside = one.window[0] + level * (one.window[1] - one.window[0])
-                assert np.flatnonzero(lasso(X, y, audit.order[:done], inside)).tolist() == [one.feature]
-            left = np.abs(X.T @ residual(X, y, audit.order[:done]))
-            left[list(audit.order[:done])] = -1
-            ranked = np.argsort(-left)
-            assert (one.feature, one.runner_up) == tuple(ranked[:2])
-            assert one.margin == pytest.approx(1 - left[ranked[1]] / left[ranked[0]], abs=1e-9)
-            errors = {j: np.sum(residual(X, y, (*audit.order[:done], j)) ** 2) for j in ranked[: 6 - done]}
-            assert one.forward_pick == min(errors, key=errors.get)
+                inside = stage.window[0] + level * (stage.window[1] - stage.window[0])
+                assert np.flatnonzero(lasso(X, y, audit.order[:count], inside)).tolist() == [stage.feature]
+            left = np.abs(X.T @ residual(X, y, audit.order[:count]))
+            left[list(audit.order[:count])] = -1
+            order = np.argsort(-left)
+            assert (stage.feature, stage.runner_up) == tuple(order[:2])
+            assert stage.margin == pytest.approx(1 - left[order[1]] / left[order[0]], abs=1e-9)
+            errors = {j: np.sum(residual(X, y, (*audit.order[:count], j)) ** 2) for j in order[: 6 - count]}
+            assert stage.forward_pick == min(errors, key=errors.get)
         assert audit.explained == pytest.approx(1 - np.sum(residual(X, y, audit.order) ** 2) / np.sum(y**2), rel=1e-9)
 
 
@@ -105,18 +105,18 @@ def test_incoherent_columns_are_certified():
 
 
 def test_what_is_certified_is_found_whatever_the_lengths_of_the_columns():
-    certified = misled = 0
+    sure = errors = 0
     for seed in range(160):
         generator = np.random.default_rng(seed)
         unit = generator.normal(size=(600, 8))
         unit /= np.linalg.norm(unit, axis=0)
         y = unit[:, :2] @ generator.choice([-1, 1], 2)
         audit = tool.selection_audit(unit * np.exp(seed / 60 * generator.normal(size=8)), y, 2, standardise=False)
-        found = set(audit.order) == {0, 1}
-        assert found or not audit.certified
-        certified += audit.certified
-        misled += predicted.certified_size(audit.coherence, 8) >= 2 and not found  # the rule for columns of one length
-    assert min(certified, misled) > 20
+        hit = set(audit.order) == {0, 1}
+        assert hit or not audit.certified
+        sure += audit.certified
+        errors += predicted.certified_size(audit.coherence, 8) >= 2 and not hit  # the rule for columns of one length
+    assert min(sure, errors) > 20
 
 
 def test_a_column_as_short_as_floats_go_is_no_column_of_zeros():
@@ -134,12 +134,12 @@ def doubts(X, y, k, *, standardise=False):
 
 def test_features_of_noise_are_named_and_those_of_a_signal_are_not():
     """At 30 x 100 eight features explain some .87 of anything; at most one signal in a hundred is taken for noise."""
-    generator, named = np.random.default_rng(0), 0
+    generator, hits = np.random.default_rng(0), 0
     for _ in range(30):
         X, noise = generator.normal(size=(30, 100)), generator.normal(size=30)
-        named += "y in random order is explained as well" in doubts(X, noise, 8, standardise=True)[1]
+        hits += "y in random order is explained as well" in doubts(X, noise, 8, standardise=True)[1]
         assert "random order" not in doubts(X, 3 * X[:, :2].sum(axis=1) + noise, 2, standardise=True)[1]
-    assert named >= 28
+    assert hits >= 28
 
 
 def test_a_copy_to_a_millionth_is_a_tie():
@@ -153,22 +153,22 @@ def test_a_copy_to_a_millionth_is_a_tie():
 def test_tables_that_do_not_fit_are_doubted():
     X, y = table(6)
     y = y - y.mean()
-    _, said = doubts(X, y + 100, 2)
-    assert "y has a mean and X no column of ones" in said
+    _, text = doubts(X, y + 100, 2)
+    assert "y has a mean and X no column of ones" in text
     assert "mean" not in doubts(np.column_stack([X, np.ones(30)]), y + 100, 2)[1]
     twins = np.column_stack([X, -X[:, 2], X[:, 2]])
-    audit, said = doubts(twins, X[:, 2] + 0.01 * y, 3)
-    assert "columns 2 and 6, 2 and 7 are duplicates or negatives" in said
-    assert "round 1: features 2, 6, 7 tie, and their order is arbitrary; off up to 3 of the picks" in said
+    audit, text = doubts(twins, X[:, 2] + 0.01 * y, 3)
+    assert "columns 2 and 6, 2 and 7 are duplicates or negatives" in text
+    assert "round 1: features 2, 6, 7 tie, and their order is arbitrary; off up to 3 of the picks" in text
     assert audit.rounds[0].tied == (2, 6, 7)
     assert not {6, 7} & set(audit.order)
     basis = np.eye(4)
-    audit, said = doubts(basis, basis[:, 1] - 2 * basis[:, 3], 4)
+    audit, text = doubts(basis, basis[:, 1] - 2 * basis[:, 3], 4)
     assert (audit.order, audit.explained) == ((3, 1), 1)
-    assert "y is already explained after round 2; off up to 2 picks not made" in said
-    audit, said = doubts(basis[:, :2], basis[:, 0] - basis[:, 3], 2)
+    assert "y is already explained after round 2; off up to 2 picks not made" in text
+    audit, text = doubts(basis[:, :2], basis[:, 0] - basis[:, 3], 2)
     assert audit.order == (0,)
-    assert "what is left of y after round 1 is uncorrelated with every column that is left; off up to 1 picks" in said
+    assert "what is left of y after round 1 is uncorrelated with every column that is left; off up to 1 picks" in text
 
 
 @pytest.mark.parametrize(

@@ -37,13 +37,13 @@ def test_every_formula_of_a_page_is_made(page):
 
 @pytest.mark.parametrize("entry", SHORT, ids=lambda entry: entry.name)
 def test_a_paper_on_one_page_reads_as_it_is_written(entry):
-    made = rendered(SITE["brief_page"](entry), entry.page)
-    assert RENDERED["faults"](made) == []
-    read = words(made)
+    page = rendered(SITE["brief_page"](entry), entry.page)
+    assert RENDERED["faults"](page) == []
+    text = words(page)
     for paragraph in (entry.sentence, *entry.about):
-        assert words(SITE["typeset"](paragraph)) in read
-    assert entry.reference in read
-    assert made.count("<h1") == 1
+        assert words(SITE["typeset"](paragraph)) in text
+    assert entry.reference in text
+    assert page.count("<h1") == 1
 
 
 def test_the_catalogue_reads_as_the_docstrings_do():

@@ -12,9 +12,9 @@ from theory_on_trial.repository import outline
 @pytest.mark.parametrize("paper", outline.papers())
 def test_nothing_of_the_convention_is_left_in_any_statement_and_no_word_is_lost(paper):
     greek = re.compile(r"\b(alpha|beta|gamma|delta|epsilon|theta|kappa|lambda|mu|nu|pi|rho|sigma|tau|Sigma|Lambda)\b")
-    for found in claims(paper):
-        shown = re.sub(r"<[^>]*>", "", typeset(found.statement)).replace("&lt;", "<").replace("&gt;", ">")
-        assert not re.search(r"[_^]|<=|>=|->|!=|sqrt\(", shown), (found.id, shown)
-        assert not greek.search(shown), (found.id, shown)
-        words = [w for w in re.findall(r"[A-Za-z]{4,}", found.statement) if typeset(w) == w and w != "sqrt"]
-        assert [w for w in words if w not in shown.replace("’", "'")] == [], found.id
+    for claim in claims(paper):
+        text = re.sub(r"<[^>]*>", "", typeset(claim.statement)).replace("&lt;", "<").replace("&gt;", ">")
+        assert not re.search(r"[_^]|<=|>=|->|!=|sqrt\(", text), (claim.id, text)
+        assert not greek.search(text), (claim.id, text)
+        words = [w for w in re.findall(r"[A-Za-z]{4,}", claim.statement) if typeset(w) == w and w != "sqrt"]
+        assert [w for w in words if w not in text.replace("’", "'")] == [], claim.id

@@ -35,7 +35,7 @@ def test_the_short_options_are_those_of_the_engine(tmp_path):
     files = [str(tmp_path / name) for name in ("ledger.json", "report.html")]
     asked = ["-k", "total_variance", "--tier", "full", "--seed", "3", "--ledger", files[0], "--report", files[1]]
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", checks, *asked]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
-    assert "ledger (seed 3, tier full)" in done.stdout
-    assert all(f": {file}" in done.stdout for file in files)
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout
+    assert "ledger (seed 3, tier full)" in run.stdout
+    assert all(f": {file}" in run.stdout for file in files)

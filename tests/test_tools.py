@@ -94,11 +94,11 @@ def repository(tmp_path, monkeypatch):
 def test_the_audit_writes_its_table(repository, capsys):
     import sys
 
-    kept = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == "tests"}
+    modules = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == "tests"}
     try:
         assert main([]) == 0
     finally:
-        sys.modules.update(kept)
+        sys.modules.update(modules)
     table = json.loads((repository / "records" / "tools.json").read_text())
     assert table["rows"] == [["toy_of_tools", "t", "text", "no", "-", "X must hold numbers", 3, 0, 0, 3, 0, None]]
     assert table["sources"][0]["of"] == ["tests/toy_of_tools/own_data_sets.py"]

@@ -27,12 +27,12 @@ def views(rng, rows, weights, draw=None):
 def test_of_small_batches_in_the_librarys_form_the_difference_of_the_views_is_a_local_minimum():
     for rho, is_one in ((0.1, True), (0.12, False)):
         assert is_one == (rho * (8 + rho**2) < (1 - rho) * (1 - rho**2))
-        found = observed.minimise_expected(np.array([rho]), 1, 8, "library", starts=12)
-        best = found.weights[np.argmin(found.losses)]
+        minima = observed.minimise_expected(np.array([rho]), 1, 8, "library", starts=12)
+        best = minima.weights[np.argmin(minima.losses)]
         np.testing.assert_allclose(np.sum(best**2) / 2, predicted.shrunk_strengths([rho], 8, "library")[0], rtol=1e-9)
-        opposed = found.weights[:, 0, 0] * found.weights[:, 1, 0] < 0
+        opposed = minima.weights[:, 0, 0] * minima.weights[:, 1, 0] < 0
         assert np.any(opposed) == is_one
-        np.testing.assert_allclose(found.losses[opposed], -((1 - rho) ** 2) / (1 + (1 + rho**2) / 7), rtol=1e-9)
+        np.testing.assert_allclose(minima.losses[opposed], -((1 - rho) ** 2) / (1 + (1 + rho**2) / 7), rtol=1e-9)
 
 
 def test_without_a_positive_eigenvalue_nothing_is_best():
@@ -64,14 +64,14 @@ def test_two_batches_are_the_mean_of_all_pairs_and_one_is_that_of_their_squares(
 def test_intervals_hold_the_population_of_normal_embeddings_as_often_as_they_say(rows, weights):
     rng, squares = np.random.default_rng(0), weights**2
     truth = np.sum(4 * squares**2 - 4 * RHO * squares)
-    found = [tool.ey_certificate(*views(rng, rows, weights)) for _ in range(100)]
+    answers = [tool.ey_certificate(*views(rng, rows, weights)) for _ in range(100)]
     for estimates, value in (
-        ([one.loss for one in found], truth),
-        ([one.best for one in found], -np.sum(RHO**2)),
-        ([one.gap for one in found], truth + np.sum(RHO**2)),
+        ([answer.loss for answer in answers], truth),
+        ([answer.best for answer in answers], -np.sum(RHO**2)),
+        ([answer.gap for answer in answers], truth + np.sum(RHO**2)),
     ):
-        assert sum(one.low <= value + 1e-12 and value <= one.high for one in estimates) >= binom(100, 0.95).ppf(1e-4)
-    assert sum(len(one.doubts) > 0 for one in found) <= 4
+        assert sum(ci.low <= value + 1e-12 and value <= ci.high for ci in estimates) >= binom(100, 0.95).ppf(1e-4)
+    assert sum(len(answer.doubts) > 0 for answer in answers) <= 4
 
 
 def test_the_sample_gap_is_that_of_the_covariances():
@@ -87,20 +87,20 @@ def test_the_sample_gap_is_that_of_the_covariances():
 
 
 def test_what_is_missing_or_out_of_scale_is_named_whatever_the_rotation():
-    found = tool.ey_certificate(*views(np.random.default_rng(4), 2000, BEST * [1.0, 0.1, 1.5]))
-    assert (found.related, found.missing_components, found.scaled) == (3, (1,), (2,))
-    assert "missing: 1; mis-scaled: 2" in str(found)
-    assert "last layer" in found.to_do()
-    assert check_readable(found)["related"] == 3
+    answer = tool.ey_certificate(*views(np.random.default_rng(4), 2000, BEST * [1.0, 0.1, 1.5]))
+    assert (answer.related, answer.missing_components, answer.scaled) == (3, (1,), (2,))
+    assert "missing: 1; mis-scaled: 2" in str(answer)
+    assert "last layer" in answer.to_do()
+    assert check_readable(answer)["related"] == 3
 
 
 def test_a_batch_size_is_judged_on_normal_embeddings_and_doubted_on_others():
     rng = np.random.default_rng(5)
-    found = tool.ey_certificate(*views(rng, 4000, BEST), batch_size=8)
-    assert found.doubts == ()
-    assert found.batch.shrinkage == pytest.approx(predicted.shrunk_strengths(RHO, 8) / RHO, abs=0.05)
-    assert found.batch.smallest == predicted.batch_that_keeps(found.correlations)
-    assert found.batch.bias.low <= found.batch.normal_bias <= found.batch.bias.high
+    answer = tool.ey_certificate(*views(rng, 4000, BEST), batch_size=8)
+    assert answer.doubts == ()
+    assert answer.batch.shrinkage == pytest.approx(predicted.shrunk_strengths(RHO, 8) / RHO, abs=0.05)
+    assert answer.batch.smallest == predicted.batch_that_keeps(answer.correlations)
+    assert answer.batch.bias.low <= answer.batch.normal_bias <= answer.batch.bias.high
     heavy = tool.ey_certificate(*views(rng, 4000, BEST, lambda size: rng.exponential(size=size) - 1), batch_size=8)
     assert "times that of normal embeddings" in str(heavy)
     few = tool.ey_certificate(*views(rng, 100, BEST), batch_size=8)
@@ -134,15 +134,15 @@ def groups(rng, shuffled=False):
 
 def test_unrelated_views_of_named_groups_are_related_once_in_a_hundred():
     """Without the groups 19 of 20 are, half of the variance being of the group."""
-    found = {True: 0, False: 0}
+    counts = {True: 0, False: 0}
     for seed in range(100):
         rng = np.random.default_rng(seed)
         of_row = rng.permutation(np.repeat(np.arange(50), 10))
         Z = rng.standard_normal((2, 50, 3))[:, of_row] + rng.standard_normal((2, 500, 3))
-        found[True] += tool.ey_certificate(*Z, groups=of_row).related > 0
-        found[False] += seed < 20 and tool.ey_certificate(*Z).related > 0
-    assert found[True] <= binom(100, 0.01).ppf(1 - 1e-3)
-    assert found[False] > 10
+        counts[True] += tool.ey_certificate(*Z, groups=of_row).related > 0
+        counts[False] += seed < 20 and tool.ey_certificate(*Z).related > 0
+    assert counts[True] <= binom(100, 0.01).ppf(1 - 1e-3)
+    assert counts[False] > 10
 
 
 def test_batches_of_named_groups_are_drawn_from_whole_ones():
@@ -155,25 +155,25 @@ def test_batches_of_named_groups_are_drawn_from_whole_ones():
 
     rng = np.random.default_rng(0)
     V = np.array([sum(np.cov(Z.T) for Z in draw(rng, 6)[0]) for _ in range(4000)])
-    truth, held = np.mean(np.sum((V - V.mean(axis=0)) ** 2, axis=(1, 2))), 0
+    truth, hits = np.mean(np.sum((V - V.mean(axis=0)) ** 2, axis=(1, 2))), 0
     for seed in range(20):
         Z, of_row = draw(np.random.default_rng(seed), 200)
-        found = tool.ey_certificate(*Z, 30, groups=of_row)
-        held += found.batch.bias.low <= truth <= found.batch.bias.high
-        assert found.related == 0
-    assert held >= 17
+        answer = tool.ey_certificate(*Z, 30, groups=of_row)
+        hits += answer.batch.bias.low <= truth <= answer.batch.bias.high
+        assert answer.related == 0
+    assert hits >= 17
 
 
 def test_related_views_of_named_groups_are_found_and_their_best_loss_is_held():
-    held = 0
+    hits = 0
     for seed in range(60):
         rng = np.random.default_rng(seed)
         of_row = rng.permutation(np.repeat(np.arange(100), 10))
         own, other = (rng.standard_normal((2, 100, 3))[:, of_row] + rng.standard_normal((2, 1000, 3))) / np.sqrt(2)
-        found = tool.ey_certificate(own, RHO * own + np.sqrt(1 - RHO**2) * other, groups=[f"g{k}" for k in of_row])
-        assert found.related == 3
-        held += found.best.low <= -np.sum(RHO**2) <= found.best.high
-    assert held >= binom(60, 0.9).ppf(1e-3)
+        answer = tool.ey_certificate(own, RHO * own + np.sqrt(1 - RHO**2) * other, groups=[f"g{k}" for k in of_row])
+        assert answer.related == 3
+        hits += answer.best.low <= -np.sum(RHO**2) <= answer.best.high
+    assert hits >= binom(60, 0.9).ppf(1e-3)
 
 
 @pytest.mark.parametrize("draw", [walks, slow, groups, lambda rng: groups(rng, shuffled=True)])
@@ -186,10 +186,10 @@ def test_unrelated_views_of_dependent_rows_seem_related_and_are_doubted(draw):
 def test_many_rows_cost_one_covariance_and_little_more():
     rng = np.random.default_rng(0)
     Z1, Z2 = rng.standard_normal((2, 20_000, 64))
-    found = tool.ey_certificate(Z1, Z1 + Z2)
-    assert found.related == 64
-    assert found.correlations == pytest.approx(np.full(64, 0.5**0.5), abs=0.06)
-    assert found.doubts == ()
+    answer = tool.ey_certificate(Z1, Z1 + Z2)
+    assert answer.related == 64
+    assert answer.correlations == pytest.approx(np.full(64, 0.5**0.5), abs=0.06)
+    assert answer.doubts == ()
 
 
 def asked(change, **given):

@@ -247,10 +247,10 @@ def steps_of(name: str) -> tuple[str, dict[str, int]]:
 def is_alike(match: Match, predict: Predict, fresh: Prompts) -> bool:
     """Whether the algorithm that is named answers fresh prompts as the learner does, as far as so many can tell."""
     family, steps = steps_of(match.name)
-    named = TEXTBOOK[family](*steps.values(), *(one.value for one in match.parameters.values()))
+    rule = TEXTBOOK[family](*steps.values(), *(parameter.value for parameter in match.parameters.values()))
     X, Y = fresh
     asked = [(X[:, :k], Y[:, :k], X[:, k]) for k in PREFIXES]
-    answers, theirs = (np.array([one(*prompt) for prompt in asked]) for one in (predict, named))
+    answers, theirs = (np.array([predictor(*prompt) for prompt in asked]) for predictor in (predict, rule))
     apart = np.mean((answers - theirs) ** 2 - ALIKE * answers**2, axis=0)  # of each prompt
     return bool(np.mean(apart) <= 3 * np.std(apart) / np.sqrt(len(apart)))
 
@@ -265,28 +265,28 @@ class Told(NamedTuple):
 
 def judged(told: Told, family: str) -> Worth:
     """Right where the planted family is named with its parameters, or none for one outside the list."""
-    named = [match for match in told.answer.matches if match.name in told.answer.matching]
+    matches = [match for match in told.answer.matches if match.name in told.answer.matching]
     truth = told.planted.parameters
-    found = {steps_of(match.name)[0]: match for match in named}
+    by_family = {steps_of(match.name)[0]: match for match in matches}
     if family:
-        if family not in found:
+        if family not in by_family:
             return "wrong"
-        match, steps = found[family], steps_of(found[family].name)[1]
+        match, steps = by_family[family], steps_of(by_family[family].name)[1]
         inside = all(one.low <= truth[symbol] <= one.high for symbol, one in match.parameters.items())
         if not inside or any(truth[symbol] != number for symbol, number in steps.items()):
             return "wrong"
     if told.planted.off > ALIKE:  # known exactly: no fresh prompts are needed
-        return "wrong" if named else "right"
-    others = [match for name, match in found.items() if name != family]
+        return "wrong" if matches else "right"
+    others = [match for name, match in by_family.items() if name != family]
     return "right" if all(is_alike(match, told.planted.predict, told.fresh) for match in others) else "wrong"
 
 
 def headline(told: Told) -> str:
-    found = []
+    names = []
     for match in told.answer.matches:
         if match.name in told.answer.matching:
-            found.append("".join([match.name, *(f", {symbol} = {one}" for symbol, one in match.parameters.items())]))
-    return " or ".join(found) or "none"
+            names.append("".join([match.name, *(f", {symbol} = {v}" for symbol, v in match.parameters.items())]))
+    return " or ".join(names) or "none"
 
 
 def learner(

@@ -109,14 +109,14 @@ def test_the_answer_is_short_plain_and_drawn():
 def test_intervals_of_parameters_hold_where_few_prompts_decide():
     """A few prompts make most of curvature and error: with the jackknife 177 of these 200 intervals at 95 % held."""
     family = next(one for one in FAMILIES_OF_THE_TOOL if one.name == "one gradient step")
-    held = 0
+    hits = 0
     for seed in range(200):
-        shown = Examples(*drawn(seed), [3])
-        answers = one_step(0.05)(shown.inputs[:, :3], shown.labels[:, :3], shown.inputs[:, 3])[:, None]
+        examples = Examples(*drawn(seed), [3])
+        answers = one_step(0.05)(examples.inputs[:, :3], examples.labels[:, :3], examples.inputs[:, 3])[:, None]
         errors = 0.05 * np.random.default_rng(seed).standard_normal(answers.shape)
-        (step,) = fit(family, shown, answers * (1 + errors), np.arange(PROMPTS), 0.95).parameters.values()
-        held += step.low <= 0.05 <= step.high
-    assert binomtest(held, 200, 0.95).pvalue > 1e-3
+        (step,) = fit(family, examples, answers * (1 + errors), np.arange(PROMPTS), 0.95).parameters.values()
+        hits += step.low <= 0.05 <= step.high
+    assert binomtest(hits, 200, 0.95).pvalue > 1e-3
 
 
 def test_inputs_that_rounding_hides_are_said():
@@ -129,14 +129,14 @@ def test_inputs_that_rounding_hides_are_said():
 
 def test_rare_prompts_of_great_weight_do_not_make_a_match():
     """A learner 12 % off, 1.44 % of the mean square, with heavy tails: before, 19 of these 100 matched."""
-    named = 0
+    matches = 0
     for seed in range(100):
         rng = np.random.default_rng(seed)
         answers = rng.standard_normal((120, 2)) * rng.standard_t(1.5, (120, 1)) ** 2
         errors = 0.12 * answers * rng.standard_normal((120, 2))
         of_prompts = [np.sum(values**2, axis=1) for values in (errors, answers)]
-        named += ratio(*of_prompts, np.arange(120), 0.95).high <= 0.01
-    assert named <= 5
+        matches += ratio(*of_prompts, np.arange(120), 0.95).high <= 0.01
+    assert matches <= 5
 
 
 def test_copies_of_a_prompt_tell_nothing_new():
@@ -190,24 +190,24 @@ def test_noise_of_a_learner_is_in_the_interval():
     result = which_algorithm(
         lambda *prompt: exact(*prompt) + noise_std * rng.standard_normal(PROMPTS), inputs, labels, confidence=0.9999
     )
-    found = match(result, "ridge")
-    assert found.distance.low <= noise_std**2 / np.mean(labels[:, 1:] ** 2) <= found.distance.high
-    assert found.parameters["λ"].low <= 0.5 <= found.parameters["λ"].high
-    assert found.parameters["λ"].low < found.parameters["λ"].value < found.parameters["λ"].high
+    rule = match(result, "ridge")
+    assert rule.distance.low <= noise_std**2 / np.mean(labels[:, 1:] ** 2) <= rule.distance.high
+    assert rule.parameters["λ"].low <= 0.5 <= rule.parameters["λ"].high
+    assert rule.parameters["λ"].low < rule.parameters["λ"].value < rule.parameters["λ"].high
 
 
 def test_only_what_comes_before_is_shown():
     inputs, labels = drawn(6)
-    seen = []
+    calls = []
 
     def spoils(X, Y, queries):
-        seen.append((X.copy(), Y.copy(), queries.copy()))
+        calls.append((X.copy(), Y.copy(), queries.copy()))
         answers = np.sum(Y, axis=1)
         X[:], Y[:], queries[:] = 7.0, 7.0, 7.0
         return answers
 
     result = which_algorithm(spoils, inputs, labels, prefixes=[3, 1], scale=4.0)
-    for (X, Y, queries), (k, factor) in zip(seen, [(3, 1.0), (1, 1.0), (3, 4.0), (1, 4.0)], strict=True):
+    for (X, Y, queries), (k, factor) in zip(calls, [(3, 1.0), (1, 1.0), (3, 4.0), (1, 4.0)], strict=True):
         np.testing.assert_array_equal(X, factor * inputs[:, :k])
         np.testing.assert_array_equal(Y, factor * labels[:, :k])
         np.testing.assert_array_equal(queries, factor * inputs[:, k])

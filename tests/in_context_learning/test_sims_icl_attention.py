@@ -14,12 +14,12 @@ def test_training_reaches_the_minimum_and_leaves_alone_what_does_not_act():
     best = small.constant - small.linear @ np.linalg.solve(small.quadratic, small.linear) / 2
     full = observed.full_loss(options["input_covariance"], 4)
     for index in range(2):
-        trained = observed.FullWeights(*(np.asarray(part[index], float) for part in run[:2]))
+        weights = observed.FullWeights(*(np.asarray(part[index], float) for part in run[:2]))
         start = float(np.mean(run.losses[index, :10])) / 2
-        assert 0 <= full(trained) - best <= (start - best) / 50
+        assert 0 <= full(weights) - best <= (start - best) / 50
         # N(0, 0.02²) as they started: six deviations.
-        assert 0 < np.abs(trained.value_projection[:-1]).max() <= 0.12
-        assert 0 < np.abs(trained.key_query[:, -1]).max() <= 0.12
+        assert 0 < np.abs(weights.value_projection[:-1]).max() <= 0.12
+        assert 0 < np.abs(weights.key_query[:, -1]).max() <= 0.12
     assert np.abs(run.key_query[0] - run.key_query[1]).min() > 0
 
 

@@ -55,10 +55,10 @@ def test_prompts_are_drawn_with_the_moments_asked_for():
 
 @pytest.mark.parametrize("prefix", [0, N])
 def test_every_prefix_can_be_asked(prefix):
-    prompts, shown = problem(0), []
-    observed.answer_queries(lambda prompts: shown.append(prompts) or prompts.labels, prompts, prefix, np.eye(D))
-    assert shown[0].inputs.shape == (COUNT * D, prefix + 1, D)
-    np.testing.assert_array_equal(shown[0].inputs[:, :prefix], np.repeat(prompts.inputs[:, :prefix], D, axis=0))
-    np.testing.assert_array_equal(shown[0].labels[:, :prefix], np.repeat(prompts.labels[:, :prefix], D, axis=0))
-    np.testing.assert_array_equal(shown[0].inputs[:, prefix], np.tile(np.eye(D), (COUNT, 1)))
-    np.testing.assert_array_equal(shown[0].weights, np.repeat(prompts.weights, D, axis=0))
+    prompts, calls = problem(0), []
+    observed.answer_queries(lambda prompts: calls.append(prompts) or prompts.labels, prompts, prefix, np.eye(D))
+    assert calls[0].inputs.shape == (COUNT * D, prefix + 1, D)
+    np.testing.assert_array_equal(calls[0].inputs[:, :prefix], np.repeat(prompts.inputs[:, :prefix], D, axis=0))
+    np.testing.assert_array_equal(calls[0].labels[:, :prefix], np.repeat(prompts.labels[:, :prefix], D, axis=0))
+    np.testing.assert_array_equal(calls[0].inputs[:, prefix], np.tile(np.eye(D), (COUNT, 1)))
+    np.testing.assert_array_equal(calls[0].weights, np.repeat(prompts.weights, D, axis=0))

@@ -22,15 +22,15 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 def layer_by_hand(weights, hidden, layer_norm):
     """Equations (1)-(6) of the paper with loops over heads and positions; `weights` are those of one layer."""
-    attended = np.zeros_like(hidden)
+    update = np.zeros_like(hidden)
     for head in range(len(weights.keys)):
         for position in range(hidden.shape[1]):
-            seen = hidden[:, : position + 1]
-            scores = (weights.keys[head] @ seen).T @ (weights.queries[head] @ hidden[:, position])
+            prefix = hidden[:, : position + 1]
+            scores = (weights.keys[head] @ prefix).T @ (weights.queries[head] @ hidden[:, position])
             shares = np.exp(scores - scores.max())
-            read = (weights.values[head] @ seen) @ (shares / shares.sum())
-            attended[:, position] += weights.mix[:, head] @ read
-    stream = hidden + attended
+            read = (weights.values[head] @ prefix) @ (shares / shares.sum())
+            update[:, position] += weights.mix[:, head] @ read
+    stream = hidden + update
     headroom = np.inf
     after = stream.copy()
     for position in range(hidden.shape[1]):
@@ -107,23 +107,23 @@ def test_the_even_part_of_gelu_stays_within_its_remainder():
 
 def per_unit(monkeypatch, *arguments):
     """How fast the bounds of a layer and of its scratch grow with the unit of rounding, in which they are linear."""
-    found = []
+    errors = []
     for unit in (2.0**-24, ULP):
         monkeypatch.setattr(module, "UNIT", unit)
         error, leftover = layer_error(*arguments)
-        found.append(np.array([error.item(), leftover.scratch.item()]))
-    return (found[0] - found[1]) / (2.0**-24 - ULP)
+        errors.append(np.array([error.item(), leftover.scratch.item()]))
+    return (errors[0] - errors[1]) / (2.0**-24 - ULP)
 
 
 def test_the_bound_of_a_product_counts_the_rounding_of_every_gelu(monkeypatch):
     factors, scale = np.array([[10.0], [10.0], [0.0]]), 2.0**-10
     product, scales = icl.mul(1, 1, 1, (0, 1), (1, 2), (2, 3)), icl.Scales(product=scale, bypass=20.0)
-    found = per_unit(monkeypatch, product, factors, no_leftover(factors), scales)[0]
+    units = per_unit(monkeypatch, product, factors, no_leftover(factors), scales)[0]
     # x y is √(π/2) / s² of GeLU(s (x + y)) - GeLU(s x) - GeLU(s y), at most as large as at positive x and y.
     terms = (np.pi / 2) ** 0.5 / scale**2 * float(icl.gelu(scale * np.array([20.0, 10.0, 10.0])).sum())
     # A GeLU and its argument are rounded GELU_ULPS + 6 times, a sum once a term; bypass and old value are two more.
     # Six percent for these two, which are small beside the terms, and for 1/2 + 0.8 |z| in place of the slope.
-    assert 1 <= found / ((3 + 2 + GELU_ULPS + 6) * terms) <= 1.06
+    assert 1 <= units / ((3 + 2 + GELU_ULPS + 6) * terms) <= 1.06
 
 
 @pytest.mark.parametrize("size", [0.125, 1.0, 8.0])
@@ -151,17 +151,17 @@ def test_the_bound_counts_every_term_that_passes_and_the_noise_of_the_norm(instr
     state = np.zeros((60, 1))
     state[1] = 1.0
     scales, nothing = icl.Scales(product=2.0**-8, bypass=1e9), no_leftover(state)
-    found = per_unit(monkeypatch, instruction, state, nothing, scales)
+    units = per_unit(monkeypatch, instruction, state, nothing, scales)
     # Bypass, argument, GeLU and output are rounded GELU_ULPS + 6 times, here and where the scratch is cleared.
-    counted = np.array([terms, 1]) + GELU_ULPS + 6
+    numbers = np.array([terms, 1]) + GELU_ULPS + 6
     if getattr(instruction, "star", "") == "*":
-        counted[0] += 3 + 2 + GELU_ULPS + 6  # three GeLUs are summed with the bypass and the old value
+        numbers[0] += 3 + 2 + GELU_ULPS + 6  # three GeLUs are summed with the bypass and the old value
     # Two pads and their sums over all rows make noise of 4 N (1 + 4 / rows) units in every entry, hardly more.
     error, left = layer_error(instruction, state, nothing, scales._replace(bypass=30.0, pad=1e13), "realised")
     noise = np.array([error.item(), left.scratch.item()]) / (STEEPEST * np.array([weights, 1]) * 1e13 * ULP)
     if isinstance(instruction, icl.Division):  # uses no scratch
-        counted[1], noise[1] = 0, 4.1
-    assert found == pytest.approx(1e9 * counted, rel=1e-3)
+        numbers[1], noise[1] = 0, 4.1
+    assert units == pytest.approx(1e9 * numbers, rel=1e-3)
     assert np.all((noise > 4) & (noise < 4 * (1 + 4 / 60)))
 
 
@@ -189,14 +189,14 @@ def test_the_layer_is_the_one_with_loops_and_causal(layer_norm):
     hidden = rng.normal(size=(rows, positions))
     step = jax.jit(icl.decoder_layer, static_argnums=2)
     arrays = jax.tree.map(jnp.asarray, weights)
-    found = step(arrays, jnp.asarray(hidden), layer_norm)
+    state = step(arrays, jnp.asarray(hidden), layer_norm)
     expected, headroom = layer_by_hand(weights, hidden, layer_norm)
     # Sums of at most 30 products, three deep, of numbers below 50 (the ideal norm divides by a normal number).
     largest = np.abs(expected).max() * (1 if layer_norm == "realised" else 1 / np.abs(hidden[2]).min())
-    assert np.all(np.abs(found.hidden - expected) <= 1000 * ULP * largest)
-    assert abs(found.headroom - headroom) <= 1000 * ULP * largest
+    assert np.all(np.abs(state.hidden - expected) <= 1000 * ULP * largest)
+    assert abs(state.headroom - headroom) <= 1000 * ULP * largest
     later = jnp.asarray(hidden).at[:, -1].set(9.0)
-    assert np.array_equal(step(arrays, later, layer_norm).hidden[:, :-1], found.hidden[:, :-1])
+    assert np.array_equal(step(arrays, later, layer_norm).hidden[:, :-1], state.hidden[:, :-1])
 
 
 @general
@@ -214,13 +214,13 @@ def test_reference_is_definition_c2(seed, star, gated):
         left, right = raw.read_matrix @ mean, raw.own_matrix @ state[list(raw.own_rows), i]
         combined = left + right if star == "+" else left * right
         expected[list(raw.write_rows), i] = raw.out_matrix @ combined + raw.bias
-    found = icl.reference(raw, state)
+    outcome = icl.reference(raw, state)
     # Products of at most four sums of three numbers below ten.
-    assert np.all(np.abs(found - expected) <= 64 * ULP * 1e4)
+    assert np.all(np.abs(outcome - expected) <= 64 * ULP * 1e4)
     outside = [row for row in range(REGISTERS) if row not in raw.write_rows]
-    assert np.array_equal(found[outside], state[outside])
+    assert np.array_equal(outcome[outside], state[outside])
     batch = icl.reference(raw, np.stack([state, -state]))
-    assert np.array_equal(batch[0], found)
+    assert np.array_equal(batch[0], outcome)
 
 
 def scales_for(program, state, **others):
@@ -241,11 +241,11 @@ def test_compiled_instructions_do_what_they_say_within_their_bound(seed, kind, l
     state = rng.uniform(-2, 2, (REGISTERS, POSITIONS))
     program = [random_raw(rng, kind[0].replace("g", "+"), kind == "gated") for _ in range(3)]
     scales = scales_for(program, state, sharpness=sharpness)
-    found, scratch, headroom = run_by_hand(compiled(program, state, scales), state, layer_norm)
-    assert np.all(np.abs(found - exact(program, state)) <= bounds(program, state, scales, layer_norm=layer_norm))
+    outcome, scratch, headroom = run_by_hand(compiled(program, state, scales), state, layer_norm)
+    assert np.all(np.abs(outcome - exact(program, state)) <= bounds(program, state, scales, layer_norm=layer_norm))
     assert headroom >= 9
     never_written = sorted(set(range(REGISTERS)) - {row for raw in program for row in raw.write_rows})
-    assert np.array_equal(found[never_written], state[never_written])
+    assert np.array_equal(outcome[never_written], state[never_written])
     if layer_norm == "ideal":
         # One bypass of numbers below N: a few roundings of N.
         assert np.all(np.abs(scratch) <= 30 * ULP * scales.bypass)
@@ -259,12 +259,12 @@ def test_division_loses_the_sign_of_its_divisor(seed, divisor, layer_norm):
     state[2] = divisor
     state[4:6] = 0
     program, scales = [icl.div((0, 2), 2, (4, 6))], icl.Scales(bypass=30.0, pad=1e6)
-    found = run_by_hand(compiled(program, state, scales), state, layer_norm)[0]
+    outcome = run_by_hand(compiled(program, state, scales), state, layer_norm)[0]
     bound = bounds(program, state, scales, layer_norm=layer_norm)
-    assert np.all(np.abs(found[4:6] - state[:2] / abs(divisor)) <= bound[4:6])
+    assert np.all(np.abs(outcome[4:6] - state[:2] / abs(divisor)) <= bound[4:6])
     # By ±1 the quotient is the number itself; a bound that is no better than the numbers would say nothing.
     assert bound.max() < 1e-4
-    assert np.array_equal(found[:4], state[:4])
+    assert np.array_equal(outcome[:4], state[:4])
 
 
 def test_a_product_with_its_own_factors_overwrites_them():

@@ -53,14 +53,14 @@ def by_hand(network, tokens):
     for layer in network.layers:
         projected = linear(layer.queries_keys_values, normalise(layer.attention_norm, hidden))
         queries, keys, values = np.split(projected, 3, axis=1)
-        attended = np.zeros_like(hidden)
+        update = np.zeros_like(hidden)
         for head in range(HEADS):
             part = slice(head * WIDTH // HEADS, (head + 1) * WIDTH // HEADS)
             for at in range(len(tokens)):
                 scores = keys[: at + 1, part] @ queries[at, part] / (WIDTH / HEADS) ** 0.5
                 shares = np.exp(scores - scores.max())
-                attended[at, part] = shares / shares.sum() @ values[: at + 1, part]
-        hidden = hidden + linear(layer.heads_out, attended)
+                update[at, part] = shares / shares.sum() @ values[: at + 1, part]
+        hidden = hidden + linear(layer.heads_out, update)
         inner = linear(layer.widen, normalise(layer.mlp_norm, hidden))
         hidden = hidden + linear(layer.narrow, inner * (1 + erf(inner / 2**0.5)) / 2)
         states.append(hidden)
@@ -69,11 +69,11 @@ def by_hand(network, tokens):
 
 def test_transformer_is_the_one_written_out():
     network, prompts = model(), problem()
-    read = np.asarray(observed.tokens(prompts))
+    inputs = np.asarray(observed.tokens(prompts))
     states = np.asarray(observed.hidden_states(network, prompts))
     predictions = np.asarray(observed.in_context_predictions(network, prompts))
-    for index in range(len(read)):
-        expected_states, expected = by_hand(network, read[index])
+    for index in range(len(inputs)):
+        expected_states, expected = by_hand(network, inputs[index])
         # A few hundred roundings per layer of numbers below a hundred; a norm divides by no less than 0.1 here.
         bound = LAYERS * 300 * ULP * 100 * 10
         assert np.abs(states[:, index] - expected_states).max() <= bound
@@ -99,11 +99,9 @@ def test_predictions_see_only_what_came_before():
     for k in range(N):
         labels, inputs = prompts.labels.copy(), prompts.inputs.copy()
         labels[:, k:], inputs[:, k + 1 :] = 9.0, -9.0
-        changed = np.asarray(
-            observed.in_context_predictions(network, observed.Prompts(inputs, labels, prompts.weights))
-        )
-        np.testing.assert_array_equal(changed[:, : k + 1], predictions[:, : k + 1])
-        assert np.all(changed[:, k + 1 :] != predictions[:, k + 1 :])
+        others = np.asarray(observed.in_context_predictions(network, observed.Prompts(inputs, labels, prompts.weights)))
+        np.testing.assert_array_equal(others[:, : k + 1], predictions[:, : k + 1])
+        assert np.all(others[:, k + 1 :] != predictions[:, k + 1 :])
     shorter = observed.Prompts(prompts.inputs[:, :2], prompts.labels[:, :2], prompts.weights)
     short = observed.in_context_predictions(network, shorter)
     np.testing.assert_allclose(short, predictions[:, :2], rtol=0, atol=LAYERS * 300 * ULP * 1000)
@@ -115,9 +113,9 @@ class Interrupted(Exception):
 
 def test_training_resumes_bit_for_bit_and_reads_what_is_finished(tmp_path, monkeypatch):
     monkeypatch.setattr(training, "_STEPS_PER_CALL", 20)
-    key, seen = jax.random.key(3), []
-    whole = observed.train(key, SMALL, progress=lambda done, total, _: seen.append((done, total)))
-    assert seen == [(20, 50), (40, 50), (50, 50)]
+    key, calls = jax.random.key(3), []
+    whole = observed.train(key, SMALL, progress=lambda done, total, _: calls.append((done, total)))
+    assert calls == [(20, 50), (40, 50), (50, 50)]
 
     def interrupt(done, total, seconds):
         if done == 20:
@@ -125,12 +123,12 @@ def test_training_resumes_bit_for_bit_and_reads_what_is_finished(tmp_path, monke
 
     with pytest.raises(Interrupted):
         observed.train(key, SMALL, checkpoint=tmp_path, progress=interrupt)
-    seen.clear()
-    resumed = observed.train(key, SMALL, checkpoint=tmp_path, progress=lambda done, total, _: seen.append(done))
-    assert seen == [40, 50]
-    seen.clear()
-    read = observed.train(key, SMALL, checkpoint=tmp_path, progress=lambda done, total, _: seen.append(done))
-    assert seen == []
+    calls.clear()
+    resumed = observed.train(key, SMALL, checkpoint=tmp_path, progress=lambda done, total, _: calls.append(done))
+    assert calls == [40, 50]
+    calls.clear()
+    read = observed.train(key, SMALL, checkpoint=tmp_path, progress=lambda done, total, _: calls.append(done))
+    assert calls == []
     for run in (resumed, read):
         np.testing.assert_array_equal(run.losses, whole.losses)
         for found, expected in zip(jax.tree.leaves(run.model), jax.tree.leaves(whole.model), strict=True):
@@ -167,13 +165,13 @@ def test_first_step_is_adam_on_the_batch_drawn_for_it(monkeypatch):
 
 def test_evaluation_is_that_of_the_definitions():
     network, prompts = model(), problem()
-    found = observed.evaluate(network, prompts, RULES)
+    evaluation = observed.evaluate(network, prompts, RULES)
     predictions = np.asarray(observed.in_context_predictions(network, prompts))
     rules = np.asarray(observed.predict_all(prompts, RULES))
-    np.testing.assert_allclose(found.errors, (predictions - prompts.labels) ** 2, rtol=8 * ULP)
-    np.testing.assert_allclose(found.differences, (predictions - rules) ** 2, rtol=8 * ULP)
+    np.testing.assert_allclose(evaluation.errors, (predictions - prompts.labels) ** 2, rtol=8 * ULP)
+    np.testing.assert_allclose(evaluation.differences, (predictions - rules) ** 2, rtol=8 * ULP)
     expected = (predictions - prompts.labels) ** 2 - (rules - prompts.labels) ** 2
-    assert np.abs(found.excess - expected).max() <= 20 * ULP * (np.abs(predictions).max() + 10) ** 2
+    assert np.abs(evaluation.excess - expected).max() <= 20 * ULP * (np.abs(predictions).max() + 10) ** 2
 
 
 def test_probes_read_what_stands_at_one_position():

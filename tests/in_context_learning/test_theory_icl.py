@@ -31,25 +31,25 @@ def gelu(z, form):
 @general
 @given(st.floats(-4, 4), st.floats(0, 40), st.sampled_from(["erf", "tanh"]))
 def test_gelu_bypass(x, shift, form):
-    found = predicted.gelu_bypass_error(np.array([x]), shift, form)[0]
+    error = predicted.gelu_bypass_error(np.array([x]), shift, form)[0]
     with mpmath.workdps(400):
         u = mpmath.mpf(shift + x)  # the sum as rounded: it is the argument of both
-        exact, leaked = float(u - gelu(u, form)), float(gelu(-u, form))
+        exact, leak = float(u - gelu(u, form)), float(gelu(-u, form))
     # The exponent of the tail carries a rounding of its own size: u^2 / 2, or 2 sqrt(2/pi) (u + .0447 u^3).
     exponent = 1 + u**2 + 0.1 * abs(u) ** 3
-    assert found == pytest.approx(exact, rel=rounding(4, float(exponent)), abs=1e-300)
-    assert found == pytest.approx(-leaked, rel=rounding(4, float(exponent)), abs=1e-300)
+    assert error == pytest.approx(exact, rel=rounding(4, float(exponent)), abs=1e-300)
+    assert error == pytest.approx(-leak, rel=rounding(4, float(exponent)), abs=1e-300)
 
 
 def test_degenerate_risks():
     rng = np.random.default_rng(2)
     X, label_weights, query = rng.standard_normal((5, 3)), rng.standard_normal(5), rng.standard_normal(3)
-    seen = np.linalg.svd(X, compute_uv=False) ** 2
+    spectrum = np.linalg.svd(X, compute_uv=False) ** 2
     assert predicted.bayes_risk_given_inputs(X, 0.0, 1.0) == predicted.bayes_prediction_risk(X, query, 0.0, 1.0) == 0
-    assert predicted.bayes_risk_given_inputs(X, 0.0, 0.0) == predicted.spd_to_bayes(0.3, seen, 0.0, 0.0) == 0
+    assert predicted.bayes_risk_given_inputs(X, 0.0, 0.0) == predicted.spd_to_bayes(0.3, spectrum, 0.0, 0.0) == 0
     # All data known to be noise: the Bayes predictor is zero.
-    noise_only = predicted.ridge_risk(0.3, seen, 3, 0.0, 2.0)
-    assert predicted.spd_to_bayes(0.3, seen, 0.0, 2.0) == pytest.approx(noise_only, rel=rounding(16, 1))
+    noise_only = predicted.ridge_risk(0.3, spectrum, 3, 0.0, 2.0)
+    assert predicted.spd_to_bayes(0.3, spectrum, 0.0, 2.0) == pytest.approx(noise_only, rel=rounding(16, 1))
     # Minimum norm leaves a direction that was never seen at its prior variance.
     assert predicted.ridge_risk(0.0, np.array([4.0]), 3, 2.0, 1.0) == 8.25
     assert predicted.ridge_risk(0.0, np.array([4.0, 0.0]), 3, 2.0, 1.0) == 8.25

@@ -33,15 +33,15 @@ def views(seed: int, n_samples: int = 300, noise: Callable[..., Any] | None = No
 def times_of_scalars(objective: str, epsilon: float, depth: int) -> tuple[float, ...]:
     """Of half the final strengths, on the clock of the flow: the integral of 1 over the velocity, in log strength."""
     power, gain = {"jepa": (depth, 3 - 1 / depth), "mae": (depth / (depth + 1), 2 - 1 / depth)}[objective]
-    found = []
+    times = []
     for strength, rho in zip(LAMBDA, RHO, strict=True):
 
         def inverse(log: float, strength: float = strength, rho: float = rho) -> float:
             w = float(np.exp(log))
             return w / (depth * strength * (w**gain - w**3 / rho))
 
-        found.append(quad(inverse, np.log(epsilon), np.log(0.5 * rho**power), limit=200)[0])
-    return tuple(found)
+        times.append(quad(inverse, np.log(epsilon), np.log(0.5 * rho**power), limit=200)[0])
+    return tuple(times)
 
 
 def of_population(
@@ -78,10 +78,10 @@ def of_descent(
         pair, rate = moments(seed), RATES[objective]
         stop = 1.2 * answer.horizon
         seen = descent_crossings(*pair, answer.basis, depth, epsilon, objective, 0.5, rate, stop)
-        allowed = 0.02 + answer.integration_error  # descent is off by rate times rates
+        slack = 0.02 + answer.integration_error  # descent is off by rate times rates
         for feature, times in enumerate(seen):
             told = [event.time for event in answer.events if event.feature == feature]
-            if len(told) != len(times) or not np.allclose(told, times, rtol=allowed):
+            if len(told) != len(times) or not np.allclose(told, times, rtol=slack):
                 return "wrong"
         return "right"
 

@@ -44,11 +44,11 @@ def test_shared_features_are_a_basis_that_no_rotation_of_two_columns_improves(se
     rng = np.random.default_rng(seed)
     _, _, _, Sigma_xx, Sigma_yx = commuting(seed, dim)
     Sigma_yx = Sigma_yx + 0.1 * rng.standard_normal((dim, dim))
-    found = shared_features(Sigma_xx, Sigma_yx)
+    features = shared_features(Sigma_xx, Sigma_yx)
     # d^2 / 2 rotations a sweep, at most 30 sweeps.
     tolerance = 30 * dim**2 * 8 * ROUNDING
-    np.testing.assert_allclose(found.basis.T @ found.basis, np.eye(dim), rtol=0, atol=tolerance)
-    np.testing.assert_allclose(found.Sigma_yx, found.basis.T @ Sigma_yx @ found.basis, rtol=0, atol=0)
+    np.testing.assert_allclose(features.basis.T @ features.basis, np.eye(dim), rtol=0, atol=tolerance)
+    np.testing.assert_allclose(features.Sigma_yx, features.basis.T @ Sigma_yx @ features.basis, rtol=0, atol=0)
     symmetric = (Sigma_yx + Sigma_yx.T) / 2
 
     def off_diagonal(columns):
@@ -56,11 +56,11 @@ def test_shared_features_are_a_basis_that_no_rotation_of_two_columns_improves(se
         return sum(np.sum((matrix - np.diag(np.diag(matrix))) ** 2) for matrix in matrices)
 
     if dim > 1:
-        turned = found.basis.copy()
-        turned[:, :2] = turned[:, :2] @ rotation(angle)
+        rival = features.basis.copy()
+        rival[:, :2] = rival[:, :2] @ rotation(angle)
         # The last of the sweeps, which shrink the rest geometrically, won less than a millionth.
-        assert off_diagonal(found.basis) <= off_diagonal(turned) * (1 + 1e-4) + 2 * tolerance
-    np.testing.assert_array_equal(found.only(np.arange(dim)[::-1]).variance, found.variance[::-1])
+        assert off_diagonal(features.basis) <= off_diagonal(rival) * (1 + 1e-4) + 2 * tolerance
+    np.testing.assert_array_equal(features.only(np.arange(dim)[::-1]).variance, features.variance[::-1])
 
 
 def random_problem(seed):
@@ -81,22 +81,22 @@ def off(found):
 def test_events_are_those_of_plain_descent(seed, depth, objective):
     """One list of what is learned, unlearned and relearned, on problems that neither commute nor are symmetric."""
     problem = random_problem(seed)
-    found = learning_order(*problem, depth, 0.03, objective)
+    answer = learning_order(*problem, depth, 0.03, objective)
     rate = 0.02 if objective == "jepa" else 0.004
-    seen = descent_crossings(*problem, found.basis, depth, 0.03, objective, 0.5, rate, 1.5 * found.horizon)
+    seen = descent_crossings(*problem, answer.basis, depth, 0.03, objective, 0.5, rate, 1.5 * answer.horizon)
     for feature, times in enumerate(seen):
-        predicted_times = [event.time for event in found.events if event.feature == feature]
+        predicted_times = [event.time for event in answer.events if event.feature == feature]
         # Descent of rate eta is off by eta times the rates, of order one: at most a part in a hundred here.
-        np.testing.assert_allclose(predicted_times, times, rtol=off(found) + 0.01)
+        np.testing.assert_allclose(predicted_times, times, rtol=off(answer) + 0.01)
 
 
 def test_features_that_are_not_learned_are_counted():
     variance, covariance = np.array([1.0, 1.0, 1.0, 0.0, 1.0]), np.array([0.8, -0.3, 0.02, 0.0, 0.5])
-    found = learning_order(np.diag(variance), np.diag(covariance), 2, 1e-2, "jepa")
-    assert (found.unlearned, found.starting_above, found.dropped) == (1, 1, 1)
-    np.testing.assert_allclose(found.covariance, [0.8, 0.5], rtol=8 * ROUNDING)
-    np.testing.assert_allclose(abs(found.basis), np.eye(5)[:, [0, 4]], atol=8 * ROUNDING)
-    assert "2 of 5 features are learned, 1 not learned, 1 start above, 1 without variance" in str(found)
+    answer = learning_order(np.diag(variance), np.diag(covariance), 2, 1e-2, "jepa")
+    assert (answer.unlearned, answer.starting_above, answer.dropped) == (1, 1, 1)
+    np.testing.assert_allclose(answer.covariance, [0.8, 0.5], rtol=8 * ROUNDING)
+    np.testing.assert_allclose(abs(answer.basis), np.eye(5)[:, [0, 4]], atol=8 * ROUNDING)
+    assert "2 of 5 features are learned, 1 not learned, 1 start above, 1 without variance" in str(answer)
 
 
 TRUTH = (in_basis(rotation(0.7), np.array([2.0, 0.5])), in_basis(rotation(0.7), np.array([1.0, 0.45])))
@@ -111,10 +111,10 @@ def test_intervals_hold_the_truth():
     hits = {name: np.zeros(2, int) for name in truths}
     commuting_seen = 0
     for seed in range(12):
-        found = learning_order_of_views(*pairs(seed, 300, *TRUTH), 2, 1e-3, "mae")
-        commuting_seen += found.squared_commutator.low == 0 and found.squared_asymmetry.low == 0
+        answer = learning_order_of_views(*pairs(seed, 300, *TRUTH), 2, 1e-3, "mae")
+        commuting_seen += answer.squared_commutator.low == 0 and answer.squared_asymmetry.low == 0
         for name, truth in truths.items():
-            hits[name] += [one.low <= value <= one.high for one, value in zip(getattr(found, name), truth, strict=True)]
+            hits[name] += [ci.low <= value <= ci.high for ci, value in zip(getattr(answer, name), truth, strict=True)]
     assert min(counts.min() for counts in hits.values()) >= 7
     assert commuting_seen >= 7
 
@@ -124,10 +124,10 @@ def test_fewer_than_ten_pairs_per_feature_are_no_answer():
     signal = rng.standard_normal((45, 3))
     X = np.hstack([signal, signal[:, :1], rng.standard_normal((45, 2))])
     Y = np.hstack([signal + 0.5 * rng.standard_normal((45, 3)), signal[:, :1], rng.standard_normal((45, 2))])
-    found = learning_order_of_views(X, Y, 1, 1e-2, "mae")
-    assert found.order.dropped == 1
-    assert not found.answerable
-    assert "at least 60 distinct pairs for 6 columns, got 45" in str(found)
+    answer = learning_order_of_views(X, Y, 1, 1e-2, "mae")
+    assert answer.order.dropped == 1
+    assert not answer.answerable
+    assert "at least 60 distinct pairs for 6 columns, got 45" in str(answer)
 
 
 @pytest.mark.parametrize("spoil", ["repeats", "neighbours"])

@@ -47,15 +47,15 @@ def test_gaussian_views():
 
 def test_masked_views():
     q, other, diagonal = 0.7, 0.4, np.diag(np.diag(S))
-    seen = q**2 * S + q * (1 - q) * diagonal
+    within = q**2 * S + q * (1 - q) * diagonal
     hidden = (1 - q) ** 2 * S + q * (1 - q) * diagonal
     views = observed.masked_views(KEY, SAMPLES, S, q)
-    assert_moments(views, seen, q * (1 - q) * (S - diagonal), hidden)
+    assert_moments(views, within, q * (1 - q) * (S - diagonal), hidden)
     # No coordinate is ever in both: exactly, in every sample.
     assert np.all(np.asarray(views.X) * np.asarray(views.Y) == 0)
     assert np.all((np.asarray(views.X) != 0) ^ (np.asarray(views.Y) != 0))
     views = observed.masked_views(KEY, SAMPLES, S, q, target_visible=other)
-    assert_moments(views, seen, q * other * S, other**2 * S + other * (1 - other) * diagonal)
+    assert_moments(views, within, q * other * S, other**2 * S + other * (1 - other) * diagonal)
     views = observed.masked_views(KEY, SAMPLES, S, 1.0, target_visible=1.0)
     assert np.all(views.X == views.Y)
 
@@ -157,7 +157,7 @@ misaligned_init = jax.jit(
 
 def test_misaligned_starts():
     key = jax.random.key(3)
-    aligned = jax.tree.map(np.asarray, aligned_init(None, DIM, DEPTH, 0.01, "mae"))
+    start = jax.tree.map(np.asarray, aligned_init(None, DIM, DEPTH, 0.01, "mae"))
     changes = {}
     for kind in ("predictor_rotation", "predictor_noise", "predictor_symmetric"):
         zero, near, far, wide = (
@@ -166,16 +166,16 @@ def test_misaligned_starts():
             )
             for delta in (0.0, 1e-6, 2e-6, 1.0)
         )
-        assert error_of((zero, aligned)) <= 8 * DIM * ULP
-        assert error_of((near.layers, aligned.layers)) <= 8 * DIM * ULP
-        step, double = near.predictor - aligned.predictor, far.predictor - aligned.predictor
+        assert error_of((zero, start)) <= 8 * DIM * ULP
+        assert error_of((near.layers, start.layers)) <= 8 * DIM * ULP
+        step, double = near.predictor - start.predictor, far.predictor - start.predictor
         # Linear in delta up to its square, and of its size.
         assert np.all(np.abs(double - 2 * step) <= 100 * 1e-12 + 64 * ULP)
         assert 1e-8 < np.linalg.norm(step) < 1e-5
-        turn = near.predictor @ np.linalg.inv(aligned.predictor)
+        turn = near.predictor @ np.linalg.inv(start.predictor)
         exact = np.abs(turn @ turn.T - np.eye(DIM)).max() <= 64 * DIM * ULP
         assert exact == (kind == "predictor_rotation")
-        changes[kind] = np.linalg.solve(aligned.predictor, wide.predictor)
+        changes[kind] = np.linalg.solve(start.predictor, wide.predictor)
     # V (I + δ (G + Gᵀ) / 2): the symmetric part of the other's I + δ G, from the same G.
     noise = changes["predictor_noise"]
     assert np.all(np.abs((noise + noise.T) / 2 - changes["predictor_symmetric"]) <= 1e3 * DIM * ULP)
@@ -218,13 +218,13 @@ def test_quadrature_reaches_every_strength_when_it_should(depth, gap, lambda_, r
     levels = init ** (1 - np.array([0.02, 0.3, 0.6, 0.9])) * (0.99 * top) ** np.array([0.02, 0.3, 0.6, 0.9])
     levels = np.array([*levels, 0.99 * top, (1 - 1e-6) * top])
     times = np.array([elapsed(init, level, *problem) for level in levels])
-    found = np.asarray(observed.trajectory_by_quadrature(depth, init, lambda_, rho, times, **keywords))
+    curve = np.asarray(observed.trajectory_by_quadrature(depth, init, lambda_, rho, times, **keywords))
     # Five decades of w̄ are up to ten of time, in which a rise is still resolved. As documented: 1e-11, and 64 roundings
     # of the time, each of which moves ln w̄ by t ds/dt times that. The logarithm of the start and b (s - ln asymptote)
     # carry a rounding per unit of their size, and enter the time by its powers.
     sensitivity = np.array([t * rate(math.log(level), *problem) for t, level in zip(times, levels, strict=True)])
     roundings = 64 + 8 * depth * (abs(math.log(init)) + abs(math.log(top)))
-    assert np.all(np.abs(np.log(found / levels)) <= 1e-11 + roundings * ULP * (1 + sensitivity))
+    assert np.all(np.abs(np.log(curve / levels)) <= 1e-11 + roundings * ULP * (1 + sensitivity))
     for level, time, slope in zip(levels[:-1], times[:-1], sensitivity[:-1], strict=True):
         hit = observed.hitting_time_by_quadrature(level / top, depth, init, lambda_, rho, **keywords)
         # The fraction is rounded too, which counts most where w̄ stands almost still.
@@ -263,11 +263,11 @@ def test_first_and_last_crossings_of_exponential_pieces():
     """Between records the strengths are exponentials, so that interpolation in the logarithm is exact."""
     times = np.array([0.0, 1.0, 3.0, 4.0, 6.0])
     logs = np.array([[0.0, 2.0, 0.0], [2.0, 2.0, 0.5], [-1.0, 3.0, 0.2], [1.0, 3.0, 0.1], [3.0, 0.5, 0.3]])
-    found = observed.up_crossings(times, np.exp(logs), np.exp([1.0, 1.0, 1.0]))
-    np.testing.assert_allclose(found.first, [0.5, np.inf, np.inf], rtol=16 * ULP)
+    crossings = observed.up_crossings(times, np.exp(logs), np.exp([1.0, 1.0, 1.0]))
+    np.testing.assert_allclose(crossings.first, [0.5, np.inf, np.inf], rtol=16 * ULP)
     # At t = 4 the first is at the level again: the crossing ends there, and it stays above.
-    np.testing.assert_allclose(found.last, [4.0, np.inf, np.inf], rtol=16 * ULP)
-    assert found.ends_above.tolist() == [True, False, False]
+    np.testing.assert_allclose(crossings.last, [4.0, np.inf, np.inf], rtol=16 * ULP)
+    assert crossings.ends_above.tolist() == [True, False, False]
 
 
 def test_the_moment_of_views_is_symmetrised():

@@ -103,11 +103,11 @@ def test_fewer_samples_than_dimensions():
         predicted.joint_spectrum(Sigma_xx, Sigma_yx)
     with pytest.raises(ValueError, match="Sigma_xx must be symmetric and positive definite"):
         predicted.predictor_eigenvalues(Sigma_xx, Sigma_yx)
-    restricted = predicted.restrict_to_range(Sigma_xx, Sigma_yx)
-    assert restricted.basis.shape == (5, 3)
-    np.testing.assert_allclose(restricted.basis @ restricted.Sigma_xx @ restricted.basis.T, Sigma_xx, atol=1e-14)
-    np.testing.assert_allclose(restricted.Sigma_yx, restricted.basis.T @ Sigma_yx @ restricted.basis, atol=1e-14)
-    assert predicted.predictor_eigenvalues(restricted.Sigma_xx, restricted.Sigma_yx).shape == (3,)
+    reduction = predicted.restrict_to_range(Sigma_xx, Sigma_yx)
+    assert reduction.basis.shape == (5, 3)
+    np.testing.assert_allclose(reduction.basis @ reduction.Sigma_xx @ reduction.basis.T, Sigma_xx, atol=1e-14)
+    np.testing.assert_allclose(reduction.Sigma_yx, reduction.basis.T @ Sigma_yx @ reduction.basis, atol=1e-14)
+    assert predicted.predictor_eigenvalues(reduction.Sigma_xx, reduction.Sigma_yx).shape == (3,)
     # Directions at the tolerance are without variance, directions above it are not.
     thin = np.diag([1.0, 2e-3, 0.9e-3])
     assert predicted.restrict_to_range(thin, np.eye(3), 1e-3).basis.shape == (3, 2)
@@ -136,13 +136,13 @@ def test_times_are_those_of_the_quadrature_within_their_own_bound(
     limit = float(predicted.asymptote(depth, regression, objective=objective))
     strength, init = fraction * limit, share * fraction * limit
     arguments = (strength, init, depth, covariance, regression)
-    computed = predicted.time_to_reach(*arguments, objective=objective, clock="paper")
+    time = predicted.time_to_reach(*arguments, objective=objective, clock="paper")
     bound = predicted.time_error_bound(*arguments, objective=objective, clock="paper")
     with mpmath.workdps(40):
         exact = quadrature_time(*arguments, objective)
         closed = exact_time(*arguments, objective)
         assert abs(closed / exact - 1) < mpmath.mpf(10) ** -12
-        assert abs(mpmath.mpf(float(computed)) - exact) <= float(bound)
+        assert abs(mpmath.mpf(float(time)) - exact) <= float(bound)
         at_fraction = quadrature_time(
             fraction * exact_asymptote(depth, regression, objective), *arguments[1:], objective
         )
@@ -155,7 +155,7 @@ def test_times_are_those_of_the_quadrature_within_their_own_bound(
     rate = predicted.velocity(strength, depth, covariance, regression, objective=objective, clock="paper")
     start_rate = predicted.velocity(init, depth, covariance, regression, objective=objective, clock="paper")
     conditioning = strength / rate + init / start_rate
-    assert bound <= 1000 * depth * UNIT_ROUNDOFF * (computed * (1 + abs(np.log(init))) + conditioning)
+    assert bound <= 1000 * depth * UNIT_ROUNDOFF * (time * (1 + abs(np.log(init))) + conditioning)
 
 
 @pytest.mark.parametrize("objective", ["jepa", "mae"])

@@ -123,11 +123,11 @@ def trained(learner: str, X: Any, y: Any) -> Any:
     sizes = None
     if learner == "Mixup":
         first, second = (side.ravel() for side in np.meshgrid(np.arange(len(y)), np.arange(len(y)), indexing="ij"))
-        mixed, shares = [], []
+        rows, shares = [], []
         for node, weight, part in zip(LAW.nodes, LAW.weights, LAW.input_weights, strict=True):
-            mixed.append(part * X[first] + (1 - part) * X[second])
+            rows.append(part * X[first] + (1 - part) * X[second])
             shares.append((node * y[first] + (1 - node) * y[second], np.full(len(first), weight)))
-        X, (soft, weights) = np.concatenate(mixed), np.concatenate(shares, axis=1)
+        X, (soft, weights) = np.concatenate(rows), np.concatenate(shares, axis=1)
         X, y, sizes = (
             np.tile(X, (2, 1)),
             np.repeat([1, 0], len(soft)),
@@ -143,7 +143,7 @@ def size_needed(name: str, learner: str) -> float:
 
     pair, cosine, _, _ = FITTING[name]
     limit = 40 if learner == "Mixup" else 100_000
-    start, found = pair.dim + 3 + (pair.dim + 3) % 2, []
+    start, curve = pair.dim + 3 + (pair.dim + 3) % 2, []
     runs = 60 if learner == "Mixup" else 200
     size, rng = start, np.random.default_rng(0)
     while size <= limit:
@@ -153,13 +153,13 @@ def size_needed(name: str, learner: str) -> float:
                 warnings.simplefilter("ignore")
                 weights = trained(learner, *gaussian(pair, rng, size))
             deficits.append(pair.misalignment(weights))
-        found.append((size, float(np.mean(deficits))))
-        if found[-1][1] <= 1 - cosine:
+        curve.append((size, float(np.mean(deficits))))
+        if curve[-1][1] <= 1 - cosine:
             break
         size = 2 * int(0.7 * size + 1)
-    logs = np.log(found)
-    if found[-1][1] > 1 - cosine:  # the law 1 / (n - d - 2) from the last size on, for Mixup only
-        return float(pair.dim + 2 + (found[-1][0] - pair.dim - 2) * found[-1][1] / (1 - cosine))
+    logs = np.log(curve)
+    if curve[-1][1] > 1 - cosine:  # the law 1 / (n - d - 2) from the last size on, for Mixup only
+        return float(pair.dim + 2 + (curve[-1][0] - pair.dim - 2) * curve[-1][1] / (1 - cosine))
     return float(np.exp(np.interp(-np.log(1 - cosine), -logs[:, 1], logs[:, 0])))
 
 

@@ -107,15 +107,15 @@ PLANTED = GaussianPair(np.array([0.9, 0.54, -0.72, 0.36, 0.18]), np.diag([1.1, 0
 def test_planted_sizes_are_in_their_intervals():
     """At confidence 1 - 1e-4 all four intervals must hold the truth, and at this n they must tell something."""
     features, labels = drawn(1, PLANTED, 1500)
-    found = samples_needed_on(features + 5.0, labels, COARSE, 0.95, confidence=0.9999)
+    answer = samples_needed_on(features + 5.0, labels, COARSE, 0.95, confidence=0.9999)
     truth = samples_needed(PLANTED, COARSE, 0.95)
-    for estimate, size in zip((found.log_erm, found.log_mixup, found.log_lda), truth, strict=True):
+    for estimate, size in zip((answer.log_erm, answer.log_mixup, answer.log_lda), truth, strict=True):
         assert estimate.low <= size <= estimate.high
         assert estimate.high - estimate.low < 2
-    assert found.bayes_error.low <= PLANTED.bayes_error <= found.bayes_error.high
-    assert found.doubts == ()
-    assert found.missing == ""
-    assert found.classes == (0, 1)
+    assert answer.bayes_error.low <= PLANTED.bayes_error <= answer.bayes_error.high
+    assert answer.doubts == ()
+    assert answer.missing == ""
+    assert answer.classes == (0, 1)
 
 
 def uniform_classes(n):
@@ -127,21 +127,21 @@ def uniform_classes(n):
 
 def test_uniform_noise_is_no_answer():
     """Plain training never comes below .084 there; once 42 629 [18 192, 99 893] samples were said without a doubt."""
-    found = samples_needed_on(*uniform_classes(400), UNIFORM, 0.95)
-    assert not found.answerable
-    assert "tails that are not Gaussian" in str(found)
-    assert "needs" not in str(found)
+    answer = samples_needed_on(*uniform_classes(400), UNIFORM, 0.95)
+    assert not answer.answerable
+    assert "tails that are not Gaussian" in str(answer)
+    assert "needs" not in str(answer)
 
 
 def test_no_size_beyond_the_tails_of_the_sample():
     pair = reference_pair(12.0)
     features, labels = drawn(0, pair, 200)
-    found = samples_needed_on(features, labels, COARSE, 0.97)
+    answer = samples_needed_on(features, labels, COARSE, 0.97)
     assert samples_needed(pair, COARSE, 0.97).log_erm > np.log(200)
-    assert found.answerable
-    assert found.log_erm.value == found.log_erm.high == np.inf
-    assert found.log_erm.low <= np.log(200)
-    assert "plain training needs more than" in str(found)
+    assert answer.answerable
+    assert answer.log_erm.value == answer.log_erm.high == np.inf
+    assert answer.log_erm.low <= np.log(200)
+    assert "plain training needs more than" in str(answer)
 
 
 def test_an_answer_is_short_and_plain():

@@ -173,21 +173,21 @@ def test_a_certificate_never_lies_and_too_few_points_fail_it():
     runs, log_n, separability = 400, math.log(300), 4.0
     key = jax.random.key(11)
     keys = jax.random.split(key, runs)
-    whole, sure = map(np.asarray, tail_sampler._directions(keys, log_n, MEAN, FACTOR, separability, 300))
+    full, sure = map(np.asarray, tail_sampler._directions(keys, log_n, MEAN, FACTOR, separability, 300))
     assert sure.all()
-    part, certified = map(np.asarray, tail_sampler._directions(keys, log_n, MEAN, FACTOR, separability, 15))
-    lost = np.isnan(part[:, 0]) & np.isnan(whole[:, 0])
+    part, sound = map(np.asarray, tail_sampler._directions(keys, log_n, MEAN, FACTOR, separability, 15))
+    lost = np.isnan(part[:, 0]) & np.isnan(full[:, 0])
     # Both are built from the same few points, met in another order.
-    equal = np.all(np.abs(part - whole) <= 1e5 * ULP, axis=1) | lost
-    assert equal[certified].all()
+    equal = np.all(np.abs(part - full) <= 1e5 * ULP, axis=1) | lost
+    assert equal[sound].all()
     assert not equal.all()
-    failures = (~certified).sum()
+    failures = (~sound).sum()
 
-    extended = observed.certified_tail_directions(key, log_n, MEAN, FACTOR, separability, 15, runs)
-    assert extended.extensions == failures
-    assert extended.most_points >= 30
-    np.testing.assert_array_equal(np.isnan(extended.directions), np.isnan(whole))
-    assert np.all(np.abs(extended.directions - whole)[~np.isnan(whole)] <= 1e5 * ULP)
+    answer = observed.certified_tail_directions(key, log_n, MEAN, FACTOR, separability, 15, runs)
+    assert answer.extensions == failures
+    assert answer.most_points >= 30
+    np.testing.assert_array_equal(np.isnan(answer.directions), np.isnan(full))
+    assert np.all(np.abs(answer.directions - full)[~np.isnan(full)] <= 1e5 * ULP)
 
 
 KEY = jax.random.key(3)

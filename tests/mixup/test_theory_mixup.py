@@ -161,15 +161,15 @@ def test_duality_holds_everywhere(seed):
     rows, labels, masses = soft_problem(seed)
     rng = np.random.default_rng(seed + 1)
     weights, other = rng.normal(size=(2, 3))
-    found = predicted.entropy_certificate(rows, labels, masses, weights)
+    certificate = predicted.entropy_certificate(rows, labels, masses, weights)
     primal = lambda w: masses @ (np.logaddexp(0, rows @ w) - labels * (rows @ w))  # noqa: E731
     size = 1 + np.abs(rows).max() * 8
-    assert found.primal == pytest.approx(primal(weights), abs=SUMMED * size)
+    assert certificate.primal == pytest.approx(primal(weights), abs=SUMMED * size)
     gradient = (masses * (expit(rows @ weights) - labels)) @ rows
-    assert found.infeasibility == pytest.approx(np.linalg.norm(gradient), abs=SUMMED * size)
-    assert found.gap == pytest.approx(gradient @ weights, abs=SUMMED * size)
-    assert found.dual == pytest.approx(found.primal - found.gap, abs=4 * ROUNDING)
-    assert primal(other) >= found.dual - np.linalg.norm(other) * found.infeasibility - SUMMED * size
+    assert certificate.infeasibility == pytest.approx(np.linalg.norm(gradient), abs=SUMMED * size)
+    assert certificate.gap == pytest.approx(gradient @ weights, abs=SUMMED * size)
+    assert certificate.dual == pytest.approx(certificate.primal - certificate.gap, abs=4 * ROUNDING)
+    assert primal(other) >= certificate.dual - np.linalg.norm(other) * certificate.infeasibility - SUMMED * size
     assert primal(other) >= masses @ (entr(labels) + entr(1 - labels)) - SUMMED * size
     doubled = predicted.entropy_certificate(rows, labels, 2 * masses, weights)
-    assert doubled.primal == pytest.approx(2 * found.primal, rel=8 * ROUNDING, abs=0)
+    assert doubled.primal == pytest.approx(2 * certificate.primal, rel=8 * ROUNDING, abs=0)

@@ -153,23 +153,23 @@ def leads(name: str) -> dict[str, tuple[float, float]]:
 
     draw, rows = drawer(name)
     least = max(10, 3 * len(np.unique(draw(np.random.default_rng(0), 100)[1])))
-    found = {}
+    results = {}
     for size in np.unique(np.geomspace(least, max(least, rows // 2), 3).astype(int)).tolist():
         differences = []
         for run in range(RUNS):
             X, y = draw(np.random.default_rng(10_000 + run), size + 2000)
             train, test, own, rest = train_test_split(X, y, train_size=size, stratify=y, random_state=run)
-            tuned = LogisticRegressionCV(
+            rival = LogisticRegressionCV(
                 Cs=[0.01, 0.1, 1, 10], cv=3, scoring="neg_log_loss", use_legacy_attributes=False, l1_ratios=(0,)
             )
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                tuned = make_pipeline(StandardScaler(), tuned).fit(train, own)
+                rival = make_pipeline(StandardScaler(), rival).fit(train, own)
                 scale = StandardScaler().fit(train)
                 naive = GaussianNB().fit(scale.transform(train), own)
-            differences.append(naive.score(scale.transform(test), rest) - np.mean(tuned.predict(test) == rest))
-        found[str(size)] = (float(np.mean(differences)), float(np.std(differences) / np.sqrt(RUNS)))
-    return found
+            differences.append(naive.score(scale.transform(test), rest) - np.mean(rival.predict(test) == rest))
+        results[str(size)] = (float(np.mean(differences)), float(np.std(differences) / np.sqrt(RUNS)))
+    return results
 
 
 def ahead(name: str) -> Callable[[Any], Worth]:

@@ -27,9 +27,9 @@ def boxes(rng, needed, runs, error):
     """
     low, high = [], []
     for truth in needed:
-        shared, sizes = rng.gamma(4, 1 / 4, runs), geometric_sizes(int(truth / 3), int(truth * 3))
+        common, sizes = rng.gamma(4, 1 / 4, runs), geometric_sizes(int(truth / 3), int(truth * 3))
 
-        def fails_at(m, truth=truth, shared=shared):
+        def fails_at(m, truth=truth, shared=common):
             mean = TARGET * np.exp(-2 * (m / truth - 1))
             return (mean * (0.7 * shared + 0.3 * rng.gamma(4, 1 / 4, runs)) > TARGET).astype(float)
 
@@ -44,24 +44,24 @@ def boxes(rng, needed, runs, error):
 @pytest.mark.parametrize("law", PROCESSES)
 def test_the_true_law_is_hardly_ever_rejected(law):
     rng, alpha, repetitions = np.random.default_rng(sorted(PROCESSES).index(law)), 0.01, 150
-    needed = PROCESSES[law](DESIGN)
-    rejected = 0
+    sizes = PROCESSES[law](DESIGN)
+    rejections = 0
     for _ in range(repetitions):
-        low, high = boxes(rng, needed, 60, alpha)
+        low, high = boxes(rng, sizes, 60, alpha)
         found = growth(DESIGN, low, high, law, error=alpha, slack_log=0.01, controls=[])
-        rejected += found.outcome == "REFUTED"
+        rejections += found.outcome == "REFUTED"
     # A chance at most alpha by the union bound.
-    assert rejected <= stats.binom.isf(1e-6, repetitions, alpha)
+    assert rejections <= stats.binom.isf(1e-6, repetitions, alpha)
 
 
 def test_with_enough_runs_only_the_true_law_survives():
-    rng, verified = np.random.default_rng(9), 0
+    rng, successes = np.random.default_rng(9), 0
     for _ in range(10):
         low, high = boxes(rng, PROCESSES["n"](DESIGN), 4000, 1e-6)
         rivals = ["const", "log n", "sqrt n", "n log n"]
         found = growth(DESIGN, low, high, "n", error=1e-6, slack_log=0.01, controls=rivals)
-        verified += found.outcome == "VERIFIED" and all(control.outcome == "REFUTED" for control in found.controls)
-    assert verified == 10
+        successes += found.outcome == "VERIFIED" and all(control.outcome == "REFUTED" for control in found.controls)
+    assert successes == 10
 
 
 def test_a_wrong_law_is_never_verified():

@@ -76,14 +76,14 @@ def test_growth_is_covered_at_few_features(n_features):
         return np.interp(-np.log(excess), -np.log(means), np.log(sizes))
 
     truth = (needed(n_features) - needed(n_features // 2)) / np.log(2)
-    held = 0
+    hits = 0
     for seed in range(6):
         features, labels = drawn(seed, shifted(n_features, n_features, 0.6), np.eye(n_features), 600)
         groups = stratified_groups(labels)
         fits = [fit(features[groups != group], labels[groups != group], 2) for group in range(-1, GROUPS)]
         growth = _predicted(fits, excess, 0.95, len(labels)).growth
-        held += growth.low <= truth <= growth.high
-    assert held >= 4
+        hits += growth.low <= truth <= growth.high
+    assert hits >= 4
 
 
 @settings(max_examples=30, deadline=None)
@@ -184,17 +184,17 @@ def test_noise_is_no_signal():
 @pytest.mark.parametrize("share", [0.3, 0.1, 0.05])
 def test_classes_that_are_not_equally_likely_have_their_own_number_of_samples(share):
     """By the law of equally likely classes 91 to 508 samples, in 2 of 31 intervals."""
-    held = 0
+    hits = 0
     for seed in range(4):
         y = (np.arange(400) >= 400 * (1 - share)).astype(int)
         X = np.random.default_rng(seed).standard_normal((400, 4)) + 0.8 * y[:, None]
-        found = assumption_diagnostics(X, y).predicted
-        held += found.samples.low <= sets.needed(share) <= found.samples.high
-        assert found.samples.high < 2.5 * sets.needed(share)
-    assert held >= 3
-    assert found.logistic is None
+        answer = assumption_diagnostics(X, y).predicted
+        hits += answer.samples.low <= sets.needed(share) <= answer.samples.high
+        assert answer.samples.high < 2.5 * sets.needed(share)
+    assert hits >= 3
+    assert answer.logistic is None
     best = predicted.bayes_error(sets.two(np.full(4, 0.8)), np.eye(4), np.array([1 - share, share]))
-    assert found.bayes_error.low <= best <= found.bayes_error.high
+    assert answer.bayes_error.low <= best <= answer.bayes_error.high
 
 
 def test_the_law_of_unequal_classes_is_that_of_simulated_fits():
@@ -236,10 +236,10 @@ def test_more_than_two_classes_have_no_number_of_samples():
 
 
 def test_what_class_means_do_not_show_is_no_missing_signal():
-    crossed = assumption_diagnostics(*sets.exclusive(np.random.default_rng(0), 300))
-    assert crossed.answerable
-    assert "in one class than in another" in crossed.departures[0]
-    assert any("products of the columns" in one.reason for one in crossed.doubts)
+    answer = assumption_diagnostics(*sets.exclusive(np.random.default_rng(0), 300))
+    assert answer.answerable
+    assert "in one class than in another" in answer.departures[0]
+    assert any("products of the columns" in doubt.reason for doubt in answer.doubts)
     label = assumption_diagnostics(*sets.labelled(np.random.default_rng(0), 300))
     assert label.departures == ("column 'x4' alone tells the classes",)
     with pytest.raises(ValueError, match="at least 2 columns that vary within the classes, got 1 beside x2"):

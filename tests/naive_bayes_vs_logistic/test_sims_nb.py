@@ -265,28 +265,28 @@ def over_keys(function, n_keys):
 @pytest.fixture(scope="module")
 def pairs():
     """One program for the pairs of all sizes, twenty data sets of it."""
-    paired = jax.jit(
+    program = jax.jit(
         lambda keys, sizes, tolerance: map_cells(
             lambda key: observed.paired_errors(key, sizes, MEANS, COVARIANCE, max_samples=30, tolerance=tolerance), keys
         )
     )
-    return lambda sizes, tolerance: np.asarray(paired(jax.random.split(KEY, 20), jnp.array(sizes), tolerance))
+    return lambda sizes, tolerance: np.asarray(program(jax.random.split(KEY, 20), jnp.array(sizes), tolerance))
 
 
 def test_a_pair_is_naive_bayes_and_logistic_regression_of_the_same_prefixes(pairs):
     tolerance = 1e-11
-    both = pairs(SIZES, tolerance)
+    curves = pairs(SIZES, tolerance)
     generative = over_keys(
         lambda key: observed.nested_naive_bayes_errors(key, SIZES, MEANS, COVARIANCE, max_samples=30), 20
     )
     discriminative = over_keys(
         lambda key: observed.logistic_errors(key, SIZES, MEANS, COVARIANCE, max_samples=30, tolerance=tolerance), 20
     )
-    assert np.all(np.isfinite(both))
+    assert np.all(np.isfinite(curves))
     # Variances of few samples can be small: the rule's rounding is that of 1/σ̂², here at most about 1e6.
-    np.testing.assert_allclose(both[..., 0], generative, rtol=0, atol=1e6 * 100 * ULP)
+    np.testing.assert_allclose(curves[..., 0], generative, rtol=0, atol=1e6 * 100 * ULP)
     # The ridge bends the loss by at least one: weights are within m √n tolerance of the minimum, and errors with them.
-    np.testing.assert_allclose(both[..., 1], discriminative, rtol=0, atol=100 * 30 * tolerance)
+    np.testing.assert_allclose(curves[..., 1], discriminative, rtol=0, atol=100 * 30 * tolerance)
 
 
 def test_a_fit_that_did_not_converge_has_no_error(pairs):
@@ -306,8 +306,8 @@ def test_splits_are_those_of_a_plain_loop_over_scikit_learn():
 
     padded, exact = (jax.jit(lambda key, most=most: split(key, most)) for most in (64, 60))
     for key in jax.random.split(KEY, n_keys):
-        found = np.asarray(padded(key))
-        np.testing.assert_allclose(found, exact(key), rtol=4 * ULP)
+        shares = np.asarray(padded(key))
+        np.testing.assert_allclose(shares, exact(key), rtol=4 * ULP)
         for index, (size, size_key) in enumerate(zip(sizes, jax.random.split(key, len(sizes)), strict=True)):
             order = np.asarray(_complete_order(size_key, jnp.asarray(labels), 3, size))
             train, test = order[:size], order[size:]
@@ -321,7 +321,7 @@ def test_splits_are_those_of_a_plain_loop_over_scikit_learn():
             for column, rule in enumerate((bayes, logistic)):
                 # Shares of test rows: equal, or a whole row apart.
                 share = np.mean(rule.predict(outside) != labels[test])
-                np.testing.assert_allclose(found[index, column], share, rtol=4 * ULP)
+                np.testing.assert_allclose(shares[index, column], share, rtol=4 * ULP)
 
 
 ROWS, COLUMNS = 60, 8
@@ -378,16 +378,16 @@ def mean_gradient(rule, features, labels, n_classes, inverse_ridge):
 def test_the_minimiser_is_the_one_of_scikit_learn(n_classes, seed, n_rows, n_features, log_c):
     features, labels = logistic_problem(seed, n_classes, n_rows, n_features)
     inverse_ridge = float(10**log_c)
-    found = fit(features, labels, n_classes, inverse_ridge=inverse_ridge)
-    gradient, rounding = mean_gradient(found.rule, features, labels, n_classes, inverse_ridge)
-    assert found.gradient <= TOLERANCE
+    minimum = fit(features, labels, n_classes, inverse_ridge=inverse_ridge)
+    gradient, rounding = mean_gradient(minimum.rule, features, labels, n_classes, inverse_ridge)
+    assert minimum.gradient <= TOLERANCE
     assert np.abs(gradient).max() <= TOLERANCE + rounding
     peer = LogisticRegression(C=inverse_ridge, solver="newton-cholesky", tol=TOLERANCE, max_iter=1000)
     with warnings.catch_warnings(record=True) as complaints:
         warnings.simplefilter("always")
         peer.fit(features, labels)
     assume(not complaints)  # where its matrix was singular, a solver of less accuracy has taken over
-    weights, intercepts = np.asarray(found.rule.weights), np.asarray(found.rule.intercepts)
+    weights, intercepts = np.asarray(minimum.rule.weights), np.asarray(minimum.rule.intercepts)
     if n_classes == 2:
         weights, intercepts = weights[1:] - weights[:1], intercepts[1:] - intercepts[:1]
     np.testing.assert_allclose(weights, peer.coef_, rtol=0, atol=1e-6)

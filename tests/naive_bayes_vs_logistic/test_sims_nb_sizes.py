@@ -26,19 +26,19 @@ def test_the_grid_covers_its_range_in_steps_of_the_ratio(low, extra, ratio, mult
 def test_bisection_finds_the_crossing_of_a_falling_curve_and_supports_it(length, data):
     crossing = data.draw(st.integers(1, length - 1))
     sizes = np.arange(10, 10 + 3 * length, 3)
-    asked = []
+    calls = []
 
     def errors_at(size):
-        asked.append(size)
+        calls.append(size)
         return np.array([0.5, 1.5]) * (2.0 if size < sizes[crossing] else 1.0)
 
-    evaluated, errors = bisect_sizes(errors_at, sizes, 1.0)
-    assert sorted(asked) == evaluated.tolist()  # each once
-    assert len(asked) <= math.ceil(math.log2(length + 1)) + 2
+    grid, errors = bisect_sizes(errors_at, sizes, 1.0)
+    assert sorted(calls) == grid.tolist()  # each once
+    assert len(calls) <= math.ceil(math.log2(length + 1)) + 2
     wanted = {sizes[index] for index in range(crossing - 2, crossing + 2) if 0 <= index < length}
-    assert wanted <= set(evaluated.tolist())
-    assert errors.shape == (2, len(evaluated))
-    np.testing.assert_array_equal(errors.mean(axis=0) > 1, evaluated < sizes[crossing])
+    assert wanted <= set(grid.tolist())
+    assert errors.shape == (2, len(grid))
+    np.testing.assert_array_equal(errors.mean(axis=0) > 1, grid < sizes[crossing])
 
 
 def test_a_curve_that_does_not_cross_on_the_grid_is_not_extrapolated():

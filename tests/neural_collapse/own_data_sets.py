@@ -38,22 +38,22 @@ def least(sizes: tuple[int, ...], widths: tuple[int, ...], decays: tuple[float, 
             values = np.sum(slope**2, axis=0) / 2
         slope = slope * counts / counts.sum()
         value, gradients, back = values @ counts / counts.sum(), [slope.sum(axis=1) * bias], slope
-        weighted = [np.ones(1)] * depth + [counts[None]]
+        weights = [np.ones(1)] * depth + [counts[None]]
         for index in range(depth - 1, -1, -1):
             gradients.append(back @ chain[index].T)
             back = parts[index].T @ back
         gradients = [*gradients[:0:-1], back, gradients[0]]
-        for index, (decay, part, weight) in enumerate(zip(decays, parts, weighted, strict=True)):
+        for index, (decay, part, weight) in enumerate(zip(decays, parts, weights, strict=True)):
             value += decay / 2 * np.sum(weight * part**2)
             gradients[index] = gradients[index] + decay * weight * part
         return float(value), np.concatenate([gradient.ravel() for gradient in gradients])
 
-    found = []
+    minima = []
     for seed in range(12):
         start = np.random.default_rng(seed).standard_normal(cuts[-1] + n_classes) * (0.5 + seed % 3)
         options = {"maxiter": 5000, "maxfun": 10_000, "ftol": 1e-15, "gtol": 1e-10}
-        found.append(minimize(objective, start, jac=True, method="L-BFGS-B", options=options).fun)
-    return float(min(found))
+        minima.append(minimize(objective, start, jac=True, method="L-BFGS-B", options=options).fun)
+    return float(min(minima))
 
 
 def headline(answer: HeadCertificate) -> str:
@@ -104,11 +104,11 @@ def of_network(name: str, load: Callable[..., Any], decays: tuple[float, float] 
         weight, bias = network.coefs_[1].T, network.intercepts_[1]
         if len(weight) == 1:  # two classes share one output
             weight, bias = np.vstack([-weight / 2, weight / 2]), np.array([-bias[0] / 2, bias[0] / 2])
-        used = (1e-3 / len(labels), 0.0) if decays is None else decays
+        penalties = (1e-3 / len(labels), 0.0) if decays is None else decays
         if decays is not None:
             sizes = tuple(np.bincount(labels).tolist())
             truth[0] = least(sizes, (hidden,), decays, "ce", True)
-        return certify_head([weight], inner, labels, used, bias=bias, loss="ce")
+        return certify_head([weight], inner, labels, penalties, bias=bias, loss="ce")
 
     told = "no decay of the features: no minimum" if decays is None else "the best of 12 descents"
     return DataSet(

@@ -55,18 +55,18 @@ def test_gap_of_random_heads(seed, sizes, decays, with_bias, alpha):
     """The gap is that of the theory, its parts are not negative, and a factor before the loss scales everything."""
     weights, features, labels, bias = random_head(seed, sizes, len(decays) - 1)
     bias = bias if with_bias else None
-    found = certify_head(weights, features, labels, decays, bias=bias)
-    tolerance = rounding(found, weights, labels, decays)
+    answer = certify_head(weights, features, labels, decays, bias=bias)
+    tolerance = rounding(answer, weights, labels, decays)
     widths = [layer.shape[1] for layer in weights]
     optimum = predicted.mse_optimum(sizes, decays[:-1], decays[-1], widths=widths, bias=with_bias)
     value = predicted.mse_objective(weights, features.T, labels, decays[:-1], decays[-1], bias)
     expected = value - optimum.value
-    assert abs(found.gap - expected) <= tolerance
-    assert -tolerance <= found.imbalance <= found.gap + tolerance
+    assert abs(answer.gap - expected) <= tolerance
+    assert -tolerance <= answer.imbalance <= answer.gap + tolerance
     scaled = [alpha * decay for decay in decays]
     again = certify_head(weights, features, labels, scaled, bias=bias, normalisation=alpha)
-    np.testing.assert_allclose(numbers(again)[:4], alpha * numbers(found)[:4], rtol=0, atol=(1 + alpha) * tolerance)
-    np.testing.assert_allclose(again.gradient_norm, alpha * found.gradient_norm, rtol=1e3 * UNIT_ROUNDOFF)
+    np.testing.assert_allclose(numbers(again)[:4], alpha * numbers(answer)[:4], rtol=0, atol=(1 + alpha) * tolerance)
+    np.testing.assert_allclose(again.gradient_norm, alpha * answer.gradient_norm, rtol=1e3 * UNIT_ROUNDOFF)
     by_name = certify_head(weights, features, labels, decays, bias=bias, normalisation="mean_over_entries")
     by_number = certify_head(weights, features, labels, decays, bias=bias, normalisation=2 / len(sizes))
     assert str(by_name) == str(by_number)
@@ -76,39 +76,39 @@ def test_gap_of_random_heads(seed, sizes, decays, with_bias, alpha):
 @given(seeds, sizes_of_classes, decays_of_layers, st.booleans(), st.sampled_from(["mse", "ce"]))
 def test_samples_classes_and_rotations_do_not_matter(seed, sizes, decays, with_bias, loss):
     weights, features, labels, bias = random_head(seed, sizes, len(decays) - 1)
-    found = certify_head(weights, features, labels, decays, bias=bias if with_bias else None, loss=loss)
+    answer = certify_head(weights, features, labels, decays, bias=bias if with_bias else None, loss=loss)
     rng = np.random.default_rng(seed + 1)
-    turned = [layer.copy() for layer in weights]
-    rotated = features
+    layers = [layer.copy() for layer in weights]
+    columns = features
     for index, layer in enumerate(weights):
         rotation = np.linalg.qr(rng.standard_normal((layer.shape[1],) * 2))[0]
-        turned[index] = turned[index] @ rotation.T
+        layers[index] = layers[index] @ rotation.T
         if index == 0:
-            rotated = features @ rotation.T
+            columns = features @ rotation.T
         else:
-            turned[index - 1] = rotation @ turned[index - 1]
+            layers[index - 1] = rotation @ layers[index - 1]
     order, classes = rng.permutation(len(labels)), rng.permutation(len(sizes))
-    turned[-1] = turned[-1][classes]
+    layers[-1] = layers[-1][classes]
     renamed = np.argsort(classes)[labels]
     again = certify_head(
-        turned, rotated[order], renamed[order], decays, bias=bias[classes] if with_bias else None, loss=loss
+        layers, columns[order], renamed[order], decays, bias=bias[classes] if with_bias else None, loss=loss
     )
     means = np.stack([features[labels == k].mean(axis=0) for k in range(len(sizes))])
     spread = np.linalg.svd(means - features.mean(axis=0), compute_uv=False)
     # NC1 divides by the squared spread of the class means, where it is not cut off as null.
     kept = spread[spread**2 > 1e-10 * spread[0] ** 2]
     assume(np.all(np.abs(spread**2 / spread[0] ** 2 / 1e-10 - 1) > 1e-3))
-    condition = (np.abs(features).max() / kept[-1]) ** 2 * (1 + found.metrics.within_class)
-    tolerance = rounding(found, weights, labels, decays)
-    np.testing.assert_allclose(numbers(again)[:5], numbers(found)[:5], rtol=0, atol=tolerance * 10)
+    condition = (np.abs(features).max() / kept[-1]) ** 2 * (1 + answer.metrics.within_class)
+    tolerance = rounding(answer, weights, labels, decays)
+    np.testing.assert_allclose(numbers(again)[:5], numbers(answer)[:5], rtol=0, atol=tolerance * 10)
     np.testing.assert_allclose(
-        again.metrics.within_class, found.metrics.within_class, rtol=0, atol=tolerance * condition
+        again.metrics.within_class, answer.metrics.within_class, rtol=0, atol=tolerance * condition
     )
-    if loss == "ce" or "tie" not in str(found):
+    if loss == "ce" or "tie" not in str(answer):
         # Each distance divides by the norm of one matrix: the logits have the least.
         scale = 1 / min(np.linalg.norm(np.linalg.multi_dot([*weights[::-1], means.T])), 1)
         np.testing.assert_allclose(
-            numbers(again)[6:], numbers(found)[6:], rtol=0, atol=tolerance * 10 * scale**2, equal_nan=True
+            numbers(again)[6:], numbers(answer)[6:], rtol=0, atol=tolerance * 10 * scale**2, equal_nan=True
         )
 
 
@@ -120,17 +120,17 @@ def test_planted_optima_are_certified(sizes, decays, with_bias, width):
     assume(alive.size and alive.min() > 0.1 and not optimum.cut_is_tied and "tie" not in optimum.regimes)
     weights, class_means, bias = predicted.optimal_parameters(optimum)
     head = expanded(weights, class_means, bias, sizes)
-    found = certify_head(*head[:3], decays, bias=bias)
-    tolerance = rounding(found, weights, head[2], decays)
-    assert abs(found.gap) <= tolerance
-    assert abs(found.imbalance) <= tolerance
+    answer = certify_head(*head[:3], decays, bias=bias)
+    tolerance = rounding(answer, weights, head[2], decays)
+    assert abs(answer.gap) <= tolerance
+    assert abs(answer.imbalance) <= tolerance
     slope = rounding_of_gradient([*weights, class_means, bias], np.array(sizes), decays[:-1], decays[-1])
-    assert found.gradient_norm <= slope * np.sqrt(sum(layer.size for layer in weights) + class_means.size)
-    distances = np.hstack([found.metrics.suffix_frames, numbers(found)[-3:]])
+    assert answer.gradient_norm <= slope * np.sqrt(sum(layer.size for layer in weights) + class_means.size)
+    distances = np.hstack([answer.metrics.suffix_frames, numbers(answer)[-3:]])
     assert distances.max() <= 10 * tolerance / alive.min()
-    assert found.metrics.within_class <= (64 * UNIT_ROUNDOFF) ** 2 * sum(sizes) * 1e10
-    assert all("the optimum itself keeps" in sentence for sentence in found.remarks)
-    assert bool(found.remarks) == bool(alive.size < optimum.alive.size)
+    assert answer.metrics.within_class <= (64 * UNIT_ROUNDOFF) ** 2 * sum(sizes) * 1e10
+    assert all("the optimum itself keeps" in sentence for sentence in answer.remarks)
+    assert bool(answer.remarks) == bool(alive.size < optimum.alive.size)
 
 
 @pytest.mark.parametrize("kept", [0, 1, 2])
@@ -144,12 +144,12 @@ def test_local_minima_are_recognised(kept):
     weights[0] = weights[0] * (np.arange(4) < kept)[:, None]
     class_means = class_means * (np.arange(4) < kept)
     weights, features, labels, _ = expanded(weights, class_means, None, sizes)
-    found = certify_head(weights, features, labels, decays)
+    answer = certify_head(weights, features, labels, decays)
     values = predicted.local_minimum_values(sizes, decays[:2], decays[2])
-    assert abs(found.gap - (values[kept] - values[4])) <= rounding(found, weights, labels, decays)
-    assert f"{4 - kept} of the 4 directions alive at the optimum" in found.remarks[0]
-    assert "local minimum" in found.remarks[1]
-    assert np.isnan(found.metrics.logit_frame) == (kept == 0)
+    assert abs(answer.gap - (values[kept] - values[4])) <= rounding(answer, weights, labels, decays)
+    assert f"{4 - kept} of the 4 directions alive at the optimum" in answer.remarks[0]
+    assert "local minimum" in answer.remarks[1]
+    assert np.isnan(answer.metrics.logit_frame) == (kept == 0)
 
 
 def test_ties_and_the_trivial_optimum_are_named():
@@ -171,12 +171,12 @@ def test_cross_entropy_of_unequal_classes_by_duality(with_bias):
     exact = observed.nuclear_norm_optimum(sizes, *decays, loss="ce", bias=with_bias).value
     for std in (0.0, 0.1, 3.0):  # far from the optimum, the head's own residuals would bound it loosely
         weights, features, _, bias = random_head(0, sizes, 1, std=std)
-        found = certify_head(weights, features, labels, decays, bias=bias if with_bias else None, loss="ce")
+        answer = certify_head(weights, features, labels, decays, bias=bias if with_bias else None, loss="ce")
         if weights[0].shape[1] >= 2:
-            assert found.is_minimum
-        assert found.lower_bound == pytest.approx(exact, abs=1e-7)
-        assert found.lower_bound <= exact + 1e-12
-        assert found.gap >= found.imbalance - 1e-12
+            assert answer.is_minimum
+        assert answer.lower_bound == pytest.approx(exact, abs=1e-7)
+        assert answer.lower_bound <= exact + 1e-12
+        assert answer.gap >= answer.imbalance - 1e-12
 
 
 def test_deep_cross_entropy_is_bracketed():
@@ -185,16 +185,16 @@ def test_deep_cross_entropy_is_bracketed():
     scale, value = predicted.etf_stationary(6, 10, decays[:2], decays[2])
     frame = scale * (np.eye(6) - 1 / 6)[:, labels]
     weights, columns = predicted.balanced_factorisation(frame, decays[:2], decays[2])
-    found = certify_head(weights, columns.T, labels, decays, loss="ce")
-    assert found.value == pytest.approx(value, rel=1e-12)
-    assert found.upper_bound < found.value
-    assert found.least_gap == pytest.approx(found.value - found.upper_bound, rel=1e-12)
-    assert "antipodal pairs" in found.remarks[0]
-    assert f"at least {found.least_gap:.3g}" in found.lines()[0]
+    answer = certify_head(weights, columns.T, labels, decays, loss="ce")
+    assert answer.value == pytest.approx(value, rel=1e-12)
+    assert answer.upper_bound < answer.value
+    assert answer.least_gap == pytest.approx(answer.value - answer.upper_bound, rel=1e-12)
+    assert "antipodal pairs" in answer.remarks[0]
+    assert f"at least {answer.least_gap:.3g}" in answer.lines()[0]
     problem = observed.Problem((10,) * 6, (5e-4,) * 2, 5e-4, loss="ce")
     best = observed.best_of(problem, jax.random.key(0), 8, widths=(6, 6)).value
-    assert 0.3 * best < found.lower_bound <= best
-    assert best == pytest.approx(found.upper_bound, rel=1e-6)
+    assert 0.3 * best < answer.lower_bound <= best
+    assert best == pytest.approx(answer.upper_bound, rel=1e-6)
 
 
 def test_a_nearly_dead_direction_leaves_nc1_alone():
@@ -214,11 +214,11 @@ def test_ordinary_training_is_told_its_decays():
     labels = np.repeat(np.arange(3), 5)
     frame = optimum.scale * (np.eye(3) - 1 / 3)[:, labels]
     (weight,), columns = predicted.balanced_factorisation(frame, [0.01], 0.03)
-    found = certify_head([weight], columns.T, labels, [0.01, 0.0], loss="ce")
-    assert not found.answerable
-    np.testing.assert_allclose(found.implied_decays, [0.01, 0.03], rtol=1e-9)
-    assert found.misfit < 1e-9
-    assert "nearest to stationary, to 0%" in found.missing
+    answer = certify_head([weight], columns.T, labels, [0.01, 0.0], loss="ce")
+    assert not answer.answerable
+    np.testing.assert_allclose(answer.implied_decays, [0.01, 0.03], rtol=1e-9)
+    assert answer.misfit < 1e-9
+    assert "nearest to stationary, to 0%" in answer.missing
     shuffled = certify_head([-weight], columns.T, labels, [0.01, 0.0], loss="ce")
     assert "none fits" in shuffled.missing
     assert shuffled.implied_decays == ()
@@ -244,7 +244,7 @@ def test_certificates_are_readable():
     weights, features, labels, _ = random_head(1, (3, 2, 4), 2)
     for decays in ([1e-2] * 3, [1e-2, 1e-2, 0]):
         for loss in ("mse", "ce"):
-            found = certify_head(weights, pd.DataFrame(features), labels, decays, loss=loss)
-            check_readable(found)
+            answer = certify_head(weights, pd.DataFrame(features), labels, decays, loss=loss)
+            check_readable(answer)
             converted = [jax.numpy.asarray(layer) for layer in weights]
-            assert str(certify_head(converted, features.tolist(), labels.tolist(), decays, loss=loss)) == str(found)
+            assert str(certify_head(converted, features.tolist(), labels.tolist(), decays, loss=loss)) == str(answer)

@@ -39,11 +39,11 @@ def test_within_class_collapse_ignores_rotations_shifts_and_scales(seed, scale):
 
 def test_within_class_collapse_of_collapsed_and_dead_features():
     generator = np.random.default_rng(0)
-    collapsed = generator.standard_normal((DIM, 3))[:, LABELS]
-    assert 0 <= nc1(collapsed) <= (100 * ULP) ** 2 * 1e3
+    points = generator.standard_normal((DIM, 3))[:, LABELS]
+    assert 0 <= nc1(points) <= (100 * ULP) ** 2 * 1e3
     assert np.isnan(nc1(np.zeros((DIM, 9))))
     # A class whose features are rounding noise about zero, beside two that are alive: only those are inverted.
-    dying = collapsed.copy()
+    dying = points.copy()
     dying[:, LABELS == 2] = 1e-9 * generator.standard_normal((DIM, 2))
     dying[:, LABELS == 1] = -dying[:, LABELS == 0][:, :1] * 4 / 3
     noise = 1e-9 * generator.standard_normal((DIM, 9))
@@ -60,11 +60,11 @@ def test_the_cutoff_in_single_precision_grows_with_the_classes():
     features = np.hstack([means + deviations, means - deviations])[:, [0, 3, 1, 4, 2, 5]].astype(np.float32)
 
     with jax.enable_x64(False):
-        found, smaller, stated = (
+        rank, smaller, law = (
             observed.within_class_collapse(features, (2, 2, 2), cutoff=cutoff) for cutoff in (None, 3e-7, 3e-6)
         )
-    assert found == stated
-    assert smaller > 100 * found
+    assert rank == law
+    assert smaller > 100 * rank
 
 
 @settings(max_examples=40, deadline=None)
@@ -72,11 +72,11 @@ def test_the_cutoff_in_single_precision_grows_with_the_classes():
 def test_gram_distance_is_scale_free_and_at_most_two(seed, scale):
     generator = np.random.default_rng(seed)
     gram, target = generator.standard_normal((2, 4, 4))
-    found = distance(gram, target)
-    assert 0 <= found <= 2 + 4 * ULP
+    value = distance(gram, target)
+    assert 0 <= value <= 2 + 4 * ULP
     # The rounding of normalised entries, which are at most one, passes to the distance as it is.
-    assert abs(distance(scale * gram, target) - found) <= 40 * ULP
-    assert abs(distance(target, gram) - found) <= 40 * ULP
+    assert abs(distance(scale * gram, target) - value) <= 40 * ULP
+    assert abs(distance(target, gram) - value) <= 40 * ULP
     assert distance(gram, scale * gram) <= 40 * ULP
     assert abs(distance(gram, -gram) - 2) <= 40 * ULP
 
@@ -106,12 +106,12 @@ def test_a_collapsed_head_is_at_its_targets_and_no_other(bias, reduced):
     right = measured(head, problem, observed.balanced_targets(4, 2, bias=bias))
     bound = 1e3 * ULP
     assert right.within_class <= bound**2
-    for found in jax.tree.leaves(right):
-        assert np.all(found <= bound)
+    for error in jax.tree.leaves(right):
+        assert np.all(error <= bound)
     wrong = measured(head, problem, observed.balanced_targets(4, 2, bias=not bias))
     apart = np.sqrt(2 - 2 * np.sqrt(0.75))
-    for found in (*wrong.weights, wrong.features, wrong.logits):
-        assert abs(found - apart) <= bound
+    for error in (*wrong.weights, wrong.features, wrong.logits):
+        assert abs(error - apart) <= bound
 
 
 WIDTHS = (4, 5)

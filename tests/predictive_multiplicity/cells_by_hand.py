@@ -12,12 +12,12 @@ GRID = np.array(list(itertools.product(range(3), repeat=2)), float)
 
 def cells_of_lattice(rows, largest_weight):
     """Distinct dichotomies by integer slopes up to `largest_weight` and all thresholds between their scores."""
-    found = set()
+    cells = set()
     for slopes in itertools.product(range(-largest_weight, largest_weight + 1), repeat=rows.shape[1]):
         scores = rows @ np.array(slopes, float)
         for threshold in np.append(np.unique(scores) - 0.5, np.inf):
-            found.add(tuple((scores > threshold).astype(int)))
-    return np.array(sorted(found))
+            cells.add(tuple((scores > threshold).astype(int)))
+    return np.array(sorted(cells))
 
 
 def cells_of_plane(rows):
@@ -44,13 +44,13 @@ def margins_of(cells, rows):
     spread = np.ptp(rows, axis=0)
     design = np.column_stack([np.ones(len(rows)), (rows - rows.min(axis=0)) / np.where(spread > 0, spread, 1)])
     n_dims = design.shape[1]
-    found = []
+    margins = []
     for signs in 2 * cells - 1:  # weights are w - v of positive ones; the last variable is the margin
         rules = np.hstack([-signs[:, None] * design, signs[:, None] * design, np.ones((len(rows), 1))])
         norm = np.append(np.ones(2 * n_dims), 0.0)
         answer = linprog(-np.eye(2 * n_dims + 1)[-1], np.vstack([rules, norm]), np.append(np.zeros(len(rows)), 1.0))
-        found.append(-answer.fun)
-    return np.array(found)
+        margins.append(-answer.fun)
+    return np.array(margins)
 
 
 def cells_of_table(table, cells, rows):

@@ -75,34 +75,34 @@ def test_every_number_is_that_of_enumeration(seed, own):
 
     assert list(result.by_tolerance.index) == list(TOLERANCES)
     for epsilon in TOLERANCES:
-        admitted = predicted.tolerance_count(epsilon, n)
+        excess = predicted.tolerance_count(epsilon, n)
         row = result.by_tolerance.loc[epsilon]
-        assert row["admitted"] == admitted
+        assert row["admitted"] == excess
         assert row["proved"]
-        discrepancy = predicted.discrepancy_of(CELLS, baseline, *sample, admitted)
+        discrepancy = predicted.discrepancy_of(CELLS, baseline, *sample, excess)
         assert row["discrepancy"] == row["discrepancy at most"] == discrepancy / n
-        ambiguity = predicted.ambiguity_of(CELLS, baseline, *sample, admitted)
+        ambiguity = predicted.ambiguity_of(CELLS, baseline, *sample, excess)
         assert row["ambiguity"] == row["ambiguity at most"] == ambiguity / n
-        members = predicted.level_set(CELLS, baseline, *sample, admitted)
-        affected = (members != baseline).any(axis=0)[points]
-        assert np.array_equal(result.conflicts[epsilon] > 0, affected)
+        members = predicted.level_set(CELLS, baseline, *sample, excess)
+        conflicts = (members != baseline).any(axis=0)[points]
+        assert np.array_equal(result.conflicts[epsilon] > 0, conflicts)
         assert result.conflicts[epsilon].max() <= row["competitors"] <= len(members)
         classifier = result.classifiers.loc[epsilon]
         if discrepancy:
             chosen = GRID @ classifier[["x1", "x2"]].to_numpy() + classifier["intercept"] > 0
             assert predicted.disagreement(chosen.astype(int), baseline, positives + negatives) == discrepancy
             assert classifier["error rate"] == predicted.errors(chosen.astype(int), *sample) / n
-            assert classifier["error rate"] * n <= predicted.errors(baseline, *sample) + admitted
+            assert classifier["error rate"] * n <= predicted.errors(baseline, *sample) + excess
         else:
             assert classifier.isna().all()
-        for group, found in result.groups.xs(epsilon, level="tolerance").iterrows():
+        for group, shares in result.groups.xs(epsilon, level="tolerance").iterrows():
             members_of_group = groups == group
-            assert found["share"] == members_of_group.mean()
+            assert shares["share"] == members_of_group.mean()
             # One division and a mean of fewer than 64 zeros and ones.
             for column in ("ambiguity", "ambiguity at most"):
-                assert abs(found[column] - affected[members_of_group].mean()) <= 4 * ROUNDING
+                assert abs(shares[column] - conflicts[members_of_group].mean()) <= 4 * ROUNDING
             changed = (chosen != baseline)[points][members_of_group].mean() if discrepancy else 0
-            assert abs(found["changed"] - changed) <= 4 * ROUNDING
+            assert abs(shares["changed"] - changed) <= 4 * ROUNDING
 
 
 @settings(max_examples=2, deadline=None, derandomize=True)
@@ -111,22 +111,22 @@ def test_containers_order_weights_and_dependent_columns_do_not_matter(seed):
     points, labels = drawn(seed)
     features, rng = GRID[points], np.random.default_rng(seed)
     own = np.array([-1.25, 1.0, 0.5])
-    found = numbers_of(solve(features, labels, baseline=own))
+    numbers = numbers_of(solve(features, labels, baseline=own))
     order = rng.permutation(len(points))
     frame = pd.DataFrame(features[order], columns=["a", "b"], index=order)
-    assert np.array_equal(numbers_of(solve(frame, pd.Series(labels[order]), baseline=own)), found)
-    assert np.array_equal(numbers_of(solve(features.tolist(), labels.tolist(), baseline=own)), found)
-    assert np.array_equal(numbers_of(solve(features, -labels, baseline=-own)), found)
+    assert np.array_equal(numbers_of(solve(frame, pd.Series(labels[order]), baseline=own)), numbers)
+    assert np.array_equal(numbers_of(solve(features.tolist(), labels.tolist(), baseline=own)), numbers)
+    assert np.array_equal(numbers_of(solve(features, -labels, baseline=-own)), numbers)
     more = np.column_stack([np.ones(len(points)), features, features.sum(axis=1) - 7])
     wider = solve(more, labels, baseline=[-1.25, 0.0, 1.0, 0.5, 0.0])
-    assert np.array_equal(numbers_of(wider), found)
+    assert np.array_equal(numbers_of(wider), numbers)
     assert wider.dropped == ("x1", "x4")
     assert (wider.classifiers[["x1", "x4"]].dropna() == 0).all(axis=None)
     positives, negatives = counts_of(points, labels)
-    merged = solve(
+    weighted = solve(
         np.tile(GRID, (2, 1)), np.repeat([1, -1], 9), baseline=own, sample_weight=np.append(positives, negatives)
     )
-    assert np.array_equal(numbers_of(merged), found)
+    assert np.array_equal(numbers_of(weighted), numbers)
 
 
 def test_models_of_scikit_learn_may_be_the_baseline():
@@ -141,11 +141,11 @@ def test_models_of_scikit_learn_may_be_the_baseline():
     result = solve(frame, labels, baseline=pipeline)
     assert np.array_equal(result.people["prediction"], pipeline.predict(frame))
     assert "the model given" in repr(result)
-    curved = make_pipeline(PolynomialFeatures(), LogisticRegression(C=np.inf)).fit(
+    model = make_pipeline(PolynomialFeatures(), LogisticRegression(C=np.inf)).fit(
         frame, np.where((frame == 1).all(axis=1), 1, -1)
     )
     with pytest.raises(ValueError, match="baseline must be the dichotomy of a linear classifier"):
-        solve(frame, labels, baseline=curved)
+        solve(frame, labels, baseline=model)
 
 
 @pytest.fixture(scope="module")
@@ -180,9 +180,9 @@ def test_planted_numbers_of_compas(compas):
 
 
 def test_cut_short_the_answers_are_bounds(compas):
-    features, labels, options, whole = compas
-    exact = whole.by_tolerance
-    short = solve(features, labels, exact.index, baseline=whole.baseline.model, time_limit=0.05, **options)
+    features, labels, options, full = compas
+    exact = full.by_tolerance
+    short = solve(features, labels, exact.index, baseline=full.baseline.model, time_limit=0.05, **options)
     assert not short.by_tolerance["proved"].all()
     low, high = short.baseline.least_errors
     assert low <= 2008 <= high
@@ -192,11 +192,11 @@ def test_cut_short_the_answers_are_bounds(compas):
         assert (exact[measure] <= bounds).all()
         assert (np.diff(bounds) >= 0).all()
     assert (short.by_tolerance["discrepancy at most"] <= short.by_tolerance["ambiguity at most"]).all()
-    exact_limits = whole.people["conflict from"]
+    exact_limits = full.people["conflict from"]
     assert (short.people["no conflict below"] <= exact_limits).all()
     assert (exact_limits <= short.people["conflict from"]).all()
-    assert (short.groups["ambiguity"] <= whole.groups["ambiguity"]).all()
-    assert (whole.groups["ambiguity"] <= short.groups["ambiguity at most"]).all()
+    assert (short.groups["ambiguity"] <= full.groups["ambiguity"]).all()
+    assert (full.groups["ambiguity"] <= short.groups["ambiguity at most"]).all()
 
 
 def test_an_unproved_baseline_is_said_to_be_one_and_nothing_around_it_is_proved():
@@ -229,7 +229,7 @@ def test_units_and_origins_do_not_matter():
     """Time stamps made the programs fail, and decimals got proofs for classifiers of some margin only."""
     points, labels = drawn(3)
     own = np.array([-1.25, 1.0, 0.5])
-    whole = numbers_of(solve(GRID[points], labels, baseline=own))
+    numbers = numbers_of(solve(GRID[points], labels, baseline=own))
     shift, unit = np.array([1.7e12, -0.3]), np.array([86_400_000.0, 0.1])
     decimals = np.column_stack(
         [shift[0] + unit[0] * GRID[points, 0], np.round(shift[1] + unit[1] * GRID[points, 1], 1)]
@@ -237,7 +237,7 @@ def test_units_and_origins_do_not_matter():
     slopes = own[1:] / unit
     moved = np.append(own[0] - slopes @ shift, slopes)
     result = solve(decimals, labels, baseline=moved)
-    assert np.array_equal(numbers_of(result), whole)
+    assert np.array_equal(numbers_of(result), numbers)
     for _, row in result.classifiers.dropna().iterrows():
         chosen = row["intercept"] + decimals @ row[["x1", "x2"]].to_numpy() > 0
         assert np.mean(chosen != (labels == 1)) == row["error rate"]
@@ -278,7 +278,7 @@ def test_an_interrupt_returns_what_is_known(monkeypatch):
 def test_where_the_solver_gives_up_it_starts_afresh_or_its_bounds_stay(monkeypatch, times):
     """The linear program of the search gives up so often; that of the certificates, which has an equation, never."""
     points, labels = drawn(3)
-    whole, run, left = solve(GRID[points], labels), highs.ResidentProgram.run, [times]
+    full, run, left = solve(GRID[points], labels), highs.ResidentProgram.run, [times]
 
     def given_up(self, seconds=None):
         if left[0] and self._highs.getLp().row_upper_[0] != 0:
@@ -289,11 +289,11 @@ def test_where_the_solver_gives_up_it_starts_afresh_or_its_bounds_stay(monkeypat
     monkeypatch.setattr(highs.ResidentProgram, "run", given_up)
     result = solve(GRID[points], labels)
     if times == 1:
-        assert np.array_equal(numbers_of(result), numbers_of(whole))
+        assert np.array_equal(numbers_of(result), numbers_of(full))
     else:
         assert "the solver gave up on" in result.doubts[-1].reason
         low, high = result.baseline.least_errors
-        assert low <= whole.baseline.least_errors[0] <= high
+        assert low <= full.baseline.least_errors[0] <= high
 
 
 def test_the_answer_is_short_plain_and_drawn():
@@ -305,19 +305,19 @@ def test_the_answer_is_short_plain_and_drawn():
 def test_an_interrupted_call_resumes(tmp_path):
     points, labels = drawn(9)
     first = solve(GRID[points], labels, cache=tmp_path)
-    kept = sorted(tmp_path.rglob("*"))
-    assert kept
+    files = sorted(tmp_path.rglob("*"))
+    assert files
     assert np.array_equal(numbers_of(solve(GRID[points], labels, cache=tmp_path)), numbers_of(first))
-    assert sorted(tmp_path.rglob("*")) == kept
+    assert sorted(tmp_path.rglob("*")) == files
 
 
 def test_progress_tells_incumbent_and_bound():
-    told = []
+    reports = []
     points, labels = drawn(9)
-    multiplicity(GRID[points], labels, [0.0, 0.1], progress=lambda *news: told.append(news))
-    assert told[-1][:2] == (12, 12)  # the baseline, two tolerances, nine rows
-    assert [news[0] for news in told] == sorted(news[0] for news in told)
-    assert all(len(news) == 4 for news in told)
+    multiplicity(GRID[points], labels, [0.0, 0.1], progress=lambda *news: reports.append(news))
+    assert reports[-1][:2] == (12, 12)  # the baseline, two tolerances, nine rows
+    assert [news[0] for news in reports] == sorted(news[0] for news in reports)
+    assert all(len(news) == 4 for news in reports)
 
 
 def test_held_out_samples_see_the_training_classifiers():

@@ -36,10 +36,10 @@ def test_a_table_keeps_every_sample_and_drops_what_depends_on_other_columns(feat
     kept = [int(name[1:]) - 1 for name in table.columns]
     np.testing.assert_array_equal(table.rows[table.row_of_sample], features[:, kept])
     assert len(np.unique(table.rows, axis=0)) == len(table.rows)
-    for sign, counted in ((1, table.positives), (-1, table.negatives)):
+    for sign, numbers in ((1, table.positives), (-1, table.negatives)):
         chosen = labels == sign
         np.testing.assert_array_equal(
-            counted, np.bincount(table.row_of_sample[chosen], weights[chosen], len(table.rows))
+            numbers, np.bincount(table.row_of_sample[chosen], weights[chosen], len(table.rows))
         )
     assert table.has_counts
     assert table.n == weights.sum()
@@ -146,15 +146,15 @@ def test_nearly_degenerate_points_are_told_apart_exactly(seed, step):
     # Three points may be so nearly on a line (the steps' products, 2^-60) that float64 cannot tell: then it says so.
     least_area = min(abs(twice_the_area(*three)) for three in combinations(points.tolist(), 3))
     try:
-        found, refusal = dichotomies(points), ""
+        cells, refusal = dichotomies(points), ""
     except ValueError as error:
-        found, refusal = None, str(error)
-    if found is None:
+        cells, refusal = None, str(error)
+    if cells is None:
         assert "points must be in general position" in refusal
         assert not in_general_position or least_area < 2.0**-40
     else:
         assert in_general_position
-        np.testing.assert_array_equal(np.unique(found, axis=0), exact)
+        np.testing.assert_array_equal(np.unique(cells, axis=0), exact)
 
 
 def twice_the_area(a, b, c):
@@ -198,17 +198,17 @@ def test_measures_are_those_of_the_definitions(seed, n_models):
     rng = np.random.default_rng(seed)
     positives, negatives = rng.integers(0, 4, (2, 5))
     models, baseline, tolerances = rng.integers(0, 2, (n_models, 5)), rng.integers(0, 2, 5), np.array([-3, 0, 1, 7])
-    found = pools.pool_multiplicity(models, positives, negatives, baseline, tolerances)
+    measures = pools.pool_multiplicity(models, positives, negatives, baseline, tolerances)
 
     def errors(model):
         return sum(negatives[u] if model[u] else positives[u] for u in range(5))
 
-    for tolerance, discrepancy, ambiguity in zip(tolerances, *found, strict=True):
+    for tolerance, discrepancy, ambiguity in zip(tolerances, *measures, strict=True):
         competing = [model for model in models if errors(model) <= errors(baseline) + tolerance]
-        flipped = [{u for u in range(5) if model[u] != baseline[u]} for model in competing]
-        weight = [sum(positives[u] + negatives[u] for u in rows) for rows in flipped]
+        flips = [{u for u in range(5) if model[u] != baseline[u]} for model in competing]
+        weight = [sum(positives[u] + negatives[u] for u in rows) for rows in flips]
         assert discrepancy == max(weight, default=0)
-        assert ambiguity == sum(positives[u] + negatives[u] for u in set().union(*flipped))
+        assert ambiguity == sum(positives[u] + negatives[u] for u in set().union(*flips))
 
 
 def test_a_fit_that_is_no_minimum_is_refused(monkeypatch):
@@ -272,12 +272,12 @@ def test_the_released_big_m_is_a_twentieth_of_the_margin_larger_than_the_score(m
         sparsity_penalty=0.0, size_penalty=0.0, margin=margin,
     )  # fmt: skip
     assert scoring_system(problem).errors == 1.0
-    released = dataclasses.replace(problem, big_m="released")
+    published = dataclasses.replace(problem, big_m="released")
     if is_allowed:
-        assert scoring_system(released).errors == 1.0
+        assert scoring_system(published).errors == 1.0
     else:
         with pytest.raises(ValueError, match="the released big M, or settled, forbids all"):
-            scoring_system(released)
+            scoring_system(published)
 
 
 def test_scores_within_the_margin_are_errors():

@@ -70,10 +70,10 @@ def test_all_problems_equal_exhaustive_search(formulation):
         np.testing.assert_array_equal(flips.errors, expected)
         np.testing.assert_array_equal(flips.bounds, expected)
 
-        admitted = np.array([0, 1, table.n // 4])
-        path = pm.discrepancy_path(table, baseline, admitted / table.n, formulation=formulation)
-        np.testing.assert_array_equal(path.admitted, admitted)
-        reach = table.errors(baseline) + admitted
+        excesses = np.array([0, 1, table.n // 4])
+        path = pm.discrepancy_path(table, baseline, excesses / table.n, formulation=formulation)
+        np.testing.assert_array_equal(path.admitted, excesses)
+        reach = table.errors(baseline) + excesses
         changed = disagreement_of(cells, baseline, table)
         np.testing.assert_array_equal(path.disagreement, [changed[errors <= most].max() for most in reach])
         np.testing.assert_array_equal(path.bounds, path.disagreement)
@@ -141,10 +141,10 @@ def test_weights_that_are_not_whole_are_compared_to_a_relative_millionth(drawn, 
     optimum = pm.minimise_errors(table)
     assert errors.min() - 1e-9 <= optimum.value <= errors.min() + slack
     path = pm.discrepancy_path(table, optimum, [tolerance])
-    changed = disagreement_of(cells, optimum.dichotomy, table)
+    changes = disagreement_of(cells, optimum.dichotomy, table)
     reach = optimum.errors + tolerance * table.n
-    assert changed[errors <= reach - slack].max(initial=0.0) - slack <= path.disagreement[0]
-    assert path.disagreement[0] <= changed[errors <= reach + slack].max() + slack
+    assert changes[errors <= reach - slack].max(initial=0.0) - slack <= path.disagreement[0]
+    assert path.disagreement[0] <= changes[errors <= reach + slack].max() + slack
     assert optimum.status == path.solutions[0].status == "optimal"
 
 
@@ -223,13 +223,13 @@ def test_one_class_and_one_row(formulation):
     path = pm.discrepancy_path(single, optimum, [0.0, 2 / 9], formulation=formulation)
     assert path.disagreement.tolist() == [0, 2]  # disagreements are errors
 
-    alike = pm.aggregate(np.zeros((10, 2)), [1] * 7 + [-1] * 3)
-    assert alike.rows.shape == (1, 0)
-    optimum = pm.minimise_errors(alike, formulation=formulation)
+    lone = pm.aggregate(np.zeros((10, 2)), [1] * 7 + [-1] * 3)
+    assert lone.rows.shape == (1, 0)
+    optimum = pm.minimise_errors(lone, formulation=formulation)
     assert optimum.value == 3
-    path = pm.discrepancy_path(alike, optimum, [0.3, 0.4], formulation=formulation)
+    path = pm.discrepancy_path(lone, optimum, [0.3, 0.4], formulation=formulation)
     assert path.disagreement.tolist() == [0, 10]
-    assert pm.flip_errors(alike, optimum, formulation=formulation).errors.tolist() == [7]
+    assert pm.flip_errors(lone, optimum, formulation=formulation).errors.tolist() == [7]
 
 
 @pytest.mark.parametrize("formulation", FORMULATIONS)

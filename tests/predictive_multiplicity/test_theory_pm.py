@@ -66,10 +66,10 @@ def test_cover_count(n, dim, count):
 def test_the_list_is_closed_under_the_opposite_and_holds_the_constants(chosen):
     rows = np.indices((3, 3)).reshape(2, 9).T[chosen]
     cells = predicted.linear_dichotomies(rows)
-    listed = {tuple(b) for b in cells.tolist()}
-    assert {tuple(b) for b in (1 - cells).tolist()} == listed
-    assert {(0,) * len(rows), (1,) * len(rows)} <= listed
-    assert len(listed) == len(cells) == predicted.dichotomy_count(rows) <= predicted.cover_count(len(rows), 3)
+    members = {tuple(b) for b in cells.tolist()}
+    assert {tuple(b) for b in (1 - cells).tolist()} == members
+    assert {(0,) * len(rows), (1,) * len(rows)} <= members
+    assert len(members) == len(cells) == predicted.dichotomy_count(rows) <= predicted.cover_count(len(rows), 3)
 
 
 def test_floats_are_taken_at_their_exact_value():

@@ -34,14 +34,14 @@ def random_rows(n_points, dim, seed):
 def looped(noise, *, momentum, reversion, decay, averaging, running_mean, drift=0.0, magnitudes=False):
     """The recursion as written; with `magnitudes` on absolute values, which bounds every intermediate result."""
     size = np.abs if magnitudes else (lambda value: value)
-    velocity = position = recorded = np.zeros(noise.shape[1])
+    velocity = position = average = np.zeros(noise.shape[1])
     rows = []
     for t, row in enumerate(noise, start=1):
         velocity = momentum * velocity + t ** (-decay / 2) * size(row) + size(drift)
         position = size(1 - reversion) * position + velocity
         kept = 1 - 1 / t if running_mean else averaging
-        recorded = kept * recorded + (1 - kept) * position
-        rows.append(recorded)
+        average = kept * average + (1 - kept) * position
+        rows.append(average)
     return np.array(rows)
 
 
@@ -91,10 +91,10 @@ def test_all_routes_to_the_ratios_agree(size):
     n_points, dim, _ = size
     noise = random_rows(*size)
     points = np.asarray(observed.trajectory(noise))
-    centred = points - points.mean(axis=0)
-    expected = np.linalg.svd(centred, compute_uv=False)[: n_points - 1] ** 2
+    rows = points - points.mean(axis=0)
+    expected = np.linalg.svd(rows, compute_uv=False)[: n_points - 1] ** 2
     expected = expected / expected.sum()
-    bound = ratio_rounding(n_points, dim) * (1 + np.linalg.norm(points) ** 2 / np.linalg.norm(centred) ** 2)
+    bound = ratio_rounding(n_points, dim) * (1 + np.linalg.norm(points) ** 2 / np.linalg.norm(rows) ** 2)
     count = len(expected)
     of_gram = observed.variance_ratios_of_gram(observed.trajectory_gram(noise @ noise.T))
     leading = observed.leading_variance_ratios(points, count)
@@ -105,7 +105,7 @@ def test_all_routes_to_the_ratios_agree(size):
     assert np.all(np.abs(leading.ratios - expected) <= leading.error + bound)
     assert np.all(np.abs(components.variances / components.total_variance - expected) <= bound)
     reconstructed = components.scores @ components.scores.T
-    assert np.all(np.abs(reconstructed - centred @ centred.T) <= bound * components.total_variance * n_points)
+    assert np.all(np.abs(reconstructed - rows @ rows.T) <= bound * components.total_variance * n_points)
 
 
 def test_parameter_values_do_not_recompile():
@@ -189,10 +189,10 @@ def test_shuffles_keep_what_they_must(seed):
     assert np.all(np.abs(observed.step_gram(gram) - steps @ steps.T) <= bound)
     shuffled = observed.shuffle_points(key, gram)
     assert np.all(np.abs(np.linalg.eigvalsh(shuffled) - np.linalg.eigvalsh(gram)) <= bound)
-    walked = observed.shuffle_steps(key, gram)
-    assert walked.shape == gram.shape
-    assert abs(walked[-1, -1] - np.sum((points[-1] - points[0]) ** 2)) <= 64 * bound
-    lengths = np.sort(np.diagonal(observed.step_gram(walked)))
+    walk = observed.shuffle_steps(key, gram)
+    assert walk.shape == gram.shape
+    assert abs(walk[-1, -1] - np.sum((points[-1] - points[0]) ** 2)) <= 64 * bound
+    lengths = np.sort(np.diagonal(observed.step_gram(walk)))
     assert np.all(np.abs(lengths - np.sort(np.sum(steps**2, axis=1))) <= 64 * bound)
 
 

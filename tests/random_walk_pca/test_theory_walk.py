@@ -51,13 +51,13 @@ def test_exponential_average_is_momentum(n_points, decay):
 @pytest.mark.parametrize("order", [0.01, 0.4, 0.5, 1.0, 7.3, 80.0, 1000.0])
 def test_bessel_zeros_to_thirty_digits(order):
     n_components = 4
-    computed = predicted.bessel_zeros(order, n_components)
+    zeros = predicted.bessel_zeros(order, n_components)
     with mpmath.workdps(25):
-        exact = [mpmath.findroot(lambda z: mpmath.besselj(order, z), float(z)) for z in computed]
+        exact = [mpmath.findroot(lambda z: mpmath.besselj(order, z), float(z)) for z in zeros]
     # SciPy's J is good to some 1e-14 of its amplitude; the slope at a zero is of the same size near z, more so far out.
-    assert computed == pytest.approx(np.array(exact, dtype=float), rel=1e-14)
+    assert zeros == pytest.approx(np.array(exact, dtype=float), rel=1e-14)
     if order < 10:  # above, mpmath's own count of zeros takes seconds
-        assert computed == pytest.approx([float(mpmath.besseljzero(order, k)) for k in range(1, 5)], rel=1e-14)
+        assert zeros == pytest.approx([float(mpmath.besseljzero(order, k)) for k in range(1, 5)], rel=1e-14)
 
 
 def test_decaying_noise_without_decay_is_the_walk():
