@@ -119,11 +119,11 @@ def test_epsilon_is_all(trial, n: Scores, width: Width, scale: Scale):
     trial.require(scale < 0.9 or scale > 1.1, "scale must be 10 % off 1, where nothing is scaled")
     generator = trial.generator()
     values, scores = generator.normal(size=(n, width)), generator.uniform(0.5, 1.5, (1, n))
-    loss = np.linalg.norm(values) * np.linalg.norm(scores) * np.sqrt(width) / np.linalg.norm(scores @ values)
+    factor = np.linalg.norm(values) * np.linalg.norm(scores) * np.sqrt(width) / np.linalg.norm(scores @ values)
     bare = partial(normalised, values=values, floor=0.0)
     for function, law in ((bare, normalised_jacobian(scores, values, 0.0)), (linear, linear_jacobian(scores))):
         measured, controls = jacobian(function, scale * scores), {"over √c": law / np.sqrt(scale)}
-        size = loss**2 / scale
+        size = factor**2 / scale
         trial.identity(measured, law / scale, ops=8 * (n + width + 8), scale=size, controls=controls)
 
 

@@ -95,8 +95,8 @@ def test_marginal_means(trial, first: Values, second: Values, third: Third, widt
     weights, tilted = np.exp(product), np.exp(logs)
     ops, plain = 40 * np.prod(shape), {"unweighted means": marginal_means(table, np.ones(shape))}
     trial.identity(least_squares(table, weights), marginal_means(table, weights), ops=ops, controls=plain)
-    processes = {"means under unbalanced weights": marginal_means(exact, tilted)}
-    trial.identity(least_squares(exact, tilted), exact, ops=ops, scale=np.abs(exact).max(), controls=processes)
+    rivals = {"means under unbalanced weights": marginal_means(exact, tilted)}
+    trial.identity(least_squares(exact, tilted), exact, ops=ops, scale=np.abs(exact).max(), controls=rivals)
 
 
 @claim(ours("derived: normal squares in two spaces"), kind="distribution", cases=[(2, 2, 1, 4), (3, 3, 1, 2)])

@@ -168,12 +168,12 @@ def test_chordal_mean(trial, dim: Dim, steps: Steps):
     frames, pairs = np.linalg.qr(trial.generator().normal(size=(7, dim, steps)))[0], pairs_up_to(dim, steps)
     cost, first, pair = (partial(chordal_costs, frames, blocks=b) for b in ([range(steps)], [[0]], [[0], [1]]))
     best, mean = least(cost, np.eye(dim), pairs * 400), np.linalg.qr(frames.mean(axis=0))[0]
-    controls, ops = {"mean of the bases": cost(mean)}, 20 * dim
-    trial.identity(cost(best), chordal_minimum(frames), ops=ops, scale=7.0 * steps, wrong_processes=controls)
+    rivals, ops = {"mean of the bases": cost(mean)}, 20 * dim
+    trial.identity(cost(best), chordal_minimum(frames), ops=ops, scale=7.0 * steps, wrong_processes=rivals)
     basis, costs = greedy_flag(frames[..., :2])
     greedy = least(pair, least(first, basis, pairs[: dim - 1]), pairs[dim - 1 : 2 * dim - 3])
-    turns, controls = [pair(greedy), pair(least(pair, greedy, pairs[:1]))], {"the greedy flag is best": costs[:1]}
-    trial.identity(turns, costs, ops=ops, controls=controls)
+    turns, rivals = [pair(greedy), pair(least(pair, greedy, pairs[:1]))], {"the greedy flag is best": costs[:1]}
+    trial.identity(turns, costs, ops=ops, controls=rivals)
 
 
 @figure("F1", claims=("rotation_price",))

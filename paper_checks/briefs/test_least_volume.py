@@ -96,9 +96,9 @@ def test_any_concave_penalty(trial, rank: Rank, dead: Dead, slope: Slope):
     points, values, basis = data(generator, rank)
     free, turn = (spreads(points, encoders(generator, basis, rank + dead, slope, flag)) for flag in (True, False))
     sums, least, equal = free.sum(axis=-1), least_spread(values, slope), np.sqrt(rank * values.sum()) / slope
-    controls = {"√(r tr S)/K": equal}
-    trial.bound(least, sums, found_by="draws", independent=60, ops=40 * rank, wrong_processes=controls)
-    trial.identity(sums[0], least, ops=40 * rank, controls=controls)
+    rivals = {"√(r tr S)/K": equal}
+    trial.bound(least, sums, found_by="draws", independent=60, ops=40 * rank, wrong_processes=rivals)
+    trial.identity(sums[0], least, ops=40 * rank, controls=rivals)
     total, squares = np.full(61, values.sum() / slope**2), {"squared sums of deviations": turn.sum(axis=-1) ** 2}
     trial.identity(np.sum(turn**2, axis=-1), total, ops=40 * rank, wrong_processes=squares)
 

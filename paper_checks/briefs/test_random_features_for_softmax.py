@@ -144,7 +144,7 @@ def deviations(radius=1.0):
     """
     products, names = np.linspace(-0.98, 0.98, 25), ("positive", "trigonometric", "hyperbolic")
     pairs = [pair(radius, radius, np.arccos(u)) for u in products]
-    laws, sums = (np.sqrt([spreads(*x) for x in pairs]).T for spreads in (variances, quadrature))
-    lines, points = ({name: (products, row) for name, row in zip(names, of, strict=True)} for of in (laws, sums))
+    laws, exact = (np.sqrt([spreads(*x) for x in pairs]).T for spreads in (variances, quadrature))
+    lines, points = ({name: (products, row) for name, row in zip(names, of, strict=True)} for of in (laws, exact))
     thresholds, labels = {"u*": meeting(variances, radius)}, {"x": "q · k", "y": "standard deviation  (dimensionless)"}
     return chart(lines, points, log="y", thresholds=thresholds, legend="beside", **labels)
