@@ -34,16 +34,16 @@ SECOND_ORDER = 5
 def test_first_two_fraction(trial, n_points: LongPoints = 60, dim: Dimension = 1000):
     """The first two components of a long high-dimensional walk explain 76 % of the variance, three explain 83 %."""
     variances = predicted.eigenvalues(n_points)
-    expected = np.cumsum(predicted.mean_explained_variance_ratio(variances, dim, 3))[1:]
+    fractions = np.cumsum(predicted.mean_explained_variance_ratio(variances, dim, 3))[1:]
     trial.mean(
         lambda key: jnp.cumsum(observed.explained_variance_ratio(key, n_points, dim)[:3])[1:],
-        expected,
+        fractions,
         law=Bounded(0, 1),
         slack=np.cumsum(np.abs(predicted.explained_variance_ratio_second_order(variances, dim, 3)))[1:],
         margin=0.01,
         controls={
             "without centring": np.cumsum(predicted.uncentred_explained_variance_ratio_limit(3))[1:],
-            "80 % in the first two": np.array([0.8, expected[1]]),  # a round number that is heard of walks
+            "80 % in the first two": np.array([0.8, fractions[1]]),  # a round number that is heard of walks
         },
         first=256,
     )
@@ -67,18 +67,18 @@ def _controlled(n_points, dim):
 @claim(ours("Lawley's bias of Wishart eigenvalues, divided by their trace"), kind="distribution", cases=WALKS)
 def test_sim_evr(trial, n_points: WalkPoints, dim: WalkDimension):
     """Ratio k has mean ρ_k (1 + (b_k - 2 ρ_k + 2 q) / d)."""
-    sampled, _ = _controlled(n_points, dim)
+    sampler, _ = _controlled(n_points, dim)
     variances, ratios = predicted.eigenvalues(n_points), predicted.explained_variance_ratio(n_points)[:3]
-    expected = predicted.mean_explained_variance_ratio(variances, dim, 3)
+    mean_ratios = predicted.mean_explained_variance_ratio(variances, dim, 3)
     second_order = np.abs(predicted.explained_variance_ratio_second_order(variances, dim, 3))
-    wrong = {"no bias": ratios, "that of eigenvalues": ratios * (1 + predicted.eigenvalue_bias(variances, dim, 3))}
+    controls = {"no bias": ratios, "that of eigenvalues": ratios * (1 + predicted.eigenvalue_bias(variances, dim, 3))}
     trial.mean(
-        lambda key: jnp.subtract(*sampled(key)),
-        expected,
+        lambda key: jnp.subtract(*sampler(key)),
+        mean_ratios,
         law=Asymptotic(),
         slack=second_order,
-        margin=second_order + 0.4 * np.abs(expected - ratios),
-        controls=wrong,
+        margin=second_order + 0.4 * np.abs(mean_ratios - ratios),
+        controls=controls,
         first=2048,
     )
 
@@ -86,14 +86,14 @@ def test_sim_evr(trial, n_points: WalkPoints, dim: WalkDimension):
 @claim(ours("first-order scatter of Wishart eigenvalues, divided by their trace"), kind="distribution", cases=SCATTERED)
 def test_sim_evr__scatter(trial, n_points: WalkPoints, dim: WalkDimension):
     """Ratio k has variance 2 ρ_k^2 (1 - 2 ρ_k + q) / d."""
-    sampled, response = _controlled(n_points, dim)
+    sampler, response = _controlled(n_points, dim)
     variances, ratios = predicted.eigenvalues(n_points), predicted.explained_variance_ratio(n_points)[:3]
     centre = predicted.mean_explained_variance_ratio(variances, dim, 3)
     scatter = predicted.explained_variance_ratio_std(variances, dim)[:3] ** 2
 
     def controlled_variance(key):
-        found, linear = sampled(key)
-        return (found - centre) ** 2 - linear**2 + 2 / dim * np.sum(response**2, axis=1)
+        sample, linear = sampler(key)
+        return (sample - centre) ** 2 - linear**2 + 2 / dim * np.sum(response**2, axis=1)
 
     trial.mean(
         controlled_variance,
@@ -138,14 +138,14 @@ def test_eig_bias_three_quarters__sum(
     population = observed.population_spectrum(n_points)
     gaps = population[:, None] - population
     np.fill_diagonal(gaps, np.inf)
-    closed = predicted.eigenvalue_bias_coefficient(n_points)
+    coefficients = predicted.eigenvalue_bias_coefficient(n_points)
     trial.identity(
         np.sum(population / gaps, axis=1),
-        closed,
+        coefficients,
         # Each eigenvalue carries T roundings of the largest one.
         ops=2 * n_points,
         scale=population[0] * np.sum((population + population[:, None]) / gaps**2, axis=1),
-        controls={"3/4 for every k": np.full(n_points - 1, 0.75), "without the factor 3/2": closed / 1.5},
+        controls={"3/4 for every k": np.full(n_points - 1, 0.75), "without the factor 3/2": coefficients / 1.5},
     )
 
 
@@ -195,10 +195,12 @@ def test_sim_evr__second_order(
     scatter = predicted.eigenvalue_variance(variances, 1, count) - 2
     ratio = predicted.explained_variance_ratio_second_order(variances, 1, count) / shares
     rotation = predicted.overlap_deficit_second_order(variances, 1, count)
-    expected = np.concatenate([bias, scatter, ratio, rotation])
-    margin = 0.001 * np.abs(expected)
-    wrong = {"another sign": -expected, "ratios as eigenvalues": np.concatenate([bias, scatter, bias, rotation])}
-    trial.limit([beyond_first(dim) for dim in dims.tolist()], dims, expected, order=1, margin=margin, controls=wrong)
+    corrections = np.concatenate([bias, scatter, ratio, rotation])
+    margin = 0.001 * np.abs(corrections)
+    controls = {"another sign": -corrections, "ratios as eigenvalues": np.concatenate([bias, scatter, bias, rotation])}
+    trial.limit(
+        [beyond_first(dim) for dim in dims.tolist()], dims, corrections, order=1, margin=margin, controls=controls
+    )
 
 
 def _deficits(n_points, dim):
@@ -227,11 +229,11 @@ def test_lissajous(trial, n_points: RotatedPoints, dim: RotatedDimension):
     variances = predicted.eigenvalues(n_points)
     first = predicted.overlap_deficit(variances, dim, 3)
     bias = predicted.eigenvalue_bias(variances, dim, 3)
-    found = _deficits(n_points, dim)
-    expected = first + predicted.overlap_deficit_second_order(variances, dim, 3)
+    measure = _deficits(n_points, dim)
+    deficits = first + predicted.overlap_deficit_second_order(variances, dim, 3)
     slack = 10 * first**3  # the next term: 7 first^3 was seen for the third component of eight points
-    wrong = {"π^2 k^2 / 6": np.pi**2 * np.arange(1, 4) ** 2 / 6 / dim, "θ_k^2 for θ_j θ_k": first - bias}
-    trial.mean(found, expected, law=Asymptotic(), slack=slack, margin=0.009 * first, controls=wrong, first=512)
+    controls = {"π^2 k^2 / 6": np.pi**2 * np.arange(1, 4) ** 2 / 6 / dim, "θ_k^2 for θ_j θ_k": first - bias}
+    trial.mean(measure, deficits, law=Asymptotic(), slack=slack, margin=0.009 * first, controls=controls, first=512)
 
 
 def _total(n_points):
@@ -312,8 +314,8 @@ def test_mp_equation(trial, n_points: GlobalPoints, dim: GlobalDimension):
     first = np.abs(numerator / (1 - exact**2 * np.sum(resolvents**2, axis=0) / dim) ** 2) / dim
     slack = first + exact / dim**2  # the second correction is of relative order 1 / d^2
     margin = 0.007 * exact + slack
-    wrong = {"Marchenko-Pastur": _marchenko_pastur(z, n_points, dim)}
-    trial.mean(transform, exact, law=Asymptotic(), slack=slack, margin=margin, controls=wrong, first=64, most=4000)
+    controls = {"Marchenko-Pastur": _marchenko_pastur(z, n_points, dim)}
+    trial.mean(transform, exact, law=Asymptotic(), slack=slack, margin=margin, controls=controls, first=64, most=4000)
 
 
 def _marchenko_pastur(z, n_points, dim):
@@ -342,10 +344,10 @@ def test_sim_evr_large(
 
         return measure
 
-    expected = predicted.mean_explained_variance_ratio(variances, dim, 3)
+    mean_ratios = predicted.mean_explained_variance_ratio(variances, dim, 3)
     margin = 5 * predicted.explained_variance_ratio_std(variances, dim)[:3]
-    wrong = {"without centring": predicted.uncentred_explained_variance_ratio_limit(3)}
-    trial.mean(ratios(dim), expected, law=Asymptotic(), margin=margin, controls=wrong, first=128, most=1024)
+    controls = {"without centring": predicted.uncentred_explained_variance_ratio_limit(3)}
+    trial.mean(ratios(dim), mean_ratios, law=Asymptotic(), margin=margin, controls=controls, first=128, most=1024)
     scatter = predicted.explained_variance_ratio_std(variances, dim)[:3] ** 2
     trial.mean(
         ratios(dim),

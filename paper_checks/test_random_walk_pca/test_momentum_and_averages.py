@@ -46,13 +46,13 @@ def test_momentum_spectrum(trial, momentum: Momentum):
     def relative_error(formula):
         return np.abs(exact / formula - 1)
 
-    found = relative_error(circulant)
-    wrong = {"order T^-2": -2.0}
+    errors = relative_error(circulant)
+    controls = {"order T^-2": -2.0}
     processes = {
         "plus 2 γ cos": relative_error(1 / (theta * (1 + momentum**2 + momentum * (2 - theta)))),
         "without the γ θ term": relative_error(1 / (theta * (1 - momentum) ** 2)),
     }
-    trial.order(found, n, -3.0, rounding=4 * n * 2.0**-53, margin=0.02, controls=wrong, wrong_processes=processes)
+    trial.order(errors, n, -3.0, rounding=4 * n * 2.0**-53, margin=0.02, controls=controls, wrong_processes=processes)
 
 
 @claim(ours("A A^T of the response (1 - γ^m) / (1 - γ)"), kind="identity", cases=[(100, 0.99), (50, 1.0)])
@@ -62,12 +62,12 @@ def test_momentum_long_memory(
     """Where T (1 - γ) is not large, only the exact covariance gives ρ_k; the circulant formula does not."""
     circulant = predicted.momentum_circulant_eigenvalues(n_points, momentum)
     spectrum = np.asarray(observed.population_spectrum(n_points, momentum=momentum))
-    expected = predicted.momentum_explained_variance_ratio(n_points, momentum)
-    wrong = {
+    ratios = predicted.momentum_explained_variance_ratio(n_points, momentum)
+    controls = {
         "the plain walk": predicted.explained_variance_ratio(n_points),
         "the circulant": circulant / circulant.sum(),
     }
-    trial.identity(spectrum / spectrum.sum(), expected, ops=3 * n_points, controls=wrong)
+    trial.identity(spectrum / spectrum.sum(), ratios, ops=3 * n_points, controls=controls)
 
 
 @claim(ours("clamped beams are the limit at γ = 1, the plain walk the one at any other γ"), kind="limit")
@@ -76,21 +76,26 @@ def test_momentum_concentrates(
 ):
     """At fixed T ρ_1 grows with γ, up to 30 / μ_1^4 = 0.9589 at γ = 1; as T grows it tends to 6 / π^2."""
     grid = np.array([0.0, 0.2, 0.5, 0.8, 0.9, 0.97, 0.99, 0.999])
-    along = np.array([leading_ratio(n_points, momentum=gamma) for gamma in grid])
+    ratios = np.array([leading_ratio(n_points, momentum=gamma) for gamma in grid])
     walk = np.full(len(grid) - 1, predicted.explained_variance_ratio(n_points)[0])
-    trial.bound(along[:-1], along[1:], found_by="grid", ops=4 * n_points, controls={"that of the walk": walk})
+    trial.bound(ratios[:-1], ratios[1:], found_by="grid", ops=4 * n_points, controls={"that of the walk": walk})
     sizes = doubled(2 * n_points)
-    found = [leading_ratio(n, momentum=1.0) for n in sizes]
-    wrong = {"everything in one component": 1.0, "one eighth π for a quarter": 30 / (0.875 * np.pi) ** 4}
+    sequence = [leading_ratio(n, momentum=1.0) for n in sizes]
+    controls = {"everything in one component": 1.0, "one eighth π for a quarter": 30 / (0.875 * np.pi) ** 4}
     trial.limit(
-        found, sizes, predicted.integrated_walk_explained_variance_ratio(1)[0], order=1, margin=1e-6, controls=wrong
+        sequence,
+        sizes,
+        predicted.integrated_walk_explained_variance_ratio(1)[0],
+        order=1,
+        margin=1e-6,
+        controls=controls,
     )
     limit = predicted.explained_variance_ratio_limit(1)[0]
     correction = (predicted.momentum_explained_variance_ratio_rate(1000, momentum, 1)[0] - limit) * 1000
     sizes = doubled(n_points * 2 ** max(1, round(np.log2(1 / (1 - momentum)))))
-    found = [(leading_ratio(n, momentum=momentum) - limit) * n for n in sizes]
-    wrong = {"no correction": 0.0, "without 1 + γ": (1 + momentum) * correction}
-    trial.limit(found, sizes, correction, order=1, margin=0.01 * correction, controls=wrong)
+    sequence = [(leading_ratio(n, momentum=momentum) - limit) * n for n in sizes]
+    controls = {"no correction": 0.0, "without 1 + γ": (1 + momentum) * correction}
+    trial.limit(sequence, sizes, correction, order=1, margin=0.01 * correction, controls=controls)
 
 
 @claim(ours("both recursions have the impulse response 1 - β^m"), kind="identity")
@@ -103,10 +108,10 @@ def test_ema_is_momentum(
     """The exponential average (factor β) of a walk is (1 - β) times the walk with momentum β, path by path."""
     steps = jax.random.normal(trial.key("steps"), (n_points, dim))
     walk, with_momentum = np.asarray(observed.trajectory(steps)), observed.trajectory(steps, momentum=decay)
-    found = np.asarray(observed.trajectory(steps, averaging=decay))
-    expected = (1 - decay) * np.asarray(with_momentum)
-    wrong = {"without 1 - β": np.asarray(with_momentum), "the walk itself": walk}
-    trial.identity(found, expected, ops=n_points, scale=np.max(np.abs(walk)), controls=wrong)
+    average = np.asarray(observed.trajectory(steps, averaging=decay))
+    multiple = (1 - decay) * np.asarray(with_momentum)
+    controls = {"without 1 - β": np.asarray(with_momentum), "the walk itself": walk}
+    trial.identity(average, multiple, ops=n_points, scale=np.max(np.abs(walk)), controls=controls)
 
 
 @claim(ours("the continuum limit of the running mean's recursion is solved by Bessel functions"), kind="limit")

@@ -37,11 +37,11 @@ def test_pca_tutorial__diagonalise(trial, n_samples: Samples = 200, dim: Dimensi
     scale = variances[0] + dim  # the mean that centring takes away
     processes = {"raw axes": covariance}
     trial.identity(axes @ covariance @ axes.T, np.diag(variances), ops=3 * dim, scale=scale, wrong_processes=processes)
-    uncentred = np.linalg.svd(points, compute_uv=False) ** 2 / n_samples
-    found = observed.axes_from_singular_values(points).variances
-    wrong = {"n - 1 for n": variances * n_samples / (n_samples - 1)}
-    processes = {"without centring": uncentred}
-    trial.identity(found, variances, ops=n_samples, scale=scale, controls=wrong, wrong_processes=processes)
+    raw_squares = np.linalg.svd(points, compute_uv=False) ** 2 / n_samples
+    squares = observed.axes_from_singular_values(points).variances
+    controls = {"n - 1 for n": variances * n_samples / (n_samples - 1)}
+    processes = {"without centring": raw_squares}
+    trial.identity(squares, variances, ops=n_samples, scale=scale, controls=controls, wrong_processes=processes)
 
 
 @claim(ours("Eckart and Young 1936, for the covariance of a cloud"), kind="bound")
@@ -87,8 +87,8 @@ def test_robust_pca__failure(trial, n_points: Cloud, dim: Dimension, spike: Spik
     share = n_outliers / n_points
 
     # Noise in the other dimensions pushes the spike's variance up, by the second order of perturbation theory.
-    pushed, halvings = 2 * dim / (n_points * spike), 14
-    trial.require(pushed <= share / 4, f"2 dim / (n_points spike) must be at most fraction / 4, got {pushed:.2g}")
+    push, halvings = 2 * dim / (n_points * spike), 14
+    trial.require(push <= share / 4, f"2 dim / (n_points spike) must be at most fraction / 4, got {push:.2g}")
 
     def turning(key):
         """By bisection of log s^2: the clean points are those of the key, whatever s is."""
@@ -106,10 +106,12 @@ def test_robust_pca__failure(trial, n_points: Cloud, dim: Dimension, spike: Spik
 
     threshold = predicted.outlier_flip_threshold(share, spike)
     bisection = np.log(16 / share**2) / 2 ** (halvings + 1)
-    slack = threshold * (bisection + pushed)
-    margin = threshold * (0.005 + bisection + pushed)
-    wrong = {"β / ε": spike / share, "(1 - ε)(1 + β) / ε": (1 - share) * (1 + spike) / share}
-    trial.mean(turning, threshold, law=Asymptotic(), slack=slack, margin=margin, controls=wrong, first=128, most=10_000)
+    slack = threshold * (bisection + push)
+    margin = threshold * (0.005 + bisection + push)
+    controls = {"β / ε": spike / share, "(1 - ε)(1 + β) / ε": (1 - share) * (1 + spike) / share}
+    trial.mean(
+        turning, threshold, law=Asymptotic(), slack=slack, margin=margin, controls=controls, first=128, most=10_000
+    )
 
 
 @claim(

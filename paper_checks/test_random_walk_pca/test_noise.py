@@ -108,17 +108,17 @@ def test_noise_universality__tails(
         u = np.exp(2 * logs) / dim
         spectra = np.linalg.eigvalsh(gram + u[:, None, None, None] * np.einsum("ij,kj->jik", steps, steps))
         squares = (spectra[..., -1] / spectra.sum(axis=-1) - share) ** 2 - np.outer(u, linear) ** 2
-        added = squares.sum(axis=1) @ (2 * stats.t.pdf(np.exp(logs) / unit, freedom) / unit * np.exp(logs) * step)
-        return dim ** (freedom / 2) * added / first
+        excess = squares.sum(axis=1) @ (2 * stats.t.pdf(np.exp(logs) / unit, freedom) / unit * np.exp(logs) * step)
+        return dim ** (freedom / 2) * excess / first
 
     response = population / population.sum() * ((np.arange(n_points - 1) == 0) - share)
     first = 2 * response @ response * predicted.kurtosis_factor_ratio(n_points, 6 / (freedom - 4))[0]
 
     sizes = 16_000.0 * 2.0 ** np.arange(7)
     limit = predicted.tail_shortfall(n_points, freedom)
-    found = np.array([scaled(dim) for dim in sizes])
-    wrong = {"no such term": 0.0, "of a variance of ν / (ν - 2)": limit / unit**freedom}
-    trial.limit(found, sizes, limit, order=3 - freedom / 2, margin=0.003, scale=1.0, controls=wrong)
+    shortfalls = np.array([scaled(dim) for dim in sizes])
+    controls = {"no such term": 0.0, "of a variance of ν / (ν - 2)": limit / unit**freedom}
+    trial.limit(shortfalls, sizes, limit, order=3 - freedom / 2, margin=0.003, scale=1.0, controls=controls)
 
 
 @claim(
@@ -143,13 +143,13 @@ def test_noise_universality__kurtosis(
         moves = 1 / (kurtosis + 3)  # steps of size moves^(-1/2) with this chance, none else, have this kurtosis
         return (response / moves) ** 2 @ np.prod(np.where(signs == 0, 1 - moves, moves / 2), axis=0)
 
-    expected = predicted.kurtosis_factor_ratio(n_points, kurtosis)
+    factors = predicted.kurtosis_factor_ratio(n_points, kurtosis)
     scale = (kurtosis + 3) * population[0] / population[-1]
-    wrong = {
+    controls = {
         "as of the eigenvalue": np.full(n_points - 1, 1 + 0.75 * kurtosis / n_points),
         "none": np.ones(n_points - 1),
     }
-    trial.identity(variance(kurtosis) / variance(0.0), expected, ops=4 * signs.shape[1], scale=scale, controls=wrong)
+    trial.identity(variance(kurtosis) / variance(0.0), factors, ops=4 * signs.shape[1], scale=scale, controls=controls)
 
 
 @claim(
@@ -202,8 +202,8 @@ def test_deff_estimator(
 ):
     """The inner products of the steps estimate d_eff = (tr Σ)^2 / tr Σ^2."""
     spectrum = np.arange(1, dim + 1) ** exponent
-    expected = predicted.effective_dimension(spectrum)
-    trial.require(0.2 * dim < expected < 0.97 * dim, "exponent must leave d_eff between a fifth of dim and all of it")
+    d_eff = predicted.effective_dimension(spectrum)
+    trial.require(0.2 * dim < d_eff < 0.97 * dim, "exponent must leave d_eff between a fifth of dim and all of it")
 
     shares = spectrum / spectrum.sum()
 
@@ -216,12 +216,12 @@ def test_deff_estimator(
         squares = jnp.mean(steps**2, axis=0) - shares
         return jnp.stack([squared_length - 2 * jnp.sum(squares), between - 2 * squares @ shares])
 
-    with_diagonal = 1 / ((1 - 1 / n_steps) / expected + 1 / n_steps)
+    with_diagonal = 1 / ((1 - 1 / n_steps) / d_eff + 1 / n_steps)
     trial.mean(
         moments,
-        expected + 2 / n_steps,  # the mean squared length varies, too
+        d_eff + 2 / n_steps,  # the mean squared length varies, too
         law=RatioOfMeans(),
-        margin=0.009 * expected,
+        margin=0.009 * d_eff,
         controls={"including s = t": with_diagonal, "the rank": float(dim)},
         first=512,
         most=40_000,
@@ -239,8 +239,8 @@ def test_jl_projection(
     """Projecting d dimensions on m spreads ρ_1 as one dimension D with 1/D = 1/d + 1/m does."""
     alike = max(dim, target) < 9 * min(dim, target)
     trial.require(alike, "dim and target must differ by less than a factor of nine: else the smaller one rules")
-    combined = predicted.combined_dimension(dim, target)
-    variance = ratio_variance(n_points, combined)
+    D = predicted.combined_dimension(dim, target)
+    variance = ratio_variance(n_points, D)
     shares = predicted.explained_variance_ratio(n_points)
     response = shares[0] * (np.eye(1, n_points - 1)[0] - shares)
     axes = np.sqrt(2 / n_points) * np.sin(np.pi / n_points * np.outer(*[np.arange(1, n_points)] * 2))
@@ -251,19 +251,22 @@ def test_jl_projection(
         walk, projection = jax.random.split(key)
         rows = observed.equivalent_gaussian_noise(walk, n_points, dim)
         # Rows of a Gaussian matrix are a triangle up to a rotation, which no variance sees.
-        projected = rows @ bartlett_factor(projection, n_points + 1, target) / np.sqrt(target)
-        ratio = observed.variance_ratios(observed.trajectory(projected))[0]
-        linear = response @ jnp.sum((axes @ projected[1:]) ** 2, axis=1)
-        return (ratio - mean_ratio(n_points, combined)) ** 2 - linear**2 + linear_variance
+        image = rows @ bartlett_factor(projection, n_points + 1, target) / np.sqrt(target)
+        ratio = observed.variance_ratios(observed.trajectory(image))[0]
+        linear = response @ jnp.sum((axes @ image[1:]) ** 2, axis=1)
+        return (ratio - mean_ratio(n_points, D)) ** 2 - linear**2 + linear_variance
 
-    wrong = {"min(d, m)": ratio_variance(n_points, min(dim, target)), "d + m": ratio_variance(n_points, dim + target)}
+    controls = {
+        "min(d, m)": ratio_variance(n_points, min(dim, target)),
+        "d + m": ratio_variance(n_points, dim + target),
+    }
     trial.mean(
         squared_deviation,
         variance,
         law=Asymptotic(),
-        slack=variance * SECOND_ORDER / combined,
-        margin=variance * (0.008 + SECOND_ORDER / combined),
-        controls=wrong,
+        slack=variance * SECOND_ORDER / D,
+        margin=variance * (0.008 + SECOND_ORDER / D),
+        controls=controls,
         first=1024,
         most=300_000,
     )
@@ -283,9 +286,9 @@ def test_jl_projection__bias(
 ):
     """Projecting d dimensions on m moves the mean of ρ_1 as one dimension D with 1/D = 1/d + 1/m."""
     trial.require(max(dim, target) <= 1.6 * min(dim, target), "dim and target must be alike: else the smaller rules")
-    combined, variances = predicted.combined_dimension(dim, target), predicted.eigenvalues(n_points)
-    bias = mean_ratio(n_points, combined) - predicted.explained_variance_ratio(n_points)[0]
-    second_order = abs(predicted.explained_variance_ratio_second_order(variances, combined, 1)[0])
+    D, variances = predicted.combined_dimension(dim, target), predicted.eigenvalues(n_points)
+    bias = mean_ratio(n_points, D) - predicted.explained_variance_ratio(n_points)[0]
+    second_order = abs(predicted.explained_variance_ratio_second_order(variances, D, 1)[0])
 
     def first_ratio(key):
         walk, projection = jax.random.split(key)
@@ -294,7 +297,7 @@ def test_jl_projection__bias(
 
     trial.mean(
         first_ratio,
-        mean_ratio(n_points, combined),
+        mean_ratio(n_points, D),
         law=Bounded(0, 1),
         slack=second_order,
         margin=0.3 * bias + second_order,
@@ -329,20 +332,22 @@ def test_bartlett_equals_walk(trial, n_points: FewTrianglePoints, dim: ManyTrian
         rows = observed.centre(observed.trajectory(noise))
         gram = rows @ rows.T
         sums = jnp.trace(gram), jnp.sum(gram**2), jnp.sum(gram * (gram @ gram))
-        found = jnp.stack(_symmetric(sums)) / population
+        ratios = jnp.stack(_symmetric(sums)) / population
         # Each is measured, so that it is a control variate for the next.
-        return found.at[1:].subtract(np.array([2, 1.5]) * (found - mean)[:2])
+        return ratios.at[1:].subtract(np.array([2, 1.5]) * (ratios - mean)[:2])
 
     def measure(key):
         walk, bartlett = jax.random.split(key)
         factor = bartlett_factor(bartlett, n_points, dim) / np.sqrt(dim)
         return jnp.stack([relative(observed.noise(walk, n_points, dim)), relative(factor)])
 
-    wrong = {
+    controls = {
         "one degree of freedom less": np.tile(_falling(dim - 1, dim), (2, 1)),
         "d^k for d! / (d - k)!": np.ones((2, 3)),
     }
-    trial.mean(measure, np.tile(mean, (2, 1)), law=Asymptotic(), margin=0.008, controls=wrong, first=4096, most=400_000)
+    trial.mean(
+        measure, np.tile(mean, (2, 1)), law=Asymptotic(), margin=0.008, controls=controls, first=4096, most=400_000
+    )
 
 
 @claim(BARTLETT, kind="distribution", cases=TRIANGLES)

@@ -49,9 +49,9 @@ def test_ou_exact(trial, n_points: ThreePoints, rate: Rate):
     trial.require(abs(rate - 1) >= 1e-4, "rate must not be 1: all eigenvalues are one, in any formula")
     exact = predicted.ornstein_uhlenbeck_eigenvalues(n_points, rate)
     circulant = np.sort(predicted.ornstein_uhlenbeck_circulant_eigenvalues(n_points, rate))[::-1]
-    found = observed.population_spectrum(n_points, reversion=rate)
+    measured = observed.population_spectrum(n_points, reversion=rate)
     scale = n_points * exact[0] / min(1, 2 - rate)  # near rate 2 frequencies lie near pi, and terms cancel
-    trial.identity(found, exact, ops=3, scale=scale, controls={"the circulant formula": circulant})
+    trial.identity(measured, exact, ops=3, scale=scale, controls={"the circulant formula": circulant})
     covariance = np.asarray(observed.population_covariance(n_points, reversion=rate))
     count = min(3, n_points - 1)
 
@@ -59,10 +59,10 @@ def test_ou_exact(trial, n_points: ThreePoints, rate: Rate):
         return covariance @ modes - modes * exact[:count]
 
     cosines = np.cos(np.pi / n_points * np.outer(np.arange(0.5, n_points), np.arange(1, count + 1)))
-    found = residual(predicted.ornstein_uhlenbeck_modes(n_points, rate, count))
-    expected = np.zeros((n_points, count))
+    measured = residual(predicted.ornstein_uhlenbeck_modes(n_points, rate, count))
+    zeros = np.zeros((n_points, count))
     processes = {"the walk's cosines": residual(cosines * np.sqrt(2 / n_points))}
-    trial.identity(found, expected, ops=2 * n_points, scale=exact[0] / min(1, 2 - rate), wrong_processes=processes)
+    trial.identity(measured, zeros, ops=2 * n_points, scale=exact[0] / min(1, 2 - rate), wrong_processes=processes)
 
 
 @claim(
@@ -80,13 +80,13 @@ def test_ou_circulant_limit(trial, n_points: RecursionPoints):
         formula = predicted.ornstein_uhlenbeck_circulant_eigenvalues(n_points, crossover / n_points)
         return abs(formula.max() / formula.sum() / (spectrum.eigenvalues[0] / spectrum.total_variance) - 1)
 
-    found = [relative_error(crossover) for crossover in c]
-    expected = np.where(c >= 4, 1.5 / c, (8 / np.pi**2 - 0.5) * c)
-    wrong = {
+    errors = [relative_error(crossover) for crossover in c]
+    bounds = np.where(c >= 4, 1.5 / c, (8 / np.pi**2 - 0.5) * c)
+    controls = {
         "half the constants": np.where(c >= 4, 0.75 / c, (4 / np.pi**2 - 0.25) * c),
         "5 % at most": np.minimum(np.where(c >= 4, 1.5 / c, c / 3), 0.05),
     }
-    trial.bound(found, expected, found_by="grid", ops=4 * n_points, scale=1.0, controls=wrong)
+    trial.bound(errors, bounds, found_by="grid", ops=4 * n_points, scale=1.0, controls=controls)
 
 
 @claim(ours("the secular equation in the continuum"), kind="limit", cases=[0.05, 0.5, 2.0, 8.0, 40.0])
@@ -119,14 +119,14 @@ def test_ou_sine_not_cosine(trial, n_points: RevertingPoints = 1600, crossover: 
     def content(modes):
         return predicted.cosine_content(modes)[0]
 
-    found = [observed.leading_population_spectrum(n_points, 1, reversion=c / n_points) for c in crossovers]
-    contents = np.array([content(spectrum.time_courses) for spectrum in found])
+    spectra = [observed.leading_population_spectrum(n_points, 1, reversion=c / n_points) for c in crossovers]
+    contents = np.array([content(spectrum.time_courses) for spectrum in spectra])
     exact = [content(predicted.ornstein_uhlenbeck_modes(n_points, c / n_points, 1)) for c in crossovers]
     # The gap between the first two eigenvalues closes as c grows, and the eigenvector turns by rounding / gap.
     gaps = [1 - np.divide(*predicted.ornstein_uhlenbeck_eigenvalues(n_points, c / n_points)[1::-1]) for c in crossovers]
     limit = (8 / (3 * np.pi)) ** 2
-    wrong = {"the limit of large α T": np.full(5, limit), "cosines, as those of the walk": np.ones(5)}
-    trial.identity(contents, exact, ops=3 * n_points, scale=1 / np.array(gaps), controls=wrong)
+    controls = {"the limit of large α T": np.full(5, limit), "cosines, as those of the walk": np.ones(5)}
+    trial.identity(contents, exact, ops=3 * n_points, scale=1 / np.array(gaps), controls=controls)
     cosine = {"a cosine": 1.0, "half a sine": 0.5}
     trial.limit(contents, crossovers, limit, order=(1, 2), margin=0.003, controls=cosine)
 
@@ -135,15 +135,17 @@ def test_ou_sine_not_cosine(trial, n_points: RevertingPoints = 1600, crossover: 
 def test_ou_trapping(trial, n_points: TrappedPoints, dim: TrappedDimension, rate: Trapping):
     """The squared norm settles at 1 / (α (2 - α))."""
     left = settled_points(trial, n_points, rate)
-    settled = predicted.trapping_radius(rate) ** 2
+    plateau = predicted.trapping_radius(rate) ** 2
 
     def squared_norm(key):
         noise = observed.equivalent_gaussian_noise(key, n_points, dim)
         return jnp.sum(observed.trajectory(noise, reversion=rate)[-1] ** 2)
 
-    margin = (0.007 + left) * settled
-    wrong = {"1 / (2 α)": 1 / (2 * rate), "1 / α^2": 1 / rate**2}
-    trial.mean(squared_norm, settled, law=Asymptotic(), slack=left * settled, margin=margin, controls=wrong, first=512)
+    margin = (0.007 + left) * plateau
+    controls = {"1 / (2 α)": 1 / (2 * rate), "1 / α^2": 1 / rate**2}
+    trial.mean(
+        squared_norm, plateau, law=Asymptotic(), slack=left * plateau, margin=margin, controls=controls, first=512
+    )
 
 
 @claim(
@@ -154,10 +156,10 @@ def test_ou_trapping(trial, n_points: TrappedPoints, dim: TrappedDimension, rate
 def test_ou_trapping__start(trial, n_points: Points, rate: AnyRate):
     """From the minimum E |x_t|^2 = (1 - a^(2t)) / (1 - a^2), a = 1 - α: t itself without reversion."""
     steps = np.arange(1, n_points + 1)
-    expected = predicted.mean_squared_norm(steps, rate)
-    found = observed.expected_squared_norms(n_points, reversion=rate)
-    unsquared = expected / (1 + (1 - rate) ** steps) * (1 - rate / 2)
-    trial.identity(found, expected, ops=6 * n_points, scale=expected, controls={"(1 - a^t) / (2 α)": unsquared})
+    norms = predicted.mean_squared_norm(steps, rate)
+    measured = observed.expected_squared_norms(n_points, reversion=rate)
+    unsquared = norms / (1 + (1 - rate) ** steps) * (1 - rate / 2)
+    trial.identity(measured, norms, ops=6 * n_points, scale=norms, controls={"(1 - a^t) / (2 α)": unsquared})
 
 
 @claim(ours("the settled norm is chi-square"), kind="distribution", cases=[(8, 2000, 0.4), (6, 3, 0.6)])
@@ -166,15 +168,15 @@ def test_ou_trapping__spread(trial, n_points: FewPoints, dim: Annotated[int, Int
     left = settled_points(trial, n_points, rate)
     # Three nodes of Gauss and Hermite for each step: means of polynomials up to degree five are exact.
     nodes, weights = np.polynomial.hermite_e.hermegauss(3)
-    which = np.indices((3,) * n_points).reshape(n_points, -1)
-    chances = np.prod(weights[which] / weights.sum(), axis=0)
-    squares = np.asarray(observed.trajectory(nodes[which], reversion=rate))[-1] ** 2
-    settled = predicted.trapping_radius(rate) ** 2
-    variance = (predicted.squared_norm_relative_std(dim) * settled) ** 2
+    choices = np.indices((3,) * n_points).reshape(n_points, -1)
+    chances = np.prod(weights[choices] / weights.sum(), axis=0)
+    squares = np.asarray(observed.trajectory(nodes[choices], reversion=rate))[-1] ** 2
+    plateau = predicted.trapping_radius(rate) ** 2
+    variance = (predicted.squared_norm_relative_std(dim) * plateau) ** 2
     trial.value(
         (chances @ squares**2 - (chances @ squares) ** 2) / dim,  # the mean of dim coordinates, each independent
         variance,
-        error=4 * which.shape[1] * 2.0**-53 * 3 * variance,
+        error=4 * choices.shape[1] * 2.0**-53 * 3 * variance,
         slack=2 * left * variance,
         margin=(0.001 + 2 * left) * variance,
         controls={"spread sqrt(1 / d)": variance / 2, "radius 1 / sqrt(2 α)": (1 / rate) ** 2 / (2 * dim)},
@@ -184,8 +186,8 @@ def test_ou_trapping__spread(trial, n_points: FewPoints, dim: Annotated[int, Int
 @claim(ours("the stationary covariance"), kind="distribution", cases=[(16, 2000, 0.25, 4), (8, 4000, 0.5, 2)])
 def test_ou_trapping__directions(trial, n_points: TrappedPoints, dim: TrappedDimension, rate: Trapping, lag: Lag):
     """Directions decay: E x_s . x_t = a^(|s - t|) / (α (2 - α)) of the trapped process, a = 1 - α."""
-    kept = (1 - rate) ** lag
-    trial.require(lag < n_points and 0.1 <= kept <= 0.8, "lag must be below n_points, and (1 - rate)^lag in [.1, .8]")
+    decay = (1 - rate) ** lag
+    trial.require(lag < n_points and 0.1 <= decay <= 0.8, "lag must be below n_points, and (1 - rate)^lag in [.1, .8]")
     later = np.arange(n_points)[:, None] >= n_points - lag
 
     def products(key):
@@ -194,10 +196,12 @@ def test_ou_trapping__directions(trial, n_points: TrappedPoints, dim: TrappedDim
         walks = observed.trajectory(jnp.hstack([noise, jnp.where(later, -noise, noise)]), reversion=rate)
         return jnp.sum(walks[-1] * walks[-1 - lag]) / 2 / predicted.trapping_radius(rate) ** 2
 
-    gone = kept * settled_points(trial, n_points - lag, rate)  # the earlier position is not quite settled
-    expected = predicted.stationary_correlation(np.array([lag]), rate)[0]
-    wrong = {"twice the rate": kept**2, "no reversion: the direction is kept": 1.0}
-    trial.mean(products, expected, law=Asymptotic(), slack=gone, margin=0.007 * kept + gone, controls=wrong, first=512)
+    loss = decay * settled_points(trial, n_points - lag, rate)  # the earlier position is not quite settled
+    correlation = predicted.stationary_correlation(np.array([lag]), rate)[0]
+    controls = {"twice the rate": decay**2, "no reversion: the direction is kept": 1.0}
+    trial.mean(
+        products, correlation, law=Asymptotic(), slack=loss, margin=0.007 * decay + loss, controls=controls, first=512
+    )
 
 
 def _comes_close(n_points, dim, rate):

@@ -42,12 +42,12 @@ def test_drift_mixing(trial, n_points: DriftedPoints, drift_ratio: DriftRatio):
     trial.require(0.3 <= n_points * drift_ratio <= 10, "n_points drift_ratio must lie in [.3, 10]: both are seen")
     walk = predicted.eigenvalues(n_points)
     by_mode = predicted.drift_eigenvalues(n_points, drift_ratio)
-    shifted = by_mode.copy()
-    shifted[1::2] += np.mean(by_mode[::2] - walk[::2])
+    control_eigenvalues = by_mode.copy()
+    control_eigenvalues[1::2] += np.mean(by_mode[::2] - walk[::2])
     exact = np.sort(by_mode)[::-1]
-    found = observed.population_spectrum(n_points, drift=np.sqrt(drift_ratio))
-    wrong = {"no drift": walk, "even components shifted too": np.sort(shifted)[::-1]}
-    trial.identity(found, exact, ops=3 * n_points, scale=exact[0], controls=wrong)
+    spectrum = observed.population_spectrum(n_points, drift=np.sqrt(drift_ratio))
+    controls = {"no drift": walk, "even components shifted too": np.sort(control_eigenvalues)[::-1]}
+    trial.identity(spectrum, exact, ops=3 * n_points, scale=exact[0], controls=controls)
 
 
 @claim(
@@ -76,24 +76,24 @@ def test_decay_bessel(trial, exponent: Exponent, n_points: LongRun = 32_000, cou
     """With noise variance t^-p, p < 2, ρ_k tends to 4 (ν + 1) / j_{ν,k}^2 with ν = 1 / (2 - p)."""
     trial.require(abs(exponent) >= 0.25, "exponent must be at least 0.25 in size: nearer to 0 both orders are alike")
     spectrum = observed.leading_population_spectrum(n_points, count, decay=exponent)
-    other = 1 / (2 + exponent)
-    rest = np.log(n_points) / n_points  # the order of the correction at p = 1, the slowest of these
-    found = spectrum.eigenvalues / spectrum.total_variance
-    expected = predicted.decaying_noise_explained_variance_ratio(exponent, count)
-    wrong = {
-        "order 1 / (2 + p)": 4 * (other + 1) / predicted.bessel_zeros(other, count) ** 2,
+    order = 1 / (2 + exponent)
+    slack = np.log(n_points) / n_points  # the order of the correction at p = 1, the slowest of these
+    measured = spectrum.eigenvalues / spectrum.total_variance
+    ratios = predicted.decaying_noise_explained_variance_ratio(exponent, count)
+    controls = {
+        "order 1 / (2 + p)": 4 * (order + 1) / predicted.bessel_zeros(order, count) ** 2,
         "no decay": predicted.explained_variance_ratio_limit(count),
     }
-    trial.value(found, expected, error=4 * n_points * 2.0**-53, slack=rest, margin=5e-4 + rest, controls=wrong)
+    trial.value(measured, ratios, error=4 * n_points * 2.0**-53, slack=slack, margin=5e-4 + slack, controls=controls)
     times = (np.arange(n_points) + 0.5) / n_points
 
     def overlaps(modes):
         return np.sum(spectrum.time_courses * modes, axis=0) ** 2 / np.sum(modes**2, axis=0)
 
-    found = overlaps(predicted.decaying_noise_modes(times, exponent, count))
+    measured = overlaps(predicted.decaying_noise_modes(times, exponent, count))
     error = 4 * n_points * 2.0**-53
     processes = {"cosines": overlaps(np.cos(np.pi * np.outer(times, np.arange(1, count + 1))))}
-    trial.value(found, np.ones(count), error=error, slack=rest, margin=5e-4 + rest, wrong_processes=processes)
+    trial.value(measured, np.ones(count), error=error, slack=slack, margin=5e-4 + slack, wrong_processes=processes)
 
 
 def _windows(n_steps, window):
@@ -147,8 +147,8 @@ def test_nn_walk_with_drift(
     def median(parts, index=1):
         return np.median(np.concatenate([content[part][..., index] for part in parts]), axis=0)
 
-    shuffled = {"points in random order": least(["points shuffled"]) - 0.6}
-    trial.runs(least([*_windows(n_steps, window), "whole"]) - 0.6, alpha=alpha, controls=shuffled)
+    order_control = {"points in random order": least(["points shuffled"]) - 0.6}
+    trial.runs(least([*_windows(n_steps, window), "whole"]) - 0.6, alpha=alpha, controls=order_control)
     trial.runs(median(["middle", "last"]) - 0.6, alpha=alpha, controls={"early on": median(["whole"]) - 0.6})
     walk = predicted.explained_variance_ratio(window)[0]
     simulate = quick_map(lambda key: observed.explained_variance_ratio(key, window, 1000)[0])
@@ -162,5 +162,5 @@ def test_nn_walk_with_drift(
         """By how much the second component of a run, shuffled in some way, is more of a cosine than the run's own."""
         return np.median(content[part][..., 1] - content["whole"][..., 1], axis=0)
 
-    wrong = {"points shuffled, not steps": straighter("points shuffled")}
-    trial.runs(straighter("steps shuffled"), alpha=0.05, controls=wrong)
+    controls = {"points shuffled, not steps": straighter("points shuffled")}
+    trial.runs(straighter("steps shuffled"), alpha=0.05, controls=controls)

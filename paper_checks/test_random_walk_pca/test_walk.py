@@ -22,11 +22,11 @@ from theory_on_trial.contract import Interval
 def test_exact_spectrum(trial, n_points: Points):
     """The eigenvalues of the centred walk are 1 / (2 - 2 cos(π k / T)), its eigenvectors the DCT-II cosines."""
     variances, scale = predicted.eigenvalues(n_points), n_points * predicted.eigenvalues(n_points)[0]
-    wrong = {
+    controls = {
         "both ends absorbing": predicted.eigenvalues(n_points + 1)[:-1],
         "a periodic walk": np.sort(predicted.circulant_eigenvalues(n_points))[::-1],
     }
-    trial.identity(observed.population_spectrum(n_points), variances, ops=3, scale=scale, controls=wrong)
+    trial.identity(observed.population_spectrum(n_points), variances, ops=3, scale=scale, controls=controls)
     covariance = np.asarray(observed.population_covariance(n_points))
 
     def residual(phase):
@@ -51,11 +51,11 @@ def test_exact_spectrum__uncentred(
         return eigvalsh(walk @ walk.T, subset_by_index=(n - 3, n - 1))[::-1] / np.sum(walk**2)
 
     limit = predicted.uncentred_explained_variance_ratio_limit(3)
-    wrong = {
+    controls = {
         "6 / (π k)^2": predicted.explained_variance_ratio_limit(3),
         "8 / (π k)^2": 4 / 3 * predicted.explained_variance_ratio_limit(3),
     }
-    trial.limit([ratios(n) for n in sizes.tolist()], sizes, limit, order=2, margin=1e-4 * limit, controls=wrong)
+    trial.limit([ratios(n) for n in sizes.tolist()], sizes, limit, order=2, margin=1e-4 * limit, controls=controls)
 
 
 @claim(ours("the difference matrix on a circle is circulant"), kind="identity", cases=[3, 20, 151])
@@ -63,14 +63,14 @@ def test_exact_spectrum__circle(trial, n_points: ThreePoints):
     """Closed into a circle and centred, the walk has eigenvalues 1 / (2 - 2 cos(2 π k / T)), in pairs."""
     steps = np.eye(n_points) - 1 / n_points  # what is left of them when they sum to zero
     walk = np.cumsum(steps, axis=0)
-    closed = walk - walk.mean(axis=0)
-    expected = np.sort(predicted.circulant_eigenvalues(n_points))[::-1]
-    wrong = {
+    loop = walk - walk.mean(axis=0)
+    eigenvalues = np.sort(predicted.circulant_eigenvalues(n_points))[::-1]
+    controls = {
         "the open walk": predicted.eigenvalues(n_points),
         "once each": predicted.eigenvalues(2 * n_points)[1::2][: n_points - 1],
     }
     trial.identity(
-        np.linalg.eigvalsh(closed @ closed.T)[:0:-1], expected, ops=3 * n_points, scale=expected[0], controls=wrong
+        np.linalg.eigvalsh(loop @ loop.T)[:0:-1], eigenvalues, ops=3 * n_points, scale=eigenvalues[0], controls=controls
     )
 
 
@@ -83,18 +83,18 @@ def test_first_step_irrelevant(
 ):
     """The first step, and the starting point, do not enter the centred trajectory."""
     steps = np.array(jax.random.normal(trial.key("steps"), (n_points, dim)))
-    moved = steps.copy()
-    moved[0] *= first_step
+    far_steps = steps.copy()
+    far_steps[0] *= first_step
     reference = np.asarray(observed.gram_variances(observed.trajectory(steps)))
-    walk = np.asarray(observed.trajectory(moved))
+    walk = np.asarray(observed.trajectory(far_steps))
 
     def of_gram(rows):
         return np.maximum(np.linalg.eigvalsh(rows @ rows.T)[::-1][: reference.size], 0)
 
-    found = observed.gram_variances(walk)
-    scale = np.linalg.norm(moved[0]) * np.sqrt(reference[0])
+    variances = observed.gram_variances(walk)
+    scale = np.linalg.norm(far_steps[0]) * np.sqrt(reference[0])
     processes = {"without centring": of_gram(walk), "from the first point": of_gram(walk - walk[0])}
-    trial.identity(found, reference, ops=4 * (n_points + dim), scale=scale, wrong_processes=processes)
+    trial.identity(variances, reference, ops=4 * (n_points + dim), scale=scale, wrong_processes=processes)
 
 
 @claim(ours("sums over the path graph's spectrum: traces of its pseudo-inverse"), kind="identity", cases=range(3, 31))
@@ -103,16 +103,16 @@ def test_total_variance(trial, n_points: Annotated[int, Interval(3, 60, why="fra
     n = n_points
     walk = [[Fraction(int(s <= t)) for s in range(n)] for t in range(n)]
     means = [sum(column) / n for column in zip(*walk, strict=True)]
-    centred = [[entry - mean for entry, mean in zip(row, means, strict=True)] for row in walk]
-    gram = [[sum(a * b for a, b in zip(p, q, strict=True)) for q in centred] for p in centred]
+    deviations = [[entry - mean for entry, mean in zip(row, means, strict=True)] for row in walk]
+    gram = [[sum(a * b for a, b in zip(p, q, strict=True)) for q in deviations] for p in deviations]
     total, squares = sum(gram[t][t] for t in range(n)), sum(entry * entry for row in gram for entry in row)
     exact = [predicted.total_variance(n), predicted.squared_eigenvalue_sum(n), predicted.participation_ratio(n)]
-    wrong = {
+    controls = {
         "total without centring": [n * (n + 1) / 2, *exact[1:]],
         "T^2 / 6": [n * n / 6, *exact[1:]],
         "T^2 + 11 for 2 T^2 + 7": [exact[0], (n * n - 1) * (n * n + 11) / 180, exact[2]],
     }
-    trial.identity([float(total), float(squares), float(total * total / squares)], exact, ops=0, controls=wrong)
+    trial.identity([float(total), float(squares), float(total * total / squares)], exact, ops=0, controls=controls)
 
 
 @claim(
@@ -132,11 +132,11 @@ def test_evr_limit(trial, n_points: ManyPoints, count: Components = 3):
     spectrum = observed.leading_population_spectrum(n_points, count)
     ratios = spectrum.eigenvalues / spectrum.total_variance
     law = predicted.limit_relative_error(n_points, count)
-    found = ratios / predicted.explained_variance_ratio_limit(count) - 1
+    excess = ratios / predicted.explained_variance_ratio_limit(count) - 1
     # Relative rounding of an eigenvalue: T roundings at the scale of the largest one.
     error = 4 * n_points * 2.0**-53 * np.arange(1, count + 1) ** 2
-    wrong = {"an exact total": squares / 12 / n_points**2, "24 for 12": (1 + squares / 24) / n_points**2}
-    trial.value(found, law, error=error, slack=law**2, margin=0.01 * law + law**2, controls=wrong)
+    controls = {"an exact total": squares / 12 / n_points**2, "24 for 12": (1 + squares / 24) / n_points**2}
+    trial.value(excess, law, error=error, slack=law**2, margin=0.01 * law + law**2, controls=controls)
 
 
 @claim(LISSAJOUS, kind="identity", cases=[(500, 8), (100, 5)])
@@ -166,8 +166,8 @@ def test_distance_identity(trial, n_points: ThreePoints = 200):
     """The scores reproduce |x_s - x_t|^2 = |s - t| exactly: sum_k λ_k (u_k(s) - u_k(t))^2 = |s - t|."""
     scores = predicted.scores(n_points, n_points - 1)
     products = np.asarray(observed.population_covariance(n_points))
-    wrong = {"one component only": np.outer(scores[:, 0], scores[:, 0])}
-    trial.identity(products, scores @ scores.T, ops=n_points, scale=n_points, controls=wrong)
+    controls = {"one component only": np.outer(scores[:, 0], scores[:, 0])}
+    trial.identity(products, scores @ scores.T, ops=n_points, scale=n_points, controls=controls)
     squares, lags, times = np.diag(products), predicted.squared_distances(n_points), np.arange(1.0, n_points + 1)
-    wrong = {"the root of |s - t|": np.sqrt(lags), "independent points": np.add.outer(times, times)}
-    trial.identity(squares[:, None] + squares - 2 * products, lags, ops=n_points, scale=n_points, controls=wrong)
+    controls = {"the root of |s - t|": np.sqrt(lags), "independent points": np.add.outer(times, times)}
+    trial.identity(squares[:, None] + squares - 2 * products, lags, ops=n_points, scale=n_points, controls=controls)
