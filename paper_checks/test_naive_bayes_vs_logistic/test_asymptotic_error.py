@@ -57,11 +57,13 @@ def test_asym_nb_error(trial, n_features: Features, n_classes: OfficialClasses, 
     sigma = np.sqrt(np.outer(variances, variances)) * equicorrelated(n_features, correlation)
     error, ideal = (predicted.collinear_asymptotic_error(means[:, 0], s) for s in (sigma, variances))
     margin = 0.0095 * error
-    wrong = {"without the factor 2": error / 2}
+    controls = {"without the factor 2": error / 2}
     if abs(error - ideal) > 2 * margin:
-        wrong["without the correlation"] = ideal
+        controls["without the correlation"] = ideal
     rule = observed.naive_bayes_rule(means, variances, observed.equal_priors(n_classes))
-    trial.mean(mistakes(rule, means, observed.covariance_factor(sigma)), error, margin=margin, controls=wrong, **DRAWS)
+    trial.mean(
+        mistakes(rule, means, observed.covariance_factor(sigma)), error, margin=margin, controls=controls, **DRAWS
+    )
 
 
 def _margins(rng, n_features):
@@ -86,15 +88,15 @@ def _margins(rng, n_features):
 def test_asym_order(trial, n_draws: Count = 1500, most_features: SeveralFeatures = 11):
     """Naive Bayes ends no better than Bayes, and as well where D^-1 d and Σ^-1 d are parallel."""
     rng = trial.generator("draws")
-    drawn = [_margins(rng, int(rng.integers(2, most_features + 1))) for _ in range(n_draws)]
-    margin, best, aligned, best_aligned, uncorrelated, condition = np.array(drawn).T
+    rows = [_margins(rng, int(rng.integers(2, most_features + 1))) for _ in range(n_draws)]
+    margin, best, aligned_margin, best_aligned, diagonal_margin, condition = np.array(rows).T
     bests, ops = np.concatenate([best, best_aligned]), 30 * most_features
-    found = np.concatenate([margin, aligned])
+    margins = np.concatenate([margin, aligned_margin])
     scale = np.tile(condition, 2) * bests
-    wrong = {"99 % of the margin": 0.99 * bests}
-    trial.bound(found, bests, found_by="draws", independent=n_draws, ops=ops, scale=scale, controls=wrong)
-    controls = {"without the correlations": uncorrelated}
-    trial.identity(aligned, best_aligned, ops=ops, scale=condition * best_aligned, controls=controls)
+    margin_controls = {"99 % of the margin": 0.99 * bests}
+    trial.bound(margins, bests, found_by="draws", independent=n_draws, ops=ops, scale=scale, controls=margin_controls)
+    controls = {"without the correlations": diagonal_margin}
+    trial.identity(aligned_margin, best_aligned, ops=ops, scale=condition * best_aligned, controls=controls)
 
 
 @claim(ours("the margin of the population rule; finite m adds noise in the weights, to leading order"), kind="limit")
@@ -114,8 +116,8 @@ def test_nb_correlated_floor(
         rule = observed.naive_bayes_rule(class_means, jnp.diag(scatter), observed.equal_priors(2))
         return observed.conditional_error(rule, means, sigma)
 
-    wrong = {"the Bayes error": bayes}
-    trial.mean(measure, floor, law=Bounded(0, 1), slack=slack, margin=margin, controls=wrong, first=512, most=40_000)
+    controls = {"the Bayes error": bayes}
+    trial.mean(measure, floor, law=Bounded(0, 1), slack=slack, margin=margin, controls=controls, first=512, most=40_000)
 
 
 def _left_at(means, sigma, n_samples):
@@ -139,10 +141,10 @@ def test_official_bayes_errors(trial, n_features: Literal[2, 4, 10, 20]):
     """The released design with K = 2 has the Bayes error Φ(-sqrt((n + 1) / 2)), which its table understates."""
     means, variances = predicted.official_design(n_features, 2)
     rule = observed.naive_bayes_rule(means, variances, observed.equal_priors(2))
-    found = float(jax.jit(observed.conditional_error)(rule, means, variances))
-    expected = ndtr(-np.sqrt((n_features + 1) / 2))
-    wrong = {"variances n / 2 and 1": ndtr(-np.sqrt(1 + n_features / 2))}
-    trial.identity(found, expected, ops=200, controls=wrong, as_printed=BAYES_ERRORS[n_features])
+    error = float(jax.jit(observed.conditional_error)(rule, means, variances))
+    exact = ndtr(-np.sqrt((n_features + 1) / 2))
+    controls = {"variances n / 2 and 1": ndtr(-np.sqrt(1 + n_features / 2))}
+    trial.identity(error, exact, ops=200, controls=controls, as_printed=BAYES_ERRORS[n_features])
 
 
 @claim(
@@ -191,25 +193,25 @@ def test_conditional_error(trial, n_classes: FewClasses, n_features: SeveralFeat
     sigma = root @ root.T / (2 * n_features) + 4 * np.outer(between, between) / (between @ between)
     estimates = means + rng.standard_normal(means.shape) * np.sqrt(n_classes / n_samples)
     rule = observed.naive_bayes_rule(estimates, np.diag(sigma), observed.equal_priors(n_classes))
-    fitted = np.asarray(rule.weights), np.asarray(rule.intercepts)
+    fit = np.asarray(rule.weights), np.asarray(rule.intercepts)
 
     def between_two(pair):
-        return predicted.linear_rule_error(*(part[list(pair)] for part in (*fitted, means)), sigma)
+        return predicted.linear_rule_error(*(part[list(pair)] for part in (*fit, means)), sigma)
 
-    error = predicted.linear_rule_error(*fitted, means, sigma)
-    added = 2 / n_classes * sum(map(between_two, combinations(range(n_classes), 2)))
-    wrong = {
-        "only variances": predicted.linear_rule_error(*fitted, means, np.diag(sigma)),
-        "estimates for means": predicted.linear_rule_error(*fitted, estimates, sigma),
-        "errors of two classes add up": min(added, 1.0),
+    error = predicted.linear_rule_error(*fit, means, sigma)
+    total = 2 / n_classes * sum(map(between_two, combinations(range(n_classes), 2)))
+    rivals = {
+        "only variances": predicted.linear_rule_error(*fit, means, np.diag(sigma)),
+        "estimates for means": predicted.linear_rule_error(*fit, estimates, sigma),
+        "errors of two classes add up": min(total, 1.0),
     }
     margin = 0.0095 * error
-    controls = {name: other for name, other in wrong.items() if abs(other - error) > 2 * margin}
+    controls = {name: rival for name, rival in rivals.items() if abs(rival - error) > 2 * margin}
     trial.require(controls, "n_features must be so small that classes overlap")
     exact, points = jax.jit(observed.conditional_error), observed.quasi_random_points(4096, n_classes)
     halves = [float(exact(rule, means, sigma, points=half)) for half in np.split(points, 2)]
     # Orthants are good to 1e-6; two halves of the quasi-random points differ by more than their mean errs.
     error_bound = 1e-6 + abs(halves[1] - halves[0])
     trial.value(np.mean(halves), error, error=error_bound, margin=margin / 4, controls=controls)
-    found = mistakes(rule, means, observed.covariance_factor(sigma))
-    trial.mean(found, error, slack=1e-6, margin=margin, controls=controls, **DRAWS)
+    measure = mistakes(rule, means, observed.covariance_factor(sigma))
+    trial.mean(measure, error, slack=1e-6, margin=margin, controls=controls, **DRAWS)

@@ -24,8 +24,8 @@ Draws = Annotated[int, Interval(1, 100_000, why="all draws are held at once")]
 
 def kl_divergence(p, logits):
     """KL(p || softmax(logits)) per row and the size of the terms that were subtracted."""
-    own, other = xlogy(p, p), p * log_softmax(logits, axis=1)
-    return np.sum(own - other, axis=1), np.sum(np.abs(own) + np.abs(other), axis=1)
+    self_terms, cross_terms = xlogy(p, p), p * log_softmax(logits, axis=1)
+    return np.sum(self_terms - cross_terms, axis=1), np.sum(np.abs(self_terms) + np.abs(cross_terms), axis=1)
 
 
 def top_two(p, logits):
@@ -36,8 +36,8 @@ def top_two(p, logits):
 
 def regrets(mass, p, logits):
     """0-1 and log-loss regret on points of probabilities `mass` and posteriors p."""
-    best, chosen = top_two(p, logits)
-    return mass @ (best - chosen), max(mass @ kl_divergence(p, logits)[0], 0.0)
+    best, choice = top_two(p, logits)
+    return mass @ (best - choice), max(mass @ kl_divergence(p, logits)[0], 0.0)
 
 
 @claim(ours("Legendre: the maximiser is artanh t, or the bound if larger"), kind="identity", cases=[0.5, 1.0, 2.0])
@@ -62,8 +62,8 @@ def test_psi_conjugate(trial, logit_bound: LowBound, n_points: Several = 60):
     ]
     # Psi is as flat as t^2 / 2, so that an error of Psi grows by 1 / t <= 100 in t.
     trial.value(np.array(inverse), np.stack([ts, ts]), error=1e-12, margin=1e-9, controls={"t / 2": ts / 2})
-    whole = psi(logit_bound)[1]
-    trial.bound(ts**2 / 2, whole, found_by="grid", ops=10, controls={"half of Ψ": whole / 2})
+    curve = psi(logit_bound)[1]
+    trial.bound(ts**2 / 2, curve, found_by="grid", ops=10, controls={"half of Ψ": curve / 2})
 
 
 def _conjugate(t, limit):
@@ -100,11 +100,11 @@ def _judge_regrets(trial, masses, logits, n_draws):
     """
     p = masses / masses.sum(axis=1, keepdims=True)
     regret, scale = kl_divergence(p, logits)
-    best, chosen = top_two(p, logits)
+    best, choice = top_two(p, logits)
     middle = predicted.top_two_kl_bound(p, softmax(logits, axis=1))
     options = {"found_by": "draws", "independent": n_draws, "ops": 8 * p.shape[1], "scale": scale}
     trial.bound(middle, regret + 10 * HAIR, controls={"twice Ψ": regret / 2}, **options)
-    return middle, predicted.consistency_transform(best - chosen)
+    return middle, predicted.consistency_transform(best - choice)
 
 
 @claim(ours("Ψ(t) >= t^2 / 2, and Jensen"), kind="bound")
@@ -121,11 +121,11 @@ def test_hcons_sqrt2(trial, n_problems: Count = 4000, most_points: Count = 50):
     def extremal(t):  # one point, an even split, the wrong class chosen by a hair
         return regrets(np.ones(1), np.array([[(1 - t) / 2, (1 + t) / 2]]), np.array([[1e-9, 0.0]]))
 
-    found = [drawn() for _ in range(n_problems)] + [extremal(t) for t in np.linspace(0.02, 0.6, 30)]
-    excess, regret = np.array(found).T
-    expected = predicted.zero_one_regret_bound(regret)
-    wrong = {"constant 1": np.sqrt(regret)}
-    trial.bound(excess, expected, found_by="draws", independent=n_problems, ops=8 * most_points, controls=wrong)
+    pairs = [drawn() for _ in range(n_problems)] + [extremal(t) for t in np.linspace(0.02, 0.6, 30)]
+    excess, regret = np.array(pairs).T
+    bound = predicted.zero_one_regret_bound(regret)
+    controls = {"constant 1": np.sqrt(regret)}
+    trial.bound(excess, bound, found_by="draws", independent=n_problems, ops=8 * most_points, controls=controls)
 
 
 @claim(
@@ -136,9 +136,9 @@ def test_hcons_sqrt2(trial, n_problems: Count = 4000, most_points: Count = 50):
 def test_hcons_bounded_fails(trial, n_classes: ManyClasses, logit_bound: TightBound):
     """With K >= 3 classes and logits in a box the logistic regret can vanish where the 0-1 regret does not."""
     spill = np.exp(-2 * logit_bound)
-    tied = predicted.box_tie_threshold(n_classes, logit_bound)
-    parted = (1 + (n_classes - 3) * spill) / (1 + (n_classes - 1) * spill)  # up to which the second best is inside
-    gaps = np.array([0.3 * tied, 0.9 * tied, tied + 0.1 * (parted - tied), tied + 0.5 * (parted - tied)])
+    tie = predicted.box_tie_threshold(n_classes, logit_bound)
+    split = (1 + (n_classes - 3) * spill) / (1 + (n_classes - 1) * spill)  # up to which the second best is inside
+    gaps = np.array([0.3 * tie, 0.9 * tie, tie + 0.1 * (split - tie), tie + 0.5 * (split - tie)])
     p = np.zeros((4, n_classes))
     p[:, 0], p[:, 1] = (1 - gaps) / 2, (1 + gaps) / 2
     primal, dual = np.array([_conic_minimum(row, logit_bound) for row in p]).T
@@ -151,10 +151,12 @@ def test_hcons_bounded_fails(trial, n_classes: ManyClasses, logit_bound: TightBo
     corner[:, :2] = logit_bound
     share = 1 / (2 + (n_classes - 2) * spill)
     second = np.stack([p[:, 0], 1 - p[:, 0]], axis=1)
-    lost = kl_divergence(second, np.log([[share, 1 - share]] * 4))[0]
-    found = predicted.conditional_regret(corner, p, logit_bound)
-    wrong = {"Ψ_Lambda(t), as for two classes": predicted.consistency_transform(gaps, logit_bound)}
-    trial.identity(found, np.where(gaps > tied, lost, 0.0), ops=50, scale=1 + np.log(n_classes), controls=wrong)
+    loss = kl_divergence(second, np.log([[share, 1 - share]] * 4))[0]
+    regrets_at_corner = predicted.conditional_regret(corner, p, logit_bound)
+    controls = {"Ψ_Lambda(t), as for two classes": predicted.consistency_transform(gaps, logit_bound)}
+    trial.identity(
+        regrets_at_corner, np.where(gaps > tie, loss, 0.0), ops=50, scale=1 + np.log(n_classes), controls=controls
+    )
 
 
 def _conic_minimum(p, limit):
@@ -197,25 +199,29 @@ def test_hcons_ratio_condition(
     raw = trial.generator("posteriors").uniform(0, 1, (n_draws, n_classes))
     ranges = 2 * logit_bound * np.resize([0.5, 0.9, 1.1, 1.6], n_draws)[:, None]
     p = softmax(ranges * (raw - raw.min(axis=1)[:, None]) / np.ptp(raw, axis=1)[:, None], axis=1)
-    found, gaps = map(np.array, zip(*(_box_minimiser(row, logit_bound) for row in p), strict=True))
-    least = kl_divergence(p, found)[0]
-    holds, one = (np.array([predicted.ratio_condition(row, x) for row in p]) for x in (logit_bound, logit_bound / 2))
-    wrong = {"one Λ": one, "any logits": np.ones(n_draws, bool)}
+    minimisers, gaps = map(np.array, zip(*(_box_minimiser(row, logit_bound) for row in p), strict=True))
+    least = kl_divergence(p, minimisers)[0]
+    holds, condition = (
+        np.array([predicted.ratio_condition(row, x) for row in p]) for x in (logit_bound, logit_bound / 2)
+    )
+    controls = {"one Λ": condition, "any logits": np.ones(n_draws, bool)}
     best, third = (np.array([predicted.box_minimiser(q, x).logits for q in p]) for x in (logit_bound, logit_bound / 3))
     log_p = np.log(p)
-    centred = log_p - (log_p.max(axis=1, keepdims=True) + log_p.min(axis=1, keepdims=True)) / 2
-    clipped = np.clip(centred, -logit_bound, logit_bound)
-    closed, *others = (
+    middle_logits = log_p - (log_p.max(axis=1, keepdims=True) + log_p.min(axis=1, keepdims=True)) / 2
+    clipped_logits = np.clip(middle_logits, -logit_bound, logit_bound)
+    exact, *rivals = (
         np.array([predicted.kl_divergence(*pair) for pair in zip(p, softmax(logits, axis=1), strict=True)])
-        for logits in (best, clipped, third)
+        for logits in (best, clipped_logits, third)
     )
     # What a box of a third costs is the unit: a tenth of the range beyond the box costs more than 1e-5 of it.
-    reached = (least < 1e-6 * others[1]).astype(int)
-    trial.identity(reached, holds.astype(int), ops=0, controls={name: one.astype(int) for name, one in wrong.items()})
-    wrong, margin = {"a third of Λ": others[1]}, 1e-4 * others[1] + 2 * gaps
-    if np.any(np.abs(others[0] - closed) > 10 * margin):  # in small boxes the middle is best to all but the third order
-        wrong["clipped about the middle"] = others[0]
-    trial.value(least, closed, margin=margin, scale=others[1], error=gaps, controls=wrong)
+    hits = (least < 1e-6 * rivals[1]).astype(int)
+    trial.identity(
+        hits, holds.astype(int), ops=0, controls={name: condition.astype(int) for name, condition in controls.items()}
+    )
+    controls, margin = {"a third of Λ": rivals[1]}, 1e-4 * rivals[1] + 2 * gaps
+    if np.any(np.abs(rivals[0] - exact) > 10 * margin):  # in small boxes the middle is best to all but the third order
+        controls["clipped about the middle"] = rivals[0]
+    trial.value(least, exact, margin=margin, scale=rivals[1], error=gaps, controls=controls)
 
 
 def _box_minimiser(p, limit):
@@ -258,11 +264,11 @@ def test_bayes_log_loss(trial, squared_distance: Annotated[float, Interval(0.1, 
 
     coarse, fine = entropy(0.2), entropy(0.1)
     means = np.stack([-half, half])
-    closed = predicted.bayes_log_loss(means, sigma)
-    wrong = {
+    exact = predicted.bayes_log_loss(means, sigma)
+    controls = {
         "variances alone": predicted.bayes_log_loss(means, np.diag(sigma)),
         "a quarter of the variance as mean": float(
             predicted.expected_log_loss(squared_distance / 4, float(np.sqrt(squared_distance)))
         ),
     }
-    trial.value(fine, closed, margin=1e-8 * closed, error=abs(fine - coarse) + 1e-12 * closed, controls=wrong)
+    trial.value(fine, exact, margin=1e-8 * exact, error=abs(fine - coarse) + 1e-12 * exact, controls=controls)

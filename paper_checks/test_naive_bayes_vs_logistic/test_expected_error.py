@@ -37,11 +37,11 @@ def test_nb_exact_law(trial, n_features: Features, n_samples: Samples, squared_d
     n, m = n_features, n_samples
     exact = predicted.naive_bayes_expected_error(n, m, squared_distance)
     margin = 0.009 * exact
-    wrong = {
+    rivals = {
         "τ = sqrt(2 / m)": _coarse_law(n, squared_distance, 2 / m, 1 + 1 / m),
         "without 1 + 1 / m": _coarse_law(n, squared_distance, 4 / m, 1),
     }
-    controls = {name: other for name, other in wrong.items() if abs(other - exact) > 3 * margin}
+    controls = {name: rival for name, rival in rivals.items() if abs(rival - exact) > 3 * margin}
     trial.require(controls, f"n_samples must be so small that the error is not yet its limit, got {m}")
     means, ones = two_classes(n, squared_distance), np.ones(n)
 
@@ -93,8 +93,10 @@ def test_nb_param_lemma(
     )
     increments, limit = np.diff(law), 2 * n_classes / deviation**2 * np.log(10)
     roots = np.diff(np.sqrt(np.log(design)))
-    wrong = {"steps that shrink, like sqrt(log n)": np.append(increments[:-1] * roots[1:] / roots[:-1], limit)}
-    trial.bound(increments, np.append(increments[1:], limit), found_by="grid", ops=100, scale=law[-1], controls=wrong)
+    controls = {"steps that shrink, like sqrt(log n)": np.append(increments[:-1] * roots[1:] / roots[:-1], limit)}
+    trial.bound(
+        increments, np.append(increments[1:], limit), found_by="grid", ops=100, scale=law[-1], controls=controls
+    )
     # The steps rise from the first to the limit: no line in log n is further away than half of what they differ by.
     slack = (limit - increments[0]) * 5 / 2 / law[0]
     trial.growth(design, law, law, "log n", slack_log=slack, **EXACT, controls=["const", "sqrt n", "n"])
@@ -115,21 +117,21 @@ def test_nb_large_n(
     exponent, sizes = {"m / n": 0.0, "m": 0.5}[fixed], 3200 * 2 ** np.arange(7)  # of Delta^2 ~ n^exponent
     designs = [(int(n), n_samples * (n / 50) ** (1 - 2 * exponent), 4 * (n / 50) ** exponent) for n in sizes]
     exact = np.array([predicted.naive_bayes_expected_error(*design) for design in designs])
-    closed = np.array([predicted.naive_bayes_expected_error_large_n(*design) for design in designs])
+    formula = np.array([predicted.naive_bayes_expected_error_large_n(*design) for design in designs])
     n, m, gap = designs[-1]
-    wrong = {"n / m": (gap + n / m) * (1 + 1 / m), "without Δ^2": 4 * n / m * (1 + 1 / m)}
+    rivals = {"n / m": (gap + n / m) * (1 + 1 / m), "without Δ^2": 4 * n / m * (1 + 1 / m)}
     if fixed == "m":
-        wrong = {"n / m": wrong["n / m"], "without 1 + 1 / m": gap + 4 * n / m}
-    controls = {name: ndtr(-gap / (2 * np.sqrt(noise))) / closed[-1] for name, noise in wrong.items()}
-    trial.limit(exact / closed, sizes, 1.0, order=1 - exponent, margin=5e-3, controls=controls)
+        rivals = {"n / m": rivals["n / m"], "without 1 + 1 / m": gap + 4 * n / m}
+    controls = {name: ndtr(-gap / (2 * np.sqrt(noise))) / formula[-1] for name, noise in rivals.items()}
+    trial.limit(exact / formula, sizes, 1.0, order=1 - exponent, margin=5e-3, controls=controls)
     # The size that solves this law for m is its root, and tends to that of the exact law.
     target = ndtr(-1) + excess
-    solved = [predicted.naive_bayes_samples_large_n(int(n), 4.0, excess) for n in sizes]
-    needed = [predicted.naive_bayes_samples(int(n), 4.0, excess) for n in sizes]
-    found = [predicted.naive_bayes_expected_error_large_n(int(n), m, 4.0) for n, m in zip(sizes, solved, strict=True)]
-    trial.identity(np.array(found), np.full(len(sizes), target), ops=100, controls={"half of it": target - excess / 2})
+    roots = [predicted.naive_bayes_samples_large_n(int(n), 4.0, excess) for n in sizes]
+    counts = [predicted.naive_bayes_samples(int(n), 4.0, excess) for n in sizes]
+    errors = [predicted.naive_bayes_expected_error_large_n(int(n), m, 4.0) for n, m in zip(sizes, roots, strict=True)]
+    trial.identity(np.array(errors), np.full(len(sizes), target), ops=100, controls={"half of it": target - excess / 2})
     controls = {"n / m": 0.25}
-    trial.limit(np.divide(needed, solved), sizes, 1.0, order=1, margin=1e-3, controls=controls)
+    trial.limit(np.divide(counts, roots), sizes, 1.0, order=1, margin=1e-3, controls=controls)
 
 
 @claim(ours("the exact law, solved for m: the conditions behind O(log n) exclude a weak signal"), kind="rate")
@@ -141,8 +143,8 @@ def test_nb_linear_when_weak(
 ):
     """With a fixed distance between the classes naive Bayes needs a number of samples proportional to n."""
     sizes = first * 2 ** np.arange(7)
-    needed = np.array([predicted.naive_bayes_samples(int(n), squared_distance, excess) for n in sizes])
-    trial.growth(sizes, needed, needed, "n", slack_log=0.01, **EXACT, controls=["const", "log n", "sqrt n", "n log n"])
+    counts = np.array([predicted.naive_bayes_samples(int(n), squared_distance, excess) for n in sizes])
+    trial.growth(sizes, counts, counts, "n", slack_log=0.01, **EXACT, controls=["const", "log n", "sqrt n", "n log n"])
 
 
 @claim(ours("the exact law with Δ^2 = c n"), kind="limit", cases=[(0.04, 4), (0.04, 8), (0.5, 4), (1.0, 8)])
@@ -172,11 +174,11 @@ def test_nb_sample_exponent(
     slow = f"signal_exponent must be 0, or 0.24 from it and 0.09 from 1/2: powers fade slowly there, got {a}"
     trial.require((a == 0 or a >= 0.24) and abs(a - 0.5) > 0.09, slow)
     sizes = 2.0 ** np.arange(32, 53, 5)
-    needed = np.array([predicted.naive_bayes_samples(int(n), n**a, excess) for n in sizes])
-    wrong = {"1 - a": 1 - a, "1 - 2 a for every a": 1 - 2 * a, "log n samples": 0.0}
+    counts = np.array([predicted.naive_bayes_samples(int(n), n**a, excess) for n in sizes])
+    rivals = {"1 - a": 1 - a, "1 - 2 a for every a": 1 - 2 * a, "log n samples": 0.0}
     exponent = predicted.naive_bayes_sample_exponent(a)
-    controls = {name: other for name, other in wrong.items() if abs(other - exponent) > 0.03}
-    trial.order(needed, sizes, exponent, rounding=1e-9 * needed, margin=0.009 * (exponent or 1), controls=controls)
+    controls = {name: rival for name, rival in rivals.items() if abs(rival - exponent) > 0.03}
+    trial.order(counts, sizes, exponent, rounding=1e-9 * counts, margin=0.009 * (exponent or 1), controls=controls)
 
 
 @claim(ours("independent labels miss a class of prior p with probability (1 - p)^m"), kind="rate", cases=[8, 32])
@@ -187,22 +189,22 @@ def test_nb_rare_class(
     n = n_features
     trial.require(failure >= 0.2, f"failure must be at least 0.2: a rarer one is not measured to 1 %, got {failure}")
     sizes = n * 2 ** np.arange(6)
-    needed = np.array([predicted.rare_class_samples(1 / size, failure) for size in sizes])
-    whole = int(np.ceil(needed[0]))
-    trial.require(2 <= whole <= 10_000, f"failure must ask for 2 to 10000 labels a sample, got {failure}")
-    trial.growth(sizes, needed, needed, "n", slack_log=1 / n, **EXACT, controls=["const", "log n", "sqrt n"])
+    counts = np.array([predicted.rare_class_samples(1 / size, failure) for size in sizes])
+    count = int(np.ceil(counts[0]))
+    trial.require(2 <= count <= 10_000, f"failure must ask for 2 to 10000 labels a sample, got {failure}")
+    trial.growth(sizes, counts, counts, "n", slack_log=1 / n, **EXACT, controls=["const", "log n", "sqrt n"])
 
     def absent(labels):
         return lambda key: jnp.mean(jnp.min(jax.random.uniform(key, (16, labels)), axis=1) >= 1 / n)
 
-    exact = (1 - 1 / n) ** whole
+    exact = (1 - 1 / n) ** count
     trial.mean(
-        absent(whole),
+        absent(count),
         exact,
         law=Bounded(0, 1),
         margin=0.0095 * exact,
-        controls={"a prior of 2 / n": (1 - 2 / n) ** whole},
-        wrong_processes={"half as many": absent((whole + 1) // 2)},
+        controls={"a prior of 2 / n": (1 - 2 / n) ** count},
+        wrong_processes={"half as many": absent((count + 1) // 2)},
         first=4096,
         most=100_000,
         vectorised=True,

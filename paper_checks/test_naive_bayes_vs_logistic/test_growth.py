@@ -54,11 +54,11 @@ def boxes_of(curves):
     Where the sizes were chosen by bisection among `candidates`, each candidate has its share of the error.
     """
     shares = [ERROR / len(curves) * len(sizes) / candidates for sizes, _, candidates in curves]
-    found = [
+    boxes = [
         crossing(sizes, failures, 0.5, law=Bernoulli(), error=share)
         for (sizes, failures, _), share in zip(curves, shares, strict=True)
     ]
-    return np.array([box.low for box in found]), np.array([box.high for box in found])
+    return np.array([box.low for box in boxes]), np.array([box.high for box in boxes])
 
 
 def target_of(design, level):
@@ -214,8 +214,8 @@ def test_nb_never(trial, correlation: Annotated[float, Interval(0.5, 0.95, why="
     middle, square = (least + most) / 2, (least**2 + least * most + most**2) / 3
     floor = ndtr(-square / (2 * np.sqrt(correlation) * middle))
     floors = [predicted.naive_bayes_asymptotic_error(*problem) for problem in problems]
-    alike = ndtr(-middle / (2 * np.sqrt(correlation)))
-    controls = {"features alike": alike, "no common factor": 0.0}
+    equal_floor = ndtr(-middle / (2 * np.sqrt(correlation)))
+    controls = {"features alike": equal_floor, "no common factor": 0.0}
     trial.limit(floors, sizes, floor, order=1, margin=0.009 * floor, controls=controls)
     best = [predicted.bayes_error(*problem) for problem in problems]
     controls = {"that of naive Bayes": floor}
@@ -248,8 +248,8 @@ def test_first_passage(trial, n_features: Literal[100, 200, 400, 1000]):
     def ends(size):
         return lambda key: (scan(key) <= size).astype(float)
 
-    wrong = {"at its first size": ends(4)}
-    trial.probability(ends(second), 0.97, side="at least", wrong_processes=wrong, first=128, most=20_000)
+    processes = {"at its first size": ends(4)}
+    trial.probability(ends(second), 0.97, side="at least", wrong_processes=processes, first=128, most=20_000)
 
 
 @claim(
@@ -274,9 +274,9 @@ def test_first_passage__three_classes(trial, n_features: Literal[200, 400, 1000]
         first=256,
         most=20_000,
     )
-    wrong = {"always": 1.0}
+    controls = {"always": 1.0}
     trial.probability(
-        lambda key: (scan(key) <= second).astype(float), 0.5, side="at least", controls=wrong, first=256, most=4000
+        lambda key: (scan(key) <= second).astype(float), 0.5, side="at least", controls=controls, first=256, most=4000
     )
 
 
@@ -303,8 +303,8 @@ def test_figure_simulation(
     widest = [(int(a * n + b), int(c * n + d)) for n in sizes]
     discriminative = boxes_of(logistic_curves(trial, designs, level, n_runs=[n_runs] * len(sizes), widest=widest))
     options = {"error": ERROR, "guarantee": "asymptotic (union)"}
-    wrong = {"logistic regression": discriminative}
-    trial.growth_at_most(sizes, generative, "const", wrong_processes=wrong, **options)
+    processes = {"logistic regression": discriminative}
+    trial.growth_at_most(sizes, generative, "const", wrong_processes=processes, **options)
     linear = sizes / sizes[0]
-    wrong = {"m* times n": tuple(ends * linear for ends in discriminative)}
-    trial.growth_at_most(sizes, discriminative, "n", wrong_processes=wrong, **options)
+    processes = {"m* times n": tuple(ends * linear for ends in discriminative)}
+    trial.growth_at_most(sizes, discriminative, "n", wrong_processes=processes, **options)

@@ -39,17 +39,17 @@ def _two_signs(trial, lead, signs, wrong_processes, **options):
         return lambda key: np.array(signs) * lead(key)[np.array(sizes)]
 
     alone = {"the larger size both times": seen(lead, (1, 1))}
-    others = {name: seen(other) for name, other in wrong_processes.items()}
+    processes = {name: seen(rival) for name, rival in wrong_processes.items()}
     options |= {"law": Bounded(-1, 1), "scale": 0.5}  # leads are measured in the error of guessing
-    trial.mean(seen(lead), np.zeros(2), side="at least", wrong_processes=alone | others, **options)
+    trial.mean(seen(lead), np.zeros(2), side="at least", wrong_processes=alone | processes, **options)
 
 
 @claim(ours("two regimes, of almost independent features"), kind="empirical", tier="full", cases=[0.05, 0.1])
 def test_two_regimes(trial, correlation: Annotated[float, Interval(0.04, 0.12, why="seen between, at these sizes")]):
     """Under mild correlation naive Bayes is ahead at few samples and logistic regression at many."""
     sizes = (32, 512)
-    wrong = {f"correlation {other:g}": lead_of_naive_bayes(other, sizes) for other in (0.0, 0.5)}
-    _two_signs(trial, lead_of_naive_bayes(correlation, sizes), (1, -1), wrong, first=128, most=40_000)
+    processes = {f"correlation {level:g}": lead_of_naive_bayes(level, sizes) for level in (0.0, 0.5)}
+    _two_signs(trial, lead_of_naive_bayes(correlation, sizes), (1, -1), processes, first=128, most=40_000)
 
 
 @claim(
@@ -117,14 +117,14 @@ def test_lr_surrogate_consistency(
         return map_cells(lambda one: fit(*one), (jnp.array(sizes), jnp.array(ridges)))
 
     keys = jax.random.split(trial.key("runs"), n_runs)
-    found = map(np.asarray, quick_map(fits)(keys))
-    weights, intercepts, training = (part.reshape(-1, *part.shape[2:]) for part in found)
+    arrays = map(np.asarray, quick_map(fits)(keys))
+    weights, intercepts, training = (part.reshape(-1, *part.shape[2:]) for part in arrays)
     cube = 2.0 * (np.arange(2**n_features)[:, None] >> np.arange(n_features) & 1) - 1
     mass, p = np.full(len(cube), 1 / len(cube)), (1 + signal * np.stack([-cube[:, 0], cube[:, 0]], axis=1)) / 2
     excess, regret = np.array([regrets(mass, p, cube @ w.T + b) for w, b in zip(weights, intercepts, strict=True)]).T
     of_training = np.maximum(training + np.sum(p[0] * np.log(p[0])), 0)
-    wrong = {"excess of the training loss": predicted.zero_one_regret_bound(of_training)}
-    bound, options = predicted.zero_one_regret_bound(regret), {"ops": 100, "scale": 1.0, "controls": wrong}
+    controls = {"excess of the training loss": predicted.zero_one_regret_bound(of_training)}
+    bound, options = predicted.zero_one_regret_bound(regret), {"ops": 100, "scale": 1.0, "controls": controls}
     trial.bound(excess, bound, found_by="draws", independent=n_runs, **options)
 
 
@@ -150,9 +150,12 @@ def test_efron_are(
 
         return measure
 
-    wrong = {"ARE = 1": np.ones(len(distances)), "without 1 + Δ^2 / 4": exact / factor}
+    random_controls = {"ARE = 1": np.ones(len(distances)), "without 1 + Δ^2 / 4": exact / factor}
     sampling = {"law": RatioOfMeans(), "first": 1024, "most": 200_000}
-    for labels, ratio, controls in (("random", exact, wrong), ("balanced", balanced, {"for random labels": exact})):
+    for labels, ratio, controls in (
+        ("random", exact, random_controls),
+        ("balanced", balanced, {"for random labels": exact}),
+    ):
         # The next term is of the order 1 / m: at m = 200 about half of this was seen, for either kind of labels.
         slack = ratio * np.array(distances) ** 2 / n_samples
         trial.mean(pairs(labels), ratio, slack=slack, margin=0.04 * ratio, controls=controls, **sampling)
@@ -168,27 +171,27 @@ def _boundary_variances(distance, balanced, step=0.05):
     noise = np.stack(np.meshgrid(along, across, indexing="ij"), axis=-1).reshape(-1, 2)
     labels = np.array([0.0, 1.0])[:, None, None]
     x = noise + (labels - 0.5) * np.array([distance, 0.0])  # class, point, coordinate
-    own, products = np.broadcast_to(labels, (*x.shape[:2], 1)), x[..., [0, 0, 1]] * x[..., [0, 1, 1]]
+    y, products = np.broadcast_to(labels, (*x.shape[:2], 1)), x[..., [0, 0, 1]] * x[..., [0, 1, 1]]
 
     def mean_and_covariance(values):
         means = np.einsum("p,cpi->ci", mass, values)
         centred = values - (means[:, None] if balanced else means.mean(axis=0))
         return means.mean(axis=0), np.einsum("p,cpi,cpj->ij", mass, centred, centred) / 2
 
-    moments, scatter = mean_and_covariance(np.concatenate([own, own * x, x, products], axis=-1))
+    moments, scatter = mean_and_covariance(np.concatenate([y, y * x, x, products], axis=-1))
     slopes = np.stack([_discriminant(moments + 1e-30j * unit).imag / 1e-30 for unit in np.eye(len(moments))], axis=1)
-    design, chance = np.concatenate([own**0, x], axis=-1), 1 / (1 + np.exp(-distance * x[..., :1]))
+    design, chance = np.concatenate([y**0, x], axis=-1), 1 / (1 + np.exp(-distance * x[..., :1]))
     information = np.einsum("p,cpi,cpj->ij", mass, chance * (1 - chance) * design, design) / 2
     inverse = np.linalg.inv(information)
-    return slopes @ scatter @ slopes.T, inverse @ mean_and_covariance((own - chance) * design)[1] @ inverse
+    return slopes @ scatter @ slopes.T, inverse @ mean_and_covariance((y - chance) * design)[1] @ inverse
 
 
 def _discriminant(moments):
     """Intercept and weights of the plug-in discriminant from the means of y, y x, x and the products of x."""
-    share, ones, both, products = moments[0], moments[1:3], moments[3:5], moments[[5, 6, 6, 7]].reshape(2, 2)
-    high, low = ones / share, (both - ones) / (1 - share)
-    pooled = products - share * np.outer(high, high) - (1 - share) * np.outer(low, low)
-    weights = np.linalg.solve(pooled, high - low)
+    share, ones, totals, products = moments[0], moments[1:3], moments[3:5], moments[[5, 6, 6, 7]].reshape(2, 2)
+    high, low = ones / share, (totals - ones) / (1 - share)
+    covariance = products - share * np.outer(high, high) - (1 - share) * np.outer(low, low)
+    weights = np.linalg.solve(covariance, high - low)
     return np.array([np.log(share / (1 - share)) - weights @ (high + low) / 2, *weights])
 
 
@@ -206,7 +209,7 @@ def test_efron_are__variances(
 
     def ratio(balanced):
         return np.divide(
-            *(found[0, 0] + (n_features - 1) * found[2, 2] for found in _boundary_variances(distance, balanced))
+            *(matrix[0, 0] + (n_features - 1) * matrix[2, 2] for matrix in _boundary_variances(distance, balanced))
         )
 
     random = predicted.logistic_relative_efficiency(distance)
@@ -243,8 +246,10 @@ def test_lda_needs_linear(
 
     slack = exact / n_features  # the order of the finite-size term
     margin = 0.04 * exact
-    wrong = {"without sqrt(1 - y)": ndtr(ndtri(exact) / loss)}
-    trial.mean(measure, exact, law=Bounded(0, 1), slack=slack, margin=margin, controls=wrong, first=1024, most=60_000)
+    controls = {"without sqrt(1 - y)": ndtr(ndtri(exact) / loss)}
+    trial.mean(
+        measure, exact, law=Bounded(0, 1), slack=slack, margin=margin, controls=controls, first=1024, most=60_000
+    )
 
 
 @claim(ours("the sum of two normal tails at every size, in the design of the released code"), kind="identity")
@@ -255,15 +260,15 @@ def test_unreachable_target(
 ):
     """With three classes and n <= 36 the official target, an error below .01, is below the asymptotic error."""
     designs = [predicted.official_design(n, n_classes) for n in range(1, 200)]
-    closed = np.array([predicted.collinear_asymptotic_error(means[:, 0], variances) for means, variances in designs])
+    limits = np.array([predicted.collinear_asymptotic_error(means[:, 0], variances) for means, variances in designs])
     floors = np.array([predicted.naive_bayes_asymptotic_error(*design) for design in designs])
-    last, alone = int(np.argmax(closed < level)), int(np.argmax(closed / 2 < level))
+    last, alone = int(np.argmax(limits < level)), int(np.argmax(limits / 2 < level))
     trial.identity(int(np.argmax(floors < level)), last, ops=0, controls={"one neighbour each": alone})
     means, variances = designs[last - 1]
     rule = observed.naive_bayes_rule(means, variances, observed.equal_priors(n_classes))
     error = float(jax.jit(observed.conditional_error)(rule, means, variances))
-    controls = {"with another feature": closed[last], "one neighbour each": closed[last - 1] / 2}
-    trial.identity(error, closed[last - 1], ops=1e3, controls=controls)
+    controls = {"with another feature": limits[last], "one neighbour each": limits[last - 1] / 2}
+    trial.identity(error, limits[last - 1], ops=1e3, controls=controls)
     if (n_classes, level) == (3, 0.01):
         trial.identity(last, 36, ops=0, controls={"the least size of the released table, 40": 40})
 

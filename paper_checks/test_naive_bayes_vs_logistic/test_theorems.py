@@ -50,12 +50,12 @@ def _bound_sides(world, means, variances, shares, deviations):
     """Both sides of both bounds, and the asymptotic error, for estimates that deviate so much: an array each."""
     n, floor = world.means.shape[1], least_parameter(world.means)
     exact = world.scores(world.means, world.variances, observed.equal_priors(len(world.means)))
-    trained = world.scores(means, variances, shares)
-    moved = np.abs(trained - exact).max(axis=(1, 2))
-    most = np.array([predicted.score_deviation_bound(n, e, floor) for e in deviations])
+    scores = world.scores(means, variances, shares)
+    shifts = np.abs(scores - exact).max(axis=(1, 2))
+    bounds = np.array([predicted.score_deviation_bound(n, e, floor) for e in deviations])
     mass = np.array([world.margin_mass(n * predicted.margin_width(e, floor)) for e in deviations])
     limit = np.full(len(mass), world.asymptotic_error)
-    return np.array([moved, most, world.error(trained), limit + mass, limit, np.full(len(mass), np.abs(exact).max())])
+    return np.array([shifts, bounds, world.error(scores), limit + mass, limit, np.full(len(mass), np.abs(exact).max())])
 
 
 def _lowest_variances(n_features):
@@ -96,15 +96,15 @@ def test_nb_theorem_explicit(trial, n_features: Few, n_classes: Patterns, n_samp
         return *statistics, deviation_of(statistics, world.means)
 
     keys = jax.random.split(trial.key("runs"), n_runs)
-    *drawn, deviation = map(np.asarray, quick_map(replicate)(keys))
+    *estimates, deviation = map(np.asarray, quick_map(replicate)(keys))
     near = deviation <= least_parameter(world.means) / 2  # the theorem speaks of these only
     trial.require(near.any(), f"n_samples must be so large that estimates come within rho_0 / 2, got {n_samples}")
-    found = _bound_sides(world, *[part[near] for part in (*drawn, deviation)])
-    moved, most, error, limit, none, size = np.concatenate(
-        [found, _lowest_variances(n_features), _all_wrong(), _tipped_tie()], axis=1
+    sides = _bound_sides(world, *[part[near] for part in (*estimates, deviation)])
+    shifts, bounds, error, limit, none, size = np.concatenate(
+        [sides, _lowest_variances(n_features), _all_wrong(), _tipped_tie()], axis=1
     )
     options = {"found_by": "draws", "independent": int(near.sum()), "ops": 20 * n_features}
-    trial.bound(moved, most, scale=size, controls={"no variance found below ρ_0": most / 2}, **options)
+    trial.bound(shifts, bounds, scale=size, controls={"no variance found below ρ_0": bounds / 2}, **options)
     trial.bound(error, limit, scale=1.0, controls={"no margin mass": none}, **options)
 
 
@@ -114,16 +114,16 @@ def test_nb_theorem_explicit__margins(trial, n_features: Few, n_classes: Pattern
     # Rare flips attain it for two classes: one flip costs as much as all other features vary.
     worlds = [(2, level), (n_classes, level), (n_classes, 0.3)]
     mass, bounds = np.concatenate([_margin_masses(n_features, *world) for world in worlds], axis=1)
-    wrong = {"half, as each of two tails has": bounds / 2}
-    trial.bound(mass, bounds, found_by="all", ops=2**n_features, scale=1.0, controls=wrong)
+    controls = {"half, as each of two tails has": bounds / 2}
+    trial.bound(mass, bounds, found_by="all", ops=2**n_features, scale=1.0, controls=controls)
 
 
 def _margin_masses(n_features, n_classes, level):
     """The mass within every margin below β n that some point has, where the mass rises, and the bound on it."""
     world = predicted.BinaryFeatures(class_means(n_features, n_classes, level))
-    ordered = np.sort(world.scores(world.means, world.variances, observed.equal_priors(n_classes)), axis=1)
+    scores = np.sort(world.scores(world.means, world.variances, observed.equal_priors(n_classes)), axis=1)
     alpha, beta = world.margin_moments()
-    margins = np.unique(np.round(ordered[:, -1] - ordered[:, -2], 9)) + 1e-9
+    margins = np.unique(np.round(scores[:, -1] - scores[:, -2], 9)) + 1e-9
     widths = np.append(0, margins[margins < 0.999 * beta * n_features])
     bounds = [predicted.margin_mass_bound(n_features, n_classes, alpha, beta, w / n_features) for w in widths]
     return np.array([[world.margin_mass(width) for width in widths], bounds])
@@ -185,9 +185,9 @@ def test_nb_theorem_vacuous(
     )
     trial.bound(beta, least_width, found_by="grid", ops=1000, controls={"half of τ": least_width / 2})
     sizes = 10.0 ** np.arange(1, 7)
-    needed = np.array([predicted.sufficient_samples(int(n), n_classes, floor / 2, failure, floor) for n in sizes])
+    counts = np.array([predicted.sufficient_samples(int(n), n_classes, floor / 2, failure, floor) for n in sizes])
     trial.growth(
-        sizes, needed, needed, "log n", error=0.0, slack_log=0.01, guarantee="exact", controls=["const", "sqrt n", "n"]
+        sizes, counts, counts, "log n", error=0.0, slack_log=0.01, guarantee="exact", controls=["const", "sqrt n", "n"]
     )
 
 
@@ -232,10 +232,10 @@ def test_nb_log_odds(
     odds = np.array([log_odds(least, np.full(n_features, variance)), *(drawn() for _ in range(n_draws))])
     bound = predicted.informative_log_odds_bound(n_features, float(np.mean(informative)), gap, variance)
     # As an upper bound: the theory's floor lies below the log-odds of the population rule.
-    found = np.full(len(odds), bound)
+    lower = np.full(len(odds), bound)
     scale = 1 + odds  # the log priors cancel
-    wrong = {"half": odds / 2}
-    trial.bound(found, odds, found_by="draws", independent=n_draws, ops=20 * n_features, scale=scale, controls=wrong)
+    controls = {"half": odds / 2}
+    trial.bound(lower, odds, found_by="draws", independent=n_draws, ops=20 * n_features, scale=scale, controls=controls)
 
 
 @claim(
@@ -253,16 +253,16 @@ def test_lr_rademacher(trial, n_samples: Drawn, weight_bound: SmallBound = 0.1):
     risk = np.mean(loss, axis=(0, 2))
 
     def measure(key):
-        drawn = jax.random.randint(key, (n_samples,), 0, 4)
-        counts = jnp.bincount(drawn, length=4).reshape(2, 2) / n_samples
+        draws = jax.random.randint(key, (n_samples,), 0, 4)
+        counts = jnp.bincount(draws, length=4).reshape(2, 2) / n_samples
         return jnp.maximum(jnp.max(risk - jnp.einsum("lsp,lp->s", loss, counts)), 0)  # at slope 0 there is no gap
 
     bound = predicted.logistic_log_regret_bound(n_samples, 2, weight_bound, 1.0)
     law = Bounded(0, float(loss.max() - loss.min()))
     trial.mean(measure, bound, law=law, side="at most", controls={"a sixteenth": bound / 16}, first=1024, most=60_000)
     sizes = np.array([16.0, 32, 64, 128])
-    fixed = np.array([predicted.logistic_zero_one_regret_bound(7 * n, 3, 1.0, np.sqrt(n)) for n in sizes])
-    trial.identity(fixed, np.full(4, fixed[0]), ops=20, scale=fixed[0], controls={"X = 1": fixed[0] / sizes**0.25})
+    bounds = np.array([predicted.logistic_zero_one_regret_bound(7 * n, 3, 1.0, np.sqrt(n)) for n in sizes])
+    trial.identity(bounds, np.full(4, bounds[0]), ops=20, scale=bounds[0], controls={"X = 1": bounds[0] / sizes**0.25})
 
 
 @claim(
@@ -286,9 +286,9 @@ def test_lr_rademacher__steps(
     steps = 2 * np.sqrt(2) * steepness * n_classes * np.mean(pulls) / n_samples
     of = n_samples, n_classes, weight_bound, feature_norm
     bound = predicted.logistic_log_regret_bound(*of, intercept)
-    wrong = {"no sqrt(2)": bound / np.sqrt(2), "no intercept": predicted.logistic_log_regret_bound(*of)}
-    trial.bound(steps, bound, found_by="all", ops=100, controls=wrong)
+    controls = {"no sqrt(2)": bound / np.sqrt(2), "no intercept": predicted.logistic_log_regret_bound(*of)}
+    trial.bound(steps, bound, found_by="all", ops=100, controls=controls)
     gaps = np.array([0.0, bound])
-    whole = [predicted.logistic_zero_one_regret_bound(*of, intercept, gap) for gap in gaps]
+    bounds = [predicted.logistic_zero_one_regret_bound(*of, intercept, gap) for gap in gaps]
     exact = np.sqrt(2 * (bound + gaps))
-    trial.identity(np.array(whole), exact, ops=10, controls={"the gap outside the root": exact[0] + gaps})
+    trial.identity(np.array(bounds), exact, ops=10, controls={"the gap outside the root": exact[0] + gaps})
