@@ -61,13 +61,15 @@ def test_modified_lda_limit(trial, least: Least = 1e4, n: Size = 8, count: Sets 
         for features, labels in samples(trial, count, (n, n), separabilities)
     ]
     # The geometric mean, because a median changes from one data set to another as kappa grows.
-    found, plain, one_curvature = np.exp(np.mean(np.log(errors), axis=0)).T
-    rounding = 1e-8 * np.sqrt(found)  # the fits' tolerance of 1e-9, times the chord's slope
-    wrong = {"kappa^(-1/2)": -0.5, "kappa^-2": -2.0}
-    trial.order(found, separabilities, -1.0, rounding=rounding, margin=0.01, controls=wrong, same_instance=True)
+    means, plain, one_curvature = np.exp(np.mean(np.log(errors), axis=0)).T
+    rounding = 1e-8 * np.sqrt(means)  # the fits' tolerance of 1e-9, times the chord's slope
+    rivals = {"kappa^(-1/2)": -0.5, "kappa^-2": -2.0}
+    trial.order(means, separabilities, -1.0, rounding=rounding, margin=0.01, controls=rivals, same_instance=True)
     slack = 1 / separabilities[-1]
-    wrong = {"plain LDA": plain[-1], "h in place of h_1": one_curvature[-1]}
-    trial.value(found[-1], 0.0, side="at most", slack=slack, scale=plain[-1], error=rounding[-1], wrong_processes=wrong)
+    rivals = {"plain LDA": plain[-1], "h in place of h_1": one_curvature[-1]}
+    trial.value(
+        means[-1], 0.0, side="at most", slack=slack, scale=plain[-1], error=rounding[-1], wrong_processes=rivals
+    )
 
 
 @claim(ours("the loss to second order in the scores about the class means"), kind="limit", cases=[(10, 14), (16, 32)])
@@ -75,25 +77,25 @@ def test_reduced_problem(trial, n_zeros: Size, n_ones: Size, separability: Separ
     """With unequal class counts Mixup at large κ minimises, to fourth order, a problem in class moments alone."""
     trial.require(n_zeros != n_ones, "n_zeros and n_ones must differ: else Mixup is a modified LDA")
     trial.require(0.5 <= n_zeros / n_ones <= 2, "n_zeros / n_ones must lie in [1/2, 2]: else scores are large")
-    deficits, neglected = [], []
+    deficits, remainders = [], []
     for (points,), labels in samples(trial, count, (n_zeros, n_ones), (separability,)):
         weights, classes = mixup_weights(points, labels), [points[labels == label] for label in (0, 1)]
         means = np.stack([members.mean(axis=0) for members in classes])
         covariances = np.stack([np.cov(members.T, bias=True) for members in classes])
-        reduced = [
+        directions = [
             predicted.reduced_problem(means, scale * covariances, n_ones / len(labels), LAW) for scale in (1, 0.5, 2)
         ]
-        deficits.append([predicted.one_minus_cosine(weights, direction) for direction in reduced])
-        largest = np.abs((points - means[labels]) @ reduced[0]).max()
-        neglected.append(largest**4 * np.linalg.cond(covariances.mean(axis=0)))
-    found, quarter, whole = np.transpose(deficits)
+        deficits.append([predicted.one_minus_cosine(weights, direction) for direction in directions])
+        largest = np.abs((points - means[labels]) @ directions[0]).max()
+        remainders.append(largest**4 * np.linalg.cond(covariances.mean(axis=0)))
+    half, quarter, full = np.transpose(deficits)
     trial.value(
-        found,
+        half,
         np.zeros(count),
-        margin=np.array(neglected) + 1e-8,  # fourth powers of scores, as far as the weakest curvature amplifies them
+        margin=np.array(remainders) + 1e-8,  # fourth powers of scores, as far as the weakest curvature amplifies them
         scale=1.0,  # one minus a cosine
         error=1e-9,
-        wrong_processes={"a quarter of Q": quarter, "all of Q": whole},
+        wrong_processes={"a quarter of Q": quarter, "all of Q": full},
     )
 
 
@@ -108,12 +110,12 @@ def minima(points, labels):
             program = observed.mixup_program(*arguments)
         except ValueError:
             return None
-    expanded, weights = observed.mixed_rows(*arguments), mixup_weights(points, labels)
-    certificate = predicted.entropy_certificate(*expanded, weights)
+    mixtures, weights = observed.mixed_rows(*arguments), mixup_weights(points, labels)
+    certificate = predicted.entropy_certificate(*mixtures, weights)
     # Any other w' loses at most |w' - w| times the gradient: twice |w| is room for every candidate.
     dual = certificate.dual - 2 * np.linalg.norm(weights) * certificate.infeasibility
-    optimum = predicted.entropy_certificate(*expanded, program).primal
-    entropy = expanded.weights @ (entr(expanded.labels) + entr(1 - expanded.labels))
+    optimum = predicted.entropy_certificate(*mixtures, program).primal
+    entropy = mixtures.weights @ (entr(mixtures.labels) + entr(1 - mixtures.labels))
     return certificate.primal, dual, optimum, entropy, np.log(2)
 
 
@@ -125,9 +127,10 @@ def uniqueness(points, labels):
     settings += [(points[:2], labels[[0, -1]], soft, 0), (np.abs(points), one_class, soft, 0)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # one class alone is what is on trial
-        mixed = [observed.mixed_rows(rows, ones, *law) for rows, ones, law, _ in settings]
+        mixtures = [observed.mixed_rows(rows, ones, *law) for rows, ones, law, _ in settings]
     return [
-        (int(observed.has_one_minimiser(one.rows, one.labels)), *s[3:]) for one, s in zip(mixed, settings, strict=True)
+        (int(observed.has_one_minimiser(mixture.rows, mixture.labels)), *s[3:])
+        for mixture, s in zip(mixtures, settings, strict=True)
     ]
 
 
@@ -135,10 +138,10 @@ def uniqueness(points, labels):
 def test_coercive(trial, count: Sets = 6, separability: Annotated[float, Interval(1, 1000, why="a cap only")] = 50.0):
     """One soft λ other than 1/2, both classes and points that span: exactly one minimiser, certified by a dual."""
     sets = [(points, labels.astype(float)) for (points,), labels in samples(trial, 2 * count, (3, 3), (separability,))]
-    found = [(one, values) for one in sets if (values := minima(*one)) is not None][:count]
-    primals, duals, optima, floors, starts = np.transpose([values for _, values in found])
-    wrong = {"entropy of the labels": floors, "loss of w = 0": starts}
-    trial.gap(primals, duals, optima, margin=1e-7, scale=1.0, ops=len(LAW.nodes) * 36, controls=wrong)
-    unique, expected = np.concatenate([uniqueness(*one) for one, _ in found]).T
-    none, every = np.zeros(len(unique), int), np.ones(len(unique), int)
-    trial.identity(unique, expected, ops=0, controls={"as without augmentation": none, "always": every})
+    results = [(data_set, values) for data_set in sets if (values := minima(*data_set)) is not None][:count]
+    primals, duals, optima, floors, starts = np.transpose([values for _, values in results])
+    controls = {"entropy of the labels": floors, "loss of w = 0": starts}
+    trial.gap(primals, duals, optima, margin=1e-7, scale=1.0, ops=len(LAW.nodes) * 36, controls=controls)
+    unique, truths = np.concatenate([uniqueness(*data_set) for data_set, _ in results]).T
+    none, full = np.zeros(len(unique), int), np.ones(len(unique), int)
+    trial.identity(unique, truths, ops=0, controls={"as without augmentation": none, "always": full})

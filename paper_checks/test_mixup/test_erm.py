@@ -34,15 +34,15 @@ def lost_margins(points, direction, ridges=(1e-3, 1e-6, 1e-9)):
     """What losses with a ridge lose of the largest margin, and how much they can lose.
     (1/n) log(1 + e^(-B m)) is at most the loss, which at length B is at most that of the hard margin.
     """
-    one, sides = np.ones(1), np.resize([1.0, -1.0], len(points))
-    margins, found = points @ direction, []
+    atom, sides = np.ones(1), np.resize([1.0, -1.0], len(points))
+    margins, losses = points @ direction, []
     for ridge in ridges:
-        fit = observed.fit_mixup(sides[:, None] * points, (1 + sides) / 2, one, one, one, ridge=ridge)
+        fit = observed.fit_mixup(sides[:, None] * points, (1 + sides) / 2, atom, atom, atom, ridge=ridge)
         length = np.linalg.norm(fit.weights)
         total = np.sum(np.log1p(np.exp(-length * margins)))
-        lost = margins.min() - (points @ np.asarray(fit.weights)).min() / length
-        found.append((lost, margins.min() + np.log(np.expm1(total)) / length))
-    return found
+        loss = margins.min() - (points @ np.asarray(fit.weights)).min() / length
+        losses.append((loss, margins.min() + np.log(np.expm1(total)) / length))
+    return losses
 
 
 @claim(
@@ -60,26 +60,26 @@ def test_erm_separable_limit(
     trial.require(n >= 6 * dim, "n must be at least 6 dim: fewer points are nearly always separable")
     samples = list(drawn_points(trial, n, dim, n_samples))
     fits = [observed.fit_erm(points) for points in samples]
-    decided = np.array([int(fit.separable) for fit in fits])
+    decisions = np.array([int(fit.separable) for fit in fits])
     by_program = np.array([int(observed.is_separable(points)) for points in samples])
-    wrong = {"always separable": np.ones(n_samples, int), "never": np.zeros(n_samples, int)}
-    trial.identity(decided, by_program, ops=0, controls=wrong)
-    chosen = [(points, fit) for points, fit in zip(samples, fits, strict=True) if fit.separable][:8]
+    controls = {"always separable": np.ones(n_samples, int), "never": np.zeros(n_samples, int)}
+    trial.identity(decisions, by_program, ops=0, controls=controls)
+    pairs = [(points, fit) for points, fit in zip(samples, fits, strict=True) if fit.separable][:8]
 
     def beside_the_program(points, fit):
         """The direction, the certified one, how far it may be from the best one, and the mean of the points."""
-        weights, reached, mean = observed.hard_margin_program(points), np.asarray(fit.weights), points.mean(axis=0)
+        weights, direction, mean = observed.hard_margin_program(points), np.asarray(fit.weights), points.mean(axis=0)
         unit = weights / np.linalg.norm(weights)
         # A unit vector with all but a fraction delta of the margin is within 2 sqrt(delta) of the best one.
-        gap = float(fit.residual) + max(1 - (points @ unit).min() / (points @ reached).min(), 0) + 1e-14
-        return reached, unit, np.full(dim, 2 * np.sqrt(gap)), mean / np.linalg.norm(mean)
+        gap = float(fit.residual) + max(1 - (points @ unit).min() / (points @ direction).min(), 0) + 1e-14
+        return direction, unit, np.full(dim, 2 * np.sqrt(gap)), mean / np.linalg.norm(mean)
 
-    directions, certified, errors, means = np.swapaxes([beside_the_program(*one) for one in chosen], 0, 1)
-    wrong = {"mean of the signed points": means}
-    trial.value(directions, certified, margin=3e-3, error=errors, controls=wrong)
-    lost, most = np.concatenate([lost_margins(points, np.asarray(fit.weights)) for points, fit in chosen]).T
-    options = {"found_by": "draws", "independent": len(chosen)}  # samples, each with every ridge
-    trial.bound(lost, most, ops=1e3, scale=1.0, controls={"the margin itself": np.zeros(len(lost))}, **options)
+    directions, units, errors, means = np.swapaxes([beside_the_program(*pair) for pair in pairs], 0, 1)
+    controls = {"mean of the signed points": means}
+    trial.value(directions, units, margin=3e-3, error=errors, controls=controls)
+    losses, bounds = np.concatenate([lost_margins(points, np.asarray(fit.weights)) for points, fit in pairs]).T
+    options = {"found_by": "draws", "independent": len(pairs)}  # samples, each with every ridge
+    trial.bound(losses, bounds, ops=1e3, scale=1.0, controls={"the margin itself": np.zeros(len(losses))}, **options)
 
 
 @claim(
@@ -97,15 +97,15 @@ def test_erm_phase_curve(trial, dim: SeveralDims, share: Annotated[float, Interv
     def objective(weights):
         return weights @ pair.mean - np.sqrt(2 * nu * (weights @ pair.covariance @ weights))
 
-    program, closed = predicted.phase_direction_cone_program(pair, nu), predicted.phase_direction(pair, nu)
+    program, exact = predicted.phase_direction_cone_program(pair, nu), predicted.phase_direction(pair, nu)
     program = program / np.linalg.norm(program)
     # The objective is concave and homogeneous: losing a fraction delta of it costs an angle of 2 sqrt(delta).
-    loss = abs(1 - objective(program) / objective(closed)) + 1e-14
-    wrong = {
+    loss = abs(1 - objective(program) / objective(exact)) + 1e-14
+    controls = {
         "radius sqrt(ν)": predicted.phase_direction(pair, nu / 2),
         "radius sqrt(4 ν)": predicted.phase_direction(pair, 2 * nu),
     }
-    trial.value(program, closed, margin=1e-3, error=2 * np.sqrt(loss), controls=wrong)
+    trial.value(program, exact, margin=1e-3, error=2 * np.sqrt(loss), controls=controls)
 
 
 @claim(
@@ -124,15 +124,15 @@ def test_erm_phase_curve__simulated(
     pair = reference_pair(separability)
     nu = predicted.finite_sample_radius(pair, log_n=log_n) ** 2 / 2
     trial.require(nu < 0.9 * pair.signal / 2, "log_n must leave the points separable")
-    expected, narrow, wide = (predicted.phase_cosine(pair, scale * nu) for scale in (1, 0.5, 2))
+    cosine, narrow, wide = (predicted.phase_cosine(pair, scale * nu) for scale in (1, 0.5, 2))
     factor = observed.covariance_factor(pair.covariance)
     bayes = pair.bayes_direction / np.linalg.norm(pair.bayes_direction)
 
     def measure(key):
         return observed.tail_direction(key, log_n, pair.mean, factor, separability, n_kept).direction @ bayes
 
-    wrong = {"radius sqrt(ν)": narrow, "radius sqrt(4 ν)": wide}
-    trial.mean(measure, expected, law=Bounded(-1, 1), margin=0.015, controls=wrong, first=512, most=20_000)
+    controls = {"radius sqrt(ν)": narrow, "radius sqrt(4 ν)": wide}
+    trial.mean(measure, cosine, law=Bounded(-1, 1), margin=0.015, controls=controls, first=512, most=20_000)
 
 
 @claim(
@@ -155,15 +155,15 @@ def test_erm_fisher(trial, separability: Moderate, n: Fitted):
         deficits = observed.angle_curve(key[None], np.array([separability]), pair.mean, factor, target, **options)
         return jnp.sqrt(n) * random_chord(key, deficits[0])
 
-    expected, flat, narrow, discriminant = (
-        2 * predicted.angle_rate(pair, one) for one in (efficiency, 1.0, predicted.erm_efficiency(a / 2), a + 1)
+    rate, flat, narrow, discriminant = (
+        2 * predicted.angle_rate(pair, K) for K in (efficiency, 1.0, predicted.erm_efficiency(a / 2), a + 1)
     )
     trial.mean(
         measure,
-        expected,
+        rate,
         law=NormalVariance(asymptotic=True),
-        slack=3 * efficiency / n * expected,  # corrections of the order of one over the effective number of points
-        margin=0.1 * expected,
+        slack=3 * efficiency / n * rate,  # corrections of the order of one over the effective number of points
+        margin=0.1 * rate,
         controls={"s' = 1/4": flat, "V ~ N(a, 2a)": narrow, "discriminant analysis": discriminant},
         first=512,
         most=30_000,
@@ -190,12 +190,12 @@ def test_erm_fisher__matrix(
         return (np.trace(inverse) - unit @ inverse @ unit) / (2 * weights @ weights)
 
     coarse, fine = rate(0.2), rate(0.1)
-    closed, flat, narrow, discriminant = (
-        predicted.angle_rate(pair, one)
-        for one in (predicted.erm_efficiency(a), 1.0, predicted.erm_efficiency(a / 2), a + 1)
+    exact, flat, narrow, discriminant = (
+        predicted.angle_rate(pair, K)
+        for K in (predicted.erm_efficiency(a), 1.0, predicted.erm_efficiency(a / 2), a + 1)
     )
-    wrong = {"s' = 1/4": flat, "V ~ N(a, 2a)": narrow, "discriminant analysis": discriminant}
-    trial.value(fine, closed, margin=1e-8 * closed, error=abs(fine - coarse) + 1e-10 * closed, controls=wrong)
+    controls = {"s' = 1/4": flat, "V ~ N(a, 2a)": narrow, "discriminant analysis": discriminant}
+    trial.value(fine, exact, margin=1e-8 * exact, error=abs(fine - coarse) + 1e-10 * exact, controls=controls)
 
 
 @claim(
@@ -207,7 +207,7 @@ def test_isotropic_no_curse(trial, n: Pointed = 10, dim: Across = 3, separabilit
     trial.require(n % 2 == 0, "n must be even: the classes are balanced")
     sizes = np.array([n, 20 * n])
     pair = predicted.GaussianPair(2 * np.eye(dim)[0], np.diag(1.0 + np.arange(dim)), separability)
-    tilted = predicted.GaussianPair(pair.mean, pair.covariance + 0.3 * np.ones((dim, dim)), separability)
+    tilted_pair = predicted.GaussianPair(pair.mean, pair.covariance + 0.3 * np.ones((dim, dim)), separability)
     across, law = np.trace(pair.covariance) - pair.covariance[0, 0], predicted.isotropic_angle(pair)
 
     def as_predicted(pair_at, laws):
@@ -216,18 +216,18 @@ def test_isotropic_no_curse(trial, n: Pointed = 10, dim: Across = 3, separabilit
         def agrees(key, size, law):
             sample = observed.pair_sample(key, int(size), pair_at.mean, factor, separability)
             points = observed.signed_points(sample.features, sample.labels)
-            found = observed.angle_deficit(observed.hard_margin(points).direction, pair_at.bayes_direction)
+            deficit = observed.angle_deficit(observed.hard_margin(points).direction, pair_at.bayes_direction)
             beside = points[jnp.argmin(points[:, 0]), 1:]
             relative = separability * jnp.sum(beside**2) / across  # of mean one exactly
-            return (jnp.abs(found / (law * relative) - 1) <= 0.01).astype(float)
+            return (jnp.abs(deficit / (law * relative) - 1) <= 0.01).astype(float)
 
-        return lambda key: jnp.stack([agrees(key, *each) for each in zip(sizes, laws, strict=True)])
+        return lambda key: jnp.stack([agrees(key, *cell) for cell in zip(sizes, laws, strict=True)])
 
-    both = np.full(2, law)
-    measured = as_predicted(pair, both)
+    angles = np.full(2, law)
+    measured = as_predicted(pair, angles)
     slack = 10 * np.sqrt(np.log(20 * n) / separability)  # a second point within 1 / sqrt(kappa) of the nearest
     processes = {
-        "μ no eigenvector": as_predicted(tilted, both),
-        "as 1 / n from n = 2": as_predicted(pair, 2 / sizes * both),
+        "μ no eigenvector": as_predicted(tilted_pair, angles),
+        "as 1 / n from n = 2": as_predicted(pair, 2 / sizes * angles),
     }
     trial.probability(measured, np.ones(2), slack=slack, margin=0.01, wrong_processes=processes, first=512, most=8000)

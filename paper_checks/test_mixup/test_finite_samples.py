@@ -83,8 +83,8 @@ def lda_deficit(statistics, n):
 def first_order(statistics, n, separability):
     """The first order of `lda_deficit` in the scatter's error, in units of its mean: exactly, by Wishart's moments."""
     scatter, bayes = separability * statistics[2] / (n - 2), SHAPE.bayes_direction
-    moved = jnp.linalg.solve(SHAPE.covariance, scatter @ bayes - SHAPE.mean)
-    across = moved - bayes * (bayes @ moved) / (bayes @ bayes)
+    turn = jnp.linalg.solve(SHAPE.covariance, scatter @ bayes - SHAPE.mean)
+    across = turn - bayes * (bayes @ turn) / (bayes @ bayes)
     return (n - 2) * (across @ across) / (SHAPE.signal * SHAPE.projected_precision_trace)
 
 
@@ -110,14 +110,14 @@ def test_mixup_asymptotic(trial, separability: Annotated[float, Interval(0.5, 10
     require_even(trial, n)
     pair = reference_pair(separability)
     efficiency = predicted.mixup_efficiency(pair.effective_separability, LAW)
-    expected = 2 / n * predicted.angle_rate(pair, efficiency)
+    variance = 2 / n * predicted.angle_rate(pair, efficiency)
     trial.mean(
         chord(separability, n),
-        expected,
+        variance,
         law=NormalVariance(asymptotic=True),
-        slack=10 / n * expected,  # relative corrections of the order 1 / n
-        margin=0.2 * expected,
-        controls={"one of the two projections": expected / 4, "twice": 2 * expected},
+        slack=10 / n * variance,  # relative corrections of the order 1 / n
+        margin=0.2 * variance,
+        controls={"one of the two projections": variance / 4, "twice": 2 * variance},
         first=512,
         most=20_000,
     )
@@ -146,17 +146,24 @@ def test_lda_rate(
         most=8000,
     )
     rate = predicted.lda_rate(SHAPE, n_large) / n_large
-    unprojected = np.trace(np.linalg.inv(SHAPE.covariance)) / SHAPE.projected_precision_trace
+    full_trace = np.trace(np.linalg.inv(SHAPE.covariance)) / SHAPE.projected_precision_trace
 
     def beside_first_order(key):
-        drawn = drawn_statistics(key, n_large, separability)
-        return jnp.stack([lda_deficit(drawn, n_large), rate * first_order(drawn, n_large, separability)])
+        statistics = drawn_statistics(key, n_large, separability)
+        return jnp.stack([lda_deficit(statistics, n_large), rate * first_order(statistics, n_large, separability)])
 
     slack = 4 / n_large + 1 / (separability * SHAPE.signal)  # relative corrections of order 1 / n, and of the means
     margin = 0.009 + 8 / n_large
-    wrong = {"without m^2": 1 / SHAPE.signal, "trace of the whole inverse": unprojected}
+    controls = {"without m^2": 1 / SHAPE.signal, "trace of the whole inverse": full_trace}
     trial.mean(
-        beside_first_order, 1.0, law=RatioOfMeans(), slack=slack, margin=margin, controls=wrong, first=1024, most=10_000
+        beside_first_order,
+        1.0,
+        law=RatioOfMeans(),
+        slack=slack,
+        margin=margin,
+        controls=controls,
+        first=1024,
+        most=10_000,
     )
 
 
@@ -172,9 +179,9 @@ def test_imbalance(trial, separability: Large, n: Size = 60):
     trial.require(n**2 / 2 <= separability <= 4 * n**2, "separability must lie in [n^2 / 2, 4 n^2]: one term rules")
     ones = np.arange(1, n)
     excess = n * (2 * ones / n - 1) ** 2 * (n / 4) * (1 / ones + 1 / (n - ones))  # mean about one
-    balanced = 2 / n * predicted.lda_rate(SHAPE, n)
-    added = 2 * separability / n**2 * predicted.imbalance_coefficient(SHAPE, LAW)
-    variance = balanced + added * excess
+    base = 2 / n * predicted.lda_rate(SHAPE, n)
+    increment = 2 * separability / n**2 * predicted.imbalance_coefficient(SHAPE, LAW)
+    variance = base + increment * excess
     chances = np.exp(-((ones - n / 2) ** 2) * 2 / n)
     chances = chances / chances.sum()
 
@@ -182,12 +189,12 @@ def test_imbalance(trial, separability: Large, n: Size = 60):
         scale = jnp.asarray(variance)[same_sample(key, n, 1.0, "random").labels.sum().astype(int) - 1]
         return random_chord(key, deficits(key, (separability,), n, "random")[0]) / jnp.sqrt(scale)
 
-    wrong = {
-        "without 1/2": ((balanced + 4 * added * excess) / variance) @ chances,
-        "free": (balanced / variance) @ chances,
+    controls = {
+        "without 1/2": ((base + 4 * increment * excess) / variance) @ chances,
+        "free": (base / variance) @ chances,
     }
     options = {"slack": 10 / n, "margin": 0.3, "first": 512}
-    trial.mean(standardised, 1.0, law=NormalVariance(asymptotic=True), controls=wrong, most=12_000, **options)
+    trial.mean(standardised, 1.0, law=NormalVariance(asymptotic=True), controls=controls, most=12_000, **options)
 
     def angle(noise, count):
         # Only the sum of the class means matters. A callback's thread computes in single precision unless told.
@@ -200,12 +207,12 @@ def test_imbalance(trial, separability: Large, n: Size = 60):
         sample = same_sample(key, n, separability, "random")
         count = sample.labels.sum()
         noise = sample.labels @ sample.features / count + (1 - sample.labels) @ sample.features / (n - count)
-        closed = jax.pure_callback(angle, jax.ShapeDtypeStruct((), jnp.float32), noise, count)
-        found = n * deficits(key, (separability,), n, "random")[0]
-        return jnp.stack([found, closed + predicted.lda_rate(SHAPE, n)])
+        prediction = jax.pure_callback(angle, jax.ShapeDtypeStruct((), jnp.float32), noise, count)
+        deficit = n * deficits(key, (separability,), n, "random")[0]
+        return jnp.stack([deficit, prediction + predicted.lda_rate(SHAPE, n)])
 
-    wrong = {"a quarter": 0.25, "twice": 2.0}
-    trial.mean(paired, 1.0, law=RatioOfMeans(), margin=0.25, controls=wrong, first=512, most=8000)
+    controls = {"a quarter": 0.25, "twice": 2.0}
+    trial.mean(paired, 1.0, law=RatioOfMeans(), margin=0.25, controls=controls, first=512, most=8000)
 
 
 def exact_noise(pair, offset=0.0):
@@ -219,14 +226,14 @@ def weighted_fit(points, labels, share=0.5):
     """Mixup's minimiser where the ones weigh `share` altogether, with the Hessian, and every mixed row's gradient.
     Newton from zero; gradients and masses are [nodes, first point, second point], those of the law left out.
     """
-    mixed, n = observed.mixed_rows(points, labels, LAW.nodes, LAW.weights, LAW.input_weights), len(points)
-    own = np.where(labels == 1, share, 1 - share) * 2 / n
-    pairs = np.outer(own, own)
+    mixtures, n = observed.mixed_rows(points, labels, LAW.nodes, LAW.weights, LAW.input_weights), len(points)
+    point_masses = np.where(labels == 1, share, 1 - share) * 2 / n
+    pairs = np.outer(point_masses, point_masses)
     masses, weights = np.outer(LAW.weights, pairs).ravel(), np.zeros(points.shape[1])
     for _ in range(12):
-        chances = 1 / (1 + np.exp(-mixed.rows @ weights))
-        gradients = (chances - mixed.labels)[:, None] * mixed.rows
-        hessian = (mixed.rows * (masses * chances * (1 - chances))[:, None]).T @ mixed.rows
+        chances = 1 / (1 + np.exp(-mixtures.rows @ weights))
+        gradients = (chances - mixtures.labels)[:, None] * mixtures.rows
+        hessian = (mixtures.rows * (masses * chances * (1 - chances))[:, None]).T @ mixtures.rows
         weights = weights - np.linalg.solve(hessian, masses @ gradients)
     return weights, hessian, gradients.reshape(len(LAW.nodes), n, n, -1), pairs
 
@@ -256,14 +263,14 @@ def test_imbalance__shift(trial, tilt: Annotated[float, Interval(-2, 0.5, why="a
             # What is even in p - q the shift does in balanced classes too.
             turns.append((tangent(fits[0], bayes) - tangent(fits[1], bayes)) / 2)
             means = np.stack([offset - pair.mean, offset + pair.mean])
-        closed = tangent(predicted.imbalance_weights(pair, LAW, means, (half - 1, half + 1)), bayes)
-        return turns[2] / closed, sum(np.square(turns[:2])) / (2 * kappa * (shift / half) ** 2)
+        law = tangent(predicted.imbalance_weights(pair, LAW, means, (half - 1, half + 1)), bayes)
+        return turns[2] / law, sum(np.square(turns[:2])) / (2 * kappa * (shift / half) ** 2)
 
     ratios, coefficients = np.transpose([beside_the_law(kappa) for kappa in separabilities])
     exact = predicted.imbalance_coefficient(SHAPE, LAW)
     trial.limit(ratios, separabilities, 1.0, order=1, margin=0.01, controls={"the other way": -1.0, "without 1/2": 0.5})
-    wrong = {"without 1/2": exact / 4, "λ sampled": predicted.sampled_lambda_coefficient(SHAPE, LAW)}
-    trial.limit(coefficients, separabilities, exact, order=1, margin=0.01 * exact, controls=wrong)
+    controls = {"without 1/2": exact / 4, "λ sampled": predicted.sampled_lambda_coefficient(SHAPE, LAW)}
+    trial.limit(coefficients, separabilities, exact, order=1, margin=0.01 * exact, controls=controls)
 
 
 @claim(
@@ -276,17 +283,17 @@ def test_imbalance__shift(trial, tilt: Annotated[float, Interval(-2, 0.5, why="a
 def test_sampled_lambda(trial, separability: Large, n: Size = 80):
     """One λ for each ordered pair adds B_s κ / n^2 to E[1 - cos], even with balanced classes."""
     require_even(trial, n)
-    balanced = 2 / n * predicted.lda_rate(SHAPE, n)
-    added = 2 * separability / n**2 * predicted.sampled_lambda_coefficient(SHAPE, LAW)
-    trial.require(added > balanced, "separability must be so large that the sampling of lambda costs most, got less")
-    expected = balanced + added
+    base = 2 / n * predicted.lda_rate(SHAPE, n)
+    increment = 2 * separability / n**2 * predicted.sampled_lambda_coefficient(SHAPE, LAW)
+    trial.require(increment > base, "separability must be so large that the sampling of lambda costs most, got less")
+    variance = base + increment
     trial.mean(
         chord(separability, n, "sampled"),
-        expected,
+        variance,
         law=NormalVariance(asymptotic=True),
-        slack=10 / n * expected,  # relative corrections of the order 1 / n
-        margin=0.3 * expected,
-        controls={"λ averaged": balanced, "twice": balanced + 2 * added},
+        slack=10 / n * variance,  # relative corrections of the order 1 / n
+        margin=0.3 * variance,
+        controls={"λ averaged": base, "twice": base + 2 * increment},
         wrong_processes={"λ averaged in training": chord(separability, n)},
         first=512,
         most=12_000,
@@ -296,21 +303,25 @@ def test_sampled_lambda(trial, separability: Large, n: Size = 80):
 @claim(ours("the delta method: variances of the gradients of all pairs at the fit"), kind="limit", cases=[2.0, 5.0])
 def test_sampled_lambda__delta(trial, condition: Annotated[float, Interval(1.5, 20, why="a cap only")]):
     """A λ for each ordered pair has the cost B_s of the variance that it gives every pair's gradient."""
-    separabilities, found = 400 * 2.0 ** np.arange(6), []
+    separabilities, coefficients = 400 * 2.0 ** np.arange(6), []
     covariance = np.array([[1.0, 0.3], [0.3, condition]])
     for kappa in separabilities:
         pair = predicted.GaussianPair(np.array([1.0, -0.6]), covariance, kappa)
         weights, hessian, gradients, pairs = weighted_fit(*exact_noise(pair))
-        centred = gradients - np.tensordot(LAW.weights, gradients, 1)
-        scatter = np.einsum("k,ij,kijc,kije->ce", LAW.weights, pairs, centred, centred)
+        deviations = gradients - np.tensordot(LAW.weights, gradients, 1)
+        scatter = np.einsum("k,ij,kijc,kije->ce", LAW.weights, pairs, deviations, deviations)
         unit = pair.bayes_direction / np.linalg.norm(pair.bayes_direction)
-        moved = (np.eye(2) - np.outer(unit, unit)) @ np.linalg.inv(hessian)
-        found.append(np.trace(moved @ scatter @ moved.T) / (2 * kappa * weights @ weights))
+        response = (np.eye(2) - np.outer(unit, unit)) @ np.linalg.inv(hessian)
+        coefficients.append(np.trace(response @ scatter @ response.T) / (2 * kappa * weights @ weights))
     exact, imbalance = predicted.sampled_lambda_coefficient(pair, LAW), predicted.imbalance_coefficient(pair, LAW)
-    own = LAW.mean((LAW.input_weights - 0.5) ** 2) * imbalance
-    wrong = {"the pairs of one class alone": own, "without the halves": 2 * exact - own, "B_i": imbalance}
+    same_class = LAW.mean((LAW.input_weights - 0.5) ** 2) * imbalance
+    controls = {
+        "the pairs of one class alone": same_class,
+        "without the halves": 2 * exact - same_class,
+        "B_i": imbalance,
+    }
     trial.limit(
-        found, separabilities, exact, order=(1, 2), margin=0.005 * exact, controls=wrong
+        coefficients, separabilities, exact, order=(1, 2), margin=0.005 * exact, controls=controls
     )  # the first may vanish
 
 
@@ -323,14 +334,14 @@ def test_n_eps_formula__cubic(trial, mode: Mode, separability: AnySeparability =
         cost = separability * predicted.imbalance_coefficient(pair, LAW)
     if mode == "sampled":
         cost = separability * predicted.sampled_lambda_coefficient(pair, LAW)
-    drawn: Literal["sampled", "expected"] = "sampled" if mode == "sampled" else "expected"
-    sizes = [predicted.mixup_samples(pair, float(one), LAW, drawn, mode != "random") for one in epsilons]
-    closed = np.array(sizes)
-    cubics = [[one, -one * least - rate, -cost, cost * least] for one in epsilons]
+    sampling: Literal["sampled", "expected"] = "sampled" if mode == "sampled" else "expected"
+    sizes = [predicted.mixup_samples(pair, float(eps), LAW, sampling, mode != "random") for eps in epsilons]
+    exact = np.array(sizes)
+    cubics = [[eps, -eps * least - rate, -cost, cost * least] for eps in epsilons]
     roots = np.array([max(root.real for root in np.roots(cubic) if abs(root.imag) < 1e-9) for cubic in cubics])
-    wrong = {"C / n": (rate + np.sqrt(rate**2 + 4 * epsilons * cost)) / (2 * epsilons)}
+    controls = {"C / n": (rate + np.sqrt(rate**2 + 4 * epsilons * cost)) / (2 * epsilons)}
     # A simple root; companion matrices of a cubic err by some hundred roundings of its size.
-    trial.value(roots, closed, margin=1e-9 * closed, error=1e-11 * closed, controls=wrong)
+    trial.value(roots, exact, margin=1e-9 * exact, error=1e-11 * exact, controls=controls)
 
 
 @claim(
@@ -358,17 +369,17 @@ def test_n_eps_formula(
     )
     rate, cost, n = predicted.lda_rate(pair), costs[mode], 2 * round(root / 2)
     excess = rate / (root - pair.dim - 2)
-    wrong = {"C / n": rate / root + cost / root**2}
-    trial.identity(excess + cost / root**2, epsilon, ops=200, scale=epsilon * root, controls=wrong)
+    controls = {"C / n": rate / root + cost / root**2}
+    trial.identity(excess + cost / root**2, epsilon, ops=200, scale=epsilon * root, controls=controls)
     # At the nearest even size the mean angle is epsilon up to the rounding of n, which the formula itself gives.
-    expected = 2 * (predicted.lda_rate(pair, n) / n + cost / n**2)
+    variance = 2 * (predicted.lda_rate(pair, n) / n + cost / n**2)
     trial.mean(
         chord(separability, n, mode),
-        expected,
+        variance,
         law=NormalVariance(asymptotic=True),
-        slack=4 / n * expected,
-        margin=0.3 * expected,
-        controls={"half the size suffices": 2 * expected},
+        slack=4 / n * variance,
+        margin=0.3 * variance,
+        controls={"half the size suffices": 2 * variance},
         first=512,
         most=20_000,
     )

@@ -48,8 +48,8 @@ def log_boxes(trial, pair, epsilon, separabilities, brackets, runs):
         events = []
         for end, log_n in enumerate(bracket):
             key = trial.key(f"{pair.covariance.tolist()} {kappa} {end}")
-            found = observed.certified_tail_directions(key, log_n, pair.mean, factor, kappa, KEPT, runs)
-            deficits = np.asarray(observed.angle_deficit(found.directions, pair.bayes_direction))
+            tails = observed.certified_tail_directions(key, log_n, pair.mean, factor, kappa, KEPT, runs)
+            deficits = np.asarray(observed.angle_deficit(tails.directions, pair.bayes_direction))
             # Samples that are not separable have no margin; they lie far beyond n_ε and count as successes.
             events.append(np.isnan(deficits) | (deficits <= epsilon))
         boxes.append(encloses(bracket, np.stack(events, axis=1), ERROR / len(separabilities)))
@@ -88,9 +88,9 @@ def successes(pair, cells, pessimistic):
     def measure(key):
         events = []
         for log_n, epsilon, kappa in cells:
-            found = observed.tail_direction(key, log_n, pair.mean, factor, kappa, KEPT)
-            close = observed.angle_deficit(found.direction, pair.bayes_direction) <= epsilon
-            events.append(jnp.where(found.certified, close | jnp.isnan(found.direction).any(), pessimistic))
+            tail = observed.tail_direction(key, log_n, pair.mean, factor, kappa, KEPT)
+            close = observed.angle_deficit(tail.direction, pair.bayes_direction) <= epsilon
+            events.append(jnp.where(tail.certified, close | jnp.isnan(tail.direction).any(), pessimistic))
         return jnp.stack(events).astype(float)
 
     return measure
@@ -117,12 +117,12 @@ def test_erm_curse(
     def cell(log_n):
         return [(max(log_n, np.log(2)), epsilon, separability)]
 
-    found = successes(pair, cell(exponent), True)
+    event = successes(pair, cell(exponent), True)
     processes = {
         "μ an eigenvector": successes(isotropic, cell(exponent), True),
         "2 ν": successes(pair, cell(2 * exponent / share), True),
     }
-    trial.probability(found, np.array([0.5]), side="at most", wrong_processes=processes, first=1024, most=20_000)
+    trial.probability(event, np.array([0.5]), side="at most", wrong_processes=processes, first=1024, most=20_000)
 
 
 @claim(
@@ -160,17 +160,17 @@ def test_erm_log_sample_complexity__path(
     pair = reference_pair(separability)
     nu, log_n = predicted.critical_exponent(pair, epsilon), predicted.erm_samples(pair, epsilon)
     outermost = -ndtri(np.exp(-log_n)) / np.sqrt(separability)
-    found = np.array([_on_the_circle(pair, radius) for radius in (outermost, np.sqrt(2 * nu), np.sqrt(nu))])
+    directions = np.array([_on_the_circle(pair, radius) for radius in (outermost, np.sqrt(2 * nu), np.sqrt(nu))])
     bayes = pair.bayes_direction / np.linalg.norm(pair.bayes_direction)
-    chords = np.sum((found - bayes) ** 2, axis=1) / 2
+    chords = np.sum((directions - bayes) ** 2, axis=1) / 2
     # A maximum is found to the root of a rounding, in the angle; 1 - cos changes by the sine of it.
     error, half = 1e-6 * np.sqrt(2 * epsilon), 1 - predicted.phase_cosine(pair, nu / 2)
-    wrong = {"radius sqrt(ν)": np.array([half, half, predicted.phase_cosine(pair, nu / 4)])}
-    closed = np.array([epsilon, epsilon, half])
-    trial.value(chords, closed, margin=0.001 * epsilon, error=error, controls=wrong)
+    controls = {"radius sqrt(ν)": np.array([half, half, predicted.phase_cosine(pair, nu / 4)])}
+    levels = np.array([epsilon, epsilon, half])
+    trial.value(chords, levels, margin=0.001 * epsilon, error=error, controls=controls)
     direction = predicted.erm_direction_at(pair, log_n=log_n)
-    wrong = {"mu": pair.mean / np.linalg.norm(pair.mean), "b": bayes}
-    trial.value(found[0], direction, margin=1e-4, error=1e-6, controls=wrong)
+    controls = {"mu": pair.mean / np.linalg.norm(pair.mean), "b": bayes}
+    trial.value(directions[0], direction, margin=1e-4, error=1e-6, controls=controls)
 
 
 def _on_the_circle(pair, radius):
@@ -199,8 +199,8 @@ def test_mixup_poly(trial, lambdas: Literal["expected", "sampled"], epsilon: Tri
     sizes, separabilities = {"expected": (6, 12), "sampled": (8, 28, 54)}[lambdas], np.array([10.0, 160.0, 640.0])
     boxes = mixup_boxes(trial, epsilon, separabilities, sizes, runs, "balanced", lambdas)
     linear = boxes[:, :1] * separabilities / separabilities[0]
-    wrong = {"linear in κ": tuple(linear)}
-    trial.growth_at_most(separabilities, tuple(boxes), "sqrt n", error=ERROR, wrong_processes=wrong)
+    processes = {"linear in κ": tuple(linear)}
+    trial.growth_at_most(separabilities, tuple(boxes), "sqrt n", error=ERROR, wrong_processes=processes)
 
 
 @claim(CURSE, kind="rate", tier="full", loose="Mixup's n_ε is enclosed between sizes, and hardly begins to grow")
@@ -210,10 +210,10 @@ def test_exp_vs_poly(trial, epsilon: Tried = 0.005, runs: Runs = 6000):
     laws = [predicted.erm_samples(reference_pair(kappa), epsilon) for kappa in separabilities]
     brackets = [(0.97 * law - 2.5, 1.03 * law + 1.5) for law in laws]  # 3 % and a small factor about the law
     low, high = log_boxes(trial, reference_pair(), epsilon, separabilities, brackets, runs)
-    others = ["const", "log n", "sqrt n", "n log n", "n^2"]
-    trial.growth(separabilities, low, high, "n", error=ERROR, slack_log=0.0, controls=others)
-    chosen = [0, 3, 5]  # far enough apart for boxes of sizes in steps
-    kappas = separabilities[chosen]
+    controls = ["const", "log n", "sqrt n", "n log n", "n^2"]
+    trial.growth(separabilities, low, high, "n", error=ERROR, slack_log=0.0, controls=controls)
+    picks = [0, 3, 5]  # far enough apart for boxes of sizes in steps
+    kappas = separabilities[picks]
     boxes = mixup_boxes(trial, epsilon, kappas, (6, 12, 16, 24), runs, "random", "expected")
     trial.growth_at_most(
         kappas,
@@ -222,7 +222,7 @@ def test_exp_vs_poly(trial, epsilon: Tried = 0.005, runs: Runs = 6000):
         error=ERROR,
         wrong_processes={
             "linear in κ": tuple(boxes[:, :1] * kappas / kappas[0]),  # the nearest: sqrt(32) above the bound
-            "without augmentation": (np.exp(low[chosen]), np.exp(high[chosen])),
+            "without augmentation": (np.exp(low[picks]), np.exp(high[picks])),
             "exp(sqrt(kappa))": (np.exp(np.sqrt(kappas)), np.exp(np.sqrt(kappas))),
         },
     )

@@ -57,11 +57,11 @@ def fit_on_grid(pair, law, n_nodes):
     density = np.exp(-(nodes**2).sum(axis=1) / 2)
     maps, partners = [], []
     for mask in masks.astype(float):
-        apart = np.outer(mask, mask) + np.outer(1 - mask, 1 - mask)
-        root = np.linalg.cholesky(apart * pair.covariance / pair.separability)
-        added = (nodes @ root.T)[:, :, None] * pair.mean / (pair.mean @ pair.mean)
-        maps.append(np.diag(mask) + added)
-        partners.append(np.broadcast_to(np.diag(1 - mask), added.shape))
+        overlap = np.outer(mask, mask) + np.outer(1 - mask, 1 - mask)
+        root = np.linalg.cholesky(overlap * pair.covariance / pair.separability)
+        noise = (nodes @ root.T)[:, :, None] * pair.mean / (pair.mean @ pair.mean)
+        maps.append(np.diag(mask) + noise)
+        partners.append(np.broadcast_to(np.diag(1 - mask), noise.shape))
     weights = np.outer(probabilities, density / density.sum()).ravel()
     points, classes = np.stack([pair.mean, -pair.mean]), np.array([1.0, 0.0])
     mixing = np.repeat(labels, len(nodes))
@@ -83,12 +83,12 @@ def test_mask_expected_minimiser(
     """Every mask law has one minimiser of the expected loss at finite κ, in general not along b."""
     covariance = np.array([[1.0, correlation], [correlation, 1 + 2 * correlation]])
     pair = predicted.GaussianPair(np.array([2.0, 0.5]), covariance, separability)
-    (found, step), (finer, _) = (fit_on_grid(pair, mask_law(2, law), n_nodes) for n_nodes in (37, 53))
-    closed = predicted.mask_minimiser(pair, *mask_law(2, law))
-    along = np.linalg.norm(closed) / np.linalg.norm(pair.bayes_direction) * pair.bayes_direction
+    (coarse, step), (finer, _) = (fit_on_grid(pair, mask_law(2, law), n_nodes) for n_nodes in (37, 53))
+    minimiser = predicted.mask_minimiser(pair, *mask_law(2, law))
+    along = np.linalg.norm(minimiser) / np.linalg.norm(pair.bayes_direction) * pair.bayes_direction
     # What a finer grid changes, and the tails beyond both, times a condition below 1e3.
-    error = np.linalg.norm(found - finer) + step + 1e-7 * np.linalg.norm(closed)
-    trial.value(found, closed, margin=1e-5 * np.linalg.norm(closed), error=error, controls={"along b": along})
+    error = np.linalg.norm(coarse - finer) + step + 1e-7 * np.linalg.norm(minimiser)
+    trial.value(coarse, minimiser, margin=1e-5 * np.linalg.norm(minimiser), error=error, controls={"along b": along})
 
 
 @claim(
@@ -102,14 +102,14 @@ def test_mask_limit_inverse_mean(trial, dim: Dim, law: Law):
     mean, covariance = random_mean(rng, dim), random_covariance(rng, dim)
     fit, limit = fit_without_noise(mean, masks), predicted.mask_limit_direction(mean)
     sizes = np.bincount(masks[0].sum(axis=1), weights=masks[1], minlength=dim + 1)
-    closed = predicted.mask_limit_scale(dim, sizes) * limit
-    error = 2 * float(fit.newton_step) * (np.linalg.norm(closed) + 1) + 1e-12
-    wrong = {"along μ": mean * np.linalg.norm(closed) / np.linalg.norm(mean), "c_d = 1": limit}
-    trial.value(fit.weights, closed, margin=1e-7 * np.linalg.norm(closed), error=error, controls=wrong)
+    exact = predicted.mask_limit_scale(dim, sizes) * limit
+    error = 2 * float(fit.newton_step) * (np.linalg.norm(exact) + 1) + 1e-12
+    controls = {"along μ": mean * np.linalg.norm(exact) / np.linalg.norm(mean), "c_d = 1": limit}
+    trial.value(fit.weights, exact, margin=1e-7 * np.linalg.norm(exact), error=error, controls=controls)
     separabilities = 25_600 * 2.0 ** np.arange(0, 7, 2)
     pairs = [predicted.GaussianPair(mean, covariance, float(kappa)) for kappa in separabilities]
-    found = [predicted.mask_minimiser(pair, *masks) for pair in pairs]
-    deficits = np.array([predicted.one_minus_cosine(w, limit) for w in found])
+    minimisers = [predicted.mask_minimiser(pair, *masks) for pair in pairs]
+    deficits = np.array([predicted.one_minus_cosine(w, limit) for w in minimisers])
     trial.order(
         deficits,
         separabilities,
@@ -133,16 +133,16 @@ def test_mask_suboptimal(trial, n_pairs: Annotated[int, Interval(1, 1000, why="e
         covariance = along if harmless else random_covariance(rng, dim)
         pair = predicted.GaussianPair(mean, covariance, float(rng.uniform(0.3, 30)))
         weights = np.asarray(fit_without_noise(mean, law).weights)
-        inverted = dim / np.sqrt(pair.signal * (np.linalg.solve(covariance, 1 / mean) @ (1 / mean)))
+        inverse_form = dim / np.sqrt(pair.signal * (np.linalg.solve(covariance, 1 / mean) @ (1 / mean)))
         angle = np.sqrt(2 * pair.misalignment(predicted.mask_minimiser(pair, *law)))
         learnt = weights @ mean / np.sqrt(weights @ covariance @ weights * pair.signal)
-        return learnt, predicted.mask_limit_error_ratio(pair), inverted, angle
+        return learnt, predicted.mask_limit_error_ratio(pair), inverse_form, angle
 
-    learnt, closed, inverted, angles = np.transpose([measured(sample % 2) for sample in range(2 * n_pairs)])
+    learnt, ratios, inverse_form, angles = np.transpose([measured(sample % 2) for sample in range(2 * n_pairs)])
     # The fit's tolerance: the ratio is stationary nowhere but at b, and |r| <= 1.
-    trial.value(learnt, closed, margin=1e-7, error=1e-9, controls={"r with the inverse of Σ": inverted})
-    one = np.ones(2 * n_pairs)
-    trial.bound(learnt, one, found_by="draws", independent=n_pairs, ops=1e3, controls={"9 / 10": 0.9 * one})
+    trial.value(learnt, ratios, margin=1e-7, error=1e-9, controls={"r with the inverse of Σ": inverse_form})
+    ones = np.ones(2 * n_pairs)
+    trial.bound(learnt, ones, found_by="draws", independent=n_pairs, ops=1e3, controls={"9 / 10": 0.9 * ones})
     trial.value(
         angles[1::2],
         np.zeros(n_pairs),
@@ -164,8 +164,8 @@ def test_mask_boxes(trial, height: Side, width: Side):
     def unbroken(met):
         return np.sum(np.diff(met, axis=1, prepend=False) & met, axis=1) == 1
 
-    filled = cut.sum(axis=(1, 2)) == rows.sum(axis=1) * columns.sum(axis=1)
-    box = (filled & unbroken(rows) & unbroken(columns)).astype(int)
+    full = cut.sum(axis=(1, 2)) == rows.sum(axis=1) * columns.sum(axis=1)
+    box = (full & unbroken(rows) & unbroken(columns)).astype(int)
     pixels = cut.reshape(len(cut), -1).astype(int)
 
     def together(chosen):
@@ -173,14 +173,14 @@ def test_mask_boxes(trial, height: Side, width: Side):
         return pixels.T @ (chosen[:, None] * pixels)
 
     boxes = 1 - predicted.box_masks(height, width).astype(int)
-    wrong = {"any rows and columns": together(filled), "no box of the whole image": together(box) - 1}
-    trial.identity(together(box), boxes.T @ boxes, ops=0, controls=wrong)
+    controls = {"any rows and columns": together(full), "no box of the whole image": together(box) - 1}
+    trial.identity(together(box), boxes.T @ boxes, ops=0, controls=controls)
     count = height * (height + 1) * width * (width + 1) // 4
-    closed = np.array([len(boxes), len(np.unique(boxes, axis=0))])
-    wrong = {"an empty box too": closed + 1}
-    trial.identity(np.full(2, box.sum()), closed, ops=0, controls=wrong)
-    wrong = {"intervals of pixels": height * width * (height * width + 1) // 2 + (height == 1 or width == 1)}
-    trial.identity(int(box.sum()), count, ops=0, controls=wrong)
+    counts = np.array([len(boxes), len(np.unique(boxes, axis=0))])
+    controls = {"an empty box too": counts + 1}
+    trial.identity(np.full(2, box.sum()), counts, ops=0, controls=controls)
+    controls = {"intervals of pixels": height * width * (height * width + 1) // 2 + (height == 1 or width == 1)}
+    trial.identity(int(box.sum()), count, ops=0, controls=controls)
 
 
 @claim(

@@ -115,14 +115,18 @@ def test_bayes_direction(
         noise = generator.standard_normal((count, dim)) @ np.asarray(factor).T / np.sqrt(pair.separability)
         return (pair.mean + noise) @ rules.T <= 0
 
-    other = {"variance 2 / κ": np.array([noisy.error(rule) for rule in rules])}
-    trial.probability(sampler=wrong, predict=errors, margin=0.01 * errors, controls=other, first=65536, most=6_000_000)
+    controls = {"variance 2 / κ": np.array([noisy.error(rule) for rule in rules])}
+    trial.probability(
+        sampler=wrong, predict=errors, margin=0.01 * errors, controls=controls, first=65536, most=6_000_000
+    )
     spreads = 10.0 ** rng.uniform(-3, 0, (n_directions, 1)) * np.linalg.norm(pair.bayes_direction)
     near = pair.bayes_direction + spreads * rng.standard_normal((n_directions, dim))
-    found = np.full(n_directions, pair.error(pair.bayes_direction))
-    expected = np.array([pair.error(direction) for direction in near])
+    bayes_errors = np.full(n_directions, pair.error(pair.bayes_direction))
+    near_errors = np.array([pair.error(direction) for direction in near])
     processes = {"μ in place of b": np.full(n_directions, pair.error(pair.mean))}
-    trial.bound(found, expected, found_by="draws", independent=n_directions, ops=100, wrong_processes=processes)
+    trial.bound(
+        bayes_errors, near_errors, found_by="draws", independent=n_directions, ops=100, wrong_processes=processes
+    )
 
 
 @claim(ours("by Stein's lemma the loss has no slope there"), kind="optimality", cases=[0.3, 1.5, 4.0, 8.0, 12.0])
@@ -130,12 +134,12 @@ def test_erm_expected_minimiser(trial, effective: Curved):
     """Without augmentation the expected loss is least at 2 κ b, for every κ."""
     shape = mixture_pair()
     pair = with_separability(shape, effective / shape.signal)
-    found, cosine = alignment_test(trial, no_augmentation, pair), 1 - shape.misalignment(shape.mean)
-    displacement, uncertain = displacement_and_room(found)
+    alignment, cosine = alignment_test(trial, no_augmentation, pair), 1 - shape.misalignment(shape.mean)
+    displacement, room = displacement_and_room(alignment)
     sine = np.sqrt(1 - cosine**2) / cosine
-    measured = np.array([found.scale / (2 * pair.separability), displacement])
-    wrong = {"κ b": np.array([0.5, 0.0]), "2 κ μ": np.array([1.0, sine])}
-    trial.value(measured, np.array([1.0, 0.0]), margin=1e-6, error=np.array([QUADRATURE, uncertain]), controls=wrong)
+    measured = np.array([alignment.scale / (2 * pair.separability), displacement])
+    controls = {"κ b": np.array([0.5, 0.0]), "2 κ μ": np.array([1.0, sine])}
+    trial.value(measured, np.array([1.0, 0.0]), margin=1e-6, error=np.array([QUADRATURE, room]), controls=controls)
     loss = predicted.erm_expected_loss(pair)
     steps = [predicted.relative_newton_step(loss, w) for w in (predicted.erm_minimiser(pair), pair.bayes_direction)]
     half = predicted.relative_newton_step(loss, pair.separability * pair.bayes_direction)
@@ -171,23 +175,23 @@ def test_expected_losses(trial, way: Literal["none", "mixup", "boxes"], separabi
     pair = predicted.GaussianPair(np.array([1.0, 0.6]), np.array([[1.0, 0.4], [0.4, 0.7]]), separability)
     weights = pair.bayes_direction + trial.generator("weights").uniform(-0.3, 0.3, 2)
     law, boxes = predicted.MixingLaw.beta(0.7, 8), predicted.box_masks(1, 2)
-    kept = {"none": np.ones((1, 2)), "mixup": np.outer(law.nodes, np.ones(2)), "boxes": boxes.astype(float)}[way]
-    labels = kept.mean(axis=1)
-    masses = law.weights if way == "mixup" else np.full(len(kept), 1 / len(kept))
+    shares = {"none": np.ones((1, 2)), "mixup": np.outer(law.nodes, np.ones(2)), "boxes": boxes.astype(float)}[way]
+    labels = shares.mean(axis=1)
+    masses = law.weights if way == "mixup" else np.full(len(shares), 1 / len(shares))
     loss = {
         "none": lambda: predicted.erm_expected_loss(pair),
         "mixup": lambda: predicted.mixup_expected_loss(pair, law),
         "boxes": lambda: predicted.mask_expected_loss(pair, boxes, masses, labels),
     }[way]()
 
-    coarse, fine = (_over_pairs(pair, weights, (kept, labels, masses), step) for step in (0.2, 0.1))
-    closed, still = loss.value(weights), 0 * loss.covariances
-    wrong = {"without noise": predicted.ExpectedLoss(loss.means, still, loss.labels, loss.probabilities)}
+    coarse, fine = (_over_pairs(pair, weights, (shares, labels, masses), step) for step in (0.2, 0.1))
+    exact, still = loss.value(weights), 0 * loss.covariances
+    rivals = {"without noise": predicted.ExpectedLoss(loss.means, still, loss.labels, loss.probabilities)}
     if way != "none":
         ones = np.ones_like(loss.labels)
-        wrong["one point's label"] = predicted.ExpectedLoss(loss.means, loss.covariances, ones, loss.probabilities)
-    controls = {name: other.value(weights) for name, other in wrong.items()}
-    trial.value(fine, closed, margin=1e-9 * closed, error=abs(fine - coarse) + 1e-12, controls=controls)
+        rivals["one point's label"] = predicted.ExpectedLoss(loss.means, loss.covariances, ones, loss.probabilities)
+    controls = {name: rival.value(weights) for name, rival in rivals.items()}
+    trial.value(fine, exact, margin=1e-9 * exact, error=abs(fine - coarse) + 1e-12, controls=controls)
 
 
 @claim(ALIGNED, kind="optimality", cases=[(2, 0.2, 0.02), (3, 1.0, 3.0), (3, 5.0, 30.0), (8, 1.0, 200.0)])
@@ -201,27 +205,27 @@ def test_mixup_expected_minimiser(
     shape, law = random_pair(trial.generator("pair"), dim, 1.0), predicted.MixingLaw.beta(alpha)
     pair = with_separability(shape, effective / shape.signal)
     loss = predicted.mixup_expected_loss(pair, law)
-    scale, other = predicted.scalar_minimiser(effective, law) / pair.signal, loss.covariances.copy()
-    other[: len(law.nodes)] *= np.geomspace(0.3, 3, dim)[:, None] ** 0.5 * np.geomspace(0.3, 3, dim) ** 0.5
+    scale, unequal = predicted.scalar_minimiser(effective, law) / pair.signal, loss.covariances.copy()
+    unequal[: len(law.nodes)] *= np.geomspace(0.3, 3, dim)[:, None] ** 0.5 * np.geomspace(0.3, 3, dim) ** 0.5
     masks = predicted.all_masks(dim)
     candidates = (
         predicted.mixup_minimiser(pair, law),
-        predicted.newton_minimiser(predicted.ExpectedLoss(loss.means, other, loss.labels, loss.probabilities)),
+        predicted.newton_minimiser(predicted.ExpectedLoss(loss.means, unequal, loss.labels, loss.probabilities)),
         predicted.mask_minimiser(pair, masks, np.full(len(masks), 1 / len(masks)), masks.mean(axis=1)),
     )
     length, condition = np.linalg.norm(pair.bayes_direction), np.sqrt(np.linalg.cond(pair.covariance))
-    found, noise, mixing = (np.linalg.norm(w / scale - pair.bayes_direction) / length for w in candidates)
+    turn, noise, mixing = (np.linalg.norm(w / scale - pair.bayes_direction) / length for w in candidates)
     error = condition * (2 * predicted.relative_newton_step(loss, candidates[0]) + QUADRATURE)
-    others = {"other noise within the classes": noise, "masks": mixing}
-    trial.value(found, 0.0, margin=1e-6, scale=1.0, error=error, wrong_processes=others)  # in lengths of b
+    processes = {"other noise within the classes": noise, "masks": mixing}
+    trial.value(turn, 0.0, margin=1e-6, scale=1.0, error=error, wrong_processes=processes)  # in lengths of b
     atom = np.array([0.3]), np.ones(1)
     shapes = (mixture_pair(), random_pair(trial.generator("another pair"), 3, 1.0))
-    pairs = [with_separability(one, effective / one.signal) for one in shapes]
+    pairs = [with_separability(member, effective / member.signal) for member in shapes]
     mapped, plain = predicted.MixingLaw.atoms(*atom, lambda mixing: mixing - 0.1), predicted.MixingLaw.atoms(*atom)
-    closed, without_map = (predicted.scalar_minimiser(effective, one) for one in (mapped, plain))
-    scales = np.array([alignment_test(trial, fixed_mixup, one).scale * one.signal for one in pairs])
-    error = QUADRATURE * closed
-    trial.value(scales, np.full(2, closed), margin=1e-6, error=error, controls={"g = λ": np.full(2, without_map)})
+    exact, without_map = (predicted.scalar_minimiser(effective, member) for member in (mapped, plain))
+    scales = np.array([alignment_test(trial, fixed_mixup, member).scale * member.signal for member in pairs])
+    error = QUADRATURE * exact
+    trial.value(scales, np.full(2, exact), margin=1e-6, error=error, controls={"g = λ": np.full(2, without_map)})
 
 
 @claim(ALIGNED, kind="identity")
@@ -229,15 +233,15 @@ def test_g_invariance(trial, separability: Separability = 3.0):
     """The map g from label weight to input weight does not change the direction, only the length."""
     pair = with_separability(mixture_pair(), separability)
     maps = (lambda x: x**2, lambda x: 1 - x**3, lambda x: 0 * x + 0.5, lambda x: 0.25 + x / 2)
-    found = np.array([displacement_and_room(alignment_test(trial, scalar_mixing(one), pair)) for one in maps])
-    wrong = least_displacement(alignment_test(trial, coordinatewise, pair))
+    displacements = np.array([displacement_and_room(alignment_test(trial, scalar_mixing(g), pair)) for g in maps])
+    control = least_displacement(alignment_test(trial, coordinatewise, pair))
     trial.value(
-        found[:, 0],
+        displacements[:, 0],
         np.zeros(len(maps)),
         margin=1e-6,
         scale=1.0,  # relative to the length
-        error=found[:, 1],
-        wrong_processes={"g for each coordinate": np.full(len(maps), wrong)},
+        error=displacements[:, 1],
+        wrong_processes={"g for each coordinate": np.full(len(maps), control)},
     )
 
 
@@ -246,9 +250,9 @@ def test_affine_sufficient(trial, separability: Separability = 3.0):
     """Random multiples of the identity as A and B, extrapolating ones too, keep b; other matrices do not."""
     pair = with_separability(mixture_pair(), separability)
     measured, error = displacement_and_room(alignment_test(trial, extrapolating, pair))
-    wrong = {
+    processes = {
         name: least_displacement(alignment_test(trial, operators, pair, draws=1024))
         for name, operators in {"rotated axes": rotated, "masks": masked}.items()
     }
     # Displacements are relative to the length.
-    trial.value(measured, 0.0, margin=1e-6, scale=1.0, error=error, wrong_processes=wrong)
+    trial.value(measured, 0.0, margin=1e-6, scale=1.0, error=error, wrong_processes=processes)

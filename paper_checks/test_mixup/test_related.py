@@ -47,15 +47,15 @@ def mean_loss(rows, labels, weights):
 
 def mixup_loss(points, labels, law):
     """Mixup's loss of `curved_score`."""
-    mixed = observed.mixed_rows(points, labels, law.nodes, law.weights, law.nodes)
-    return mean_loss(mixed.rows, mixed.labels, mixed.weights)
+    mixtures = observed.mixed_rows(points, labels, law.nodes, law.weights, law.nodes)
+    return mean_loss(mixtures.rows, mixtures.labels, mixtures.weights)
 
 
 def unmixed_loss(points, labels, law):
     """The same with the label of the first point of each pair."""
-    expanded = observed.mixed_rows(points, labels, law.nodes, law.weights, law.nodes)
-    own = np.tile(np.repeat(labels, len(labels)), len(law.nodes))
-    return mean_loss(expanded.rows, own, expanded.weights)
+    mixtures = observed.mixed_rows(points, labels, law.nodes, law.weights, law.nodes)
+    first_labels = np.tile(np.repeat(labels, len(labels)), len(law.nodes))
+    return mean_loss(mixtures.rows, first_labels, mixtures.weights)
 
 
 def quadrature(route, scale=1.0):
@@ -99,19 +99,19 @@ def test_soft_label_linear(trial, n_draws: Draws = 200, n_classes: Classes = 4):
     first = rng.integers(n_classes, size=n_draws)
     second = (first + rng.integers(1, n_classes, size=n_draws)) % n_classes
     low, high = 0.1 / n_classes, 0.9 + 0.1 / n_classes  # smoothed labels
-    first, second = (low + (high - low) * np.eye(n_classes)[one] for one in (first, second))
+    first, second = (low + (high - low) * np.eye(n_classes)[classes] for classes in (first, second))
     shares = rng.uniform(0.01, 0.99, (n_draws, 1))
-    mixed, own = shares * first + (1 - shares) * second, shares[:, 0]
+    mixtures, lambdas = shares * first + (1 - shares) * second, shares[:, 0]
     losses = [predicted.soft_label_cross_entropy(logits, labels) for labels in (first, second)]
-    affine = own * losses[0] + (1 - own) * losses[1]
+    affine = lambdas * losses[0] + (1 - lambdas) * losses[1]
     # Two coordinates of the label differ.
-    gaps = 2 * np.array([predicted.squared_loss_mixing_gap(float(share), low, high) for share in own])
-    found = -np.sum(mixed * log_softmax(logits, axis=1), axis=1)
-    wrong = {"short of it like the squared loss": affine - gaps}
-    trial.identity(found, affine, ops=20 * n_classes, scale=20.0, controls=wrong)
+    gaps = 2 * np.array([predicted.squared_loss_mixing_gap(float(share), low, high) for share in lambdas])
+    entropies = -np.sum(mixtures * log_softmax(logits, axis=1), axis=1)
+    controls = {"short of it like the squared loss": affine - gaps}
+    trial.identity(entropies, affine, ops=20 * n_classes, scale=20.0, controls=controls)
     chances = softmax(logits, axis=1)
-    squares = [np.sum((chances - labels) ** 2, axis=1) for labels in (first, second, mixed)]
-    lacking = own * squares[0] + (1 - own) * squares[1] - squares[2]
+    squares = [np.sum((chances - labels) ** 2, axis=1) for labels in (first, second, mixtures)]
+    lacking = lambdas * squares[0] + (1 - lambdas) * squares[1] - squares[2]
     trial.identity(lacking, gaps, ops=20 * n_classes, scale=2.0, controls={"affine": np.zeros(n_draws)})
 
 
@@ -127,13 +127,13 @@ def test_zhang_lemma(trial, alpha: Broad, beta: Broad, n: Few = 7, dim: Small = 
     def beta_law(n_nodes, first=alpha, second=beta):
         return predicted.MixingLaw.beta(first, n_nodes, beta=second)
 
-    found, error = quadrature(lambda n_nodes: mixup_loss(points, labels, beta_law(n_nodes)))
-    closed, further = quadrature(lambda n_nodes: unmixed(predicted.zhang_mixing_law(alpha, beta, n_nodes)))
-    wrong = {
+    loss, error = quadrature(lambda n_nodes: mixup_loss(points, labels, beta_law(n_nodes)))
+    exact, further = quadrature(lambda n_nodes: unmixed(predicted.zhang_mixing_law(alpha, beta, n_nodes)))
+    controls = {
         "equal weights": (unmixed(beta_law(NODES, alpha + 1, beta)) + unmixed(beta_law(NODES, beta + 1, alpha))) / 2,
         "the law itself": unmixed(beta_law(NODES)),
     }
-    trial.value(found, closed, margin=1e-9, error=error + further, controls=wrong)
+    trial.value(loss, exact, margin=1e-9, error=error + further, controls=controls)
 
 
 @claim(ours(f"{ZHANG}: the moments of Beta(α + 1, α)"), kind="identity", cases=[0.2, 1.0, 3.0])
@@ -144,13 +144,13 @@ def test_zhang_moments(trial, alpha: Alpha):
         law = predicted.zhang_mixing_law(alpha, alpha, n_nodes)
         return np.array([law.mean(1 - law.nodes), law.mean((1 - law.nodes) ** 2)])
 
-    found, error = quadrature(moments)
+    values, error = quadrature(moments)
     halves, first = np.array([1.0, 0.5]), alpha / (2 * alpha + 1)
-    wrong = {
+    controls = {
         "Beta(α, α)": np.array([0.5, (alpha + 1) / (4 * alpha + 2)]),
         "2 α + 2": alpha / (2 * alpha + 2) * halves,
     }
-    trial.value(found, first * halves, margin=1e-9, error=error, controls=wrong)
+    trial.value(values, first * halves, margin=1e-9, error=error, controls=controls)
 
 
 @claim(ours(f"{ZHANG}; the third order cancels between (i, j) and (j, i)"), kind="rate", cases=[0.3, 1.0, 5.0])
@@ -160,9 +160,9 @@ def test_zhang_expansion(trial, alpha: Broad, n_pairs: Pairs = 6):
     base, weights, law = np.array([0.6, -0.4]), np.array([1.3, 0.8]), predicted.MixingLaw.beta(alpha, 32)
 
     def rest(points):
-        mixed = observed.mixed_rows(points, labels, law.nodes, law.weights, law.nodes)
-        scores = mixed.rows @ weights
-        loss = mixed.weights @ (np.logaddexp(0, scores) - mixed.labels * scores)
+        mixtures = observed.mixed_rows(points, labels, law.nodes, law.weights, law.nodes)
+        scores = mixtures.rows @ weights
+        loss = mixtures.weights @ (np.logaddexp(0, scores) - mixtures.labels * scores)
         terms = predicted.zhang_expansion_terms(weights, points, labels, alpha)
         return loss - sum(terms), loss - terms.standard - terms.first
 
@@ -194,39 +194,39 @@ def test_carratino(trial, alpha: Alpha, n: Few, dim: Small):
     joint = np.column_stack([points, labels])
     shrunk = predicted.carratino_points(joint, alpha)
 
-    found, error = quadrature(lambda n_nodes: centres(*larger_mixtures(joint, alpha, n_nodes)), np.abs(joint).max())
-    wrong = {"θ_bar = 1/2": (joint + joint.mean(axis=0)) / 2, "no shrinking": joint}
-    trial.value(found, shrunk, margin=1e-9, error=error, controls=wrong)
+    measured, error = quadrature(lambda n_nodes: centres(*larger_mixtures(joint, alpha, n_nodes)), np.abs(joint).max())
+    controls = {"θ_bar = 1/2": (joint + joint.mean(axis=0)) / 2, "no shrinking": joint}
+    trial.value(measured, shrunk, margin=1e-9, error=error, controls=controls)
 
     def perturbed(n_nodes):
         mixtures, weights = larger_mixtures(joint, alpha, n_nodes)
         flat = mixtures.reshape(-1, dim + 1)
         return mean_loss(flat[:, :dim], flat[:, dim], np.repeat(weights, n**2) / n**2)
 
-    found, error = quadrature(perturbed)
+    measured, error = quadrature(perturbed)
     plain, further = quadrature(lambda n_nodes: mixup_loss(points, labels, predicted.MixingLaw.beta(alpha, n_nodes)))
     noiseless = mean_loss(shrunk[:, :dim], shrunk[:, dim], np.full(n, 1 / n))
-    trial.value(found, plain, margin=1e-9, error=error + further, controls={"without noise": noiseless})
+    trial.value(measured, plain, margin=1e-9, error=error + further, controls={"without noise": noiseless})
 
 
 @claim(ours(f"{CARRATINO}: moments of θ and the partner"), kind="identity", cases=[(0.6, 7, 2), (0.05, 4, 3)])
 def test_carratino_cov(trial, alpha: Alpha, n: Few, dim: Small):
     """The noise of shrunk point i has covariance (σ^2 r_i r_i' + γ^2 mean r r') / θ_bar^2, labels alike."""
     joint = np.column_stack(data_set(trial, n, dim))
-    moments, closed = predicted.carratino_moments(alpha), predicted.carratino_covariance(joint, alpha)
+    moments, covariance = predicted.carratino_moments(alpha), predicted.carratino_covariance(joint, alpha)
 
     def covariances(n_nodes):
         mixtures, weights = larger_mixtures(joint, alpha, n_nodes)
         noise = mixtures - centres(mixtures, weights)[:, None]
         return np.einsum("k,kijc,kije->ice", weights, noise, noise) / n
 
-    found, error = quadrature(covariances, np.abs(joint).max() ** 2)
-    without = closed - (moments.partner - moments.variance) * np.cov(joint.T, bias=True)
-    trial.value(found, closed, margin=1e-9, error=error, controls={"γ^2 = σ^2": without})
+    measured, error = quadrature(covariances, np.abs(joint).max() ** 2)
+    without = covariance - (moments.partner - moments.variance) * np.cov(joint.T, bias=True)
+    trial.value(measured, covariance, margin=1e-9, error=error, controls={"γ^2 = σ^2": without})
 
-    found, error = quadrature(lambda n_nodes: folded_moments(alpha, n_nodes))
-    unfolded = np.array([0.5, 1 / (8 * alpha + 4), (alpha + 1) / (4 * alpha + 2)])
-    trial.value(found, np.array(moments), margin=1e-9, error=error, controls={"λ itself": unfolded})
+    measured, error = quadrature(lambda n_nodes: folded_moments(alpha, n_nodes))
+    raw_moments = np.array([0.5, 1 / (8 * alpha + 4), (alpha + 1) / (4 * alpha + 2)])
+    trial.value(measured, np.array(moments), margin=1e-9, error=error, controls={"λ itself": raw_moments})
 
 
 def least_excess(points, labels, shares):
@@ -244,15 +244,15 @@ def test_intrusion(trial, n_sets: Annotated[int, Interval(1, 1000, why="each is 
     rng, shares, hard = trial.generator("sets"), np.array([0.0, 0.5, 1.0]), np.array([0.0, 1.0])
     sets = [(np.array([[0.0], [1.0], [0.5]]), np.array([0.0, 0.0, 1.0]))]
     sets += [(rng.integers(0, 4, (5, 1)).astype(float), np.resize([0.0, 1.0], 5)) for _ in range(n_sets)]
-    found = np.array([least_excess(*one, shares) for one in sets])
-    closed = np.array([predicted.intrusion_gap(*one, shares) for one in sets])
-    trial.identity(found, closed, ops=400, scale=1.0, controls={"functions fit any labels": np.zeros(len(sets))})
-    apart = [(np.arange(len(labels))[:, None] ** 2.0, labels) for _, labels in sets]  # no two points coincide
-    unmixed = np.array([least_excess(*one, hard) for one in apart])
-    closed = np.array([predicted.intrusion_gap(*one, hard) for one in apart])
-    mixed = np.array([predicted.intrusion_gap(*one, shares) for one in sets])
-    wrong = {"as with mixing": np.maximum(mixed, mixed[0])}
-    trial.value(unmixed, closed, margin=1e-10, error=1600 * 2.0**-53, scale=1.0, controls=wrong)
+    excesses = np.array([least_excess(*data, shares) for data in sets])
+    exact = np.array([predicted.intrusion_gap(*data, shares) for data in sets])
+    trial.identity(excesses, exact, ops=400, scale=1.0, controls={"functions fit any labels": np.zeros(len(sets))})
+    distinct_sets = [(np.arange(len(labels))[:, None] ** 2.0, labels) for _, labels in sets]  # no two points coincide
+    plain_gaps = np.array([least_excess(*data, hard) for data in distinct_sets])
+    exact = np.array([predicted.intrusion_gap(*data, hard) for data in distinct_sets])
+    mixed_gaps = np.array([predicted.intrusion_gap(*data, shares) for data in sets])
+    controls = {"as with mixing": np.maximum(mixed_gaps, mixed_gaps[0])}
+    trial.value(plain_gaps, exact, margin=1e-10, error=1600 * 2.0**-53, scale=1.0, controls=controls)
 
 
 @claim(ours(f"{GUO}: a squared loss vanishes where its residual does"), kind="identity")
@@ -263,23 +263,23 @@ def test_local_linear(trial, n: Annotated[int, Interval(4, 30, why="three are af
     affine, law = 0.5 + 0.4 * slopes / np.abs(slopes).max(), predicted.MixingLaw.beta(1.0, n_nodes)
 
     def least_loss(labels):
-        mixed = observed.mixed_rows(points, labels, law.nodes, law.weights, law.nodes)
-        design = np.column_stack([np.ones(len(mixed.rows)), mixed.rows])
-        residual = mixed.labels - design @ np.linalg.lstsq(design, mixed.labels)[0]
-        return np.sqrt(mixed.weights @ residual**2)
+        mixtures = observed.mixed_rows(points, labels, law.nodes, law.weights, law.nodes)
+        design = np.column_stack([np.ones(len(mixtures.rows)), mixtures.rows])
+        residual = mixtures.labels - design @ np.linalg.lstsq(design, mixtures.labels)[0]
+        return np.sqrt(mixtures.weights @ residual**2)
 
     # The label that can be followed least: one far from all others is nearly hit by tilting the plane.
     leverage = np.sum(np.linalg.qr(np.column_stack([np.ones(n), points]))[0] ** 2, axis=1)
-    moved = {"one label moved": least_loss(affine + 0.1 * (np.arange(n) == leverage.argmin()))}
+    outlier = {"one label moved": least_loss(affine + 0.1 * (np.arange(n) == leverage.argmin()))}
     rounding = 4 * n_nodes * n**2 * 2.0**-53
-    trial.value(least_loss(affine), 0.0, margin=1e-10, error=rounding, scale=1.0, wrong_processes=moved)
+    trial.value(least_loss(affine), 0.0, margin=1e-10, error=rounding, scale=1.0, wrong_processes=outlier)
     line, labels = np.array([[0.0], [1.0], [3.0]]), np.array([0.0, 1.0, 0.0])
     through = np.polyfit(line[:, 0], labels, 2)
 
     def loss_through(shares):
-        mixed = observed.mixed_rows(line, labels, shares, np.full(len(shares), 1 / len(shares)), shares)
-        return np.sqrt(mixed.weights @ (mixed.labels - np.polyval(through, mixed.rows[:, 0])) ** 2)
+        mixtures = observed.mixed_rows(line, labels, shares, np.full(len(shares), 1 / len(shares)), shares)
+        return np.sqrt(mixtures.weights @ (mixtures.labels - np.polyval(through, mixtures.rows[:, 0])) ** 2)
 
-    unmixed, mixing = np.array([0.0, 1.0]), np.array([0.0, 0.5, 1.0])
-    wrong = {"with mixing": loss_through(mixing)}
-    trial.value(loss_through(unmixed), 0.0, margin=1e-10, error=800 * 2.0**-53, scale=1.0, wrong_processes=wrong)
+    endpoints, mixing = np.array([0.0, 1.0]), np.array([0.0, 0.5, 1.0])
+    processes = {"with mixing": loss_through(mixing)}
+    trial.value(loss_through(endpoints), 0.0, margin=1e-10, error=800 * 2.0**-53, scale=1.0, wrong_processes=processes)

@@ -46,9 +46,15 @@ def test_scale_limit(trial, alpha: Alpha, least: Annotated[float, Interval(400, 
     changes_sign = "alpha must keep away from .39, where the correction changes sign and no theory is near it"
     trial.require(abs(correction) > 0.11 * abs(without - correction), changes_sign)
     slack = effective[-1] * error
-    wrong = {"without h'": without, "h' without 1/2": 2 * correction - without}
+    controls = {"without h'": without, "h' without 1/2": 2 * correction - without}
     trial.limit(
-        effective * (limit - scores), effective, correction, order=1, margin=1e-3 * without, slack=slack, controls=wrong
+        effective * (limit - scores),
+        effective,
+        correction,
+        order=1,
+        margin=1e-3 * without,
+        slack=slack,
+        controls=controls,
     )
     half, quarter = (lambda mixing: 0 * mixing + 0.5), np.array([0.5])
     laws = [
@@ -59,25 +65,25 @@ def test_scale_limit(trial, alpha: Alpha, least: Annotated[float, Interval(400, 
         predicted.MixingLaw.atoms(np.array([0.0, 0.3, 1.0]), np.array([0.45, 0.1, 0.45])),
         predicted.MixingLaw.atoms(np.array([0.0, 0.3, 0.5, 1.0]), np.array([0.45, 0.0, 0.1, 0.45])),
     ]
-    bounded = np.array([int(np.isfinite(predicted.limit_scale(one))) for one in laws])
-    found = np.array([int(fit_without_noise(one).converged) for one in laws])
-    wrong = {"bounded for every law": np.ones(len(laws), int), "only if g = λ": np.array([1, 0, 1, 0, 1, 1])}
-    trial.identity(found, bounded, ops=0, controls=wrong)
+    existence = np.array([int(np.isfinite(predicted.limit_scale(member))) for member in laws])
+    convergence = np.array([int(fit_without_noise(member).converged) for member in laws])
+    controls = {"bounded for every law": np.ones(len(laws), int), "only if g = λ": np.array([1, 0, 1, 0, 1, 1])}
+    trial.identity(convergence, existence, ops=0, controls=controls)
 
 
 @claim(ours("where the loss of the class means alone has no slope"), kind="identity", cases=[0.1, 0.2, 0.5, 1.0])
 def test_lambda_dependence(trial, alpha: Annotated[float, Interval(0.05, 1.2, why="below the lowest u_inf")]):
     """For λ ~ Beta(α, α), u_inf falls and then rises with α."""
-    laws = [predicted.MixingLaw.beta(one, NODES) for one in (alpha, 1.5, 2.25 / alpha)]
+    laws = [predicted.MixingLaw.beta(parameter, NODES) for parameter in (alpha, 1.5, 2.25 / alpha)]
     halves = [predicted.MixingLaw(np.full(NODES, 0.5), law.weights, law.nodes) for law in laws]
-    closed = np.array([predicted.limit_scale(law) for law in laws])
+    limits = np.array([predicted.limit_scale(law) for law in laws])
     scores, errors = scores_without_noise(laws)
-    wrong = {
-        "monotone in α": np.minimum.accumulate(closed),
+    controls = {
+        "monotone in α": np.minimum.accumulate(limits),
         "label one half": np.array([predicted.limit_scale(law) for law in halves]),
     }
     # The nodes of a law: another version of SciPy moves the scores by 1e-12.
-    trial.value(scores, closed, margin=1e-7, error=errors + 4e-12 * closed, controls=wrong)
+    trial.value(scores, limits, margin=1e-7, error=errors + 4e-12 * limits, controls=controls)
 
 
 def plug_in_efficiency(a, law, per_class):
@@ -102,15 +108,17 @@ def plug_in_efficiency(a, law, per_class):
 )
 def test_efficiency_order(trial, effective: Efficient, alpha: Annotated[float, Interval(0.2, 10, why="a cap only")]):
     """K_lda < K_mix < K_erm at every a, and K_mix falls with α: Mixup lies between discriminant and regression."""
-    settled = "alpha must be at least effective / 8, or 5: quantiles of scores that are far apart settle later"
-    trial.require(alpha >= min(effective / 8, 5), settled)
+    message = "alpha must be at least effective / 8, or 5: quantiles of scores that are far apart settle later"
+    trial.require(alpha >= min(effective / 8, 5), message)
     law, narrower = predicted.MixingLaw.beta(alpha, 24), predicted.MixingLaw.beta(1.1 * alpha, 24)
     mixup, logistic = predicted.mixup_efficiency(effective, law), predicted.erm_efficiency(effective)
     discriminant = predicted.lda_efficiency(effective)
-    half, whole = (plug_in_efficiency(effective, predicted.MixingLaw.beta(alpha, 12), n) for n in (100, 200))
-    found = 2 * whole - half  # what quantiles leave out falls nearly like one over their number
-    error = abs(whole - half)
-    trial.value(found, mixup, margin=0.01 * mixup, error=error, controls={"one of two summands of the pull": mixup / 4})
+    half, full = (plug_in_efficiency(effective, predicted.MixingLaw.beta(alpha, 12), n) for n in (100, 200))
+    estimate = 2 * full - half  # what quantiles leave out falls nearly like one over their number
+    error = abs(full - half)
+    trial.value(
+        estimate, mixup, margin=0.01 * mixup, error=error, controls={"one of two summands of the pull": mixup / 4}
+    )
     trial.bound(
         np.array([discriminant, predicted.mixup_efficiency(effective, narrower), mixup]),
         np.array([mixup, mixup, logistic]),
@@ -133,14 +141,14 @@ def information(a):
 @claim(ours("Laplace's method for the information"), kind="limit", cases=[(0.02, 50), (2.0, 50), (8.0, 60), (20.0, 70)])
 def test_erm_fisher_exponent(trial, moderate: Moderate, least: Least):
     """K_erm grows like sqrt(2 a / π) e^(a/2)."""
-    (integral, uncertain), closed = information(moderate), predicted.erm_efficiency(moderate)
-    found = np.sqrt(8 * np.pi * moderate) / (4 * integral)
+    (integral, uncertain), exact = information(moderate), predicted.erm_efficiency(moderate)
+    values = np.sqrt(8 * np.pi * moderate) / (4 * integral)
     # Beyond |v| = 60 the integrand is below e^-60 of its integral e^(-a/2) / sqrt(a).
-    error = closed * (uncertain / integral + 1e-12)
-    trial.value(found, closed, margin=1e-8 * closed, error=error, controls={"as for a = 0": 1.0, "a + 1": moderate + 1})
+    error = exact * (uncertain / integral + 1e-12)
+    trial.value(values, exact, margin=1e-8 * exact, error=error, controls={"as for a = 0": 1.0, "a + 1": moderate + 1})
     effective = least * 2.0 ** np.arange(5)
-    found = np.array([predicted.erm_efficiency(float(a)) for a in effective])
-    ratio = found / [predicted.erm_efficiency_asymptotic(float(a)) for a in effective]
+    values = np.array([predicted.erm_efficiency(float(a)) for a in effective])
+    ratio = values / [predicted.erm_efficiency_asymptotic(float(a)) for a in effective]
     trial.limit(ratio, effective, 1.0, order=1, margin=1e-3, controls={"without the 2": np.sqrt(2.0)})
-    exponents = np.log(found / np.sqrt(2 * effective / np.pi)) / effective
+    exponents = np.log(values / np.sqrt(2 * effective / np.pi)) / effective
     trial.limit(exponents, effective, 0.5, order=2, margin=1e-4, controls={"e^a": 1.0, "e^(a/4)": 0.25})
