@@ -12,15 +12,15 @@ def gram_error(problem, end):
     All numbers of a head are at most twice the Newton step from the stationary point next to it.
     """
     spectrum = np.abs(observed.hessian_spectrum(problem, end.head))
-    curved = spectrum[spectrum > 1e-9 * spectrum.max()]  # the others are rotations, which change no Gram matrix
+    curvatures = spectrum[spectrum > 1e-9 * spectrum.max()]  # the others are rotations, which change no Gram matrix
     factors = [*end.head.weights, end.head.features]
     norms = np.prod([max(1.0, float(np.linalg.norm(np.asarray(factor), 2))) for factor in factors])
-    return 2 * len(factors) * norms**2 * (2 * end.gradient_norm / curved.min() + 100 * 2.0**-53)
+    return 2 * len(factors) * norms**2 * (2 * end.gradient_norm / curvatures.min() + 100 * 2.0**-53)
 
 
 def normalised_error(problem, end):
     """Return the same for all entries of a matrix together, divided by its norm: of any Gram matrix of a suffix too."""
-    suffix, norms = np.eye(problem.n_classes), [np.linalg.norm(one) for one in grams(problem, end.head).values()]
+    suffix, norms = np.eye(problem.n_classes), [np.linalg.norm(gram) for gram in grams(problem, end.head).values()]
     for layer in end.head.weights[::-1]:
         suffix = suffix @ np.asarray(layer)
         norms.append(np.linalg.norm(suffix @ suffix.T))
@@ -34,15 +34,15 @@ def grams(problem, head):
     of_samples = head.features.shape[1] != len(sizes)
     means = np.asarray(observed.class_means(head.features, problem.class_sizes) if of_samples else head.features)
     means = means if of_samples else means / np.sqrt(sizes)
-    whole = np.linalg.multi_dot([*weights[::-1], np.eye(weights[0].shape[1])])
-    products = {"product": whole @ whole.T, "classifier": weights[-1] @ weights[-1].T}
-    return products | {"features": means.T @ means, "logits": whole @ means}
+    product = np.linalg.multi_dot([*weights[::-1], np.eye(weights[0].shape[1])])
+    products = {"product": product @ product.T, "classifier": weights[-1] @ weights[-1].T}
+    return products | {"features": means.T @ means, "logits": product @ means}
 
 
 def decide_shapes(trial, problem, end, frames, wrong):
     """Decide the Gram matrices of the last layer and of the class means, each divided by its norm."""
-    found = grams(problem, end.head)
-    shapes = np.stack([found[name] / np.linalg.norm(found[name]) for name in ("classifier", "features")])
+    matrices = grams(problem, end.head)
+    shapes = np.stack([matrices[name] / np.linalg.norm(matrices[name]) for name in ("classifier", "features")])
     controls = apart(trial, frames, MARGIN, wrong)
     trial.value(shapes, frames, error=normalised_error(problem, end), margin=MARGIN, controls=controls)
 

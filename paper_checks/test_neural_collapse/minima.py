@@ -24,8 +24,8 @@ def searched_minimum(data_values, n_samples, weight_decays, feature_decay, rank)
         grid = data_value * np.linspace(0, 1, 4001)
         best = int(np.argmin(cost(grid)))
         cell = grid[max(best - 1, 0)], grid[min(best + 1, 4000)]
-        refined = minimize_scalar(cost, bounds=cell, method="bounded", options={"xatol": 1e-11 * data_value}).fun
-        gains.append(data_value**2 / (2 * n_samples) - min(cost(grid[best]), refined))
+        minimum = minimize_scalar(cost, bounds=cell, method="bounded", options={"xatol": 1e-11 * data_value}).fun
+        gains.append(data_value**2 / (2 * n_samples) - min(cost(grid[best]), minimum))
     return np.sum(np.square(data_values)) / (2 * n_samples) - np.sum(np.sort(gains)[::-1][:rank])
 
 
@@ -57,8 +57,8 @@ def lowest(problem, key, starts, widths, *, reduced=True):
     columns = np.eye(len(sizes)) if reduced else np.repeat(np.diag(sizes**-0.5), problem.class_sizes, axis=1)
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
     for rank in range(min(len(sizes), *widths) + 1):
-        truncated = (left[:, :rank] * values[:rank]) @ right[:rank]
-        weights, features = predicted.balanced_factorisation(truncated, [1.0] * problem.depth, 1.0, widths)
+        logits = (left[:, :rank] * values[:rank]) @ right[:rank]
+        weights, features = predicted.balanced_factorisation(logits, [1.0] * problem.depth, 1.0, widths)
         *layers, last = (f + 0.02 * rng.standard_normal(f.shape) for f in (*weights, features @ columns))
         start = observed.Head(tuple(layers), last, np.zeros(len(sizes)))
         ends.append(observed.minimise(problem, start, newton_steps=0))

@@ -23,8 +23,8 @@ def require_frame(trial, optimum, off=1e-3):
 
 def apart(trial, value, margin, controls):
     """Return the controls; require settings at which each predicts something else, by more than twice the margin."""
-    for name, wrong in controls.items():
-        differs = np.max(np.abs(np.asarray(wrong) - value)) > 2 * margin
+    for name, rival in controls.items():
+        differs = np.max(np.abs(np.asarray(rival) - value)) > 2 * margin
         trial.require(differs, f"settings must tell the claim from {name!r}: at these both predict the same")
     return controls
 
@@ -42,8 +42,8 @@ def shared_decays(class_sizes, depth, strength, ratio=1.5):
     n_samples = sum(class_sizes)
     scale = strength * predicted.global_threshold(depth) * max(class_sizes)
     common = ((scale / (depth * n_samples)) ** depth / n_samples) ** (1 / (depth + 1))
-    first, *others = (float(common * ratio ** (layer - depth / 2)) for layer in range(depth + 1))
-    return tuple(others), first
+    first, *weight_decays = (float(common * ratio ** (layer - depth / 2)) for layer in range(depth + 1))
+    return tuple(weight_decays), first
 
 
 def reduced_head(weights, class_means, bias, class_sizes):

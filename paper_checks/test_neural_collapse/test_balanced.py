@@ -35,29 +35,29 @@ def test_bal_nobias_value(
 
     root = predicted.global_root(beta, depth)
     value = total(root)
-    wrong = {"n for N": total(predicted.largest_root(beta * n_classes ** -(1 + 1 / depth), depth))}
+    rivals = {"n for N": total(predicted.largest_root(beta * n_classes ** -(1 + 1 / depth), depth))}
     if width < directions:
-        wrong["no bottleneck"] = directions * float(predicted.scalar_objective(root, beta, depth)) / (2 * n_classes)
+        rivals["no bottleneck"] = directions * float(predicted.scalar_objective(root, beta, depth)) / (2 * n_classes)
     if depth > 1:
         peak = ((depth - 1) / (depth + 1)) ** (1 / depth)  # of the scalar equation
         smallest = brentq(lambda x: depth * x ** (depth - 1) / (1 + x**depth) ** 2 - beta, 0, peak, xtol=1e-15)
-        wrong["the smallest root"] = total(smallest)
+        rivals["the smallest root"] = total(smallest)
     primal = lowest(problem, trial.key("starts"), starts, widths).value
-    controls = apart(trial, value, 1e-8, wrong)
+    controls = apart(trial, value, 1e-8, rivals)
     trial.gap(primal, schatten_bound(problem, widths), value, margin=1e-8, scale=1.0, ops=100, controls=controls)
 
 
 def _metrics(problem, head, frame):
     """All collapse metrics of a head with one column per sample, against one frame everywhere."""
     labels = np.repeat(np.arange(problem.n_classes), problem.class_sizes)
-    found = predicted.nc_metrics(
+    nc = predicted.nc_metrics(
         [np.asarray(layer) for layer in head.weights],
         np.asarray(head.features),
         labels,
         predicted.frame_targets(frame, problem.depth),
         centred=problem.bias,
     )
-    return np.array([found.within_class, *found.suffix_frames, found.feature_frame, found.logit_frame, found.duality])
+    return np.array([nc.within_class, *nc.suffix_frames, nc.feature_frame, nc.logit_frame, nc.duality])
 
 
 def _found_wide(trial, depth, strength, spare, n_classes, per_class, bias):
@@ -70,8 +70,8 @@ def _found_wide(trial, depth, strength, spare, n_classes, per_class, bias):
 
 def _decide_frame(trial, problem, end, frame, wrong):
     """Decide that layer and class means form one frame of equal lengths."""
-    exact, *others = (np.repeat(of(problem.n_classes)[None], 2, axis=0) for of in (frame, *wrong.values()))
-    decide_shapes(trial, problem, end, exact, dict(zip(wrong, others, strict=True)))
+    exact, *rivals = (np.repeat(of(problem.n_classes)[None], 2, axis=0) for of in (frame, *wrong.values()))
+    decide_shapes(trial, problem, end, exact, dict(zip(wrong, rivals, strict=True)))
 
 
 Spare = Annotated[int, Interval(0, 8, why="a dense Hessian of all parameters is taken")]
@@ -83,10 +83,10 @@ def test_bal_nobias_NC(
 ):
     """Without bias all features collapse, and features, layers and logits form one orthogonal frame, at any depth."""
     problem, end = _found_wide(trial, depth, strength, spare, n_classes, per_class, bias=False)
-    found = _metrics(problem, end.head, predicted.orthogonal_frame(n_classes))
+    metrics = _metrics(problem, end.head, predicted.orthogonal_frame(n_classes))
     simplex = {"simplex frame": _metrics(problem, end.head, predicted.simplex_etf(n_classes))}
     options = {"error": normalised_error(problem, end), "margin": MARGIN, "scale": 1.0}
-    trial.value(found, np.zeros(len(found)), wrong_processes=simplex, **options)
+    trial.value(metrics, np.zeros(len(metrics)), wrong_processes=simplex, **options)
     _decide_frame(trial, problem, end, predicted.orthogonal_frame, {"simplex frame": predicted.simplex_etf})
 
 
@@ -96,16 +96,16 @@ def test_bal_bias_NC(
 ):
     """With bias the frame is the simplex, b = 1/K, and the mean of all features is zero, at any depth."""
     problem, end = _found_wide(trial, depth, strength, spare, n_classes, per_class, bias=True)
-    found = _metrics(problem, end.head, predicted.simplex_etf(n_classes))
+    metrics = _metrics(problem, end.head, predicted.simplex_etf(n_classes))
     options = {"error": normalised_error(problem, end), "margin": MARGIN}
     orthogonal = {"orthogonal frame": _metrics(problem, end.head, predicted.orthogonal_frame(n_classes))}
-    trial.value(found, np.zeros(len(found)), scale=1.0, wrong_processes=orthogonal, **options)
+    trial.value(metrics, np.zeros(len(metrics)), scale=1.0, wrong_processes=orthogonal, **options)
     _decide_frame(trial, problem, end, predicted.simplex_etf, {"orthogonal frame": predicted.orthogonal_frame})
     even = np.full(n_classes, 1 / n_classes)
     trial.value(np.asarray(end.head.bias), even, controls={"no bias": 0 * even}, **options)
-    unbiased = predicted.mse_optimum(problem.class_sizes, problem.weight_decays, problem.feature_decay).feature_gram
-    mean, without = np.asarray(end.head.features).mean(axis=1), np.sqrt(unbiased.sum()) / n_classes
-    scale = np.sqrt(unbiased[0, 0])
+    gram = predicted.mse_optimum(problem.class_sizes, problem.weight_decays, problem.feature_decay).feature_gram
+    mean, without = np.asarray(end.head.features).mean(axis=1), np.sqrt(gram.sum()) / n_classes
+    scale = np.sqrt(gram[0, 0])
     trial.value(np.linalg.norm(mean), 0.0, scale=scale, controls={"as without bias": without}, **options)
 
 
@@ -119,20 +119,20 @@ def test_bal_nobias_NC__bottleneck(
     trial.require(width < directions, "width must be a bottleneck: below the number of directions of the labels")
     problem = problem_of(sizes, *shared_decays(sizes, depth, strength), bias=bias)
     end = found_optimum(trial, problem, widths)
-    found = np.stack([matrix / np.trace(matrix) for matrix in grams(problem, end.head).values()])
-    on_ones = np.sum(found, axis=(1, 2)) if bias else np.zeros(0)  # a simplex has no mean
+    matrices = np.stack([matrix / np.trace(matrix) for matrix in grams(problem, end.head).values()])
+    on_ones = np.sum(matrices, axis=(1, 2)) if bias else np.zeros(0)  # a simplex has no mean
 
     def projection(dimension):
         spectrum = np.repeat([0, 1 / dimension], [n_classes - dimension, dimension])
-        return np.concatenate([np.tile(spectrum, len(found)), np.zeros(len(on_ones))])
+        return np.concatenate([np.tile(spectrum, len(matrices)), np.zeros(len(on_ones))])
 
-    spectra = np.linalg.eigvalsh((found + found.transpose(0, 2, 1)) / 2)
-    measured, whole = np.concatenate([spectra.ravel(), on_ones]), {"the whole frame": projection(directions)}
+    spectra = np.linalg.eigvalsh((matrices + matrices.transpose(0, 2, 1)) / 2)
+    measured, controls = np.concatenate([spectra.ravel(), on_ones]), {"the whole frame": projection(directions)}
     error = normalised_error(problem, end)
-    trial.value(measured, projection(width), error=error, margin=MARGIN, controls=whole)
+    trial.value(measured, projection(width), error=error, margin=MARGIN, controls=controls)
     # Equal classes may change places: a frame that this changes is one of many.
-    moved = np.abs(np.roll(found, 1, axis=(1, 2)) - found).max() > MARGIN
-    tied = predicted.mse_optimum(
+    is_moved = np.abs(np.roll(matrices, 1, axis=(1, 2)) - matrices).max() > MARGIN
+    is_tied = predicted.mse_optimum(
         sizes, problem.weight_decays, problem.feature_decay, widths=widths, bias=bias
     ).cut_is_tied
-    trial.identity(np.array([int(moved)]), np.array([int(tied)]), ops=0, controls={"one frame": np.array([0])})
+    trial.identity(np.array([int(is_moved)]), np.array([int(is_tied)]), ops=0, controls={"one frame": np.array([0])})

@@ -43,13 +43,13 @@ def test_imb_bias(trial, class_sizes: Sizes, depth: Depth, width: Width, strengt
     options |= {"error": normalised_error(problem, end), "scale": 1.0}
     labels, means = np.repeat(np.arange(len(sizes)), class_sizes), np.asarray(end.head.features) / np.sqrt(sizes)
     with_bias, without = (
-        predicted.nc_metrics(end.head.weights, means[:, labels], labels, predicted.optimum_targets(one), centred=bias)
-        for one, bias in ((optimum, True), (predicted.mse_optimum(class_sizes, *decays, widths=widths), False))
+        predicted.nc_metrics(end.head.weights, means[:, labels], labels, predicted.optimum_targets(best), centred=bias)
+        for best, bias in ((optimum, True), (predicted.mse_optimum(class_sizes, *decays, widths=widths), False))
     )
     trial.value(with_bias.duality, 0.0, wrong_processes={"as without bias": without.duality}, **options)
-    wrong = {"n_k for the squared singular values": _by_class(optimum, sizes, widths)}
+    controls = {"n_k for the squared singular values": _by_class(optimum, sizes, widths)}
     trial.gap(
-        end.value, schatten_bound(problem, widths), optimum.value, margin=1e-8, scale=1.0, ops=100, controls=wrong
+        end.value, schatten_bound(problem, widths), optimum.value, margin=1e-8, scale=1.0, ops=100, controls=controls
     )
 
 
@@ -103,8 +103,8 @@ def test_bias_decay(
         return np.concatenate([logits.ravel(), bias, [value]])
 
     exact = np.concatenate([optimum.logits.ravel(), optimum.bias, [optimum.value]])
-    wrong = {"exponent 1": under(kappa, 1.0), "λ_b for κ": under(bias_decay, 1 + 1 / depth)}
-    controls = apart(trial, exact, MARGIN, wrong)
+    rivals = {"exponent 1": under(kappa, 1.0), "λ_b for κ": under(bias_decay, 1 + 1 / depth)}
+    controls = apart(trial, exact, MARGIN, rivals)
     measured = [*grams(problem, end.head)["logits"].ravel(), *np.asarray(end.head.bias), end.value]
     trial.value(measured, exact, error=gram_error(problem, end), margin=MARGIN, controls=controls)
 
@@ -129,7 +129,7 @@ def test_bias_decay__frame(
 
     exact, measured = shares(root / kappa), [(np.trace(logits) - mean) / (n_classes - 1), mean]
     rootless = np.array([1 - strength, max(0.0, 1 - strength / kappa**2)])
-    wrong = {"λ_b for κ": shares(root / bias_decay), "β for its root": rootless}
-    controls = apart(trial, exact, MARGIN, wrong)
+    rivals = {"λ_b for κ": shares(root / bias_decay), "β for its root": rootless}
+    controls = apart(trial, exact, MARGIN, rivals)
     error = n_classes * gram_error(problem, end)
     trial.value(measured, exact, error=error, margin=MARGIN, controls=controls)

@@ -39,25 +39,27 @@ def test_cert_M1(trial, class_sizes: Sizes = (6, 4, 3, 2), strength: Strength = 
     (weight_decay,), feature_decay = shared_decays(class_sizes, 1, strength)
     problem, widths = problem_of(class_sizes, [weight_decay], feature_decay), (len(class_sizes) + 1,)
     alive = subsets(trial, problem)
-    heads = [subset_head(problem, which, widths) for which in alive]
-    decide_critical(trial, problem, heads, [subset_head(problem, which, widths, stretch=1.01) for which in alive])
+    heads = [subset_head(problem, subset, widths) for subset in alive]
+    decide_critical(trial, problem, heads, [subset_head(problem, subset, widths, stretch=1.01) for subset in alive])
     spectra = [observed.hessian_spectrum(problem, head) for head in heads]
     gradients = [shallow_loss_gradient(head, class_sizes) for head in heads]
     passes = [int(predicted.is_global_shallow(gradient, weight_decay, feature_decay)) for gradient in gradients]
-    unrooted = [int(np.linalg.norm(gradient, 2) <= weight_decay * feature_decay) for gradient in gradients]
-    wrong = {"all critical points": np.ones(len(passes), int), "the limit λ_W λ_H": np.array(unrooted)}
+    by_product = [int(np.linalg.norm(gradient, 2) <= weight_decay * feature_decay) for gradient in gradients]
+    rivals = {"all critical points": np.ones(len(passes), int), "the limit λ_W λ_H": np.array(by_product)}
     is_minimum = np.array([int(spectrum[0] > -1e-9 * spectrum[-1]) for spectrum in spectra])
-    trial.identity(is_minimum, np.array(passes), ops=0, controls=apart(trial, np.array(passes), 0.1, wrong))
+    trial.identity(is_minimum, np.array(passes), ops=0, controls=apart(trial, np.array(passes), 0.1, rivals))
     optimum = predicted.mse_optimum(class_sizes, [weight_decay], feature_decay)
     values = np.array([value_and_slope(problem, head)[0] for head in heads])
-    allowed = predicted.local_minimum_values(class_sizes, [weight_decay], feature_decay)
-    trial.identity(values[is_minimum == 1], allowed, ops=200, scale=1.0, controls={"1 % more": 1.01 * allowed})
+    local_values = predicted.local_minimum_values(class_sizes, [weight_decay], feature_decay)
+    trial.identity(
+        values[is_minimum == 1], local_values, ops=200, scale=1.0, controls={"1 % more": 1.01 * local_values}
+    )
     samples = np.repeat(-gradients[-1] / np.sqrt(np.array(class_sizes, float)), class_sizes, axis=1)
     labels = np.repeat(np.arange(len(class_sizes)), class_sizes)
-    found = values[-1]  # of all classes: each has a root, and at depth one so each lives
-    expected = predicted.dual_bound(samples, labels, weight_decay, feature_decay)
+    primal = values[-1]  # of all classes: each has a root, and at depth one so each lives
+    dual = predicted.dual_bound(samples, labels, weight_decay, feature_decay)
     more = {"1 % more": 1.01 * optimum.value}
-    trial.gap(found, expected, optimum.value, margin=1e-9, scale=1.0, ops=100, controls=more)
+    trial.gap(primal, dual, optimum.value, margin=1e-9, scale=1.0, ops=100, controls=more)
 
 
 def convex_value(found, class_sizes, weight_decay, feature_decay, loss="mse"):
@@ -78,19 +80,19 @@ def test_cert_cvx(trial, class_sizes: Sizes, bias: bool, strength: Strength = 0.
     require_classes(trial, class_sizes)
     (weight_decay,), feature_decay = shared_decays(class_sizes, 1, strength)
     trial.require(sum(class_sizes) <= 1000, "class_sizes must add up to 1000 at most: the dual has a column for each")
-    found = observed.nuclear_norm_optimum(class_sizes, weight_decay, feature_decay, bias=bias)
+    program = observed.nuclear_norm_optimum(class_sizes, weight_decay, feature_decay, bias=bias)
     sizes, labels = np.array(class_sizes, float), np.repeat(np.arange(len(class_sizes)), class_sizes)
-    residual = np.repeat(found.dual * sizes.sum() / np.sqrt(sizes), class_sizes, axis=1)
+    residual = np.repeat(program.dual * sizes.sum() / np.sqrt(sizes), class_sizes, axis=1)
     feasible = predicted.rescaled_dual(residual, weight_decay, feature_decay, bias=bias)
     value = predicted.mse_optimum(class_sizes, [weight_decay], feature_decay, bias=bias).value
-    squared, ones = weight_decay * feature_decay, (1,) * len(class_sizes)
-    wrong = {
-        "no root": predicted.mse_optimum(class_sizes, [squared], squared, bias=bias).value,
+    product, ones = weight_decay * feature_decay, (1,) * len(class_sizes)
+    rivals = {
+        "no root": predicted.mse_optimum(class_sizes, [product], product, bias=bias).value,
         "without D": predicted.mse_optimum(ones, [weight_decay], feature_decay, bias=bias).value,
     }
-    measured = convex_value(found, class_sizes, weight_decay, feature_decay)
-    expected = predicted.dual_bound(feasible, labels, weight_decay, feature_decay, bias=bias)
-    trial.gap(measured, expected, value, margin=1e-7, scale=1.0, ops=100, controls=apart(trial, value, 1e-7, wrong))
+    primal = convex_value(program, class_sizes, weight_decay, feature_decay)
+    dual = predicted.dual_bound(feasible, labels, weight_decay, feature_decay, bias=bias)
+    trial.gap(primal, dual, value, margin=1e-7, scale=1.0, ops=100, controls=apart(trial, value, 1e-7, rivals))
 
 
 @claim(SPLIT, kind="bound")
@@ -112,13 +114,13 @@ def test_cert_deep_mse(
         for _ in range(per_instance):
             head, scale = ends[0].head, rng.uniform(0.001, 1)
             factors = [np.asarray(f) + scale * rng.standard_normal(f.shape) for f in (*head.weights, head.features)]
-            moved = reduced_head(factors[:-1], factors[-1] / np.sqrt(np.array(sizes, float)), head.bias, sizes)
-            value.append(value_and_slope(problem, moved)[0])
+            probe = reduced_head(factors[:-1], factors[-1] / np.sqrt(np.array(sizes, float)), head.bias, sizes)
+            value.append(value_and_slope(problem, probe)[0])
             labels, means = np.repeat(np.arange(len(sizes)), sizes), factors[-1] / np.sqrt(np.array(sizes, float))
             offset = np.asarray(head.bias) if bias else None
-            for times, found in formula.items():
+            for times, objectives in formula.items():
                 decays = times * np.array(weight_decays), times * feature_decay
-                found.append(predicted.mse_objective(factors[:-1], means[:, labels], labels, *decays, offset))
+                objectives.append(predicted.mse_objective(factors[:-1], means[:, labels], labels, *decays, offset))
         optimum = predicted.mse_optimum(sizes, weight_decays, feature_decay, widths=widths, bias=bias)
         least += [optimum.value] * (2 * per_instance)
     trial.bound(
@@ -129,8 +131,8 @@ def test_cert_deep_mse(
         ops=200,
         wrong_processes={"1.01 f*": 1.01 * np.array(least)},
     )
-    moved = np.reshape(value, (n_instances, 2, per_instance))[:, 1].ravel()
-    trial.identity(moved, formula[1.0], ops=200, scale=moved, controls={"decays 1 % larger": formula[1.01]})
+    probe = np.reshape(value, (n_instances, 2, per_instance))[:, 1].ravel()
+    trial.identity(probe, formula[1.0], ops=200, scale=probe, controls={"decays 1 % larger": formula[1.01]})
 
 
 def _instance(rng, depths=(1, 2, 3)):
@@ -161,8 +163,8 @@ def test_two_sided__shallow(trial, instance: Natural):
     heavier = predicted.mse_optimum(sizes, [1.01 * weight_decays[0]], feature_decay, bias=bias).value
     options = {"scale": 1.0, "ops": 100, "controls": {"decays 1 % larger": heavier}}
     trial.gap(end.value, dual, value, margin=1e-9, **options)
-    solved = observed.nuclear_norm_optimum(sizes, weight_decays[0], feature_decay, bias=bias)
-    trial.gap(convex_value(solved, sizes, weight_decays[0], feature_decay), dual, value, margin=1e-7, **options)
+    program = observed.nuclear_norm_optimum(sizes, weight_decays[0], feature_decay, bias=bias)
+    trial.gap(convex_value(program, sizes, weight_decays[0], feature_decay), dual, value, margin=1e-7, **options)
 
 
 @claim(SPLIT, kind="optimality", cases=range(10))

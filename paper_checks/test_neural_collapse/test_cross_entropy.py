@@ -65,7 +65,9 @@ def measured_values(n_classes, depth, per_class, decay):
 @claim(
     DEEP,
     kind="optimality",
-    cases=[(*one, bias) for one in ((3, 4, 0.03), (4, 3, 0.03), (6, 2, 0.05), (4, 3, 0.162)) for bias in (False, True)],
+    cases=[
+        (*case, bias) for case in ((3, 4, 0.03), (4, 3, 0.03), (6, 2, 0.05), (4, 3, 0.162)) for bias in (False, True)
+    ],
 )
 def test_ce_M1(trial, n_classes: Classes, per_class: PerClass, decay: Shallow, bias: bool, ratio: Ratio = 4.0):
     """CE at depth one: logits σ* (I - 1 1^T / K), σ* = log(1 / sqrt(n λ_W λ_H) - (K - 1))."""
@@ -77,23 +79,23 @@ def test_ce_M1(trial, n_classes: Classes, per_class: PerClass, decay: Shallow, b
     problem = problem_of(sizes, of[:1], of[1], bias=bias, loss="ce")
     end = observed.best_of(problem, trial.key("starts"), 3, widths=(n_classes - 1,))
     logits = grams(problem, end.head)["logits"] + np.asarray(end.head.bias)[:, None] * bias
-    wrong = {"N for n": predicted.ce_optimum_shallow(n_classes, per_class * n_classes, *of).value}
+    controls = {"N for n": predicted.ce_optimum_shallow(n_classes, per_class * n_classes, *of).value}
     if optimum.trivial:
         trial.require(strength < 0.99 / (n_classes - 1), "decay must not exceed what K - 1 classes would survive")
         # The scale formula gives a negative scale here: the loss beyond zero.
         scale = np.log(1 / strength - (n_classes - 1))
-        shifted = np.log1p((n_classes - 1) * np.exp(-scale)) + (n_classes - 1) * strength * abs(scale)
-        wrong = {"threshold 1/(K - 1)": shifted}
+        extrapolation = np.log1p((n_classes - 1) * np.exp(-scale)) + (n_classes - 1) * strength * abs(scale)
+        controls = {"threshold 1/(K - 1)": extrapolation}
     else:
         simplex = optimum.scale * (np.eye(n_classes) - 1 / n_classes)
         diagonal = {"orthogonal frame": optimum.scale * np.eye(n_classes)}
         options = {"error": gram_error(problem, end), "margin": 1e-4, "controls": diagonal}
         trial.value(logits - logits.mean(axis=0), simplex, **options)
     dual = _dual(logits, per_class, of, bias)
-    trial.gap(end.value, dual, optimum.value, margin=1e-8, scale=1.0, ops=200, controls=wrong)
-    solved = observed.nuclear_norm_optimum(sizes, *of, loss="ce", bias=bias)
-    convex = convex_value(solved, sizes, *of, "ce")
-    trial.gap(convex, dual, optimum.value, margin=1e-7, scale=1.0, ops=200, controls=wrong)
+    trial.gap(end.value, dual, optimum.value, margin=1e-8, scale=1.0, ops=200, controls=controls)
+    program = observed.nuclear_norm_optimum(sizes, *of, loss="ce", bias=bias)
+    convex = convex_value(program, sizes, *of, "ce")
+    trial.gap(convex, dual, optimum.value, margin=1e-7, scale=1.0, ops=200, controls=controls)
 
 
 def _dual(logits, per_class, decays, bias):
@@ -125,9 +127,9 @@ def test_ce_deep_ETF_critical(
     rounding = 1000 * 2.0**-53 * longest**depth
     longer = {"0.1 % longer": slopes[1]}
     trial.value(slopes[0], 0.0, error=rounding, margin=2 * rounding, scale=decay, wrong_processes=longer)
-    spectrum, halved = (observed.hessian_spectrum(problem, heads[i]) for i in (0, 2))
+    spectrum, half_spectrum = (observed.hessian_spectrum(problem, heads[i]) for i in (0, 2))
     options = {"found_by": "all", "ops": 25 * len(spectrum), "scale": spectrum[-1]}
-    trial.bound(-spectrum[0], 0.0, wrong_processes={"half as long": -halved[0]}, **options)
+    trial.bound(-spectrum[0], 0.0, wrong_processes={"half as long": -half_spectrum[0]}, **options)
     flat, kernels = np.sum(np.abs(spectrum) < 1e-6 * decay), predicted.hessian_kernel_dimension
     of_classes = {"K directions": np.array([kernels(widths, n_classes)])}
     trial.identity(np.array([flat]), np.array([kernels(widths, n_classes - 1)]), ops=0, controls=of_classes)
@@ -153,8 +155,8 @@ def test_ce_deep_global(trial, n_classes: Classes, depth: Depth, per_class: PerC
     trial.require(simplex > value + 1e-9, "pairs must win: K >= 6 at M = 2, K >= 4 at M = 3, at small decays")
     _, pairs, error = decide_gain(trial, n_classes, depth, per_class, decay)
     # Were the frame a global minimiser, as printed, no head would have a lower objective than it.
-    wrong = {"the simplex frame is least": simplex}
-    trial.value(pairs, value, side="at least", error=error, slack=2 * error, controls=wrong, as_printed=simplex)
+    controls = {"the simplex frame is least": simplex}
+    trial.value(pairs, value, side="at least", error=error, slack=2 * error, controls=controls, as_printed=simplex)
 
 
 @claim(PAIRS, kind="optimality", cases=[(4, 2), (4, 1), (6, 1), (10, 1)])
@@ -178,8 +180,11 @@ def test_ce_frame_value(
     unit: Annotated[float, Interval(2, 1e15, why="of the logits, by which scales are divided")] = 1e12,
 ):
     """The best scale of any pattern of logits, and the last at which a frame is stationary, in any units; or zero."""
-    drawn, simplex = trial.generator("pattern").uniform(-0.9, 0.9, (n_classes,) * 2), np.eye(n_classes) - 1 / n_classes
-    pattern, zero = np.where(np.eye(n_classes) == 1, 1.0, drawn), (0.0, np.log(n_classes))
+    entries, simplex = (
+        trial.generator("pattern").uniform(-0.9, 0.9, (n_classes,) * 2),
+        np.eye(n_classes) - 1 / n_classes,
+    )
+    pattern, zero = np.where(np.eye(n_classes) == 1, 1.0, entries), (0.0, np.log(n_classes))
     decays = (np.array([1e-3, 0.1, 3.0]) / per_class ** (1 / (depth + 1))).tolist()
 
     def scales(depth, decay):
@@ -188,13 +193,13 @@ def test_ce_frame_value(
         best = [np.multiply(predicted.frame_value(pattern * x, *of), (x, 1)) for x in (1 / unit, 1, unit)]
         return np.array([*best, predicted.etf_stationary(n_classes, *of)])
 
-    found = []
+    best_scales = []
     for decay in decays:
         turns, last = (_turns(logits, per_class, [decay] * depth, decay) for logits in (pattern, simplex))
-        found.append([*[min([zero, *turns], key=lambda turn: turn[1])] * 3, [zero, *last][-1]])
-    known, deeper = (np.array([scales(layers, decay) for decay in decays]) for layers in (depth, depth + 1))
-    wrong = {"one layer more": deeper, "as at the least decay": np.repeat(known[:1], len(decays), axis=0)}
-    trial.value(found, known, error=1e-11 * (1 + known), margin=1e-8, scale=1.0, controls=wrong)
+        best_scales.append([*[min([zero, *turns], key=lambda turn: turn[1])] * 3, [zero, *last][-1]])
+    exact, deeper = (np.array([scales(layers, decay) for decay in decays]) for layers in (depth, depth + 1))
+    controls = {"one layer more": deeper, "as at the least decay": np.repeat(exact[:1], len(decays), axis=0)}
+    trial.value(best_scales, exact, error=1e-11 * (1 + exact), margin=1e-8, scale=1.0, controls=controls)
 
 
 def _turns(pattern, per_class, weight_decays, feature_decay):
@@ -227,13 +232,13 @@ def test_ce_deep_global__rule(
     cases = [(n_classes, depth) for n_classes in classes for depth in depths]
     values = [measured_values(*case, 1, decay) for case in cases]
     rule = np.array([predicted.etf_beaten_by_cross_polytope(*case) for case in cases]).astype(int)
-    wrong = {
+    rivals = {
         "never": np.zeros(len(cases), int),
         "from depth two on": np.array([depth > 1 for _, depth in cases]).astype(int),
         "2^(1/L)": np.array([k // 2 * 2 ** (1 / (m + 1)) + k % 2 < k - 1 for k, m in cases]).astype(int),
     }
     won = np.array([pairs < frame for frame, pairs, _ in values]).astype(int)
-    trial.identity(won, rule, ops=0, controls=apart(trial, rule, 0.1, wrong))
+    trial.identity(won, rule, ops=0, controls=apart(trial, rule, 0.1, rivals))
 
 
 @claim(SEARCH, kind="optimality")
@@ -246,11 +251,11 @@ def test_ce_deep_global__search(
 ):
     """K = 6, M = 2: descents from random starts end below the simplex frame, the best of them at rank three."""
     problem = problem_of((per_class,) * 6, (decay, decay), decay, loss="ce")
-    found = observed.best_configuration(problem, trial.key("starts"), starts, widths=(width, width))
+    search = observed.best_configuration(problem, trial.key("starts"), starts, widths=(width, width))
     frame, pairs = stationary_values(6, 2, per_class, decay)
-    error = found.best.gradient_norm**2 / decay + 1e-13
-    trial.value(found.best.value, pairs, error=error, margin=1e-6, controls={"simplex frame": frame})
-    trial.identity(np.array([found.rank]), np.array([3]), ops=0, controls={"K - 1": np.array([5])})
+    error = search.best.gradient_norm**2 / decay + 1e-13
+    trial.value(search.best.value, pairs, error=error, margin=1e-6, controls={"simplex frame": frame})
+    trial.identity(np.array([search.rank]), np.array([3]), ops=0, controls={"K - 1": np.array([5])})
 
 
 @claim(PAIRS, kind="optimality", tier="full")
@@ -259,15 +264,17 @@ def test_ce_lowrank(
 ):
     """With n = 4 antipodal pairs win at M >= 2, except K = 4, M = 2 at decays of 1e-3 and below; never at M = 1."""
     trial.require(all(k % 2 == 0 for k in classes), "classes must be even numbers: a single one has no partner")
-    trial.require(not any(1e-3 < one < 1e-2 for one in decays), "decays must not lie where K = 4 flips, (0.001, 0.01)")
+    trial.require(
+        not any(1e-3 < decay < 1e-2 for decay in decays), "decays must not lie where K = 4 flips, (0.001, 0.01)"
+    )
     cases = [(k, depth, decay) for k in classes for depth in depths for decay in decays]
     values = [measured_values(k, depth, 4, decay) for k, depth, decay in cases]
     # A collapsed pattern has the same value, log K, in both.
     won = np.array([pairs < frame - 1e-12 for frame, pairs, _ in values]).astype(int)
-    said = [depth > 1 and not (k == 4 and depth == 2 and decay <= 1e-3) for k, depth, decay in cases]
-    expected, deep = np.array(said).astype(int), np.array([depth > 1 for _, depth, _ in cases]).astype(int)
-    wrong = {"the simplex frame always": np.zeros(len(cases), int), "pairs at any depth": np.ones(len(cases), int)}
-    trial.identity(won, expected, ops=0, controls=apart(trial, expected, 0.1, wrong | {"every K from M = 2 on": deep}))
+    claims = [depth > 1 and not (k == 4 and depth == 2 and decay <= 1e-3) for k, depth, decay in cases]
+    rule, deep = np.array(claims).astype(int), np.array([depth > 1 for _, depth, _ in cases]).astype(int)
+    rivals = {"the simplex frame always": np.zeros(len(cases), int), "pairs at any depth": np.ones(len(cases), int)}
+    trial.identity(won, rule, ops=0, controls=apart(trial, rule, 0.1, rivals | {"every K from M = 2 on": deep}))
 
 
 @claim(

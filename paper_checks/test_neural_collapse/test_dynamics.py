@@ -44,7 +44,7 @@ def trainer(class_sizes, depth, width, decay, steps, every, reduced=True):
     targets = observed.Targets(frames.suffix_grams, frames.feature_gram, frames.logits, frames.duality)
 
     def run(key):
-        trained = observed.train(
+        training = observed.train(
             key,
             problem,
             (width,) * depth,
@@ -57,11 +57,11 @@ def trainer(class_sizes, depth, width, decay, steps, every, reduced=True):
             reduced=reduced,
             targets=targets,
         )
-        metrics = trained.collapse
-        others = jnp.stack([metrics.features, metrics.logits, metrics.alignment], axis=-1)
-        whole = observed.product(trained.head.weights)
-        frame = jnp.concatenate([metrics.weights, others], axis=-1)
-        return trained.steps, trained.objective, metrics.within_class, frame, whole @ whole.T
+        metrics = training.collapse
+        distances = jnp.stack([metrics.features, metrics.logits, metrics.alignment], axis=-1)
+        product = observed.product(training.head.weights)
+        frame = jnp.concatenate([metrics.weights, distances], axis=-1)
+        return training.steps, training.objective, metrics.within_class, frame, product @ product.T
 
     return quick_map(run), optimum
 
@@ -72,11 +72,11 @@ def decide_reached(trial, n_seeds, settings):
     for index, (arguments, options) in enumerate(settings):
         run, optimum = trainer(*arguments, **options)
         keys = jax.random.split(trial.key(str(index)), n_seeds)
-        _, objective, within, frame, whole = (np.asarray(x) for x in run(keys))
+        _, objective, within, frame, products = (np.asarray(x) for x in run(keys))
         # NaN is what metrics of a head that has died out are.
         distances.append(np.nan_to_num(np.maximum(frame[:, -1].max(axis=1), within[:, -1]), nan=2.0))
         simplex = predicted.simplex_etf(optimum.class_sizes.size)
-        to_simplex.append(np.nan_to_num([predicted.frame_distance(gram, simplex) for gram in whole], nan=2.0))
+        to_simplex.append(np.nan_to_num([predicted.frame_distance(gram, simplex) for gram in products], nan=2.0))
         gaps.append(np.abs(objective[:, -1] - optimum.value))
         gaps_above.append(np.abs(objective[:, -1] - 1.01 * optimum.value))
     metrics = {"simplex frame": 1e-6 - np.concatenate(to_simplex)}
@@ -92,7 +92,7 @@ def decide_reached(trial, n_seeds, settings):
 )
 def test_gd_reaches_NC(trial, n_seeds: Seeds = 12, decay: Weak = 5e-3):
     """From random starts of enough width gradient descent reaches the predicted frame and the global minimum."""
-    settings: list = [((*one, decay, *schedule(decay, 20)), {}) for one in TRAINED]
+    settings: list = [((*case, decay, *schedule(decay, 20)), {}) for case in TRAINED]
     shallow = ((10,) * 4, 1, 16, decay, *schedule(decay, 12))
     decide_reached(trial, n_seeds, [*settings, (shallow, {"reduced": False})])
 
@@ -116,8 +116,8 @@ def final_rates(steps, metrics, low, high):
     """The rates of falling metrics over their last windows between two levels, and the changes from the ones before."""
     rates = []
     for metric in metrics:
-        kept = np.flatnonzero((metric > low) & (metric < high))
-        logs, times, third = np.log(metric[kept]), steps[kept], len(kept) // 3
+        indices = np.flatnonzero((metric > low) & (metric < high))
+        logs, times, third = np.log(metric[indices]), steps[indices], len(indices) // 3
         windows = (third, 2 * third), (2 * third, -1)
         rates.append([-(logs[end] - logs[start]) / (times[end] - times[start]) for start, end in windows])
     before, last = np.transpose(rates)
@@ -130,16 +130,16 @@ def test_nc_rate(trial, class_sizes: Sizes, depth: Deep, width: Wide, n_seeds: S
     """The last phase of NC2 has the heavy-ball rate of curvature 2 λ, whatever the depth."""
     require_classes(trial, class_sizes)
     betas = predicted.mse_optimum(class_sizes, [decay] * depth, decay).betas
-    settled = len(betas) > 1 and np.all(betas < 0.6 * predicted.global_threshold(depth))
-    trial.require(settled, "class_sizes must be two or more, and well alive: below 0.6 of the threshold")
+    alive = len(betas) > 1 and np.all(betas < 0.6 * predicted.global_threshold(depth))
+    trial.require(alive, "class_sizes must be two or more, and well alive: below 0.6 of the threshold")
     run, _ = trainer(class_sizes, depth, width, decay, *schedule(decay, 20))
     times, _, _, frame, _ = (np.asarray(x) for x in run(jax.random.split(trial.key("seeds"), n_seeds)))
-    reached = frame[:, -1].max(axis=1) < 1e-6
+    success = frame[:, -1].max(axis=1) < 1e-6
     exact = predicted.nc2_rate(decay, STEP, MOMENTUM)
-    rate, error = final_rates(times[0], frame[reached, :, 0], 1e-12, 1e-3)
+    rate, error = final_rates(times[0], frame[success, :, 0], 1e-12, 1e-3)
     slower = predicted.heavy_ball_rate(decay, STEP, MOMENTUM)
-    wrong = {"curvature λ": slower, "proportional to M": exact * depth}
-    trial.value(rate, exact, error=error, margin=1e-3 * exact, controls=wrong)
+    controls = {"curvature λ": slower, "proportional to M": exact * depth}
+    trial.value(rate, exact, error=error, margin=1e-3 * exact, controls=controls)
 
 
 @claim(RATES, kind="rate")
@@ -149,12 +149,12 @@ def test_nc_rate__within(trial, n_seeds: Seeds = 12, decay: Weak = 5e-3):
     times, _, within, *_ = (np.asarray(x) for x in run(jax.random.split(trial.key("seeds"), n_seeds)))
     rate, error = final_rates(times[0], within, 1e-24, 1e-8)
     exact, frame = predicted.nc1_rate(decay, STEP, MOMENTUM), predicted.nc2_rate(decay, STEP, MOMENTUM)
-    wrong = {
+    controls = {
         "3.3 times NC2": 3.3 * frame,
         "that of NC2": frame,
         "without the misalignment": 2 * predicted.heavy_ball_rate(decay, STEP, MOMENTUM),
     }
-    trial.value(rate, exact, error=error, margin=1e-3 * exact, controls=wrong)
+    trial.value(rate, exact, error=error, margin=1e-3 * exact, controls=controls)
 
 
 @claim(ours("the recursion of heavy-ball descent on a parabola is linear"), kind="identity", cases=[0.9, 0.5])
@@ -169,19 +169,21 @@ def test_nc_rate__parabola(
 
     def rates(slopes, momentum):
         steps = [np.array([[1 + momentum - slope, -momentum], [1, 0]]) for slope in slopes]
-        return np.array([-np.log(np.abs(np.linalg.eigvals(one)).max()) for one in steps])
+        return np.array([-np.log(np.abs(np.linalg.eigvals(matrix)).max()) for matrix in steps])
 
     exact = np.array([predicted.heavy_ball_rate(slope / step, step, momentum) for slope in slopes])
-    wrong = {"small steps": slopes / (1 - momentum), "oscillating": np.full(len(slopes), -np.log(momentum) / 2)}
+    controls = {"small steps": slopes / (1 - momentum), "oscillating": np.full(len(slopes), -np.log(momentum) / 2)}
     options = {"ops": 1000, "scale": 1.0}
-    trial.identity(rates(slopes, momentum), exact, controls=wrong, **options)
+    trial.identity(rates(slopes, momentum), exact, controls=controls, **options)
     # Without momentum, of the curvatures 2 lambda, 2 lambda x and both lambda and 2 lambda twice.
     decay, root = 0.1 / step, 0.3
     plain, slow = predicted.nc2_rate(decay, step), predicted.nc2_rate(decay, step, smallest_root=root)
     twice, slower, once = rates(np.array([0.2, 0.2 * root, 0.1]), 0.0)
-    found = np.array([twice, slower, 2 * once + 2 * twice])
+    measured = np.array([twice, slower, 2 * once + 2 * twice])
     formula = np.array([plain, slow, predicted.nc1_rate(decay, step)])
-    trial.identity(found, formula, controls={"momentum": rates(np.array([0.2, 0.2 * root, 0.1]), momentum)}, **options)
+    trial.identity(
+        measured, formula, controls={"momentum": rates(np.array([0.2, 0.2 * root, 0.1]), momentum)}, **options
+    )
 
 
 @claim(
@@ -209,8 +211,8 @@ def test_imbalance_decay(
     @jax.jit
     def flow(start, decays, time_step):
         problem = observed.Problem(class_sizes, tuple(decays[:-1]), decays[-1], loss=loss, bias=bias)
-        followed = observed.gradient_flow(start, problem, time_step=time_step, steps=steps, every=steps // 2)
-        return jnp.concatenate([matrix.reshape(len(matrix), -1) for matrix in followed.imbalances], axis=1)
+        path = observed.gradient_flow(start, problem, time_step=time_step, steps=steps, every=steps // 2)
+        return jnp.concatenate([matrix.reshape(len(matrix), -1) for matrix in path.imbalances], axis=1)
 
     equal = jnp.full(depth + 1, decay)
     fine = np.asarray(flow(start, equal, time / steps))  # records at 0, time / 2, time
@@ -219,9 +221,9 @@ def test_imbalance_decay(
     factor = predicted.imbalance_factor(decay, time)
     # A step twice as long has sixteen times the error.
     error = np.abs(fine[2] - coarse).max() + 1e-13
-    wrong = {"exp(-λ t)": fine[0] * np.sqrt(factor)}
+    controls = {"exp(-λ t)": fine[0] * np.sqrt(factor)}
     processes = {"unequal decays": unequal[2]}
-    trial.value(fine[2], fine[0] * factor, error=error, margin=1e-8, controls=wrong, wrong_processes=processes)
+    trial.value(fine[2], fine[0] * factor, error=error, margin=1e-8, controls=controls, wrong_processes=processes)
 
 
 PerClass = Annotated[int, Interval(1, 100, why="each point is a column of a dense matrix")]
@@ -233,7 +235,7 @@ def test_hysteresis(trial, n_classes: NClasses = 3, per_class: PerClass = 3, ste
     depth, existence = 2, predicted.existence_threshold(2)
     rising = np.array([0.3, 0.4, 0.5, 0.55, 0.6, 0.625, 0.7])
     betas = np.concatenate([rising, [0.6, 0.5, 0.4, 0.3, 0.2]])
-    found, decays = _ramped(trial, n_classes, per_class, depth, betas, steps)
+    measured, decays = _ramped(trial, n_classes, per_class, depth, betas, steps)
     roots = predicted.largest_root(np.minimum(betas, existence), depth)
 
     def shares(alive):
@@ -242,12 +244,16 @@ def test_hysteresis(trial, n_classes: NClasses = 3, per_class: PerClass = 3, ste
     up = np.arange(len(betas)) < len(rising)
     radial = [predicted.radial_eigenvalues(np.array([x]), h, depth)[0] for x, h in zip(roots, decays, strict=True)]
     slowest = np.where(betas < existence, np.minimum(radial, decays), decays)
-    wrong = {
+    controls = {
         "gone at β_gl": shares(up & (betas < predicted.global_threshold(depth))),
         "no memory": shares(betas < existence),
     }
     trial.value(
-        found, shares(up & (betas < existence)), error=_left(slowest, steps, n_classes), margin=1e-4, controls=wrong
+        measured,
+        shares(up & (betas < existence)),
+        error=_left(slowest, steps, n_classes),
+        margin=1e-4,
+        controls=controls,
     )
 
 
@@ -256,15 +262,15 @@ def test_hysteresis__shallow(trial, n_classes: NClasses = 3, per_class: PerClass
     """M = 1: no hysteresis, the frame is the same on the way up and down."""
     rising = np.array([0.3, 0.4, 0.5, 0.6, 0.8, 1.2])
     betas = np.concatenate([rising, rising[-2::-1]])
-    found, decays = _ramped(trial, n_classes, per_class, 1, betas, steps)
+    measured, decays = _ramped(trial, n_classes, per_class, 1, betas, steps)
     shares = np.where(betas < 1, 1 - np.sqrt(betas), 0)
     # The slowest curvatures: 2 lambda min(1, x) where the frame lives, lambda (1 - beta^(-1/2)) at zero.
     slowest = decays * np.where(betas < 1, np.minimum(2, 2 * (betas**-0.5 - 1)), 1 - betas**-0.5)
     stays = np.where(np.arange(len(betas)) < len(rising), shares, 0)
-    wrong = {"zero remains zero": stays, "1 - β": np.maximum(1 - betas, 0)}
-    controls = {name: np.repeat(one[:, None], n_classes, axis=1) for name, one in wrong.items()}
+    rivals = {"zero remains zero": stays, "1 - β": np.maximum(1 - betas, 0)}
+    controls = {name: np.repeat(values[:, None], n_classes, axis=1) for name, values in rivals.items()}
     exact, error = np.repeat(shares[:, None], n_classes, axis=1), _left(slowest, steps, n_classes)
-    trial.value(found, exact, error=error, margin=1e-4, controls=controls)
+    trial.value(measured, exact, error=error, margin=1e-4, controls=controls)
 
 
 def _left(curvatures, steps, n_classes):

@@ -30,37 +30,39 @@ def trained(trial, class_sizes, depth, strength, ratio=1.5):
 
 def decide_frames(trial, problem, end, frames, controls):
     """Decide the four matrices of `grams`, diag(a) each; a frame with a bias is wrong beside the diagonal."""
-    biased = predicted.mse_optimum(problem.class_sizes, problem.weight_decays, problem.feature_decay, bias=True)
-    wrong = {name: np.stack([np.diag(a) for a in matrices]) for name, matrices in controls.items()}
+    bias_optimum = predicted.mse_optimum(problem.class_sizes, problem.weight_decays, problem.feature_decay, bias=True)
+    rivals = {name: np.stack([np.diag(a) for a in matrices]) for name, matrices in controls.items()}
     exact = np.stack([np.diag(a) for a in frames])
     trial.value(
         stacked(grams(problem, end.head)),
         exact,
         error=gram_error(problem, end),
         margin=MARGIN,
-        controls=apart(trial, exact, MARGIN, {**wrong, "with a bias": predicted_grams(biased)}),
+        controls=apart(trial, exact, MARGIN, {**rivals, "with a bias": predicted_grams(bias_optimum)}),
     )
     lengths = np.sqrt(np.stack(frames[1:3]))
-    unequal, doubled = (np.stack([predicted.general_orthogonal_frame(a) for a in x]) for x in (lengths, lengths**2))
+    unequal, squares = (np.stack([predicted.general_orthogonal_frame(a) for a in x]) for x in (lengths, lengths**2))
     simplex = np.repeat(predicted.simplex_etf(len(exact[0]))[None], 2, axis=0)
-    decide_shapes(trial, problem, end, unequal, {"squares for lengths": doubled, "simplex frame": simplex})
+    decide_shapes(trial, problem, end, unequal, {"squares for lengths": squares, "simplex frame": simplex})
 
 
 def decide_duality(trial, problem, end, ratios, wrong):
     """Decide that row k of W_M .. W_1 is `ratios[k]` times the class mean h_k, for the classes that live."""
-    whole = np.linalg.multi_dot([*(np.asarray(w) for w in end.head.weights[::-1]), np.eye(end.head.features.shape[0])])
+    product = np.linalg.multi_dot(
+        [*(np.asarray(w) for w in end.head.weights[::-1]), np.eye(end.head.features.shape[0])]
+    )
     means = np.asarray(end.head.features) / np.sqrt(np.array(problem.class_sizes, float))
     alive = ratios > 0
 
     def residual(factors):
-        return (whole - (factors * means).T)[alive]
+        return (product - (factors * means).T)[alive]
 
     trial.value(
         residual(ratios),
         np.zeros(residual(ratios).shape),
         error=(1 + ratios.max()) * gram_error(problem, end),
         margin=MARGIN,
-        scale=np.abs(whole).max(),
+        scale=np.abs(product).max(),
         wrong_processes={name: residual(factors) for name, factors in wrong.items()},
     )
 
@@ -73,15 +75,15 @@ def test_imb_M1(trial, strength: Strength, ratio: Ratio = 0.5, class_sizes: Size
     (weight_decay,), feature_decay = problem.weight_decays, problem.feature_decay
 
     def frames(squares, feature_decay=feature_decay):
-        shifted = squares + n_samples * feature_decay
-        return squares, squares, squares / shifted**2, squares / shifted
+        denominator = squares + n_samples * feature_decay
+        return squares, squares, squares / denominator**2, squares / denominator
 
     squares = np.maximum(np.sqrt(sizes * feature_decay / weight_decay) - n_samples * feature_decay, 0)
-    wrong = {"lengths by sqrt(n_k)": frames(np.sqrt(sizes) * squares.sum() / np.sqrt(sizes).sum())}
+    rivals = {"lengths by sqrt(n_k)": frames(np.sqrt(sizes) * squares.sum() / np.sqrt(sizes).sum())}
     if abs(np.log(ratio)) > 0.01:
-        swapped = np.maximum(np.sqrt(sizes * weight_decay / feature_decay) - n_samples * weight_decay, 0)
-        wrong["decays exchanged"] = frames(swapped, weight_decay)
-    decide_frames(trial, problem, end, frames(squares), wrong)
+        swap = np.maximum(np.sqrt(sizes * weight_decay / feature_decay) - n_samples * weight_decay, 0)
+        rivals["decays exchanged"] = frames(swap, weight_decay)
+    decide_frames(trial, problem, end, frames(squares), rivals)
     ratios = np.sqrt(sizes * feature_decay / weight_decay) * (squares > 0)
     decide_duality(trial, problem, end, ratios, {"without N λ_H": squares})
 
@@ -99,19 +101,19 @@ def test_imb_M1_minority(
     away = np.abs(np.array(strengths)[:, None] * max(sizes) / sizes - 1)
     trial.require(np.all(away > 1e-3), "strengths must keep every class off its threshold by 0.001")
     decays = [shared_decays(class_sizes, 1, strength) for strength in strengths]
-    for index, one in enumerate(decays):
-        problem = problem_of(class_sizes, *one)
+    for index, pair in enumerate(decays):
+        problem = problem_of(class_sizes, *pair)
         end = lowest(problem, trial.key(str(index)), 2, (len(sizes) + 2,))
         alive.append(np.diag(grams(problem, end.head)["logits"]) > 1e-4)  # 0.001 off the threshold it is 5e-4
     strength = np.array([weights[0] * features for weights, features in decays])[:, None]
-    critical = np.array([predicted.critical_class_size(n_samples, *one) for one in decays])[:, None]
+    critical = np.array([predicted.critical_class_size(n_samples, *pair) for pair in decays])[:, None]
     living = (sizes > critical).astype(int)
-    wrong = {
+    rivals = {
         "N λ_W λ_H": (sizes > n_samples * strength).astype(int),
         "n_k^2": (sizes**2 > n_samples**2 * strength).astype(int),
         "twice the size": (sizes > 2 * critical).astype(int),
     }
-    trial.identity(np.array(alive).astype(int), living, ops=0, controls=apart(trial, living, 0.1, wrong))
+    trial.identity(np.array(alive).astype(int), living, ops=0, controls=apart(trial, living, 0.1, rivals))
     smallest = n_samples**2 * strength
     trial.identity(critical, smallest, ops=60, scale=smallest, controls={"N for N^2": smallest / n_samples})
 
@@ -125,13 +127,13 @@ def test_imb_deep(trial, class_sizes: Sizes, depth: DeepDepth, strength: Strengt
     c = weight_decays[0] ** (depth - 1) / np.prod(weight_decays[1:])
 
     def frames(constant, exponent):
-        whole, last = constant * squares**exponent, weight_decays[0] / weight_decays[-1] * squares
-        return whole, last, whole / (whole + ridge) ** 2, whole / (whole + ridge)
+        product, last = constant * squares**exponent, weight_decays[0] / weight_decays[-1] * squares
+        return product, last, product / (product + ridge) ** 2, product / (product + ridge)
 
     unequal = {"c = 1": frames(1.0, depth)} if abs(c - 1) > 0.01 else {}
     decide_frames(trial, problem, end, frames(c, depth), {"exponent M for 2 M": frames(c, depth / 2), **unequal})
-    whole = c * squares**depth
-    decide_duality(trial, problem, end, (whole + ridge) * (whole > 0), {"without N λ_H": whole})
+    product = c * squares**depth
+    decide_duality(trial, problem, end, (product + ridge) * (product > 0), {"without N λ_H": product})
 
 
 @claim(SPLIT, kind="optimality", cases=[(2, -0.03), (2, 0.03), (3, -0.03), (3, 0.03)])
@@ -151,9 +153,9 @@ def test_imb_deep_minority(trial, depth: DeepDepth, off: Off, class_sizes: Sizes
     problem = problem_of(class_sizes, *decays)
     primal = lowest(problem, trial.key("starts"), starts, widths).value
     # Alive where it should be dead, or dead where it should be alive.
-    gained = 1 - float(predicted.scalar_objective(predicted.largest_root(beta, depth), beta, depth))
-    other = optimum.value + abs(gained) * smallest / (2 * n_samples)
-    options = {"margin": 1e-8, "scale": 1.0, "ops": 100, "controls": {"the other fate of the class": other}}
+    gain = 1 - float(predicted.scalar_objective(predicted.largest_root(beta, depth), beta, depth))
+    rival = optimum.value + abs(gain) * smallest / (2 * n_samples)
+    options = {"margin": 1e-8, "scale": 1.0, "ops": 100, "controls": {"the other fate of the class": rival}}
     trial.gap(primal, schatten_bound(problem, widths), optimum.value, **options)
 
 
@@ -166,18 +168,20 @@ def test_imb_bottleneck(
     n_classes, widths = len(class_sizes), (len(class_sizes) + 4,) * (depth - 1) + (width,)
     trial.require(width < n_classes, "width must be a bottleneck: below the number of classes")
     decays = shared_decays(class_sizes, depth, strength)
-    optimum, biased = (predicted.mse_optimum(class_sizes, *decays, widths=widths, bias=bias) for bias in (False, True))
+    optimum, with_bias = (
+        predicted.mse_optimum(class_sizes, *decays, widths=widths, bias=bias) for bias in (False, True)
+    )
     require_frame(trial, optimum)
     problem = problem_of(class_sizes, *decays)
     end = found_optimum(trial, problem, widths)
     shares = np.diag(predicted.mse_optimum(class_sizes, *decays).logits)
     from_small = np.argsort(np.argsort(class_sizes, kind="stable"), kind="stable")
-    wrong = {
+    rivals = {
         "the first R classes": np.diag(shares * (np.arange(n_classes) < width)),
         "the R smallest classes": np.diag(shares * (from_small < width)),
-        "with a bias": biased.logits,
+        "with a bias": with_bias.logits,
     }
-    logits, controls = grams(problem, end.head)["logits"], apart(trial, optimum.logits, MARGIN, wrong)
+    logits, controls = grams(problem, end.head)["logits"], apart(trial, optimum.logits, MARGIN, rivals)
     trial.value(logits, optimum.logits, error=gram_error(problem, end), margin=MARGIN, controls=controls)
 
 
@@ -193,10 +197,10 @@ def test_feature_lengths(trial, depth: Depth, strength: Strength, class_sizes: S
     squares = powers / (sum(class_sizes) * problem.feature_decay * (1 + powers) ** 2)
     lengths = np.diag(grams(problem, end.head)["features"])[optimum.alive]
     relative = np.sqrt(np.array(class_sizes)[optimum.alive])
-    wrong = {
+    controls = {
         "as sqrt(n_k)": relative * np.mean(squares / relative),
         "as 1 / sqrt(n_k)": np.mean(squares * relative) / relative,
     }
-    trial.value(lengths, squares, error=gram_error(problem, end), margin=MARGIN, controls=wrong)
+    trial.value(lengths, squares, error=gram_error(problem, end), margin=MARGIN, controls=controls)
     rises = np.sign(products - 1).astype(int)
     trial.identity(np.sign(np.diff(lengths)).astype(int), rises, ops=0, controls={"the other order": -rises})

@@ -28,21 +28,25 @@ def test_gd_basin(trial, depth: Depth, starts: Starts, class_sizes: Sizes = (6, 
     """M >= 2: descents end at the r largest classes, r = 0, 1, ..., whatever the start; at M = 1 at one value only."""
     require_classes(trial, class_sizes)
     decays, widths = shared_decays(class_sizes, depth, strength), (2 * len(class_sizes),) * depth
-    problem, allowed = problem_of(class_sizes, *decays), predicted.local_minimum_values(class_sizes, *decays)
-    rooted = predicted.mse_optimum(class_sizes, *decays).betas < 0.99 * predicted.existence_threshold(depth)
+    problem, local_values = problem_of(class_sizes, *decays), predicted.local_minimum_values(class_sizes, *decays)
+    has_root = predicted.mse_optimum(class_sizes, *decays).betas < 0.99 * predicted.existence_threshold(depth)
     largest = np.array(class_sizes) == max(class_sizes)
-    trial.require(sum(largest) == 1 and sum(rooted) > 1, "class_sizes must have one largest class, and two with a root")
+    trial.require(
+        sum(largest) == 1 and sum(has_root) > 1, "class_sizes must have one largest class, and two with a root"
+    )
     ends = observed.optima(problem, trial.key("starts"), starts, widths=widths, weight_std=0.3, feature_std=0.3)
     # A shorter gradient puts the value within 1e-10 of its minimum, of curvature 0.01 and more.
-    found = np.array([end.value for end in ends if end.gradient_norm < 1e-6])
+    end_values = np.array([end.value for end in ends if end.gradient_norm < 1e-6])
 
     def distance(values):
-        return np.abs(np.asarray(values)[:, None] - allowed).min(axis=1).max()
+        return np.abs(np.asarray(values)[:, None] - local_values).min(axis=1).max()
 
     # The critical point without the largest class is none of these.
-    saddle = value_and_slope(problem, subset_head(problem, rooted & ~largest, widths))[0]
-    processes = {"a saddle": distance([*found, saddle])}
-    trial.value(distance(found), 0.0, error=1e-10, margin=1e-6, scale=allowed.max(), wrong_processes=processes)
+    saddle = value_and_slope(problem, subset_head(problem, has_root & ~largest, widths))[0]
+    processes = {"a saddle": distance([*end_values, saddle])}
+    trial.value(
+        distance(end_values), 0.0, error=1e-10, margin=1e-6, scale=local_values.max(), wrong_processes=processes
+    )
 
 
 @claim(HESSIAN, kind="optimality", cases=[2, 3])
@@ -53,19 +57,22 @@ def test_gd_basin__subsets(trial, depth: Deep, class_sizes: Sizes = (6, 4, 3, 2)
     sizes, widths = np.array(class_sizes), (len(class_sizes) + 1,) * depth
     problem = problem_of(class_sizes, *shared_decays(class_sizes, depth, strength))
     alive = subsets(trial, problem)
-    heads = [subset_head(problem, which, widths) for which in alive]
-    decide_critical(trial, problem, heads, [subset_head(problem, which, widths, stretch=1.01) for which in alive])
+    heads = [subset_head(problem, subset, widths) for subset in alive]
+    decide_critical(trial, problem, heads, [subset_head(problem, subset, widths, stretch=1.01) for subset in alive])
     spectra = [observed.hessian_spectrum(problem, head) for head in heads]
     # 1 for a minimum, -1 for a strict saddle, and 0 for a curvature that is neither zero nor clearly negative.
     relative = np.array([spectrum[0] / spectrum[-1] for spectrum in spectra])
     signs = np.where(relative > -1e-9, 1, np.where(relative < -1e-6, -1, 0))
-    top = [sizes[~which].max(initial=0) <= sizes[which].min(initial=sizes.max()) for which in alive]
-    wrong = {"every set": np.ones(len(top), int), "the global one": np.where([which.all() for which in alive], 1, -1)}
-    trial.identity(signs, np.where(top, 1, -1), ops=0, controls=wrong)
-    allowed = predicted.local_minimum_values(class_sizes, problem.weight_decays, problem.feature_decay)
-    least = [(value_and_slope(problem, head)[0], which.sum()) for head, which in zip(heads, alive, strict=True)]
-    values, counts = np.array([one for one, is_top in zip(least, top, strict=True) if is_top]).T
-    exact, fewer = (one[counts.astype(int)] for one in (allowed, np.append(0.5, allowed)))
+    top = [sizes[~subset].max(initial=0) <= sizes[subset].min(initial=sizes.max()) for subset in alive]
+    controls = {
+        "every set": np.ones(len(top), int),
+        "the global one": np.where([subset.all() for subset in alive], 1, -1),
+    }
+    trial.identity(signs, np.where(top, 1, -1), ops=0, controls=controls)
+    local_values = predicted.local_minimum_values(class_sizes, problem.weight_decays, problem.feature_decay)
+    least = [(value_and_slope(problem, head)[0], subset.sum()) for head, subset in zip(heads, alive, strict=True)]
+    values, counts = np.array([entry for entry, is_top in zip(least, top, strict=True) if is_top]).T
+    exact, fewer = (entry[counts.astype(int)] for entry in (local_values, np.append(0.5, local_values)))
     trial.identity(values, exact, ops=200, scale=1.0, controls={"one class fewer": fewer})
 
 
@@ -90,8 +97,8 @@ def test_gd_basin__origin(
     trial.identity(deep, exact, controls={"without the half": 2 * exact}, **options)
     shallow, counts = spectrum(1)
     mean, half = (weight_decays[0] + feature_decay) / 2, (weight_decays[0] - feature_decay) / 2
-    coupled = np.sqrt(half**2 + sizes / sizes.sum() ** 2)
-    exact = np.sort(np.repeat([mean + coupled, mean - coupled], widths[0]))
+    split = np.sqrt(half**2 + sizes / sizes.sum() ** 2)
+    exact = np.sort(np.repeat([mean + split, mean - split], widths[0]))
     as_deep = np.sort(np.repeat([weight_decays[0], feature_decay], counts))
     trial.identity(shallow, exact, controls={"as at depth two": as_deep}, **options)
 
@@ -103,9 +110,9 @@ def test_hessian_kernel(trial, depth: Depth, width: NClasses, class_sizes: Sizes
     spectrum, decay = observed.hessian_spectrum(problem, optimal_head(optimum)), problem.feature_decay
     exact = predicted.hessian_kernel_dimension([width] * depth, len(class_sizes))
     full = depth * width * (width - 1) // 2
-    wrong = {"none": np.array([0])} | ({"all rotations": np.array([full])} if full > exact else {})
+    controls = {"none": np.array([0])} | ({"all rotations": np.array([full])} if full > exact else {})
     flat = np.sum(np.abs(spectrum) < 1e-6 * decay)  # rounding is some 1e-15, and the slowest mode above 1e-3 of it
-    trial.identity(np.array([flat]), np.array([exact]), ops=0, controls=wrong)
+    trial.identity(np.array([flat]), np.array([exact]), ops=0, controls=controls)
 
 
 def _living(trial, class_sizes, depth, strength, width):
@@ -128,16 +135,16 @@ def test_hessian_kernel__slowest(trial, depth: Depth, strength: Strength, class_
     kernel, roots = predicted.hessian_kernel_dimension([width] * depth, width), optimum.roots
     options = {"ops": 3 * len(spectrum), "scale": spectrum[-1]}
     exact = 2 * decay * np.minimum(1, roots.min(keepdims=True))
-    wrong = {"lambda": exact / 2} | ({"2 λ": np.array([2 * decay])} if roots.min() < 0.99 else {})
-    skewed = optimal_head(predicted.mse_optimum(class_sizes, [1.5 * decay] * depth, decay / 1.5**depth))
-    unequal = observed.hessian_spectrum(problem_of(class_sizes, (1.5 * decay,) * depth, decay / 1.5**depth), skewed)
+    controls = {"lambda": exact / 2} | ({"2 λ": np.array([2 * decay])} if roots.min() < 0.99 else {})
+    skew_head = optimal_head(predicted.mse_optimum(class_sizes, [1.5 * decay] * depth, decay / 1.5**depth))
+    unequal = observed.hessian_spectrum(problem_of(class_sizes, (1.5 * decay,) * depth, decay / 1.5**depth), skew_head)
     processes = {"unequal decays": unequal[kernel : kernel + 1]}
-    trial.identity(spectrum[kernel : kernel + 1], exact, controls=wrong, wrong_processes=processes, **options)
+    trial.identity(spectrum[kernel : kernel + 1], exact, controls=controls, wrong_processes=processes, **options)
     radial = predicted.radial_eigenvalues(roots, decay, depth)
     nearest = spectrum[np.abs(spectrum[:, None] - radial).argmin(axis=0)]
     trial.identity(nearest, radial, controls={"M for M + 1": decay * (2 + depth * (roots**depth - 1))}, **options)
     if depth == 1:
-        whole = predicted.shallow_spectrum(roots, decay)
-        unshifted = predicted.shallow_spectrum(roots + 1, decay)  # x = beta^(-1/2) - 1
-        wrong = {"no kernel": np.maximum(whole, 2 * decay), "roots β^(-1/2)": unshifted}
-        trial.identity(spectrum, whole, controls=wrong, **options)
+        exact_spectrum = predicted.shallow_spectrum(roots, decay)
+        root_spectrum = predicted.shallow_spectrum(roots + 1, decay)  # x = beta^(-1/2) - 1
+        controls = {"no kernel": np.maximum(exact_spectrum, 2 * decay), "roots β^(-1/2)": root_spectrum}
+        trial.identity(spectrum, exact_spectrum, controls=controls, **options)

@@ -54,14 +54,14 @@ def test_scl_of(
     least, n_samples, best = predicted.scl_minimum(class_sizes), sum(class_sizes), int(np.argmin(losses))
     # What the second half of the descent gained bounds what is left of it; the rest is rounding of a sum over pairs.
     left = abs(float(before[best] - losses[best])) + 4 * n_samples * (n_samples - 1) * 2.0**-53 * least
-    crowded = {"negatives as close as positives": n_samples * np.log(n_samples - 1)}
-    options = {"controls": crowded, "wrong_processes": {"free features": np.min(free)}}
+    controls = {"negatives as close as positives": n_samples * np.log(n_samples - 1)}
+    options = {"controls": controls, "wrong_processes": {"free features": np.min(free)}}
     trial.value(np.min(losses), least, error=left, margin=1e-9 * least, **options)
     same, gram = np.equal.outer(labels, labels), features[best].T @ features[best]
-    moved = np.abs(gram - earlier[best].T @ earlier[best]).max() + 4 * dim * 2.0**-53
+    movement = np.abs(gram - earlier[best].T @ earlier[best]).max() + 4 * dim * 2.0**-53
     simplex = {"simplex": np.where(same, 1, -1 / (len(class_sizes) - 1))}
     near = {"half as far": np.where(same, 1, 0.5), "spread classes": np.where(same, 0.5, 0)}
-    trial.value(gram, same.astype(float), error=float(moved), margin=1e-5, controls=simplex | near)
+    trial.value(gram, same.astype(float), error=float(movement), margin=1e-5, controls=simplex | near)
 
 
 def batched(trial, labels, batches, dim, n_seeds=8, name="starts"):
@@ -75,20 +75,24 @@ def batched(trial, labels, batches, dim, n_seeds=8, name="starts"):
 def decide_batches(trial, labels, good, poor, dim):
     """Decide that all descents reach the batch minimum, collapsed for good batches only, as the conditions say."""
     trial.require(dim > 2, "dim must exceed the two classes")
-    found = {name: batched(trial, labels, batches, dim) for name, batches in (("good", good), ("poor", poor))}
+    outcomes = {name: batched(trial, labels, batches, dim) for name, batches in (("good", good), ("poor", poor))}
     least = np.array([predicted.scl_batch_minimum(np.array(labels), batches) for batches in (good, poor)])
-    whole = predicted.scl_minimum(np.bincount(labels))
-    measured = np.array([losses.min() for losses, *_ in found.values()])
+    minimum = predicted.scl_minimum(np.bincount(labels))
+    measured = np.array([losses.min() for losses, *_ in outcomes.values()])
     error = 8 * len(labels) ** 2 * 2.0**-53 * (1 + least)
-    trial.value(measured, least, error=error, margin=1e-9, controls={"of one batch of all": np.full(2, whole)})
-    _, within, between = found["good"]
-    _, loose, close = found["poor"]
-    wrong = {"the poor batches": [loose, close]}
-    trial.value([within, between], np.array([1.0, 0.0]), error=8 * dim * 2.0**-53, margin=1e-3, wrong_processes=wrong)
-    unique = [predicted.batch_conditions(np.array(labels), one).orthogonal_frame_is_unique for one in (good, poor)]
-    found = np.array([within > 0.9 and between < 0.1, loose > 0.9 and close < 0.1]).astype(int)
-    expected = np.array(unique).astype(int)
-    trial.identity(found, expected, ops=0, controls={"any batches": np.array([1, 1]), "no batches": np.array([0, 0])})
+    trial.value(measured, least, error=error, margin=1e-9, controls={"of one batch of all": np.full(2, minimum)})
+    _, within, between = outcomes["good"]
+    _, loose, close = outcomes["poor"]
+    processes = {"the poor batches": [loose, close]}
+    trial.value(
+        [within, between], np.array([1.0, 0.0]), error=8 * dim * 2.0**-53, margin=1e-3, wrong_processes=processes
+    )
+    unique = [
+        predicted.batch_conditions(np.array(labels), batches).orthogonal_frame_is_unique for batches in (good, poor)
+    ]
+    outcomes = np.array([within > 0.9 and between < 0.1, loose > 0.9 and close < 0.1]).astype(int)
+    truths = np.array(unique).astype(int)
+    trial.identity(outcomes, truths, ops=0, controls={"any batches": np.array([1, 1]), "no batches": np.array([0, 0])})
 
 
 TWO_CLASSES = (0, 0, 0, 0, 1, 1, 1, 1)
@@ -118,21 +122,21 @@ def spread(trial, count, dim, *, absolute, n_seeds=4):
     run = jax.jit(
         lambda keys: map_cells(lambda key: observed.spread_vectors(key, count, dim, absolute=absolute).largest, keys)
     )
-    found = float(np.min(run(jax.random.split(trial.key("vectors"), n_seeds))))
+    cosine = float(np.min(run(jax.random.split(trial.key("vectors"), n_seeds))))
     # The last soft maximum, of sharpness 2e5, exceeds the maximum by log(terms) / sharpness at most.
-    return found, np.log(count * (count - 1) / (1 if absolute else 2)) / 2e5
+    return cosine, np.log(count * (count - 1) / (1 if absolute else 2)) / 2e5
 
 
 @claim(ANGLES, kind="optimality", cases=[(4, 3), (4, 2)])
 def test_lt_angle(trial, n_vectors: Annotated[int, Interval(3, 8, why="descents find the best of them")], dim: Pair):
     """K unit vectors in d >= K - 1 dimensions have a largest cosine of at least -1/(K - 1); with d < K - 1 of 0."""
     trial.require(n_vectors <= 2 * dim, "n_vectors must be at most 2 dim: beyond it zero is not attained")
-    found, error = spread(trial, n_vectors, dim, absolute=False)
-    wrong = {"-1 / K": -1 / n_vectors}
+    cosine, error = spread(trial, n_vectors, dim, absolute=False)
+    controls = {"-1 / K": -1 / n_vectors}
     if n_vectors > dim + 1:
-        wrong = {"-1 / (K - 1) always": -1 / (n_vectors - 1)}
+        controls = {"-1 / (K - 1) always": -1 / (n_vectors - 1)}
     bound = predicted.simplex_bound(n_vectors, dim)
-    trial.value(found, bound, error=error, margin=2 * error, scale=1.0, controls=wrong)
+    trial.value(cosine, bound, error=error, margin=2 * error, scale=1.0, controls=controls)
 
 
 @claim(ours("NC1 is a quadratic form in the distances from the class means"), kind="identity")
@@ -172,43 +176,45 @@ def test_ebv_welch(trial, n_vectors: Vectors, dim: Pair, n_draws: Draws = 50):
     trial.require(dim < n_vectors, "n_vectors must exceed dim: fewer can be orthogonal")
     vectors = trial.generator("drawn").standard_normal((n_draws, dim, n_vectors))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    drawn = np.abs(np.swapaxes(vectors, 1, 2) @ vectors - np.eye(n_vectors)).max(axis=(1, 2))
+    draws = np.abs(np.swapaxes(vectors, 1, 2) @ vectors - np.eye(n_vectors)).max(axis=(1, 2))
     counts = (n_vectors, dim + 1)
-    found, errors = np.array([spread(trial, n, dim, absolute=True, n_seeds=8) for n in counts]).T
-    bounds, signed = ([of(n, dim) for n in counts] for of in (predicted.welch_bound, predicted.simplex_bound))
-    least, wrong = np.append(np.full(n_draws, bounds[0]), bounds), {}
-    wrong["without d in the denominator"] = np.sqrt(dim) * least
+    cosines, errors = np.array([spread(trial, n, dim, absolute=True, n_seeds=8) for n in counts]).T
+    bounds, signed_bounds = ([of(n, dim) for n in counts] for of in (predicted.welch_bound, predicted.simplex_bound))
+    least, processes = np.append(np.full(n_draws, bounds[0]), bounds), {}
+    processes["without d in the denominator"] = np.sqrt(dim) * least
     sizes = {"found_by": "draws", "independent": n_draws, "ops": 100}
-    trial.bound(least, np.append(drawn, found), wrong_processes=wrong, **sizes)
-    for which in {0, 1} if (n_vectors, dim) == (6, 3) else {1}:
-        error, controls = errors[which], {"signed cosines": signed[which]}
-        trial.value(found[which], bounds[which], error=error, margin=2 * error, controls=controls)
+    trial.bound(least, np.append(draws, cosines), wrong_processes=processes, **sizes)
+    for index in {0, 1} if (n_vectors, dim) == (6, 3) else {1}:
+        error, controls = errors[index], {"signed cosines": signed_bounds[index]}
+        trial.value(cosines[index], bounds[index], error=error, margin=2 * error, controls=controls)
 
 
 @claim(LINES, kind="optimality")
 def test_ebv_welch__plane(trial, n_lines: Annotated[int, Interval(4, 10, why="descents find the best")] = 4):
     """N lines in the plane are π / N apart at best: three of them attain Welch's bound, more cannot."""
     sizes = np.array([3, n_lines])
-    found, errors = np.array([spread(trial, int(n), 2, absolute=True, n_seeds=8) for n in sizes]).T
+    cosines, errors = np.array([spread(trial, int(n), 2, absolute=True, n_seeds=8) for n in sizes]).T
     bounds = np.array([predicted.welch_bound(int(n), 2) for n in sizes])
-    wrong = {
+    controls = {
         "signed cosines": np.array([predicted.simplex_bound(int(n), 2) for n in sizes]),
         "2 π / N": np.cos(2 * np.pi / sizes),
     }
-    trial.value(found, np.cos(np.pi / sizes), error=errors.max(), margin=2 * errors.max(), scale=1.0, controls=wrong)
+    trial.value(
+        cosines, np.cos(np.pi / sizes), error=errors.max(), margin=2 * errors.max(), scale=1.0, controls=controls
+    )
     may = np.array([predicted.welch_bound_may_be_attained(int(n), 2) for n in sizes]).astype(int)
     of_numbers = {"any number of lines": np.ones(2, int), "none but orthogonal ones": np.zeros(2, int)}
-    trial.identity((found < bounds + 2 * errors).astype(int), may, ops=0, controls=of_numbers)
+    trial.identity((cosines < bounds + 2 * errors).astype(int), may, ops=0, controls=of_numbers)
 
 
 @claim(LINES, kind="optimality", tier="full", cases=[(6, 3), (10, 5), (7, 3)])
 def test_ebv_gen(trial, n_vectors: Pair, dim: Pair, n_seeds: Seeds = 24):
     """Spreading lines reaches Welch's bound for (6, 3) and (10, 5); seven lines in three reach 1/sqrt(3)."""
-    known = (n_vectors, dim) in ((3, 2), (6, 3), (10, 5), (7, 3))
-    trial.require(known, "n_vectors and dim must be (3, 2), (6, 3), (10, 5) or (7, 3), whose best lines are known")
-    found, error = spread(trial, n_vectors, dim, absolute=True, n_seeds=n_seeds)
+    is_known = (n_vectors, dim) in ((3, 2), (6, 3), (10, 5), (7, 3))
+    trial.require(is_known, "n_vectors and dim must be (3, 2), (6, 3), (10, 5) or (7, 3), whose best lines are known")
+    cosine, error = spread(trial, n_vectors, dim, absolute=True, n_seeds=n_seeds)
     bound = predicted.welch_bound(n_vectors, dim)
-    wrong = {"signed cosines": predicted.simplex_bound(n_vectors, dim)}
+    controls = {"signed cosines": predicted.simplex_bound(n_vectors, dim)}
     if not predicted.welch_bound_may_be_attained(n_vectors, dim):
-        bound, wrong = 3**-0.5, {"Welch's bound": bound}
-    trial.value(found, bound, error=error, margin=2 * error, controls=wrong)
+        bound, controls = 3**-0.5, {"Welch's bound": bound}
+    trial.value(cosine, bound, error=error, margin=2 * error, controls=controls)

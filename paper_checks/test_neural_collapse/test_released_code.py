@@ -31,11 +31,11 @@ def test_code_criterion(trial, beta: Between, n_classes: NClasses = 3, per_class
     """Between the thresholds zero is the global minimum, f = 1/2, although the scalar equation has a root."""
     sizes, widths = (per_class,) * n_classes, (n_classes + 3,) * 2
     problem = problem_of(sizes, *shared_decays(sizes, 2, beta / 0.5))
-    printed = float(predicted.scalar_objective(predicted.largest_root(beta, 2), beta, 2)) / 2
+    value = float(predicted.scalar_objective(predicted.largest_root(beta, 2), beta, 2)) / 2
     primal, dual = lowest(problem, trial.key("starts"), starts, widths).value, schatten_bound(problem, widths)
-    one_alive = {"one class alive": 0.5 + (printed - 0.5) / n_classes}
+    one_alive = {"one class alive": 0.5 + (value - 0.5) / n_classes}
     options = {"margin": 1e-8, "scale": 1.0, "ops": 100, "controls": one_alive}
-    trial.gap(primal, dual, 0.5, as_printed=printed, **options)
+    trial.gap(primal, dual, 0.5, as_printed=value, **options)
 
 
 @claim(
@@ -51,14 +51,14 @@ def test_code_length_ratio(trial, class_sizes: Sizes = (6, 4, 2, 1), strength: S
     trial.require(abs(np.log(ratio)) > 0.01, "ratio must not be one: for equal decays the code is right")
     problem, end, optimum = trained(trial, class_sizes, 1, strength, ratio)
     sizes, alive = np.array(class_sizes, float), optimum.alive
-    squared = sizes / ratio
+    ratios = sizes / ratio
     lengths = np.sum(np.asarray(end.head.weights[0]) ** 2, axis=1)
     means = np.sum(np.asarray(end.head.features) ** 2, axis=0) / sizes
     trial.value(
         lengths[alive] / means[alive],
-        squared[alive],
-        error=np.max((1 + squared[alive]) / means[alive]) * gram_error(problem, end),
-        margin=1e-4 * squared[alive],
+        ratios[alive],
+        error=np.max((1 + ratios[alive]) / means[alive]) * gram_error(problem, end),
+        margin=1e-4 * ratios[alive],
         controls={"the root of the ratio of decays": (sizes / ratio**0.5)[alive]},
         as_printed=sizes[alive],
     )
@@ -92,10 +92,10 @@ def test_rescale_loss(
     options = {"gtol": 1e-10, "maxiter": 5000}
     ends = [minimize(scaled, rng.standard_normal(count), jac=True, options=options) for _ in range(starts)]
     best = min(ends, key=lambda end: end.fun)
-    converted = predicted.decay_in_half_mean_square(decay, n_classes, name)
-    value = factor * predicted.mse_optimum(class_sizes, [converted] * 2, converted).value
+    theory_decay = predicted.decay_in_half_mean_square(decay, n_classes, name)
+    value = factor * predicted.mse_optimum(class_sizes, [theory_decay] * 2, theory_decay).value
     plain = factor * predicted.mse_optimum(class_sizes, [decay] * 2, decay).value
     # A minimum of curvature mu >= 2 decay (balanced layers) lies at most |gradient|^2 / (2 mu) below.
     error = np.sum(best.jac**2) / (4 * decay) + 1e-13
-    wrong = apart(trial, value, 1e-8, {"decays left as they are": plain})
-    trial.value(best.fun, value, error=error, margin=1e-8, controls=wrong)
+    controls = apart(trial, value, 1e-8, {"decays left as they are": plain})
+    trial.value(best.fun, value, error=error, margin=1e-8, controls=controls)

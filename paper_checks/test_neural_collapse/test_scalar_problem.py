@@ -47,15 +47,15 @@ def test_bal_threshold(trial, depth: Depth, n_classes: NClasses = 4, per_class: 
     """A balanced class is alive at the optimum iff K (N Λ)^(1/M) < (M - 1)^((M - 1)/M) / M^2."""
     threshold, existence = predicted.global_threshold(depth), predicted.existence_threshold(depth)
     betas = [(1 - off) * threshold, (1 + off) * threshold]
-    wrong = {"K + 1 for K": threshold * n_classes / (n_classes + 1)}
+    rules = {"K + 1 for K": threshold * n_classes / (n_classes + 1)}
     if depth > 1:  # at depth one there is one threshold
         betas.append((threshold + existence) / 2)
-        wrong |= {"where a root exists": existence, "threshold M^((M-1)/M) / M": depth ** (-1 / depth)}
+        rules |= {"where a root exists": existence, "threshold M^((M-1)/M) / M": depth ** (-1 / depth)}
 
     def shares(rule):
         return np.array([root_share(beta, depth, rule) for beta in betas])
 
-    controls = {name: shares(rule) for name, rule in wrong.items()}
+    controls = {name: shares(rule) for name, rule in rules.items()}
     controls["without the fit"] = np.where(shares(threshold) > 0, 1.0, 0.0)
     trial.value(
         [best_share(beta, depth, per_class, n_classes)[0] for beta in betas],
@@ -92,16 +92,16 @@ def test_bal_threshold__descent(
     value = dead if off > 0 else predicted.mse_optimum(sizes, *decays, bias=bias).value
     # Thresholds of K - 1 classes: these directions would still be alive.
     shrunk = predicted.global_root(beta * (n_classes - 1) / n_classes, depth)
-    wrong = {"K - 1 for K": dead * float(predicted.scalar_objective(shrunk, beta, depth))}
+    rivals = {"K - 1 for K": dead * float(predicted.scalar_objective(shrunk, beta, depth))}
     if off < 0:
-        wrong["nothing alive"] = dead
+        rivals["nothing alive"] = dead
     elif depth > 1:
         root = predicted.largest_root(beta, depth)
-        wrong["where a root exists"] = dead * float(predicted.scalar_objective(root, beta, depth))
+        rivals["where a root exists"] = dead * float(predicted.scalar_objective(root, beta, depth))
     options = {"margin": 1e-8, "scale": 1.0, "ops": 100}
     primal = lowest(problem, trial.key("starts"), starts, widths).value
     dual = schatten_bound(problem, widths)
-    trial.gap(primal, dual, value, controls=apart(trial, value, 1e-8, wrong), **options)
+    trial.gap(primal, dual, value, controls=apart(trial, value, 1e-8, rivals), **options)
 
 
 @claim(SPLIT, kind="optimality", cases=[1, 2, 3])
@@ -116,8 +116,8 @@ def test_largest_decay(trial, depth: Depth, class_sizes: Sizes = (6, 4, 2), off:
         alive.append(int(np.argmin(cost) > 0))
     by_largest = largest * (max(class_sizes) / smallest) ** (depth / (depth + 1))
     trial.require(by_largest > (1 + off) * largest, "class_sizes must differ by more than off")
-    wrong = {"the largest class for the smallest": np.array([1, 1])}
-    trial.identity(np.array(alive), np.array([1, 0]), ops=0, controls=wrong)
+    controls = {"the largest class for the smallest": np.array([1, 1])}
+    trial.identity(np.array(alive), np.array([1, 0]), ops=0, controls=controls)
 
 
 @claim(SPLIT, kind="limit", cases=[1, 2, 3])
@@ -138,10 +138,10 @@ def test_small_decay(
     slopes = decay * sizes ** (1 / factors - 0.5)
     shrunk = n_samples * np.max(slopes / np.sqrt(sizes))
     trial.require(shrunk < 1e-4, "decay must be so small that W Hbar is I up to 1e-4: times N, below 1e-4")
-    found = np.diag(predicted.mse_optimum(class_sizes, decays, decay).logits)
-    wrong = {"shrunk by 1 %": np.full(len(class_sizes), 0.99)}
-    trial.value(found, np.ones(len(class_sizes)), error=1e-12, slack=1.01 * shrunk, margin=2e-4, controls=wrong)
+    shares = np.diag(predicted.mse_optimum(class_sizes, decays, decay).logits)
+    controls = {"shrunk by 1 %": np.full(len(class_sizes), 0.99)}
+    trial.value(shares, np.ones(len(class_sizes)), error=1e-12, slack=1.01 * shrunk, margin=2e-4, controls=controls)
     nuclear = np.sum(sizes**0.5) if depth > 1 else np.sum(sizes)
     slack = n_samples * np.sum(slopes**2) / 2 / strength * 1.01
-    others = {"another norm": nuclear / np.sum(sizes ** (1 / factors)), "L for L / 2": 2.0}
-    trial.value(least / strength, 1.0, error=1e-12 / strength, slack=slack, margin=1e-3, controls=others)
+    norm_controls = {"another norm": nuclear / np.sum(sizes ** (1 / factors)), "L for L / 2": 2.0}
+    trial.value(least / strength, 1.0, error=1e-12 / strength, slack=slack, margin=1e-3, controls=norm_controls)
