@@ -32,11 +32,11 @@ def test_critical_jepa(
         powers = mpmath.fsum(depth / (n * ratio ** (2 * depth - n - 1) * root**n) for n in range(1, 2 * depth))
         left = float(exact_time(fraction, init, depth, lambda_, rho, "jepa", digits) - powers / mpmath.mpf(lambda_))
     remainder = predicted.jepa_remainder(fraction, init, depth, lambda_, rho, **PAPER)
-    wrong = {"twice the logarithm": remainder - unit * np.log(init), "nothing left": 0.0}
-    wrong |= {"on the flow's clock": remainder / depth} if depth > 1 else {}
+    controls = {"twice the logarithm": remainder - unit * np.log(init), "nothing left": 0.0}
+    controls |= {"on the flow's clock": remainder / depth} if depth > 1 else {}
     # Its 2L + 3 terms, the largest of them s^(-n) / n with s^L = p or the logarithms, all relative to `unit` L.
     terms = 1 + np.abs(np.log(init)) + depth * np.abs(np.log(rho)) + 2 * depth / fraction**2
-    trial.identity(left, remainder, ops=20 * depth, scale=unit * depth * terms, controls=wrong)
+    trial.identity(left, remainder, ops=20 * depth, scale=unit * depth * terms, controls=controls)
 
 
 @claim(THEOREM, kind="limit", cases=[(2, 0.5), (2, 1.5), (3, 0.5), (3, 1.5)])
@@ -48,8 +48,8 @@ def test_critical_jepa__leading(
     require_below(trial, root.max() ** depth, fraction, depth, rho, "jepa")
     times = rise_times(fraction, depth, root**depth, lambda_, rho, "jepa")
     margin = 0.001 * limit
-    wrong = apart(trial, limit, margin, {"proportional to 1 / ρ": limit / rho, "without L / (2L-1)": 1.0})
-    trial.limit(times * lambda_ * root ** (2 * depth - 1), HALVINGS, limit, order=1, margin=margin, controls=wrong)
+    controls = apart(trial, limit, margin, {"proportional to 1 / ρ": limit / rho, "without L / (2L-1)": 1.0})
+    trial.limit(times * lambda_ * root ** (2 * depth - 1), HALVINGS, limit, order=1, margin=margin, controls=controls)
 
 
 @claim(ours("by expanding the hypergeometric function; Theorem 4.5 has the lead only"), kind="limit", cases=(2, 3, 5))
@@ -59,8 +59,8 @@ def test_critical_mae(
 ):  # fmt: skip
     """MAE's time is L ε^(-(L-1)/L) / ((L-1) λ), a constant with ρ, -L ε^(2/L) / (2 λ ρ)."""
     require_below(trial, init, fraction, depth, rho, "mae")
-    neglected = 2 / (depth + 3) * init ** ((depth + 1) / depth) / rho
-    trial.require(neglected < 0.003, "init must be small: what follows the three terms is 0.3 % of the last or more")
+    remainder = 2 / (depth + 3) * init ** ((depth + 1) / depth) / rho
+    trial.require(remainder < 0.003, "init must be small: what follows the three terms is 0.3 % of the last or more")
     lead = predicted.mae_leading_time(init, depth, lambda_, **PAPER)
     constant = depth / lambda_ * rho ** (-(depth - 1) / (depth + 1)) * predicted.mae_constant(fraction, depth)
     next_term = predicted.mae_next_term(init, depth, lambda_, rho, **PAPER)
@@ -69,19 +69,19 @@ def test_critical_mae(
     with mpmath.workdps(60):
         exponent = mpmath.mpf(depth - 1) / depth
         first = mpmath.mpf(init) ** -exponent / (exponent * mpmath.mpf(lambda_))
-        whole = exact_time(fraction, init, depth, lambda_, rho, "mae", 50)
-        last = float(whole - first - mpmath.mpf(float(constant)))
+        time = exact_time(fraction, init, depth, lambda_, rho, "mae", 50)
+        last = float(time - first - mpmath.mpf(float(constant)))
     total = lead + constant + next_term
-    blur = 50 * 2.0**-53 * (lead + np.abs(constant)) + 1.1 * neglected * np.abs(next_term)
-    wrong = {"lead without L / (L-1)": total - lead / depth, "the lead alone": lead}
-    wrong = apart(trial, total, 2 * blur, wrong)
-    trial.value(float(whole), total, error=2.0**-53 * total, slack=blur, margin=2 * blur, controls=wrong)
-    wrong = {
+    blur = 50 * 2.0**-53 * (lead + np.abs(constant)) + 1.1 * remainder * np.abs(next_term)
+    controls = {"lead without L / (L-1)": total - lead / depth, "the lead alone": lead}
+    controls = apart(trial, total, 2 * blur, controls)
+    trial.value(float(time), total, error=2.0**-53 * total, slack=blur, margin=2 * blur, controls=controls)
+    controls = {
         "lead ε^(1/(2L) - 1)": 1 + lead * (1 - init ** (-1 / (2 * depth))) / next_term,
         "lead without L / (L-1)": 1 + lead / depth / next_term,
         "the end of the expansion": 0.0,
     }
-    trial.value(last / next_term, 1.0, error=rounding, slack=1.1 * neglected, margin=0.008, controls=wrong)
+    trial.value(last / next_term, 1.0, error=rounding, slack=1.1 * remainder, margin=0.008, controls=controls)
 
 
 @claim(ours("by integrating equation (8) at L = 1"), kind="limit", cases=(0.5, 1.5))
@@ -115,17 +115,19 @@ def test_depth_cap(
     depths = np.arange(1.0, 9.0)
     caps = [float(predicted.depth_cap(init, p, rho, objective=objective)) for p in (fraction, 1.0)]
     tops = predicted.asymptote(depths.astype(int), rho, objective=objective)
-    tied = np.min(np.abs(np.log(init / np.concatenate([tops, fraction * tops])))) < 1e-3
-    trial.require(caps[0] < 8 and not tied, "init must be above the target from eight layers on, and not on a target")
+    is_tied = np.min(np.abs(np.log(init / np.concatenate([tops, fraction * tops])))) < 1e-3
+    trial.require(
+        caps[0] < 8 and not is_tied, "init must be above the target from eight layers on, and not on a target"
+    )
     # The powers in the time of a rise, L / (n rho^(2L-1-n) epsilon^(n/L)) for n < 2L, are up to L = 8 at most L / n
     # times the larger of epsilon^-2 and rho^-16: in all 8 (1 + 1/2 + ... + 1/15) < 27 times; the rest is the approach.
     late = 40 * (init**-2 + rho**-16)
     problem, options = (init, 1.0, rho, late * np.arange(1, 5) / 4), {"objective": objective, **PAPER}
     strength = np.array([observed.simulate_flow(depth, *problem, **options)[-1] for depth in depths])
     measured = [np.where(init < fraction * strength, 1, -1), np.where(strength > init, 1, -1)]
-    expected = np.array([np.where(depths <= cap, 1, -1) for cap in caps])
+    signs = np.array([np.where(depths <= cap, 1, -1) for cap in caps])
     below = np.where(depths <= caps[0], 1, -1)
     controls = {"one layer more": np.array([np.where(depths <= cap + 1, 1, -1) for cap in caps])}
     if caps[0] < min(caps[1], 8):
         controls["decays as soon as the target is below the start"] = np.array([below, below])
-    trial.identity(measured, expected, ops=0, controls=controls)
+    trial.identity(measured, signs, ops=0, controls=controls)

@@ -29,8 +29,8 @@ Angle = Annotated[float, Interval(1e-12, 0.2, why="a small misalignment, above r
 
 def rate_of(objective, rule=None):
     """Return the saddle's rate at which feature 2 displaces feature 1, by the rule of an objective."""
-    (first, second), (kept, new), _ = MARGINAL[objective]
-    return float(predicted.saddle_rate(DEPTH, first, kept, second, new, objective=rule or objective, **FLOW))
+    (first, second), (old, new), _ = MARGINAL[objective]
+    return float(predicted.saddle_rate(DEPTH, first, old, second, new, objective=rule or objective, **FLOW))
 
 
 def views_of(covariance, regression):
@@ -83,8 +83,8 @@ def solved_crossing(trial, delta, levels):
 def falls(run, levels):
     """Whether feature 1, once learned, falls to less than a fifth of its level, and whether it ends above it."""
     strength = np.asarray(run.strengths[:, 0])
-    learned = np.argmax(strength >= levels[0])
-    return [int(strength[learned:].min() < 0.2 * levels[0]), int(strength[-1] >= levels[0])]
+    start = np.argmax(strength >= levels[0])
+    return [int(strength[start:].min() < 0.2 * levels[0]), int(strength[-1] >= levels[0])]
 
 
 @claim(
@@ -101,7 +101,7 @@ def test_displacement(trial, delta: Angle):
     """
     levels = levels_of(REGRESSION, DEPTH, "jepa")
     due = due_of(COVARIANCE, REGRESSION, DEPTH, INIT, "jepa")
-    run, aligned = rotated_run(trial, delta), rotated_run(trial, 0.0)
+    run, aligned_run = rotated_run(trial, delta), rotated_run(trial, 0.0)
     second, scalar = crossings(run, levels).first[1], {"the scalar equations": due[1]}
     trial.value(
         second,
@@ -109,27 +109,27 @@ def test_displacement(trial, delta: Angle):
         error=0.02,  # interpolation between records half a unit of time apart
         margin=1e-3 * second,
         controls=scalar,
-        wrong_processes={"aligned": crossings(aligned, levels).first[1]},
+        wrong_processes={"aligned": crossings(aligned_run, levels).first[1]},
     )
-    descended = crossings(rotated_run(trial, delta, observed.gradient_descent), levels).first[1]
+    descent = crossings(rotated_run(trial, delta, observed.gradient_descent), levels).first[1]
     # Descent is late by the order of its step.
-    trial.value(descended, second, error=0.02, margin=0.01 * second, controls=scalar)
+    trial.value(descent, second, error=0.02, margin=0.01 * second, controls=scalar)
     if delta < 0.01:  # beyond, it is no perturbation
         rate = rate_of("jepa")
         slower = predicted.displacement_time(due[0], rate * REGRESSION[0], delta)
-        expected = predicted.displacement_time(due[0], rate, delta)
+        time = predicted.displacement_time(due[0], rate, delta)
         margin = 2 / rate  # the offset c is of order one
-        trial.value(second, expected, error=0.02, margin=margin, controls=scalar | {"one more power of ρ_j": slower})
-    exchanged = levels_of(REGRESSION[::-1], DEPTH, "jepa")
-    stable = falls(rotated_run(trial, delta, regression=REGRESSION[::-1]), exchanged)
-    wrong = {"never unlearned": [0, 1], "never relearned": [1, 0]}
-    trial.identity(falls(run, levels), [1, 1], ops=0, controls=wrong, wrong_processes={"ρ exchanged": stable})
+        trial.value(second, time, error=0.02, margin=margin, controls=scalar | {"one more power of ρ_j": slower})
+    exchanged_levels = levels_of(REGRESSION[::-1], DEPTH, "jepa")
+    stable = falls(rotated_run(trial, delta, regression=REGRESSION[::-1]), exchanged_levels)
+    controls = {"never unlearned": [0, 1], "never relearned": [1, 0]}
+    trial.identity(falls(run, levels), [1, 1], ops=0, controls=controls, wrong_processes={"ρ exchanged": stable})
 
 
 def solved_run(objective, init, turn, cross=None):
     """When both marginal features are learned first, and all strengths, from V(0) times `turn`, by SciPy's LSODA."""
     covariance, regression, _ = MARGINAL[objective]
-    second, aligned = views_of(covariance, regression)
+    second, aligned_cross = views_of(covariance, regression)
     times = np.linspace(0, 1.05 * due_of(covariance, regression, DEPTH, init, objective).max(), 2001)
 
     def strengths(at):
@@ -140,11 +140,11 @@ def solved_run(objective, init, turn, cross=None):
         lambda _, at, feature=feature, level=level: strengths(at)[feature] - level
         for feature, level in enumerate(levels_of(regression, DEPTH, objective))
     ]
-    slope = two_layers(objective, second, aligned if cross is None else cross)
+    slope = two_layers(objective, second, aligned_cross if cross is None else cross)
     # What is seeded is as small as delta: only relative errors count.
     start = init ** (1 / DEPTH) * np.ravel([np.eye(2), np.eye(2), turn])
     path = solve_ivp(slope, times[[0, -1]], start, "LSODA", times, events=excesses, rtol=1e-9, atol=1e-20)
-    return [float(found[0]) for found in path.t_events], strengths(path.y)
+    return [float(roots[0]) for roots in path.t_events], strengths(path.y)
 
 
 def events_of(strengths, levels):
@@ -176,10 +176,10 @@ def test_displacement__solved(
     init = 7e-4 if objective == "jepa" else 1e-7  # the plateaus are long
     levels, rate = levels_of(regression, DEPTH, objective), rate_of(objective)
     runs = [solved_run(objective, init, rotation(angle)) for angle in (delta, delta / 100)]
-    (expected, shift), seen = expected_events(objective, init, delta), events_of(runs[0][1], levels)
-    trial.identity(seen, expected, ops=0, controls={"exchanged": [(1, 1), (1, -1), (0, 1), (1, 1)]})
+    (itinerary, shift), events = expected_events(objective, init, delta), events_of(runs[0][1], levels)
+    trial.identity(events, itinerary, ops=0, controls={"exchanged": [(1, 1), (1, -1), (0, 1), (1, 1)]})
     for_good = predicted.permanent_order(covariance, regression, objective=objective)
-    last = [feature for feature, move in seen if move > 0][-2:]
+    last = [feature for feature, move in events if move > 0][-2:]
     trial.identity(last, for_good, ops=0, controls={"by λ": np.argsort(-covariance)})
     earlier, later = (predicted.displacement_time(0.0, rate, at, shift) for at in (delta, delta / 100))
     trial.value(
@@ -201,13 +201,13 @@ def test_displacement__wait(
 
     At once where it starts at one or above, never where μ <= 0.
     """
-    learned, above = 2.5, np.log(delta) - 0.5
+    start, above = 2.5, np.log(delta) - 0.5
     size = delta * np.exp(-offset)
-    solved = brentq(lambda t: size * np.exp(rate * t) - 1, 0, (1 - np.log(size)) / rate, xtol=1e-12, rtol=1e-14)
-    found = [predicted.displacement_time(learned, rate, delta, shift) for shift in (offset, above)]
-    wrong = {"without c": [learned - np.log(delta) / rate, learned], "before it": [found[0], learned - 0.5 / rate]}
-    trial.value([learned + solved, learned], found, error=1e-9, margin=1e-8, controls=wrong)
-    never = np.isinf(predicted.displacement_time(learned, rate * np.array([1, 0, -1]), delta, offset))
+    wait = brentq(lambda t: size * np.exp(rate * t) - 1, 0, (1 - np.log(size)) / rate, xtol=1e-12, rtol=1e-14)
+    times = [predicted.displacement_time(start, rate, delta, shift) for shift in (offset, above)]
+    controls = {"without c": [start - np.log(delta) / rate, start], "before it": [times[0], start - 0.5 / rate]}
+    trial.value([start + wait, start], times, error=1e-9, margin=1e-8, controls=controls)
+    never = np.isinf(predicted.displacement_time(start, rate * np.array([1, 0, -1]), delta, offset))
     trial.identity([False, True, True], never, ops=0, controls={"whatever μ": [False] * 3})
 
 
@@ -220,13 +220,16 @@ def test_displacement__itinerary(
     second, cross = views_of(covariance, regression)
     start = turned_start(trial, init, objective, delta)
     horizon = 1.05 * due_of(covariance, regression, DEPTH, init, objective).max()
-    every = int(np.ceil(horizon / STEP / RECORDS))
-    run = observed.gradient_flow(start, second, cross, STEP, every * RECORDS, every, objective)
-    expected, _ = expected_events(objective, init, delta)
-    seen = events_of(run.strengths, levels_of(regression, DEPTH, objective))
-    trial.identity([len(seen)], [len(expected)], ops=0, controls={"monotone": [2]})
-    wrong = {"the first for good": [(0, 1), (0, -1), (1, 1), (1, -1)], "exchanged": [(1, 1), (1, -1), (0, 1), (1, 1)]}
-    trial.identity(seen, expected, ops=0, controls=wrong)
+    stride = int(np.ceil(horizon / STEP / RECORDS))
+    run = observed.gradient_flow(start, second, cross, STEP, stride * RECORDS, stride, objective)
+    itinerary, _ = expected_events(objective, init, delta)
+    events = events_of(run.strengths, levels_of(regression, DEPTH, objective))
+    trial.identity([len(events)], [len(itinerary)], ops=0, controls={"monotone": [2]})
+    controls = {
+        "the first for good": [(0, 1), (0, -1), (1, 1), (1, -1)],
+        "exchanged": [(1, 1), (1, -1), (0, 1), (1, 1)],
+    }
+    trial.identity(events, itinerary, ops=0, controls=controls)
 
 
 @claim(UNSTABLE, kind="rate", tier="full", cases=[("jepa", 7e-4), ("mae", 1e-7)])
@@ -242,19 +245,19 @@ def test_displacement_law(
     start = observed.aligned_init(None, 2, DEPTH, init, objective)
     times = []
     for delta in deltas:
-        turned = observed.rotated_covariance(trial.key(), cross, delta)
-        run = observed.gradient_flow(start, second, turned, step, steps, 1, objective)
+        tilted_cross = observed.rotated_covariance(trial.key(), cross, delta)
+        run = observed.gradient_flow(start, second, tilted_cross, step, steps, 1, objective)
         times.append(crossings(run, levels_of(regression, DEPTH, objective)).first)
     log_delta = -np.log(np.array(deltas))
     rate = rate_of(objective)
-    wrong = rate * regression[0] if objective == "jepa" else rate_of("mae", "jepa")
+    rival_rate = rate * regression[0] if objective == "jepa" else rate_of("mae", "jepa")
     trial.value(
         rate * np.polyfit(log_delta, np.diff(times, axis=1)[:, 0], 1)[0],
         1.0,
         error=rate * step / np.ptp(log_delta),  # times are known to within a step
         slack=deltas[0] / 2,  # the tilt itself changes rates and starts at this order
         margin=0.02,
-        controls={"one more power of ρ_j (JEPA), JEPA's rate (MAE)": rate / wrong, "no law": 0.0},
+        controls={"one more power of ρ_j (JEPA), JEPA's rate (MAE)": rate / rival_rate, "no law": 0.0},
     )
 
 
@@ -291,5 +294,5 @@ def test_displacement_law__offset(
         slack=slack,
         margin=2 * slack,
         scale=1.0,
-        controls={f"as with a {other}": slope(other) for other in get_args(Kind) if other != kind},
+        controls={f"as with a {rival}": slope(rival) for rival in get_args(Kind) if rival != kind},
     )

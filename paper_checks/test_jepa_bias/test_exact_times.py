@@ -48,18 +48,18 @@ def decide_solved(trial, objective, count):
     shares = (fraction * (start / fraction) ** np.array([[0.75], [0.5], [0.25], [0.0]])).T.ravel()
     init, *problem = (np.repeat(part, 4) for part in (init, depth, covariance, regression))
     times = predicted.critical_time(shares, init, *problem, **options)
-    solved = [
+    strengths = [
         observed.simulate_flow(problem[0][k], init[k], problem[1][k], problem[2][k], times[k : k + 4], **options)
         for k in range(0, 4 * count, 4)
     ]
     targets = shares * predicted.asymptote(problem[0], problem[2], objective=objective)
     # When the solver's strength passes the target: the two differ by so little that one tangent is enough.
-    found = times + (targets - np.concatenate(solved)) / predicted.velocity(targets, *problem, **options)
-    summed = rise_times(shares, problem[0], init, *problem[1:], objective)
+    crossing_times = times + (targets - np.concatenate(strengths)) / predicted.velocity(targets, *problem, **options)
+    quadrature = rise_times(shares, problem[0], init, *problem[1:], objective)
     # What the solver may be off is seen from the other simulator, which steps through strengths, not time.
-    error = np.abs(found - summed) + 2 * QUADRATURE_ERROR * times
-    wrong = wrong_times(objective, shares, init, *problem, times)
-    trial.value(found, times, error=error, margin=1e-8 * times, controls=wrong)
+    error = np.abs(crossing_times - quadrature) + 2 * QUADRATURE_ERROR * times
+    controls = wrong_times(objective, shares, init, *problem, times)
+    trial.value(crossing_times, times, error=error, margin=1e-8 * times, controls=controls)
 
 
 def decide_exact(trial, objective, count):
@@ -67,10 +67,10 @@ def decide_exact(trial, objective, count):
     cells = random_problems(trial.generator("exact"), count, objective)
     times = predicted.critical_time(*cells, objective=objective, **PAPER)
     bound = predicted.critical_time_error_bound(*cells, objective=objective, **PAPER)
-    found = [float(exact_time(*cell, objective)) for cell in zip(*(part.tolist() for part in cells), strict=True)]
+    exact = [float(exact_time(*cell, objective)) for cell in zip(*(part.tolist() for part in cells), strict=True)]
     error = 2.0**-53 * times  # of writing the 30 digits in sixteen
     margin = np.minimum(bound, 1e-12 * times)
-    trial.value(found, times, error=error, margin=margin, controls=wrong_times(objective, *cells, times))
+    trial.value(exact, times, error=error, margin=margin, controls=wrong_times(objective, *cells, times))
 
 
 def exact_passage(start, end, depth, covariance, regression, objective):
@@ -107,12 +107,14 @@ def test_exact_time__passage(
     times = predicted.time_to_reach(away, start, *problem, **options)
     bound = predicted.time_error_bound(away, start, *problem, **options)
     exact = np.array([exact_passage(*cell) for cell in zip(start, away, *problem, [objective] * count, strict=True)])
-    wrong = {"one more power of ρ": times * regression, "whatever λ": times * covariance}
-    trial.value(exact, times, error=2.0**-52 * times, margin=np.minimum(bound, 1e-12 * times), controls=wrong)
+    controls = {"one more power of ρ": times * regression, "whatever λ": times * covariance}
+    trial.value(exact, times, error=2.0**-52 * times, margin=np.minimum(bound, 1e-12 * times), controls=controls)
     pace = np.abs(predicted.velocity(away, *problem, **options))
-    found = predicted.strength_at(exact, start, *problem, **options)
+    strengths = predicted.strength_at(exact, start, *problem, **options)
     error = pace * (bound + 2.0**-52 * times) + 2.0**-48 * away
-    trial.value(found, away, error=error, margin=1e-11 * away, controls={"the asymptote": limit, "the start": start})
+    trial.value(
+        strengths, away, error=error, margin=1e-11 * away, controls={"the asymptote": limit, "the start": start}
+    )
 
 
 @claim(paper("Theorem 4.4, as a public formalisation quotes it"), kind="identity")

@@ -49,24 +49,24 @@ def test_no_sg_collapse(
     times = np.array([0.1, 0.03, 0.01, 0.003]) ** -power / (power * left)
     late = predicted.collapse_strength(times, depth, variance_x, covariance, variance_y, limit)
     layer, predictor = factors(depth, START, START, covariance, rho, times, variance_y)
-    kept, _ = factors(depth, START, START, covariance, rho, times)
+    control_layer, _ = factors(depth, START, START, covariance, rho, times)
     # V has still to move by as much as w^2, the loss with it; the start counts as w^(-2L+2) in the time.
     bent = ((variance_x * limit - covariance) / left) ** 2 * np.log(times) + START**-2
-    wrong = {"w ~ t^(-1/(2L))": times[2:] ** (1 / power - 1 / (power + 2)), "m = 1": np.full(2, left ** (1 / power))}
+    rivals = {"w ~ t^(-1/(2L))": times[2:] ** (1 / power - 1 / (power + 2)), "m = 1": np.full(2, left ** (1 / power))}
     trial.value(
         layer[2:] / late[2:],
         np.ones(2),
         error=SOLVER_ERROR,
         slack=(bent * late**2)[2:],
         margin=2 * (bent * late**2)[2:],
-        controls=wrong,
-        wrong_processes={"with the stop-gradient": kept[2:] / late[2:]},
+        controls=rivals,
+        wrong_processes={"with the stop-gradient": control_layer[2:] / late[2:]},
     )
     slack = (1 + np.abs(variance_x * limit - covariance) / left) * late[-1] ** 2
     margin = 2 * slack + 1e-6
     controls = {"the regression coefficient": rho, "its start": START}
-    wrong = apart(trial, limit, margin, controls)
-    trial.value(predictor[-1], limit, error=SOLVER_ERROR, slack=slack, margin=margin, controls=wrong)
+    rivals = apart(trial, limit, margin, controls)
+    trial.value(predictor[-1], limit, error=SOLVER_ERROR, slack=slack, margin=margin, controls=rivals)
 
 
 @claim(ours("V keeps a limit that is no minimum of the loss, whose gradient in w is then m w"), kind="limit")
@@ -79,11 +79,11 @@ def test_no_sg_collapse__shallow(
     layer, _ = factors(1, START, START, covariance, covariance / variance_x, times, variance_y)
     strength = predicted.collapse_strength(times, 1, variance_x, covariance, variance_y, limit)
     span = times[3] - times[2]
-    rate, seen = (-np.log(late[3] / late[2]) / span for late in (strength, layer))
+    rate, measured = (-np.log(late[3] / late[2]) / span for late in (strength, layer))
     slack, margin = (variance_x / left * layer[2]) ** 2, 1e-6 * rate  # by which V has still to move
-    wrong = {"of the perfect predictor": variance_y - covariance**2 / variance_x, "twice": 2 * rate}
-    controls = apart(trial, rate, margin, wrong)
-    trial.value(seen, rate, error=SOLVER_ERROR / span, slack=slack, margin=margin, controls=controls)
+    rivals = {"of the perfect predictor": variance_y - covariance**2 / variance_x, "twice": 2 * rate}
+    controls = apart(trial, rate, margin, rivals)
+    trial.value(measured, rate, error=SOLVER_ERROR / span, slack=slack, margin=margin, controls=controls)
 
 
 @claim(
@@ -102,15 +102,15 @@ def test_unbalanced_init__mae(
         return (regression - np.prod(factors)) / factors
 
     end = solve_ivp(slope, (0, 200), start, "LSODA", rtol=1e-11, atol=1e-13).y[:, -1]
-    found, balanced = (
+    exact, balanced_end = (
         np.concatenate([[last], layers])
         for last, layers in (
             predicted.unbalanced_end_state(at[0], at[1:], regression, objective="mae")
             for at in (start, np.ones(len(start)))
         )
     )
-    wrong = {"as if balanced": balanced, "the start": start}
-    trial.value(end, found, error=SOLVER_ERROR, margin=1e-6, controls=apart(trial, found, 1e-6, wrong))
+    rivals = {"as if balanced": balanced_end, "the start": start}
+    trial.value(end, exact, error=SOLVER_ERROR, margin=1e-6, controls=apart(trial, exact, 1e-6, rivals))
 
 
 @claim(
@@ -131,12 +131,12 @@ def test_unbalanced_init(trial, predictor_init: FactorStart, layer_init: FactorS
         return np.array([ends, layers[0]])
 
     # Elsewhere the end is exponential; a collapsing w falls as t^(-1/2), and takes v with it at second order.
-    collapses, expected = square < 0, end(predictor_init, layer_init)
-    pull = 2 * expected[0] * (expected[0] / regression - 1)
+    collapses, exact = square < 0, end(predictor_init, layer_init)
+    pull = 2 * exact[0] * (exact[0] / regression - 1)
     left = 2 / np.sqrt(pull * times[-1]) if collapses else 0.0
     margin = np.array([1e-6 + left**2, 1e-6 + left])
-    wrong = {"as if balanced": np.full(2, regression), "v(0) and w(0) exchanged": end(layer_init, predictor_init)}
-    controls = apart(trial, expected, margin, wrong)
+    rivals = {"as if balanced": np.full(2, regression), "v(0) and w(0) exchanged": end(layer_init, predictor_init)}
+    controls = apart(trial, exact, margin, rivals)
     trial.value(
-        [predictor[-1], layer[-1]], expected, error=SOLVER_ERROR, slack=margin / 2, margin=margin, controls=controls
+        [predictor[-1], layer[-1]], exact, error=SOLVER_ERROR, slack=margin / 2, margin=margin, controls=controls
     )

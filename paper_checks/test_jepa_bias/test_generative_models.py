@@ -33,18 +33,18 @@ def correlated(dim=3):
 
 def decide_covariances(trial, views, settings, expected, controls, varies=True):
     """Decide both covariances of views that are sampled at some settings, on every entry that varies at all."""
-    kept = np.broadcast_to(varies, np.shape(np.stack(expected)))
+    mask = np.broadcast_to(varies, np.shape(np.stack(expected)))
 
     def measured(key):
-        seen = observed.empirical_covariances(*views(key, 500, *settings))
-        return jnp.stack([seen.Sigma_xx, seen.Sigma_yx])[kept]
+        sample = observed.empirical_covariances(*views(key, 500, *settings))
+        return jnp.stack([sample.Sigma_xx, sample.Sigma_yx])[mask]
 
     trial.mean(
         measured,
-        np.stack(expected)[kept],
+        np.stack(expected)[mask],
         law=Asymptotic(),  # of averages of 500 products: nearly normal, and nothing more is known of them
         margin=0.02,  # entries are of order one
-        controls={name: np.stack(wrong)[kept] for name, wrong in controls.items()},
+        controls={name: np.stack(rival)[mask] for name, rival in controls.items()},
         first=512,
         most=32768,
     )
@@ -55,13 +55,13 @@ def test_gen_static(trial, noise_level: Level = 1.0):
     """Two noisy views of one signal have λ = σ_s^2, ρ = σ_s^2 / (σ_s^2 + σ_n^2)."""
     signal, noise = np.array([1.5, 1.0, 0.6]), noise_level * np.array([1.2, 0.3, 0.2])
     features = predicted.static_features(signal, noise)
-    expected = [np.diag(features.covariance / features.regression), np.diag(features.covariance)]
-    wrong = {
-        "λ = σ_s^2 + σ_n^2": [expected[0], expected[0]],
-        "ρ = 1": [expected[1], expected[1]],
-        "features correlated": [one + 0.1 for one in expected],
+    covariances = [np.diag(features.covariance / features.regression), np.diag(features.covariance)]
+    controls = {
+        "λ = σ_s^2 + σ_n^2": [covariances[0], covariances[0]],
+        "ρ = 1": [covariances[1], covariances[1]],
+        "features correlated": [matrix + 0.1 for matrix in covariances],
     }
-    decide_covariances(trial, observed.static_views, (signal, noise), expected, wrong)
+    decide_covariances(trial, observed.static_views, (signal, noise), covariances, controls)
 
 
 @claim(MOMENTS, kind="distribution", tier="full")
@@ -70,15 +70,15 @@ def test_gen_masking(trial, rate: Rate = 0.6, target_rate: Rate = 0.3):
     trial.require(abs(rate - target_rate) > 0.05, "target_rate must differ from rate: else nothing tells them apart")
     S, varies = correlated(), np.stack([np.ones((3, 3), bool), ~np.eye(3, dtype=bool)])
     second, cross = predicted.complementary_mask_covariances(S, rate)
-    wrong = {"Σ_yx = q (S - D)": [second, cross / (1 - rate)], "Σ_xx = q S": [rate * S, cross]}
-    decide_covariances(trial, observed.masked_views, (S, rate), [second, cross], wrong, varies=varies)
+    controls = {"Σ_yx = q (S - D)": [second, cross / (1 - rate)], "Σ_xx = q S": [rate * S, cross]}
+    decide_covariances(trial, observed.masked_views, (S, rate), [second, cross], controls, varies=varies)
     second, cross = predicted.independent_mask_covariances(S, rate, target_rate)
-    wrong = {"Σ_yx = q^2 S": [second, rate**2 * S]}
+    controls = {"Σ_yx = q^2 S": [second, rate**2 * S]}
     independent = partial(observed.masked_views, target_visible=target_rate)
-    decide_covariances(trial, independent, (S, rate), [second, cross], wrong)
+    decide_covariances(trial, independent, (S, rate), [second, cross], controls)
     overlap = observed.empirical_covariances(*observed.masked_views(trial.key("zeros"), 1000, S, rate)).Sigma_yx
-    seen = {"q (1-q) S": rate * (1 - rate) * np.diag(S)}
-    trial.identity(np.diag(np.asarray(overlap)), np.zeros(3), ops=0, controls=seen)
+    overlap_control = {"q (1-q) S": rate * (1 - rate) * np.diag(S)}
+    trial.identity(np.diag(np.asarray(overlap)), np.zeros(3), ops=0, controls=overlap_control)
 
 
 @claim(MOMENTS, kind="distribution", tier="full")
@@ -87,13 +87,13 @@ def test_gen_temporal(trial, noise_level: Level = 1.0):
     persistence, innovation = np.array([0.9, 0.5, -0.4]), np.array([0.1, 0.6, 0.5])
     noise = noise_level * np.array([0.3, 0.2, 0.4])
     features = predicted.temporal_features(persistence, innovation, noise)
-    expected = [np.diag(features.covariance / features.regression), np.diag(features.covariance)]
-    wrong = {
-        "without γ": [expected[0], np.diag(features.covariance / persistence)],
-        "v = σ_u^2": [np.diag(innovation + noise), expected[1]],
-        "features correlated": [one + 0.1 for one in expected],
+    covariances = [np.diag(features.covariance / features.regression), np.diag(features.covariance)]
+    controls = {
+        "without γ": [covariances[0], np.diag(features.covariance / persistence)],
+        "v = σ_u^2": [np.diag(innovation + noise), covariances[1]],
+        "features correlated": [matrix + 0.1 for matrix in covariances],
     }
-    decide_covariances(trial, observed.temporal_views, (persistence, innovation, noise), expected, wrong)
+    decide_covariances(trial, observed.temporal_views, (persistence, innovation, noise), covariances, controls)
 
 
 def two_frames(variance, persistence, innovation, noise):
@@ -116,30 +116,30 @@ def test_gen_static__enumerated(trial, model: Literal["static", "temporal"], noi
         features = predicted.temporal_features(persistence, innovation, noise)
         for _ in range(400):  # frames until it is stationary
             variance = persistence**2 * variance + innovation
-    found, clear = two_frames(variance, persistence, innovation, noise), [features.covariance, persistence]
-    wrong = {"ρ without noise": clear, "λ of the view with itself": [variance + noise, features.regression]}
+    measured, clear = two_frames(variance, persistence, innovation, noise), [features.covariance, persistence]
+    controls = {"ρ without noise": clear, "λ of the view with itself": [variance + noise, features.regression]}
     # A frame's roundings last for 1 / (1 - 0.81) frames.
-    trial.identity(found, np.array(features), ops=100, scale=2.0, controls=wrong)
+    trial.identity(measured, np.array(features), ops=100, scale=2.0, controls=controls)
 
 
 def enumerated(S, rate, target_rate=None):
     """Both covariances of masked views, summed over all masks; of the target its own mask, or what the first hides."""
     masks = np.array(list(product((0, 1), repeat=len(S))))
-    seen, shown = (np.prod(np.where(masks, q, 1 - q), axis=1) for q in (rate, target_rate or 0.5))
-    others = 1 - masks if target_rate is None else np.broadcast_to(shown @ masks, masks.shape)
-    return masks.T * seen @ masks * S, others.T * seen @ masks * S
+    view_chances, target_chances = (np.prod(np.where(masks, q, 1 - q), axis=1) for q in (rate, target_rate or 0.5))
+    targets = 1 - masks if target_rate is None else np.broadcast_to(target_chances @ masks, masks.shape)
+    return masks.T * view_chances @ masks * S, targets.T * view_chances @ masks * S
 
 
 @claim(MOMENTS, kind="identity")
 def test_gen_masking__enumerated(trial, rate: Rate = 0.6, target_rate: Rate = 0.3):
     """Summed over all masks the covariances are as said, whatever the coordinates' variances."""
     S, options = correlated(), {"ops": 3 * 2**3, "scale": 4.0}
-    found, pair = enumerated(S, rate), np.stack(predicted.complementary_mask_covariances(S, rate))
-    wrong = {"Σ_yx = q (S - D)": [pair[0], pair[1] / (1 - rate)], "Σ_xx = q S": [rate * S, pair[1]]}
-    trial.identity(found, pair, controls=wrong, **options)
-    found = enumerated(S, rate, target_rate)
+    covariances, pair = enumerated(S, rate), np.stack(predicted.complementary_mask_covariances(S, rate))
+    controls = {"Σ_yx = q (S - D)": [pair[0], pair[1] / (1 - rate)], "Σ_xx = q S": [rate * S, pair[1]]}
+    trial.identity(covariances, pair, controls=controls, **options)
+    covariances = enumerated(S, rate, target_rate)
     pair = np.stack(predicted.independent_mask_covariances(S, rate, target_rate))
-    trial.identity(found, pair, controls={"masks as factors": [rate * S, target_rate * S]}, **options)
+    trial.identity(covariances, pair, controls={"masks as factors": [rate * S, target_rate * S]}, **options)
 
 
 @claim(ours("least squares of y on x is Σ_yx Σ_xx^+"), kind="identity")
@@ -154,25 +154,25 @@ def test_gen_spectrum(trial, dim: Seen = 8, n_samples: Seen = 5):
     covariance = variance / 2 + 0.25 * (np.arange(count) % 2)
     basis, latent = random_rotations(rng, dim, 1)[0, :, :count], random_rotations(rng, count, 1)[0] * np.sqrt(count)
     X, Y = latent * np.sqrt(variance) @ basis.T, latent * (covariance / np.sqrt(variance)) @ basis.T
-    seen = predicted.restrict_to_range(X.T @ X / count, Y.T @ X / count)
-    found = predicted.joint_spectrum(seen.Sigma_xx, seen.Sigma_yx)
-    features = seen.basis @ found.basis
+    restriction = predicted.restrict_to_range(X.T @ X / count, Y.T @ X / count)
+    spectrum = predicted.joint_spectrum(restriction.Sigma_xx, restriction.Sigma_yx)
+    features = restriction.basis @ spectrum.basis
     measured = [np.linalg.lstsq(X, Y)[0].T @ features, Y.T @ (X @ features) / count]
-    expected = [found.regression * features, found.covariance * features]
+    exact = [spectrum.regression * features, spectrum.covariance * features]
     scale = dim * variance.max()
-    trial.identity(measured, expected, ops=10 * dim, scale=scale, controls={"both exchanged": expected[::-1]})
-    known, wrong = np.sort(covariance)[::-1], {"the variances": np.sort(variance)[::-1]}
-    trial.identity(known, found.covariance, ops=10 * dim, scale=scale, controls=wrong)
+    trial.identity(measured, exact, ops=10 * dim, scale=scale, controls={"both exchanged": exact[::-1]})
+    truth, controls = np.sort(covariance)[::-1], {"the variances": np.sort(variance)[::-1]}
+    trial.identity(truth, spectrum.covariance, ops=10 * dim, scale=scale, controls=controls)
 
 
 def orders(features, depth=5, fraction=0.8):
     """The orders in which both objectives learn the features, by quadrature, from a hundredth of the weakest target."""
-    found = []
+    rankings = []
     for objective in OBJECTIVES:
         targets = fraction * predicted.asymptote(depth, features.regression, objective=objective)
         problem = (fraction, depth, 0.01 * targets.min(), features.covariance, features.regression)
-        found.append(np.argsort(rise_times(*problem, objective)))
-    return found
+        rankings.append(np.argsort(rise_times(*problem, objective)))
+    return rankings
 
 
 @claim(ours("both λ and ρ of a circulant S increase with its eigenvalues"), kind="identity")
@@ -183,26 +183,26 @@ def test_gen_masking__order(trial, rate: Rate = 0.5, target_rate: Rate = 0.5, va
     """
     S = variance * circulant([1.0, 0.55, 0.3, 0.3, 0.55])
     spectrum = np.linalg.eigvalsh(S)
-    found, expected = [], []
+    spectra, exact = [], []
     for target in (None, target_rate):
         second, cross = enumerated(S, rate, target)
-        found.append([np.linalg.eigvalsh(cross), eigh(cross, second, eigvals_only=True)])
-        expected.append(
+        spectra.append([np.linalg.eigvalsh(cross), eigh(cross, second, eigvals_only=True)])
+        exact.append(
             predicted.complementary_mask_features(spectrum, variance, rate)
             if target is None
             else predicted.independent_mask_features(spectrum, variance, rate, target)
         )
-    wrong = {
-        "all are learned": np.abs(expected),
-        "Σ_xx = q^2 S": [[each.covariance, each.covariance / (rate**2 * spectrum)] for each in expected],
+    controls = {
+        "all are learned": np.abs(exact),
+        "Σ_xx = q^2 S": [[pair.covariance, pair.covariance / (rate**2 * spectrum)] for pair in exact],
     }
     # The sums, conditioned up to 10; rho has no unit.
     scale = np.array([[variance], [1.0]]) * 10
-    trial.identity(found, np.array(expected), ops=5 * 2**5, scale=scale, controls=wrong)
-    kept = predicted.independent_mask_features(np.array([0.3, 0.9, 2.7]), 1.0, rate, target_rate)
+    trial.identity(spectra, np.array(exact), ops=5 * 2**5, scale=scale, controls=controls)
+    features = predicted.independent_mask_features(np.array([0.3, 0.9, 2.7]), 1.0, rate, target_rate)
     strongest, weakest = [2, 1, 0], [0, 1, 2]
-    wrong = {"JEPA the other way round": [weakest, strongest]}
-    trial.identity(orders(kept, depth=2), [strongest, strongest], ops=0, controls=wrong)
+    controls = {"JEPA the other way round": [weakest, strongest]}
+    trial.identity(orders(features, depth=2), [strongest, strongest], ops=0, controls=controls)
 
 
 @claim(ours("ρ is γ without noise, which rises here while λ falls"), kind="identity")
@@ -210,9 +210,9 @@ def test_gen_temporal__order(trial, depth: Annotated[int, Interval(5, 8, why="sh
     """Of successive frames JEPA learns the slow, weak feature first and MAE last; the fast, strong one inversely."""
     persistence, variance = np.array([0.5, 0.7, 0.95]), np.array([2.0, 1.35, 0.9])
     features = predicted.temporal_features(persistence, variance * (1 - persistence**2), np.zeros(3))
-    wrong = {"both by λ": [[0, 1, 2]] * 2, "both by ρ": [[2, 1, 0]] * 2}
+    controls = {"both by λ": [[0, 1, 2]] * 2, "both by ρ": [[2, 1, 0]] * 2}
     processes = {
         "one layer": orders(features, 1),
         "static views of the same variances": orders(predicted.static_features(variance, np.zeros(3)), depth),
     }
-    trial.identity(orders(features, depth), [[2, 1, 0], [0, 1, 2]], ops=0, controls=wrong, wrong_processes=processes)
+    trial.identity(orders(features, depth), [[2, 1, 0], [0, 1, 2]], ops=0, controls=controls, wrong_processes=processes)

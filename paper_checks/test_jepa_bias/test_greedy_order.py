@@ -28,12 +28,12 @@ def preferences(trial, objective, depth, rho_low, rho_high, fraction):
     if objective == "mae":
         trial.require(depth < 4, "depth must be 2 or 3 for MAE: deeper, the law drowns in rounding before it is seen")
         trial.require(np.abs(predicted.mae_constant(fraction, depth)) > 0.1, "fraction must not be near p*_L for MAE")
-    doubled = HALVINGS * (16 if depth == 2 else 1)
-    init = doubled ** (-1 / preference_power(objective, depth))
+    doubles = HALVINGS * (16 if depth == 2 else 1)
+    init = doubles ** (-1 / preference_power(objective, depth))
     for rho in (rho_low, rho_high):
         require_below(trial, init.max(), fraction, depth, rho, objective)
     slow, fast = (rise_times(fraction, depth, init, 1.0, rho, objective) for rho in (rho_low, rho_high))
-    return doubled, init, slow / fast - 1
+    return doubles, init, slow / fast - 1
 
 
 @claim(ours("equations (7) and (8) are linear in λ at a given ρ"), kind="identity", cases=OBJECTIVES)
@@ -45,12 +45,12 @@ def test_greedy_lambda(trial, objective: Objective, n_problems: Problems = 64):
     ratio = strengths[1] / strengths[0]
     init = p * rho**depth * 10.0 ** -rng.uniform(1, 3, n) * np.minimum(1, 1 / rho) ** depth
     times = rise_times(p, depth, init, strengths, rho, objective)
-    wrong = {"as λ^(-1/2)": np.sqrt(ratio)}
+    controls = {"as λ^(-1/2)": np.sqrt(ratio)}
     # 232 panels of five nodes each, all positive.
-    trial.identity(times[0] / times[1], ratio, ops=2000, scale=ratio, controls=wrong)
+    trial.identity(times[0] / times[1], ratio, ops=2000, scale=ratio, controls=controls)
     exact = predicted.critical_time(p, init, depth, strengths[0], rho, objective=objective, **PAPER) / times[1]
-    error, wrong = 2 * QUADRATURE_ERROR * exact, {"as 1 / λ^2": ratio**2}
-    trial.value(exact, ratio, error=error, margin=1e-9 * exact, controls=wrong)
+    error, controls = 2 * QUADRATURE_ERROR * exact, {"as 1 / λ^2": ratio**2}
+    trial.value(exact, ratio, error=error, margin=1e-9 * exact, controls=controls)
 
 
 @claim(HIGH_INFLUENCE, kind="rate", cases=PAIRS)
@@ -62,13 +62,13 @@ def test_greedy_rho(
 
     MAE's differs from one by (L-1) K_L(p) (ρ'^(-q) - ρ^(-q)) ε^((L-1)/L), q = (L-1)/(L+1), of either sign.
     """
-    doubled, init, excess = preferences(trial, objective, depth, rho_low, rho_high, fraction)
+    doubles, init, excess = preferences(trial, objective, depth, rho_low, rho_high, fraction)
     args = depth, init[0], rho_high, rho_low
-    prefactor = float(predicted.greedy_excess(*args, objective=objective, fraction=fraction)) * doubled[0]
+    prefactor = float(predicted.greedy_excess(*args, objective=objective, fraction=fraction)) * doubles[0]
     margin = 0.005 * np.abs(prefactor)
-    wrong = {"1 / ρ' - 1 / ρ": 1 / rho_low - 1 / rho_high, "blind to ρ": 0.0}
-    controls = apart(trial, prefactor, margin, wrong)
-    trial.limit(excess * doubled, doubled, prefactor, order=1, margin=margin, controls=controls)
+    rivals = {"1 / ρ' - 1 / ρ": 1 / rho_low - 1 / rho_high, "blind to ρ": 0.0}
+    controls = apart(trial, prefactor, margin, rivals)
+    trial.limit(excess * doubles, doubles, prefactor, order=1, margin=margin, controls=controls)
 
 
 @claim(ours("the first terms of Theorem 4.5 that ρ enters"), kind="rate", cases=PAIRS)
@@ -77,15 +77,15 @@ def test_greedy_rho__slopes(
     fraction: Fraction = 0.5,
 ):  # fmt: skip
     """The preference for ρ falls as ε^(1/L) with JEPA, which depth slows, as ε^((L-1)/L) with MAE."""
-    settled = "fraction must be at least .05 and rho_low .2: slopes settle at smaller starts than these"
-    trial.require(fraction >= 0.05 and rho_low >= 0.2, settled)
+    message = "fraction must be at least .05 and rho_low .2: slopes settle at smaller starts than these"
+    trial.require(fraction >= 0.05 and rho_low >= 0.2, message)
     _, init, excess = preferences(trial, objective, depth, rho_low, rho_high, fraction)
     jepa, mae = (preference_power(rule, depth) for rule in OBJECTIVES)
-    right, wrong = (jepa, mae) if objective == "jepa" else (mae, jepa)
-    found = np.abs(excess)
+    right, rival = (jepa, mae) if objective == "jepa" else (mae, jepa)
+    preference = np.abs(excess)
     # At L = 2 both slopes are one half.
-    controls = {"epsilon": -1.0} | ({"the other objective's": -wrong} if depth > 2 else {})
-    trial.order(found, 1 / init, -right, rounding=3 * QUADRATURE_ERROR, margin=0.006 * right, controls=controls)
+    controls = {"epsilon": -1.0} | ({"the other objective's": -rival} if depth > 2 else {})
+    trial.order(preference, 1 / init, -right, rounding=3 * QUADRATURE_ERROR, margin=0.006 * right, controls=controls)
 
 
 def lead(init, fraction, rho_low, rho_high, objective):
@@ -111,14 +111,14 @@ def test_greedy_rho__shallow(
         for rule in OBJECTIVES
     )
     contrast = -by_jepa / (init * np.log(init))
-    neglected = 2 * init / rho_low**2  # of log(1 - epsilon / rho) / rho
+    remainder = 2 * init / rho_low**2  # of log(1 - epsilon / rho) / rho
     rounding = 1e-14 * (1 + np.abs(np.log(init)) * contrast)
-    tolerance = {"error": rounding, "slack": neglected, "margin": 2 * (neglected + rounding)}
-    wrong = {"without the logarithm": 0.0, "prefactor (2L-1)/(2L-2) of L = 2": 1.5 * contrast}
-    trial.value((jepa[1] - jepa[0]) / np.log(1000), contrast, controls=wrong, **tolerance)
+    tolerance = {"error": rounding, "slack": remainder, "margin": 2 * (remainder + rounding)}
+    controls = {"without the logarithm": 0.0, "prefactor (2L-1)/(2L-2) of L = 2": 1.5 * contrast}
+    trial.value((jepa[1] - jepa[0]) / np.log(1000), contrast, controls=controls, **tolerance)
     late = -np.log(init) * by_mae
-    wrong = {"JEPA's sign": -late, "log(ρ / ρ')": 2 * late, "blind to ρ": 0.0}
-    trial.value(mae[0], late, controls=wrong, **tolerance)
+    controls = {"JEPA's sign": -late, "log(ρ / ρ')": 2 * late, "blind to ρ": 0.0}
+    trial.value(mae[0], late, controls=controls, **tolerance)
     rhos = np.array([rho_low, rho_high])
     first = [predicted.limit_order(np.ones(2), rhos, 1, fraction, objective=rule)[0] for rule in OBJECTIVES]
     # A lead that grows is positive in the end.

@@ -47,16 +47,16 @@ def test_gd_matches_ode(
     times = due(fraction, init, depth, objective)
     records = 1000 * int(np.ceil(1.05 * times.max() / min(steps) / 1000))
     problem = (fraction, init, depth, COVARIANCE, REGRESSION)
-    found, slack = [], []
+    delays, slack = [], []
     for step in steps:
         run = observed.gradient_descent(start, *views, step, records, 1, objective, basis=basis)
         late = first_crossings(run, fraction, REGRESSION, depth, objective) - times
         shift = predicted.discrete_time_shift(step, *problem, objective=objective, clock="flow")
-        found.append(late / shift)
+        delays.append(late / shift)
         # The next order, and the interpolation within a step: (rate eta)^2 / rate each, rates up to L lambda.
         slack.append(2 * step**2 * depth * COVARIANCE / shift)
-    wrong = {"no delay": np.zeros((2, 4)), "eta": np.full((2, 4), 2.0)}
-    trial.value(found, np.ones((2, 4)), error=1e-6, slack=np.minimum(slack, 0.02), margin=0.04, controls=wrong)
+    controls = {"no delay": np.zeros((2, 4)), "eta": np.full((2, 4), 2.0)}
+    trial.value(delays, np.ones((2, 4)), error=1e-6, slack=np.minimum(slack, 0.02), margin=0.04, controls=controls)
 
 
 @claim(EULER, kind="rate", cases=list(product(OBJECTIVES, (1, 2, 3))))
@@ -86,9 +86,9 @@ def test_gd_matches_ode__scalar(
         # The next order is (rate eta)^2 / rate, rates up to L lambda.
         return (steps * step - time) / shift, abs(step**2 * depth * covariance / shift)
 
-    found, slack = np.transpose([delay(step) for step in (0.002, 0.001)])
-    wrong = {"no delay": np.zeros(2), "eta": np.full(2, 2.0)}
-    trial.value(found, np.ones(2), error=1e-9, slack=slack, margin=0.002 + slack, controls=wrong)
+    delays, slack = np.transpose([delay(step) for step in (0.002, 0.001)])
+    controls = {"no delay": np.zeros(2), "eta": np.full(2, 2.0)}
+    trial.value(delays, np.ones(2), error=1e-9, slack=slack, margin=0.002 + slack, controls=controls)
 
 
 @partial(jax.jit, static_argnames=("objective", "method", "steps"))
@@ -125,8 +125,8 @@ def test_gd_matches_ode__alignment(
     steps = 10 * int(np.ceil(1.5 * times.max() / step / 10))
 
     def beyond(starts):
-        found = _crossings(starts, levels, *views, basis, step, objective, getattr(observed, method), steps)
-        off = np.abs(np.asarray(found) / times - 1)
+        crossing_times = _crossings(starts, levels, *views, basis, step, objective, getattr(observed, method), steps)
+        off = np.abs(np.asarray(crossing_times) / times - 1)
         return np.nan_to_num(off.max(axis=1), posinf=1e3) - 0.1
 
     random = jax.vmap(lambda key: observed.random_predictor_init(key, 4, 2, init, objective))(keys)
@@ -156,13 +156,16 @@ def end_of_run(objective, method, second, cross):
 def test_nondiag_spectrum(trial, angle: Angle):
     """Covariances that do not commute: JEPA ends with the eigenvalues of R = Σ_yx Σ_xx^-1 in V."""
     regression, second, cross = two_bases(angle)
-    regressed = cross @ np.linalg.inv(second)
+    R = cross @ np.linalg.inv(second)
     predictors, _ = end_of_run("jepa", observed.gradient_flow, second, cross)
     before, last = (np.sort(np.linalg.eigvals(np.asarray(predictor)).real)[::-1] for predictor in predictors)
     # What is left falls exponentially: less than over the last tenth of the run.
     error = np.abs(last - before).max() + 1e-12
-    wrong = {"those of R": np.linalg.svd(regressed, compute_uv=False), "as if they commuted": np.sort(regression)[::-1]}
-    trial.value(last, predicted.predictor_eigenvalues(second, cross).real, error=error, margin=1e-6, controls=wrong)
+    controls = {
+        "those of R": np.linalg.svd(R, compute_uv=False),
+        "as if they commuted": np.sort(regression)[::-1],
+    }
+    trial.value(last, predicted.predictor_eigenvalues(second, cross).real, error=error, margin=1e-6, controls=controls)
 
 
 @claim(ours("stationary MAE has V W = R, and stays balanced"), kind="identity", tier="full", cases=(0.1, 0.4))
@@ -170,17 +173,17 @@ def test_nondiag_spectrum__mae(trial, angle: Angle):
     """Covariances that do not commute: MAE ends with W-bar's singular values sv(R)^(L/(L+1))."""
     _, second, cross = two_bases(angle)
     eigenvalues = np.linalg.eigvals(cross @ np.linalg.inv(second))
-    expected = predicted.mae_singular_values(second, cross, 2)
+    exact = predicted.mae_singular_values(second, cross, 2)
     flow, descent = (
         np.linalg.svd(end_of_run("mae", method, second, cross)[1], compute_uv=False)
         for method in (observed.gradient_flow, observed.gradient_descent)
     )
     trial.value(
         flow,
-        expected,
+        exact,
         error=1e-8,  # of the method: steps of a tenth, fourth order, over a rise of a few units of time
         margin=1e-6,
-        controls={"sv(R)": expected**1.5, "eigenvalues of R": np.sort(np.abs(eigenvalues))[::-1] ** (2 / 3)},
+        controls={"sv(R)": exact**1.5, "eigenvalues of R": np.sort(np.abs(eigenvalues))[::-1] ** (2 / 3)},
         wrong_processes={"descent, which loses the balance": descent},
     )
 
@@ -195,16 +198,16 @@ def test_nondiag_spectrum__solved(trial, objective: Objective, angle: Angle):
     regression, second, cross = two_bases(angle)
     start, slope = np.ravel([0.7 * np.eye(2)] * 3), two_layers(objective, second, cross)
     end = solve_ivp(slope, (0, 1e4), start, "LSODA", rtol=1e-11, atol=1e-13).y[:, -1].reshape(3, 2, 2)
-    regressed = cross @ np.linalg.inv(second)
+    R = cross @ np.linalg.inv(second)
     if objective == "jepa":
-        found, expected = np.sort(np.linalg.eigvals(end[2]).real)[::-1], predicted.predictor_eigenvalues(second, cross)
-        wrong = {"those of R": np.linalg.svd(regressed, compute_uv=False)}
+        spectrum, exact = np.sort(np.linalg.eigvals(end[2]).real)[::-1], predicted.predictor_eigenvalues(second, cross)
+        controls = {"those of R": np.linalg.svd(R, compute_uv=False)}
     else:
-        found = np.linalg.svd(end[1] @ end[0], compute_uv=False)
-        expected = predicted.mae_singular_values(second, cross, 2)
-        wrong = {"sv(R)": expected**1.5}
-    wrong["as if they commuted"] = np.sort(regression)[::-1] ** (1 if objective == "jepa" else 2 / 3)
-    trial.value(found, expected.real, error=1e-9, margin=1e-7, controls=wrong)
+        spectrum = np.linalg.svd(end[1] @ end[0], compute_uv=False)
+        exact = predicted.mae_singular_values(second, cross, 2)
+        controls = {"sv(R)": exact**1.5}
+    controls["as if they commuted"] = np.sort(regression)[::-1] ** (1 if objective == "jepa" else 2 / 3)
+    trial.value(spectrum, exact.real, error=1e-9, margin=1e-7, controls=controls)
 
 
 @claim(
@@ -216,7 +219,7 @@ def test_nondiag_spectrum__solved(trial, objective: Objective, angle: Angle):
 def test_float32(trial, basis: str):
     """In float32 rounding alone, amplified along the plateau, makes JEPA learn the second feature far too early."""
     covariance, regression = np.array([1.6, 0.8]), np.array([0.5, 1.0])
-    depth, init, fraction, step, every, records = 2, 0.005, 0.8, 0.05, 10, 2900
+    depth, init, fraction, step, stride, records = 2, 0.005, 0.8, 0.05, 10, 2900
     times = predicted.critical_time(fraction, init, depth, covariance, regression, objective="jepa", clock="flow")
     features = random_rotations(trial.generator(basis), 2, 1)[0]
     views = predicted.covariances_of_features(covariance, regression, features)
@@ -224,7 +227,7 @@ def test_float32(trial, basis: str):
     double, single = (
         first_crossings(
             observed.gradient_flow(
-                jax.tree.map(lambda factor, to=dtype: factor.astype(to), start), *views, step, records * every, every,
+                jax.tree.map(lambda factor, to=dtype: factor.astype(to), start), *views, step, records * stride, stride,
                 "jepa", basis=features, allow_float32=True,
             ),
             fraction, regression, depth, "jepa",

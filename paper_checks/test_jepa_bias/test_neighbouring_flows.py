@@ -65,22 +65,22 @@ def test_sec_saxe__network(
     chain = [*rotations, rotations[0]]
     factors = np.stack([init ** (1 / layers) * after @ before.T for before, after in pairwise(chain)])
     views = predicted.covariances_of_features(COVARIANCE, COVARIANCE / VARIANCE, rotations[0])
-    whole = np.asarray(observed.deep_linear_flow(factors, *views, TIMES))
+    product = np.asarray(observed.deep_linear_flow(factors, *views, TIMES))
     trial.value(
-        rotations[0].T @ whole @ rotations[0],
+        rotations[0].T @ product @ rotations[0],
         matrices(saxe(init, layers)),
         error=SOLVER_ERROR,
         margin=1e-8,
         controls={"a layer more": matrices(saxe(init, layers + 1))},
-        wrong_processes={"seen in the coordinates": whole},
+        wrong_processes={"seen in the coordinates": product},
     )
 
 
 def aligned_embedding(trial, outputs, dim=6, n_pairs=40):
     """A symmetric moment of random views, its spectrum decreasing, and an aligned start with its singular values."""
     rng = trial.generator("views")
-    shared = rng.standard_normal((n_pairs, dim)) * np.linspace(1.3, 0.5, dim)
-    X, Y = (shared + 0.3 * rng.standard_normal((n_pairs, dim)) for _ in range(2))
+    signal = rng.standard_normal((n_pairs, dim)) * np.linspace(1.3, 0.5, dim)
+    X, Y = (signal + 0.3 * rng.standard_normal((n_pairs, dim)) for _ in range(2))
     moment = np.asarray(observed.views_moment(X, Y))
     eigenvalues, vectors = (part[..., ::-1] for part in np.linalg.eigh(moment))
     init = 1e-3 * np.linspace(1, 2, outputs)
@@ -95,15 +95,15 @@ def test_sec_simon_traj(trial, outputs: Outputs = 3):
     times = np.array([0.5, 0.75, 1.0, 2.0]) * predicted.stepwise_critical_time(init, top).max()
 
     def run(basis):
-        found = np.asarray(observed.stepwise_flow(turn * init @ basis.T, moment, times))
-        return turn.T @ found @ vectors[:, :outputs]
+        embedding = np.asarray(observed.stepwise_flow(turn * init @ basis.T, moment, times))
+        return turn.T @ embedding @ vectors[:, :outputs]
 
     exact, slower = (predicted.stepwise_singular_value(times[:, None] / slow, init, top) for slow in (1, 2))
     late = np.broadcast_to(top**-0.5, exact.shape)
-    wrong = {"2 for 4 in the exponent": matrices(slower), "the limit": matrices(late)}
-    options = {"error": SOLVER_ERROR, "margin": 1e-8, "controls": wrong}
-    others = {"the last eigenvectors": run(vectors[:, -outputs:])}
-    trial.value(run(vectors[:, :outputs]), matrices(exact), wrong_processes=others, **options)
+    controls = {"2 for 4 in the exponent": matrices(slower), "the limit": matrices(late)}
+    options = {"error": SOLVER_ERROR, "margin": 1e-8, "controls": controls}
+    processes = {"the last eigenvectors": run(vectors[:, -outputs:])}
+    trial.value(run(vectors[:, :outputs]), matrices(exact), wrong_processes=processes, **options)
 
 
 @claim(TRAJECTORY, kind="identity")
@@ -113,23 +113,23 @@ def test_sec_simon_tau(trial, outputs: Outputs = 3):
     tau = predicted.stepwise_critical_time(init, top)
     order = np.argsort(tau)
     times = np.append(tau[order], 4 * tau.max())
-    found = observed.stepwise_flow(turn * init @ vectors[:, :outputs].T, moment, times)
-    strengths = np.diagonal(turn.T @ np.asarray(found) @ vectors[:, :outputs], axis1=1, axis2=2)
-    learned = (top * strengths**2)[np.arange(outputs), order]
+    embeddings = observed.stepwise_flow(turn * init @ vectors[:, :outputs].T, moment, times)
+    strengths = np.diagonal(turn.T @ np.asarray(embeddings) @ vectors[:, :outputs], axis1=1, axis2=2)
+    shares = (top * strengths**2)[np.arange(outputs), order]
     late = top * predicted.stepwise_singular_value(2 * tau, init, top) ** 2
-    half, wrong = (1 / (2 - init**2 * top))[order], {"τ with 4 γ": late[order], "one": np.ones(outputs)}
-    trial.value(learned, half, error=2 * SOLVER_ERROR, margin=1e-8, controls=wrong)
-    loss = np.array([observed.stepwise_loss(W, moment) for W in found])
+    half, controls = (1 / (2 - init**2 * top))[order], {"τ with 4 γ": late[order], "one": np.ones(outputs)}
+    trial.value(shares, half, error=2 * SOLVER_ERROR, margin=1e-8, controls=controls)
+    loss = np.array([observed.stepwise_loss(W, moment) for W in embeddings])
     staircase = [predicted.stepwise_loss(time, init, top) for time in times]
-    wrong = {"as many as are learned": outputs - np.append(np.arange(outputs) + 0.5, outputs)}
-    trial.value(loss, staircase, error=10 * SOLVER_ERROR, margin=1e-7, controls=wrong)
+    controls = {"as many as are learned": outputs - np.append(np.arange(outputs) + 0.5, outputs)}
+    trial.value(loss, staircase, error=10 * SOLVER_ERROR, margin=1e-7, controls=controls)
 
 
 @claim(ours("each mode grows as e^(4 γ t) until the modes before it have filled the outputs"), kind="rate")
 def test_sec_simon_random(trial, following: Annotated[float, Interval(0.2, 0.75, why="of γ_d = 0.9")] = 0.6):
     """From a small random start the row space misses scale^(2 (1 - γ_(d+1) / γ_d)) of the top modes."""
     gamma, outputs, scales = np.array([2.0, 1.4, 0.9, following, 0.12, 0.06]), 3, (1e-10, 1e-12, 1e-14)
-    top, missed = np.eye(len(gamma))[:, :outputs], []
+    top, misses = np.eye(len(gamma))[:, :outputs], []
 
     def slope(_, at):
         embedding = at.reshape(outputs, -1)
@@ -141,10 +141,10 @@ def test_sec_simon_random(trial, following: Annotated[float, Interval(0.2, 0.75,
         end = 5 * predicted.stepwise_critical_time(scale, gamma[outputs - 1])
         path = solve_ivp(slope, (0, end), start, "DOP853", rtol=1e-9, atol=1e-20)
         rows = np.linalg.svd(path.y[:, -1].reshape(outputs, -1), full_matrices=False)[2]
-        missed.append(np.max(np.sum((top - rows.T @ (rows @ top)) ** 2, axis=0)))
-    slopes = np.diff(np.log(missed)) / np.diff(np.log(scales))
+        misses.append(np.max(np.sum((top - rows.T @ (rows @ top)) ** 2, axis=0)))
+    slopes = np.diff(np.log(misses)) / np.diff(np.log(scales))
     exponent = float(predicted.subspace_overlap_exponent(gamma[outputs - 1], following))
     # What bends the line falls with the scale (at 1e-8 it ruled after 5 of 200 starts whose row space nearly misses
     # a mode); the slack is the solver's error, relative to what is missed.
-    error, wrong = np.abs(slopes[1] - slopes[0]) / 10, {"half of it": exponent / 2, "any subspace": 0.0}
-    trial.value(slopes[-1], exponent, error=error, slack=1e-3, margin=0.009 * exponent, controls=wrong)
+    error, controls = np.abs(slopes[1] - slopes[0]) / 10, {"half of it": exponent / 2, "any subspace": 0.0}
+    trial.value(slopes[-1], exponent, error=error, slack=1e-3, margin=0.009 * exponent, controls=controls)

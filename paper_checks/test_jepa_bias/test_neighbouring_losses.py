@@ -37,8 +37,8 @@ def _pretext(key, dims, direct):
 
 def pretext(trial, dims, direct):
     """Return random Gaussian covariances, what a pretext task learns on them, and the readout of the label from it."""
-    triplet, learned = jax.tree.map(np.asarray, _pretext(trial.key(), dims, direct))
-    return triplet, learned, predicted.pretext_to_label(triplet.target_target, triplet.target_second.T)
+    triplet, task = jax.tree.map(np.asarray, _pretext(trial.key(), dims, direct))
+    return triplet, task, predicted.pretext_to_label(triplet.target_target, triplet.target_second.T)
 
 
 @claim(paper("Lee et al. 2021, linear-Gaussian case"), kind="identity")
@@ -46,17 +46,19 @@ def test_sec_lee_ci(trial, label_dim: Dim = 2, input_dim: Dim = 6, target_dim: D
     """If X_1 and X_2 are independent given Y, then E[Y | X_1] = Σ_YY Σ_2Y^+ E[X_2 | X_1], exactly."""
     trial.require(label_dim <= target_dim, "label_dim must be target_dim at most: X_2 has to tell all of the label")
     dims = (label_dim, input_dim, target_dim)
-    (given, learned, readout), (moments, mislearned, other) = (pretext(trial, dims, direct) for direct in (0.0, 1.0))
-    size = np.linalg.norm(readout) * np.linalg.norm(learned.pretext) * np.linalg.cond(given.first_first)
-    misled = np.stack([other @ mislearned.pretext, mislearned.downstream]) - mislearned.direct
-    found, expected = np.stack([readout @ learned.pretext, learned.downstream]), np.stack([learned.direct] * 2)
-    others = {"X_2 sees X_1 directly": misled + learned.direct}
-    size *= np.linalg.cond(given.target_second)
-    trial.identity(found, expected, ops=30 * sum(dims), scale=size, wrong_processes=others)
-    transposed = (moments.first_second.T, moments.target_second.T)
-    error = predicted.pretext_label_error(moments.first_first, *transposed, moments.target_target, moments.target_first)
-    size = np.linalg.norm(other) * np.linalg.norm(mislearned.pretext) * np.linalg.cond(moments.first_first)
-    trial.identity(misled[0], error, ops=30 * sum(dims), scale=size, controls={"no error": np.zeros(error.shape)})
+    (triplet, task, readout), (moments, rival_task, rival_readout) = (
+        pretext(trial, dims, direct) for direct in (0.0, 1.0)
+    )
+    size = np.linalg.norm(readout) * np.linalg.norm(task.pretext) * np.linalg.cond(triplet.first_first)
+    bias = np.stack([rival_readout @ rival_task.pretext, rival_task.downstream]) - rival_task.direct
+    measured, exact = np.stack([readout @ task.pretext, task.downstream]), np.stack([task.direct] * 2)
+    processes = {"X_2 sees X_1 directly": bias + task.direct}
+    size *= np.linalg.cond(triplet.target_second)
+    trial.identity(measured, exact, ops=30 * sum(dims), scale=size, wrong_processes=processes)
+    transposes = (moments.first_second.T, moments.target_second.T)
+    error = predicted.pretext_label_error(moments.first_first, *transposes, moments.target_target, moments.target_first)
+    size = np.linalg.norm(rival_readout) * np.linalg.norm(rival_task.pretext) * np.linalg.cond(moments.first_first)
+    trial.identity(bias[0], error, ops=30 * sum(dims), scale=size, controls={"no error": np.zeros(error.shape)})
 
 
 def random_maps(trial, n_classes, n_points, dim, n_maps, spreads):
@@ -82,8 +84,8 @@ def contrastive_losses(trial, n_classes, n_points, dim, n_maps, spreads):
     supervised, unsupervised = np.moveaxis(np.array(pairs), 1, 0)
     tau = np.array(collisions)
     logarithm = (unsupervised - tau / np.log(2)) / (1 - tau)
-    wrong = {"τ in the numerator only": unsupervised - tau, "natural logarithm with loss 1 at 0": logarithm}
-    return supervised, unsupervised, np.array(bounds), tau, wrong
+    controls = {"τ in the numerator only": unsupervised - tau, "natural logarithm with loss 1 at 0": logarithm}
+    return supervised, unsupervised, np.array(bounds), tau, controls
 
 
 ARORA = paper("Arora et al. 2019, one negative sample")
@@ -93,10 +95,10 @@ ARORA = paper("Arora et al. 2019, one negative sample")
 def test_sec_arora_bound(trial, n_classes: NClasses = 4, n_points: NPoints = 12, dim: Dim = 2, n_maps: Maps = 200):
     """The mean classifier's loss is at most (L_un - τ) / (1 - τ), for every f, with hinge and logistic loss."""
     problem = n_classes, n_points, dim, n_maps, (-3, 0.5)
-    supervised, unsupervised, bounds, tau, wrong = contrastive_losses(trial, *problem)
+    supervised, unsupervised, bounds, tau, controls = contrastive_losses(trial, *problem)
     scale = (supervised + unsupervised + 1) / (1 - tau) ** 2  # tau may be close to 1
     options = {"found_by": "draws", "independent": n_maps}  # each with two losses
-    trial.bound(supervised, bounds, ops=4 * n_points**2, scale=scale, controls=wrong, **options)
+    trial.bound(supervised, bounds, ops=4 * n_points**2, scale=scale, controls=controls, **options)
 
 
 @claim(ARORA, kind="identity")
@@ -104,14 +106,14 @@ def test_sec_arora_bound__losses(
     trial, n_classes: NClasses = 4, n_points: NPoints = 12, dim: Dim = 2, n_maps: Maps = 20
 ):
     """L_un is E l(f(x) . (f(x+) - f(x-))), and L_sup^μ that of class means over pairs of classes that differ."""
-    found, expected = [], []
+    measured, formulas = [], []
     for features, priors, likelihoods in random_maps(trial, n_classes, n_points, dim, n_maps, (-3, 0.5)):
-        found.append(np.asarray(_losses(features, priors, likelihoods)))
+        measured.append(np.asarray(_losses(features, priors, likelihoods)))
         losses = predicted.mean_classifier_loss, predicted.contrastive_unsupervised_loss
-        expected.append([[loss(features, likelihoods, priors, name) for name in SURROGATES] for loss in losses])
-    values = np.array(expected)
-    wrong = {"natural logarithm": values * [1, np.log(2)], "hinge at 0": values - [1, 0]}
-    trial.identity(np.array(found), values, ops=4 * n_points**2, scale=values + 1, controls=wrong)
+        formulas.append([[loss(features, likelihoods, priors, name) for name in SURROGATES] for loss in losses])
+    values = np.array(formulas)
+    controls = {"natural logarithm": values * [1, np.log(2)], "hinge at 0": values - [1, 0]}
+    trial.identity(np.array(measured), values, ops=4 * n_points**2, scale=values + 1, controls=controls)
 
 
 @claim(ours("Jensen's inequality in the proof is an equality there"), kind="identity")
@@ -120,11 +122,11 @@ def test_sec_arora_bound__equality(
 ):
     """The contrastive bound (L_un - τ) / (1 - τ) is the mean classifier's loss if f knows only the class."""
     problem = n_classes, n_points, dim, n_maps, (-200, -199)
-    supervised, unsupervised, bounds, tau, wrong = contrastive_losses(trial, *problem)
+    supervised, unsupervised, bounds, tau, rival_bounds = contrastive_losses(trial, *problem)
     # As losses of pairs, tau of which collide: near tau = 1 a quotient by 1 - tau keeps few digits.
-    found, expected, *others = (tau + (1 - tau) * loss for loss in (supervised, bounds, *wrong.values()))
-    controls = dict(zip(wrong, others, strict=True))
-    trial.identity(found, expected, ops=4 * n_points**2, scale=supervised + unsupervised + 1, controls=controls)
+    measured, bound, *rivals = (tau + (1 - tau) * loss for loss in (supervised, bounds, *rival_bounds.values()))
+    controls = dict(zip(rival_bounds, rivals, strict=True))
+    trial.identity(measured, bound, ops=4 * n_points**2, scale=supervised + unsupervised + 1, controls=controls)
 
 
 @claim(paper("Bardes et al. 2022 (VICReg), published weights"), kind="identity")
@@ -135,13 +137,15 @@ def test_sec_vicreg_collapse(
 ):
     """Collapsed embeddings have the loss 2 μ (γ - sqrt(ε)) = 49.5, half that where branches are averaged."""
     point = np.tile(trial.generator("point").standard_normal(dim), (n_samples, 1))
-    collapsed = [float(observed.vicreg_loss(point, point, mean_of_branches=halve)) for halve in (False, True)]
+    collapse_losses = [float(observed.vicreg_loss(point, point, mean_of_branches=halve)) for halve in (False, True)]
     spread = [trial.generator(name).standard_normal((n_samples, dim)) for name in ("first", "second")]
-    seen = float(observed.vicreg_loss(*spread))
-    right, halved = (predicted.vicreg_loss(*spread, halve_variance=halve) for halve in (False, True))
-    expected = [predicted.vicreg_collapse_value(halve_variance=halve) for halve in (False, True)]
-    wrong = {"γ - ε": 50 * (1 - 1e-4) * np.array([1, 0.5])}
-    others = {"embeddings that are spread": [seen] * 2}
+    spread_loss = float(observed.vicreg_loss(*spread))
+    right, average = (predicted.vicreg_loss(*spread, halve_variance=halve) for halve in (False, True))
+    exact = [predicted.vicreg_collapse_value(halve_variance=halve) for halve in (False, True)]
+    controls = {"γ - ε": 50 * (1 - 1e-4) * np.array([1, 0.5])}
+    processes = {"embeddings that are spread": [spread_loss] * 2}
     # The variance is that of a constant: the square of a rounding of the mean, whose root the hinge sees.
-    trial.identity(collapsed, expected, ops=n_samples, scale=100.0, controls=wrong, wrong_processes=others)
-    trial.identity(seen, right, ops=4 * n_samples, scale=25 * dim * 10.0, controls={"averaged branches": halved})
+    trial.identity(collapse_losses, exact, ops=n_samples, scale=100.0, controls=controls, wrong_processes=processes)
+    trial.identity(
+        spread_loss, right, ops=4 * n_samples, scale=25 * dim * 10.0, controls={"averaged branches": average}
+    )

@@ -57,8 +57,10 @@ def test_order_inversion(trial, objective: Objective, rho_1: Regression = 0.5, r
     p, depth, init = (cell[init < 0.99 * p * lowest] for cell in (p, depth, init))
     first, second = (rise_times(p, depth, init, 1.0, rho, objective) for rho in (rho_1, rho_2))
     boundary = predicted.order_boundary(depth, init, p, rho_1, rho_2, objective=objective)
-    wrong = {"ρ_1 and ρ_2 exchanged": 1 / boundary}
-    trial.value(first / second, boundary, error=3 * QUADRATURE_ERROR * boundary, margin=1e-9 * boundary, controls=wrong)
+    controls = {"ρ_1 and ρ_2 exchanged": 1 / boundary}
+    trial.value(
+        first / second, boundary, error=3 * QUADRATURE_ERROR * boundary, margin=1e-9 * boundary, controls=controls
+    )
 
 
 @claim(RATIO, kind="identity", cases=[(3, 0.16, 0.5), (5, 0.04, 0.9), (2, 0.05, 0.9)])
@@ -91,8 +93,8 @@ def test_order_inversion__sides(
         return np.sign(-np.diff(times)[:, 0]).astype(int)
 
     controls = {"by λ": [-1, -1], "by ρ": [1, 1]}
-    exchanged = {"ρ_1 and ρ_2 exchanged": order("jepa", rhos[::-1])}
-    trial.identity(order("jepa", rhos), [1, -1], ops=0, controls=controls, wrong_processes=exchanged)
+    processes = {"ρ_1 and ρ_2 exchanged": order("jepa", rhos[::-1])}
+    trial.identity(order("jepa", rhos), [1, -1], ops=0, controls=controls, wrong_processes=processes)
     trial.identity(order("mae", rhos), [-1, -1], ops=0, controls={"like JEPA": [1, -1]})
 
 
@@ -124,8 +126,8 @@ def test_order_inversion__window(
     low, high = window(trial, kappa, depth, fraction, rhos)
     inits = np.array([low * (1 - off), low * (1 + off), high * (1 - off), high * (1 + off)])
     trial.require(inits[1] < inits[2] and inits[3] < 0.99 * fraction * rho_1**depth, "off must fit into the window")
-    wrong = {"whatever ε is small enough": [1, 1, 1, -1], "JEPA by ρ": [1, 1, 1, 1]}
-    trial.identity(leads(kappa, fraction, depth, inits, rhos), [-1, 1, 1, -1], ops=0, controls=wrong)
+    controls = {"whatever ε is small enough": [1, 1, 1, -1], "JEPA by ρ": [1, 1, 1, 1]}
+    trial.identity(leads(kappa, fraction, depth, inits, rhos), [-1, 1, 1, -1], ops=0, controls=controls)
     grid = np.exp(np.linspace(-25, 0, 384)) * 0.99 * fraction * rho_1**depth
     first, second = (rise_times(fraction, depth, grid, 1.0, rho, "jepa") for rho in rhos)
     less = {"a tenth of the excess less": np.full(grid.shape, 1 + 0.9 * (largest - 1))}
@@ -146,10 +148,10 @@ def test_lambda_dominates(
     last = [predicted.limit_order(covariance, regression, depth, fraction, objective=rule)[0] for rule in OBJECTIVES]
     by_mae = predicted.order_boundary(depth, small, fraction, *rhos, objective="mae")
     trial.require(by_mae < kappa, "kappa must be above MAE's own ratio at the small epsilon")
-    seen = leads(kappa, fraction, depth, np.array([moderate, small]), rhos)
-    found = [*seen, *leads(kappa, fraction, depth, np.array([small]), rhos, "mae")]
-    wrong = {"JEPA always orders by ρ": [1, 1, -1], "JEPA always orders by λ": [-1, -1, -1]}
-    trial.identity(found, [1, *np.where(last, 1, -1)], ops=0, controls=wrong)
+    jepa_signs = leads(kappa, fraction, depth, np.array([moderate, small]), rhos)
+    signs = [*jepa_signs, *leads(kappa, fraction, depth, np.array([small]), rhos, "mae")]
+    controls = {"JEPA always orders by ρ": [1, 1, -1], "JEPA always orders by λ": [-1, -1, -1]}
+    trial.identity(signs, [1, *np.where(last, 1, -1)], ops=0, controls=controls)
 
 
 @claim(ours("the leading term of Theorem 4.5 knows λ only"), kind="limit", cases=(2, 3, 5, 8))
@@ -189,8 +191,8 @@ def test_lambda_dominates__threshold(
     formula = predicted.init_threshold(1 + excess, depth, rho_1, rho_2)
     roots = lower_edge(1 + excess, fraction, depth, (rho_1, rho_2), formula) ** (1 / depth) / excess
     limit = formula[-1] ** (1 / depth) / excess[-1]
-    wrong = {"without (2L-2) / (2L-1)": 1 / contrast}
-    trial.limit(roots, sizes, limit, order=1, margin=0.005 * limit, controls=wrong)
+    controls = {"without (2L-2) / (2L-1)": 1 / contrast}
+    trial.limit(roots, sizes, limit, order=1, margin=0.005 * limit, controls=controls)
 
 
 @claim(RATIO, kind="empirical", tier="full", cases=["gradient_flow", "gradient_descent"])
@@ -208,13 +210,13 @@ def test_lambda_dominates__descent(
     def order(objective, init):
         start = observed.aligned_init(trial.key(objective), 2, depth, init, objective, basis=basis)
         due = predicted.critical_time(fraction, init, depth, covariance, regression, objective=objective, clock="flow")
-        every = int(np.ceil(1.1 * due.max() / step / 4000))
-        run = getattr(observed, method)(start, *views, step, every * 4000, every, objective, basis=basis)
+        stride = int(np.ceil(1.1 * due.max() / step / 4000))
+        run = getattr(observed, method)(start, *views, step, stride * 4000, stride, objective, basis=basis)
         levels = fraction * predicted.asymptote(depth, regression, objective=objective)
         first = np.asarray(observed.up_crossings(run.times, run.strengths, levels).first)
         return int(np.sign(first[0] - first[1]))
 
-    expected = [int(np.sign(predicted.order_boundary(depth, init, fraction, *rhos) - kappa)) for init in inits]
-    wrong = {"by ρ": [1, 1], "by λ": [-1, -1]}
+    exact = [int(np.sign(predicted.order_boundary(depth, init, fraction, *rhos) - kappa)) for init in inits]
+    controls = {"by ρ": [1, 1], "by λ": [-1, -1]}
     processes = {"MAE": [order("mae", init) for init in inits]}
-    trial.identity([order("jepa", init) for init in inits], expected, ops=0, controls=wrong, wrong_processes=processes)
+    trial.identity([order("jepa", init) for init in inits], exact, ops=0, controls=controls, wrong_processes=processes)

@@ -52,16 +52,16 @@ def test_displacement__samples(
     bases = np.broadcast_to(np.eye(2), (n_draws, 2, 2))
 
     def early(second, cross):
-        seen = _crossings_of_many(starts, second, cross, bases, levels, STEP, "jepa", steps, 5)
-        return 0.85 * due[1] - np.nan_to_num(np.asarray(seen.first[:, 1]), posinf=2 * due[1])
+        passages = _crossings_of_many(starts, second, cross, bases, levels, STEP, "jepa", steps, 5)
+        return 0.85 * due[1] - np.nan_to_num(np.asarray(passages.first[:, 1]), posinf=2 * due[1])
 
     draw = jax.jit(
         lambda key: observed.empirical_covariances(*observed.gaussian_views(key, n_samples, *population, target))
     )
-    drawn = [draw(key) for key in jax.random.split(trial.key("samples"), n_draws)]
-    sampled = (jnp.stack([getattr(each, name) for each in drawn]) for name in ("Sigma_xx", "Sigma_yx"))
+    samples = [draw(key) for key in jax.random.split(trial.key("samples"), n_draws)]
+    views = (jnp.stack([getattr(sample, name) for sample in samples]) for name in ("Sigma_xx", "Sigma_yx"))
     exact = early(*(np.broadcast_to(view, (n_draws, 2, 2)) for view in population))
-    trial.runs(early(*sampled), alpha=1e-6, controls={"the population's covariances": exact})
+    trial.runs(early(*views), alpha=1e-6, controls={"the population's covariances": exact})
 
 
 STRENGTHS = np.array([1.69, 1.3, 1.0])
@@ -71,7 +71,7 @@ def learned_for_good(trial, objective, depth, init, regressions, due):
     """Return the order of last crossings from starts misaligned by 0.001 in random bases, and what ends as learned."""
     count = len(regressions)
     bases = random_rotations(trial.generator("bases"), 3, count)
-    views = [predicted.covariances_of_features(STRENGTHS, *each) for each in zip(regressions, bases, strict=True)]
+    views = [predicted.covariances_of_features(STRENGTHS, *problem) for problem in zip(regressions, bases, strict=True)]
     second, cross = (np.stack(matrices) for matrices in zip(*views, strict=True))
     starts = jax.vmap(
         lambda key, basis: observed.misaligned_init(
@@ -80,10 +80,10 @@ def learned_for_good(trial, objective, depth, init, regressions, due):
     )(jax.random.split(trial.key("starts"), count), bases)
     for matrices in views:
         observed.require_stable_step(STEP, *matrices, depth, objective)
-    every = int(np.ceil(1.05 * due.max() / STEP / 4000))
+    stride = int(np.ceil(1.05 * due.max() / STEP / 4000))
     levels = levels_of(regressions, depth, objective)
-    seen = _crossings_of_many(starts, second, cross, bases, levels, STEP, objective, every * 4000, every)
-    return np.concatenate([np.argsort(seen.last, axis=1), np.asarray(seen.ends_above, int)], axis=1)
+    passages = _crossings_of_many(starts, second, cross, bases, levels, STEP, objective, stride * 4000, stride)
+    return np.concatenate([np.argsort(passages.last, axis=1), np.asarray(passages.ends_above, int)], axis=1)
 
 
 GRID, DEEPER = (0.6, 0.9, 1.35), (0.5, 0.8, 1.25)
@@ -109,17 +109,17 @@ def test_permanent_order(
     """As ε -> 0 features are learned for good by ρ with JEPA and by λ ρ with MAE, not by λ."""
     regressions = np.repeat(np.array(list(permutations(values))), repeats, axis=0)
     due = due_of(STRENGTHS, regressions, depth, init, objective)
-    seen = learned_for_good(trial, objective, depth, init, regressions, due)
+    orders = learned_for_good(trial, objective, depth, init, regressions, due)
     by_jepa, by_mae = (
         np.array([predicted.permanent_order(STRENGTHS, rho, objective=rule) for rho in regressions])
         for rule in ("jepa", "mae")
     )
-    right, other = (by_jepa, by_mae) if objective == "jepa" else (by_mae, by_jepa)
-    wrong = {
+    right, rival = (by_jepa, by_mae) if objective == "jepa" else (by_mae, by_jepa)
+    rivals = {
         "by λ": np.tile(np.arange(3), (len(right), 1)),
         "the scalar equations": np.argsort(due, axis=1),
-        "the other objective's": other,
+        "the other objective's": rival,
     }
     # All are learned at the end.
-    whole = {name: np.concatenate([order, np.ones(order.shape, int)], axis=1) for name, order in wrong.items()}
-    trial.identity(seen, np.concatenate([right, np.ones(right.shape, int)], axis=1), ops=0, controls=whole)
+    controls = {name: np.concatenate([order, np.ones(order.shape, int)], axis=1) for name, order in rivals.items()}
+    trial.identity(orders, np.concatenate([right, np.ones(right.shape, int)], axis=1), ops=0, controls=controls)

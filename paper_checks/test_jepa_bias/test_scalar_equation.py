@@ -56,15 +56,15 @@ def test_balance_conserved(trial, objective: Objective, dim: Dim = 4, depth: Dep
     parameters, views = random_network(rng, dim, depth, spread), random_views(rng, dim)
     slopes = jax.tree.map(np.asarray, _gradients(parameters, *views, objective))
     uneven = slopes._replace(layers=slopes.layers * (1.5 + np.arange(depth))[:, None, None])
-    wrong = {"the layers at rates of their own": drift(parameters, uneven)}
+    processes = {"the layers at rates of their own": drift(parameters, uneven)}
     if objective == "jepa":
-        differentiated = _gradients(parameters, *views, "jepa", stop_gradient=False)
-        wrong["without the stop-gradient"] = drift(parameters, differentiated)
+        full_slopes = _gradients(parameters, *views, "jepa", stop_gradient=False)
+        processes["without the stop-gradient"] = drift(parameters, full_slopes)
     norms = [np.linalg.norm(factor) for factor in (*parameters.layers, parameters.predictor)]
     longest = max(norms) + max(np.linalg.norm(slope) for slope in (*slopes.layers, slopes.predictor))
     products = np.prod(np.maximum(1, norms)) ** 2 * sum(np.linalg.norm(view) for view in views)
     scale, still = longest * (longest + products), np.zeros((depth, dim, dim))
-    trial.identity(drift(parameters, slopes), still, ops=2 * dim * (depth + 2), scale=scale, wrong_processes=wrong)
+    trial.identity(drift(parameters, slopes), still, ops=2 * dim * (depth + 2), scale=scale, wrong_processes=processes)
 
 
 @claim(ours("the gradient conserves them at every point that the flow passes"), kind="identity", cases=OBJECTIVES)
@@ -77,16 +77,16 @@ def test_balance_conserved__flow(trial, objective: Objective, dim: Dim = 2, dept
     step = min(0.0025, observed.largest_stable_step(xx, yx, depth, objective) / 20)
 
     def end(factor, **options):
-        every = 500 // factor
-        run = observed.gradient_flow(parameters, xx, yx, factor * step, 4 * every, every, objective, **options)
+        stride = 500 // factor
+        run = observed.gradient_flow(parameters, xx, yx, factor * step, 4 * stride, stride, objective, **options)
         return np.asarray(run.balance[-1])
 
     fine, coarse = end(1), end(2)
-    wrong = {"without the stop-gradient": end(2, stop_gradient=False, Sigma_yy=yy)} if objective == "jepa" else {}
+    processes = {"without the stop-gradient": end(2, stop_gradient=False, Sigma_yy=yy)} if objective == "jepa" else {}
     # A step twice as long has sixteen times the error.
     error = np.abs(fine - coarse).max() + 1e-13
     controls = {"the residuals die out": np.zeros(start.shape)}
-    trial.value(fine, start, error=error, margin=1e-5, controls=controls, wrong_processes=wrong)
+    trial.value(fine, start, error=error, margin=1e-5, controls=controls, wrong_processes=processes)
 
 
 @jax.jit
@@ -101,9 +101,9 @@ def decide_velocity(trial, objective, depth, dim):
     parameters, features = aligned_network(rng, weights, depth, objective)
     views = predicted.covariances_of_features(covariance, regression, features)
     slopes = _gradients_by_hand(parameters, *views, objective)
-    encoder, moved = (np.asarray(part) for part in _encoder_velocity(parameters, slopes))
-    measured = -encoder.T @ moved
-    strength, other = weights**depth, "mae" if objective == "jepa" else "jepa"
+    encoder, encoder_velocity = (np.asarray(part) for part in _encoder_velocity(parameters, slopes))
+    measured = -encoder.T @ encoder_velocity
+    strength, rival = weights**depth, "mae" if objective == "jepa" else "jepa"
 
     def on_diagonal(rule, clock):
         return np.diag(
@@ -116,7 +116,7 @@ def decide_velocity(trial, objective, depth, dim):
     power = (3 if objective == "jepa" else 2) - 2 / depth
     wrong_power = depth * (covariance * strength**power - covariance / regression * strength**3)
     controls = {
-        "exponents of the other objective": on_clocks(on_diagonal(other, "flow")),
+        "exponents of the other objective": on_clocks(on_diagonal(rival, "flow")),
         "3 - 2/L and 2 - 2/L": on_clocks(np.diag(strength * wrong_power)),
     }
     if depth > 1:
@@ -168,7 +168,7 @@ def test_fixed_points(trial, objective: Objective, depth: Several, covariance: C
     processes = {"rho": slope(regression), "rho^(1/L)": slope(regression ** (1 / depth))}
     trial.identity(slope(asymptote), np.zeros((3, 3)), ops=3 * (4 * depth + 6), scale=scale, wrong_processes=processes)
     parameters, _ = network(asymptote)
-    whole = np.linalg.svd(np.asarray(parameters.predictor @ observed.encoder(parameters)), compute_uv=False)[::-1]
-    end, other = (predicted.end_to_end_asymptote(depth, regression, objective=rule) for rule in OBJECTIVES)
-    right, wrong = (end, other) if objective == "jepa" else (other, end)
-    trial.identity(whole, right, ops=3 * (depth + 10), scale=1.4 ** (depth + 1), controls={"the other's": wrong})
+    spectrum = np.linalg.svd(np.asarray(parameters.predictor @ observed.encoder(parameters)), compute_uv=False)[::-1]
+    jepa_end, mae_end = (predicted.end_to_end_asymptote(depth, regression, objective=rule) for rule in OBJECTIVES)
+    right, rival = (jepa_end, mae_end) if objective == "jepa" else (mae_end, jepa_end)
+    trial.identity(spectrum, right, ops=3 * (depth + 10), scale=1.4 ** (depth + 1), controls={"the other's": rival})

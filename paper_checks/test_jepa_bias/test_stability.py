@@ -59,7 +59,7 @@ def test_saddle_eig(trial, objective: Objective, depth: DeepDepth, learned: Lear
     λ_j ρ_j), ω = ρ_j^(2/(L+1)). On the paper's clock both are divided by L.
     """
     members = np.isin(np.arange(3), learned)
-    rates, others = (
+    rates, rival_rates = (
         predicted.saddle_rates(members, COVARIANCE, REGRESSION, depth, objective=rule, clock="paper")
         for rule in (objective, "mae" if objective == "jepa" else "jepa")
     )
@@ -68,16 +68,18 @@ def test_saddle_eig(trial, objective: Objective, depth: DeepDepth, learned: Lear
     # L units of the paper's clock are one of the flow's.
     values, errors = (np.asarray(part) / depth for part in growth_rates(trial, learned, depth, objective))
     count = len(pairs)
-    wrong = {
+    rivals = {
         "one more power of ρ_j": [REGRESSION[pair[0]] * rates[pair] for pair in pairs],
-        "the other objective's rate": [others[pair] for pair in pairs],
+        "the other objective's rate": [rival_rates[pair] for pair in pairs],
     }
-    trial.value(values[:count].real, [rates[pair] for pair in pairs], error=errors[:count], margin=1e-8, controls=wrong)
+    trial.value(
+        values[:count].real, [rates[pair] for pair in pairs], error=errors[:count], margin=1e-8, controls=rivals
+    )
     # Zero is a multiple eigenvalue with Jordan blocks of up to three: it comes out to the cube root of the rounding.
     blur = 3 * (3 * len(values) * 2.0**-53) ** (1 / 3) / depth
     leading = values[0].real
-    wrong = {"one rate more": leading}
-    trial.value(values[count].real, 0.0, error=blur, margin=2 * blur, scale=leading, wrong_processes=wrong)
+    rivals = {"one rate more": leading}
+    trial.value(values[count].real, 0.0, error=blur, margin=2 * blur, scale=leading, wrong_processes=rivals)
 
 
 STATES = [tuple(np.flatnonzero(state).tolist()) for state in product([False, True], repeat=3)]
@@ -93,8 +95,8 @@ def unstable(chart):
 def test_saddle_eig__map(trial, objective: Objective, depth: DeepDepth = 2):
     """Of 2^d partial states only those of the most preferred features are stable, by ρ (JEPA) or λ ρ (MAE)."""
     chart = predicted.stability_map(COVARIANCE, REGRESSION, depth, objective=objective)
-    ranked = REGRESSION[np.argsort(np.argsort(COVARIANCE))]
-    by_covariance = predicted.stability_map(COVARIANCE, ranked, depth, objective=objective)
+    sorted_rho = REGRESSION[np.argsort(np.argsort(COVARIANCE))]
+    by_covariance = predicted.stability_map(COVARIANCE, sorted_rho, depth, objective=objective)
     blur = 3 * (3 * 9 * (depth + 1) * 2.0**-53) ** (1 / 3)
     trial.require(np.min(chart.largest_rate[~chart.stable]) > 2 * blur, "depth must leave rates above rounding")
     grows = [growth_rates(trial, state, depth, objective)[0][0].real > blur for state in STATES]
@@ -104,8 +106,10 @@ def test_saddle_eig__map(trial, objective: Objective, depth: DeepDepth = 2):
         "every one is": np.zeros(8, int),
     }
     trial.identity(np.array(grows, int), unstable(chart), ops=0, controls=controls)
-    each = [not predicted.is_stable(row, COVARIANCE, REGRESSION, depth, objective=objective) for row in chart.learned]
-    trial.identity(~chart.stable, each, ops=0, controls={"every one is": np.zeros(8, bool)})
+    by_state = [
+        not predicted.is_stable(row, COVARIANCE, REGRESSION, depth, objective=objective) for row in chart.learned
+    ]
+    trial.identity(~chart.stable, by_state, ops=0, controls={"every one is": np.zeros(8, bool)})
 
 
 @claim(LINEARISED, kind="identity")
@@ -114,7 +118,7 @@ def test_saddle_eig__shallow(trial):
     chart = predicted.stability_map(COVARIANCE, REGRESSION, 1, objective="mae")
     partial = chart.learned[~chart.learned.all(axis=1)]
     leading = [growth_rates(trial, np.flatnonzero(state), 1, "mae")[0][0].real for state in partial]
-    saddles = [predicted.saddle_rates(one, COVARIANCE, REGRESSION, 1, objective="mae", clock="flow") for one in partial]
+    saddles = [predicted.saddle_rates(row, COVARIANCE, REGRESSION, 1, objective="mae", clock="flow") for row in partial]
     trial.value(
         leading,
         chart.largest_rate[~chart.learned.all(axis=1)],
@@ -132,8 +136,8 @@ def test_saddle_eig__full(trial, depth: DeepDepth, objective: Objective):
     rates = predicted.full_fixed_point_rates(COVARIANCE, REGRESSION, depth, objective=objective, clock="paper")
     # As if every entry (i, j) relaxed like the diagonal one of j.
     one_term = np.sort(np.repeat(np.diag(rates), 3))
-    found, expected = values.real[::-1][:9], np.sort(rates.ravel())
-    trial.value(found, expected, error=errors[::-1][:9], margin=1e-8, controls={"the scalar rates": one_term})
+    measured, exact = values.real[::-1][:9], np.sort(rates.ravel())
+    trial.value(measured, exact, error=errors[::-1][:9], margin=1e-8, controls={"the scalar rates": one_term})
 
 
 @claim(LINEARISED, kind="identity", cases=list(product((2, 3), OBJECTIVES)))
@@ -148,11 +152,11 @@ def test_saddle_eig__step(trial, depth: DeepDepth, objective: Objective):
     options: dict[str, Any] = {"objective": objective, "clock": "flow"}
     euler = predicted.largest_stable_step(COVARIANCE, REGRESSION, depth, method="euler", **options)
     rk4 = predicted.largest_stable_step(COVARIANCE, REGRESSION, depth, method="rk4", **options)
-    found = reach / -values[-1].real
+    steps = reach / -values[-1].real
     scalar = np.diag(predicted.full_fixed_point_rates(COVARIANCE, REGRESSION, depth, **options))
-    error = found * (errors[-1] / np.abs(values[-1]) + 1e-11)  # of the root-finder
-    wrong = {"the scalar rates": reach / -scalar.min(), "one over the rate": found / 2}
-    trial.value(found, [euler, rk4], error=error, margin=1e-8, controls=wrong)
+    error = steps * (errors[-1] / np.abs(values[-1]) + 1e-11)  # of the root-finder
+    controls = {"the scalar rates": reach / -scalar.min(), "one over the rate": steps / 2}
+    trial.value(steps, [euler, rk4], error=error, margin=1e-8, controls=controls)
 
 
 def grown(trial, method, objective, depth, regression, every, step, size):
@@ -163,8 +167,8 @@ def grown(trial, method, objective, depth, regression, every, step, size):
     layers = np.array(state.layers)
     unit = layers[0] @ basis[:, 0]
     layers[0] += size * np.outer(unit / np.linalg.norm(unit), basis[:, 1])
-    seeded = state._replace(layers=layers)
-    run = method(seeded, *views, step, 4 * every, every, objective, basis=basis)
+    seed_state = state._replace(layers=layers)
+    run = method(seed_state, *views, step, 4 * every, every, objective, basis=basis)
     before, after = np.asarray(run.strengths[-2:, 1])
     return np.log(after / before)
 
@@ -178,16 +182,16 @@ def test_saddle_eig__growth(
     """On the plateau what a latent unit reads of a preferred feature grows as e^(μ t), in the flow and in descent."""
     regression, size = np.array([0.5, 1.2]), 1e-10
     rate = float(predicted.saddle_rate(depth, 1.6, 0.5, 0.8, 1.2, objective=objective, clock="flow"))
-    every = int(np.ceil(3 / (rate * step)))
-    window = every * step
-    args = objective, depth, regression, every, step, size
+    stride = int(np.ceil(3 / (rate * step)))
+    window = stride * step
+    args = objective, depth, regression, stride, step, size
     # What has been read acts back at second order; what the seed is not of the growing mode has died out.
     error = (size * np.exp(4 * rate * window)) ** 2 + 1e-12
     controls = {"none, as in the scalar equations": 0.0, "one more power of ρ_j": 0.5 * rate}
-    found = grown(trial, observed.gradient_flow, *args) / window
+    growth = grown(trial, observed.gradient_flow, *args) / window
     slack = (step * rate) ** 4  # of the method
-    trial.value(found, rate, error=error, slack=slack, margin=1e-6 * rate, controls=controls)
+    trial.value(growth, rate, error=error, slack=slack, margin=1e-6 * rate, controls=controls)
     # A step of descent multiplies by 1 + eta mu.
-    found = grown(trial, observed.gradient_descent, *args) / window
-    expected = np.log1p(step * rate) / step
-    trial.value(found, expected, error=error, margin=1e-6 * rate, controls=controls | {"e^(μ t)": rate})
+    growth = grown(trial, observed.gradient_descent, *args) / window
+    exact = np.log1p(step * rate) / step
+    trial.value(growth, exact, error=error, margin=1e-6 * rate, controls=controls | {"e^(μ t)": rate})

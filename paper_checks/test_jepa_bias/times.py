@@ -58,7 +58,7 @@ def require_below(trial, init, fraction, depth, regression, objective):
 
 def apart(trial, value, margin, controls):
     """Return the controls; require settings at which each predicts something else, by more than twice the margin."""
-    for name, wrong in controls.items():
-        differs = np.any(np.abs(np.asarray(wrong) - value) > 2 * np.asarray(margin))
+    for name, rival in controls.items():
+        differs = np.any(np.abs(np.asarray(rival) - value) > 2 * np.asarray(margin))
         trial.require(differs, f"settings must tell the claim from {name!r}: at these both predict the same")
     return controls
