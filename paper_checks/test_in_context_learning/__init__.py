@@ -53,8 +53,8 @@ def compiled(program, balanced=True, **scales):
 
 def answers(program, prompts, layer_norm="ideal", **scales):
     """What the compiled program answers to each prompt, and whether something was clipped on the way."""
-    found = programs.predict(compiled(program, **scales), *prompts, layer_norm=layer_norm)
-    return np.asarray(found.value), np.asarray(found.overflow)
+    prediction = programs.predict(compiled(program, **scales), *prompts, layer_norm=layer_norm)
+    return np.asarray(prediction.value), np.asarray(prediction.overflow)
 
 
 def on_each(rule, prompts):
@@ -71,8 +71,8 @@ def gauss_hermite(nodes_per_variable, variables):
 
 def query_risks(weights, inputs, weight_std, noise_std):
     """E (a.Y - w.x)^2 given the inputs, for label weights a [..., count, prefixes, examples]; x is the next input."""
-    missed = np.einsum("...cke,ced->...ckd", weights, inputs) - inputs
-    return weight_std**2 * np.sum(missed**2, axis=-1) + noise_std**2 * np.sum(weights**2, axis=-1)
+    errors = np.einsum("...cke,ced->...ckd", weights, inputs) - inputs
+    return weight_std**2 * np.sum(errors**2, axis=-1) + noise_std**2 * np.sum(weights**2, axis=-1)
 
 
 def level(n_runs):

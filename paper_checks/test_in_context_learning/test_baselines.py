@@ -68,12 +68,12 @@ def test_mbr__ridge(
     Y, stds = weight_std * Y, {"weight_std": weight_std, "noise_std": noise_std}
     mean, points, reach = posterior_mean(X, Y, **stds)
     ratio = noise_std**2 / weight_std**2
-    others = {"1/2 before one of the squares": 2 * ratio}
+    parameters = {"1/2 before one of the squares": 2 * ratio}
     if abs(weight_std - 1) > 0.05:
-        others |= {"λ = σ^2": noise_std**2, "λ = σ^2 / τ": noise_std**2 / weight_std}
-    wrong = {name: predicted.ridge_weights(X, Y, parameter) for name, parameter in others.items()}
+        parameters |= {"λ = σ^2": noise_std**2, "λ = σ^2 / τ": noise_std**2 / weight_std}
+    controls = {name: predicted.ridge_weights(X, Y, parameter) for name, parameter in parameters.items()}
     law = predicted.bayes_weights(X, Y, **stds)
-    trial.identity(mean, law, ops=points, scale=reach, controls=wrong)
+    trial.identity(mean, law, ops=points, scale=reach, controls=controls)
     inputs, weights = drawn_rules(trial, ratio)
     risks = query_risks(weights, inputs, weight_std, noise_std)[:, :, examples]
     least = np.array([predicted.bayes_prediction_risk(X[:examples], X[examples], **stds) for X in inputs])
@@ -93,16 +93,21 @@ def test_pythagoras(trial, weight_std: Std = 1.5, noise_std: Std = 0.5):
 
     def distances(c, k):
         """Of each rule from the Bayes predictor, and from the ridge of twice its penalty."""
-        shown, asked = inputs[c, :k], inputs[c, k]
-        others = predicted.bayes_rule(shown, **stds).T @ asked, predicted.ridge_rule(shown, 2 * ratio).T @ asked
-        return [[predicted.prediction_spd(a[c, k, :k], b, shown, **stds) for b in others] for a in weights]
+        examples, query = inputs[c, :k], inputs[c, k]
+        references = (
+            predicted.bayes_rule(examples, **stds).T @ query,
+            predicted.ridge_rule(examples, 2 * ratio).T @ query,
+        )
+        return [[predicted.prediction_spd(a[c, k, :k], b, examples, **stds) for b in references] for a in weights]
 
-    every = np.array([[distances(c, k) for k in range(EXAMPLES)] for c in range(COUNT)])
-    distance, to_other = np.moveaxis(every, (3, 2), (0, 1))
+    table = np.array([[distances(c, k) for k in range(EXAMPLES)] for c in range(COUNT)])
+    distance, to_other = np.moveaxis(table, (3, 2), (0, 1))
     least = [[predicted.bayes_prediction_risk(X[:k], X[k], **stds) for k in range(EXAMPLES)] for X in inputs]
     risks = query_risks(weights, inputs, weight_std, noise_std)
-    wrong = {"distance to the ridge of 2 λ": to_other, "no excess": 0 * distance}
-    trial.identity(risks - least, distance, ops=40 * DIMENSION, scale=risks * condition(inputs, ratio), controls=wrong)
+    controls = {"distance to the ridge of 2 λ": to_other, "no excess": 0 * distance}
+    trial.identity(
+        risks - least, distance, ops=40 * DIMENSION, scale=risks * condition(inputs, ratio), controls=controls
+    )
 
 
 @claim(
@@ -116,17 +121,19 @@ def test_ols__limit(
     """As σ falls to zero the Bayes predictor tends to least squares of minimum norm, its error of order λ."""
     X, Y, _ = draw_prompts(trial.generator("prompts"), count, examples + 1, dimension)
     prompts, fractions = Prompts(X, Y, X[:, 0]), 2.0 ** -np.arange(8, 15)
-    shown, labels = X[:, :-1], Y[:, :-1]
-    _, singular, directions = np.linalg.svd(shown)
-    least = np.array([predicted.ols_weights(*prompt) for prompt in zip(shown, labels, strict=True)])
+    inputs, labels = X[:, :-1], Y[:, :-1]
+    _, singular, directions = np.linalg.svd(inputs)
+    least = np.array([predicted.ols_weights(*prompt) for prompt in zip(inputs, labels, strict=True)])
     penalties = fractions * np.min(singular) ** 2
-    found = np.asarray(baselines.weights_all(prompts, [baselines.ridge(float(one)) for one in penalties]))[:, :, -1]
+    estimates = np.asarray(baselines.weights_all(prompts, [baselines.ridge(float(penalty)) for penalty in penalties]))[
+        :, :, -1
+    ]
     lengths, unseen = np.linalg.norm(least, axis=1), directions[:, -1]
     ahead = np.sign(np.sum(unseen * least, axis=1)) * lengths  # backwards, first-order terms may cancel
-    total, shifted = (np.linalg.norm(found - end, axis=(1, 2)) for end in (least, least + ahead[:, None] * unseen))
+    total, rival = (np.linalg.norm(estimates - end, axis=(1, 2)) for end in (least, least + ahead[:, None] * unseen))
     rounding = 40 * dimension * UNIT * np.linalg.norm(singular[:, 0] / singular[:, -1] * lengths)
-    wrong = {"controls": {"as λ^2": -2.0, "as σ": -0.5}, "wrong_processes": {"another solution": shifted}}
-    trial.order(total, 1 / fractions, -1.0, rounding=rounding, margin=0.005, same_instance=True, **wrong)
+    controls = {"controls": {"as λ^2": -2.0, "as σ": -0.5}, "wrong_processes": {"another solution": rival}}
+    trial.order(total, 1 / fractions, -1.0, rounding=rounding, margin=0.005, same_instance=True, **controls)
 
 
 @claim(ours("by E x x^T = I in equations 15-17"), kind="identity")
@@ -150,14 +157,14 @@ def test_ilwd__linear(
         lambda X, Y: predicted.gradient_step_weights(X, Y, 0.02),
         lambda X, Y: predicted.sgd_weights(X, Y, 0.02),
     )
-    law = np.array([[weights(*shown) for shown in zip(X, Y, strict=True)] for weights in laws])
+    law = np.array([[weights(*prompt) for prompt in zip(X, Y, strict=True)] for weights in laws])
     size = np.max(np.sum(np.abs(X * Y[:, :, None]), axis=(1, 2)))
     few = trial.generator("directions").standard_normal((dimension - 1, dimension))
-    wrong = {
+    controls = {
         "controls": {"ridge for both": law[[0, 0, 0]]},
         "wrong_processes": {"d - 1 test inputs": law @ np.linalg.pinv(few) @ few},
     }
-    trial.identity(fits, law, ops=40 * dimension + len(nodes), scale=size, **wrong)
+    trial.identity(fits, law, ops=40 * dimension + len(nodes), scale=size, **controls)
     spd, ilwd = ((answers[0] - answers[1]) ** 2) @ probabilities, np.sum((law[0] - law[1]) ** 2, axis=1)
     options = {"ops": 40 * dimension + len(nodes), "scale": size**2}
     trial.identity(spd, ilwd, **options, controls={"divided by d": ilwd / dimension})
@@ -169,17 +176,17 @@ def test_ilwd__linear(
 )  # fmt: skip
 def test_fig2__diagonal(trial, noise_std: Annotated[float, Interval(0, 10, why="a cap only")], weight_std: Std):
     """Of figure 2's ridges the one with λ = σ^2 / τ^2, put among them, has the least risk for any inputs."""
-    matched = noise_std**2 / weight_std**2
-    parameters = np.unique(np.round([*GRID, matched, 2 * matched], 12))
-    place = int(np.argmin(np.abs(parameters - matched)))
+    ratio = noise_std**2 / weight_std**2
+    parameters = np.unique(np.round([*GRID, ratio, 2 * ratio], 12))
+    place = int(np.argmin(np.abs(parameters - ratio)))
     gaps = np.diff(parameters)[max(place - 1, 0) : place + 1]
-    trial.require(gaps.min() > 1e-3 * matched, "noise_std / weight_std must not nearly tie with a ridge of figure 2")
-    inputs, weights = drawn_rules(trial, matched)
-    rows = [int(np.argmin(np.abs(np.array([*GRID, matched, 2 * matched]) - parameter))) for parameter in parameters]
+    trial.require(gaps.min() > 1e-3 * ratio, "noise_std / weight_std must not nearly tie with a ridge of figure 2")
+    inputs, weights = drawn_rules(trial, ratio)
+    rows = [int(np.argmin(np.abs(np.array([*GRID, ratio, 2 * ratio]) - parameter))) for parameter in parameters]
     risks = query_risks(weights[rows], inputs, weight_std, noise_std)[:, :, 1:]
     best, next_one = np.argmin(risks, axis=0), place + 1 if place + 1 < len(rows) else place - 1
-    wrong = {"the next penalty": next_one, "λ = σ^2": int(np.argmin(np.abs(parameters - noise_std**2)))}
-    controls = {name: np.full(best.shape, row) for name, row in wrong.items() if row != place}
+    rivals = {"the next penalty": next_one, "λ = σ^2": int(np.argmin(np.abs(parameters - noise_std**2)))}
+    controls = {name: np.full(best.shape, row) for name, row in rivals.items() if row != place}
     trial.identity(best, np.full(best.shape, place), ops=0, controls=controls)
 
 
@@ -209,18 +216,18 @@ def test_ridge__spectrum(
     X, step = trial.generator("inputs").standard_normal((examples, dimension)), 1e-30
     spectrum, stds = np.linalg.svd(X, compute_uv=False) ** 2, (weight_std, noise_std)
     weights, labels = unit_prompts(X, *stds)
-    missed = by_elimination(X, labels, regulariser + 1j * step) - weights  # a complex step: no difference is taken
-    found = [np.sum(missed.real**2), np.sum(missed.real**2), 2 * np.sum(missed.real * missed.imag) / step]
+    errors = by_elimination(X, labels, regulariser + 1j * step) - weights  # a complex step: no difference is taken
+    measured = [np.sum(errors.real**2), np.sum(errors.real**2), 2 * np.sum(errors.real * errors.imag) / step]
 
     def laws(penalty):
         rule_risk = predicted.linear_rule_risk(predicted.ridge_rule(X, penalty), X, *stds)
         slope = predicted.ridge_risk_slope(penalty, spectrum, *stds)
         return np.array([predicted.ridge_risk(penalty, spectrum, dimension, *stds), rule_risk, slope])
 
-    size = np.sum(missed.real**2 + 2 * weights**2) * (1 + spectrum[0] / regulariser)
-    wrong = {"1/2 before one of the squares": laws(2 * regulariser)}
+    size = np.sum(errors.real**2 + 2 * weights**2) * (1 + spectrum[0] / regulariser)
+    controls = {"1/2 before one of the squares": laws(2 * regulariser)}
     scale = size * np.array([1, 1, 2 / regulariser])
-    trial.identity(np.array(found), laws(regulariser), ops=40 * dimension, scale=scale, controls=wrong)
+    trial.identity(np.array(measured), laws(regulariser), ops=40 * dimension, scale=scale, controls=controls)
 
 
 @claim(
@@ -241,7 +248,7 @@ def test_ridge__distance(
     X = np.array(X)
     weights, labels = unit_prompts(X, **stds)
     fits, best = (by_elimination(X, labels, penalty) for penalty in (regulariser, ratio))
-    found = [fits - best, fits - best, (fits - weights) @ query, (fits - best) @ query]
+    gaps = [fits - best, fits - best, (fits - weights) @ query, (fits - best) @ query]
     spectrum, rule = np.linalg.svd(X, compute_uv=False) ** 2, predicted.ridge_rule(X, regulariser)
 
     def laws(**stds):
@@ -251,9 +258,9 @@ def test_ridge__distance(
         distance = predicted.spd_to_bayes(regulariser, spectrum, **stds)
         return np.array([distance, predicted.linear_rule_spd(rule, bayes, X, **stds), at_query, spd])
 
-    wrong = {"noise of half the variance": laws(weight_std=weight_std, noise_std=noise_std * 0.5**0.5)}
+    controls = {"noise of half the variance": laws(weight_std=weight_std, noise_std=noise_std * 0.5**0.5)}
     size = np.sum(weights**2 + fits**2 + best**2) * (1 + spectrum[0] / min(ratio, regulariser)) * (1 + query @ query)
-    trial.identity([np.sum(one**2) for one in found], laws(**stds), ops=40 * dimension, scale=size, controls=wrong)
+    trial.identity([np.sum(gap**2) for gap in gaps], laws(**stds), ops=40 * dimension, scale=size, controls=controls)
 
 
 @claim(
@@ -264,23 +271,23 @@ def test_ridge__noiseless(trial, regulariser: Penalty, examples: Shown, dimensio
     """Of w ~ N(0, I) without noise a ridge misses sum (λ / (s + λ))^2 and what is unseen, the Bayes risk."""
     *X, query = trial.generator("inputs").standard_normal((examples + 1, dimension))
     X, step = np.array(X), 1e-30
-    singular, seen, unit = np.linalg.svd(X, compute_uv=False), np.linalg.qr(X.T)[0], np.eye(dimension)
+    singular, basis, unit = np.linalg.svd(X, compute_uv=False), np.linalg.qr(X.T)[0], np.eye(dimension)
     fits = by_elimination(X, X.T, regulariser + 1j * step)  # a complex step: no difference is taken
-    missed, distance, unseen = fits.real - unit, fits.real - seen @ seen.T, unit - seen @ seen.T
-    found = [np.sum(one**2) for one in (missed, missed, distance, distance, unseen)]
-    found += [2 * np.sum(missed * fits.imag) / step]
-    found += [np.sum((one @ query) ** 2) for one in (missed, distance, unseen)]
+    errors, distance, unseen = fits.real - unit, fits.real - basis @ basis.T, unit - basis @ basis.T
+    measured = [np.sum(error**2) for error in (errors, errors, distance, distance, unseen)]
+    measured += [2 * np.sum(errors * fits.imag) / step]
+    measured += [np.sum((error @ query) ** 2) for error in (errors, distance, unseen)]
     rule, bayes = (predicted.ridge_rule(X, penalty) for penalty in (regulariser, 0.0))
 
     def laws(**stds):
-        given, at_query = (regulariser, singular**2), (rule.T @ query, bayes.T @ query)
+        problem, at_query = (regulariser, singular**2), (rule.T @ query, bayes.T @ query)
         return np.array([
-            predicted.ridge_risk(*given, dimension, **stds),
+            predicted.ridge_risk(*problem, dimension, **stds),
             predicted.linear_rule_risk(rule, X, **stds),
-            predicted.spd_to_bayes(*given, **stds),
+            predicted.spd_to_bayes(*problem, **stds),
             predicted.linear_rule_spd(rule, bayes, X, **stds),
             predicted.bayes_risk_given_inputs(X, **stds),
-            predicted.ridge_risk_slope(*given, **stds),
+            predicted.ridge_risk_slope(*problem, **stds),
             predicted.prediction_risk(at_query[0], X, query, **stds),
             predicted.prediction_spd(*at_query, X, **stds),
             predicted.bayes_prediction_risk(X, query, **stds),
@@ -288,8 +295,8 @@ def test_ridge__noiseless(trial, regulariser: Penalty, examples: Shown, dimensio
 
     size = dimension * (singular[0] / singular[-1] + singular[0] ** 2 / regulariser)
     scale = size * np.array([1, 1, 1, 1, 1, 2 / regulariser, *3 * [query @ query]])
-    wrong = {"noise of a tenth": laws(noise_std=0.1)}
-    trial.identity(np.array(found), laws(), ops=40 * dimension, scale=scale, controls=wrong)
+    controls = {"noise of a tenth": laws(noise_std=0.1)}
+    trial.identity(np.array(measured), laws(), ops=40 * dimension, scale=scale, controls=controls)
 
 
 @claim(
@@ -302,15 +309,15 @@ def test_nearest__neighbours(trial, weighted: bool):
     labels = trial.generator("labels").standard_normal((COUNT, EXAMPLES))
 
     def answers(neighbours, spread=lambda shares: shares):
-        found = np.zeros((COUNT, EXAMPLES))
-        for c, k in np.ndindex(found.shape):
+        predictions = np.zeros((COUNT, EXAMPLES))
+        for c, k in np.ndindex(predictions.shape):
             shares = predicted.nearest_neighbour_weights(inputs[c, :k], inputs[c, k], neighbours, weighted)
-            found[c, k] = spread(shares) @ labels[c, :k]
-        return found
+            predictions[c, k] = spread(shares) @ labels[c, :k]
+        return predictions
 
     thirds = np.minimum(np.arange(EXAMPLES), 3) / 3
-    wrong = {"four neighbours": answers(4), "always divided by 3": answers(3) * thirds}
+    controls = {"four neighbours": answers(4), "always divided by 3": answers(3) * thirds}
     if weighted:
-        wrong["1 / |x_i - x|"] = answers(3, lambda shares: np.sqrt(shares) / max(np.sqrt(shares).sum(), UNIT))
-    found = np.einsum("ckn,cn->ck", weights[-1 if weighted else -2], labels)
-    trial.identity(found, answers(3), ops=8 * DIMENSION, scale=np.abs(labels).max(), controls=wrong)
+        controls["1 / |x_i - x|"] = answers(3, lambda shares: np.sqrt(shares) / max(np.sqrt(shares).sum(), UNIT))
+    predictions = np.einsum("ckn,cn->ck", weights[-1 if weighted else -2], labels)
+    trial.identity(predictions, answers(3), ops=8 * DIMENSION, scale=np.abs(labels).max(), controls=controls)

@@ -56,18 +56,18 @@ def test_gelu__mul(trial, form: Form, n_points: Points = 200):
     """On [-2, 2] Lemma 4's product errs by κ s^2 [(x + y)^4 - x^4 - y^4]: its remainder is of fourth order."""
     x, y = trial.generator("factors").uniform(-2, 2, (2, n_points))
     scales = np.array([1e-2, 1e-3, *2.0 ** -np.arange(4, 11)])
-    found = np.asarray(products(x, y, scales, form))
+    measured = np.asarray(products(x, y, scales, form))
     # The theory's bound counts two roundings in a GeLU, where the library's erf has up to four.
     rounding = np.array([2 * predicted.rounding_of_product(s, 2, 2 * UNIT) for s in scales])[:, None]
     law = np.array([x * y + predicted.gelu_product_error(x, y, s, form) for s in scales[:2]])
     # Terms after the next one are smaller by s^2 (x + y)^2 < .002.
     unseen = 1.01 * np.abs([predicted.gelu_product_next_term(x, y, s, form) for s in scales[:2]])
-    rectified = (np.maximum(x + y, 0) - np.maximum(x, 0) - np.maximum(y, 0)) / scales[:2, None]
-    wrong = {"sqrt(2/π) for sqrt(π/2)": law * 2 / np.pi, "no error": np.broadcast_to(x * y, law.shape)}
-    relu = {"ReLU": np.sqrt(np.pi / 2) * rectified}
+    ramps = (np.maximum(x + y, 0) - np.maximum(x, 0) - np.maximum(y, 0)) / scales[:2, None]
+    controls = {"sqrt(2/π) for sqrt(π/2)": law * 2 / np.pi, "no error": np.broadcast_to(x * y, law.shape)}
+    relu = {"ReLU": np.sqrt(np.pi / 2) * ramps}
     options = {"error": rounding[:2], "slack": unseen, "margin": unseen + 3 * rounding[:2]}
-    trial.value(found[:2], law, **options, controls=wrong, wrong_processes=relu)
-    errors, orders = np.sqrt(np.mean((found[2:] - x * y) ** 2, axis=1)), {"third order": -1.0, "fifth order": -3.0}
+    trial.value(measured[:2], law, **options, controls=controls, wrong_processes=relu)
+    errors, orders = np.sqrt(np.mean((measured[2:] - x * y) ** 2, axis=1)), {"third order": -1.0, "fifth order": -3.0}
     options = {"rounding": rounding[2:, 0], "margin": 0.02, "same_instance": True}
     trial.order(errors, 1 / scales[2:], -2.0, **options, controls=orders)
 
@@ -77,17 +77,17 @@ def test_richardson__mul(trial, n_points: Points = 200):
     """Two products at scales s and 2s combine to one with an error of order s^4, -4 κ_6 s^4 [(x + y)^6 - ...]."""
     x, y = trial.generator("factors").uniform(-1, 1, (2, n_points))
     scales = 2.0 ** -np.arange(2, 8)
-    combined, single = (np.asarray(products(x, y, scales, richardson=both)) for both in (True, False))
+    combination, single = (np.asarray(products(x, y, scales, richardson=flag)) for flag in (True, False))
     rounding = np.array([3 * predicted.rounding_of_product(s, 1, 2 * UNIT) for s in scales])
-    size, of_one = (np.sqrt(np.mean((found - x * y) ** 2, axis=1)) for found in (combined, single))
+    size, of_one = (np.sqrt(np.mean((product - x * y) ** 2, axis=1)) for product in (combination, single))
     options = {"rounding": rounding, "margin": 0.02, "same_instance": True}
-    wrong = {"controls": {"s^2": -2.0, "s^3": -3.0}, "wrong_processes": {"one product": of_one}}
-    trial.order(size, 1 / scales, -4.0, **options, **wrong)
+    controls = {"controls": {"s^2": -2.0, "s^3": -3.0}, "wrong_processes": {"one product": of_one}}
+    trial.order(size, 1 / scales, -4.0, **options, **controls)
     leading = predicted.richardson_product_error(x, y, float(scales[-2]))
     # The series of erf goes on with z^8 / 672; the combination multiplies it by (4 - 2^6) / 3 = -20.
     eighth = 20 / 672 * scales[-2] ** 6 * ((np.abs(x) + np.abs(y)) ** 8)
     options = {"error": rounding[-2], "slack": eighth, "margin": eighth + 3 * rounding[-2]}
-    trial.value(combined[-2] - x * y, leading, **options, controls={"of the other sign": -leading})
+    trial.value(combination[-2] - x * y, leading, **options, controls={"of the other sign": -leading})
 
 
 @claim(ours("from GeLU(u) = u Φ(u) in Lemma 5, or u over 1 + exp of a cubic"), kind="identity",
@@ -98,13 +98,15 @@ def test_gelu__bypass(
 ):  # fmt: skip
     """GeLU(N + x) - N loses (N + x)(1 - Φ(N + x)) of x, on [-2, 2] most at x = -2."""
     x = np.append(trial.generator("entries").uniform(-2, 2, n_points), -2.0)
-    lost = shift + x - np.asarray(passed_by_gelu(shift + x, form))
+    loss = shift + x - np.asarray(passed_by_gelu(shift + x, form))
     law = predicted.gelu_bypass_error(x, shift, form)
-    wrong = {"nothing is lost": 0 * law, "1 - Φ(N + x)": law / (shift + x)}
-    trial.identity(lost, law, ops=8, scale=shift + 2, controls=wrong)
-    most, inside = (np.full(lost.shape, predicted.gelu_bypass_error(np.array(at), shift, form)) for at in (-2.0, -1.9))
+    controls = {"nothing is lost": 0 * law, "1 - Φ(N + x)": law / (shift + x)}
+    trial.identity(loss, law, ops=8, scale=shift + 2, controls=controls)
+    largest, inside = (
+        np.full(loss.shape, predicted.gelu_bypass_error(np.array(at), shift, form)) for at in (-2.0, -1.9)
+    )
     options = {"found_by": "draws", "independent": n_points, "ops": 8, "scale": shift + 2}
-    trial.bound(lost, most, **options, controls={"what x = -1.9 loses": inside})
+    trial.bound(loss, largest, **options, controls={"what x = -1.9 loses": inside})
 
 
 @claim(ours("from mean and variance of the padded column in Lemma 6"), kind="limit")
@@ -113,19 +115,19 @@ def test_ln__bypass(trial, n_rows: Rows = 30):
     rows = np.abs(trial.generator("rows").standard_normal(n_rows))
     total, squares = rows.sum(), rows @ rows
     pads = 100 * total * 4.0 ** np.arange(4)
-    passed = through_layer_norm(rows, pads, -pads - total, pads)
+    outputs = through_layer_norm(rows, pads, -pads - total, pads)
     factors = np.array([predicted.layer_norm_factor(pad, total, squares, "paper") for pad in pads])
     leading = np.array([predicted.layer_norm_leading_error(pad, total, squares, "paper") for pad in pads])
     law, ops = rows[:, None] * factors, layer_norm_ops(rows)
-    wrong = {"controls": {"sqrt(1/L) for sqrt(2/L)": law / np.sqrt(2)},
+    controls = {"controls": {"sqrt(1/L) for sqrt(2/L)": law / np.sqrt(2)},
              "wrong_processes": {"no S in the second pad": through_layer_norm(rows, pads, -pads, pads)}}  # fmt: skip
-    trial.identity(passed, law, ops=ops, scale=pads, **wrong)
-    lost, rounding = 1 - rows @ passed / squares, 4 * ops * UNIT * pads * total / squares
+    trial.identity(outputs, law, ops=ops, scale=pads, **controls)
+    loss, rounding = 1 - rows @ outputs / squares, 4 * ops * UNIT * pads * total / squares
     options = {"rounding": rounding, "margin": 0.005, "same_instance": True}
-    trial.order(lost, pads, -1.0, **options, controls={"second order": -2.0})
+    trial.order(loss, pads, -1.0, **options, controls={"second order": -2.0})
     unseen = np.abs(factors - 1 - leading)
     options = {"error": rounding, "slack": unseen, "margin": unseen + 3 * rounding}
-    trial.value(lost, -leading, **options, controls={"S / N": -2 * leading})
+    trial.value(loss, -leading, **options, controls={"S / N": -2 * leading})
 
 
 @claim(ours("from mean and variance of a column with balanced pads"), kind="limit")
@@ -134,22 +136,22 @@ def test_ln__bypass__balanced(trial, n_rows: Rows = 30):
     rows = np.abs(trial.generator("rows").standard_normal(n_rows))
     total, squares = rows.sum(), rows @ rows
     pads = 10 * total * 2.0 ** np.arange(5)
-    passed = through_layer_norm(rows, pads - total / 2, -pads - total / 2, pads)
+    outputs = through_layer_norm(rows, pads - total / 2, -pads - total / 2, pads)
     as_in_paper = through_layer_norm(rows, pads, -pads - total, pads)
     factors = np.array([predicted.layer_norm_factor(pad, total, squares) for pad in pads])
     leading = np.array([predicted.layer_norm_leading_error(pad, total, squares) for pad in pads])
-    wrong = {"controls": {"no error": np.broadcast_to(rows[:, None], passed.shape)},
+    controls = {"controls": {"no error": np.broadcast_to(rows[:, None], outputs.shape)},
              "wrong_processes": {"the paper's pads": as_in_paper}}  # fmt: skip
     ops = layer_norm_ops(rows)
-    trial.identity(passed, rows[:, None] * factors, ops=ops, scale=pads, **wrong)
-    lost, lost_in_paper = 1 - rows @ passed / squares, 1 - rows @ as_in_paper / squares
+    trial.identity(outputs, rows[:, None] * factors, ops=ops, scale=pads, **controls)
+    loss, loss_in_paper = 1 - rows @ outputs / squares, 1 - rows @ as_in_paper / squares
     rounding = 4 * ops * UNIT * pads * total / squares
     options = {"rounding": rounding, "margin": 0.02, "same_instance": True}
-    wrong = {"controls": {"first order": -1.0}, "wrong_processes": {"the paper's pads": lost_in_paper}}
-    trial.order(lost, pads, -2.0, **options, **wrong)
+    controls = {"controls": {"first order": -1.0}, "wrong_processes": {"the paper's pads": loss_in_paper}}
+    trial.order(loss, pads, -2.0, **options, **controls)
     unseen = np.abs(factors - 1 - leading)
     options = {"error": rounding, "slack": unseen, "margin": unseen + 3 * rounding}
-    trial.value(lost, -leading, **options, controls={"without |x|^2": total**2 / 8 / pads**2})
+    trial.value(loss, -leading, **options, controls={"without |x|^2": total**2 / 8 / pads**2})
 
 
 @claim(ours("from mean and variance of the padded column in Lemma 8, whose pads must add up to -S"), kind="identity",
@@ -158,7 +160,7 @@ def test_ln__div(trial, divisor: Factor, n_rows: Rows = 30):
     """With pads +-Nc - S/2 layer norm divides by |c|: the sign is lost, and without -S/2 the mean S/L stays."""
     rows, divisors = trial.generator("rows").standard_normal(n_rows), np.array([divisor, -divisor])
     total, squares = rows.sum(), rows @ rows
-    ideal, signed = rows[:, None] / np.abs(divisors), {"y / c": rows[:, None] / divisors}
+    ideal, sign_control = rows[:, None] / np.abs(divisors), {"y / c": rows[:, None] / divisors}
 
     def divide(pad, upper_share, lower_share):
         upper, lower = pad * divisors - upper_share * total, -pad * divisors - lower_share * total
@@ -168,20 +170,20 @@ def test_ln__div(trial, divisor: Factor, n_rows: Rows = 30):
         return ideal * [predicted.layer_norm_division_factor(pad, c, total, squares) for c in divisors]
 
     pad, large = (length * np.sqrt(squares) / divisor for length in (1e3, 1e5))
-    tilted = {"bare pads": divide(pad, 0, 0), "pads Nc, -Nc - S": divide(pad, 0, 1)}
-    wrong = {"controls": signed | {"no error": ideal}, "wrong_processes": tilted}
-    trial.identity(divide(pad, 0.5, 0.5), law(pad), ops=layer_norm_ops(rows), scale=pad, **wrong)
+    processes = {"bare pads": divide(pad, 0, 0), "pads Nc, -Nc - S": divide(pad, 0, 1)}
+    controls = {"controls": sign_control | {"no error": ideal}, "wrong_processes": processes}
+    trial.identity(divide(pad, 0.5, 0.5), law(pad), ops=layer_norm_ops(rows), scale=pad, **controls)
     rounding, unseen = 4 * layer_norm_ops(rows) * UNIT * large, np.abs(ideal - law(large))
     options = {"error": rounding, "slack": unseen, "margin": unseen + 3 * rounding}
     bare = {"bare pads": divide(large, 0, 0)}
-    trial.value(divide(large, 0.5, 0.5), ideal, **options, controls=signed, wrong_processes=bare)
+    trial.value(divide(large, 0.5, 0.5), ideal, **options, controls=sign_control, wrong_processes=bare)
 
 
 @partial(jax.jit, static_argnames="layer_norm")
 def one_layer(built, states, layer_norm="ideal"):
     """The hidden states (registers and scratch) after a network of one layer."""
-    kept = built.layout.pad_rows.start
-    return jax.vmap(lambda state: network.run(built, network.embed(built, state), layer_norm=layer_norm).hidden[:kept])(
+    rows = built.layout.pad_rows.start
+    return jax.vmap(lambda state: network.run(built, network.embed(built, state), layer_norm=layer_norm).hidden[:rows])(
         states
     )
 
@@ -192,15 +194,15 @@ FIRST, SECOND, TARGET, NUMBERS, QUOTIENTS = (0, 6), (6, 12), (12, 16), (16, 20),
 
 def _ran(states, left, right, bias):
     """The states after each primitive, and after a wrong form of each, by name."""
-    gated = mov(0, 2, NUMBERS, TARGET)
+    gated_mov = mov(0, 2, NUMBERS, TARGET)
     instructions = {
         "mov": mov(0, 2, NUMBERS),
-        "mov to other rows": gated,
+        "mov to other rows": gated_mov,
         "mul": mul(2, 3, 2, FIRST, SECOND, TARGET),
         "aff": aff(FIRST, SECOND, TARGET, left, right, bias),
         "div": div(NUMBERS, 0, QUOTIENTS),
         "from the next column": mov(1, 2, NUMBERS),
-        "without a gate": replace(gated, only_at=None),
+        "without a gate": replace(gated_mov, only_at=None),
         "a, b, c = 3, 2, 3": mul(3, 2, 3, FIRST, SECOND, (12, 21)),
         "W_1 and W_2 exchanged": aff(FIRST, SECOND, TARGET, right, left, bias),
         "by the next row": div(NUMBERS, 1, QUOTIENTS),
@@ -220,14 +222,14 @@ def _products(states, shape):
 
 def _of(primitive, states, left, right, bias):
     """The rows that a primitive writes, what, what it would by a wrong theory, and the wrong form of it."""
-    numbers, moved, divisor = states[:, 16:20], states[:, 12:16].copy(), states[:, [0]]
-    moved[:, :, 2] = numbers[:, :, 0]
-    copied = np.concatenate([numbers[:, :, :2], moved[:, :, 2:]], axis=2)
+    numbers, target, divisor = states[:, 16:20], states[:, 12:16].copy(), states[:, [0]]
+    target[:, :, 2] = numbers[:, :, 0]
+    copies = np.concatenate([numbers[:, :, :2], target[:, :, 2:]], axis=2)
     affine = left @ states[:, :6] + right @ states[:, 6:12]
     by_rows, by_columns = _products(states, (2, 3)), _products(states, (3, 2))
     return {
-        "mov": (NUMBERS, copied, {"nothing moved": numbers}, "from the next column"),
-        "mov to other rows": (TARGET, moved, {"all columns copied": numbers}, "without a gate"),
+        "mov": (NUMBERS, copies, {"nothing moved": numbers}, "from the next column"),
+        "mov to other rows": (TARGET, target, {"all columns copied": numbers}, "without a gate"),
         "mul": (TARGET, by_rows, {"the first matrix by columns": by_columns}, "a, b, c = 3, 2, 3"),
         "aff": (TARGET, affine + bias[:, None], {"no bias": affine}, "W_1 and W_2 exchanged"),
         "div": (QUOTIENTS, numbers / np.abs(divisor), {"y / c": numbers / divisor}, "by the next row"),
@@ -245,18 +247,18 @@ def test_primitives(
     states = rng.uniform(-2, 2, (count, 24, 3))
     states[:, :2] = np.where(states[:, :2] < 0, -1, 1) * np.maximum(np.abs(states[:, :2]), 0.1)
     states[:, 20:], states[0, 0] = 0, -np.abs(states[0, 0])  # a quotient starts at zero; one divisor is negative
-    ran = _ran(states, left, right, bias)
-    (start, end), new, wrong, process = _of(primitive, states, left, right, bias)
+    results = _ran(states, left, right, bias)
+    (start, end), new, rivals, process = _of(primitive, states, left, right, bias)
 
     def written(rows):
         return np.concatenate([before[:, :start], rows, before[:, end:]], axis=1)
 
-    before = np.pad(states, ((0, 0), (0, ran["mov"].shape[1] - 24), (0, 0)))
+    before = np.pad(states, ((0, 0), (0, results["mov"].shape[1] - 24), (0, 0)))
     # All but the product pass the bypass of 1000 a few times; the product's scale of 1e-6 leaves 1e-9.
     options = {"error": 8 * 12 * UNIT * 10, "margin": 1e-8 if primitive == "mul" else 1e-11}
-    processes = {process: ran[process], "a layer that replaces its input": ran[primitive] - before}
-    controls = {name: written(rows) for name, rows in wrong.items()}
-    trial.value(ran[primitive], written(new), **options, controls=controls, wrong_processes=processes)
+    processes = {process: results[process], "a layer that replaces its input": results[primitive] - before}
+    controls = {name: written(rows) for name, rows in rivals.items()}
+    trial.value(results[primitive], written(new), **options, controls=controls, wrong_processes=processes)
 
 
 @claim(ours("from the softmax of one score N_a among zeros"), kind="identity", cases=[(20, 5.0), (20, 10.0), (3, 2.0)])
@@ -269,11 +271,11 @@ def test_hard__attention(
     state[0, 0, 0] = 1.0
     scales, program = network.Scales(bypass=bypass, sharpness=sharpness), [mov(0, positions - 1, (0, 1))]
     built = compiler.compile_program(program, registers=1, positions=positions, scales=scales)
-    missed = 1 - float(np.asarray(one_layer(built, state))[0, 0, -1])
+    error = 1 - float(np.asarray(one_layer(built, state))[0, 0, -1])
     law = predicted.hard_attention_error(positions, sharpness)
     more = predicted.hard_attention_error(positions + 1, sharpness)
-    wrong = {"(i - 1) exp(-N_a)": (positions - 1) * np.exp(-sharpness), "one position more": more}
-    trial.identity(missed, law, ops=10, scale=bypass, controls=wrong)
+    controls = {"(i - 1) exp(-N_a)": (positions - 1) * np.exp(-sharpness), "one position more": more}
+    trial.identity(error, law, ops=10, scale=bypass, controls=controls)
 
 
 def direct_tanh(x, shift):
@@ -287,14 +289,14 @@ def direct_tanh(x, shift):
 def test_squares(trial, form: Form, shift: Shift = 0.5, n_points: Points = 200):
     """Three GeLUs and six tanh units square x up to errors that even functions of x give exactly."""
     x, scales = trial.generator("entries").uniform(-2, 2, n_points), 2.0 ** np.arange(-6, 3)
-    curves = {one: np.array([predicted.product_of_gelus(x, s, one) for s in scales]) for one in ("erf", "tanh")}
-    other = "tanh" if form == "erf" else "erf"
+    curves = {name: np.array([predicted.product_of_gelus(x, s, name) for s in scales]) for name in ("erf", "tanh")}
+    rival = "tanh" if form == "erf" else "erf"
     # Three GeLUs of arguments up to 4 s, over s^2.
-    wrong = {"x^2": np.broadcast_to(x**2, curves[form].shape), f"the {other} form": curves[other]}
-    trial.identity(products(x, x, scales, form), curves[form], ops=16, scale=4 / scales[:, None], controls=wrong)
+    controls = {"x^2": np.broadcast_to(x**2, curves[form].shape), f"the {rival} form": curves[rival]}
+    trial.identity(products(x, x, scales, form), curves[form], ops=16, scale=4 / scales[:, None], controls=controls)
     law, size = predicted.square_by_tanh(x, shift), np.cosh(shift) ** 2 / np.tanh(shift)
-    wrong = {"cosh for its square": law / np.cosh(shift), "x^2": x**2}
-    trial.identity(direct_tanh(x, shift), law, ops=16, scale=size, controls=wrong)
+    controls = {"cosh for its square": law / np.cosh(shift), "x^2": x**2}
+    trial.identity(direct_tanh(x, shift), law, ops=16, scale=size, controls=controls)
 
 
 def least(total, start):
@@ -327,12 +329,12 @@ def test_best__scale(trial, eps: Eps, richardson: bool, magnitude: Factor = 2.0)
                 return abs((4 * product(s) - product(2 * s)) / 3 - B**2) + unit / s * (4 / 3 + 1 / 6)
             return abs(product(s) - B**2) + unit / s
 
-        found = float(least(total, mpmath.mpf(eps) ** (mpmath.mpf(1) / (5 if richardson else 3)) / B))
+        optimum = float(least(total, mpmath.mpf(eps) ** (mpmath.mpf(1) / (5 if richardson else 3)) / B))
     law = predicted.best_product_scale(magnitude, eps, richardson)
     unseen = (law * magnitude) ** 2  # of the next term of the series, whose share in the slope is smaller
-    wrong = predicted.best_product_scale(magnitude, eps / 2, richardson)
+    rival = predicted.best_product_scale(magnitude, eps / 2, richardson)
     options = {"error": 1e-12 * law, "slack": unseen * law, "margin": max(1e-8, 2 * unseen) * law}
-    trial.value(found, law, **options, controls={"ε / 2 for ε": wrong})
+    trial.value(optimum, law, **options, controls={"ε / 2 for ε": rival})
 
 
 @claim(ours("by the balance of rounding and the leading error"), kind="optimality", cases=["balanced", "paper"])
@@ -348,12 +350,12 @@ def test_best__pad(trial, pads: Literal["balanced", "paper"], eps: Eps = 2**-52,
         def total(N):
             ends = (N - S / 2, -N - S / 2) if pads == "balanced" else (N, -N - S)
             variance = (ends[0] ** 2 + ends[1] ** 2 + squares) / length  # the mean is 0
-            passed = mpmath.sqrt(mpmath.mpf(2) / length) * N / mpmath.sqrt(variance)
-            return rows.max() * abs(1 - passed) + eps * N / length
+            factor = mpmath.sqrt(mpmath.mpf(2) / length) * N / mpmath.sqrt(variance)
+            return rows.max() * abs(1 - factor) + eps * N / length
 
-        found = float(least(total, S * mpmath.mpf(eps) ** (-mpmath.mpf(1) / (3 if pads == "balanced" else 2))))
-    stated = (n_rows + 2, float(rows.max()), float(rows.sum()), float(rows @ rows))
-    law, wrong = (predicted.best_pad(*stated, one, pads) for one in (eps, eps / 2))
+        optimum = float(least(total, S * mpmath.mpf(eps) ** (-mpmath.mpf(1) / (3 if pads == "balanced" else 2))))
+    arguments = (n_rows + 2, float(rows.max()), float(rows.sum()), float(rows @ rows))
+    law, rival = (predicted.best_pad(*arguments, precision, pads) for precision in (eps, eps / 2))
     unseen = float(S + squares / S) / law  # of the next order in 1 / N, whose share in the slope is smaller
     options = {"error": 1e-12 * law, "slack": unseen * law, "margin": max(1e-6, 2 * unseen) * law}
-    trial.value(found, law, **options, controls={"ε / 2 for ε": wrong})
+    trial.value(optimum, law, **options, controls={"ε / 2 for ε": rival})

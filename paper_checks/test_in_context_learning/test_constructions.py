@@ -65,16 +65,16 @@ def test_thm1__gd__step(trial, dimension: Dimension, count: Prompted = 64):
     start, prompts = _begun(trial, dimension, count)
     program = programs.gradient_step_program(dimension, STEP, REGULARISER, start)
     chain = programs.gradient_step_program(dimension, STEP, REGULARISER, start, printed_sign=True)
-    found, law, rounding = answers(program, prompts)[0], sgd_answers(prompts, start), rounding_of(prompts)
+    outputs, law, rounding = answers(program, prompts)[0], sgd_answers(prompts, start), rounding_of(prompts)
     options = {"error": rounding, "margin": 4e-10 * (size_of(prompts) + start @ start)}
-    wrong = {"controls": {"α for 2 α": sgd_answers(prompts, start, STEP / 2)},
+    controls = {"controls": {"α for 2 α": sgd_answers(prompts, start, STEP / 2)},
              "wrong_processes": {"the chain with -λ": answers(chain, prompts)[0]}}  # fmt: skip
     minus = law + 4 * STEP * REGULARISER * prompts[2] @ start
-    trial.value(found, law, **options, **wrong, as_printed=minus)
+    trial.value(outputs, law, **options, **controls, as_printed=minus)
     scales = 2.0 ** -np.arange(7, 11)
     errors = [np.sqrt(np.mean((answers(program, prompts, product=s)[0] - law) ** 2)) for s in scales]
     # Rounding grows as 1 / s, and what is seen at 1e-6 is more than the rounding there.
-    options = {"rounding": np.abs(found - law).max() * 1e-6 / scales, "margin": 0.02, "same_instance": True}
+    options = {"rounding": np.abs(outputs - law).max() * 1e-6 / scales, "margin": 0.02, "same_instance": True}
     trial.order(errors, 1 / scales, -2.0, **options, controls={"as s": -1.0, "as s^3": -3.0})
 
 
@@ -101,9 +101,9 @@ def test_thm2__sherman__morrison(trial, dimension: Inverse, count: Prompted = 64
         return on_each(lambda X, Y: predicted.one_sample_ridge(X[0], float(Y[0]), regulariser), prompts)
 
     law, options = closed(REGULARISER), {"error": rounding_of(prompts), "margin": 6e-10 * size_of(prompts) ** 1.5}
-    wrong = {"A_1^-1 without the 1 + in the denominator": np.zeros_like(law), "2 λ": closed(2 * REGULARISER)}
+    controls = {"A_1^-1 without the 1 + in the denominator": np.zeros_like(law), "2 λ": closed(2 * REGULARISER)}
     less = {"layer 8 adds nothing": answers(_without_one(program), prompts)[0]}
-    trial.value(answers(program, prompts)[0], law, **options, controls=wrong, wrong_processes=less)
+    trial.value(answers(program, prompts)[0], law, **options, controls=controls, wrong_processes=less)
 
 
 @claim(ours("by induction over Theorem 1's chain"), kind="identity", cases=[(4, 2), (4, 4), (4, 8)])
@@ -111,11 +111,11 @@ def test_sgd__stack(trial, dimension: Dimension, examples: Several, count: Promp
     """Stacked, Theorem 1 makes one pass of SGD over n examples in 8n layers, in the registers of a single step."""
     _, prompts = _begun(trial, dimension, count, examples)
     program = programs.sgd_program(dimension, examples, STEP, REGULARISER)
-    restarted = sgd_answers((prompts[0][:, -1:], prompts[1][:, -1:], prompts[2]))
+    restart = sgd_answers((prompts[0][:, -1:], prompts[1][:, -1:], prompts[2]))
     options = {"error": rounding_of(prompts), "margin": 4e-10 * size_of(prompts)}
     not_moved = {"w' is not moved on": answers(_forgetful(program), prompts)[0]}
-    wrong = {"controls": {"each step starts at zero": restarted}, "wrong_processes": not_moved}
-    trial.value(answers(program, prompts)[0], sgd_answers(prompts), **options, **wrong)
+    controls = {"controls": {"each step starts at zero": restart}, "wrong_processes": not_moved}
+    trial.value(answers(program, prompts)[0], sgd_answers(prompts), **options, **controls)
 
 
 @claim(
@@ -131,13 +131,13 @@ def test_ridge__stack(trial, dimension: Inverse, examples: Several, count: Promp
     """Carrying A^-1 and sum x_i y_i along, the updates of Theorem 2 give ridge on n examples in 11n + 3 layers."""
     _, prompts = _begun(trial, dimension, count, examples)
     program, law = programs.recursive_ridge_program(dimension, examples, REGULARISER), ridge_answers(prompts)
-    (value, clipped), (_, clipped_small) = answers(program, prompts), answers(program, prompts, bypass=30.0)
+    (value, overflow), (_, overflow_small) = answers(program, prompts), answers(program, prompts, bypass=30.0)
     options = {"error": rounding_of(prompts), "margin": 6e-10 * size_of(prompts) ** 1.5}
-    wrong = {"twice λ": ridge_answers(prompts, 2 * REGULARISER)}
+    controls = {"twice λ": ridge_answers(prompts, 2 * REGULARISER)}
     last = on_each(lambda X, Y: np.linalg.solve(X.T @ X + REGULARISER * np.eye(dimension), X[-1] * Y[-1]), prompts)
-    trial.value(value, law, **options, controls=wrong, as_printed=last)
-    clips = {"bypass N = 30": np.sum(clipped_small)}
-    trial.identity(np.sum(clipped), 0, ops=0, wrong_processes=clips)
+    trial.value(value, law, **options, controls=controls, as_printed=last)
+    clips = {"bypass N = 30": np.sum(overflow_small)}
+    trial.identity(np.sum(overflow), 0, ops=0, wrong_processes=clips)
 
 
 @claim(
@@ -159,20 +159,20 @@ def test_finite__precision(
         built, law = programs.recursive_ridge_program(dimension, examples, REGULARISER), ridge_answers(prompts)
     else:
         built, law = programs.gradient_step_program(dimension, STEP, REGULARISER, start), sgd_answers(prompts, start)
-    value, clipped = answers(built, prompts, layer_norm)
-    trial.require(not np.any(clipped), "prompts must leave everything below the bypass of 1000")
+    value, overflow = answers(built, prompts, layer_norm)
+    trial.require(not np.any(overflow), "prompts must leave everything below the bypass of 1000")
     state, tokens = np.zeros((count, built.register_rows, built.positions)), np.asarray(programs.prompt_state(*prompts))
     state[:, : tokens.shape[1]] = tokens
     with np.errstate(over="ignore", invalid="ignore"):
         limit = error_bound.prompt_error(
             built.instructions, state, built.answer, network.Scales(), layer_norm=layer_norm
         )
-    wrong = {"controls": {"no error": np.zeros(count)}}
+    controls = {"controls": {"no error": np.zeros(count)}}
     if layer_norm == "realised":
-        tilted = programs.predict(compiled(built, balanced=False), *prompts, layer_norm="realised").value
-        wrong["wrong_processes"] = {"the paper's pads at the same N": np.abs(np.asarray(tilted) - law)}
+        paper_values = programs.predict(compiled(built, balanced=False), *prompts, layer_norm="realised").value
+        controls["wrong_processes"] = {"the paper's pads at the same N": np.abs(np.asarray(paper_values) - law)}
     options = {"found_by": "draws", "independent": count, "ops": 1}
-    trial.bound(np.abs(value - law), limit + rounding_of(prompts), **options, **wrong)
+    trial.bound(np.abs(value - law), limit + rounding_of(prompts), **options, **controls)
 
 
 _PROGRAMS = {
@@ -201,19 +201,19 @@ def test_counts(
 ):  # fmt: skip
     """Depth does not grow with d; one step needs 4d + 3 registers, one Sherman-Morrison update 3d^2 + 5d + 3."""
     trial.require(program in ("SGD", "ridge") or examples == 1, "examples must be 1 for a single step or update")
-    build, counted = _PROGRAMS[program]
+    build, formula = _PROGRAMS[program]
     built = build(dimension, examples)
 
     def law(d):
-        return np.array(counted(d, examples))
+        return np.array(formula(d, examples))
 
-    claimed, wrong = law(dimension), {"a layer and a register to read the answer": law(dimension) + 1}
+    counts, controls = law(dimension), {"a layer and a register to read the answer": law(dimension) + 1}
     if dimension > 1:
-        wrong["a layer more for each dimension"] = claimed + np.array([dimension - 1, 0, 0])
+        controls["a layer more for each dimension"] = counts + np.array([dimension - 1, 0, 0])
     if dimension > 2 and program in ("update", "ridge"):
-        wrong["O(d) registers"] = law(1) + (dimension - 1) * (law(2) - law(1))
+        controls["O(d) registers"] = law(1) + (dimension - 1) * (law(2) - law(1))
     sizes = np.array([built.layers, built.register_rows, compiled(built).layout.rows])
-    trial.identity(sizes, claimed, ops=0, controls=wrong)
+    trial.identity(sizes, counts, ops=0, controls=controls)
 
 
 @claim(ours("by equation 13, once for each example"), kind="identity", cases=[1.0, 0.1, 1e-2, 1e-3, 1e-5])
@@ -224,8 +224,8 @@ def test_sm__recursion(
 ):  # fmt: skip
     """One rank-one update of the inverse per example is ridge regression on all; it loses ε |X|^2 / λ."""
     X, Y, _ = draw_prompts(trial.generator("prompts"), count, examples + 1, dimension)
-    every = np.asarray(baselines.weights_all(Prompts(X, Y, X[:, 0]), [baselines.ridge(regulariser)]))[0]
-    shown = list(zip(X[:, :-1], Y[:, :-1], strict=True))
+    estimates = np.asarray(baselines.weights_all(Prompts(X, Y, X[:, 0]), [baselines.ridge(regulariser)]))[0]
+    pairs = list(zip(X[:, :-1], Y[:, :-1], strict=True))
 
     def without_plus(inputs, labels):
         inverse = np.eye(dimension) / regulariser
@@ -236,8 +236,8 @@ def test_sm__recursion(
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that lambda is small
-        law = np.array([predicted.recursive_ridge_weights(*pair, regulariser) for pair in shown])
+        law = np.array([predicted.recursive_ridge_weights(*pair, regulariser) for pair in pairs])
     scale = np.sum(X[:, :-1] ** 2, axis=(1, 2))[:, None] / regulariser * np.abs(law).max()
-    wrong = {"controls": {"1 - v.A^-1 u": np.array([without_plus(*pair) for pair in shown])},
-             "wrong_processes": {"one example less": every[:, examples - 1]}}  # fmt: skip
-    trial.identity(every[:, examples], law, ops=4 * dimension, scale=scale, **wrong)
+    controls = {"controls": {"1 - v.A^-1 u": np.array([without_plus(*pair) for pair in pairs])},
+             "wrong_processes": {"one example less": estimates[:, examples - 1]}}  # fmt: skip
+    trial.identity(estimates[:, examples], law, ops=4 * dimension, scale=scale, **controls)

@@ -72,13 +72,13 @@ def test_lsa__gd(
         return np.append(Y, 0 * queries[:, 0]) - np.asarray(attend(weights, tokens, context))[:, -1]
 
     def law(step, layers):
-        descended = predicted.descent_weights(X, Y, step, layers, start)
-        return np.append(X @ (descended - start), queries @ descended)
+        estimate = predicted.descent_weights(X, Y, step, layers, start)
+        return np.append(X @ (estimate - start), queries @ estimate)
 
-    flipped = set_weights._replace(values=np.asarray(set_weights.values) * np.append(np.ones(dimension), -1.0))
+    flip = set_weights._replace(values=np.asarray(set_weights.values) * np.append(np.ones(dimension), -1.0))
     size = (1 + step * largest(X)) ** layers * (1 + np.abs(Y).max()) * (1 + np.abs(start).sum())
     controls = {"a sum over the examples": law(step * examples, layers), "one step less": law(step, layers - 1)}
-    processes = {"queries among keys and values": through(set_weights, examples + asked), "+1 in W_V": through(flipped)}
+    processes = {"queries among keys and values": through(set_weights, examples + asked), "+1 in W_V": through(flip)}
     options = {"ops": 4 * examples * dimension, "scale": size}
     trial.identity(through(set_weights), law(step, layers), **options, controls=controls, wrong_processes=processes)
 
@@ -100,8 +100,8 @@ def test_lsa__multilayer(trial, examples: Context = 6, dimension: Blocks = 3, la
 
     growth = np.prod([1 + np.linalg.norm(block, 2) * largest(X) for block in blocks])
     size = growth * (1 + np.abs(Y).max())
-    wrong = {"A for its transpose": law(np.swapaxes(blocks, 1, 2)), "in reverse order": law(blocks[::-1])}
-    trial.identity(weights, law(blocks), ops=4 * examples * dimension, scale=size, controls=wrong)
+    controls = {"A for its transpose": law(np.swapaxes(blocks, 1, 2)), "in reverse order": law(blocks[::-1])}
+    trial.identity(weights, law(blocks), ops=4 * examples * dimension, scale=size, controls=controls)
 
 
 TASKS, SIDE = 1000, 10
@@ -120,8 +120,10 @@ def beats(first, second):
 
     def event(key):
         spectrum = learned_descent.task_spectra(key, 1, SIDE, SIDE)
-        one, two = (learned_descent.descent_losses(spectrum, f.steps, f.contractions, SIDE)[0] for f in (first, second))
-        return one < two
+        first_loss, second_loss = (
+            learned_descent.descent_losses(spectrum, f.steps, f.contractions, SIDE)[0] for f in (first, second)
+        )
+        return first_loss < second_loss
 
     return event
 
@@ -138,8 +140,8 @@ def test_gdpp__polynomial(
     weights, (eigenvalues, vectors) = rng.standard_normal(dimension), np.linalg.eigh(X.T @ X)
     steps = rng.uniform(0.5, 1.5, layers) * examples / eigenvalues[-1]
     contractions = np.append(rng.uniform(0.2, 0.8, layers - 1), 0) / eigenvalues[-1]  # the last has no effect
-    stacked = observed.contracting_layers(steps, contractions, dimension, examples)
-    after = np.asarray(attend(stacked, observed.joined_tokens(X, X @ weights, queries, np.zeros(8)), examples))
+    stack = observed.contracting_layers(steps, contractions, dimension, examples)
+    after = np.asarray(attend(stack, observed.joined_tokens(X, X @ weights, queries, np.zeros(8)), examples))
 
     def law(contractions, power=2):
         residual = contraction = np.ones(dimension)
@@ -152,15 +154,15 @@ def test_gdpp__polynomial(
         return queries @ vectors @ ((weights @ vectors) * (1 - residual))
 
     size = 2.5**layers * np.abs(weights).sum()
-    wrong = {"a for a^2": law(contractions, 1), "GD, which contracts nothing": law(0 * contractions)}
-    trial.identity(-after[-8:, -1], law(contractions), ops=4 * dimension * examples, scale=size, controls=wrong)
+    controls = {"a for a^2": law(contractions, 1), "GD, which contracts nothing": law(0 * contractions)}
+    trial.identity(-after[-8:, -1], law(contractions), ops=4 * dimension * examples, scale=size, controls=controls)
     plain, contracting, spectra = learned_descents()
     losses = [predicted.gdpp_loss(spectra, fit.steps, fit.contractions, SIDE) for fit in (plain, contracting)]
-    exchanged = {"exchanged": np.array([contracting.fitted_loss, plain.fitted_loss])}
-    fitted = np.array([plain.fitted_loss, contracting.fitted_loss])
-    trial.identity(fitted, np.array(losses), ops=TASKS, scale=SIDE, wrong_processes=exchanged)
-    wrong = {"controls": {"it always does": 1.0}, "wrong_processes": {"GD against itself": beats(plain, plain)}}
-    trial.probability(beats(contracting, plain), 0.99, side="at least", **wrong, first=1024, most=40_000)
+    processes = {"exchanged": np.array([contracting.fitted_loss, plain.fitted_loss])}
+    fit_losses = np.array([plain.fitted_loss, contracting.fitted_loss])
+    trial.identity(fit_losses, np.array(losses), ops=TASKS, scale=SIDE, wrong_processes=processes)
+    controls = {"controls": {"it always does": 1.0}, "wrong_processes": {"GD against itself": beats(plain, plain)}}
+    trial.probability(beats(contracting, plain), 0.99, side="at least", **controls, first=1024, most=40_000)
 
 
 def exact_moments(covariance, prior, noise_variance, examples):
@@ -205,15 +207,17 @@ def test_lsa__optimum(trial, examples: Few, noise_variance: Annotated[float, Int
     def inverted(matrix, constant):
         return prior @ np.linalg.inv(matrix + constant / examples * np.eye(2))
 
-    wrong, losses = {"Lambda^-1": unshrunk}, {"at Λ^-1": predicted.linear_attention_loss(unshrunk, *law)}
-    wrong["1 for 1 + 1/N"] = inverted(signal, strength + noise_variance)
-    wrong["without the trace"] = inverted((1 + 1 / examples) * signal, noise_variance)
+    controls, losses = {"Lambda^-1": unshrunk}, {"at Λ^-1": predicted.linear_attention_loss(unshrunk, *law)}
+    controls["1 for 1 + 1/N"] = inverted(signal, strength + noise_variance)
+    controls["without the trace"] = inverted((1 + 1 / examples) * signal, noise_variance)
     if noise_variance > 1e-3:
-        wrong["without noise"] = predicted.optimal_map(covariance, prior, 0.0, examples)
+        controls["without noise"] = predicted.optimal_map(covariance, prior, 0.0, examples)
         losses["without noise"] = predicted.optimal_loss(covariance, prior, 0.0, examples)
     # The moments are sums of as many positive terms as there are nodes.
     scale = np.linalg.cond(second) * np.abs(cross @ np.linalg.inv(second)).max()
-    trial.identity(cross @ np.linalg.inv(second), predicted.optimal_map(*law), ops=nodes, scale=scale, controls=wrong)
+    trial.identity(
+        cross @ np.linalg.inv(second), predicted.optimal_map(*law), ops=nodes, scale=scale, controls=controls
+    )
     best, size = predicted.optimal_loss(*law), {"scale": strength, "ops": nodes}
     trial.gap(primal, dual, best, margin=1e-9 * strength, **size, controls=losses)
     aside, gradient = A + 0.1, predicted.loss_gradient
@@ -257,11 +261,11 @@ def test_lsa__covshift(
     size = scale**2 * sizes * np.linalg.norm(form) / examples
     law = predicted.covariate_shift_ratio(scale) * before
     trial.identity(predict(scale), law, ops=ops, scale=size, controls=powers(before, but=2))
-    shown = np.concatenate([scale * X, query[:, None]], axis=1)
-    labels = np.einsum("nki,ni->nk", shown, weights)
-    fitted = np.asarray(baselines.weights_all(Prompts(shown, labels, weights), [baselines.ols()]))[0, :, -1]
+    contexts = np.concatenate([scale * X, query[:, None]], axis=1)
+    labels = np.einsum("nki,ni->nk", contexts, weights)
+    estimates = np.asarray(baselines.weights_all(Prompts(contexts, labels, weights), [baselines.ols()]))[0, :, -1]
     condition = np.array([np.linalg.cond(inputs) for inputs in X])[:, None] * np.abs(weights).max()
-    trial.identity(fitted, weights, ops=40 * examples, scale=condition, controls=powers(weights, but=0))
+    trial.identity(estimates, weights, ops=40 * examples, scale=condition, controls=powers(weights, but=0))
 
 
 def flow_end(loss, start, rate):
@@ -296,20 +300,20 @@ def test_lsa__flow(trial, context: Count = 5, scale: Start = 0.3):
     gamma, loss = predicted.zhang_gamma(COVARIANCE, context), attention_flow.full_loss(COVARIANCE, context)
     trial.require(scale**2 * np.linalg.norm(gamma, 2) * 2**0.5 < 2, "scale must be small: s^2 |Gamma| sqrt(d) < 2")
     start = jax.tree.map(np.asarray, attention_flow.balanced_start(scale, np.eye(2) / 2**0.25))
-    tilted = attention_flow.FullWeights(2 * start.value_projection, start.key_query / 2)
+    tilted_start = attention_flow.FullWeights(2 * start.value_projection, start.key_query / 2)
     everywhere = attention_flow.FullWeights(start.value_projection + scale / 4, start.key_query + scale / 4)
     rate = predicted.zhang_rate(COVARIANCE, context)
-    final, other, full = (flow_end(loss, one, rate) for one in (start, tilted, everywhere))
+    final, rival, full = (flow_end(loss, weights, rate) for weights in (start, tilted_start, everywhere))
     value, form = predicted.zhang_limit(COVARIANCE, context)
     controls = {
         "Lambda^-1": limit_of(COVARIANCE),
         "norms exchanged": stacked_limit(1 / value, form * value**2),
         "without the trace": limit_of((1 + 1 / context) * COVARIANCE),
     }
-    processes = {"another balance at the start": np.stack(other), "a start in all entries": np.stack(full)}
+    processes = {"another balance at the start": np.stack(rival), "a start in all entries": np.stack(full)}
     options = {"error": what_is_left(loss, final, rate), "margin": 1e-7}
     trial.value(np.stack(final), stacked_limit(value, form), **options, controls=controls, wrong_processes=processes)
-    product, same = (float(w.value_projection[-1, -1]) * np.asarray(w.key_query)[:2, :2] for w in (other, final))
+    product, same = (float(w.value_projection[-1, -1]) * np.asarray(w.key_query)[:2, :2] for w in (rival, final))
     inverse, law = np.linalg.inv(COVARIANCE), np.linalg.inv(gamma)
     options = {"error": 1e-9 + np.abs(same - law).max(), "margin": 1e-7}
     trial.value(product, law, **options, controls={"Lambda^-1": inverse})
@@ -328,8 +332,8 @@ def test_lsa__rate(trial, dimension: Annotated[int, Interval(1, 3, why="a sum ov
     still, *rates = np.linalg.eigvalsh(curvature)
     gamma, law = predicted.zhang_gamma(covariance, context), np.array([0.0, predicted.zhang_rate(covariance, context)])
     slowest = value**2 * np.min(np.linalg.eigvalsh(covariance) ** 2 * np.linalg.eigvalsh(gamma))
-    wrong = {"W_KQ moves alone": np.array([0.0, slowest]), "without the 1/2 of the loss": 2 * law}
-    trial.identity(np.array([still, rates[0]]), law, ops=27**dimension, scale=rates[-1], controls=wrong)
+    controls = {"W_KQ moves alone": np.array([0.0, slowest]), "without the 1/2 of the loss": 2 * law}
+    trial.identity(np.array([still, rates[0]]), law, ops=27**dimension, scale=rates[-1], controls=controls)
 
 
 LABELS = {
@@ -351,27 +355,27 @@ def test_lsa__generalise(trial, label: Literal["linear", "cubic", "mixed"], trai
     points, (single, weights) = nodes.reshape(-1, test + 1, 2) @ root(covariance), gauss_hermite(5, 2)
     labels = LABELS[label](points)
     layer = predicted.zhang_limit(covariance, training)
-    found = np.asarray(predictions(*layer, points[:, :test], labels[:, :test], points[:, test]))
-    risk = probabilities @ (found - labels[:, test]) ** 2
+    outputs = np.asarray(predictions(*layer, points[:, :test], labels[:, :test], points[:, test]))
+    risk = probabilities @ (outputs - labels[:, test]) ** 2
     single = single @ root(covariance)
     products, squares = single * LABELS[label](single)[:, None], weights @ LABELS[label](single) ** 2
     mean = weights @ products
     slope = np.linalg.solve(covariance, mean)
     moments = slope, (products.T * weights) @ products - np.outer(mean, mean)
-    unexplained = max(float(squares - mean @ slope), 0.0)
+    residual = max(float(squares - mean @ slope), 0.0)
 
     def law(training, test):
-        return predicted.zhang_risk(*moments, covariance, training, test, unexplained)
+        return predicted.zhang_risk(*moments, covariance, training, test, residual)
 
-    closed = [law(training, test)]
+    laws = [law(training, test)]
     if label == "linear":
         moments_of_linear = predicted.linear_label_moments(np.array([1.0, -0.5]), covariance)
-        closed.append(predicted.zhang_risk(*moments_of_linear[:2], covariance, training, test, moments_of_linear[2]))
-    wrong = {"one example more": law(training, test + 1)}
+        laws.append(predicted.zhang_risk(*moments_of_linear[:2], covariance, training, test, moments_of_linear[2]))
+    controls = {"one example more": law(training, test + 1)}
     if training != test:
-        wrong["M and N exchanged"] = law(test, training)
-    size = {"ops": len(nodes), "scale": 1 + squares + np.array(closed)}
-    trial.identity(np.full(len(closed), risk), np.array(closed), **size, controls=wrong)
+        controls["M and N exchanged"] = law(test, training)
+    size = {"ops": len(nodes), "scale": 1 + squares + np.array(laws)}
+    trial.identity(np.full(len(laws), risk), np.array(laws), **size, controls=controls)
 
 
 @claim(
@@ -384,11 +388,11 @@ def test_lsa__train(
 ):  # fmt: skip
     """From a positive start Adam on all entries of a layer finds the optimal map; the other blocks that act vanish."""
     covariance, prior = np.diag(np.linspace(0.5, 1.5, dimension)), np.eye(dimension)
-    found = attention_training.train_linear_attention(
+    weights = attention_training.train_linear_attention(
         trial.key("starts"), starts, dimension=dimension, context=context, input_covariance=covariance
     )
-    maps = np.asarray(attention_training.effective_map(found.value_projection, found.key_query))
-    value, form = np.asarray(found.value_projection), np.asarray(found.key_query)
+    maps = np.asarray(attention_training.effective_map(weights.value_projection, weights.key_query))
+    value, form = np.asarray(weights.value_projection), np.asarray(weights.key_query)
 
     def distance(length):
         law = predicted.optimal_map(covariance, prior, 0.0, length)

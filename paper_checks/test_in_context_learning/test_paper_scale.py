@@ -40,9 +40,9 @@ def paper_settings(dimension, layers=16, width=512, heads=4, **others):
 
 def distances_of(trial, settings, run, prefixes):
     """SPD / d between a trained model and each rule, [rules, prefixes]."""
-    asked = fresh_prompts(jax.random.fold_in(trial.key("prompts"), run), settings, COUNT)
-    found = training.evaluate(trained(trial.seed, run, settings), asked, list(RULES.values()))
-    return np.asarray(found.differences.mean(axis=1))[:, prefixes] / settings.dimension
+    prompts = fresh_prompts(jax.random.fold_in(trial.key("prompts"), run), settings, COUNT)
+    evaluation = training.evaluate(trained(trial.seed, run, settings), prompts, list(RULES.values()))
+    return np.asarray(evaluation.differences.mean(axis=1))[:, prefixes] / settings.dimension
 
 
 @claim(paper("figure 1"), kind="empirical", tier="paper", coarse=SIGNS)
@@ -78,9 +78,9 @@ def test_phase__depth__paper(trial, dimension: Literal[8, 16] = 8, n_runs: Runs 
     def advantage(order):
         """By how much the expected group of rules is nearer than all others, at the worst of the depths."""
         of_depth = []
-        for layers, seen in zip(depths, order, strict=True):
-            expected = np.isin(list(RULES), groups.get(layers, ("least squares",)))
-            of_depth.append(means[seen][:, ~expected].min(axis=1) - means[seen][:, expected].min(axis=1))
+        for layers, depth in zip(depths, order, strict=True):
+            members = np.isin(list(RULES), groups.get(layers, ("least squares",)))
+            of_depth.append(means[depth][:, ~members].min(axis=1) - means[depth][:, members].min(axis=1))
         return np.min(of_depth, axis=0)
 
     trial.runs(advantage(depths), alpha=level(n_runs), controls={"depths in reverse": advantage(depths[::-1])})
@@ -96,10 +96,10 @@ def test_min__width(trial, dimension: Literal[8, 16], width: Width, n_runs: Runs
         settings = paper_settings(dimension, width=width, heads=1)
         prefixes, leads = np.arange(1, dimension), []
         for run in range(n_runs):
-            asked = fresh_prompts(jax.random.fold_in(trial.key("prompts"), run), settings, COUNT)
-            exact = baselines.predict_all(asked, [ols(), ridge(0.1)])
-            own = training.in_context_predictions(trained(trial.seed, run, settings), asked)
-            leads.append(jnp.mean(((exact[1] - exact[0]) ** 2 - (own - exact[0]) ** 2)[:, prefixes]))
+            prompts = fresh_prompts(jax.random.fold_in(trial.key("prompts"), run), settings, COUNT)
+            exact = baselines.predict_all(prompts, [ols(), ridge(0.1)])
+            answers = training.in_context_predictions(trained(trial.seed, run, settings), prompts)
+            leads.append(jnp.mean(((exact[1] - exact[0]) ** 2 - (answers - exact[0]) ** 2)[:, prefixes]))
         return np.array(leads)
 
     trial.runs(lead(width), alpha=level(n_runs), controls={"H = 4": lead(4)})
@@ -109,26 +109,26 @@ def test_min__width(trial, dimension: Literal[8, 16], width: Width, n_runs: Runs
 def test_probes(trial, prefix: Prefix = 8, count: Probed = 4096, n_runs: Runs = 5):
     """X^T Y and the least-squares weights are decodable from middle layers, by two-layer probes best."""
     settings, constant = paper_settings(4), paper_settings(4, weight_std=0.0, weight_mean=1.0)
-    asked = fresh_prompts(trial.key("prompts"), settings, count)
-    moments = probes.moment_targets(asked, prefix)
-    targets = [moments / moments.std(axis=0), probes.ols_targets(asked, prefix)]
+    prompts = fresh_prompts(trial.key("prompts"), settings, count)
+    moments = probes.moment_targets(prompts, prefix)
+    targets = [moments / moments.std(axis=0), probes.ols_targets(prompts, prefix)]
     half = count // 2
 
     def least_errors(model, kind):
         """The error of each target's probe at its best layer, on the half of the prompts kept apart."""
-        states = probes.hidden_states(model, asked)[:, :, : 2 * prefix]
+        states = probes.hidden_states(model, prompts)[:, :, : 2 * prefix]
 
         def error(hidden, target):
             options = {"kind": kind, "probe_width": 512, "steps": 2000}
-            fitted = probes.train_probe(trial.key("probes"), hidden[:half], target[:half], **options).probe
-            return float(jnp.mean(probes.probe_errors(fitted, hidden[half:], target[half:])))
+            probe = probes.train_probe(trial.key("probes"), hidden[:half], target[:half], **options).probe
+            return float(jnp.mean(probes.probe_errors(probe, hidden[half:], target[half:])))
 
         return np.array([min(error(hidden, target) for hidden in states) for target in targets])
 
     models = [trained(trial.seed, run, settings) for run in range(n_runs)]
     two_layers = np.array([least_errors(model, "mlp") for model in models])
     linear = np.array([least_errors(model, "linear") for model in models])
-    wrong = {
+    rivals = {
         "before training": [untrained(trial, run, settings) for run in range(n_runs)],
         "trained on w = 1": [trained(trial.seed, run, constant) for run in range(n_runs)],
     }
@@ -136,7 +136,7 @@ def test_probes(trial, prefix: Prefix = 8, count: Probed = 4096, n_runs: Runs = 
     def better(errors):
         return np.min(linear / 2 - errors, axis=1)
 
-    controls = {name: better(np.array([least_errors(m, "mlp") for m in others])) for name, others in wrong.items()}
+    controls = {name: better(np.array([least_errors(m, "mlp") for m in group])) for name, group in rivals.items()}
     trial.runs(better(two_layers), alpha=level(n_runs), controls=controls)
 
 

@@ -55,8 +55,8 @@ def weight_errors(inputs, labels, weights, kind):
     inputs = np.pad(inputs, ((0, 0), (0, 1), (0, 0)))
     prompts, kinds = Prompts(inputs, np.pad(labels, ((0, 0), (0, 1))), weights), ("gradient_step", "sgd")
     rules = [getattr(baselines, name)(float(step)) for name in kinds for step in steps_of(inputs.shape[2])]
-    found = np.asarray(baselines.weights_all(prompts, rules)).reshape(2, len(SHARES), *inputs.shape)
-    return np.sum((found[kinds.index(kind)] - weights[:, None]) ** 2, axis=-1)
+    estimates = np.asarray(baselines.weights_all(prompts, rules)).reshape(2, len(SHARES), *inputs.shape)
+    return np.sum((estimates[kinds.index(kind)] - weights[:, None]) ** 2, axis=-1)
 
 
 @claim(ours("by the law of an entry of an inverse Wishart matrix"), kind="distribution", cases=[(4, 2), (3, 6)])
@@ -75,15 +75,15 @@ def test_ols__risk(trial, dimension: Inverted, examples: Inverted):
         return 1 / np.linalg.inv(factors @ factors.swapaxes(1, 2))[:, 0, 0]
 
     freedom = many - few + 1
-    wrong = {"one degree less": chi2(freedom - 1).cdf, "one more": chi2(freedom + 1).cdf}
+    controls = {"one degree less": chi2(freedom - 1).cdf, "one more": chi2(freedom + 1).cdf}
     sizes = {"first": 16384, "most": 400_000}
-    trial.distribution(sampler=reciprocals, cdf=chi2(freedom).cdf, margin=0.01, controls=wrong, **sizes)
+    trial.distribution(sampler=reciprocals, cdf=chi2(freedom).cdf, margin=0.01, controls=controls, **sizes)
     mean, error = quad(lambda s: chi2.pdf(s, freedom) / s, 0, np.inf, epsabs=0, epsrel=1e-11)
     # The difference to noisy labels, whose own variance is 1.
     cost = predicted.spd_labels(dimension, examples, noise_std=1.0) - 1 - max(dimension - examples, 0)
-    wrong = {"without the 1": few / (many - few)}
+    controls = {"without the 1": few / (many - few)}
     rounding = 1e-12 * (cost + dimension + 1)
-    trial.value(few * mean, cost, error=few * error + rounding, margin=1e-8, controls=wrong)
+    trial.value(few * mean, cost, error=few * error + rounding, margin=1e-8, controls=controls)
 
 
 @claim(
@@ -109,8 +109,8 @@ def test_bayes__error(
         return 1 - jnp.mean(jnp.sum(1 - risks, axis=-1)) / dimension
 
     law = excess(examples)
-    wrong = {"half as many examples again": excess(examples + examples // 2 + 1)}
-    trial.mean(measure, law, law=Bounded(0, 1), margin=0.03 * law, controls=wrong, first=2048, most=120_000)
+    controls = {"half as many examples again": excess(examples + examples // 2 + 1)}
+    trial.mean(measure, law, law=Bounded(0, 1), margin=0.03 * law, controls=controls, first=2048, most=120_000)
 
 
 @claim(ours("by the fourth moments of the inputs"), kind="identity", cases=[(2, 2), (1, 3), (3, 1)])
@@ -122,11 +122,11 @@ def test_gd__risk(trial, dimension: Dimension, examples: Examples, weight_std: S
         steps = steps_of(dimension) / divided_by
         return np.array([predicted.gradient_step_risk(dimension, examples, a, weight_std, noise_std) for a in steps])
 
-    law, wrong = risks(1, noise_std), {"no noise": risks(1, 0.0)}
+    law, controls = risks(1, noise_std), {"no noise": risks(1, 0.0)}
     if examples > 1:
-        wrong["mean of the gradients"] = risks(examples, noise_std)
-    found = exact_risks("gradient_step", dimension, examples, weight_std, noise_std)
-    trial.identity(found, law, ops=nodes, scale=weight_std**2 + noise_std**2 + law, controls=wrong)
+        controls["mean of the gradients"] = risks(examples, noise_std)
+    measured = exact_risks("gradient_step", dimension, examples, weight_std, noise_std)
+    trial.identity(measured, law, ops=nodes, scale=weight_std**2 + noise_std**2 + law, controls=controls)
     noiseless = exact_risks("gradient_step", dimension, examples, weight_std, 0.0)
     of_unit = [predicted.gradient_step_risk(dimension, examples, step) for step in steps_of(dimension)]
     quiet = weight_std**2 * np.array(of_unit)
@@ -148,37 +148,37 @@ def test_gd__best__step(trial, dimension: Dimension, examples: Examples, weight_
     vertex, law = -slope / (2 * curvature), predicted.best_step(dimension, examples, *stds)
     # Differences of risks at steps of a fifth and four fifths of the limit, and again of those.
     rounding = {"ops": nodes, "scale": 20 * (1 + ratio)}
-    wrong = {"without the 1": 1 / (2 * (examples + dimension + ratio)), "α for 2 α": 2 * law}
-    trial.identity(vertex, law, **rounding, controls=wrong)
+    controls = {"without the 1": 1 / (2 * (examples + dimension + ratio)), "α for 2 α": 2 * law}
+    trial.identity(vertex, law, **rounding, controls=controls)
     best = predicted.best_step_risk(dimension, examples, *stds)
     rounding = {"ops": nodes, "scale": 20 * (1 + ratio) * zero}
     trial.identity(zero - slope**2 / (4 * curvature), best, **rounding, controls={"risk of zero": zero})
     unit = np.eye(dimension)
     attention = float(predicted.optimal_map(unit, weight_std**2 * unit, noise_std**2, examples)[0, 0])
     rounding = {"ops": nodes, "scale": 40 * examples * (1 + ratio)}
-    wrong = {"d for d + 1": examples / (examples + dimension + ratio)}
-    trial.identity(2 * examples * vertex, attention, **rounding, controls=wrong)
+    controls = {"d for d + 1": examples / (examples + dimension + ratio)}
+    trial.identity(2 * examples * vertex, attention, **rounding, controls=controls)
 
 
 @claim(ours("by the fourth moments of one input, step by step"), kind="identity", cases=[(2, 2), (1, 3), (3, 1)])
 def test_sgd__risk(trial, dimension: Dimension, examples: Examples, weight_std: Std = 1.5, noise_std: Std = 0.5):
     """SGD takes the risk r to ρ r + 4 α^2 σ^2 d, ρ = 1 - 4 α + 4 α^2 (d + 2), and |w|^4 to f_4."""
     nodes, steps = 3 ** normals(trial, dimension, examples), steps_of(dimension)
-    found = exact_risks("sgd", dimension, examples, weight_std, noise_std)
+    measured = exact_risks("sgd", dimension, examples, weight_std, noise_std)
     law = np.array([predicted.sgd_risk(dimension, examples, step, weight_std, noise_std) for step in steps])
-    wrong, zero = weight_std**2 * dimension, predicted.zero_predictor_risk(dimension, weight_std)
+    rival, zero = weight_std**2 * dimension, predicted.zero_predictor_risk(dimension, weight_std)
     by_steps = [zero] * len(steps)
     for _ in range(examples):
         by_steps = [predicted.sgd_next_risk(r, dimension, a, noise_std) for r, a in zip(by_steps, steps, strict=True)]
-        wrong = (1 - 4 * steps + 4 * steps**2 * dimension) * wrong + 4 * steps**2 * noise_std**2 * dimension
+        rival = (1 - 4 * steps + 4 * steps**2 * dimension) * rival + 4 * steps**2 * noise_std**2 * dimension
     size = {"ops": nodes, "scale": weight_std**2 + noise_std**2 + law}
     for theory in (law, np.array(by_steps)):
-        trial.identity(found, theory, **size, controls={"d for d + 2": wrong})
+        trial.identity(measured, theory, **size, controls={"d for d + 2": rival})
     noiseless = exact_risks("sgd", dimension, examples, weight_std, 0.0)
     quiet = weight_std**2 * np.array([predicted.sgd_risk(dimension, examples, step) for step in steps])
     trial.identity(noiseless, quiet, ops=nodes, scale=weight_std**2 + quiet, controls={"with noise": law})
     shorter, limit, longer = noiseless[1:]
-    processes = {"a smaller step": shorter, "a larger step": longer, "with noise": found[2]}
+    processes = {"a smaller step": shorter, "a larger step": longer, "with noise": measured[2]}
     trial.identity(limit, zero, ops=nodes, scale=2 * zero, wrong_processes=processes)
     # |w_hat - w|^4 has degree eight; the prompts are filled up so that one program serves for all.
     points, probabilities = gauss_hermite(5, dimension)
@@ -186,8 +186,8 @@ def test_sgd__risk(trial, dimension: Dimension, examples: Examples, weight_std: 
     inputs[: len(points), 0] = points
     errors = weight_errors(inputs, inputs[:, :, 0], weights, "sgd")[:, : len(points), 1]
     fourth = np.array([predicted.fourth_moment_factor(dimension, step) for step in steps])
-    squared = np.array([predicted.sgd_contraction(dimension, step) for step in steps]) ** 2
-    trial.identity(errors**2 @ probabilities, fourth, ops=100, scale=1 + fourth, controls={"rho^2": squared})
+    squares = np.array([predicted.sgd_contraction(dimension, step) for step in steps]) ** 2
+    trial.identity(errors**2 @ probabilities, fourth, ops=100, scale=1 + fourth, controls={"rho^2": squares})
 
 
 @claim(
@@ -198,14 +198,14 @@ def test_wishart__spectrum(trial, dimension: Several, examples: Several):
     """Over the spectrum of X^T X the sums of s, s^2 and log s are d k, d k (d + k + 1) and those of log chi-squares."""
     few, many = sorted((dimension, examples))
     functions = (lambda s: s, lambda s: s**2, np.log)
-    found = np.array([predicted.expected_spectral_sum(one, dimension, examples) for one in functions])
+    sums = np.array([predicted.expected_spectral_sum(f, dimension, examples) for f in functions])
     logs = np.sum(np.log(2) + digamma((many - np.arange(few)) / 2))
     law = np.array([few * many, few * many * (few + many + 1), logs])
     complex_logs = np.sum(np.log(2) + digamma(many - np.arange(few)))
-    wrong = {"complex data": np.array([2 * few * many, 4 * few * many * (few + many), complex_logs])}
-    wrong |= {"means for sums": law / few}
+    controls = {"complex data": np.array([2 * few * many, 4 * few * many * (few + many), complex_logs])}
+    controls |= {"means for sums": law / few}
     scale = np.array([law[0], law[1], few * (3 + np.log(many))])
-    trial.identity(law, found, ops=16 * (many + 8), scale=scale, controls=wrong)
+    trial.identity(law, sums, ops=16 * (many + 8), scale=scale, controls=controls)
 
 
 def mean_over_spectra(function, few, many, nodes):
@@ -220,9 +220,9 @@ def mean_over_spectra(function, few, many, nodes):
     if few == 1:
         return function(2 * smaller) @ (chances / chances.sum())
     # Written in the smaller one and the distance t the density has the factors exp(-s) and t exp(-t / 2).
-    distance, others = roots_genlaguerre(nodes, 1)
+    distance, weights = roots_genlaguerre(nodes, 1)
     larger = smaller[:, None] + 2 * distance
-    chances = chances[:, None] * others * larger**power
+    chances = chances[:, None] * weights * larger**power
     return np.sum((function(smaller)[..., None] + function(larger)) * (chances / chances.sum()), axis=(-2, -1))
 
 
@@ -256,12 +256,12 @@ def test_ridge__laws(
     for stds in ((weight_std, noise_std), ()):  # unit weights without noise unless others are named
         weight, noise = np.square(stds or (1.0, 0.0))
         of_seen = partial(losses, weight=weight, noise=noise)
-        coarse, found = (np.outer([1, 1, 0], mean_over_spectra(of_seen, few, many, nodes)) for nodes in (90, 120))
-        error = np.abs(found - coarse) + 1e-12 * found
-        found[1:, 0] += weight * np.array([many - few, many])  # of what no example shows
+        coarse, fine = (np.outer([1, 1, 0], mean_over_spectra(of_seen, few, many, nodes)) for nodes in (90, 120))
+        error = np.abs(fine - coarse) + 1e-12 * fine
+        fine[1:, 0] += weight * np.array([many - few, many])  # of what no example shows
         law = laws([(few, many), (many, few), (many, 0)], *stds)
-        wrong = {"one example more": laws([(few, many + 1), (many, few + 1), (many, 1)], *stds)}
-        trial.value(found, law, error=error, margin=1e-4 * np.maximum(law, weight), controls=wrong)
+        controls = {"one example more": laws([(few, many + 1), (many, few + 1), (many, 1)], *stds)}
+        trial.value(fine, law, error=error, margin=1e-4 * np.maximum(law, weight), controls=controls)
 
 
 PREFIXES, SHORT, LONG, PENALTIES = (2, 5, 8, 11, 14), (0.01, 0.02), (0.01, 0.03), (0.1, 0.5)
@@ -276,15 +276,15 @@ def test_fig1__curves(trial, dimension: Annotated[int, Interval(2, 12, why="each
     """Without noise the squared distances of GD, SGD and ridge from least squares follow exact laws in k and d."""
     rules = [baselines.ols(), *map(baselines.ridge, PENALTIES), *map(baselines.gradient_step, SHORT)]
     rules += map(baselines.sgd, LONG)
-    batch, shown, units = 32, max(PREFIXES) + 1, jnp.eye(dimension)
+    batch, length, units = 32, max(PREFIXES) + 1, jnp.eye(dimension)
 
     def measure(key):
         # The mean over w given X is a sum over the unit vectors; over X it is one of a batch, nearly normal.
-        inputs = jax.random.normal(key, (batch, shown, dimension))
-        asked = jnp.repeat(inputs, dimension, axis=0)
+        inputs = jax.random.normal(key, (batch, length, dimension))
+        copies = jnp.repeat(inputs, dimension, axis=0)
         weights = jnp.tile(units, (batch, 1))
-        found = baselines.weights_all(Prompts(asked, jnp.einsum("nki,ni->nk", asked, weights), weights), rules)
-        distances = dimension * jnp.mean(jnp.sum((found - found[0]) ** 2, axis=-1), axis=1)
+        estimates = baselines.weights_all(Prompts(copies, jnp.einsum("nki,ni->nk", copies, weights), weights), rules)
+        distances = dimension * jnp.mean(jnp.sum((estimates - estimates[0]) ** 2, axis=-1), axis=1)
         # Ridge at k = d only: elsewhere rare spectra make up most of its distance.
         return jnp.concatenate([distances[3:, np.array(PREFIXES)].ravel(), distances[1:3, dimension]])
 
@@ -305,5 +305,5 @@ def test_fig1__curves(trial, dimension: Annotated[int, Interval(2, 12, why="each
         lambda k, step: dimension * (1 - 4 * step + 4 * step**2 * dimension) ** k - unseen(k),
     )
     risks = law + np.array([*map(unseen, PREFIXES * 4), 1, 1])
-    wrong = {"mean gradient, and d for d + 2": mean_gradient, "risks": risks}
-    trial.mean(measure, law, law=Asymptotic(), margin=0.04 * law, controls=wrong, first=64, most=2048)
+    controls = {"mean gradient, and d for d + 2": mean_gradient, "risks": risks}
+    trial.mean(measure, law, law=Asymptotic(), margin=0.04 * law, controls=controls, first=64, most=2048)

@@ -31,11 +31,11 @@ def test_icl__approaches__mbr(trial, dimension: Literal[1, 2], n_runs: Runs = 5)
 
     def compare(model, run):
         """Upper end (5 standard errors) of the excess error, and the squared distance to each rule."""
-        asked = fresh_prompts(jax.random.fold_in(trial.key("prompts"), run), settings)
-        found = training.evaluate(model, asked, rules)
-        excess = np.asarray(found.excess[0, :, 1:].mean(axis=1))
+        prompts = fresh_prompts(jax.random.fold_in(trial.key("prompts"), run), settings)
+        evaluation = training.evaluate(model, prompts, rules)
+        excess = np.asarray(evaluation.excess[0, :, 1:].mean(axis=1))
         upper = excess.mean() + 5 * excess.std() / np.sqrt(len(excess))
-        return np.append(upper, found.differences[:, :, 1:].mean(axis=(1, 2)))
+        return np.append(upper, evaluation.differences[:, :, 1:].mean(axis=(1, 2)))
 
     def nearer(distances):
         """By how much the ridge of λ* is nearer than both of its neighbours."""
@@ -43,8 +43,8 @@ def test_icl__approaches__mbr(trial, dimension: Literal[1, 2], n_runs: Runs = 5)
 
     upper, *distances = np.transpose([compare(trained(trial.seed, run, settings), run) for run in range(n_runs)])
     before, *at_first = np.transpose([compare(untrained(trial, run, settings), run) for run in range(n_runs)])
-    wrong = {"before training": tolerance - before, "the ridge of noise variance 1": tolerance - distances[-1]}
-    trial.runs(tolerance - upper, alpha=level(n_runs), controls=wrong)
+    controls = {"before training": tolerance - before, "the ridge of noise variance 1": tolerance - distances[-1]}
+    trial.runs(tolerance - upper, alpha=level(n_runs), controls=controls)
     # What was not trained is nearest to the rule that says least, whatever the noise.
     trial.runs(nearer(distances), alpha=level(n_runs), controls={"before training": nearer(at_first)})
 
@@ -57,15 +57,15 @@ def test_phase__depth(trial, n_runs: Runs = 5):
     def distances(layers):
         """Of each run from each rule."""
         settings = training.TrainingSettings(2, 6, layers=layers, width=32, heads=1, steps=8000, learning_rate=4e-3)
-        asked = fresh_prompts(trial.key("prompts"), settings)
+        prompts = fresh_prompts(trial.key("prompts"), settings)
         models = [trained(trial.seed, run, settings) for run in range(n_runs)]
-        found = [training.evaluate(model, asked, list(FAMILY.values())).differences for model in models]
-        return np.array([of_run[:, :, 1:].mean(axis=(1, 2)) for of_run in found])
+        differences = [training.evaluate(model, prompts, list(FAMILY.values())).differences for model in models]
+        return np.array([of_run[:, :, 1:].mean(axis=(1, 2)) for of_run in differences])
 
     def advantage(distances, name):
         """By how much a rule is nearer than every other one."""
-        own = names.index(name)
-        return np.delete(distances, own, axis=1).min(axis=1) - distances[:, own]
+        index = names.index(name)
+        return np.delete(distances, index, axis=1).min(axis=1) - distances[:, index]
 
     def ordered(few, many):
         exact = names.index("least squares")
