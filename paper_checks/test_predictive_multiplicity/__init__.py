@@ -79,14 +79,16 @@ def over(items: Iterable[Any], measure: Callable[[Any], tuple[Any, ...]]) -> lis
 
 def apart(trial: Trial, truth: Any, wrong: dict[str, Any]) -> dict[str, Any]:
     """Return the wrong answers that differ from the truth somewhere; require settings at which one of them does."""
-    told = {name: other for name, other in wrong.items() if np.any(np.asarray(other) != np.asarray(truth))}
-    trial.require(told, f"settings must tell the claim from {' or '.join(map(repr, wrong))}: at these all are the same")
-    return told
+    controls = {name: value for name, value in wrong.items() if np.any(np.asarray(value) != np.asarray(truth))}
+    trial.require(
+        controls, f"settings must tell the claim from {' or '.join(map(repr, wrong))}: at these all are the same"
+    )
+    return controls
 
 
 def beyond(trial: Trial, lhs: Any, wrong: dict[str, Any]) -> dict[str, Any]:
     """Return wrong bounds; require settings at which each of them is exceeded somewhere."""
-    for name, other in wrong.items():
-        exceeded = np.any(np.asarray(lhs) > other)
+    for name, bound in wrong.items():
+        exceeded = np.any(np.asarray(lhs) > bound)
         trial.require(exceeded, f"settings must tell the bound from {name!r}: at these both hold")
     return wrong

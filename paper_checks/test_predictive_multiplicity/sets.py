@@ -26,9 +26,9 @@ def lattice(shape: tuple[int, ...]) -> np.ndarray:
 def lattice_set(generator: np.random.Generator, dim: int = 2, n_points: int = 40) -> tuple[np.ndarray, np.ndarray]:
     """Points drawn from the lattice of this dimension, all of it present, with fair labels -1 or +1."""
     points = lattice(LATTICES[dim])
-    repeated = generator.integers(0, len(points), n_points - len(points))
-    chosen = np.concatenate([np.arange(len(points)), repeated])
-    return points[chosen].astype(float), 2 * generator.integers(0, 2, n_points) - 1
+    repeats = generator.integers(0, len(points), n_points - len(points))
+    rows = np.concatenate([np.arange(len(points)), repeats])
+    return points[rows].astype(float), 2 * generator.integers(0, 2, n_points) - 1
 
 
 def lattice_tables(generator: np.random.Generator, dim: int, n_points: int, n_sets: int) -> list[observed.Table]:
@@ -50,12 +50,12 @@ def sampled_paths(
     """All linear dichotomies of sets in general position met; every second baseline is any labelling, not an optimum.
     Returns the paths with the counts n+ and n- of each set.
     """
-    found = []
+    paths = []
     for draw in range(n_sets):
         points, positives, negatives = general_position(generator, N_ROWS[dim], dim, n_points)
         baseline = generator.integers(0, 2, len(points)) if draw % 2 else None
-        found.append((observed.enumerate_paths(points, positives, negatives, baseline), positives, negatives))
-    return found
+        paths.append((observed.enumerate_paths(points, positives, negatives, baseline), positives, negatives))
+    return paths
 
 
 def cells_by_weights(points: np.ndarray, largest: int = 4) -> np.ndarray:

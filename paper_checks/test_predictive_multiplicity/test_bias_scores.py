@@ -86,33 +86,33 @@ def test_bias__score__dp(trial, tolerance: Gap = 0.01, n_atoms: NAtoms = 40, n_w
         random = [fractional(optimal), fractional(flips)]
         return Compared(accuracy(joint, optimal), accuracy_left(joint, flips), by_influence, price, random)
 
-    drawn = worlds(trial.generator("worlds"), n_worlds, n_atoms)
-    drawn[::2, 0] = drawn[::2, 0].mean(axis=2, keepdims=True)  # a fair coin, flipped for nothing
-    unfair = [parity_gap(joint) > tolerance for joint in drawn]
+    joints = worlds(trial.generator("worlds"), n_worlds, n_atoms)
+    joints[::2, 0] = joints[::2, 0].mean(axis=2, keepdims=True)  # a fair coin, flipped for nothing
+    unfair = [parity_gap(joint) > tolerance for joint in joints]
     trial.require(any(unfair), "tolerance must be below the gap of some world: at these nothing is flipped")
-    found = Compared(*over(drawn[unfair], measure))
-    error = 2 * FEASIBILITY * found.price.max() + 1e-12
-    wrong = {"in the order of f": found.by_influence}
-    trial.value(found.optimal, found.by_score, error=error, margin=max(1e-6, 2 * error), wrong_processes=wrong)
-    ones, count = np.ones(found.random.shape), len(found.random)
-    trial.bound(found.random, ones, found_by="draws", independent=count, ops=0, controls={"none": 0 * ones})
+    answers = Compared(*over(joints[unfair], measure))
+    error = 2 * FEASIBILITY * answers.price.max() + 1e-12
+    processes = {"in the order of f": answers.by_influence}
+    trial.value(answers.optimal, answers.by_score, error=error, margin=max(1e-6, 2 * error), wrong_processes=processes)
+    ones, count = np.ones(answers.random.shape), len(answers.random)
+    trial.bound(answers.random, ones, found_by="draws", independent=count, ops=0, controls={"none": 0 * ones})
 
 
 @claim(ours("by rounding the one random atom of the threshold rule up"), kind="bound")
 def test_bias__score__whole(trial, tolerance: Gap = 0.05, n_atoms: NAtoms = 40, n_worlds: NWorlds = 20):
     """Where no flip moves the gap by over 2 δ, a rule without chance loses at most the dearest flip on top."""
     rng = trial.generator("worlds")
-    drawn = [*worlds(rng, n_worlds, n_atoms), two_atoms(1.002 * tolerance)]
-    allowed = [joint for joint in drawn if np.abs(predicted.parity_influences(joint)).max() <= 2 * tolerance]
+    joints = [*worlds(rng, n_worlds, n_atoms), two_atoms(1.002 * tolerance)]
+    cases = [joint for joint in joints if np.abs(predicted.parity_influences(joint)).max() <= 2 * tolerance]
 
     def measure(joint):
-        chance, whole = (observed.fair_rule(joint, tolerance, deterministic=whole) for whole in (False, True))
-        return accuracy(joint, chance) - accuracy(joint, whole), predicted.flip_losses(joint).max()
+        chance, certain = (observed.fair_rule(joint, tolerance, deterministic=certain) for certain in (False, True))
+        return accuracy(joint, chance) - accuracy(joint, certain), predicted.flip_losses(joint).max()
 
-    lost, dearest = over(allowed, measure)
-    found = lost - 1e-7  # gaps are met to 1e-9, at prices of up to 100
-    wrong = {"half of the dearest flip": dearest / 2}
-    trial.bound(found, dearest, found_by="draws", independent=len(lost), ops=8, controls=wrong)
+    losses, dearest = over(cases, measure)
+    excess = losses - 1e-7  # gaps are met to 1e-9, at prices of up to 100
+    controls = {"half of the dearest flip": dearest / 2}
+    trial.bound(excess, dearest, found_by="draws", independent=len(losses), ops=8, controls=controls)
 
 
 @claim(ours("by taking the atom's term out of each sum"), kind="identity")
@@ -121,14 +121,14 @@ def test_bias__score__effects(trial, n_atoms: NAtoms = 40, n_worlds: NWorlds = 1
 
     def measure(joint):
         effects, influences = observed.flip_effects(joint), predicted.parity_influences(joint)
-        found = [effects.accuracy, effects.parity_gap, *np.asarray(effects.odds_gaps).T]
+        measured = [effects.accuracy, effects.parity_gap, *np.asarray(effects.odds_gaps).T]
         losses, odds = predicted.flip_losses(joint), predicted.odds_influences(joint)
-        return found, [losses, influences, *odds], [losses, -influences, *odds]
+        return measured, [losses, influences, *odds], [losses, -influences, *odds]
 
-    found, exact, posterior = over(worlds(trial.generator("worlds"), n_worlds, n_atoms), measure)
+    measured, exact, posterior = over(worlds(trial.generator("worlds"), n_worlds, n_atoms), measure)
     # Differences of sums of four probabilities an atom, of size at most one (rates divide by a group's).
-    wrong = {"the sign of f reversed": posterior, "every flip counted in both groups": 2 * exact}
-    trial.identity(found, exact, ops=4 * n_atoms, scale=1.0, controls=wrong)
+    controls = {"the sign of f reversed": posterior, "every flip counted in both groups": 2 * exact}
+    trial.identity(measured, exact, ops=4 * n_atoms, scale=1.0, controls=controls)
 
 
 @claim(
@@ -141,19 +141,19 @@ def test_bias__score__eo(trial, tolerance: Gap = 0.02, n_atoms: NAtoms = 40, n_w
 
     def measure(joint):
         optimal, rule = observed.fair_rule(joint, tolerance, "odds"), predicted.optimal_odds_flips(joint, tolerance)
-        lost = predicted.odds_dual_value(joint, tolerance, rule.multipliers)
-        dual = accuracy_left(joint, np.zeros(n_atoms)) - lost
+        loss = predicted.odds_dual_value(joint, tolerance, rule.multipliers)
+        dual = accuracy_left(joint, np.zeros(n_atoms)) - loss
         parity = accuracy_left(joint, predicted.optimal_parity_flips(joint, tolerance))
         answers = accuracy(joint, optimal), [accuracy_left(joint, rule.flips), dual], parity
         return *answers, np.abs(rule.multipliers).sum(), [fractional(optimal), fractional(rule.flips)]
 
-    drawn = worlds(trial.generator("worlds"), n_worlds, n_atoms)
-    found, exact, parity, prices, random = over(drawn, measure)
+    joints = worlds(trial.generator("worlds"), n_worlds, n_atoms)
+    optima, exact, parity, prices, random = over(joints, measure)
     unfair = prices > 0
     trial.require(any(unfair), "tolerance must be below the gap of some world: at these nothing is flipped")
-    found, exact, parity, random = found[unfair], exact[unfair], parity[unfair], random[unfair]
+    optima, exact, parity, random = optima[unfair], exact[unfair], parity[unfair], random[unfair]
     error = 2 * FEASIBILITY * prices.max() + 1e-12
-    wrong = {"the rule for demographic parity": np.stack(2 * [parity], axis=1)}
-    trial.value(np.stack(2 * [found], axis=1), exact, error=error, margin=max(1e-6, 2 * error), controls=wrong)
-    one = {"one, as for demographic parity": np.ones(random.shape)}
-    trial.bound(random, np.full(random.shape, 2), found_by="draws", independent=len(random), ops=0, controls=one)
+    controls = {"the rule for demographic parity": np.stack(2 * [parity], axis=1)}
+    trial.value(np.stack(2 * [optima], axis=1), exact, error=error, margin=max(1e-6, 2 * error), controls=controls)
+    control = {"one, as for demographic parity": np.ones(random.shape)}
+    trial.bound(random, np.full(random.shape, 2), found_by="draws", independent=len(random), ops=0, controls=control)

@@ -23,14 +23,14 @@ RACE = {
 
 def judge_table(trial, answers, n, errors, discrepancies, ambiguities):
     """Decide that every count is attained and proved; Proposition 1 as discrepancy, and a constant classifier, not."""
-    found = [n, answers.baseline.errors, *answers.discrepancy.disagreement, *answers.ambiguity.ambiguous]
-    proved = [answers.table.n, answers.baseline.bound, *answers.discrepancy.bounds, *answers.ambiguity.bounds]
-    expected = np.array(2 * [[n, errors, *discrepancies, *ambiguities]])
-    proposition, constant = expected.copy(), expected.copy()
+    measures = [n, answers.baseline.errors, *answers.discrepancy.disagreement, *answers.ambiguity.ambiguous]
+    bounds = [answers.table.n, answers.baseline.bound, *answers.discrepancy.bounds, *answers.ambiguity.bounds]
+    exact = np.array(2 * [[n, errors, *discrepancies, *ambiguities]])
+    proposition, constant = exact.copy(), exact.copy()
     proposition[:, 2:11] = 2 * errors + answers.discrepancy.admitted
     constant[:, 1] = min(count.sum() for count in counts(answers.table))
-    wrong = {"Proposition 1 with equality": proposition, "errors of the best constant": constant}
-    trial.identity([found, proved], expected, ops=0, controls=wrong)
+    controls = {"Proposition 1 with equality": proposition, "errors of the best constant": constant}
+    trial.identity([measures, bounds], exact, ops=0, controls=controls)
 
 
 @claim(OPTIMA, kind="empirical")
@@ -86,16 +86,18 @@ def test_introduction(trial):
     shares = np.array([path.disagreement[ONE_PERCENT], ambiguity.ambiguous[ONE_PERCENT]]) / table.n
     pool = observed.elastic_net_pool(table.rows, *counts(table))
     labellings = observed.pool_dichotomies(table.rows, pool)
-    seen = observed.pool_multiplicity(labellings, *counts(table), baseline.dichotomy, path.admitted)
-    wrong = {"twice as many": np.array([0.34, 0.88])}
-    pooled = {"what an ad-hoc pool shows": np.array([one[ONE_PERCENT] for one in seen]) / table.n}
-    trial.value(shares, np.array([0.17, 0.44]), error=2.0**-53, side="at least", controls=wrong, wrong_processes=pooled)
+    pool_paths = observed.pool_multiplicity(labellings, *counts(table), baseline.dichotomy, path.admitted)
+    controls = {"twice as many": np.array([0.34, 0.88])}
+    processes = {"what an ad-hoc pool shows": np.array([measure[ONE_PERCENT] for measure in pool_paths]) / table.n}
+    trial.value(
+        shares, np.array([0.17, 0.44]), error=2.0**-53, side="at least", controls=controls, wrong_processes=processes
+    )
 
 
 def spread(table, admitted):
     """The discrepancy around each of the optimal baselines, and what is proved of it, in rising order."""
     optima = observed.co_optimal(table).solutions
-    paths = [observed.discrepancy_path(table, one, [admitted / table.n]) for one in optima]
+    paths = [observed.discrepancy_path(table, optimum, [admitted / table.n]) for optimum in optima]
     return np.sort([(int(path.disagreement[0]), int(path.bounds[0])) for path in paths], axis=0)
 
 
@@ -103,12 +105,14 @@ def spread(table, admitted):
 def test_baseline__ties(trial):
     """Which optimum is the baseline matters: the ten of over-sampled COMPAS have 356 to 514 conflicts at 0.1 %."""
     ten = np.array([356, 356, 358, 360, 362, 508, 508, 510, 512, 514])
-    found = spread(observed.compas("arrest", oversampled=True), 6)
-    trial.identity(found, np.stack(2 * [ten], axis=1), ops=0, controls={"one value for all": np.full((10, 2), ten[-4])})
+    measured = spread(observed.compas("arrest", oversampled=True), 6)
+    trial.identity(
+        measured, np.stack(2 * [ten], axis=1), ops=0, controls={"one value for all": np.full((10, 2), ten[-4])}
+    )
     # Not always: the raw data have two optima of one path, and the four of exclusive or are alike by symmetry.
     raw, symmetric = spread(observed.compas("arrest"), 6), spread(labelled_corners(EXCLUSIVE_OR), 0)
-    found = [len(raw), *set(raw.ravel().tolist()), len(symmetric), *set(symmetric.ravel().tolist())]
-    trial.identity(found, [2, 296, 4, 50], ops=0, controls={"one more": [3, 296, 5, 50]})
+    measured = [len(raw), *set(raw.ravel().tolist()), len(symmetric), *set(symmetric.ravel().tolist())]
+    trial.identity(measured, [2, 296, 4, 50], ops=0, controls={"one more": [3, 296, 5, 50]})
 
 
 @claim(ours("no-good cuts exclude what was met, until nothing as good is left"), kind="optimality")
@@ -120,19 +124,22 @@ def test_rashomon__cells(
     def measure(table):
         near = observed.co_optimal(table, extra)
         least = near.solutions[0].errors
-        found = [int(near.complete), *np.bincount([one.errors - least for one in near.solutions], minlength=extra + 1)]
+        numbers = [
+            int(near.complete),
+            *np.bincount([optimum.errors - least for optimum in near.solutions], minlength=extra + 1),
+        ]
         errors = predicted.errors_of(predicted.linear_dichotomies(table.rows), *counts(table))
         exact = [1, *np.bincount(errors - errors.min(), minlength=extra + 1)[: extra + 1]]
-        return found, exact, [1, 1, *exact[2:]], [*exact[:-1], 0]
+        return numbers, exact, [1, 1, *exact[2:]], [*exact[:-1], 0]
 
     rng = trial.generator("sets")
     tables = [table for dim in (2, 3) for table in lattice_tables(rng, dim, n_points, n_sets)]
     near = observed.co_optimal(observed.compas("arrest"), 1)
-    compas = [int(near.complete), *np.bincount([one.errors - 2008 for one in near.solutions])]
-    stated = compas, [1, 2, 27], [1, 1, 27], [1, 2, 0]
-    both = zip(over(tables, measure), stated, strict=True)
-    found, exact, one, strict = ([*sets.ravel(), *whole] for sets, whole in both)
-    trial.identity(found, exact, ops=0, controls={"one optimum": one, "< in place of <=": strict})
+    compas = [int(near.complete), *np.bincount([optimum.errors - 2008 for optimum in near.solutions])]
+    published = compas, [1, 2, 27], [1, 1, 27], [1, 2, 0]
+    pairs = zip(over(tables, measure), published, strict=True)
+    numbers, exact, optimum, strict = ([*sets.ravel(), *row] for sets, row in pairs)
+    trial.identity(numbers, exact, ops=0, controls={"one optimum": optimum, "< in place of <=": strict})
 
 
 @claim(ours("the pool of the released code is a subset of all linear classifiers"), kind="bound")
@@ -144,7 +151,9 @@ def test_adhoc__lower__bound(trial, dim: Dim = 2, n_points: NPoints = 40, n_sets
         trial.require(np.any(moments), "labels must depend on some feature or differ in number: all models are zero")
         pool = observed.pool_dichotomies(table.rows, observed.elastic_net_pool(table.rows, *counts(table)))
         worst = pool[np.argmax(predicted.errors_of(pool, *counts(table)))]
-        around = (observed.pool_multiplicity(pool, *counts(table), one, tolerances) for one in (baseline, worst))
+        around = (
+            observed.pool_multiplicity(pool, *counts(table), classifier, tolerances) for classifier in (baseline, worst)
+        )
         return [np.concatenate(measures) for measures in around]
 
     def on_lattice(table):
@@ -153,13 +162,13 @@ def test_adhoc__lower__bound(trial, dim: Dim = 2, n_points: NPoints = 40, n_sets
         exact = predicted.discrepancy_path_of(*arguments), predicted.ambiguity_path_of(*arguments)
         return *shown(table, arguments[1], np.arange(n_points + 1)), np.concatenate(exact)
 
-    seen, around, exact = over(lattice_tables(trial.generator("sets"), dim, n_points, n_sets), on_lattice)
+    pool_paths, around, exact = over(lattice_tables(trial.generator("sets"), dim, n_points, n_sets), on_lattice)
     table, baseline, _, path, ambiguity = solved("arrest")
     compas, worst = shown(table, baseline.dichotomy, path.admitted)
-    found = [*seen.ravel(), *(compas + 1)]
-    expected = [*exact.ravel(), *path.disagreement, *ambiguity.ambiguous]
+    measured = [*pool_paths.ravel(), *(compas + 1)]
+    bounds = [*exact.ravel(), *path.disagreement, *ambiguity.ambiguous]
     processes = {"around the worst model of the pool": [*around.ravel(), *worst]}
-    trial.bound(found, expected, found_by="draws", independent=n_sets, ops=0, wrong_processes=processes)
+    trial.bound(measured, bounds, found_by="draws", independent=n_sets, ops=0, wrong_processes=processes)
 
 
 @claim(ours("covering ends where no competitor flips anybody new"), kind="optimality", tier="full")
@@ -168,9 +177,9 @@ def test_coverage__compas(trial):
     table, baseline, flips, _, ambiguity = solved("arrest")
     coverage = observed.ambiguity_by_coverage(table, baseline, 0.01)
     first = table.disagreement(coverage.solutions[0].dichotomy, baseline.dichotomy)
-    found = [coverage.ambiguous, coverage.bound, ambiguity.ambiguous[ONE_PERCENT], len(flips.errors)]
-    stopped = [first, first, *found[2:]]
-    trial.identity(found, [3160, 3160, 3160, 137], ops=0, wrong_processes={"stop after one program": stopped})
+    numbers = [coverage.ambiguous, coverage.bound, ambiguity.ambiguous[ONE_PERCENT], len(flips.errors)]
+    stop = [first, first, *numbers[2:]]
+    trial.identity(numbers, [3160, 3160, 3160, 137], ops=0, wrong_processes={"stop after one program": stop})
 
 
 @claim(OPTIMA, kind="empirical", tier="paper")
@@ -181,19 +190,26 @@ def test_compas__race(trial, seconds: Annotated[float, Interval(1, 3600, why="a 
     flips = observed.flip_errors(table, baseline, time_limit=seconds)
     ambiguity = observed.ambiguity_path(table, baseline, flips, EPSILONS)
     path = observed.discrepancy_path(table, baseline, EPSILONS, time_limit=seconds)
-    found, fewest = [len(table.rows), baseline.errors, baseline.bound], without.baseline.errors
-    trial.identity(found, [329, 1985, 1985], ops=0, controls={"without race": [137, fewest, fewest]})
+    numbers, fewest = [len(table.rows), baseline.errors, baseline.bound], without.baseline.errors
+    trial.identity(numbers, [329, 1985, 1985], ops=0, controls={"without race": [137, fewest, fewest]})
     # On a slower machine the limit leaves bounds, which still enclose the counts.
     shares, people = np.array(RACE["ambiguity"]), np.array(RACE["discrepancy"])
-    for low, high, stated, rounding, other in (
+    for low, high, published, rounding, rival in (
         (ambiguity.ambiguous, ambiguity.bounds, shares, 5e-5, without.ambiguity.ambiguous),
         (path.disagreement, path.bounds, people / table.n, 0.0, without.discrepancy.disagreement),
     ):
         error = (high - low) / (2 * table.n) + 2.0**-52
-        controls = {"without race": other / table.n}
+        controls = {"without race": rival / table.n}
         trial.value(
-            (low + high) / (2 * table.n), stated, error=error, slack=rounding, margin=rounding + 1e-3, controls=controls
+            (low + high) / (2 * table.n),
+            published,
+            error=error,
+            slack=rounding,
+            margin=rounding + 1e-3,
+            controls=controls,
         )
-    knapsacks = [predicted.knapsack_bound(baseline.dichotomy, *counts(table), one) for one in path.admitted.tolist()]
-    wrong = {"half of it": np.array(knapsacks) / 2}
-    trial.bound(path.disagreement, knapsacks, found_by="all", ops=329, controls=wrong)
+    knapsacks = [
+        predicted.knapsack_bound(baseline.dichotomy, *counts(table), tolerance) for tolerance in path.admitted.tolist()
+    ]
+    half = {"half of it": np.array(knapsacks) / 2}
+    trial.bound(path.disagreement, knapsacks, found_by="all", ops=329, controls=half)

@@ -33,9 +33,9 @@ def test_discrepancy__bound(trial, dim: Dim | None, n_points: NPoints = 30, n_se
     def any_class(_):
         """A finite class of any predictions: a baseline and five competitors on eight rows."""
         matrix = rng.integers(0, 2, (6, 8))
-        both = rng.multinomial(n_points, np.full(16, 1 / 16)).reshape(2, 8)
-        pool = observed.pool_multiplicity(matrix[1:], *both, matrix[0], np.arange(n_points + 1))
-        return pool.discrepancy, np.where(matrix[0] == 1, both[1], both[0]).sum() / n_points
+        people = rng.multinomial(n_points, np.full(16, 1 / 16)).reshape(2, 8)
+        pool = observed.pool_multiplicity(matrix[1:], *people, matrix[0], np.arange(n_points + 1))
+        return pool.discrepancy, np.where(matrix[0] == 1, people[1], people[0]).sum() / n_points
 
     if dim is None:
         discrepancies, errors = over(range(n_sets), any_class)
@@ -44,8 +44,8 @@ def test_discrepancy__bound(trial, dim: Dim | None, n_points: NPoints = 30, n_se
         discrepancies, errors = over(paths, lambda path: (path.discrepancy, path.errors / n_points))
     epsilons = np.arange(n_points + 1) / n_points
     bounds = [[predicted.discrepancy_bound(error, epsilon) for epsilon in epsilons] for error in errors]
-    wrong = beyond(trial, discrepancies / n_points, {"R(h_0) + ε": errors[:, None] + epsilons})
-    trial.bound(discrepancies / n_points, bounds, found_by="draws", independent=n_sets, ops=4, controls=wrong)
+    controls = beyond(trial, discrepancies / n_points, {"R(h_0) + ε": errors[:, None] + epsilons})
+    trial.bound(discrepancies / n_points, bounds, found_by="draws", independent=n_sets, ops=4, controls=controls)
 
 
 @claim(ours("any classifier errs on the minority everywhere but at the row it flips"), kind="identity", cases=[4, 6])
@@ -54,22 +54,22 @@ def test_ambiguity__bound(
     n_sets: NSets = 8,
 ):  # fmt: skip
     """Over all classifiers of the rows ambiguity counts the points of rows whose fewest errors are at most E_0 + e."""
-    rng, every = trial.generator("sets"), np.indices((2,) * n_rows).reshape(n_rows, -1).T
+    rng, labellings = trial.generator("sets"), np.indices((2,) * n_rows).reshape(n_rows, -1).T
     tolerances = np.arange(n_points + 1)
 
     def measure(_):
         baseline = rng.integers(0, 2, n_rows)
-        both = rng.multinomial(n_points, np.full(2 * n_rows, 0.5 / n_rows)).reshape(2, n_rows)
-        found = observed.pool_multiplicity(every, *both, baseline, tolerances).ambiguity
-        bounds = [predicted.ambiguity_bound(baseline, *both, e) for e in tolerances.tolist()]
-        alone = predicted.flip_costs(baseline, *both) <= tolerances[:, None]
-        return found, bounds, alone @ both.sum(axis=0)
+        people = rng.multinomial(n_points, np.full(2 * n_rows, 0.5 / n_rows)).reshape(2, n_rows)
+        ambiguity = observed.pool_multiplicity(labellings, *people, baseline, tolerances).ambiguity
+        bounds = [predicted.ambiguity_bound(baseline, *people, e) for e in tolerances.tolist()]
+        alone = predicted.flip_costs(baseline, *people) <= tolerances[:, None]
+        return ambiguity, bounds, alone @ people.sum(axis=0)
 
     # Summed over the tolerances, as a strict level set differs at the few steps only.
-    found, bounds, alone = (np.cumsum(path, axis=1) for path in over(range(n_sets), measure))
+    ambiguity, bounds, alone = (np.cumsum(path, axis=1) for path in over(range(n_sets), measure))
     strict = np.insert(bounds[:, :-1], 0, 0, axis=1)
-    wrong = {"rows flipped alone, no mistake repaired": alone, "level set with < in place of <=": strict}
-    trial.identity(found, bounds, ops=0, controls=apart(trial, bounds, wrong))
+    rivals = {"rows flipped alone, no mistake repaired": alone, "level set with < in place of <=": strict}
+    trial.identity(ambiguity, bounds, ops=0, controls=apart(trial, bounds, rivals))
 
 
 @claim(ours("one repairs all of h_0's mistakes and errs at the other corner"), kind="identity", cases=[1, 7, 25])
@@ -77,10 +77,12 @@ def test_bound__tight(trial, copies: Copies):
     """The bound is attained: on exclusive or at ε = 0 the discrepancy is 2 R(h_0) = 1/2."""
     table = labelled_corners(EXCLUSIVE_OR, copies)
     baseline = observed.minimise_errors(table)
-    found = observed.discrepancy_path(table, baseline, (0.0, 0.5)).disagreement
-    bounds = np.array([table.n * predicted.discrepancy_bound(baseline.errors / table.n, one) for one in (0.0, 0.5)])
-    wrong = {"2 R + ε - 1/n": [*(bounds - 1), 0.5 - 1 / table.n], "R + ε": [*(bounds - copies), 0.25]}
-    trial.identity([*found, found[0] / table.n], [*bounds, 0.5], ops=0, controls=wrong)
+    disagreements = observed.discrepancy_path(table, baseline, (0.0, 0.5)).disagreement
+    bounds = np.array(
+        [table.n * predicted.discrepancy_bound(baseline.errors / table.n, epsilon) for epsilon in (0.0, 0.5)]
+    )
+    controls = {"2 R + ε - 1/n": [*(bounds - 1), 0.5 - 1 / table.n], "R + ε": [*(bounds - copies), 0.25]}
+    trial.identity([*disagreements, disagreements[0] / table.n], [*bounds, 0.5], ops=0, controls=controls)
 
 
 @claim(ours("whoever a competitor flips is flipped by some, and competitors stay"), kind="bound", cases=[2, 3])
@@ -88,37 +90,39 @@ def test_order(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
     """Discrepancy never exceeds ambiguity; both rise with the tolerance, and one is zero only where the other is."""
     paths = [path for path, _, _ in sampled_paths(trial.generator("sets"), n_sets, dim, n_points)]
     discrepancy, ambiguity = over(paths, lambda path: (path.discrepancy, path.ambiguity))
-    drawn = {"found_by": "draws", "independent": n_sets, "ops": 0}
+    options = {"found_by": "draws", "independent": n_sets, "ops": 0}
     strict = np.insert(ambiguity[:, :-1], 0, 0, axis=1)
-    wrong = {"level set with < in place of <=": strict, "δ <= 2 δ - α": 2 * discrepancy - ambiguity}
-    trial.bound(discrepancy, ambiguity, **drawn, controls=beyond(trial, discrepancy, wrong))
+    controls = {"level set with < in place of <=": strict, "δ <= 2 δ - α": 2 * discrepancy - ambiguity}
+    trial.bound(discrepancy, ambiguity, **options, controls=beyond(trial, discrepancy, controls))
     for path in (discrepancy, ambiguity):
-        trial.bound(path[:, :-1], path[:, 1:], **drawn, controls={"a rise at every step": path[:, 1:] - 1})
-    moved, affected, strictly = (np.sign(path) for path in (discrepancy, ambiguity, strict))
-    wrong = {"level set with < in place of <=": strictly, "nobody": np.zeros_like(affected)}
-    trial.identity(moved, affected, ops=0, controls=wrong)
+        trial.bound(path[:, :-1], path[:, 1:], **options, controls={"a rise at every step": path[:, 1:] - 1})
+    changes, effects, strictly = (np.sign(path) for path in (discrepancy, ambiguity, strict))
+    controls = {"level set with < in place of <=": strictly, "nobody": np.zeros_like(effects)}
+    trial.identity(changes, effects, ops=0, controls=controls)
 
 
 @claim(ours("errors are counted, so that ε n matters by its floor alone"), kind="identity", cases=[1, 2, 3])
 def test_steps(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 5):
     """Discrepancy is a right-continuous step function of ε with jumps at multiples of 1/n only."""
-    whole = np.array([0, 1, 2, 3, 5, 8, 12])[:, None]
+    integers = np.array([0, 1, 2, 3, 5, 8, 12])[:, None]
     fractions = np.array([0.0, 0.3, 0.999])
-    epsilons = ((whole + fractions) / n_points).ravel().clip(0, 1)
+    epsilons = ((integers + fractions) / n_points).ravel().clip(0, 1)
 
     def measure(table):
         baseline = observed.minimise_errors(table)
         cells = predicted.linear_dichotomies(table.rows)
         path = predicted.discrepancy_path_of(cells, baseline.dichotomy, *counts(table))
         steps = [predicted.tolerance_count(epsilon, table.n) for epsilon in epsilons]
-        strict = np.maximum(whole - (fractions == 0), 0).ravel()
-        rounded = np.rint(whole + fractions).astype(int).ravel().clip(0, n_points)
-        found = observed.discrepancy_path(table, baseline, epsilons).disagreement
-        return found, path[steps], path[strict], path[rounded]
+        strict = np.maximum(integers - (fractions == 0), 0).ravel()
+        nearest = np.rint(integers + fractions).astype(int).ravel().clip(0, n_points)
+        disagreements = observed.discrepancy_path(table, baseline, epsilons).disagreement
+        return disagreements, path[steps], path[strict], path[nearest]
 
-    found, steps, strict, rounded = over(lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure)
-    wrong = {"level set with < in place of <=": strict, "ε n rounded": rounded}
-    trial.identity(found, steps, ops=0, controls=apart(trial, steps, wrong))
+    disagreements, steps, strict, nearest = over(
+        lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure
+    )
+    rivals = {"level set with < in place of <=": strict, "ε n rounded": nearest}
+    trial.identity(disagreements, steps, ops=0, controls=apart(trial, steps, rivals))
 
 
 @claim(ours("the disagreement is E(h) - E_0 and twice the repaired mistakes"), kind="identity", cases=[1, 2, 3])
@@ -131,28 +135,28 @@ def test_parity(trial, dim: Dim, n_points: NPoints = 41, n_sets: NSets = 40):
             table = replace(table, positives=table.totals, negatives=np.zeros_like(table.totals))
         cells = predicted.linear_dichotomies(table.rows)
         baseline = cells[rng.integers(len(cells))]
-        errors = [table.errors(one) for one in cells]
-        return errors, len(cells) * [table.errors(baseline)], [table.disagreement(one, baseline) for one in cells]
+        errors = [table.errors(cell) for cell in cells]
+        return errors, len(cells) * [table.errors(baseline)], [table.disagreement(cell, baseline) for cell in cells]
 
     def measure_compas(target):
         answers = solved(target)
-        for one in (*answers.flips.solutions, *answers.discrepancy.solutions):
-            differ = answers.table.disagreement(one.dichotomy, answers.baseline.dichotomy)
-            yield one.errors, answers.baseline.errors, differ
+        for solution in (*answers.flips.solutions, *answers.discrepancy.solutions):
+            differ = answers.table.disagreement(solution.dichotomy, answers.baseline.dichotomy)
+            yield solution.errors, answers.baseline.errors, differ
 
     tables = lattice_tables(rng, dim, n_points, n_sets)
-    sets = np.hstack([np.array(measure(*one)) for one in enumerate(tables)])
+    sets = np.hstack([np.array(measure(*item)) for item in enumerate(tables)])
     compas = [triple for target in ("arrest", "violent") for triple in measure_compas(target)]
     triples = [*sets.T.tolist(), *compas]
-    parities = [predicted.parity_defect(error, own, 0) for error, own, _ in triples]
-    wrong = {"the parity of E(h) alone": [error % 2 for error, _, _ in triples]}
-    trial.identity([differ % 2 for *_, differ in triples], parities, ops=0, controls=wrong)
-    errors, own, differences = sets
-    pairs = zip(errors.tolist(), own.tolist(), strict=True)
-    least, most = np.array([predicted.disagreement_range(*pair, n_points) for pair in pairs]).T
-    drawn = {"found_by": "draws", "independent": n_sets, "ops": 0}
-    trial.bound(differences, most, **drawn, controls={"at most E(h) alone": errors})
-    trial.bound(least, differences, **drawn, wrong_processes={"E(h) + E_0": errors + own})
+    parities = [predicted.parity_defect(error, base, 0) for error, base, _ in triples]
+    controls = {"the parity of E(h) alone": [error % 2 for error, _, _ in triples]}
+    trial.identity([differ % 2 for *_, differ in triples], parities, ops=0, controls=controls)
+    errors, base, differences = sets
+    pairs = zip(errors.tolist(), base.tolist(), strict=True)
+    least, upper = np.array([predicted.disagreement_range(*pair, n_points) for pair in pairs]).T
+    options = {"found_by": "draws", "independent": n_sets, "ops": 0}
+    trial.bound(differences, upper, **options, controls={"at most E(h) alone": errors})
+    trial.bound(least, differences, **options, wrong_processes={"E(h) + E_0": errors + base})
 
 
 @claim(ours("by the triangle inequality through the labels"), kind="bound", cases=[2, 3])
@@ -169,13 +173,13 @@ def test_pair__diameter(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets =
         distances = (n_points - signs * weights @ signs.T) // 2
         near = [errors <= least + tolerance for tolerance in tolerances]
         shares = [(least / n_points, tolerance / n_points) for tolerance in tolerances]
-        diameters = [distances[np.ix_(one, one)].max() / n_points for one in near]
+        diameters = [distances[np.ix_(level, level)].max() / n_points for level in near]
         bounds = (predicted.pair_diameter_bound, predicted.discrepancy_bound)
-        return diameters, *([bound(*both) for both in shares] for bound in bounds)
+        return diameters, *([bound(*pair) for pair in shares] for bound in bounds)
 
     diameters, bounds, single = over(range(n_sets), measure)
-    wrong = beyond(trial, diameters, {"2 R(h_0) + ε, as for one of them": single})
-    trial.bound(diameters, bounds, found_by="draws", independent=n_sets, ops=8, controls=wrong)
+    controls = beyond(trial, diameters, {"2 R(h_0) + ε, as for one of them": single})
+    trial.bound(diameters, bounds, found_by="draws", independent=n_sets, ops=8, controls=controls)
 
 
 @claim(ours("integer programs meet a lattice's competitors, whose pairs are counted"), kind="optimality", cases=[2, 3])
@@ -183,13 +187,13 @@ def test_pair__diameter__met(trial, dim: Dim, n_points: NPoints = 40, n_sets: NS
     """Competitors met one by one by integer programs are as far apart as any two of the level set."""
 
     def measure(table):
-        near = [one.dichotomy for one in observed.co_optimal(table, 2).solutions]
-        widest = max(table.disagreement(one, other) for one in near for other in near)
+        near = [a.dichotomy for a in observed.co_optimal(table, 2).solutions]
+        widest = max(table.disagreement(a, b) for a in near for b in near)
         arguments = (predicted.linear_dichotomies(table.rows), near[0], *counts(table), 2)
         return widest, predicted.pair_diameter_of(*arguments), predicted.discrepancy_of(*arguments)
 
-    found, exact, alone = over(lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure)
-    trial.identity(found, exact, ops=0, controls=apart(trial, exact, {"from the baseline alone": alone}))
+    diameters, exact, alone = over(lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure)
+    trial.identity(diameters, exact, ops=0, controls=apart(trial, exact, {"from the baseline alone": alone}))
 
 
 @claim(ours("-h_0 differs everywhere, alone, and makes n - E_0 errors"), kind="identity", cases=[2, 3])
@@ -202,11 +206,11 @@ def test_saturation(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60)
         first = int(np.argmax(path.discrepancy == n_points))
         return [first, path.ambiguity[tolerance]], [tolerance, n_points], path.errors, path.ambiguity[0]
 
-    found, exact, errors, at_zero = over(paths, measure)
-    wrong = {"1 - R(h_0)": n_points - errors, "one error less": n_points - 2 * errors - 1}
-    controls = {name: np.stack([one, exact[:, 1]], axis=1) for name, one in wrong.items()}
+    measured, exact, errors, at_zero = over(paths, measure)
+    rivals = {"1 - R(h_0)": n_points - errors, "one error less": n_points - 2 * errors - 1}
+    controls = {name: np.stack([value, exact[:, 1]], axis=1) for name, value in rivals.items()}
     controls["ambiguity at ε = 0"] = np.stack([exact[:, 0], at_zero], axis=1)
-    trial.identity(found, exact, ops=0, controls=apart(trial, exact, controls))
+    trial.identity(measured, exact, ops=0, controls=apart(trial, exact, controls))
 
 
 @claim(ours("without mistakes there is none to repair: every disagreement is a new one"), kind="bound", cases=[2, 3])
@@ -219,18 +223,18 @@ def test_separable(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
         points, positives, negatives = general_position(rng, N_ROWS[dim], dim, n_points)
         weights, sides = positives + negatives, points @ rng.standard_normal(dim) > rng.standard_normal()
         positives, negatives = np.where(sides, weights, 0), np.where(sides, 0, weights)
-        found = observed.enumerate_paths(points, positives, negatives)
-        bounds = [predicted.separable_bound(positives, negatives, one) for one in tolerances.tolist()]
+        paths = observed.enumerate_paths(points, positives, negatives)
+        bounds = [predicted.separable_bound(positives, negatives, tolerance) for tolerance in tolerances.tolist()]
         sums = np.unique(lattice((2,) * len(weights)) @ weights)
-        return found.discrepancy, found.ambiguity, bounds, sums[np.searchsorted(sums, tolerances, side="right") - 1]
+        return paths.discrepancy, paths.ambiguity, bounds, sums[np.searchsorted(sums, tolerances, side="right") - 1]
 
     discrepancy, ambiguity, bounds, sums = over(range(n_sets), measure)
-    wrong = {"epsilon": np.tile(tolerances, (n_sets, 1)), "less than ε": np.insert(bounds[:, :-1], 0, 0, axis=1)}
-    trial.identity(sums, bounds, ops=0, controls=apart(trial, bounds, wrong))
-    drawn = {"found_by": "draws", "independent": n_sets}
-    trial.bound(discrepancy, bounds, **drawn, ops=0, wrong_processes={"ambiguity": ambiguity})
-    allowed = np.broadcast_to(tolerances / n_points, discrepancy.shape)
-    half = beyond(trial, discrepancy / n_points, {"ε / 2": allowed / 2})
-    trial.bound(discrepancy / n_points, allowed, **drawn, ops=2, controls=half)
-    processes = {"an average row allowed": [one[:, n_points // N_ROWS[dim]] for one in (discrepancy, ambiguity)]}
+    rivals = {"epsilon": np.tile(tolerances, (n_sets, 1)), "less than ε": np.insert(bounds[:, :-1], 0, 0, axis=1)}
+    trial.identity(sums, bounds, ops=0, controls=apart(trial, bounds, rivals))
+    options = {"found_by": "draws", "independent": n_sets}
+    trial.bound(discrepancy, bounds, **options, ops=0, wrong_processes={"ambiguity": ambiguity})
+    shares = np.broadcast_to(tolerances / n_points, discrepancy.shape)
+    half = beyond(trial, discrepancy / n_points, {"ε / 2": shares / 2})
+    trial.bound(discrepancy / n_points, shares, **options, ops=2, controls=half)
+    processes = {"an average row allowed": [path[:, n_points // N_ROWS[dim]] for path in (discrepancy, ambiguity)]}
     trial.identity([discrepancy[:, 0], ambiguity[:, 0]], np.zeros((2, n_sets)), ops=0, wrong_processes=processes)

@@ -37,11 +37,11 @@ def test_erm__exact(trial, dim: Dim, formulation: WithWeights, n_points: NPoints
     """The mixed-integer programs find the fewest errors of all linear dichotomies, as released or shortened."""
 
     def measure(table):
-        found = observed.minimise_errors(table, formulation=formulation).errors
-        return found, fewest_errors(table), min(count.sum() for count in counts(table))
+        errors = observed.minimise_errors(table, formulation=formulation).errors
+        return errors, fewest_errors(table), min(count.sum() for count in counts(table))
 
-    found, exact, constant = over(lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure)
-    trial.identity(found, exact, ops=0, controls=apart(trial, exact, {"the best constant": constant}))
+    errors, exact, constant = over(lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure)
+    trial.identity(errors, exact, ops=0, controls=apart(trial, exact, {"the best constant": constant}))
 
 
 @claim(ours("by the linear program of the largest margin, 1/5 on exclusive or"), kind="optimality")
@@ -58,14 +58,14 @@ def test_flip__exact(trial, dim: Dim, formulation: WithWeights, n_points: NPoint
 
     def measure(table):
         baseline = observed.minimise_errors(table)
-        found = observed.flip_errors(table, baseline, formulation=formulation).errors
+        errors = observed.flip_errors(table, baseline, formulation=formulation).errors
         exact = answers_of(table, baseline)[0]
         alone = baseline.errors + np.abs(np.subtract(*counts(table)))
-        return found, exact, alone, np.full(len(alone), baseline.errors)
+        return errors, exact, alone, np.full(len(alone), baseline.errors)
 
-    found, exact, alone, free = over(lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure)
-    wrong = {"the row flipped alone": alone, "some optimum flips it": free}
-    trial.identity(found, exact, ops=0, controls=apart(trial, exact, wrong))
+    errors, exact, alone, free = over(lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure)
+    rivals = {"the row flipped alone": alone, "some optimum flips it": free}
+    trial.identity(errors, exact, ops=0, controls=apart(trial, exact, rivals))
 
 
 @claim(EXACTLY, kind="optimality", cases=BOTH)
@@ -74,13 +74,13 @@ def test_disc__exact(trial, dim: Dim, formulation: WithWeights, n_points: NPoint
 
     def measure(table):
         baseline = observed.minimise_errors(table)
-        found = observed.discrepancy_path(table, baseline, EPSILONS, formulation=formulation).disagreement
+        path = observed.discrepancy_path(table, baseline, EPSILONS, formulation=formulation).disagreement
         reports = [observed.one_sided_discrepancy(table, baseline, epsilon).reported for epsilon in EPSILONS]
-        return found, answers_of(table, baseline)[1], np.round(reports)
+        return path, answers_of(table, baseline)[1], np.round(reports)
 
-    found, exact, one_sided = over(lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure)
-    wrong = apart(trial, exact, {"agreement stated on one side": one_sided})
-    trial.identity(found, exact, ops=0, wrong_processes=wrong)
+    path, exact, one_sided = over(lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure)
+    processes = apart(trial, exact, {"agreement stated on one side": one_sided})
+    trial.identity(path, exact, ops=0, wrong_processes=processes)
 
 
 @claim(ours("by Gordan a labelling is linear unless a signed circuit forbids it"), kind="optimality", cases=[1, 2, 3])
@@ -90,17 +90,17 @@ def test_margin__free__exact(trial, dim: Dim, n_points: NPoints = 40, n_sets: NS
     def measure(table):
         baseline = observed.minimise_errors(table)
         flips, path = observed.flip_errors(table, baseline), observed.discrepancy_path(table, baseline, EPSILONS)
-        certificates = {one.certificate for one in (baseline, *flips.solutions, *path.solutions)}
-        found = [baseline.errors, *flips.errors, *path.disagreement, len(certificates - {"exact"})]
+        certificates = {solution.certificate for solution in (baseline, *flips.solutions, *path.solutions)}
+        measured = [baseline.errors, *flips.errors, *path.disagreement, len(certificates - {"exact"})]
         exact = [fewest_errors(table), *np.concatenate(answers_of(table, baseline)), 0]
         least = np.minimum(*counts(table)).sum()
-        others = exact[len(table.rows) + 1 :]
-        any_labels = [least, *(least + np.abs(np.subtract(*counts(table)))), *others]
-        return found, exact, any_labels, [baseline.errors] * (len(table.rows) + 1) + others
+        steps = exact[len(table.rows) + 1 :]
+        any_labels = [least, *(least + np.abs(np.subtract(*counts(table)))), *steps]
+        return measured, exact, any_labels, [baseline.errors] * (len(table.rows) + 1) + steps
 
-    found, exact, any_labels, free = over(lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure)
-    wrong = {"every labelling allowed": any_labels, "some optimum flips any row": free}
-    trial.identity(found, exact, ops=0, controls=apart(trial, exact, wrong))
+    measured, exact, any_labels, free = over(lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure)
+    rivals = {"every labelling allowed": any_labels, "some optimum flips any row": free}
+    trial.identity(measured, exact, ops=0, controls=apart(trial, exact, rivals))
 
 
 @claim(ours("a point is ambiguous once the best classifier that flips it competes"), kind="identity", cases=[1, 2, 3])
@@ -111,16 +111,16 @@ def test_ambiguity__cdf(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets =
     def measure(table):
         baseline = observed.minimise_errors(table)
         flips = observed.flip_errors(table, baseline)
-        found = observed.ambiguity_path(table, baseline, flips, tolerances / n_points).ambiguous
+        path = observed.ambiguity_path(table, baseline, flips, tolerances / n_points).ambiguous
         cells = predicted.linear_dichotomies(table.rows)
-        exact = [predicted.ambiguity_of(cells, baseline.dichotomy, *counts(table), one) for one in tolerances.tolist()]
+        exact = [predicted.ambiguity_of(cells, baseline.dichotomy, *counts(table), e) for e in tolerances.tolist()]
         within = flips.errors <= baseline.errors + tolerances[:, None]
-        unweighted = np.round(n_points * within.mean(axis=1))
-        return found, exact, found[np.minimum(2 * tolerances, n_points)], unweighted
+        row_counts = np.round(n_points * within.mean(axis=1))
+        return path, exact, path[np.minimum(2 * tolerances, n_points)], row_counts
 
-    found, exact, doubled, unweighted = over(lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure)
-    wrong = {"a tolerance of 2 ε": doubled, "rows counted once each": unweighted}
-    trial.identity(found, exact, ops=0, wrong_processes=apart(trial, exact, wrong))
+    path, exact, double, row_counts = over(lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure)
+    rivals = {"a tolerance of 2 ε": double, "rows counted once each": row_counts}
+    trial.identity(path, exact, ops=0, wrong_processes=apart(trial, exact, rivals))
 
 
 @claim(ours("whom no competitor flips beyond those covered, nobody flips"), kind="optimality", cases=[2, 3])
@@ -133,11 +133,11 @@ def test_coverage__certificate(trial, dim: Dim, n_points: NPoints = 40, n_sets: 
         cells, tolerance = predicted.linear_dichotomies(table.rows), predicted.tolerance_count(epsilon, table.n)
         exact = predicted.ambiguity_of(cells, baseline.dichotomy, *counts(table), tolerance)
         # Where nobody competes there is no solution at all, and nothing to cover.
-        first = sum(table.disagreement(one.dichotomy, baseline.dichotomy) for one in coverage.solutions[:1])
+        first = sum(table.disagreement(step.dichotomy, baseline.dichotomy) for step in coverage.solutions[:1])
         return [coverage.ambiguous, coverage.bound], [exact, exact], [first, first]
 
-    found, exact, first = over(lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure)
-    trial.identity(found, exact, ops=0, wrong_processes=apart(trial, exact, {"stop after one program": first}))
+    totals, exact, first = over(lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure)
+    trial.identity(totals, exact, ops=0, wrong_processes=apart(trial, exact, {"stop after one program": first}))
 
 
 @claim(ours("errors and disagreements are sums over people"), kind="identity", cases=[2, 3])
@@ -161,17 +161,17 @@ def test_aggregate(
         people = (labels == 1).astype(int), (labels == -1).astype(int)
         tables = [observed.aggregate(points, labels, np.full(n_points, times)) for times in (1, factor)]
         row_of_sample, baseline = tables[0].row_of_sample, observed.minimise_errors(tables[0])
-        cells, own = predicted.linear_dichotomies(points), baseline.dichotomy[row_of_sample]
-        flips = predicted.flip_errors_of(cells, own, *people)
-        exact = np.append(flips, predicted.discrepancy_path_of(cells, own, *people)[:8])
+        cells, dichotomy = predicted.linear_dichotomies(points), baseline.dichotomy[row_of_sample]
+        flips = predicted.flip_errors_of(cells, dichotomy, *people)
+        exact = np.append(flips, predicted.discrepancy_path_of(cells, dichotomy, *people)[:8])
         # Without weights a row counts once for each label that it has.
         distinct = np.unique(np.column_stack([points, labels]), axis=0)
-        merged = observed.aggregate(distinct[:, :-1], distinct[:, -1])
-        found = [programs(table, baseline, row_of_sample) for table in tables]
-        return found, [exact, factor * exact], 2 * [programs(merged, baseline, row_of_sample)]
+        unweighted_table = observed.aggregate(distinct[:, :-1], distinct[:, -1])
+        measured = [programs(table, baseline, row_of_sample) for table in tables]
+        return measured, [exact, factor * exact], 2 * [programs(unweighted_table, baseline, row_of_sample)]
 
-    found, exact, unweighted = over(range(n_sets), measure)
-    trial.identity(found, exact, ops=0, wrong_processes={"merged without weights": unweighted})
+    measured, exact, rival = over(range(n_sets), measure)
+    trial.identity(measured, exact, ops=0, wrong_processes={"merged without weights": rival})
 
 
 @claim(ours("weights map along with the points, and a margin does not"), kind="identity", cases=[2, 3])
@@ -184,19 +184,19 @@ def test_invariance(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 3):
         points, labels = lattice_set(rng, dim, n_points)
         plain = observed.aggregate(points, labels)
         baseline, order, sign = observed.minimise_errors(plain), rng.permutation(n_points), rng.choice([-1, 1])
-        mapped = points @ mixing - 7.0
-        mapped = np.column_stack([mapped, mapped.sum(axis=1), np.full(n_points, 4.0)])[order]
-        table = observed.aggregate(mapped, sign * labels[order])
+        image = points @ mixing - 7.0
+        image = np.column_stack([image, image.sum(axis=1), np.full(n_points, 4.0)])[order]
+        table = observed.aggregate(image, sign * labels[order])
         scores = sign * (2.0 * baseline.dichotomy[plain.row_of_sample] - 1)
-        own = observed.baseline_of_scores(table, scores[order])
-        flips = observed.flip_errors(table, own).errors[table.row_of_sample][np.argsort(order)]
+        image_baseline = observed.baseline_of_scores(table, scores[order])
+        flips = observed.flip_errors(table, image_baseline).errors[table.row_of_sample][np.argsort(order)]
         first = np.unique(plain.row_of_sample, return_index=True)[1]  # a person of each row
-        path = observed.discrepancy_path(table, own, EPSILONS).disagreement
+        path = observed.discrepancy_path(table, image_baseline, EPSILONS).disagreement
         exact, steps = answers_of(plain, baseline)
         return [len(table.dropped), *flips[first], *path], [2, *exact, *steps], [2, *exact, steps[0], *steps[:-1]]
 
-    found, exact, halved = over(range(n_sets), measure)
-    trial.identity(found, exact, ops=0, controls=apart(trial, exact, {"a tolerance less": halved}))
+    measured, exact, rival = over(range(n_sets), measure)
+    trial.identity(measured, exact, ops=0, controls=apart(trial, exact, {"a tolerance less": rival}))
 
 
 @claim(ours("the weights of a scaled feature take up the norm that the margin is measured in"), kind="optimality")
@@ -209,10 +209,10 @@ def test_invariance__margin(
     """A feature may be scaled where no margin is asked for, while a margin of 1e-3 loses the best dichotomies."""
 
     def measure(table):
-        scaled = replace(table, rows=table.rows * [1.0, scale])
-        finite = round(observed.uncertified_errors(scaled, 1e-3).reported)
-        return observed.minimise_errors(scaled).errors, fewest_errors(table), finite
+        image = replace(table, rows=table.rows * [1.0, scale])
+        finite = round(observed.uncertified_errors(image, 1e-3).reported)
+        return observed.minimise_errors(image).errors, fewest_errors(table), finite
 
-    found, exact, finite = over(lattice_tables(trial.generator("sets"), 2, n_points, n_sets), measure)
-    wrong = apart(trial, exact, {"margin 1e-3, one feature scaled": finite})
-    trial.identity(found, exact, ops=0, wrong_processes=wrong)
+    errors, exact, finite = over(lattice_tables(trial.generator("sets"), 2, n_points, n_sets), measure)
+    processes = apart(trial, exact, {"margin 1e-3, one feature scaled": finite})
+    trial.identity(errors, exact, ops=0, wrong_processes=processes)

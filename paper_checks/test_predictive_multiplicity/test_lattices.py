@@ -29,11 +29,11 @@ def met(labels, copies):
     table = labelled_corners(labels, copies)
     optima = observed.co_optimal(table).solutions
     flips = observed.flip_errors(table, optima[0])
-    apart = {table.disagreement(a.dichotomy, b.dichotomy) for a in optima for b in optima if a is not b}
+    distances = {table.disagreement(a.dichotomy, b.dichotomy) for a in optima for b in optima if a is not b}
     path = observed.discrepancy_path(table, optima[0], (0,))
     ambiguity = observed.ambiguity_path(table, optima[0], flips, (0,))
-    found = [len(optima), optima[0].errors, max(apart, default=0), min(apart, default=0)]
-    return [*found, *path.disagreement, *ambiguity.ambiguous]
+    numbers = [len(optima), optima[0].errors, max(distances, default=0), min(distances, default=0)]
+    return [*numbers, *path.disagreement, *ambiguity.ambiguous]
 
 
 def listed(cells, copies):
@@ -42,32 +42,32 @@ def listed(cells, copies):
     errors = predicted.errors_of(cells, table.positives, table.negatives)
     optima = cells[errors == errors.min()]
     pairs = [(a, b) for a in optima for b in optima if not np.array_equal(a, b)]
-    apart = [predicted.disagreement(a, b, table.totals) for a, b in pairs]
+    distances = [predicted.disagreement(a, b, table.totals) for a, b in pairs]
     arguments = (cells, optima[0], table.positives, table.negatives, 0)
-    found = [len(optima), errors.min(), max(apart, default=0), min(apart, default=0)]
-    return [*found, predicted.discrepancy_of(*arguments), predicted.ambiguity_of(*arguments)]
+    numbers = [len(optima), errors.min(), max(distances, default=0), min(distances, default=0)]
+    return [*numbers, predicted.discrepancy_of(*arguments), predicted.ambiguity_of(*arguments)]
 
 
 @claim(ours("Figure 1 as recalled; 14 of the 16 labellings of the corners are linear"), kind="identity", cases=[1, 25])
 def test_xor__figure1(trial, copies: Copies = 25):
     """Exclusive or, k points a corner: four optima of k errors, 2 k points apart, δ_0 = 1/2 and α_0 = 1."""
-    found, cells = met(EXCLUSIVE_OR, copies), predicted.linear_dichotomies(CORNERS)
-    every = {"all 16 labellings": listed(lattice((2,) * 4), copies)}
-    other = {"labels of a conjunction": met(CONJUNCTION, copies)}
-    trial.identity(found, listed(cells, copies), ops=0, controls=every, wrong_processes=other)
-    stated = np.array([4, copies, 2 * copies, 2 * copies, 2 * copies, 4 * copies])
-    trial.identity(found, stated, ops=0, controls={"three optima": [3, *stated[1:]]}, wrong_processes=other)
+    numbers, cells = met(EXCLUSIVE_OR, copies), predicted.linear_dichotomies(CORNERS)
+    controls = {"all 16 labellings": listed(lattice((2,) * 4), copies)}
+    processes = {"labels of a conjunction": met(CONJUNCTION, copies)}
+    trial.identity(numbers, listed(cells, copies), ops=0, controls=controls, wrong_processes=processes)
+    published = np.array([4, copies, 2 * copies, 2 * copies, 2 * copies, 4 * copies])
+    trial.identity(numbers, published, ops=0, controls={"three optima": [3, *published[1:]]}, wrong_processes=processes)
 
 
 @claim(ours("by linear programs: a corner of the cube is cut off, or its opposite from three"), kind="identity")
 def test_xor__margins(trial, copies: Copies = 25):
     """The optima of exclusive or have margins 1/5, 1/5, 1/5 and 1/7; the last is the negated conjunction."""
     optima = observed.co_optimal(labelled_corners(EXCLUSIVE_OR, copies)).solutions
-    margins = [predicted.largest_margin(one.dichotomy, CORNERS)[0] for one in optima]
+    margins = [predicted.largest_margin(h.dichotomy, CORNERS)[0] for h in optima]
     # Each margin is the optimum of a linear program of five unknowns, solved to the solver's 1e-7.
-    wrong = {"1/5 each": np.full(4, 1 / 5), "1/7 each": np.full(4, 1 / 7)}
-    stated = [1 / 5, 1 / 5, 1 / 5, 1 / 7]
-    trial.value([[one.margin for one in optima], margins], 2 * [stated], error=1e-7, margin=1e-6, controls=wrong)
+    controls = {"1/5 each": np.full(4, 1 / 5), "1/7 each": np.full(4, 1 / 7)}
+    exact = [1 / 5, 1 / 5, 1 / 5, 1 / 7]
+    trial.value([[h.margin for h in optima], margins], 2 * [exact], error=1e-7, margin=1e-6, controls=controls)
     trial.identity(optima[3].dichotomy, [1, 1, 1, 0], ops=0, wrong_processes={"the first": optima[0].dichotomy})
 
 
@@ -80,27 +80,27 @@ def test_cover__count(
 ):
     """Points in general position have 2 sum_(k<D) C(n-1, k) linear dichotomies."""
     rng = trial.generator("points")
-    counted = [len(np.unique(observed.dichotomies(rng.standard_normal((n_rows, dim))), axis=0)) for _ in range(n_sets)]
+    numbers = [len(np.unique(observed.dichotomies(rng.standard_normal((n_rows, dim))), axis=0)) for _ in range(n_sets)]
     trial.require(n_rows > dim + 2, "n_rows must exceed dim + 2: every labelling of fewer points is linear")
     more = {"D terms more": predicted.cover_count(n_rows, dim + 2)}
-    trial.identity(counted, np.full(n_sets, predicted.cover_count(n_rows, dim + 1)), ops=0, controls=more)
+    trial.identity(numbers, np.full(n_sets, predicted.cover_count(n_rows, dim + 1)), ops=0, controls=more)
 
 
 @claim(ours("by trying whole weights, of which 4 is the largest that four bits need"), kind="identity", cases=[2, 3, 4])
 def test_cover__cubes(trial, dim: Annotated[int, Interval(2, 4, why="of five there are 94572 to list")]):
     """Cubes of 2, 3 and 4 dimensions have 14, 104 and 1882 linear dichotomies, fewer than points at random."""
-    found = len(cells_by_weights(2 * lattice((2,) * dim) - 1))
+    number = len(cells_by_weights(2 * lattice((2,) * dim) - 1))
     general = {"general position": predicted.cover_count(2**dim, dim + 1)} if dim > 2 else {"all labellings": 16}
-    stated = {2: 14, 3: 104, 4: 1882}[dim]
-    trial.identity([found, stated], predicted.boolean_dichotomies(dim), ops=0, controls=general)
+    published = {2: 14, 3: 104, 4: 1882}[dim]
+    trial.identity([number, published], predicted.boolean_dichotomies(dim), ops=0, controls=general)
 
 
 @claim(ours("by trying whole weights, of which 4 is the largest that nine points need"), kind="identity")
 def test_cover__lattice(trial):
     """The lattice of 3 by 3 points has 58 linear dichotomies, fewer than nine points in general position."""
-    found = len(cells_by_weights(lattice((3, 3)) - 1))
+    number = len(cells_by_weights(lattice((3, 3)) - 1))
     general = {"general position": predicted.cover_count(9, 3)}
-    trial.identity([found, 58], predicted.dichotomy_count(lattice((3, 3))), ops=0, controls=general)
+    trial.identity([number, 58], predicted.dichotomy_count(lattice((3, 3))), ops=0, controls=general)
 
 
 def parallelograms(points):
@@ -111,7 +111,9 @@ def parallelograms(points):
         pair[i] += 1
         pair[j] += 1
         sums.setdefault(tuple(points[i] + points[j]), []).append(pair)
-    return np.array([one - other for pairs in sums.values() for k, one in enumerate(pairs) for other in pairs[:k]])
+    return np.array(
+        [first - second for pairs in sums.values() for k, first in enumerate(pairs) for second in pairs[:k]]
+    )
 
 
 @claim(ours("the scores of both pairs add up to the same"), kind="bound", cases=[((2, 2, 2, 2),), ((3, 3),), ((5,),)])
@@ -133,13 +135,15 @@ def test_parallelogram__separated(trial, shape: Shape):
     trial.require(3 <= np.prod(shape) <= 12, f"shape must give 3 to 12 points ({_LISTED})")
     trial.require(sorted(shape) != [3, 4], "shape must not be 3 x 4: few labellings hang on midpoints there")
     table = observed.aggregate(lattice(shape).astype(float), np.ones(np.prod(shape), int))
-    separated, rows = observed.Parallelograms(table), parallelograms(table.rows.astype(int))
+    separator, rows = observed.Parallelograms(table), parallelograms(table.rows.astype(int))
     labellings = lattice((2,) * len(table.rows))
-    found = [int(not separated.violated(one.astype(float), 1)) for one in labellings]
-    allowed, is_midpoint = np.abs(labellings @ rows.T) <= 1, np.abs(rows).max(axis=1) > 1
-    exact = allowed.all(axis=1).astype(int)
+    flags = [int(not separator.violated(vector.astype(float), 1)) for vector in labellings]
+    fits, is_midpoint = np.abs(labellings @ rows.T) <= 1, np.abs(rows).max(axis=1) > 1
+    exact = fits.all(axis=1).astype(int)
     kinds = {"without midpoints": ~is_midpoint, "midpoints alone": is_midpoint}
-    wrong = {name: allowed[:, kind].all(axis=1).astype(int) for name, kind in kinds.items()}
-    wrong = {name: one for name, one in wrong.items() if np.any(one != exact)}
-    trial.require(bool(wrong), "shape must have a parallelogram, or three points on a line: else nothing is forbidden")
-    trial.identity(found, exact, ops=0, controls=wrong)
+    controls = {name: fits[:, kind].all(axis=1).astype(int) for name, kind in kinds.items()}
+    controls = {name: vector for name, vector in controls.items() if np.any(vector != exact)}
+    trial.require(
+        bool(controls), "shape must have a parallelogram, or three points on a line: else nothing is forbidden"
+    )
+    trial.identity(flags, exact, ops=0, controls=controls)

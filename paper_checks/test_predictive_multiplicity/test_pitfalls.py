@@ -24,7 +24,7 @@ def one_person_a_label(generator, dim):
     points = lattice(LATTICES[dim])
     present = generator.integers(0, 2, (2, len(points)))
     present[0, 0] = 1
-    features = np.concatenate([points[there == 1] for there in present])
+    features = np.concatenate([points[mask == 1] for mask in present])
     return observed.aggregate(features, np.repeat([1, -1], present.sum(axis=1)))
 
 
@@ -32,8 +32,8 @@ def both_sides(table, baseline, epsilon):
     """The discrepancy, what the one-sided program reports, and what it may declare at most."""
     cells, tolerance = predicted.linear_dichotomies(table.rows), predicted.tolerance_count(epsilon, table.n)
     arguments = (cells, baseline, *counts(table), tolerance)
-    reported = round(observed.one_sided_discrepancy(table, baseline, epsilon).reported)
-    return predicted.discrepancy_of(*arguments), reported, predicted.one_sided_discrepancy_of(*arguments)
+    report = round(observed.one_sided_discrepancy(table, baseline, epsilon).reported)
+    return predicted.discrepancy_of(*arguments), report, predicted.one_sided_discrepancy_of(*arguments)
 
 
 @claim(ours("agreement declared where there is none hides an error from its bound"), kind="bound", cases=[2, 3])
@@ -42,14 +42,14 @@ def test_two__sided(trial, dim: Dim, n_sets: NSets = 6):
     rng = trial.generator("sets")
     tables = [one_person_a_label(rng, dim) for _ in range(n_sets)]
     baselines = [observed.minimise_errors(table).dichotomy for table in tables]
-    drawn = [(*both, epsilon) for both in zip(tables, baselines, strict=True) for epsilon in EPSILONS]
+    cases = [(*pair, epsilon) for pair in zip(tables, baselines, strict=True) for epsilon in EPSILONS]
     # Five points on a line: the only classifier with one error is the constant, yet 2 of 5 are reported as changed.
     line = observed.aggregate(np.arange(5.0)[:, None], np.array([-1, -1, 1, -1, -1]))
-    exact, reported, declared = over([*drawn, (line, np.zeros(5, int), 0.0)], lambda one: both_sides(*one))
-    trial.identity([exact[-1], reported[-1]], [0, 2], ops=0, controls={"equal": [0, 0]})
-    equal = {"equality (never above)": 2 * exact - reported}
-    trial.bound(exact, reported, found_by="draws", independent=n_sets, ops=0, controls=equal)
-    trial.identity(reported, declared, ops=0, controls={"the true discrepancy": exact})
+    exact, reports, declarations = over([*cases, (line, np.zeros(5, int), 0.0)], lambda one: both_sides(*one))
+    trial.identity([exact[-1], reports[-1]], [0, 2], ops=0, controls={"equal": [0, 0]})
+    equal = {"equality (never above)": 2 * exact - reports}
+    trial.bound(exact, reports, found_by="draws", independent=n_sets, ops=0, controls=equal)
+    trial.identity(reports, declarations, ops=0, controls={"the true discrepancy": exact})
 
 
 @claim(ours("a linear function on the l1 ball is largest at a vertex"), kind="identity", cases=[1, 3, 8])
@@ -57,15 +57,15 @@ def test_bigm(trial, dim: Dims, n_points: Annotated[int, Interval(3, 1000, why="
     """M = γ + max(1, |x|_inf) is the smallest M for which the row binds no weights of |w|_1 <= 1."""
     points = trial.generator("points").integers(-9, 10, (n_points, dim)) / 4
     vertices = np.concatenate([np.eye(dim + 1), -np.eye(dim + 1)])
-    needed = MARGIN + np.max(vertices @ np.insert(points, 0, 1, axis=1).T, axis=0)
+    least = MARGIN + np.max(vertices @ np.insert(points, 0, 1, axis=1).T, axis=0)
     half = MARGIN + np.abs(points).max(axis=1) / 2
-    wrong = {"half of |x|": half, "no γ": needed - MARGIN}
-    trial.identity(needed, predicted.big_m(points, MARGIN), ops=2, scale=4.0, controls=wrong)
+    controls = {"half of |x|": half, "no γ": least - MARGIN}
+    trial.identity(least, predicted.big_m(points, MARGIN), ops=2, scale=4.0, controls=controls)
     # On a small margin half of M does no harm, since w may shrink; close to the largest one it leaves no solution.
     table = observed.aggregate(np.array([[-1.0], [1.0], [10.0]]), np.array([-1, 1, -1]), np.array([5, 5, 1]))
     best = predicted.errors_of(predicted.linear_dichotomies(table.rows), *counts(table)).min()
-    found, halved = (observed.uncertified_errors(table, MARGIN, reach=reach).reported for reach in (1.0, 0.5))
-    trial.identity(found, best, ops=0, wrong_processes={"half of M": halved})
+    errors, half_errors = (observed.uncertified_errors(table, MARGIN, reach=reach).reported for reach in (1.0, 0.5))
+    trial.identity(errors, best, ops=0, wrong_processes={"half of M": half_errors})
 
 
 @claim(
@@ -82,14 +82,14 @@ def test_irreducible(trial, target: Target, race: bool):
         people: dict[bytes, list[int]] = {}
         for features, label, count in zip(samples.features, samples.labels, samples.counts, strict=True):
             people.setdefault((features if race else features[4:]).tobytes(), [0, 0])[int(label > 0)] += int(count)
-        return sum(min(both) for both in people.values())
+        return sum(min(pair) for pair in people.values())
 
-    other = {"race left out or put in": counted(not race)}
-    trial.identity(counted(race), bound, ops=0, wrong_processes=other)
+    processes = {"race left out or put in": counted(not race)}
+    trial.identity(counted(race), bound, ops=0, wrong_processes=processes)
     # The relaxation is solved to 1e-9 a row, and no multiplier exceeds the people of a row.
     root, without = observed.root_bound(table), observed.root_bound(table, conflict_rows=False)
-    wrong = {"without the rows for both labels": without, "a hundredth less": 0.99 * root}
-    trial.bound(bound, root + 1e-9 * table.n, found_by="all", ops=1, controls=wrong)
+    controls = {"without the rows for both labels": without, "a hundredth less": 0.99 * root}
+    trial.bound(bound, root + 1e-9 * table.n, found_by="all", ops=1, controls=controls)
     if not race:
         fewest, rarer = solved(target).baseline.errors, min(count.sum() for count in counts(table))
         errors = np.array([fewest, counted(race)])  # of the best linear rule, and of each row's more frequent label
@@ -112,8 +112,8 @@ def test_margin__floor(trial):
     table, fewest = observed.compas(), solved("arrest").baseline.errors
 
     def outcome(margin):
-        found = observed.uncertified_errors(table, margin, feasibility=1e-6)
-        return [round(found.reported), found.errors, min(found.wrong_rows, 1)]
+        report = observed.uncertified_errors(table, margin, feasibility=1e-6)
+        return [round(report.reported), report.errors, min(report.wrong_rows, 1)]
 
     floor, above = outcome(1e-6), outcome(1e-3)
     zero = predicted.errors(np.zeros(len(table.rows), int), *counts(table))
@@ -133,8 +133,8 @@ def test_margin__window(trial, margin: Annotated[float, Interval(1e-5, 7e-3, why
     table, best = observed.compas(), solved("arrest").baseline
 
     def outcome(margin):
-        found = observed.uncertified_errors(table, margin)
-        return [round(found.reported), found.errors]
+        report = observed.uncertified_errors(table, margin)
+        return [round(report.reported), report.errors]
 
     fewest = predicted.errors(best.dichotomy, *counts(table))
     low = {"below ten times the tolerance": outcome(min(margin, 1e-3) * 1e-3)}
@@ -149,10 +149,12 @@ def test_margin__window(trial, margin: Annotated[float, Interval(1e-5, 7e-3, why
 def test_sign__binaries__redundant(trial):
     """Signs of the weights need no binaries, nor |w|_1 = 1 more than |w|_1 <= 1: the optima on COMPAS are equal."""
     table = observed.compas()
-    published, shorter = (observed.minimise_errors(table, formulation=one) for one in ("published", "big_m"))
+    published, shorter = (observed.minimise_errors(table, formulation=form) for form in ("published", "big_m"))
     no_margin = round(observed.uncertified_errors(table, 0.0).reported)
-    wrong = {"no margin": 2 * [no_margin]}
-    trial.identity([shorter.errors, shorter.bound], [published.errors, published.bound], ops=0, wrong_processes=wrong)
+    processes = {"no margin": 2 * [no_margin]}
+    trial.identity(
+        [shorter.errors, shorter.bound], [published.errors, published.bound], ops=0, wrong_processes=processes
+    )
 
 
 @claim(ours("scores are sums of the weights of somebody's features"), kind="identity", cases=["arrest", "violent"])
@@ -169,8 +171,8 @@ def test_recount(trial, target: Target):
         return int(errors)
 
     solutions = (answers.baseline, *answers.flips.solutions, *answers.discrepancy.solutions)
-    reported = [one.errors for one in solutions]
-    fewer = {"one error fewer": [errors - 1 for errors in reported]}
-    trial.identity([recount(one.weights) for one in solutions], reported, ops=0, controls=fewer)
+    reports = [solution.errors for solution in solutions]
+    fewer = {"one error fewer": [errors - 1 for errors in reports]}
+    trial.identity([recount(solution.weights) for solution in solutions], reports, ops=0, controls=fewer)
     careless = {"a margin of 1e-6": recount(observed.uncertified_errors(answers.table, 1e-6).weights)}
     trial.identity(recount(answers.baseline.weights), answers.baseline.errors, ops=0, wrong_processes=careless)

@@ -52,12 +52,14 @@ def test_recourse__feasible(trial, n_features: NFeatures, n_people: NPeople = 40
     def measure(person):
         score, weights, actions, _ = person
         mutable = [*actions[:-1], np.array([0.0, 3.0, -3.0])]
-        found = observed.cheapest_recourse(*person) is not None
-        return found, predicted.recourse_exists(*person[:3]), predicted.recourse_exists(score, weights, mutable)
+        exists = observed.cheapest_recourse(*person) is not None
+        return exists, predicted.recourse_exists(*person[:3]), predicted.recourse_exists(score, weights, mutable)
 
-    found, exact, mutable = over(refusals(trial.generator("people"), n_people, n_features), measure)
-    wrong = apart(trial, exact, {"the immutable feature may move": mutable})
-    trial.identity(found.astype(int), exact.astype(int), ops=0, controls={name: 1 * one for name, one in wrong.items()})
+    exists, exact, mutable = over(refusals(trial.generator("people"), n_people, n_features), measure)
+    rivals = apart(trial, exact, {"the immutable feature may move": mutable})
+    trial.identity(
+        exists.astype(int), exact.astype(int), ops=0, controls={name: 1 * row for name, row in rivals.items()}
+    )
 
 
 @claim(ours("without dearer actions recourse exists from the least sufficient cost on"), kind="identity", cases=[4, 6])
@@ -66,15 +68,15 @@ def test_recourse__maxcost(trial, n_features: NFeatures, n_people: NPeople = 40)
 
     def measure(person):
         cheapest, total = (observed.cheapest_recourse(*person, objective=kind) for kind in ("largest", "total"))
-        answers = [NOBODY if one is None else one.largest_cost for one in (cheapest, total)]
+        answers = [NOBODY if solution is None else solution.largest_cost for solution in (cheapest, total)]
         return *answers, predicted.cheapest_largest_cost(*person)
 
     people = [DISPUTED, *refusals(trial.generator("people"), n_people, n_features)]
-    found, total, exact = over(people, measure)
+    costs, total, exact = over(people, measure)
     exact = finite(exact)
     strict = {"< τ in place of <=": np.where(exact > 0, exact + 1, exact)}
-    summed = {"the largest cost where the total is least": total}
-    trial.identity(found, exact, ops=0, controls=strict, wrong_processes=summed)
+    processes = {"the largest cost where the total is least": total}
+    trial.identity(costs, exact, ops=0, controls=strict, wrong_processes=processes)
 
 
 @claim(ours("one action a menu, at the least cost that lifts the score: a knapsack"), kind="optimality", cases=[4, 6])
@@ -82,16 +84,16 @@ def test_recourse__total(trial, n_features: NFeatures, n_people: NPeople = 40):
     """The least total cost is that of a multiple-choice knapsack; its linear relaxation is cheaper."""
 
     def measure(person):
-        found = observed.cheapest_recourse(*person)
-        cost = NOBODY if found is None else found.total_cost
+        recourse = observed.cheapest_recourse(*person)
+        cost = NOBODY if recourse is None else recourse.total_cost
         return cost, predicted.cheapest_total_cost(*person), predicted.total_cost_relaxation(*person)
 
-    found, *theory = over(refusals(trial.generator("people"), n_people, n_features), measure)
-    exact, relaxed = map(finite, theory)
-    trial.identity(found, exact, ops=0, controls=apart(trial, exact, {"linear relaxation": relaxed}))
+    costs, *theory = over(refusals(trial.generator("people"), n_people, n_features), measure)
+    exact, relaxation = map(finite, theory)
+    trial.identity(costs, exact, ops=0, controls=apart(trial, exact, {"linear relaxation": relaxation}))
     # The relaxation is solved to 1e-7 of the largest score, 45, at prices of at most 11 a unit of score.
-    half = {"half of it": 0.5 * found}
-    trial.bound(relaxed - 45 * 11 * 1e-7, found, found_by="draws", independent=n_people, ops=8, controls=half)
+    half = {"half of it": 0.5 * costs}
+    trial.bound(relaxation - 45 * 11 * 1e-7, costs, found_by="draws", independent=n_people, ops=8, controls=half)
 
 
 @claim(ours("by Hoelder's inequality"), kind="identity", cases=[1.0, 1.5, 2.0, 3.0, np.inf])
@@ -103,21 +105,21 @@ def test_recourse__l2(
 ):
     """Unbounded real actions cost -s(x) / |w|_q in the norm p, 1/p + 1/q = 1, attained, unless w is zero."""
     rng = trial.generator("people")
-    other = 1 if norm < 2 else np.inf  # q lies on the other side of two
+    other_norm = 1 if norm < 2 else np.inf  # q lies on the other side of two
 
     def measure(_):
         score, weights = -float(rng.uniform(1, 9)), rng.standard_normal(n_features)
         cost = np.linalg.norm(observed.continuous_recourse(score, weights, norm), norm)
         exact, action = predicted.unbounded_recourse(score, weights, norm)
-        attained = [exact, np.linalg.norm(action, norm), weights @ action]
-        return [cost, cost, -score], attained, [-score / np.linalg.norm(weights, other)] * 2 + [-score]
+        attainment = [exact, np.linalg.norm(action, norm), weights @ action]
+        return [cost, cost, -score], attainment, [-score / np.linalg.norm(weights, other_norm)] * 2 + [-score]
 
-    found, exact, wrong = over(range(n_people), measure)
+    measured, exact, rival = over(range(n_people), measure)
     # A conic solver asked for 1e-8 delivers a duality gap and a residual of that size, relative to the cost.
-    controls = {f"|w|_{other} in place of |w|_q": wrong}
-    trial.value(found, exact, error=1e-6 * exact, margin=1e-5 * exact, controls=controls)
-    exists = [observed.continuous_recourse(-1.0, np.array([0.0, one]), norm) is not None for one in (0.0, 1.0)]
-    costs = [predicted.unbounded_recourse(-1.0, np.array([0.0, one]), norm)[0] for one in (0.0, 1.0)]
+    controls = {f"|w|_{other_norm} in place of |w|_q": rival}
+    trial.value(measured, exact, error=1e-6 * exact, margin=1e-5 * exact, controls=controls)
+    exists = [observed.continuous_recourse(-1.0, np.array([0.0, w]), norm) is not None for w in (0.0, 1.0)]
+    costs = [predicted.unbounded_recourse(-1.0, np.array([0.0, w]), norm)[0] for w in (0.0, 1.0)]
     trial.identity(np.array(exists, int), np.isfinite(costs).astype(int), ops=0, controls={"always": [1, 1]})
 
 
@@ -144,11 +146,13 @@ def test_recourse__tie__breaker(trial, n_features: NFeatures = 4, n_people: NPeo
 
     people = refusals(trial.generator("people"), n_people, n_features)
     people = [DISPUTED, *(person for person in people if predicted.recourse_exists(*person[:3]))]
-    found, exact, heavy = over(people, measure)
-    released = largest(DISPUTED, 1.0 / 3.125)  # the least difference within one menu, over the sum of largest costs
-    within = {"the least difference within one menu": released}
-    trial.identity(found[0], exact[0], ops=0, wrong_processes=within, as_printed=released)
-    trial.identity(found, exact, ops=0, wrong_processes={"a tie-breaker of 1000": heavy})
+    costs, exact, heavy = over(people, measure)
+    released_cost = largest(
+        DISPUTED, 1.0 / 3.125
+    )  # the least difference within one menu, over the sum of largest costs
+    within = {"the least difference within one menu": released_cost}
+    trial.identity(costs[0], exact[0], ops=0, wrong_processes=within, as_printed=released_cost)
+    trial.identity(costs, exact, ops=0, wrong_processes={"a tie-breaker of 1000": heavy})
 
 
 @claim(ours("a distribution function counts whom an action passes"), kind="identity", cases=["shift", "log"])
@@ -165,11 +169,11 @@ def test_recourse__percentile(
 
     def measure(_):
         population = rng.integers(0, 12, n_people).astype(float)
-        found = observed.percentile_costs(population, value, actions, kind)
-        return found, theory(population, value, actions), theory(population, value, np.maximum(actions - 1, 0))
+        costs = observed.percentile_costs(population, value, actions, kind)
+        return costs, theory(population, value, actions), theory(population, value, np.maximum(actions - 1, 0))
 
-    found, exact, strict = over(range(n_features), measure)
+    costs, exact, strict = over(range(n_features), measure)
     trial.require(np.isfinite(exact).all(), "n_people must be more: of those drawn an action passes all")
     # Ranks are whole shares; the logarithm of one is at most that of their number.
     size = max(1.0, np.log(n_people))
-    trial.identity(found, exact, ops=4, scale=size, controls={"those strictly below only": strict})
+    trial.identity(costs, exact, ops=4, scale=size, controls={"those strictly below only": strict})

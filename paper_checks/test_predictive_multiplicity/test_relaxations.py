@@ -45,9 +45,9 @@ def test_knapsack(trial, target: Target):
         return bound, program, taken_by(backwards, costs, table.totals, tolerance)
 
     bounds, programs, backward = over(path.admitted.tolist(), measure)
-    wrong = {"dearest rows first": backward}
-    trial.bound(path.disagreement, bounds, found_by="all", ops=137, controls=wrong)
-    trial.value(programs, bounds, error=FEASIBILITY * table.n, margin=0.01, controls=wrong)
+    controls = {"dearest rows first": backward}
+    trial.bound(path.disagreement, bounds, found_by="all", ops=137, controls=controls)
+    trial.value(programs, bounds, error=FEASIBILITY * table.n, margin=0.01, controls=controls)
 
 
 @claim(ours("each row's cost is its weight less twice the mistakes it repairs"), kind="bound", cases=[2, 3])
@@ -57,14 +57,14 @@ def test_knapsack__sampled(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSet
     def measure(drawn):
         path, positives, negatives = drawn
         tolerances, n = range(n_points + 1), n_points
-        knapsack = [predicted.knapsack_bound(path.baseline, positives, negatives, one) for one in tolerances]
-        proposition = [n * predicted.discrepancy_bound(path.errors / n, one / n) for one in tolerances]
+        knapsack = [predicted.knapsack_bound(path.baseline, positives, negatives, e) for e in tolerances]
+        proposition = [n * predicted.discrepancy_bound(path.errors / n, e / n) for e in tolerances]
         return path.discrepancy, knapsack, proposition, path.errors + np.arange(n + 1)
 
     sets = sampled_paths(trial.generator("sets"), n_sets, dim, n_points)
-    found, knapsack, proposition, naive = over(sets, measure)
+    deltas, knapsack, proposition, naive = over(sets, measure)
     drawn = {"found_by": "draws", "independent": n_sets, "ops": 12}
-    trial.bound(found, knapsack, **drawn, controls=beyond(trial, found, {"E_0 + e": np.minimum(naive, knapsack)}))
+    trial.bound(deltas, knapsack, **drawn, controls=beyond(trial, deltas, {"E_0 + e": np.minimum(naive, knapsack)}))
     trial.bound(knapsack, proposition, **drawn, controls={"E_0 + e": naive})
 
 
@@ -99,9 +99,9 @@ def gains(table):
 
 def least_with_flip(table, baseline, row):
     """What the relaxation leaves of the errors of classifiers that flip a row."""
-    fixed = everywhere(table)
-    fixed[row] = 1 - baseline.dichotomy[row]
-    return tightened(table, gains(table), fixed)[0] + table.positives.sum()
+    values = everywhere(table)
+    values[row] = 1 - baseline.dichotomy[row]
+    return tightened(table, gains(table), values)[0] + table.positives.sum()
 
 
 def most_flipped(table, baseline, tolerance):
@@ -116,9 +116,9 @@ def test_parallelogram__lp(trial):
     """With all parallelograms the linear program proves the 2008 errors of COMPAS, without one more program."""
     table, baseline, *_ = solved("arrest")
     least, b = tightened(table, gains(table), everywhere(table))
-    found, error = least + table.positives.sum(), FEASIBILITY * table.n
+    errors, error = least + table.positives.sum(), FEASIBILITY * table.n
     none = {"no rows": predicted.irreducible_errors(*counts(table))}
-    trial.value([found, baseline.errors], [2008, 2008], error=error, margin=0.01, controls=none)
+    trial.value([errors, baseline.errors], [2008, 2008], error=error, margin=0.01, controls=none)
     half = {"every row at 1/2": np.full(len(b), 0.5)}
     trial.value(b, baseline.dichotomy, error=1e-6, margin=1e-5, scale=1.0, controls=half)
 
@@ -127,10 +127,10 @@ def test_parallelogram__lp(trial):
 def test_parallelogram__flips(trial, n_flips: Annotated[int, Interval(1, 137, why="there are 137 rows")] = 10):
     """With all parallelograms the linear program bounds the errors of every flip on COMPAS from below."""
     table, baseline, flips, *_ = solved("arrest")
-    chosen = np.argsort(table.totals)[::-1][:n_flips]
-    lowest = np.array([least_with_flip(table, baseline, row) for row in chosen]) - FEASIBILITY * table.n
-    errors = flips.errors[chosen]
-    singles = predicted.flip_error_bounds(baseline.dichotomy, *counts(table))[chosen]
+    rows = np.argsort(table.totals)[::-1][:n_flips]
+    lowest = np.array([least_with_flip(table, baseline, row) for row in rows]) - FEASIBILITY * table.n
+    errors = flips.errors[rows]
+    singles = predicted.flip_error_bounds(baseline.dichotomy, *counts(table))[rows]
     trial.bound(lowest, errors, found_by="all", ops=137, controls={"no rows": singles})
 
 
@@ -139,8 +139,8 @@ def test_parallelogram__discrepancy(trial):
     """With all parallelograms the linear program bounds every discrepancy on COMPAS, more sharply than the knapsack."""
     table, baseline, _, path, _ = solved("arrest")
     tolerances, error = path.admitted.tolist(), FEASIBILITY * table.n
-    highest = np.array([most_flipped(table, baseline, one) for one in tolerances])
-    knapsacks = [predicted.knapsack_bound(baseline.dichotomy, *counts(table), one) for one in tolerances]
+    highest = np.array([most_flipped(table, baseline, tolerance) for tolerance in tolerances])
+    knapsacks = [predicted.knapsack_bound(baseline.dichotomy, *counts(table), tolerance) for tolerance in tolerances]
     exact = {"the discrepancy itself": path.disagreement}
     trial.bound(path.disagreement, highest + error, found_by="all", ops=137, wrong_processes={"knapsack": knapsacks})
     trial.bound(highest - error, knapsacks, found_by="all", ops=137, controls=exact)
@@ -150,13 +150,13 @@ def test_parallelogram__discrepancy(trial):
 def test_circuits__needed(trial, n_flips: Annotated[int, Interval(1, 10, why="an integer program solves each")] = 4):
     """Longer circuits are needed too: flips that cost more than all parallelograms tell, by two exact formulations."""
     table, baseline, flips, *_ = solved("arrest")
-    short, relaxed = [], []
+    short, bounds = [], []
     for row in np.argsort(table.totals)[::-1]:
         value = np.ceil(least_with_flip(table, baseline, row) - FEASIBILITY * table.n)
         if value < flips.errors[row]:
             short.append(row)
-            relaxed.append(value)
+            bounds.append(value)
         if len(short) == n_flips:
             break
     with_weights = observed.flip_errors(table, baseline, rows=np.array(short), formulation="big_m")
-    trial.identity(flips.errors[short], with_weights.bounds, ops=0, wrong_processes={"parallelograms alone": relaxed})
+    trial.identity(flips.errors[short], with_weights.bounds, ops=0, wrong_processes={"parallelograms alone": bounds})

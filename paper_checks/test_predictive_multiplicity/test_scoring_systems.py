@@ -73,15 +73,15 @@ def test_slim__exact(
     penalties = Fraction(1, per_term), Fraction(1, per_unit)
 
     def measure(instance):
-        found = solve(instance, *map(float, penalties)).coefficients
-        errors, terms = errors_and_terms(instance, found)
-        objective = errors + n_points * (terms * penalties[0] + int(np.abs(found).sum()) * penalties[1])
+        coefficients = solve(instance, *map(float, penalties)).coefficients
+        errors, terms = errors_and_terms(instance, coefficients)
+        objective = errors + n_points * (terms * penalties[0] + int(np.abs(coefficients).sum()) * penalties[1])
         exact, free = (predicted.brute_force_optimum(*instance, penalties[0], size) for size in (penalties[1], 0))
         return objective, exact.objective, free.objective
 
     rng = trial.generator("sets")
-    found, exact, free = over([scoring_set(rng, n_points, 4) for _ in range(n_sets)], measure)
-    trial.identity(found, exact, ops=0, controls=apart(trial, exact, {"without the l1 term": free}))
+    objectives, exact, free = over([scoring_set(rng, n_points, 4) for _ in range(n_sets)], measure)
+    trial.identity(objectives, exact, ops=0, controls=apart(trial, exact, {"without the l1 term": free}))
 
 
 @claim(
@@ -105,13 +105,13 @@ def test_slim__big__m(trial, positive: Positive, most: Most):
     best = predicted.brute_force_optimum(*instance, penalty, 0).errors[0]
     # The released M forces lambda = 0 at the negative point.
     left = predicted.brute_force_optimum(features, labels, zero, zero, penalty, 0).errors[0]
-    own, released = (solve(instance, penalty, 0, big_m=rule).errors for rule in ("valid", "released"))
-    trial.identity(own, best, ops=0, wrong_processes={"the released M": released}, as_printed=released)
-    trial.identity(released, left, ops=0, controls={"the optimum": best})
+    errors, released_errors = (solve(instance, penalty, 0, big_m=rule).errors for rule in ("valid", "released"))
+    trial.identity(errors, best, ops=0, wrong_processes={"the released M": released_errors}, as_printed=released_errors)
+    trial.identity(released_errors, left, ops=0, controls={"the optimum": best})
     least, largest = np.full(positive, 1e-3), most + 1e-3
-    wrong = {"maximum": np.append(np.full(positive, largest), 1e-3)}
+    controls = {"maximum": np.append(np.full(positive, largest), 1e-3)}
     bounds = predicted.scoring_big_m(*instance, 1e-3)
-    trial.identity(bounds, np.append(least, largest), ops=2, scale=float(most), controls=wrong)
+    trial.identity(bounds, np.append(least, largest), ops=2, scale=float(most), controls=controls)
 
 
 @claim(ours("one error costs 1 / N, and all terms together cost P C_0"), kind="optimality", cases=[2, 3])
@@ -126,8 +126,8 @@ def test_slim__c0(trial, n_coefficients: NCoefficients, n_points: NPoints = 16, 
         return errors_and_terms(instance, cheap), exact, errors_and_terms(instance, dear)
 
     rng = trial.generator("sets")
-    found, exact, dear = over([scoring_set(rng, n_points, n_coefficients) for _ in range(n_sets)], measure)
-    trial.identity(found, exact, ops=0, wrong_processes=apart(trial, exact, {"C_0 = 2.6 / N": dear}))
+    pairs, exact, dear = over([scoring_set(rng, n_points, n_coefficients) for _ in range(n_sets)], measure)
+    trial.identity(pairs, exact, ops=0, wrong_processes=apart(trial, exact, {"C_0 = 2.6 / N": dear}))
 
 
 @claim(slim("while restricting coefficients to coprime integers"), kind="optimality")
@@ -139,12 +139,12 @@ def test_slim__coprime(
     # On x = (1, -1, 2), y = (+, -, +) every multiple is as good where the size is free.
     line = np.array([[1.0], [-1.0], [2.0]]), np.array([1, -1, 1]), np.array([-4]), np.array([4])
     sets = [line, *(scoring_set(rng, n_points) for _ in range(n_sets))]
-    found = [solve(one, thousandths / 1000, 1 / per_unit).coefficients for one in sets]
-    divisors = [gcd(*one.tolist()) for one in found if one.any()]
+    vectors = [solve(member, thousandths / 1000, 1 / per_unit).coefficients for member in sets]
+    divisors = [gcd(*member.tolist()) for member in vectors if member.any()]
     trial.require(bool(divisors), "thousandths and per_unit must leave some coefficients: all are too dear")
     free = predicted.brute_force_optimum(*line, Fraction(1, 100), 0).coefficients
-    wrong = {"C_1 = 0": np.resize(np.sort(free.ravel())[::-1], len(divisors))}
-    trial.identity(divisors, np.ones(len(divisors), int), ops=0, wrong_processes=wrong)
+    processes = {"C_1 = 0": np.resize(np.sort(free.ravel())[::-1], len(divisors))}
+    trial.identity(divisors, np.ones(len(divisors), int), ops=0, wrong_processes=processes)
 
 
 @claim(ours("the size costs less than one error, and less than one term"), kind="optimality")
@@ -156,13 +156,13 @@ def test_slim__pareto(trial, thousandths: Thousandths = 95, n_points: NPoints = 
     axes = np.indices((7, 7, 7)).reshape(3, -1).T - 3
 
     def measure(instance):
-        others = np.stack([predicted.scoring_errors(axes, *instance[:2]), (axes != 0).sum(axis=1)], axis=1)
+        grid = np.stack([predicted.scoring_errors(axes, *instance[:2]), (axes != 0).sum(axis=1)], axis=1)
         vectors = [solve(instance, penalty, rule).coefficients, axes[0]]
-        own = [errors_and_terms(instance, one) for one in vectors]
-        return [int(np.any(np.all(others <= one, axis=1) & np.any(others < one, axis=1))) for one in own]
+        points = [errors_and_terms(instance, point) for point in vectors]
+        return [int(np.any(np.all(grid <= point, axis=1) & np.any(grid < point, axis=1))) for point in points]
 
-    found, corner = over([scoring_set(rng, n_points) for _ in range(n_sets)], measure)
-    trial.identity(found, np.zeros(n_sets), ops=0, wrong_processes={"a corner of the box": corner})
+    violations, corner = over([scoring_set(rng, n_points) for _ in range(n_sets)], measure)
+    trial.identity(violations, np.zeros(n_sets), ops=0, wrong_processes={"a corner of the box": corner})
 
 
 @claim(ours("the size costs less than the least difference of what it is added to"), kind="optimality")
@@ -180,9 +180,9 @@ def test_slim__ties(trial, thousandths: Thousandths = 95, n_points: NPoints = 10
         answers = [errors + n_points * penalty * terms for errors, terms in pairs]
         return *answers, predicted.brute_force_optimum(*instance, penalty, 0).objective
 
-    found, by_rule, exact = over([scoring_set(rng, n_points) for _ in range(n_sets)], measure)
-    released = {"C_1 as slim_python/create_slim_IP.py sets it": by_rule} if np.any(by_rule != exact) else {}
-    trial.identity(found, exact, ops=0, controls={"one error more": exact + 1}, wrong_processes=released)
+    objectives, by_rule, exact = over([scoring_set(rng, n_points) for _ in range(n_sets)], measure)
+    processes = {"C_1 as slim_python/create_slim_IP.py sets it": by_rule} if np.any(by_rule != exact) else {}
+    trial.identity(objectives, exact, ops=0, controls={"one error more": exact + 1}, wrong_processes=processes)
 
 
 @claim(
@@ -195,14 +195,14 @@ def test_slim__gaps(trial, thousandths: AnyPenalty, n_coefficients: NCoefficient
     penalty, bounds = Fraction(thousandths, 1000), np.arange(1, n_coefficients + 1)
     pairs = np.indices((n_points + 1, n_coefficients + 1)).reshape(2, -1).T
     values = pairs @ np.array([1, n_points * penalty])
-    ordered = np.all(pairs <= pairs[:, None], axis=2)
-    differences = [np.subtract.outer(values, values)[kind] for kind in (np.ones_like(ordered), ordered)]
+    order = np.all(pairs <= pairs[:, None], axis=2)
+    differences = [np.subtract.outer(values, values)[kind] for kind in (np.ones_like(order), order)]
     largest = n_points * sum(bounds.tolist())  # of the l1 norm, times N
-    found = np.array([min(one[one > 0]) / largest for one in differences])
+    gaps = np.array([min(matrix[matrix > 0]) / largest for matrix in differences])
     rules = predicted.tie_breaking_penalty, predicted.pareto_penalty
-    closed = np.array([rule(n_points, penalty, bounds) for rule in rules])
-    wrong = {"a whole error": np.full(2, Fraction(1, largest)), "one coefficient's size": closed * largest / n_points}
-    trial.identity(found, closed, ops=0, controls=apart(trial, closed, wrong))
+    exact = np.array([rule(n_points, penalty, bounds) for rule in rules])
+    rivals = {"a whole error": np.full(2, Fraction(1, largest)), "one coefficient's size": exact * largest / n_points}
+    trial.identity(gaps, exact, ops=0, controls=apart(trial, exact, rivals))
 
 
 @claim(ours("rounding moves λ / Λ by at most sqrt(P) / (2 Λ)"), kind="identity", cases=[2, 3, 6])
@@ -218,10 +218,10 @@ def test_slim__resolution(
     def measure(_):
         features, coefficients = rng.standard_normal((n_points, n_coefficients)), rng.standard_normal(n_coefficients)
         labels = np.where(features @ coefficients > 0, 1, -1)
-        needed = predicted.sufficient_resolution(features, coefficients)
-        scales = [int(np.floor(one)) + 1 for one in (needed, needed / 10)]
-        rounded = [predicted.rounded_coefficients(coefficients, scale) for scale in scales]
-        return [int(np.sum(labels * (features @ one) <= 0)) for one in rounded]
+        resolution = predicted.sufficient_resolution(features, coefficients)
+        scales = [int(np.floor(value)) + 1 for value in (resolution, resolution / 10)]
+        vectors = [predicted.rounded_coefficients(coefficients, scale) for scale in scales]
+        return [int(np.sum(labels * (features @ value) <= 0)) for value in vectors]
 
     mistakes, coarse = over(range(n_sets), measure)
     trial.identity(mistakes, np.zeros(n_sets, int), ops=0, wrong_processes={"a tenth of it": coarse})
@@ -231,8 +231,8 @@ def world_of(points, bound, chances, n_classifiers):
     """Risks of all coefficients up to a bound in a world of labelled points, and where each of them errs."""
     vectors = np.indices((2 * bound + 1,) * points.shape[1]).reshape(points.shape[1], -1).T - bound
     scores = vectors @ points.T
-    wrong = np.concatenate([scores <= 0, scores >= 0], axis=1).astype(float)  # errors at positive and negative points
-    return chances, wrong @ chances, wrong, n_classifiers
+    errors = np.concatenate([scores <= 0, scores >= 0], axis=1).astype(float)  # errors at positive and negative points
+    return chances, errors @ chances, errors, n_classifiers
 
 
 @claim(
@@ -248,24 +248,26 @@ def test_slim__occam(
 ):
     """With chance 1 - δ all classifiers have R <= R_N + sqrt((log |L| + log(1/δ)) / (2 N))."""
     points = np.indices((3, 3, 3)).reshape(3, 27).T - 1
-    drawn = trial.generator("world").dirichlet(np.ones(2 * len(points)))
+    weights = trial.generator("world").dirichlet(np.ones(2 * len(points)))
     # One feature and labels by a fair coin: of two points both have one label as often as not.
     coin = world_of(np.ones((1, 1), int), 1, np.array([0.5, 0.5]), predicted.coprime_count(1, 1))
-    worlds = [(n_points, failure, world_of(points, bound, drawn, predicted.box_count(bound, 3))), (2, 0.74, coin)]
+    worlds = [(n_points, failure, world_of(points, bound, weights, predicted.box_count(bound, 3))), (2, 0.74, coin)]
 
     def exceeds(one_classifier):
         def event(key, n, failure, world):
-            chances, risks, wrong, n_classifiers = world
-            chosen = jax.random.choice(key, len(chances), (n,), p=chances)
-            allowed = predicted.occam_bound(1 if one_classifier else n_classifiers, n, failure)
-            return jnp.max(risks - jnp.asarray(wrong)[:, chosen].mean(axis=1)) > allowed
+            chances, risks, errors, n_classifiers = world
+            indices = jax.random.choice(key, len(chances), (n,), p=chances)
+            limit = predicted.occam_bound(1 if one_classifier else n_classifiers, n, failure)
+            return jnp.max(risks - jnp.asarray(errors)[:, indices].mean(axis=1)) > limit
 
         return lambda key: jnp.stack([event(key, *world) for world in worlds])
 
-    found = exceeds(False)
-    expected = [failure, 0.74]
+    measure = exceeds(False)
+    failures = [failure, 0.74]
     processes = {"without log |L|": exceeds(True)}
-    trial.probability(found, expected, side="at most", wrong_processes=processes, first=256, most=4096, vectorised=True)
+    trial.probability(
+        measure, failures, side="at most", wrong_processes=processes, first=256, most=4096, vectorised=True
+    )
 
 
 @claim(ours("one vector of each ray is enough: the others classify alike"), kind="identity", cases=[1, 2, 3])
@@ -277,9 +279,9 @@ def test_slim__classifiers(trial, bound: Annotated[int, Interval(1, 6, why="all 
     coprime = {tuple((v // gcd(*v.tolist())).tolist()) for v in vectors if v.any()}
     signs = np.packbits(np.concatenate([vectors @ points > 0, vectors @ points < 0], axis=1), axis=1)
     distinct = np.unique(signs, axis=0)
-    found = [len(vectors), len(coprime), len(distinct) - 1]
-    expected = [predicted.box_count(bound, 3), *2 * [predicted.coprime_count(bound, 3)]]
-    trial.identity(found, expected, ops=0, controls={"all vectors": 3 * [predicted.box_count(bound, 3)]})
+    numbers = [len(vectors), len(coprime), len(distinct) - 1]
+    exact = [predicted.box_count(bound, 3), *2 * [predicted.coprime_count(bound, 3)]]
+    trial.identity(numbers, exact, ops=0, controls={"all vectors": 3 * [predicted.box_count(bound, 3)]})
 
 
 def settled_set(generator, n_points):
@@ -289,26 +291,26 @@ def settled_set(generator, n_points):
     instance = scoring_set(generator, n_points)
     (features, labels, *_), problem = instance, problem_of(instance, 1 / 64, 1 / 1024)
     optimum = predicted.brute_force_optimum(*instance, Fraction(1, 64), Fraction(1, 1024))
-    settled = observed.settled_errors(problem, float(optimum.objective))
-    wrong = np.all(labels[:, None] * (features @ optimum.coefficients.T) <= 0, axis=1) & features.any(axis=1)
-    usable = np.any(settled >= 0) and np.any(wrong)
-    return (problem, float(optimum.objective), settled, wrong) if usable else None
+    decisions = observed.settled_errors(problem, float(optimum.objective))
+    errors = np.all(labels[:, None] * (features @ optimum.coefficients.T) <= 0, axis=1) & features.any(axis=1)
+    usable = np.any(decisions >= 0) and np.any(errors)
+    return (problem, float(optimum.objective), decisions, errors) if usable else None
 
 
 @claim(ours("the linear relaxation exceeds what is attained once the point is decided otherwise"), kind="optimality")
 def test_slim__reduction(trial, n_points: NPoints = 16, n_sets: NSets = 4, most_drawn: MostDrawn = 100):
     """Points that the linear relaxation settles may be fixed: the optimum stays what it is."""
     rng = trial.generator("sets")
-    usable = (found for _ in range(most_drawn) if (found := settled_set(rng, n_points)))
+    usable = (result for _ in range(most_drawn) if (result := settled_set(rng, n_points)))
     sets = list(islice(usable, n_sets))
     trial.require(bool(sets), "most_drawn must be more: of no set drawn is any point settled")
 
     def measure(one):
-        problem, exact, settled, wrong = one
+        problem, exact, decisions, mistakes = one
         # A point that every optimum gets wrong, though some coefficients do not, is asked to be right.
-        asked = np.where(np.cumsum(wrong) * wrong == 1, 0, -1)
-        found, contrary = (observed.scoring_system(problem, errors).objective for errors in (settled, asked))
-        return found, exact, contrary
+        demands = np.where(np.cumsum(mistakes) * mistakes == 1, 0, -1)
+        objective, contrary = (observed.scoring_system(problem, errors).objective for errors in (decisions, demands))
+        return objective, exact, contrary
 
-    found, exact, contrary = over(sets, measure)
-    trial.identity(found, exact, ops=0, wrong_processes={"a point settled wrongly": contrary})
+    result, exact, contrary = over(sets, measure)
+    trial.identity(result, exact, ops=0, wrong_processes={"a point settled wrongly": contrary})
