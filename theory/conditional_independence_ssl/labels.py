@@ -54,8 +54,8 @@ def break_even(dim: Width, rank: Width, noise: Positive, error: NonNegative, *, 
     One more with an intercept; infinite where a = 0 and r < d1. Raises ValueError for r > d1.
     """
     require(rank <= dim, f"rank must be at most dim, got {rank} and {dim}")
-    saved = noise * (dim - rank)
-    return float(dim + 1 + intercept + (saved / error if error else np.inf if saved else 0.0))
+    saving = noise * (dim - rank)
+    return float(dim + 1 + intercept + (saving / error if error else np.inf if saving else 0.0))
 
 
 @guarded
@@ -96,5 +96,5 @@ def class_cost(
     Source: the delta method, derived here; an indicator's variances p_y (1 - p_y) sum up to 1 - |p|^2.
     """
     gram = (features.T * weights) @ features
-    scaled = (features.T * (weights * (1 - np.sum(posterior**2, axis=1)))) @ features
-    return float(np.trace(np.linalg.pinv(gram, rcond=CUTOFF) @ scaled))
+    scatter = (features.T * (weights * (1 - np.sum(posterior**2, axis=1)))) @ features
+    return float(np.trace(np.linalg.pinv(gram, rcond=CUTOFF) @ scatter))

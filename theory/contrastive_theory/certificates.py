@@ -61,8 +61,8 @@ def spread(weights: Classes, conditionals: Conditionals, features: Features) -> 
     lengths = np.linalg.norm(features, axis=1)
     of_class = []
     for chances in conditionals:
-        centred = np.sqrt(chances)[:, None] * (features - chances @ features)
-        of_class.append(np.linalg.norm(centred, 2) * (chances @ lengths))
+        deviations = np.sqrt(chances)[:, None] * (features - chances @ features)
+        of_class.append(np.linalg.norm(deviations, 2) * (chances @ lengths))
     return float(weights**2 @ np.array(of_class) / collision_probability(weights))
 
 

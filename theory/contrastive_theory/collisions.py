@@ -31,8 +31,8 @@ def supervised_weight(weights: Classes, negatives: Negatives, views: Views) -> f
     of min(1, n / (1 + N)) log(1 + t_i). Raises as `collision_floor`. Source: derived here.
     """
     counts, chances = _collisions(weights, negatives, views)
-    kept = chances @ np.minimum(1, (negatives - counts) / (1 + counts))
-    return float((kept / (1 - weights))[weights > 0].min())
+    share = chances @ np.minimum(1, (negatives - counts) / (1 + counts))
+    return float((share / (1 - weights))[weights > 0].min())
 
 
 def _collisions(
@@ -45,6 +45,6 @@ def _collisions(
     objects = negatives // views
     colliding = np.linspace(0, objects, objects + 1)
     log_ways = -betaln(1 + colliding, 1 + objects - colliding) - np.log(1 + objects)
-    each = weights[:, None]
-    chances = np.exp(log_ways + xlogy(colliding, each) + xlog1py(objects - colliding, -each))
+    rho = weights[:, None]
+    chances = np.exp(log_ways + xlogy(colliding, rho) + xlog1py(objects - colliding, -rho))
     return views * colliding, chances

@@ -12,8 +12,8 @@ _LEAST = 1e-7  # relative singular value of a factor, of which the product of tw
 @guarded
 def gauge_cosines(items: Embeddings, gauge: Gauge) -> Float[np.ndarray, "items items"]:
     """Cosines b_i^T G b_j / sqrt(b_i^T G b_i b_j^T G b_j) by definition; those of the scores for G = (X A)^T (X A)."""
-    moved = items @ np.linalg.cholesky(gauge)
-    unit = moved / np.linalg.norm(moved, axis=1, keepdims=True)
+    images = items @ np.linalg.cholesky(gauge)
+    unit = images / np.linalg.norm(images, axis=1, keepdims=True)
     return unit @ unit.T
 
 
@@ -31,7 +31,7 @@ def balancing_gauge(a: Factor, b: OtherFactor) -> Float[np.ndarray, "dim dim"]:
             len(values) == factor.shape[1] and values[-1] > _LEAST * values[0],
             f"{name} must have full column rank (to half the digits), got shape {factor.shape}",
         )
-    first, second = (np.asarray(np.linalg.qr(one, mode="r")) for one in (a, b))
+    first, second = (np.asarray(np.linalg.qr(matrix, mode="r")) for matrix in (a, b))
     vectors, sizes, _ = np.linalg.svd(first @ second.T)
     half = np.linalg.solve(first, vectors * np.sqrt(sizes))
     return np.asarray(half @ half.T)

@@ -47,8 +47,8 @@ def objective1_factors(x: Ratings, rank: Rank, penalty: Positive, share: Share =
     With share 0 and k = items no two items are similar, whatever the data. Raises as `objective1_product`.
     """
     values, vectors = _decided(x, rank, 0.0)
-    kept = _kept(values, penalty)
-    return Factors(vectors * kept ** (1 - share), vectors * kept**share)
+    scales = _kept(values, penalty)
+    return Factors(vectors * scales ** (1 - share), vectors * scales**share)
 
 
 @guarded
@@ -67,8 +67,8 @@ def objective2_factors(x: Ratings, rank: Rank, penalty: Positive) -> Factors:
     ValueError for k above the rank of x, where A is undecided, and for σ_k = σ_k+1 above λ.
     """
     values, vectors = _decided(x, rank, float(penalty))
-    kept = np.sqrt(np.maximum(values - penalty, 0.0))
-    return Factors(vectors * (kept / values), vectors * kept)
+    scales = np.sqrt(np.maximum(values - penalty, 0.0))
+    return Factors(vectors * (scales / values), vectors * scales)
 
 
 def _kept(values: Float[np.ndarray, " k"], penalty: float) -> Float[np.ndarray, " k"]:
@@ -87,9 +87,9 @@ def _decided(x: Ratings, rank: int, least: float) -> tuple[Float[np.ndarray, " k
     values, vectors = _spectrum(x, rank)
     full = int(np.linalg.matrix_rank(x))
     require(rank <= full, f"rank must be at most the rank of x, {full}, got {rank}")
-    kept, others = values[:rank], values[rank:]
+    leading, trailing = values[:rank], values[rank:]
     require(
-        kept[-1] <= least or np.all(others < (1 - _TIE) * kept[-1]),
+        leading[-1] <= least or np.all(trailing < (1 - _TIE) * leading[-1]),
         f"x must have singular values {rank} and {rank + 1} apart: the subspace is undecided",
     )
-    return kept, vectors[:, :rank]
+    return leading, vectors[:, :rank]

@@ -72,7 +72,7 @@ def diagonal_gauge_range(first: Pairs, second: Pairs, condition: Condition) -> R
     """
     u, v = _unit(first), _unit(second)
     high = [_upper(*pair, condition) for pair in zip(u, v, strict=True)]
-    low = [-_upper(one, -other, condition) for one, other in zip(u, v, strict=True)]
+    low = [-_upper(p, -q, condition) for p, q in zip(u, v, strict=True)]
     return Range(np.array(low), np.array(high))
 
 
@@ -85,16 +85,16 @@ def _upper(u: Float[np.ndarray, " dim"], v: Float[np.ndarray, " dim"], condition
     half, best = np.log(condition) / 2, 0.0  # ln t of unit vectors is within the half
     logs, step = np.linspace(-half, half, _STEPS, retstep=True)
     while True:
-        lifted, cosines = _best_prefix(u, v, condition, np.exp(logs))
+        ratios, cosines = _best_prefix(u, v, condition, np.exp(logs))
         best = max(best, float(cosines.max()))
         if best <= 0:
             return _valley(u, v, condition, half)
         lift = np.cosh(step / 2)
         if best * (lift - 1) < _ROUNDING / 10:
             return best
-        kept = logs[lifted * lift >= best - _ROUNDING]
+        survivors = logs[ratios * lift >= best - _ROUNDING]
         step = step / 3
-        logs = np.unique(np.concatenate([kept - step, kept, kept + step]))
+        logs = np.unique(np.concatenate([survivors - step, survivors, survivors + step]))
 
 
 def _valley(u: Float[np.ndarray, " dim"], v: Float[np.ndarray, " dim"], condition: float, half: float) -> float:
@@ -114,9 +114,9 @@ def _best_prefix(u: Numbers, v: Numbers, condition: float, t: Numbers) -> tuple[
     with np.errstate(invalid="ignore"):  # 0 / 0 of a coordinate that is zero in both, wherever that comes
         order = np.argsort(-products / scale, axis=1)
     terms = np.stack(np.broadcast_arrays(products, scale, u**2, v**2))
-    ordered = np.take_along_axis(terms, order[None], axis=2)
-    raised = np.concatenate([np.zeros((4, len(t), 1)), np.cumsum(ordered, axis=2)], axis=2)
-    n, denominator, a, b = ordered.sum(axis=2, keepdims=True) + (condition - 1) * raised
+    sorted_terms = np.take_along_axis(terms, order[None], axis=2)
+    prefix_sums = np.concatenate([np.zeros((4, len(t), 1)), np.cumsum(sorted_terms, axis=2)], axis=2)
+    n, denominator, a, b = sorted_terms.sum(axis=2, keepdims=True) + (condition - 1) * prefix_sums
     ratios, cosine = n / denominator, n / (2 * np.sqrt(a * b))
-    chosen = ratios.argmax(axis=1)[:, None]
-    return np.take_along_axis(ratios, chosen, axis=1)[:, 0], np.take_along_axis(cosine, chosen, axis=1)[:, 0]
+    best = ratios.argmax(axis=1)[:, None]
+    return np.take_along_axis(ratios, best, axis=1)[:, 0], np.take_along_axis(cosine, best, axis=1)[:, 0]

@@ -34,8 +34,8 @@ def residual_of_denoiser(sigma: Noise, error: MeanSquare, trace: Trace, dim: Cou
 
     `error` is E|f(y) - x|^2, `trace` E tr J_f. Raises ValueError for σ |tr| > sqrt(d E|f - x|^2), which no f has.
     """
-    most = np.sqrt(np.float64(dim) * error) / sigma
-    require(abs(trace) <= (1 + 1e-9) * most, f"|trace| must be at most sqrt(dim error) / sigma, {most:.6g}")
+    bound = np.sqrt(np.float64(dim) * error) / sigma
+    require(abs(trace) <= (1 + 1e-9) * bound, f"|trace| must be at most sqrt(dim error) / sigma, {bound:.6g}")
     return max(float(sigma**2 * dim + error - 2 * sigma**2 * trace), 0.0)
 
 

@@ -40,8 +40,8 @@ class Parts(NamedTuple):
 def parts_of(features: SecondFeatures, largest: float | None = None) -> Parts:
     """Decompose features; singular values at rounding of the `largest` one (by default their own) are zero."""
     left, values, right = np.linalg.svd(features, full_matrices=False)
-    kept = values > np.spacing(max(features.shape) * (np.max(values) if largest is None else largest))
-    return Parts(left[:, kept], values[kept], right[kept])
+    support = values > np.spacing(max(features.shape) * (np.max(values) if largest is None else largest))
+    return Parts(left[:, support], values[support], right[support])
 
 
 def ridge_filter(values: Float[np.ndarray, " rank"], ridge: float) -> Float[np.ndarray, " rank"]:
@@ -103,8 +103,8 @@ def stopped_forgetting(
     first, second = parts_of(features_s), parts_of(features_t)
     share = rate * second.values**2
     few = -np.expm1(steps * np.log1p(-np.minimum(share, 0.5)))  # the power would lose the digits of a small share
-    filtered = np.where(share < 0.5, few, 1 - (1 - share) ** steps) / second.values
-    return float(np.sum((first.values * (first.right @ second.update(filtered, residual))) ** 2))
+    gains = np.where(share < 0.5, few, 1 - (1 - share) ** steps) / second.values
+    return float(np.sum((first.values * (first.right @ second.update(gains, residual))) ** 2))
 
 
 @guarded
@@ -119,8 +119,8 @@ def chained_drifts(
     total = np.zeros(features.shape[2])
     drifts = []
     for task, residual in zip(features, residuals, strict=True):
-        own = parts_of(task)
-        change = own.update(ridge_filter(own.values, ridge), residual - task @ total)
+        parts = parts_of(task)
+        change = parts.update(ridge_filter(parts.values, ridge), residual - task @ total)
         total = total + change
         drifts.append(features_s @ change)
     return np.array(drifts)

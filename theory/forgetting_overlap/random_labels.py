@@ -28,8 +28,8 @@ def random_forgetting(
     """
     first = parts_of(features_s)
     second = without(features_t, first.right[:memory])
-    filtered = first.values[memory:, None] * ridge_filter(second.values, ridge)  # along what is kept nothing moves
-    weights = np.linalg.svd(filtered * (first.right[memory:] @ second.right.T), compute_uv=False) ** 2
+    gains = first.values[memory:, None] * ridge_filter(second.values, ridge)  # along what is kept nothing moves
+    weights = np.linalg.svd(gains * (first.right[memory:] @ second.right.T), compute_uv=False) ** 2
     return RandomForgetting(float(weights.sum()), 2 * float(weights @ weights), weights)
 
 

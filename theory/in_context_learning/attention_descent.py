@@ -63,9 +63,9 @@ def residual_polynomial(
     """
     residual, contraction = np.ones_like(eigenvalues), np.ones_like(eigenvalues)
     for eta, gamma in zip(steps, contractions, strict=True):
-        contracted = eigenvalues * contraction**2
-        residual = residual * (1 - eta / context_length * contracted)
-        contraction = contraction * (1 - gamma * contracted)
+        curvature = eigenvalues * contraction**2
+        residual = residual * (1 - eta / context_length * curvature)
+        contraction = contraction * (1 - gamma * curvature)
     return residual
 
 

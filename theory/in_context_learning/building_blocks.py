@@ -84,5 +84,5 @@ def best_pad(
 @guarded
 def hard_attention_error(position: Count, sharpness: NonNegative) -> float:
     """(i - 1) / (exp(N) + i - 1), the softmax weight missing one token among i of score N, the others' being zero."""
-    others = (position - 1) * np.exp(-sharpness)
-    return float(others / (1 + others))
+    mass = (position - 1) * np.exp(-sharpness)
+    return float(mass / (1 + mass))

@@ -77,9 +77,9 @@ def ridge_risk(
 
     At most `dimension` s_i >= 0; those not given are zero and add τ^2 each, at λ = 0 too (minimum norm).
     """
-    seen = eigenvalues[eigenvalues > 0]
-    risks = ((weight_std * regulariser) ** 2 + noise_std**2 * seen) / (seen + regulariser) ** 2
-    return float(weight_std**2 * (dimension - seen.size) + risks.sum())
+    positives = eigenvalues[eigenvalues > 0]
+    risks = ((weight_std * regulariser) ** 2 + noise_std**2 * positives) / (positives + regulariser) ** 2
+    return float(weight_std**2 * (dimension - positives.size) + risks.sum())
 
 
 @guarded
@@ -87,8 +87,8 @@ def ridge_risk_slope(
     regulariser: NonNegative, eigenvalues: Spectrum, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
 ) -> float:
     """Slope of `ridge_risk`, 2 sum_i s_i (λ τ^2 - σ^2) / (s_i + λ)^3: the sign of λ - σ^2 / τ^2 for every X."""
-    seen = eigenvalues[eigenvalues > 0]
-    return float(2 * (regulariser * weight_std**2 - noise_std**2) * np.sum(seen / (seen + regulariser) ** 3))
+    positives = eigenvalues[eigenvalues > 0]
+    return float(2 * (regulariser * weight_std**2 - noise_std**2) * np.sum(positives / (positives + regulariser) ** 3))
 
 
 @guarded
@@ -98,10 +98,10 @@ def spd_to_bayes(
     """E |w_ridge - w_Bayes|^2 given the spectrum: sum_i s_i (λ τ^2 - σ^2)^2 / ((s_i + λ)^2 (τ^2 s_i + σ^2))."""
     if weight_std == 0 and noise_std == 0:
         return 0.0
-    seen = eigenvalues[eigenvalues > 0]
-    variances = weight_std**2 * seen + noise_std**2
+    positives = eigenvalues[eigenvalues > 0]
+    variances = weight_std**2 * positives + noise_std**2
     misfit = (regulariser * weight_std**2 - noise_std**2) ** 2
-    return float(misfit * np.sum(seen / ((seen + regulariser) ** 2 * variances)))
+    return float(misfit * np.sum(positives / ((positives + regulariser) ** 2 * variances)))
 
 
 def _spread(
@@ -120,7 +120,7 @@ def _posterior_variances(
     variances = np.full(shape[1], float(weight_std**2))
     if weight_std == 0:
         return variances
-    seen = singular_values > max(shape) * np.finfo(float).eps * singular_values.max(initial=0)
+    in_range = singular_values > max(shape) * np.finfo(float).eps * singular_values.max(initial=0)
     ratio = noise_std**2 / weight_std**2
-    variances[: singular_values.size] *= ratio / (singular_values**2 + ratio) if ratio > 0 else ~seen
+    variances[: singular_values.size] *= ratio / (singular_values**2 + ratio) if ratio > 0 else ~in_range
     return variances

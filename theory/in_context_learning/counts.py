@@ -45,8 +45,8 @@ def sgd_stack_counts(d: Count, n: Count) -> ConstructionSize:
 @guarded
 def ridge_stack_counts(d: Count, n: Count) -> ConstructionSize:
     """Recursive ridge in Theorem 2's registers: 11n + 3 layers, 2n + 1 tokens; inverse, X^T Y and x travel together."""
-    carried = d**2 + d
-    return _size(11 * n + 3, _inverse_rows(d), scratch=carried if n == 1 else carried + d, tokens=2 * n + 1)
+    payload = d**2 + d
+    return _size(11 * n + 3, _inverse_rows(d), scratch=payload if n == 1 else payload + d, tokens=2 * n + 1)
 
 
 def _gradient_rows(d: int) -> int:

@@ -61,8 +61,8 @@ def zhang_risk(
     """
     gamma = zhang_gamma(input_covariance, training_length)
     scatter = np.trace(np.linalg.solve(gamma, product_covariance) @ np.linalg.solve(gamma, input_covariance))
-    widened = input_covariance @ slope + np.trace(input_covariance) * slope
-    bias = np.linalg.solve(gamma, widened) / training_length
+    image = input_covariance @ slope + np.trace(input_covariance) * slope
+    bias = np.linalg.solve(gamma, image) / training_length
     return float(linear_error + scatter / test_length + bias @ input_covariance @ bias)
 
 

@@ -46,10 +46,10 @@ def linear_attention_loss(
     """Loss tr(Λ A B A^T) - 2 tr(Λ A Λ Σ_w) + tr(Λ Σ_w), B = E b b^T, summed as squares: nothing cancels."""
     label_variance = _label_variance(input_covariance, prior_covariance, noise_variance)
     inputs, prior = _root(input_covariance), _root(prior_covariance)
-    seen = A @ input_covariance
-    missed = np.sum((inputs.T @ (seen - np.eye(len(A))) @ prior) ** 2)
-    scatter = np.sum((inputs.T @ seen @ prior) ** 2) + label_variance * np.sum((inputs.T @ A @ inputs) ** 2)
-    return float(missed + scatter / context_length)
+    product = A @ input_covariance
+    bias = np.sum((inputs.T @ (product - np.eye(len(A))) @ prior) ** 2)
+    scatter = np.sum((inputs.T @ product @ prior) ** 2) + label_variance * np.sum((inputs.T @ A @ inputs) ** 2)
+    return float(bias + scatter / context_length)
 
 
 @guarded

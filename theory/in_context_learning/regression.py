@@ -80,8 +80,8 @@ def sgd_weights(
     """`gradient_step_weights` on one example after the other, in order; Theorem 1's step for k = 1. Equation 11."""
     weights = np.zeros(X.shape[1]) if start is None else start
     for example in range(X.shape[0]):
-        one = slice(example, example + 1)
-        weights = gradient_step_weights(X[one], Y[one], step, regulariser, weights)
+        row = slice(example, example + 1)
+        weights = gradient_step_weights(X[row], Y[row], step, regulariser, weights)
     return weights
 
 

@@ -32,8 +32,8 @@ def ridge_expected_risk(
     if regulariser == 0:
         return ols_risk(d, k, weight_std, noise_std)
     weight_part, noise_part = weight_std**2 * regulariser**2, noise_std**2
-    seen = expected_spectral_sum(lambda s: (weight_part + noise_part * s) / (s + regulariser) ** 2, d, k)
-    return float(weight_std**2 * max(d - k, 0) + seen)
+    spectral_part = expected_spectral_sum(lambda s: (weight_part + noise_part * s) / (s + regulariser) ** 2, d, k)
+    return float(weight_std**2 * max(d - k, 0) + spectral_part)
 
 
 @guarded

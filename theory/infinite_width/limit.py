@@ -36,13 +36,13 @@ def limit_outputs(x: Inputs, y: Targets, rate: Positive) -> Float[np.ndarray, " 
     [0.0, 0.2]
     """
     p = q = np.float64(2.0)
-    found = []
+    outputs = []
     for sample, target in zip(x, y, strict=True):
         f = (p - q) * sample / 4
-        found.append(f)
+        outputs.append(f)
         kappa = -rate * (f - target) * sample
         p, q = p * (1 + kappa) ** 2, q * (1 - kappa) ** 2
-    return np.array(found)
+    return np.array(outputs)
 
 
 @guarded
@@ -69,10 +69,10 @@ def _outputs(
         return np.array([p * u, p * v + q * u, p * w + q * v + r * u])
 
     a, b, c = (np.array([start, slope, 0.0]) for start, slope in zip((1.0, 0.0, 1.0), direction, strict=True))
-    found = []
+    outputs = []
     for sample, target in zip(x, y, strict=True):
         f = b * sample
-        found.append(f)
+        outputs.append(f)
         kappa = -rate * sample * (f - np.array([target, 0.0, 0.0]))
         square = times(kappa, kappa)
         a, b, c = (
@@ -80,7 +80,7 @@ def _outputs(
             b + times(kappa, a + c) + times(square, b),
             c + 2 * times(kappa, b) + times(square, a),
         )
-    return np.array(found)
+    return np.array(outputs)
 
 
 @guarded
@@ -88,11 +88,11 @@ def kernel_limit_outputs(x: Inputs, y: Targets, rate: Positive) -> Float[np.ndar
     """Return f_t of descent with the initial kernel 2 x x', where a + c stays 2; derived here. Raises as
     `limit_outputs`.
     """
-    slope, found = 0.0, []
+    slope, outputs = 0.0, []
     for sample, target in zip(x, y, strict=True):
-        found.append(slope * sample)
+        outputs.append(slope * sample)
         slope -= 2 * rate * sample * (slope * sample - target)
-    return np.array(found)
+    return np.array(outputs)
 
 
 @guarded
@@ -105,15 +105,15 @@ def tanh_limit_outputs(
     over Gauss's nodes at the start. Raises as `limit_outputs`. Source: derived here, by the law of large numbers.
     """
     axis, chances = np.polynomial.hermite_e.hermegauss(nodes)
-    w, v = (one.ravel() for one in np.meshgrid(axis, axis))
+    w, v = (grid.ravel() for grid in np.meshgrid(axis, axis))
     weights = np.outer(chances, chances).ravel() / chances.sum() ** 2
-    found = []
+    outputs = []
     for sample, target in zip(x, y, strict=True):
         h = np.tanh(w * sample)
-        found.append(weights @ (v * h))
-        kappa = -rate * (found[-1] - target)
+        outputs.append(weights @ (v * h))
+        kappa = -rate * (outputs[-1] - target)
         w, v = w + moving * kappa * v * (1 - h**2) * sample, v + kappa * h
-    return np.array(found)
+    return np.array(outputs)
 
 
 @guarded

@@ -44,7 +44,7 @@ def normal_units(
 ) -> tuple[Float[np.ndarray, "units inputs"], Float[np.ndarray, " units"]]:
     """Return Gauss's nodes for standard normal incoming weights, and their chances. Source: textbook."""
     axis, weights = np.polynomial.hermite_e.hermegauss(nodes)
-    units, chances = (np.stack(np.meshgrid(*[one] * inputs), axis=-1).reshape(-1, inputs) for one in (axis, weights))
+    units, chances = (np.stack(np.meshgrid(*[rule] * inputs), axis=-1).reshape(-1, inputs) for rule in (axis, weights))
     return units, chances.prod(axis=1) / chances.prod(axis=1).sum()
 
 
@@ -57,7 +57,7 @@ def late_movement(units: Units, chances: Chances, x: Samples, y: Values, steps: 
     """
     m, h, gram = len(x), np.tanh(units @ x.T), x @ x.T
     d, kernel = 1 - h**2, (h.T * chances) @ h
-    apart = h[:, :, None] * h[:, None, :] - kernel  # the kernel of one unit, from that of all
+    deviation = h[:, :, None] * h[:, None, :] - kernel  # the kernel of one unit, from that of all
 
     def moved(M: Array) -> Array:
         return (d * np.einsum("jb,...jba->...ja", h, M)) @ gram  # the sums of a unit, by an M of its own or of all
@@ -66,30 +66,30 @@ def late_movement(units: Units, chances: Chances, x: Samples, y: Values, steps: 
         return float(chances @ np.mean(one * other, axis=1))
 
     e, c, M = -y, np.zeros(m), np.zeros((m, m))
-    e1, c1, M1 = np.zeros_like(h), np.zeros_like(h), np.zeros_like(apart)  # first order in the share of each unit
+    e1, c1, M1 = np.zeros_like(h), np.zeros_like(h), np.zeros_like(deviation)  # first order in the share of each unit
     e2, c2, M2 = np.zeros(m), np.zeros(m), np.zeros((m, m))  # second order, the mean over units
-    readout, sums, seen = np.zeros(len(h)), np.zeros_like(h), np.zeros(m)  # first order in moved features
+    readout, sums, error_sum = np.zeros(len(h)), np.zeros_like(h), np.zeros(m)  # first order in moved features
     for _ in range(steps):
         sums_moved = moved(M[None])
         late = chances @ (readout[:, None] * h + (h @ c)[:, None] * d * sums_moved)  # of errors
         back = readout[:, None] * d * e + (h @ c)[:, None] * d * (late - 2 * h * sums_moved * e)
         sums -= back @ gram / m
         readout -= (h @ late + (d * sums_moved) @ e) / m
-        seen += e / m
+        error_sum += e / m
         M -= np.outer(c, e) / m
         M1 -= (c[:, None] * e1[:, None, :] + c1[:, :, None] * e) / m
         M2 -= (np.outer(c, e2) + (c1.T * chances) @ e1 + np.outer(c2, e)) / m
         c, c1, c2 = c - e / m, c1 - e1 / m, c2 - e2 / m
-        e, e1 = kernel @ c - y, c1 @ kernel + apart @ c
-        e2 = kernel @ c2 + np.einsum("j,jab,jb->a", chances, apart, c1)
+        e, e1 = kernel @ c - y, c1 @ kernel + deviation @ c
+        e2 = kernel @ c2 + np.einsum("j,jab,jb->a", chances, deviation, c1)
     change = moved(M[None])
     basis = d * moved(np.eye(m * m).reshape(-1, 1, m, m))  # of each entry of an M for all
     quadratic = np.einsum("fja,gja,j->fg", basis, basis, chances, optimize=True) / m
     flat = M1.reshape(-1, m * m)
-    drawn = np.sum(quadratic * ((flat.T * chances) @ flat)) + 2 * M.ravel() @ quadratic @ M2.ravel()
+    fluctuation = np.sum(quadratic * ((flat.T * chances) @ flat)) + 2 * M.ravel() @ quadratic @ M2.ravel()
     return LateMovement(
         mean(d * change, d * change),
         2 * mean(d * change, d * sums - d * h * change**2),
-        float(drawn + 2 * mean(d * change, d * moved(M1))),
-        mean(d * ((d * seen) @ gram), d * ((d * seen) @ gram)),
+        float(fluctuation + 2 * mean(d * change, d * moved(M1))),
+        mean(d * ((d * error_sum) @ gram), d * ((d * error_sum) @ gram)),
     )

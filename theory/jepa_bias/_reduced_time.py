@@ -53,13 +53,13 @@ def rising(gradient: Wholes, resistance: Wholes, log_end: Floats, log_rest: Floa
     k <= c, off; what is left of the integrand is x^(β-1) / (1 - x) with β in (0, 1].
     """
     power, log_start = gradient - 1, log_end - gap
-    whole = power // resistance
+    quotient = power // resistance
     total = _RunningSum()
-    terms = int(whole.max(initial=0)) + 1
+    terms = int(quotient.max(initial=0)) + 1
     require(terms <= _MOST_TERMS, f"depth must leave at most {_MOST_TERMS} terms to sum, got {terms} of them")
     for k in range(terms):
         rise = _power_rise(np.maximum(power - k * resistance, 0), resistance, gap)
-        total.add(np.where(k <= whole, np.exp(k * log_start) * rise, 0), k * np.abs(log_start))
+        total.add(np.where(k <= quotient, np.exp(k * log_start) * rise, 0), k * np.abs(log_start))
     beta = resistance - power % resistance
     tail = _logarithmic(beta, resistance, log_end, log_rest, gap, power / resistance * log_start)
     return Summed(total.value + tail.value, total.error + tail.error + total.value + tail.value)
@@ -94,9 +94,9 @@ def _logarithmic(
         reach = np.where(log_end <= log_split, gap, np.where(below, log_top - log_start, 0))
         sharpest = float(np.where(below, sharpness, 2).max(initial=2))
         for n in range(int(np.ceil((_DIGITS + np.log(sharpest)) / -np.log1p(-1 / sharpest)))):
-            raised = numerator + n * denominator
-            log_factor = raised / denominator * log_top + log_scale
-            term = np.exp(np.where(below, log_factor, -np.inf)) * _power_rise(raised, denominator, reach)
+            power = numerator + n * denominator
+            log_factor = power / denominator * log_top + log_scale
+            term = np.exp(np.where(below, log_factor, -np.inf)) * _power_rise(power, denominator, reach)
             total.add(term, np.where(below, np.abs(log_factor), 0) + 2 * np.abs(log_scale))
 
     above = (log_end > log_split) & (gap > 0)

@@ -112,9 +112,9 @@ def collapsed_predictor(
     determinant = _determinant(variance_x, covariance, variance_y)
     residual = x * v - cross
     log_residual = np.log(np.where(residual != 0, np.abs(residual), 1))
-    conserved = residual**2 / 2 + determinant * log_residual - x**2 * w**2 / 2
-    squared = determinant * wrightomega(2 * conserved / determinant - np.log(determinant))
-    return np.asarray((cross + np.sign(residual) * np.sqrt(squared)) / x)
+    invariant = residual**2 / 2 + determinant * log_residual - x**2 * w**2 / 2
+    square = determinant * wrightomega(2 * invariant / determinant - np.log(determinant))
+    return np.asarray((cross + np.sign(residual) * np.sqrt(square)) / x)
 
 
 @guarded
@@ -128,9 +128,9 @@ def collapse_strength(
     """
     determinant = _determinant(variance_x, covariance, variance_y)
     loss = ((variance_x * predictor_limit - covariance) ** 2 + determinant) / variance_x
-    loss, elapsed, layers = np.broadcast_arrays(loss, time, depth)
+    loss, times, layers = np.broadcast_arrays(loss, time, depth)
     power = np.where(layers > 1, 2 * layers - 2, 1)
-    return np.asarray(np.where(layers > 1, (power * loss * elapsed) ** (-1 / power), np.exp(-loss * elapsed)))
+    return np.asarray(np.where(layers > 1, (power * loss * times) ** (-1 / power), np.exp(-loss * times)))
 
 
 def _determinant(variance_x: Positives, covariance: Reals, variance_y: Positives) -> Floats:

@@ -45,8 +45,8 @@ def misalignment_offset(
         objective == "mae" or kind == "covariance",
         f"kind must be 'covariance' for JEPA (no law of the other offsets is known), got {kind!r}",
     )
-    start, layers, kept, new = np.broadcast_arrays(init, depth, covariance_learned, covariance_new)
+    start, layers, old, new = np.broadcast_arrays(init, depth, covariance_learned, covariance_new)
     if kind == "covariance":
         return np.zeros(start.shape)
-    share = new / kept if kind == "rotated predictor" else -new / kept
+    share = new / old if kind == "rotated predictor" else -new / old
     return np.asarray((1 + share) / layers * -np.log(start))

@@ -88,8 +88,8 @@ def independent_mask_features(
 
     Both increase with s. Arguments broadcast.
     """
-    s, c, q, seen = np.broadcast_arrays(eigenvalues, variance, rate, target_rate)
-    return Features(np.asarray(q * seen * s), np.asarray(seen * s / (q * s + (1 - q) * c)))
+    s, c, q, q_target = np.broadcast_arrays(eigenvalues, variance, rate, target_rate)
+    return Features(np.asarray(q * q_target * s), np.asarray(q_target * s / (q * s + (1 - q) * c)))
 
 
 @guarded

@@ -45,8 +45,8 @@ def flow_time(
     passage: Passage, weakest: Floats, depth: Wholes, gradient: Wholes, resistance: Wholes, covariance: Floats
 ) -> Timed:
     """Time of a passage on the flow clock, infinite if it never happens; `weakest` is the lowest w-bar in it."""
-    arrived = passage.log_start == passage.log_end
-    value, error = np.where(arrived, 0, np.inf), np.where(arrived, 0, np.inf)
+    at_end = passage.log_start == passage.log_end
+    value, error = np.where(at_end, 0, np.inf), np.where(at_end, 0, np.inf)
     grows = (passage.log_start < passage.log_end) & (passage.log_end < 0)
     decays = (passage.log_start > passage.log_end) & (passage.log_end > 0)
     log_scale = -(gradient - 1) / depth * np.log(weakest)
@@ -55,18 +55,18 @@ def flow_time(
             continue
         gap = np.where(moves, passage.gap, 1)
         log_end = np.where(moves, -np.abs(passage.log_end), -1)
-        rest = -np.expm1(log_end)
-        reduced = integral(gradient, resistance, log_end, np.log(rest), gap)
+        distance = -np.expm1(log_end)
+        total = integral(gradient, resistance, log_end, np.log(distance), gap)
         # The derivatives of the integral in log s and in the gap, at most.
-        inherited = reduced.value * passage.end_error
-        inherited = (inherited + np.exp(-(gradient - 1) / resistance * gap) * passage.gap_error) / rest
-        bound = reduced.error + inherited + reduced.value * ROUNDINGS * (1 + np.abs(log_scale))
+        input_error = total.value * passage.end_error
+        input_error = (input_error + np.exp(-(gradient - 1) / resistance * gap) * passage.gap_error) / distance
+        bound = total.error + input_error + total.value * ROUNDINGS * (1 + np.abs(log_scale))
         # The derivatives change by at most 8/7 while the end moves by an eighth of its distance from the asymptote.
-        known = (passage.end_error + passage.gap_error) * UNIT_ROUNDOFF < rest / 8
+        is_known = (passage.end_error + passage.gap_error) * UNIT_ROUNDOFF < distance / 8
         with np.errstate(over="ignore"):
             scale = weakest ** (-(gradient - 1) / depth) / (resistance * covariance)
-            value = np.where(moves, scale * reduced.value, value)
-            error = np.where(moves, np.where(known, 8 / 7 * UNIT_ROUNDOFF * scale * bound, np.inf), error)
+            value = np.where(moves, scale * total.value, value)
+            error = np.where(moves, np.where(is_known, 8 / 7 * UNIT_ROUNDOFF * scale * bound, np.inf), error)
     return Timed(value, error)
 
 
@@ -110,25 +110,25 @@ def strength_at(
     """
     gradient, resistance = exponents(depth, objective=objective)
     limit = asymptote(depth, regression, objective=objective)
-    elapsed, start, layers, gradient, resistance, limit, strength, rho = np.broadcast_arrays(
+    times, start, layers, gradient, resistance, limit, strength, rho = np.broadcast_arrays(
         time / clock_factor(clock, depth), init, depth, gradient, resistance, limit, covariance, regression
     )
     log_start = resistance / layers * np.log(start) - np.log(rho)
-    moves = (start != limit) & (log_start != 0) & (elapsed > 0)
+    moves = (start != limit) & (log_start != 0) & (times > 0)
     grows = moves & (log_start < 0)
     result = np.where(moves, limit, start)
     for moving, rises in ((grows, True), (moves & ~grows, False)):
         with np.errstate(over="ignore"):
             anchor = np.where(rises, start ** ((gradient - 1) / layers), limit ** ((gradient - 1) / layers))
-            target = np.where(moving, elapsed * resistance * strength * anchor, 1)
+            target = np.where(moving, times * resistance * strength * anchor, 1)
         moving = moving & np.isfinite(target)
         if not np.any(moving):
             continue
-        climbed, log_end = _invert(
+        climb, log_end = _invert(
             np.where(moving, target, 1), np.where(moving, -np.abs(log_start), -1), gradient, resistance, rises=rises
         )
         sign = 1 if rises else -1
-        near_start = start * np.exp(sign * layers / resistance * climbed)
+        near_start = start * np.exp(sign * layers / resistance * climb)
         near_limit = limit * np.exp(sign * layers / resistance * log_end)
         result = np.where(moving, np.where(log_end < -1, near_start, near_limit), result)
     return np.asarray(result)
@@ -163,25 +163,25 @@ def _invert(
     power = (gradient - 1) / resistance
     log_start_rest = np.log(-np.expm1(log_start))
     logit_start = log_start - log_start_rest
-    most = _SETTLED - logit_start
+    cap = _SETTLED - logit_start
     # Above the asymptote time passes slower than logits, so that the target itself lies below the solution.
-    advance = np.zeros(target.shape) if rises else np.minimum(target, most)
+    advance = np.zeros(target.shape) if rises else np.minimum(target, cap)
     gap, log_end = np.zeros(target.shape), log_start
-    unfinished = np.ones(target.shape, dtype=bool)
+    active = np.ones(target.shape, dtype=bool)
     for _ in range(_MOST_NEWTON_STEPS):
         small = -np.log1p(np.exp(log_start_rest) * np.expm1(-np.minimum(advance, 0.5)))
         gap = np.where(advance < 0.5, small, -np.logaddexp(log_start, log_start_rest - advance))
         log_end = -np.logaddexp(0, -(logit_start + advance))
         log_rest = -np.logaddexp(0, logit_start + advance)
         if rises:
-            missing = target - rising(gradient, resistance, log_end, log_rest, gap).value
-            step = missing * np.exp(power * gap)
+            deficit = target - rising(gradient, resistance, log_end, log_rest, gap).value
+            step = deficit * np.exp(power * gap)
         else:
-            scaled = falling(gradient, resistance, log_end, log_rest, gap).value
-            missing = np.log(target) - np.log(scaled) - power * log_end
-            step = missing * scaled * np.exp(-log_end)
-        unfinished = unfinished & (step > 4 * UNIT_ROUNDOFF * advance) & (missing > 0) & (advance < most)
-        if not np.any(unfinished):
+            value = falling(gradient, resistance, log_end, log_rest, gap).value
+            deficit = np.log(target) - np.log(value) - power * log_end
+            step = deficit * value * np.exp(-log_end)
+        active = active & (step > 4 * UNIT_ROUNDOFF * advance) & (deficit > 0) & (advance < cap)
+        if not np.any(active):
             return gap, log_end
-        advance = np.where(unfinished, np.minimum(advance + step, most), advance)
+        advance = np.where(active, np.minimum(advance + step, cap), advance)
     raise RuntimeError("strength_at did not converge: this is a defect, not bad input")

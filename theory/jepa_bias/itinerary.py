@@ -55,7 +55,7 @@ def itinerary(
     log_reading = np.full((n_features, n_features), lowest)  # amplitude of each latent unit (row) on each feature
     unit_of = np.arange(n_features)
     learned, learned_before = np.zeros(n_features, dtype=bool), np.zeros(n_features, dtype=bool)
-    since, carried = np.zeros(n_features), np.full(n_features, init)  # where each scalar trajectory starts
+    since, starts = np.zeros(n_features), np.full(n_features, init)  # where each scalar trajectory starts
     now = 0.0
     events: list[Event] = []
 
@@ -64,8 +64,8 @@ def itinerary(
         learned[feature] = learned_before[feature] = True
 
     while not np.all(learned):
-        waits = time_to_reach(targets, carried, depth, covariance, regression, objective=objective, clock=clock)
-        due = np.where(learned, np.inf, since + np.where(carried < targets, waits, 0))
+        waits = time_to_reach(targets, starts, depth, covariance, regression, objective=objective, clock=clock)
+        due = np.where(learned, np.inf, since + np.where(starts < targets, waits, 0))
         rates = np.nan_to_num(saddle_rates(learned, covariance, regression, depth, objective=objective, clock=clock))
         leaks = now - log_reading[unit_of] / np.where(rates > 0, rates, np.nan)
         following = min(float(due.min()), float(np.nanmin(leaks, initial=np.inf)))
@@ -75,13 +75,13 @@ def itinerary(
             learn(int(due.argmin()))
             continue
         loser, winner = (int(index) for index in np.unravel_index(np.nanargmin(leaks), leaks.shape))
-        reached = strength_at(
-            now - since[winner], carried[winner], depth, covariance[winner], regression[winner],
+        strength = strength_at(
+            now - since[winner], starts[winner], depth, covariance[winner], regression[winner],
             objective=objective, clock=clock,
         )  # fmt: skip
         events.append(Event(now, loser, "unlearned"))
         learned[loser] = False
-        since[loser], carried[loser] = now, float(reached)
+        since[loser], starts[loser] = now, float(strength)
         log_reading[unit_of[loser], [loser, winner]] = 0
         unit_of[[loser, winner]] = unit_of[[winner, loser]]
         learn(winner)

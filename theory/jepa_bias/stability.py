@@ -49,18 +49,18 @@ def saddle_rate(
     JEPA: μ = ρ_j^(2L-1) σ_i^2 (ρ_i - ρ_j). MAE, with ω = ρ_j^(2/(L+1)), 2h = ω^L (σ_i^2 + σ_j^2): the larger root ν =
     -h + sqrt(h^2 + ω^(L-1) σ_i^2 (λ_i ρ_i - λ_j ρ_j)). Flow clock; divided by L on the paper's. All broadcast.
     """
-    layers, kept, rho_kept, new, rho_new = np.broadcast_arrays(
+    layers, old, rho_old, new, rho_new = np.broadcast_arrays(
         depth, covariance_learned, regression_learned, covariance_new, regression_new
     )
-    variance_kept, variance_new = kept / rho_kept, new / rho_new
+    variance_old, variance_new = old / rho_old, new / rho_new
     if objective == "jepa":
-        rate = rho_kept ** (2 * layers - 1) * variance_new * (rho_new - rho_kept)
+        rate = rho_old ** (2 * layers - 1) * variance_new * (rho_new - rho_old)
     else:
-        omega = rho_kept ** (2 / (layers + 1))
-        half = omega**layers * (variance_new + variance_kept) / 2
+        omega = rho_old ** (2 / (layers + 1))
+        half = omega**layers * (variance_new + variance_old) / 2
         # The form of the root that has no cancellation; its radicand is a sum of squares.
-        root = np.sqrt((omega**layers * (variance_new - variance_kept) / 2) ** 2 + omega ** (layers - 1) * new**2)
-        rate = omega ** (layers - 1) * variance_new * (new * rho_new - kept * rho_kept) / (half + root)
+        root = np.sqrt((omega**layers * (variance_new - variance_old) / 2) ** 2 + omega ** (layers - 1) * new**2)
+        rate = omega ** (layers - 1) * variance_new * (new * rho_new - old * rho_old) / (half + root)
     return np.asarray(rate / clock_factor(clock, depth))
 
 
@@ -70,8 +70,8 @@ def saddle_rates(
     objective: Objective, clock: Clock,
 ) -> Float[np.ndarray, "features features"]:  # fmt: skip
     """`saddle_rate` of every pair: entry (j, i) for j learned and i not; NaN elsewhere."""
-    kept, new = (covariance[:, None], regression[:, None]), (covariance[None], regression[None])
-    rates = saddle_rate(depth, *kept, *new, objective=objective, clock=clock)
+    old, new = (covariance[:, None], regression[:, None]), (covariance[None], regression[None])
+    rates = saddle_rate(depth, *old, *new, objective=objective, clock=clock)
     return np.where(learned[:, None] & ~learned[None], rates, np.nan)
 
 
@@ -99,9 +99,9 @@ def stability_map(
     require(
         count <= _MOST_FEATURES, f"covariance must list at most {_MOST_FEATURES} features (2^d states), got {count}"
     )
-    learned = np.array(list(product([False, True], repeat=count)))
-    largest = np.array([_largest_rate(state, covariance, regression, depth, objective) for state in learned])
-    return StabilityMap(learned, largest, largest <= 0)
+    states = np.array(list(product([False, True], repeat=count)))
+    largest = np.array([_largest_rate(state, covariance, regression, depth, objective) for state in states])
+    return StabilityMap(states, largest, largest <= 0)
 
 
 @guarded

@@ -17,9 +17,9 @@ from theory_on_trial.contract import POSITIVE, NonNegative, guarded, require
 @guarded
 def stepwise_singular_value(time: NonNegatives, init: Positives, eigenvalue: Reals) -> Float[np.ndarray, "..."]:
     """s(t) = e^(4 γ t) / sqrt(s(0)^(-2) + (e^(8 γ t) - 1) γ): to γ^(-1/2) for γ > 0, constant at 0, decaying below."""
-    elapsed, start, gamma = np.broadcast_arrays(time, init, eigenvalue)
+    times, start, gamma = np.broadcast_arrays(time, init, eigenvalue)
     with np.errstate(over="ignore"):
-        inverse_square = start**-2.0 * np.exp(-8 * gamma * elapsed) - gamma * np.expm1(-8 * gamma * elapsed)
+        inverse_square = start**-2.0 * np.exp(-8 * gamma * times) - gamma * np.expm1(-8 * gamma * times)
     return np.asarray(inverse_square**-0.5)
 
 

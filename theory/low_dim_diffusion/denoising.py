@@ -53,8 +53,8 @@ def implicit_loss(
     Stein's lemma turns the noise into a divergence. Raises as `posterior_mean`. Source: Stein 1981, Vincent 2011.
     """
     x = (signal * points[:, None] + noise * nodes).reshape(-1, points.shape[1])
-    denoised, variance = _moments(x, bases, weights, signal, noise)
-    terms = np.einsum("pn,pn->p", denoised, denoised - 2 / signal * x) + 2 * variance
+    means, variance = _moments(x, bases, weights, signal, noise)
+    terms = np.einsum("pn,pn->p", means, means - 2 / signal * x) + 2 * variance
     return float(terms.reshape(len(points), -1).mean(axis=0) @ node_weights + np.sum(points**2) / len(points))
 
 
@@ -77,8 +77,8 @@ def soft_angles(
         lines = [np.array([[np.cos(angle)], [np.sin(angle)]]) for angle in angles]
         return implicit_loss(points, lines, np.array([0.5, 0.5]), 1.0, noise, plane, product)
 
-    found = minimize(loss, np.radians(start), method="BFGS", options={"gtol": 1e-7})
-    return np.degrees(found.x)
+    minimum = minimize(loss, np.radians(start), method="BFGS", options={"gtol": 1e-7})
+    return np.degrees(minimum.x)
 
 
 def _moments(
@@ -90,14 +90,14 @@ def _moments(
     require(fits, f"bases must have as many rows as x has columns, {x.shape[1]}")
     latents = [x @ basis for basis in bases]
     dims = np.array([[float(basis.shape[1])] for basis in bases])
-    squares = np.array([np.einsum("pd,pd->p", one, one) for one in latents])
+    squares = np.array([np.einsum("pd,pd->p", z, z) for z in latents])
     size = np.hypot(signal, noise)
     with np.errstate(divide="ignore"):  # a weight of zero
         prior = np.log(weights)[:, None] - dims / 2 * np.log1p((signal / noise) ** 2)
     evidence = prior + (np.sqrt(squares) * (signal / size) / noise) ** 2 / 2
     chances = np.exp(evidence - evidence.max(axis=0))
     chances /= chances.sum(axis=0)
-    each = shrinkage(signal, noise) * np.array([one @ basis.T for one, basis in zip(latents, bases, strict=True)])
-    mean = np.einsum("kp,kpn->pn", chances, each)
+    centres = shrinkage(signal, noise) * np.array([z @ basis.T for z, basis in zip(latents, bases, strict=True)])
+    mean = np.einsum("kp,kpn->pn", chances, centres)
     within = (noise / size) ** 2 * np.sum(dims * chances, axis=0)
-    return mean, within + np.einsum("kp,kpn->p", chances, (each - mean) ** 2)
+    return mean, within + np.einsum("kp,kpn->p", chances, (centres - mean) ** 2)

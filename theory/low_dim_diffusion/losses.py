@@ -65,12 +65,12 @@ def mmse(dim: Dim, subspaces: Annotated[int, Interval(1, LONGEST)], signal: Leve
     if subspaces == 1:
         return genie_loss(dim, signal, noise)
     kappa = (signal / noise) ** 2
-    true, other = kappa / 2, kappa / 2 / (1 + kappa)
+    true, false = kappa / 2, kappa / 2 / (1 + kappa)
     z = max(0.0, dim**0.5 - _REACH), dim**0.5 + _REACH
-    most = other * z[1] ** 2 + 40 + np.log(subspaces)  # a true subspace beyond it is mistaken with a chance of e^-40
-    u = np.arange(other * z[0] ** 2 - 5, most + 20, _STEP)
-    _, loud, alone, paired = _moments(u, dim, other, z)
-    true_quiet, _, true_alone, true_paired = _moments(u, dim, true, (z[0], min(z[1], (most / true) ** 0.5)))
+    limit = false * z[1] ** 2 + 40 + np.log(subspaces)  # a true subspace beyond it is mistaken with a chance of e^-40
+    u = np.arange(false * z[0] ** 2 - 5, limit + 20, _STEP)
+    _, loud, alone, paired = _moments(u, dim, false, z)
+    true_quiet, _, true_alone, true_paired = _moments(u, dim, true, (z[0], min(z[1], (limit / true) ** 0.5)))
     quiet = np.log1p(-np.minimum(loud, 1 - 1e-16))  # its logarithm: powers as high as K are taken
     between = true_paired * alone + paired * true_alone
     total = np.sum((subspaces - 1) * np.exp((subspaces - 2) * quiet) * between)

@@ -89,7 +89,7 @@ def reduced_problem(
         method="trust-exact",
         options={"gtol": 1e-9},
     )
-    polished = solution.x - np.linalg.solve(derivatives(solution.x)[2], derivatives(solution.x)[1])
-    if not np.linalg.norm(polished - solution.x) <= 1e-4 * np.linalg.norm(polished):
+    minimiser = solution.x - np.linalg.solve(derivatives(solution.x)[2], derivatives(solution.x)[1])
+    if not np.linalg.norm(minimiser - solution.x) <= 1e-4 * np.linalg.norm(minimiser):
         raise RuntimeError("the reduced problem has no stationary point that the solver could reach")
-    return basis @ polished
+    return basis @ minimiser

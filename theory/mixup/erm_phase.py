@@ -107,9 +107,9 @@ def finite_sample_radius(
     """Φ^-1(1 - 1/n) / sqrt(κ), what sqrt(2 ν) is at finite n; `ValueError` unless n or its natural log is given."""
     from scipy.special import ndtri_exp
 
-    known = [logarithm for logarithm in (None if n is None else np.log(n), log_n) if logarithm is not None]
-    require(len(known) == 1, f"exactly one of n and log_n must be given, got {n} and {log_n}")
-    return float(max(-ndtri_exp(-float(known[0])), 0.0) / np.sqrt(pair.separability))
+    logarithms = [logarithm for logarithm in (None if n is None else np.log(n), log_n) if logarithm is not None]
+    require(len(logarithms) == 1, f"exactly one of n and log_n must be given, got {n} and {log_n}")
+    return float(max(-ndtri_exp(-float(logarithms[0])), 0.0) / np.sqrt(pair.separability))
 
 
 @guarded

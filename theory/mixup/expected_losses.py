@@ -73,9 +73,9 @@ class ExpectedLoss:
 
         total = 0.0
         for block, centre, scale in self._blocks(weights):
-            both = gaussian_expectation(lambda z: np.stack([-log_expit(-z), -log_expit(z)]), centre, scale)
+            losses = gaussian_expectation(lambda z: np.stack([-log_expit(-z), -log_expit(z)]), centre, scale)
             labels = self.labels[block]
-            total += self.probabilities[block] @ ((1 - labels) * both[0] + labels * both[1])
+            total += self.probabilities[block] @ ((1 - labels) * losses[0] + labels * losses[1])
         return float(total)
 
     @guarded

@@ -56,8 +56,8 @@ def sampled_lambda_coefficient(pair: GaussianPair, law: MixingLaw) -> float:
     amplification = _amplification(pair, law)
     share = law.input_weights
     residual = limit_residual(law, limit_scale(law))
-    mixed = (_variance(law, residual * share) + _variance(law, residual * (1 - share))) / 2
-    return amplification * (_own_residual(law) ** 2 * _variance(law, share) + mixed)
+    pair_variance = (_variance(law, residual * share) + _variance(law, residual * (1 - share))) / 2
+    return amplification * (_own_residual(law) ** 2 * _variance(law, share) + pair_variance)
 
 
 @guarded
@@ -117,8 +117,8 @@ def isotropic_angle(pair: GaussianPair) -> float:
     """
     squared_length = float(pair.mean @ pair.mean)
     variance = float(pair.mean @ pair.covariance @ pair.mean) / squared_length
-    rotated = np.linalg.norm(pair.covariance @ pair.mean - variance * pair.mean)
-    straight = rotated <= _EIGENVECTOR * variance * np.sqrt(squared_length)
+    offset = np.linalg.norm(pair.covariance @ pair.mean - variance * pair.mean)
+    straight = offset <= _EIGENVECTOR * variance * np.sqrt(squared_length)
     require(straight, "the mean of the pair must be an eigenvector of its covariance: nothing tends to b otherwise")
     return (float(np.trace(pair.covariance)) - variance) / (2 * pair.separability * squared_length)
 

@@ -56,12 +56,14 @@ def mask_limit_scale(dim: Size, size_probabilities: Annotated[Float[np.ndarray, 
     from scipy.optimize import brentq
     from scipy.special import expit
 
-    given = size_probabilities.size
-    require(given == dim + 1, f"size_probabilities must have one entry for each size 0, ..., {dim}, got {given}")
+    count = size_probabilities.size
+    require(count == dim + 1, f"size_probabilities must have one entry for each size 0, ..., {dim}, got {count}")
     sizes = np.arange(dim + 1)
     contrasts, labels = 2.0 * sizes - dim, sizes / dim
-    others = size_probabilities[(sizes > 0) & (sizes < dim) & (contrasts != 0)]
-    require(np.any(others), "size_probabilities must allow a size other than 0, dim / 2 and dim: no limit otherwise")
+    soft_sizes = size_probabilities[(sizes > 0) & (sizes < dim) & (contrasts != 0)]
+    require(
+        np.any(soft_sizes), "size_probabilities must allow a size other than 0, dim / 2 and dim: no limit otherwise"
+    )
 
     def slope(scale: float) -> float:
         residual = (1 - labels) * expit(contrasts * scale) - labels * expit(-contrasts * scale)

@@ -58,10 +58,10 @@ def newton_minimiser(loss: ExpectedLoss) -> Float[np.ndarray, " dim"]:
         if not np.linalg.cond(hessian / np.outer(scales, scales)) <= _MOST_CONDITION:
             raise RuntimeError(_TOO_FLAT)
         basis = solve_triangular(np.linalg.cholesky(hessian), np.eye(position.size), lower=True).T
-        whitened = loss.in_basis(basis)
+        problem = loss.in_basis(basis)
         for _ in range(_MOST_STEPS):
-            hessian = whitened.hessian(position)
-            step = cho_solve(cho_factor(hessian), whitened.gradient(position))
+            hessian = problem.hessian(position)
+            step = cho_solve(cho_factor(hessian), problem.gradient(position))
             if np.linalg.norm(step) <= _QUADRATIC * max(1.0, float(np.linalg.norm(position))):
                 if eigvalsh(hessian)[0] < _LEAST_CURVATURE:
                     break

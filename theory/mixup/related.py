@@ -121,8 +121,8 @@ def carratino_covariance(
     moments = carratino_moments(alpha)
     shrunk = carratino_points(points, alpha)
     deviations = shrunk - shrunk.mean(axis=0)
-    own = deviations[:, :, None] * deviations[:, None, :]
-    return (moments.variance * own + moments.partner * own.mean(axis=0)) / moments.mean**2
+    outer = deviations[:, :, None] * deviations[:, None, :]
+    return (moments.variance * outer + moments.partner * outer.mean(axis=0)) / moments.mean**2
 
 
 @guarded
@@ -130,8 +130,8 @@ def label_entropy_floor(labels: SoftLabels, lambdas: Lambdas) -> float:
     """E[H(y)] of the mixed labels over all pairs and equally likely `lambdas`: no loss is lower; derived here."""
     from scipy.special import entr
 
-    mixed = lambdas[:, None, None] * labels[:, None] + (1 - lambdas[:, None, None]) * labels
-    return float(np.mean(entr(mixed) + entr(1 - mixed)))
+    mixtures = lambdas[:, None, None] * labels[:, None] + (1 - lambdas[:, None, None]) * labels
+    return float(np.mean(entr(mixtures) + entr(1 - mixtures)))
 
 
 @guarded

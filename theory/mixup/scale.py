@@ -92,12 +92,12 @@ def limit_scale(law: MixingLaw) -> float:
 def limit_curvatures(law: MixingLaw) -> LimitCurvature:
     """The constants (h, h_1, L_2) at u_infinity. Derived here. `ValueError` if u_infinity is infinite."""
     score = _finite_limit(law)
-    own, _, _ = map(float, logistic_derivatives(np.array(score)))
-    mixed = logistic_derivatives(law.contrasts * score)[0]
+    within, _, _ = map(float, logistic_derivatives(np.array(score)))
+    between = logistic_derivatives(law.contrasts * score)[0]
     return LimitCurvature(
-        noise=(own * law.second_moment + law.mean(law.noise_factors * mixed)) / 2,
-        centroid=(own + law.mean(mixed)) / 2,
-        scale=(own + law.mean(law.contrasts**2 * mixed)) / 2,
+        noise=(within * law.second_moment + law.mean(law.noise_factors * between)) / 2,
+        centroid=(within + law.mean(between)) / 2,
+        scale=(within + law.mean(law.contrasts**2 * between)) / 2,
     )
 
 
@@ -106,9 +106,9 @@ def limit_scale_correction(law: MixingLaw) -> float:
     """The coefficient (u h + u^2 h'/2) / L_2 of 1/a in u_infinity - u*(a); `ValueError` for infinite u_infinity."""
     score = _finite_limit(law)
     curvature = limit_curvatures(law)
-    _, own, _ = map(float, logistic_derivatives(np.array(score)))
-    mixed = logistic_derivatives(law.contrasts * score)[1]
-    noise_slope = (own * law.second_moment + law.mean(law.noise_factors * law.contrasts * mixed)) / 2
+    _, within, _ = map(float, logistic_derivatives(np.array(score)))
+    between = logistic_derivatives(law.contrasts * score)[1]
+    noise_slope = (within * law.second_moment + law.mean(law.noise_factors * law.contrasts * between)) / 2
     return float((score * curvature.noise + score**2 * noise_slope / 2) / curvature.scale)
 
 
@@ -116,8 +116,8 @@ def limit_residual(law: MixingLaw, score: float) -> Float[np.ndarray, " atoms"]:
     """s((2g - 1) u) - λ, the residual of a mixed pair at the scores +-u of the class means."""
     from scipy.special import expit
 
-    mixed = law.contrasts * score
-    return (1 - law.nodes) * expit(mixed) - law.nodes * expit(-mixed)
+    scores = law.contrasts * score
+    return (1 - law.nodes) * expit(scores) - law.nodes * expit(-scores)
 
 
 def _finite_limit(law: MixingLaw) -> float:

@@ -68,9 +68,9 @@ class BinaryFeatures:
             scores.shape[-2:] == points_and_classes,
             f"scores must be those of {points_and_classes} points and classes, got shape {scores.shape}",
         )
-        chosen = scores.argmax(axis=-1)
-        misclassified = np.arange(len(self.means)) != chosen[..., None]
-        return np.asarray(np.sum(misclassified * self._joint, axis=(-2, -1)))
+        choice = scores.argmax(axis=-1)
+        mistakes = np.arange(len(self.means)) != choice[..., None]
+        return np.asarray(np.sum(mistakes * self._joint, axis=(-2, -1)))
 
     @cached_property
     def asymptotic_error(self) -> float:
@@ -81,8 +81,8 @@ class BinaryFeatures:
     def margin_mass(self, width: NonNegative) -> float:
         """G: probability that the limit rule is right by a margin l_y - max_{k != y} l_k of at most τ n = `width`."""
         right = np.arange(len(self.means)) == self._limit_scores.argmax(axis=-1)[:, None]
-        ordered = np.sort(self._limit_scores, axis=-1)
-        narrow = ordered[:, -1] - ordered[:, -2] <= width
+        scores = np.sort(self._limit_scores, axis=-1)
+        narrow = scores[:, -1] - scores[:, -2] <= width
         return float(np.sum(self._joint * right * narrow[:, None]))
 
     def margin_moments(self) -> tuple[float, float]:
@@ -90,10 +90,10 @@ class BinaryFeatures:
         n_classes, n_features = self.means.shape
         slopes = (self.means[:, None] - self.means[None]) / self.variances  # of l_k - l_k' in x
         log_odds = np.log(self._priors[:, None] / self._priors[None])
-        expected = log_odds + np.sum(slopes**2 * self.variances, axis=-1) / 2
+        mean_odds = log_odds + np.sum(slopes**2 * self.variances, axis=-1) / 2
         scatter = np.sum(slopes**2 * (self.means * (1 - self.means))[:, None], axis=-1)
         pairs = ~np.eye(n_classes, dtype=bool)
-        return float(scatter[pairs].max() / n_features), float(expected[pairs].min() / n_features)
+        return float(scatter[pairs].max() / n_features), float(mean_odds[pairs].min() / n_features)
 
     @cached_property
     def _priors(self) -> Float[np.ndarray, " classes"]:

@@ -40,15 +40,15 @@ def box_minimiser(probabilities: Distributions, logit_bound: Positive) -> BoxMin
     with np.errstate(divide="ignore"):
         log_p = np.log(probabilities)
     highest, lowest = log_p.max(axis=-1), log_p.min(axis=-1)
-    reached = highest - lowest <= 2 * bound
+    fits = highest - lowest <= 2 * bound
     lower = np.full(highest.shape, np.log(probabilities.shape[-1]) - bound)
     upper = lower + 2 * bound
     for _ in range(_HALVINGS):
         middle = (lower + upper) / 2
-        clipped = np.clip(log_p + middle[..., None], -bound, bound)
-        root_is_above = np.sum(np.exp(clipped - middle[..., None]), axis=-1) > 1
+        trial_logits = np.clip(log_p + middle[..., None], -bound, bound)
+        root_is_above = np.sum(np.exp(trial_logits - middle[..., None]), axis=-1) > 1
         lower, upper = np.where(root_is_above, middle, lower), np.where(root_is_above, upper, middle)
-    shift = np.where(reached, -(highest + np.where(reached, lowest, 0)) / 2, (lower + upper) / 2)
+    shift = np.where(fits, -(highest + np.where(fits, lowest, 0)) / 2, (lower + upper) / 2)
     logits = np.clip(log_p + shift[..., None], -bound, bound)
     return BoxMinimum(logits, _loss(logits, probabilities))
 

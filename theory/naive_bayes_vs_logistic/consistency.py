@@ -30,8 +30,8 @@ def consistency_transform(
     Ψ_Lambda is a straight line beyond. Relative error about 1e-15.
     """
     maximiser = np.minimum(np.arctanh(np.minimum(t, 1 - 2.0**-53)), logit_bound)
-    saturated = np.log(2) - np.log1p(np.exp(-2 * maximiser)) - maximiser * (1 - t)  # no large terms that cancel
-    return np.asarray(np.where(maximiser <= 1, maximiser * t - _log_cosh(maximiser), saturated))
+    difference = np.log(2) - np.log1p(np.exp(-2 * maximiser)) - maximiser * (1 - t)  # no large terms that cancel
+    return np.asarray(np.where(maximiser <= 1, maximiser * t - _log_cosh(maximiser), difference))
 
 
 @guarded
@@ -42,8 +42,8 @@ def consistency_transform_inverse(z: Regret, logit_bound: LogitBound = np.inf) -
     upper = np.minimum(np.sqrt(2 * z), 1)
     for _ in range(_HALVINGS):
         middle = (lower + upper) / 2
-        reached = consistency_transform(middle) <= z
-        lower, upper = np.where(reached, middle, lower), np.where(reached, upper, middle)
+        is_below = consistency_transform(middle) <= z
+        lower, upper = np.where(is_below, middle, lower), np.where(is_below, upper, middle)
     if np.isinf(logit_bound):
         return np.asarray(np.where(z >= curved_end, 1.0, lower))
     straight = (z + _log_cosh(float(logit_bound))) / logit_bound
@@ -65,8 +65,8 @@ def top_two_kl_bound(p: Distributions, q: Distributions) -> Float[np.ndarray, "*
     Equal where q_a = q_b = (p_a + p_b) / 2 and q = p elsewhere; at least Ψ(p_a - p_b).
     """
     best = p.max(axis=-1)
-    chosen = np.take_along_axis(p, q.argmax(axis=-1, keepdims=True), axis=-1)[..., 0]
-    return np.asarray((best + chosen) * consistency_transform((best - chosen) / (best + chosen)))
+    choice = np.take_along_axis(p, q.argmax(axis=-1, keepdims=True), axis=-1)[..., 0]
+    return np.asarray((best + choice) * consistency_transform((best - choice) / (best + choice)))
 
 
 @guarded

@@ -48,8 +48,8 @@ def naive_bayes_log_expected_error(
 
     def scaled_slope(x: complex | float) -> complex | float:
         """The derivative of the log integrand times x (1 - x^2)^2, which vanishes at the saddle point only."""
-        rest = 1 - x**2
-        return (n_features + 1) * x**2 * rest - rest + x * (2 * s * x - p * (1 + x**2))
+        gap = 1 - x**2
+        return (n_features + 1) * x**2 * gap - gap + x * (2 * s * x - p * (1 + x**2))
 
     saddle = float(brentq(scaled_slope, 0, 1 - 1e-9, xtol=1e-300, rtol=1e-6))
     imaginary = 1e-100  # a complex step: the imaginary part is the derivative, without cancellation

@@ -101,14 +101,14 @@ def _interval_errors(
     require(spread > 0, "covariance must not vanish in the direction along which the weights of the classes differ")
     slopes = (weights - weights[contenders[0]]) @ direction / (direction @ direction)
     errors = np.ones(len(means))
-    for own in contenders:
-        others = contenders[contenders != own]
-        crossings = (intercepts[others] - intercepts[own]) / (slopes[own] - slopes[others])
-        lower = np.max(crossings[slopes[others] < slopes[own]], initial=-np.inf)
-        upper = np.min(crossings[slopes[others] > slopes[own]], initial=np.inf)
+    for k in contenders:
+        rivals = contenders[contenders != k]
+        crossings = (intercepts[rivals] - intercepts[k]) / (slopes[k] - slopes[rivals])
+        lower = np.max(crossings[slopes[rivals] < slopes[k]], initial=-np.inf)
+        upper = np.min(crossings[slopes[rivals] > slopes[k]], initial=np.inf)
         if lower < upper:
-            centre = means[own] @ direction
-            errors[own] = ndtr((lower - centre) / spread) + ndtr((centre - upper) / spread)
+            centre = means[k] @ direction
+            errors[k] = ndtr((lower - centre) / spread) + ndtr((centre - upper) / spread)
     return errors
 
 
@@ -123,12 +123,12 @@ def _orthant_errors(
     from scipy.stats import multivariate_normal
 
     errors = np.ones(len(means))
-    for own in contenders:
-        rivals = contenders[contenders != own]
-        differences = weights[rivals] - weights[own]
-        leads = -(differences @ means[own] + intercepts[rivals] - intercepts[own])
+    for k in contenders:
+        rivals = contenders[contenders != k]
+        differences = weights[rivals] - weights[k]
+        leads = -(differences @ means[k] + intercepts[rivals] - intercepts[k])
         law = between(covariance, differences)
-        errors[own] -= multivariate_normal.cdf(
+        errors[k] -= multivariate_normal.cdf(
             leads, cov=law, allow_singular=True, abseps=1e-6, releps=1e-6, rng=np.random.default_rng(0)
         )
     return errors

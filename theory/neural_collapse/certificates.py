@@ -25,8 +25,8 @@ def rescaled_dual(
     residual / N, centred over the samples with a `bias`, shrunk to operator norm sqrt(λ_W λ_H) if above.
     """
     limit = _operator_limit(weight_decay, feature_decay)
-    centred = residual - residual.mean(axis=1, keepdims=True) if bias else residual
-    dual = centred / residual.shape[1]
+    deviation = residual - residual.mean(axis=1, keepdims=True) if bias else residual
+    dual = deviation / residual.shape[1]
     norm = np.linalg.norm(dual, ord=2)
     return dual * (limit / norm) if norm > limit else dual
 

@@ -69,14 +69,14 @@ def batch_conditions(labels: Labels, batches: Batches) -> BatchConditions:
     members = _membership(labels, batches)
     counts = _class_counts(labels, members)
     together = (members.T.astype(int) @ members.astype(int)) > 0
-    connected = [
+    connectivity = [
         connected_components(csr_array(together[np.ix_(labels == c, labels == c)]), directed=False)[0] == 1
         for c in range(counts.shape[1])
     ]
-    present, paired = (counts >= 1).astype(int), (counts >= 2).astype(int)
-    force = present.T @ paired
-    joined = (force + force.T > 0) | np.eye(counts.shape[1], dtype=bool)
-    return BatchConditions(np.array(connected, dtype=bool), joined)
+    present, pairs = (counts >= 1).astype(int), (counts >= 2).astype(int)
+    force = present.T @ pairs
+    adjacency = (force + force.T > 0) | np.eye(counts.shape[1], dtype=bool)
+    return BatchConditions(np.array(connectivity, dtype=bool), adjacency)
 
 
 def _minimum(sizes: Int[np.ndarray, " classes"]) -> float:

@@ -42,8 +42,8 @@ def hessian_kernel_dimension(widths: Widths, n_directions: Count) -> int:
     coordinates and for cross-entropy too. `ValueError` if a width d_m is below r.
     """
     require(min(widths) >= n_directions, f"widths must be at least n_directions = {n_directions}, got {min(widths)}")
-    rest = [int(width) - n_directions for width in widths]
-    return sum((spare + n_directions) * (spare + n_directions - 1) - spare * (spare - 1) for spare in rest) // 2
+    spares = [int(width) - n_directions for width in widths]
+    return sum((spare + n_directions) * (spare + n_directions - 1) - spare * (spare - 1) for spare in spares) // 2
 
 
 @guarded

@@ -85,11 +85,11 @@ def within_class_collapse(
     within = features - means[:, labels]
     between = means - features.mean(axis=1, keepdims=True)
     eigenvalues, directions = np.linalg.eigh(between @ between.T / counts.size)
-    kept = eigenvalues > rcond * eigenvalues[-1]
+    support = eigenvalues > rcond * eigenvalues[-1]
     if eigenvalues[-1] <= 0:
         return float("nan")
-    spreads = np.mean((directions[:, kept].T @ within) ** 2, axis=1)
-    return float(np.sum(spreads / eigenvalues[kept]) / counts.size)
+    spreads = np.mean((directions[:, support].T @ within) ** 2, axis=1)
+    return float(np.sum(spreads / eigenvalues[support]) / counts.size)
 
 
 @guarded

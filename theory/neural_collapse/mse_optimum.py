@@ -106,8 +106,8 @@ def mse_optimum(
 
     rank = min(data_values.size, int(layer_widths.min()))
     strongest_first = np.argsort(betas, kind="stable")
-    kept = np.isin(np.arange(betas.size), strongest_first[:rank])
-    roots = np.where(kept, global_root(betas, depth), 0)
+    survivors = np.isin(np.arange(betas.size), strongest_first[:rank])
+    roots = np.where(survivors, global_root(betas, depth), 0)
     at_cut = betas[strongest_first[rank - 1 : rank + 1]]
     cut_is_tied = (
         rank < betas.size and at_cut[1] <= at_cut[0] * (1 + _TIED_AT_CUT) and at_cut[0] < global_threshold(depth)

@@ -109,20 +109,20 @@ def optimal_odds_flips(joint: GroupedAndLabelled, tolerance: NonNegative) -> Odd
     vertices = _kink_vertices(influences, losses)
     best = vertices[np.argmax(_dual_values(vertices, gaps, influences, losses, tolerance))]
     net = best @ influences - losses
-    tied = np.abs(net) <= _TIE * (losses + np.abs(best) @ np.abs(influences))
-    flips = np.where(tied, 0.0, net > 0)
-    if np.any(tied):
+    ties = np.abs(net) <= _TIE * (losses + np.abs(best) @ np.abs(influences))
+    flips = np.where(ties, 0.0, net > 0)
+    if np.any(ties):
         left = gaps - influences @ flips
-        on_boundary = influences[:, tied]
-        solved = linprog(
-            losses[tied],
+        on_boundary = influences[:, ties]
+        program = linprog(
+            losses[ties],
             A_ub=np.vstack([on_boundary, -on_boundary]),
             b_ub=tolerance + np.append(left, -left),
             bounds=(0, 1),
             method="highs",
             options={"primal_feasibility_tolerance": 1e-10},
         )
-        flips[tied] = np.clip(solved.x, 0, 1)
+        flips[ties] = np.clip(program.x, 0, 1)
     return OddsRule(flips, best)
 
 

@@ -39,21 +39,21 @@ def knapsack_bound(baseline: Dichotomy, positives: Counts, negatives: Counts, to
     weights = positives + negatives
     free = costs <= 0
     capacity = int(tolerance - costs[free].sum())
-    taken = int(weights[free].sum())
+    total = int(weights[free].sum())
     paid = np.flatnonzero(~free)
     for row in paid[np.argsort(costs[paid] / weights[paid], kind="stable")]:
         if costs[row] > capacity:
-            return taken + int(weights[row]) * capacity / int(costs[row])
+            return total + int(weights[row]) * capacity / int(costs[row])
         capacity -= int(costs[row])
-        taken += int(weights[row])
-    return float(taken)
+        total += int(weights[row])
+    return float(total)
 
 
 @guarded
 def flip_error_bounds(baseline: Dichotomy, positives: Counts, negatives: Counts) -> Int[np.ndarray, " rows"]:
     """Fewest errors of any classifier that assigns u otherwise: h_0's side of u and every other row's minority."""
-    flipped = np.where(baseline == 1, positives, negatives)
-    return irreducible_errors(positives, negatives) - np.minimum(positives, negatives) + flipped
+    costs = np.where(baseline == 1, positives, negatives)
+    return irreducible_errors(positives, negatives) - np.minimum(positives, negatives) + costs
 
 
 @guarded
@@ -100,8 +100,8 @@ def parity_defect(competitor_errors: Natural, baseline_errors: Natural, disagree
 @guarded
 def disagreement_range(competitor_errors: Natural, baseline_errors: Natural, n: Count) -> tuple[int, int]:
     """|E(h) - E(h_0)| and min(E(h) + E(h_0), 2 n - E(h) - E(h_0)): the least and most points where they can differ."""
-    most = max(competitor_errors, baseline_errors)
-    require(most <= n, f"competitor_errors and baseline_errors must be at most n = {n}, got {most}")
+    larger = max(competitor_errors, baseline_errors)
+    require(larger <= n, f"competitor_errors and baseline_errors must be at most n = {n}, got {larger}")
     total = competitor_errors + baseline_errors
     return abs(competitor_errors - baseline_errors), min(total, 2 * n - total)
 
@@ -118,5 +118,5 @@ def one_sided_discrepancy_of(
     here, of the printed row as recalled.
     """
     excess = errors_of(dichotomies, positives, negatives) - errors(baseline, positives, negatives) - tolerance
-    declared = disagreements_of(dichotomies, baseline, positives + negatives) - np.maximum(excess, 0)
-    return int(declared.max(initial=0))
+    reports = disagreements_of(dichotomies, baseline, positives + negatives) - np.maximum(excess, 0)
+    return int(reports.max(initial=0))

@@ -73,16 +73,16 @@ def _regions(vectors: list[Vector]) -> dict[tuple[bool, ...], Vector]:
     for position, vector in enumerate(vectors):
         earlier = vectors[:position]
         cut = _regions_within(vector, earlier)
-        extended = {
+        next_regions = {
             (*sides, _dot(weights, vector) > 0): weights for sides, weights in regions.items() if sides not in cut
         }
         # On the hyperplane every earlier product is a non-zero integer, so one step off it does not change its sign.
-        stretch = 1 + max((abs(_dot(vector, other)) for other in earlier), default=0)
+        stretch = 1 + max((abs(_dot(vector, normal)) for normal in earlier), default=0)
         for sides, weights in cut.items():
             for side in (1, -1):
                 off = [stretch * weight + side * entry for weight, entry in zip(weights, vector, strict=True)]
-                extended[(*sides, side > 0)] = _coprime(off)
-        regions = extended
+                next_regions[(*sides, side > 0)] = _coprime(off)
+        regions = next_regions
     return regions
 
 
@@ -91,16 +91,16 @@ def _regions_within(normal: Vector, vectors: list[Vector]) -> dict[tuple[bool, .
     if not vectors:
         return {(): (0,) * len(normal)}
     pivot = _pivot(normal)
-    restricted = [_restrict(vector, normal, pivot) for vector in vectors]
-    if not all(any(vector) for vector in restricted):  # the hyperplane is one of theirs: it cuts no region
+    restrictions = [_restrict(vector, normal, pivot) for vector in vectors]
+    if not all(any(vector) for vector in restrictions):  # the hyperplane is one of theirs: it cuts no region
         return {}
-    rest = normal[:pivot] + normal[pivot + 1 :]
-    lifted = {}
-    for sides, weights in _regions(restricted).items():
+    remainder = normal[:pivot] + normal[pivot + 1 :]
+    regions = {}
+    for sides, weights in _regions(restrictions).items():
         within = [normal[pivot] * weight for weight in weights]
-        within.insert(pivot, -_dot(rest, weights))
-        lifted[sides] = _coprime(within)
-    return lifted
+        within.insert(pivot, -_dot(remainder, weights))
+        regions[sides] = _coprime(within)
+    return regions
 
 
 def _count(vectors: list[Vector]) -> int:
@@ -108,7 +108,7 @@ def _count(vectors: list[Vector]) -> int:
     if vectors and len(vectors[0]) == 2:
         return 2 * len(vectors)
     return 1 + sum(
-        _count(_directions([_restrict(other, vector, _pivot(vector)) for other in vectors[:position]]))
+        _count(_directions([_restrict(normal, vector, _pivot(vector)) for normal in vectors[:position]]))
         for position, vector in enumerate(vectors)
     )
 
@@ -125,8 +125,8 @@ def _restrict(vector: Vector, normal: Vector, pivot: int) -> Vector:
     """The vector as a functional on {w : <w, normal> = 0}, in the coordinates of w other than `pivot`."""
     return _coprime(
         [
-            normal[pivot] * entry - vector[pivot] * other
-            for position, (entry, other) in enumerate(zip(vector, normal, strict=True))
+            normal[pivot] * entry - vector[pivot] * coefficient
+            for position, (entry, coefficient) in enumerate(zip(vector, normal, strict=True))
             if position != pivot
         ]
     )

@@ -101,9 +101,9 @@ def flip_errors_of(
 
     Ambiguity is their distribution function: n alpha_epsilon = sum_u t_u 1[E_u <= E(b^0) + e].
     """
-    found = errors_of(dichotomies, positives, negatives)
+    counts = errors_of(dichotomies, positives, negatives)
     never = int(positives.sum() + negatives.sum()) + 1
-    return np.where(dichotomies != baseline, found[:, np.newaxis], never).min(axis=0)
+    return np.where(dichotomies != baseline, counts[:, np.newaxis], never).min(axis=0)
 
 
 @guarded

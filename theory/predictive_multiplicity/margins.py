@@ -28,17 +28,17 @@ def largest_margin(dichotomy: Dichotomy, rows: Points) -> tuple[float, Float[np.
     from scipy.optimize import linprog
 
     signs = 2 * dichotomy.astype(int) - 1
-    signed = signs[:, np.newaxis] * np.insert(rows.astype(np.float64), 0, 1, axis=1)
-    dim = signed.shape[1]
-    at_least_the_margin = np.hstack([-signed, signed, np.ones((len(rows), 1))])
+    points = signs[:, np.newaxis] * np.insert(rows.astype(np.float64), 0, 1, axis=1)
+    dim = points.shape[1]
+    at_least_the_margin = np.hstack([-points, points, np.ones((len(rows), 1))])
     norm = np.append(np.ones(2 * dim), 0)
-    solved = linprog(
+    program = linprog(
         -np.eye(2 * dim + 1)[-1],
         A_ub=np.vstack([at_least_the_margin, norm]),
         b_ub=np.eye(len(rows) + 1)[-1],
         bounds=(0, None),
         method="highs",
     )
-    if solved.x is None:
+    if program.x is None:
         raise ValueError(f"rows must be of a size that the solver can handle, got up to {np.abs(rows).max():.3g}")
-    return max(0.0, float(solved.x[-1])), solved.x[:dim] - solved.x[dim:-1]
+    return max(0.0, float(program.x[-1])), program.x[:dim] - program.x[dim:-1]

@@ -42,15 +42,15 @@ def cheapest_total_cost(score: float, weights: Weights, actions: Menus, costs: C
     """
     gains = _gains(weights, actions)
     _require_prices(actions, costs)
-    reached, paid = np.array([float(score)]), np.zeros(1)
+    scores, paid = np.array([float(score)]), np.zeros(1)
     for gain, cost in zip(gains, costs, strict=True):
-        reached = np.add.outer(reached, gain).ravel()
+        scores = np.add.outer(scores, gain).ravel()
         paid = np.add.outer(paid, cost).ravel()
-        order = np.lexsort((-reached, paid))
-        reached, paid = reached[order], paid[order]
-        best_so_far = np.maximum.accumulate(np.append(-np.inf, reached))[:-1]
-        reached, paid = reached[reached > best_so_far], paid[reached > best_so_far]
-    return float(paid[reached >= 0].min(initial=np.inf))
+        order = np.lexsort((-scores, paid))
+        scores, paid = scores[order], paid[order]
+        best_so_far = np.maximum.accumulate(np.append(-np.inf, scores))[:-1]
+        scores, paid = scores[scores > best_so_far], paid[scores > best_so_far]
+    return float(paid[scores >= 0].min(initial=np.inf))
 
 
 @guarded
@@ -63,7 +63,7 @@ def total_cost_relaxation(score: float, weights: Weights, actions: Menus, costs:
     if not _granted(score, gains):
         return np.inf
     owner = np.repeat(np.arange(len(gains)), [len(gain) for gain in gains])
-    solved = linprog(
+    program = linprog(
         np.concatenate(costs),
         A_ub=-np.concatenate(gains)[np.newaxis],
         b_ub=[score],
@@ -71,8 +71,8 @@ def total_cost_relaxation(score: float, weights: Weights, actions: Menus, costs:
         b_eq=np.ones(len(gains)),
         method="highs",
     )
-    require(solved.fun is not None, "weights, actions and costs must be of a size that the solver can handle")
-    return float(solved.fun)
+    require(program.fun is not None, "weights, actions and costs must be of a size that the solver can handle")
+    return float(program.fun)
 
 
 @guarded
@@ -113,8 +113,8 @@ def percentile_shifts(
     population: People, value: float, actions: Float[np.ndarray, " actions"]
 ) -> Float[np.ndarray, " actions"]:
     """Costs |Q(x + a) - Q(x)| in [0, 1], Q the feature's distribution function in a sample; arXiv 1809.06514."""
-    rank, moved = _percentiles(population, value, actions)
-    return np.abs(moved - rank)
+    rank, new_ranks = _percentiles(population, value, actions)
+    return np.abs(new_ranks - rank)
 
 
 @guarded
@@ -122,9 +122,9 @@ def log_percentile_shifts(
     population: People, value: float, actions: Annotated[Float[np.ndarray, " actions"], NON_NEGATIVE]
 ) -> Float[np.ndarray, " actions"]:
     """Costs log((1 - Q(x)) / (1 - Q(x + a))), a >= 0, infinite where nobody is left ahead. Source: arXiv 1809.06514."""
-    rank, moved = _percentiles(population, value, actions)
+    rank, new_ranks = _percentiles(population, value, actions)
     require(rank < 1, f"value must be below the population's largest, got {value}")
-    return np.log1p(-rank) - np.log1p(-moved, out=np.full(moved.shape, -np.inf), where=moved < 1)
+    return np.log1p(-rank) - np.log1p(-new_ranks, out=np.full(new_ranks.shape, -np.inf), where=new_ranks < 1)
 
 
 def _percentiles(

@@ -68,18 +68,18 @@ def brute_force_optimum(
     require(n_vectors <= LONGEST, f"lower and upper must leave a box that can be listed, got {n_vectors} vectors")
     axes = np.meshgrid(*(np.arange(low, high + 1) for low, high in zip(lower, upper, strict=True)), indexing="ij")
     vectors = np.stack(axes, axis=-1).reshape(-1, len(lower))
-    penalised = vectors[:, 1:] if intercept else vectors
+    terms = vectors[:, 1:] if intercept else vectors
     triples = np.stack(
-        [scoring_errors(vectors, features, labels), (penalised != 0).sum(axis=1), np.abs(penalised).sum(axis=1)], axis=1
+        [scoring_errors(vectors, features, labels), (terms != 0).sum(axis=1), np.abs(terms).sum(axis=1)], axis=1
     )
-    distinct, which = np.unique(triples, axis=0, return_inverse=True)
+    distinct, index = np.unique(triples, axis=0, return_inverse=True)
     n = len(labels)
     objectives = [
         errors + n * Fraction(sparsity_penalty) * nonzero + n * Fraction(size_penalty) * size
         for errors, nonzero, size in distinct.tolist()
     ]
     least = min(objectives)
-    optimal = np.array([objective == least for objective in objectives])[which.ravel()]
+    optimal = np.array([objective == least for objective in objectives])[index.ravel()]
     return ScoringOptimum(least, vectors[optimal], triples[optimal, 0])
 
 
@@ -92,8 +92,8 @@ def scoring_big_m(
     On a box that is not symmetric the maximum in place of minus the minimum forbids coefficients that are allowed.
     """
     _require_box(lower, upper)
-    signed = labels[:, np.newaxis] * features
-    return margin - np.minimum(signed * lower, signed * upper).sum(axis=1)
+    products = labels[:, np.newaxis] * features
+    return margin - np.minimum(products * lower, products * upper).sum(axis=1)
 
 
 @guarded

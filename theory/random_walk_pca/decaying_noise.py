@@ -62,9 +62,9 @@ def decaying_noise_modes(
     order = _order(exponent)
     zeros = bessel_zeros(order, n_components)
     power = 1 / (2 * order)
-    stretched = times**power
-    require(stretched.min() >= _LEAST, f"times must not be so small that t^b is below {_LEAST:g}, got {times.min()}")
-    shape = jv(order - 1, np.outer(stretched, zeros)) / np.abs(jv(order - 1, zeros))
+    arguments = times**power
+    require(arguments.min() >= _LEAST, f"times must not be so small that t^b is below {_LEAST:g}, got {times.min()}")
+    shape = jv(order - 1, np.outer(arguments, zeros)) / np.abs(jv(order - 1, zeros))
     return np.sqrt(2 * power) * times[:, None] ** (power - 0.5) * shape
 
 

@@ -82,8 +82,8 @@ def explained_variance_ratio_std(eigenvalues: Spectrum, dim: Dimension) -> Float
     _warn_below_thirty(dim)
     ratios = eigenvalues / eigenvalues.sum()
     # The square (1 - rho_k)^2 + sum over the others of rho_j^2 cannot cancel below zero when one component has it all.
-    others = np.maximum(np.sum(ratios**2) - ratios**2, 0)
-    return ratios * np.sqrt(2 / dim * ((1 - ratios) ** 2 + others))
+    remainder = np.maximum(np.sum(ratios**2) - ratios**2, 0)
+    return ratios * np.sqrt(2 / dim * ((1 - ratios) ** 2 + remainder))
 
 
 @guarded

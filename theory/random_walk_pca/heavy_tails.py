@@ -41,10 +41,10 @@ def tail_shortfall(n_points: Points, freedom: Freedom) -> float:
 
     def excess(root: float) -> float:
         """Sum over j of Δ_j^2 - (Δ_j'(0) u)^2 at u = root^2."""
-        changed = gram + root**2 * np.einsum("ij,kj->jik", positions, positions)
-        spectra = np.linalg.eigvalsh(changed)
-        moved = spectra[:, -1] / spectra.sum(axis=1) - share
-        return float(np.sum(moved**2 - (linear * root**2) ** 2))
+        grams = gram + root**2 * np.einsum("ij,kj->jik", positions, positions)
+        spectra = np.linalg.eigvalsh(grams)
+        shifts = spectra[:, -1] / spectra.sum(axis=1) - share
+        return float(np.sum(shifts**2 - (linear * root**2) ** 2))
 
     integral = quad(lambda s: excess(s) * s ** (-freedom - 1), _SMALL, np.inf, limit=400)[0]
     integral += excess(_SMALL) * _SMALL**-freedom / (6 - freedom)

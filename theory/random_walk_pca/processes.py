@@ -23,8 +23,8 @@ def toeplitz_covariance(impulse_response: Response) -> Float[np.ndarray, "points
 
     require(len(impulse_response) >= 2, _POINTS)
     response = np.tril(toeplitz(impulse_response))
-    centred = response - response.mean(axis=0)
-    return centred @ centred.T
+    deviations = response - response.mean(axis=0)
+    return deviations @ deviations.T
 
 
 @guarded
@@ -38,5 +38,5 @@ def toeplitz_total_variance(impulse_response: Response) -> float:
     """Total variance sum_m (T - m + 1) h_m^2 - (1/T) sum_m H_m^2, H_m = h_1 + ... + h_m. `ValueError` for T < 2."""
     require(len(impulse_response) >= 2, _POINTS)
     n_points = impulse_response.size
-    uncentred = np.sum(np.arange(n_points, 0, -1) * impulse_response**2)
-    return float(uncentred - np.sum(np.cumsum(impulse_response) ** 2) / n_points)
+    total = np.sum(np.arange(n_points, 0, -1) * impulse_response**2)
+    return float(total - np.sum(np.cumsum(impulse_response) ** 2) / n_points)

@@ -69,19 +69,19 @@ def systematic_mixture(inclusion: Inclusion) -> Mixture:
     >>> systematic_mixture([0.5, 0.75, 0.75]).chances.tolist()
     [0.25, 0.25, 0.5]
     """
-    kept = round(float(inclusion.sum()))
+    count = round(float(inclusion.sum()))
     require(
-        kept >= 1 and abs(float(inclusion.sum()) - kept) <= 1e-9,
+        count >= 1 and abs(float(inclusion.sum()) - count) <= 1e-9,
         f"inclusion must sum to a whole number of directions, got {inclusion.sum():g}",
     )
     ends = np.concatenate([[0.0], np.cumsum(inclusion)])
-    ends *= kept / ends[-1]
+    ends *= count / ends[-1]
     cuts = np.sort(np.concatenate([[0.0], ends % 1, [1.0]]))
     cuts = cuts[np.append(True, np.diff(cuts) > _APART)]
     cuts[-1] = 1.0
     within = (cuts[1:] + cuts[:-1]) / 2
-    passed = np.ceil(ends - within[:, None])
-    return Mixture(np.diff(cuts), np.diff(passed, axis=1) > 0)
+    passages = np.ceil(ends - within[:, None])
+    return Mixture(np.diff(cuts), np.diff(passages, axis=1) > 0)
 
 
 @guarded
@@ -102,12 +102,12 @@ def adversary_chances(spectrum: Spectrum, kept: Kept) -> Float[np.ndarray, " dim
 
     Raises ValueError for r >= d.
     """
-    every, (value, count) = falling(spectrum, kept), _solution(spectrum, kept)
-    chances = np.zeros(len(every))
+    lambdas, (value, count) = falling(spectrum, kept), _solution(spectrum, kept)
+    chances = np.zeros(len(lambdas))
     if value == 0:
         chances[kept] = 1.0
         return chances
-    shares = every[count - 1] / every[:count]
+    shares = lambdas[count - 1] / lambdas[:count]
     chances[:count] = shares / shares.sum()
     return chances
 
@@ -144,18 +144,18 @@ def pair_excess(spectrum: Spectrum, horizon: Horizon) -> float:
     large, small = falling(spectrum, 1)
     slowness = horizon * hedge_excess(spectrum, horizon) / (2 * np.log(2))  # 1 / eta
     lowest, stretch = np.log(large / small) * slowness - large, large + small
-    apart = min(horizon * small, lowest + (horizon * small - lowest) % stretch)
-    return float(max(apart * small, -apart * large) / stretch / horizon)
+    lead = min(horizon * small, lowest + (horizon * small - lowest) % stretch)
+    return float(max(lead * small, -lead * large) / stretch / horizon)
 
 
 def _solution(spectrum: Spectrum, kept: Kept) -> tuple[float, int]:
     """The value of the game and l*, the least one where several share the maximum; (0, r) where nothing is lost."""
-    every = falling(spectrum, kept)
-    every = every[every > 0]
-    counts = range(kept + 1, len(every) + 1)
+    lambdas = falling(spectrum, kept)
+    lambdas = lambdas[lambdas > 0]
+    counts = range(kept + 1, len(lambdas) + 1)
     # Shares of the least eigenvalue, so that no reciprocal overflows.
-    values = [(count - kept) * every[count - 1] / np.sum(every[count - 1] / every[:count]) for count in counts]
+    values = [(count - kept) * lambdas[count - 1] / np.sum(lambdas[count - 1] / lambdas[:count]) for count in counts]
     if not values:
-        return 0.0, min(kept, len(every))
+        return 0.0, min(kept, len(lambdas))
     best = int(np.argmax(values))
     return float(values[best]), kept + 1 + best

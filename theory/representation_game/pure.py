@@ -19,9 +19,9 @@ def regret(covariance: Covariance, representation: Representation, task: Task) -
 
     Raises ValueError for columns that are dependent. Source: definition, as public reviews of the paper give it.
     """
-    seen = covariance @ representation
-    explained = task @ seen @ np.linalg.solve(representation.T @ seen, seen.T @ task)
-    return float(task @ covariance @ task - explained)
+    cross = covariance @ representation
+    gain = task @ cross @ np.linalg.solve(representation.T @ cross, cross.T @ task)
+    return float(task @ covariance @ task - gain)
 
 
 @guarded
@@ -83,10 +83,10 @@ def estimation_excess(spectrum: Spectrum, kept: Kept) -> float:
     >>> estimation_excess([3.0, 1.0], 1), estimation_excess([3.0, 1.0, 1.0], 1)
     (0.5, 1.0)
     """
-    every = falling(spectrum, kept)
-    value, gaps = every[kept], every[:kept] - every[kept]
+    lambdas = falling(spectrum, kept)
+    value, gaps = lambdas[kept], lambdas[:kept] - lambdas[kept]
     require(gaps.min() > 0, "spectrum must have lambda_r > lambda_(r+1), or no subspace of dimension r leads")
-    multiple = np.sum(every == value)
+    multiple = np.sum(lambdas == value)
     simple = multiple == 1 or kept == 1 or value == 0
     require(simple, "spectrum must have a simple lambda_(r+1) for r > 1: else no closed form is known")
     return float(multiple * value * np.sum(value / gaps))

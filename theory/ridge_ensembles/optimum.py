@@ -63,6 +63,6 @@ def _best_level(population: Population, aspect: float, negative: bool) -> float:
         return risk_at(population, low + scale * 10**decade, aspect)
 
     best = min(_DECADES, key=risk)
-    found = minimize_scalar(risk, bounds=(best - _STEP, best + _STEP), method="bounded", options={"xatol": 1e-10})
+    minimum = minimize_scalar(risk, bounds=(best - _STEP, best + _STEP), method="bounded", options={"xatol": 1e-10})
     # Without a penalty may be best, and that is no decade.
-    return low if not negative and risk_at(population, low, aspect) <= found.fun else low + scale * 10**found.x
+    return low if not negative and risk_at(population, low, aspect) <= minimum.fun else low + scale * 10**minimum.x

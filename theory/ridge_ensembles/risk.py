@@ -46,8 +46,8 @@ def ensemble_risk(
     population: Population, penalty: Penalty, aspect: Aspect, subsample_aspect: Aspect, members: Members
 ) -> float:
     """R_M = R1 / M + (1 - 1 / M) C: what M members cost. Raises ValueError as `full_ensemble_risk`."""
-    one = member_risk(population, penalty, subsample_aspect)
-    return one / members + (1 - 1 / members) * full_ensemble_risk(population, penalty, aspect, subsample_aspect)
+    single = member_risk(population, penalty, subsample_aspect)
+    return single / members + (1 - 1 / members) * full_ensemble_risk(population, penalty, aspect, subsample_aspect)
 
 
 @guarded

@@ -136,29 +136,29 @@ def second_level(left: Leftover, c: Float[np.ndarray, " p"], before: Float[np.nd
     after = left.rest
     slopes = np.sign(c[j]) * (left.columns.T @ _without(left.basis, left.columns[:, j])) / after[j] ** 2
     rounding = _PARALLEL * (before + before[j] * after / after[j]) / after[j]
-    found = [0.0]
+    entries = [0.0]
     for sign in (1, -1):
         nearing = 1 - sign * slopes
         crossing = left.offered & (np.abs(nearing) > rounding)
         crossing[j] = False
         levels = sign * (c - slopes * first)[crossing] / nearing[crossing]
         below = (nearing[crossing] > 0) | (levels <= first * (1 + _TIE))  # by their exact values
-        found += np.minimum(levels, first)[below].tolist()
-    return max(found)
+        entries += np.minimum(levels, first)[below].tolist()
+    return max(entries)
 
 
 def _greedy(X: Features, y: Responses, rounds: int, *, forward: bool) -> list[tuple[int, float]]:
     """The pick of each round with what it was picked for."""
     picks: list[tuple[int, float]] = []
     lengths, left = np.linalg.norm(X, axis=0), leftover(X, y)
-    for done in range(rounds):
+    for step in range(rounds):
         left = project_off(left, picks[-1][0], lengths) if picks else left
-        most, explained = (
-            f"rounds must be at most {done}",
+        message, explained = (
+            f"rounds must be at most {step}",
             np.linalg.norm(left.residual) <= _EXPLAINED * np.linalg.norm(y),
         )
-        require(not explained, f"{most}, where the residual is zero, got {rounds}")
-        require(left.offered.any(), f"{most}, where no column is left outside the span, got {rounds}")
+        require(not explained, f"{message}, where the residual is zero, got {rounds}")
+        require(left.offered.any(), f"{message}, where no column is left outside the span, got {rounds}")
         sizes = np.abs(left.correlations) / (left.lengths if forward else 1.0)
         sizes[~left.offered] = -np.inf
         picks.append((int(np.argmax(sizes)), float(sizes.max())))

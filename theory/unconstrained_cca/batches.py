@@ -37,7 +37,7 @@ def single_batch_bias(covariance: Embeddings, batch: Batch) -> float:
     """
     first, second, cross = _blocks(covariance)
     pairs = (first, second, cross, cross.T)
-    return float(sum(np.sum(one * one.T) + np.trace(one) ** 2 for one in pairs) / (batch - 1))
+    return float(sum(np.sum(block * block.T) + np.trace(block) ** 2 for block in pairs) / (batch - 1))
 
 
 @guarded
@@ -63,10 +63,10 @@ def two_batch_gradient(
     cca-zoo 2.6.0 does: the gradient of (tr V^2 + tr V'^2) / 2, whose bias is that of a single batch. Nor does that
     code centre what it multiplies, though its loss does.
     """
-    (X, m), (X2, m2) = ((one - centred * one.mean(axis=1, keepdims=True), one.shape[1] - 1) for one in (views, second))
+    (X, m), (X2, m2) = ((x - centred * x.mean(axis=1, keepdims=True), x.shape[1] - 1) for x in (views, second))
     require(m > 0 and m2 > 0, "views must have two pairs or more, and second too: one pair has no covariance")
     Z, Z2 = X @ weights, X2 @ weights
-    V, V2 = (np.mean([np.atleast_2d(np.cov(one.T)) for one in pair], axis=0) for pair in (Z, Z2))
+    V, V2 = (np.mean([np.atleast_2d(np.cov(x.T)) for x in pair], axis=0) for pair in (Z, Z2))
     if paired_with == "its own":
         V, V2 = V2, V
     reward = np.swapaxes(X, 1, 2) @ Z.sum(axis=0) / m

@@ -22,10 +22,10 @@ def flow_gram(A: Numerator, start: Weights, time: NonNegative) -> Float[np.ndarr
     length = 8 * np.abs(values).max() * time
     require(length <= 1e4, f"time must be so short that 8 |A| time is at most 1e4, got {length:.3g}")
     steps = 1 + int(length / _STEP)
-    growth, added = np.exp(4 * values * time / steps)[:, None], _grown_over(values, time / steps)[:, None]
+    growth, increment = np.exp(4 * values * time / steps)[:, None], _grown_over(values, time / steps)[:, None]
     W = vectors.T @ start
     for _ in range(steps):
-        root = np.linalg.cholesky(np.eye(W.shape[1]) + W.T @ (added * W))
+        root = np.linalg.cholesky(np.eye(W.shape[1]) + W.T @ (increment * W))
         W = np.linalg.solve(root, (growth * W).T).T
     return vectors @ W @ W.T @ vectors.T
 

@@ -34,8 +34,8 @@ def eigenvalues_of_views(
     >>> eigenvalues_of_views([0.9, 0.6], "library").tolist()
     [1.9, 1.6, 0.4, 0.09999999999999998]
     """
-    both = np.concatenate([correlations, -correlations, np.zeros(unmatched)])
-    return np.sort(both + (form == "library"))[::-1]
+    values = np.concatenate([correlations, -correlations, np.zeros(unmatched)])
+    return np.sort(values + (form == "library"))[::-1]
 
 
 @guarded
@@ -51,8 +51,8 @@ def eigenvalues_of_many_views(
     [1.0, 0.25, 0.25, -0.5, -0.5, -0.5]
     """
     require(np.all((views - 1) * correlations >= -1), f"correlations must be at least -1 / {views - 1}")
-    each = np.concatenate([(views - 1) * correlations, np.repeat(-correlations, views - 1)])
-    return np.sort(each + (form == "library"))[::-1]
+    values = np.concatenate([(views - 1) * correlations, np.repeat(-correlations, views - 1)])
+    return np.sort(values + (form == "library"))[::-1]
 
 
 @guarded
@@ -90,8 +90,8 @@ def critical_point(
 ) -> Float[np.ndarray, "dim columns"]:
     """W = U_S Λ_S^(1/2), and zeros in the columns left; `ValueError` unless S holds at most K positive ones."""
     values, vectors = _solved(A, B)
-    held, columns = _held(values, chosen, n_columns), list(chosen)
-    return np.pad(vectors[:, columns] * np.sqrt(held), ((0, 0), (0, n_columns - len(held))))
+    levels, columns = _held(values, chosen, n_columns), list(chosen)
+    return np.pad(vectors[:, columns] * np.sqrt(levels), ((0, 0), (0, n_columns - len(levels))))
 
 
 @guarded
@@ -107,12 +107,12 @@ def least_curvature(eigenvalues: Eigenvalues, chosen: Chosen, n_columns: Columns
     -4 (largest eigenvalue missing) where S has fewer than K members, and at most 4 (smallest in S - largest missing)
     where it has K; 0 for rotations wherever W is not 0 and K > 1. At K = 1 the minimum has min(8 λ_1, 4 (λ_1 - λ_2)).
     """
-    ordered = np.sort(eigenvalues)[::-1]
-    held = _held(ordered, chosen, n_columns)
-    missing = np.delete(ordered, list(chosen)).max(initial=-np.inf)
-    full = len(held) == n_columns
-    least = 4 * float(held.min() - max(missing, -held.min()) if full else -missing)
-    return min(0.0, least) if len(held) and n_columns > 1 else least
+    spectrum = np.sort(eigenvalues)[::-1]
+    levels = _held(spectrum, chosen, n_columns)
+    largest_left = np.delete(spectrum, list(chosen)).max(initial=-np.inf)
+    full = len(levels) == n_columns
+    least = 4 * float(levels.min() - max(largest_left, -levels.min()) if full else -largest_left)
+    return min(0.0, least) if len(levels) and n_columns > 1 else least
 
 
 def _solved(A: Numerator, B: Denominator) -> tuple[Float[np.ndarray, " dim"], Float[np.ndarray, "dim dim"]]:
@@ -127,9 +127,9 @@ def _held(ordered: Float[np.ndarray, " eigenvalues"], chosen: Chosen, n_columns:
     """The chosen eigenvalues."""
     different = len(set(chosen)) == len(chosen) <= n_columns
     require(
-        different and all(one < len(ordered) for one in chosen),
+        different and all(index < len(ordered) for index in chosen),
         f"chosen must be at most {n_columns} different ones of {len(ordered)} eigenvalues, got {chosen}",
     )
-    held = ordered[list(chosen)]
-    require(held > 0, f"chosen must be positive eigenvalues, got {held.tolist()}")
-    return held
+    levels = ordered[list(chosen)]
+    require(levels > 0, f"chosen must be positive eigenvalues, got {levels.tolist()}")
+    return levels

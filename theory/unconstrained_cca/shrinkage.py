@@ -51,5 +51,5 @@ def batch_that_keeps(correlations: Correlations) -> int:
 
 def _penalty(rho: Correlations, batch: int) -> Float[np.ndarray, "directions directions"]:
     """Q."""
-    added = np.diag(1 + rho**2) + 1 + np.outer(rho, rho)
-    return np.eye(len(rho)) + added / (2 * (batch - 1))
+    variances = np.diag(1 + rho**2) + 1 + np.outer(rho, rho)
+    return np.eye(len(rho)) + variances / (2 * (batch - 1))
