@@ -41,21 +41,21 @@ def chi_square(key: Key[Array, ""], freedom: Freedom) -> Float[Array, "draws"]:
     """
     shape = jnp.asarray(freedom) / 2
     root_key, loop_key = jax.random.split(key)
-    raised = jnp.where(shape < 1, shape + 1, shape)
-    centre = raised - 1 / 3
+    order = jnp.where(shape < 1, shape + 1, shape)
+    centre = order - 1 / 3
     width = (9 * centre) ** -0.5
 
     State = tuple[Array | int, Array, Array]  # attempts, accepted draws, which draws wait
 
     def attempt(state: State) -> State:
-        index, accepted, waiting = state
+        index, draws, waiting = state
         normal_key, uniform_key = jax.random.split(jax.random.fold_in(loop_key, index))
         normal = jax.random.normal(normal_key, shape.shape, shape.dtype)
         uniform = jax.random.uniform(uniform_key, shape.shape, shape.dtype)
         cube = (1 + width * normal) ** 3
         log_cube = jnp.log(jnp.where(cube > 0, cube, 1))
         accept = (cube > 0) & (jnp.log(uniform) < normal**2 / 2 + centre * (1 - cube + log_cube))
-        return index + 1, jnp.where(waiting & accept, centre * cube, accepted), waiting & ~accept
+        return index + 1, jnp.where(waiting & accept, centre * cube, draws), waiting & ~accept
 
     start: State = (0, jnp.zeros_like(shape), jnp.ones(shape.shape, bool))
     gamma = lax.while_loop(lambda state: jnp.any(state[2]), attempt, start)[1]

@@ -118,13 +118,13 @@ def excess_risk(
     gram = features.T @ features
     # Signal and unit noise are regressed in one solve: (F'F)^(-1) [F'X T', H H'].
     right = jnp.concatenate([features.T @ (inputs @ target.T), head @ head.T], axis=1)
-    solved = jax.scipy.linalg.solve(gram, right, assume_a="pos")
-    fitted, spread = solved[:, : len(target)], jnp.trace(solved[:, len(target) :])
+    solution = jax.scipy.linalg.solve(gram, right, assume_a="pos")
+    estimate, spread = solution[:, : len(target)], jnp.trace(solution[:, len(target) :])
     if steadied:
         rows, sums = head[:n_features, :dim], gram[:n_features, -1]
-        centred = gram[:n_features, :n_features] - intercept * jnp.outer(sums, sums) / n_labels
-        spread = spread - _chance_of_spread(centred, rows @ rows.T, n_labels - intercept)
-    return jnp.sum((fitted.T @ head - target) ** 2) + noise * spread
+        scatter = gram[:n_features, :n_features] - intercept * jnp.outer(sums, sums) / n_labels
+        spread = spread - _chance_of_spread(scatter, rows @ rows.T, n_labels - intercept)
+    return jnp.sum((estimate.T @ head - target) ** 2) + noise * spread
 
 
 def _chance_of_spread(

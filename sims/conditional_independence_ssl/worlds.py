@@ -154,16 +154,16 @@ def conditionals(
     """
     require(len(covariance) > dim + n_causes, f"covariance must have more than {dim} + {n_causes} rows")
     white = np.linalg.cholesky(covariance[:dim, :dim])
-    regressed = np.linalg.solve(white, covariance[:dim, dim:]).T
-    left = covariance[dim:, dim:] - regressed @ regressed.T
+    regression = np.linalg.solve(white, covariance[:dim, dim:]).T
+    left = covariance[dim:, dim:] - regression @ regression.T
     views = covariance[:-n_causes, :-n_causes]
-    shared = np.linalg.solve(np.linalg.cholesky(views), covariance[:-n_causes, -n_causes:])
+    projection = np.linalg.solve(np.linalg.cholesky(views), covariance[:-n_causes, -n_causes:])
     return Conditionals(
-        pretext=regressed[:-n_causes],
-        target=regressed[-n_causes:],
+        pretext=regression[:-n_causes],
+        target=regression[-n_causes:],
         residual=left[:-n_causes, :-n_causes],
         noise=float(np.trace(left[-n_causes:, -n_causes:])),
-        noise_of_both=float(np.trace(covariance[-n_causes:, -n_causes:]) - np.sum(shared**2)),
+        noise_of_both=float(np.trace(covariance[-n_causes:, -n_causes:]) - np.sum(projection**2)),
     )
 
 

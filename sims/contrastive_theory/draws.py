@@ -23,10 +23,10 @@ def sample_block_loss(
 ) -> Float[Array, ""]:
     """One loss of an anchor with the mean of `block` points of its class against that of `block` of one other draw."""
     at_class, at_positive, at_negative = jax.random.split(key, 3)
-    own, other = jax.random.choice(at_class, len(weights), (2,), p=jnp.asarray(weights))
-    scores = _of_class(at_positive, conditionals, features, own, 1 + block)
+    anchor_class, negative_class = jax.random.choice(at_class, len(weights), (2,), p=jnp.asarray(weights))
+    scores = _of_class(at_positive, conditionals, features, anchor_class, 1 + block)
     anchor, positives = scores[0], scores[1:]
-    negatives = _of_class(at_negative, conditionals, features, other, block)
+    negatives = _of_class(at_negative, conditionals, features, negative_class, block)
     margin = anchor @ (positives.mean(axis=0) - negatives.mean(axis=0))
     return jnp.maximum(0, 1 - margin) if loss == "hinge" else jnp.logaddexp(0, -margin) / jnp.log(2)
 
@@ -40,8 +40,8 @@ def sample_contrastive_loss(
     classes = jax.random.choice(at_class, len(weights), (1 + negatives,), p=jnp.asarray(weights))
     anchor, positive = _of_class(at_points, conditionals, features, classes[0], 2)
     laws = jnp.log(jnp.asarray(conditionals))[classes[1:]]
-    chosen = jnp.asarray(features)[jax.random.categorical(at_negatives, laws)]
-    margins = (positive - chosen) @ anchor
+    negative_points = jnp.asarray(features)[jax.random.categorical(at_negatives, laws)]
+    margins = (positive - negative_points) @ anchor
     return jnp.logaddexp(0, jax.nn.logsumexp(-margins)) / jnp.log(2)
 
 
@@ -51,8 +51,8 @@ def gaussian_log_ratios(
 ) -> Float[Array, "candidates"]:
     """Log r(x, y_j) of a normal x and its candidates, the first of which goes with it; the others have mean r 1."""
     normals = jax.random.normal(key, (1 + candidates,))
-    anchor, others = normals[0], normals[1:]
-    y = others.at[0].set(correlation * anchor + jnp.sqrt(1 - correlation**2) * others[0])
+    anchor, noise = normals[0], normals[1:]
+    y = noise.at[0].set(correlation * anchor + jnp.sqrt(1 - correlation**2) * noise[0])
     product, squares = anchor * y, anchor**2 + y**2
     log_r = (2 * correlation * product - correlation**2 * squares) / (2 * (1 - correlation**2))
     return jnp.asarray(log_r - jnp.log1p(-(correlation**2)) / 2)

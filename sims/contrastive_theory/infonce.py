@@ -37,8 +37,8 @@ def best_critic(joint: Joint, candidates: Candidates) -> Best:
         value, gradient = _value_and_gradient(joint, flat.reshape(joint.shape), candidates, False)
         return -value, -gradient.ravel()
 
-    found = minimize(negative, np.zeros(joint.size), jac=True, method="BFGS", options={"gtol": 1e-10, "maxiter": 10**4})
-    return Best(found.x.reshape(joint.shape), -float(found.fun), -found.jac.reshape(joint.shape))
+    end = minimize(negative, np.zeros(joint.size), jac=True, method="BFGS", options={"gtol": 1e-10, "maxiter": 10**4})
+    return Best(end.x.reshape(joint.shape), -float(end.fun), -end.jac.reshape(joint.shape))
 
 
 def _value_and_gradient(
@@ -48,10 +48,10 @@ def _value_and_gradient(
     # Axes: x, y_1, counts.
     shifted = critic - critic.max(axis=1, keepdims=True)
     tilts = np.exp(shifted)
-    others = np.broadcast_to((tilts @ counts.T)[:, None, :], (*joint.shape, len(counts)))
-    sums = others / (candidates - 1) if leave_out_positive else (others + tilts[:, :, None]) / candidates
+    totals = np.broadcast_to((tilts @ counts.T)[:, None, :], (*joint.shape, len(counts)))
+    sums = totals / (candidates - 1) if leave_out_positive else (totals + tilts[:, :, None]) / candidates
     law = joint[:, :, None] * chances
     value = float(np.sum(law * (shifted[:, :, None] - np.log(sums))))
-    shares = law / (others + tilts[:, :, None])
-    taken = tilts * (shares.sum(axis=2) + np.einsum("xyn,nz->xz", shares, counts))
-    return value, joint - taken
+    shares = law / (totals + tilts[:, :, None])
+    pull = tilts * (shares.sum(axis=2) + np.einsum("xyn,nz->xz", shares, counts))
+    return value, joint - pull

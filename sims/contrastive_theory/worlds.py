@@ -73,11 +73,11 @@ def block_loss(
     size = len(features)
     laws = np.vstack([conditionals, weights @ conditionals])
     counts, chances = counted("block and features", block, laws, size * size * (block + 1))
-    own, others = chances[:-1], chances[-1] if independent else weights @ chances[:-1]
+    positive, negative = chances[:-1], chances[-1] if independent else weights @ chances[:-1]
     means = features @ (counts @ features / block).T
     total = 0.0
     for at_x, law in zip(means, (weights[:, None] * conditionals).T, strict=True):
         margins = at_x[:, None] - at_x
         losses = np.maximum(0, 1 - margins) if loss == "hinge" else np.logaddexp(0, -margins) / np.log(2)
-        total += float((law @ own) @ losses @ others)
+        total += float((law @ positive) @ losses @ negative)
     return total

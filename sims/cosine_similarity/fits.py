@@ -57,29 +57,29 @@ def fit(x: Ratings, a: Factor, b: Factor, penalty: Positive, penalised: Penalise
         return _flat(gradient(gram, *_pair(flat, a.shape), penalty, penalised))
 
     options = {"maxiter": 20_000, "maxfun": 40_000, "ftol": 1e-13, "gtol": 0.0, "maxcor": 30}
-    found, gauge = (a, b), np.eye(a.shape[1])
+    factors, gauge = (a, b), np.eye(a.shape[1])
     for _ in range(_DESCENTS):
-        end = minimize(value, _flat(found), jac=slopes, method="L-BFGS-B", options=options).x
-        found = _pair(end, a.shape)
+        end = minimize(value, _flat(factors), jac=slopes, method="L-BFGS-B", options=options).x
+        factors = _pair(end, a.shape)
         if penalised == "product":
             # No gauge moves objective 1. Where one factor is tiny a descent stalls, and curvatures are near rounding;
             # where A is orthonormal it goes on.
-            turned = np.linalg.qr(found[0])[1]
-            found, gauge = (found[0] @ np.linalg.inv(turned), found[1] @ turned.T), turned @ gauge
-    flat = _flat(found)
+            triangle = np.linalg.qr(factors[0])[1]
+            factors, gauge = (factors[0] @ np.linalg.inv(triangle), factors[1] @ triangle.T), triangle @ gauge
+    flat = _flat(factors)
     for last in range(_NEWTON_STEPS + 1):
         slope = slopes(flat)
         curvatures, vectors = np.linalg.eigh(_hessian(slopes, flat))
-        curved = curvatures > _FLAT * curvatures[-1]
-        step = vectors[:, curved] @ ((slope @ vectors[:, curved]) / curvatures[curved])
+        support = curvatures > _FLAT * curvatures[-1]
+        step = vectors[:, support] @ ((slope @ vectors[:, support]) / curvatures[support])
         if last < _NEWTON_STEPS:
             flat = flat - step
-    found, rest = (
-        (one[0] @ gauge, np.linalg.solve(gauge, one[1].T).T) for one in (_pair(flat, a.shape), _pair(step, a.shape))
+    factors, remainder = (
+        (pair[0] @ gauge, np.linalg.solve(gauge, pair[1].T).T) for pair in (_pair(flat, a.shape), _pair(step, a.shape))
     )
-    moved = float(np.linalg.norm(rest[0] @ found[1].T + found[0] @ rest[1].T))
-    lowered = abs(float(slope @ step)) / 2
-    return Fit(*found, value(_flat(found)), float(np.linalg.norm(_flat(rest))), moved, lowered)
+    shift = float(np.linalg.norm(remainder[0] @ factors[1].T + factors[0] @ remainder[1].T))
+    decrease = abs(float(slope @ step)) / 2
+    return Fit(*factors, value(_flat(factors)), float(np.linalg.norm(_flat(remainder))), shift, decrease)
 
 
 def gradient(
@@ -100,14 +100,14 @@ def gradient(
 
 def _hessian(slopes: Callable[[Many], Many], flat: Flat) -> Float[np.ndarray, "numbers numbers"]:
     steps = 1e-5 * float(np.abs(flat).max() or 1.0) * np.eye(len(flat))
-    found = (slopes(flat + steps) - slopes(flat - steps)) / (2 * steps[0, 0])
-    return (found + found.T) / 2
+    matrix = (slopes(flat + steps) - slopes(flat - steps)) / (2 * steps[0, 0])
+    return (matrix + matrix.T) / 2
 
 
 def _flat(pair: Pair) -> Many:
-    return np.concatenate([one.reshape(*one.shape[:-2], -1) for one in pair], axis=-1)
+    return np.concatenate([factor.reshape(*factor.shape[:-2], -1) for factor in pair], axis=-1)
 
 
 def _pair(flat: Many, shape: tuple[int, ...]) -> Pair:
-    both = flat.reshape(*flat.shape[:-1], 2, *shape)
-    return both[..., 0, :, :], both[..., 1, :, :]
+    factors = flat.reshape(*flat.shape[:-1], 2, *shape)
+    return factors[..., 0, :, :], factors[..., 1, :, :]

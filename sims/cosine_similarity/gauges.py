@@ -19,8 +19,8 @@ _POLISHED = 3
 @guarded
 def cosines(rows: Rows) -> Float[np.ndarray, "rows rows"]:
     """The cosines of all pairs of rows."""
-    scaled = rows / np.abs(rows).max(axis=1, keepdims=True)
-    unit = scaled / np.linalg.norm(scaled, axis=1, keepdims=True)
+    ratios = rows / np.abs(rows).max(axis=1, keepdims=True)
+    unit = ratios / np.linalg.norm(ratios, axis=1, keepdims=True)
     return unit @ unit.T
 
 
@@ -49,9 +49,9 @@ def gauged_cosines(
     first: Vector, second: Vector, gauges: Float[np.ndarray, "count dim dim"]
 ) -> Float[np.ndarray, " count"]:
     """The cosine of b_i R^-T and b_j R^-T for each gauge R. Raises ValueError for a singular one."""
-    moved = np.linalg.solve(gauges, np.stack([first, second], axis=1))
-    moved = moved / np.linalg.norm(moved, axis=1, keepdims=True)
-    return np.sum(moved[..., 0] * moved[..., 1], axis=1)
+    images = np.linalg.solve(gauges, np.stack([first, second], axis=1))
+    images = images / np.linalg.norm(images, axis=1, keepdims=True)
+    return np.sum(images[..., 0] * images[..., 1], axis=1)
 
 
 @guarded
@@ -75,18 +75,18 @@ def _ascend(generator: np.random.Generator, u: Numbers, v: Numbers, condition: f
     shares[::2] = shares[::2].round()
     if 2 ** len(u) <= _CORNERS:
         shares = np.concatenate([shares, list(product((0.0, 1.0), repeat=len(u)))])
-    g, each = condition**shares, np.stack([u * v, u * u, v * v])
+    g, terms = condition**shares, np.stack([u * v, u * u, v * v])
     before = np.full(len(g), -np.inf)
     for _ in range(_SWEEPS):
-        for one in range(len(u)):
-            rest = g @ each.T - np.outer(g[:, one], each[:, one])
-            g[:, one] = _best_of_coordinate(rest, each[:, one], condition)
-        sums = g @ each.T
+        for k in range(len(u)):
+            rest = g @ terms.T - np.outer(g[:, k], terms[:, k])
+            g[:, k] = _best_of_coordinate(rest, terms[:, k], condition)
+        sums = g @ terms.T
         now = sums[:, 0] / np.sqrt(sums[:, 1] * sums[:, 2])
         if np.all(now - before <= 1e-15):
             break
         before = now
-    best = [_polished(np.log(g[one]), each, condition) for one in np.argsort(now)[-_POLISHED:]]
+    best = [_polished(np.log(g[k]), terms, condition) for k in np.argsort(now)[-_POLISHED:]]
     return max(float(now.max()), *best)
 
 
@@ -100,10 +100,10 @@ def _polished(logs: Numbers, each: Numbers, condition: float) -> float:
         return -float(cosine), -g * (each[0] / np.sqrt(a * b) - cosine * (each[1] / a + each[2] / b) / 2)
 
     options = {"ftol": 1e-16, "gtol": 1e-14, "maxiter": 2000}
-    found = minimize(
+    end = minimize(
         negative, logs, jac=True, method="L-BFGS-B", bounds=[(0, np.log(condition))] * len(logs), options=options
     )
-    return -float(found.fun)
+    return -float(end.fun)
 
 
 def _best_of_coordinate(rest: Numbers, slope: Numbers, condition: float) -> Numbers:
@@ -114,6 +114,6 @@ def _best_of_coordinate(rest: Numbers, slope: Numbers, condition: float) -> Numb
     linear = dn * (a * db + b * da) - n * da * db - dn * (da * b + db * a) / 2
     flat = linear == 0
     still = np.where(flat, 1.0, -constant / np.where(flat, 1.0, linear))
-    tried = np.stack([np.ones_like(n), np.full_like(n, condition), np.clip(still, 1.0, condition)])
-    found = (n + tried * dn) / np.sqrt((a + tried * da) * (b + tried * db))
-    return np.take_along_axis(tried, found.argmax(axis=0)[None], axis=0)[0]
+    candidates = np.stack([np.ones_like(n), np.full_like(n, condition), np.clip(still, 1.0, condition)])
+    values = (n + candidates * dn) / np.sqrt((a + candidates * da) * (b + candidates * db))
+    return np.take_along_axis(candidates, values.argmax(axis=0)[None], axis=0)[0]

@@ -35,23 +35,23 @@ def line_derivatives(
     With `onto` the projection is on another direction. The radius is chosen so that p(y) has no zero on a circle twice
     as wide; the second result is k! times the largest |v'mu_1| on it / radius^k.
     """
-    known = solved(world, sigma)
+    model = solved(world, sigma)
     radius = safe_radius(world, y, v, sigma)
     angles = np.exp(2j * np.pi * np.arange(NODES) / NODES)
     circle = y[..., None, :] + radius[..., None, None] * angles[:, None] * v
-    _, chances, centres = posterior_parts(world, known, circle)
+    _, chances, centres = posterior_parts(world, model, circle)
     values = np.sum(chances * (centres @ (v if onto is None else onto)), axis=0)
     orders = np.arange(1, order + 1)
     scale = np.array([float(factorial(k)) for k in orders]) / radius[..., None] ** orders
-    turned = angles[:, None] ** -orders
-    return (values @ turned / NODES * scale).real, np.abs(values).max(axis=-1)[..., None] * scale
+    phases = angles[:, None] ** -orders
+    return (values @ phases / NODES * scale).real, np.abs(values).max(axis=-1)[..., None] * scale
 
 
 def safe_radius(world: Mixture, y: np.ndarray, v: np.ndarray, sigma: float) -> np.ndarray:
     """Half as far as one may go from y into the complex plane along v, for arguments that differ by three at most."""
-    known = solved(world, sigma)
-    slopes = known.linear @ v - np.einsum("...i,kij,j->...k", y, known.curved, v)
-    bends = np.einsum("i,kij,j->k", v, known.curved, v)
+    model = solved(world, sigma)
+    slopes = model.linear @ v - np.einsum("...i,kij,j->...k", y, model.curved, v)
+    bends = np.einsum("i,kij,j->k", v, model.curved, v)
     spread, bend = np.ptp(slopes, axis=-1), np.ptp(bends)
     extent = float(np.ptp(world.means, axis=0).max() + np.sqrt(np.abs(world.covariances).max()))
     widest = 10 * sigma * (1 + sigma / extent if extent else 1.0)  # of one component the mean has no poles at all

@@ -16,14 +16,14 @@ def sample_pairs(
     generator: np.random.Generator, world: Mixture, sigma: Noise, n: Size, law: Law = "normal"
 ) -> tuple[Float[np.ndarray, "n dim"], Float[np.ndarray, "n dim"]]:
     """Independent x and y = x + σ n, the coordinates of n independent, of variance one and of this law."""
-    which = generator.choice(len(world.weights), size=n, p=world.weights)
+    components = generator.choice(len(world.weights), size=n, p=world.weights)
     eigenvalues, vectors = np.linalg.eigh(world.covariances)
     roots = vectors * np.sqrt(np.maximum(eigenvalues, 0))[:, None]
     dim = world.means.shape[1]
     normals = generator.normal(size=(n, dim))
-    x = world.means[which]
+    x = world.means[components]
     for k, root in enumerate(roots):
-        x[which == k] += normals[which == k] @ root.T
+        x[components == k] += normals[components == k] @ root.T
     noise = {
         "normal": lambda: generator.normal(size=(n, dim)),
         "laplace": lambda: generator.laplace(scale=np.sqrt(0.5), size=(n, dim)),

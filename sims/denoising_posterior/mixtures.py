@@ -47,11 +47,11 @@ def solved(world: Mixture, sigma: float) -> Solved:
     keep = (vectors * (eigenvalues / (eigenvalues + sigma**2))[:, None]) @ back
     inverse = (vectors / (eigenvalues + sigma**2)[:, None]) @ back
     linear = np.einsum("kij,kj->ki", inverse, world.means)
-    curved = inverse @ (world.covariances[0] - world.covariances) @ inverse[0]
+    quadratic = inverse @ (world.covariances[0] - world.covariances) @ inverse[0]
     constant = _logarithms(world.weights) - np.log1p(eigenvalues / sigma**2).sum(axis=1) / 2
     constant -= np.sum(world.means * linear, axis=1) / 2
     level = float(constant.max())
-    return Solved(keep, sigma**2 * keep, linear, curved, constant - level, level, inverse[0])
+    return Solved(keep, sigma**2 * keep, linear, quadratic, constant - level, level, inverse[0])
 
 
 def _logarithms(weights: np.ndarray) -> np.ndarray:
@@ -81,10 +81,10 @@ def posterior_mean(world: Mixture, y: Points, sigma: Noise) -> Points:
 @guarded
 def posterior_covariance(world: Mixture, y: Direction, sigma: Noise) -> Float[np.ndarray, "dim dim"]:
     """Cov(x | y), the covariances within the components and that of their means."""
-    known = solved(world, sigma)
-    _, chances, centres = posterior_parts(world, known, y)
-    apart = centres - chances @ centres
-    return np.einsum("k,kij->ij", chances, known.within) + np.einsum("k,ki,kj->ij", chances, apart, apart)
+    model = solved(world, sigma)
+    _, chances, centres = posterior_parts(world, model, y)
+    gaps = centres - chances @ centres
+    return np.einsum("k,kij->ij", chances, model.within) + np.einsum("k,ki,kj->ij", chances, gaps, gaps)
 
 
 @guarded
@@ -96,15 +96,15 @@ def line_moments(
     order: Order,
 ) -> Float[np.ndarray, "*batch orders"]:
     """E[(v'(x - μ_1))^k | y] for k = 2 up to the order, in unit^k."""
-    known = solved(world, sigma)
-    _, chances, centres = posterior_parts(world, known, y)
+    model = solved(world, sigma)
+    _, chances, centres = posterior_parts(world, model, y)
     along = centres @ v
-    apart = along - np.sum(chances * along, axis=0)
-    variances = np.einsum("i,kij,j->k", v, known.within, v).reshape(-1, *[1] * (y.ndim - 1))
+    gaps = along - np.sum(chances * along, axis=0)
+    variances = np.einsum("i,kij,j->k", v, model.within, v).reshape(-1, *[1] * (y.ndim - 1))
     moments = []
     for n in range(2, order + 1):  # E (a + s z)^n, z normal: its even moments are 1, 1, 3, 15, ...
         terms = (
-            comb(n, j) * prod(range(1, j, 2)) * apart ** (n - j) * variances ** (j // 2) for j in range(0, n + 1, 2)
+            comb(n, j) * prod(range(1, j, 2)) * gaps ** (n - j) * variances ** (j // 2) for j in range(0, n + 1, 2)
         )
         moments.append(np.sum(chances * np.asarray(sum(terms)), axis=0))
     return np.stack(moments, axis=-1)
@@ -113,11 +113,11 @@ def line_moments(
 @guarded
 def log_density(world: Mixture, y: Points, sigma: Noise) -> Inexact[np.ndarray, "*batch"]:
     """The logarithm of p(y), in 1 / unit^d, real or complex."""
-    known = solved(world, sigma)
-    logs, _, _ = posterior_parts(world, known, y)
-    largest = known.level + logs.real.max(axis=0)
-    shared = np.einsum("...i,ij,...j->...", y, known.first, y) / 2 + len(known.first) * np.log(2 * np.pi * sigma**2) / 2
-    return np.asarray(largest + np.log(np.exp(logs + known.level - largest).sum(axis=0)) - shared)
+    model = solved(world, sigma)
+    logs, _, _ = posterior_parts(world, model, y)
+    largest = model.level + logs.real.max(axis=0)
+    common = np.einsum("...i,ij,...j->...", y, model.first, y) / 2 + len(model.first) * np.log(2 * np.pi * sigma**2) / 2
+    return np.asarray(largest + np.log(np.exp(logs + model.level - largest).sum(axis=0)) - common)
 
 
 @guarded
@@ -133,8 +133,8 @@ def point_moment(
     logs = _logarithms(weights) + (points @ y - np.sum(points**2, axis=1) / 2) / sigma**2
     chances = np.exp(logs - logs.real.max())
     chances = chances / chances.sum()
-    apart = points - chances @ points
+    gaps = points - chances @ points
     tensor = chances
     for _ in range(order):
-        tensor = tensor[..., None] * apart.reshape(len(apart), *[1] * (tensor.ndim - 1), -1)
+        tensor = tensor[..., None] * gaps.reshape(len(gaps), *[1] * (tensor.ndim - 1), -1)
     return np.asarray(tensor.sum(axis=0))

@@ -49,12 +49,12 @@ def subspace_tangents(
     rank = start.shape[1]
     require(rank < len(matrix), f"start must have fewer columns than rows, got {start.shape}")
     vectors = np.linalg.eigh(matrix)[1][:, ::-1]
-    block, found = np.linalg.qr(start)[0], []
+    block, tangents = np.linalg.qr(start)[0], []
     for turn in range(rounds + 1):
         block = np.linalg.qr(matrix @ block)[0] if turn else block
         inside, outside = vectors[:, :rank].T @ block, vectors[:, rank:].T @ block
-        found.append(np.linalg.norm(np.linalg.solve(inside.T, outside.T), 2))
-    return np.array(found)
+        tangents.append(np.linalg.norm(np.linalg.solve(inside.T, outside.T), 2))
+    return np.array(tangents)
 
 
 @guarded

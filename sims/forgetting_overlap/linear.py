@@ -26,8 +26,8 @@ _PASSES, _DOUBLINGS = 4, 64
 def refit(features: Features, targets: Targets, start: Start, ridge: NonNegative) -> Float[np.ndarray, "*batch dim"]:
     """Return the minimiser of |φ w - y|^2 + ridge |w - start|^2, without ridge the nearest to the start."""
     rows, dim = features.shape
-    stacked = np.vstack([features, np.sqrt(ridge) * np.eye(dim)]) if ridge > 0 else features
-    inverse = np.linalg.pinv(stacked, rcond=max(stacked.shape) * 2.0**-52)[:, :rows]
+    design = np.vstack([features, np.sqrt(ridge) * np.eye(dim)]) if ridge > 0 else features
+    inverse = np.linalg.pinv(design, rcond=max(design.shape) * 2.0**-52)[:, :rows]
     weights: Float[np.ndarray, "*batch dim"] = start + (targets - start @ features.T) @ inverse.T
     return weights
 
@@ -44,13 +44,13 @@ def descend(
     With `kept` every gradient is projected off these rows. 2^k steps are taken at once, as k squarings of the affine
     map of one step. Raises ValueError where 2^64 steps do not end it.
     """
-    allowed = np.eye(len(start)) - (0 if kept is None else kept.T @ kept)
+    projector = np.eye(len(start)) - (0 if kept is None else kept.T @ kept)
     curvature = features.T @ features + ridge * np.eye(len(start))
     rate = float(np.linalg.norm(curvature, 2))
     update, residual = np.zeros(len(start)), targets - features @ start
-    step = allowed - allowed @ curvature @ allowed / (rate or 1.0)
+    step = projector - projector @ curvature @ projector / (rate or 1.0)
     for _ in range(_PASSES):
-        gradient = allowed @ (features.T @ (residual - features @ update) - ridge * update)
+        gradient = projector @ (features.T @ (residual - features @ update) - ridge * update)
         update = update + _geometric_sum(step, gradient / (rate or 1.0))
     return start + update
 
@@ -85,8 +85,8 @@ def march(
 @guarded
 def drift(features: Features, before: Start, after: Start) -> float | Float[np.ndarray, "*batch"]:
     """Return |φ (after - before)|^2, by how much the outputs on these inputs have moved."""
-    moved: float | Float[np.ndarray, "*batch"] = np.sum(((after - before) @ features.T) ** 2, axis=-1)
-    return moved
+    movement: float | Float[np.ndarray, "*batch"] = np.sum(((after - before) @ features.T) ** 2, axis=-1)
+    return movement
 
 
 @guarded
@@ -104,5 +104,5 @@ def tilted_subspaces(
     """Draw two orthonormal sets of rows, A and cos A + sin A_perp, at these angles; ValueError for 2 rank > dim."""
     require(2 * rank <= dim, f"dim must be at least twice the rank, got {dim} and {rank}")
     basis = np.linalg.qr(generator.standard_normal((dim, 2 * rank)))[0].T
-    first, other = basis[:rank], basis[rank:]
-    return first, np.cos(angle) * first + np.sin(angle) * other
+    first, second = basis[:rank], basis[rank:]
+    return first, np.cos(angle) * first + np.sin(angle) * second

@@ -60,8 +60,8 @@ def lazy_forgetting(
 
     def step(state: tuple[Array, Array]) -> tuple[Array, Array]:
         count, parameters = state
-        missed, pull = jax.vjp(misses, parameters)
-        return count + 1, parameters - rate * pull(missed)[0]
+        residual, pull = jax.vjp(misses, parameters)
+        return count + 1, parameters - rate * pull(residual)[0]
 
     def going(state: tuple[Array, Array]) -> Array:
         return (state[0] < _MOST_STEPS) & (jnp.max(jnp.abs(misses(state[1]))) > _SMALL)
@@ -70,8 +70,8 @@ def lazy_forgetting(
 
     def newton(_: Array | int, parameters: Array) -> Array:
         slopes = jax.jacrev(_outputs)(parameters, inputs[1])
-        wanted = targets[1] - _outputs(parameters, inputs[1]) + slopes @ (parameters - first)
-        dual = jnp.linalg.solve(slopes @ slopes.T + ridge * jnp.eye(len(slopes)), wanted)
+        goal = targets[1] - _outputs(parameters, inputs[1]) + slopes @ (parameters - first)
+        dual = jnp.linalg.solve(slopes @ slopes.T + ridge * jnp.eye(len(slopes)), goal)
         return first + slopes.T @ dual
 
     second = jax.lax.fori_loop(0, _NEWTON, newton, first)

@@ -79,7 +79,7 @@ def full_loss(input_covariance: Covariance, context: Context) -> ExpectedLoss:
     of_first, of_second = (_token_products(inputs @ root.T, weights) for inputs in (first, second))
     mean = probabilities @ of_first
     same = (of_first.T * probabilities) @ of_first
-    other = (of_first.T * probabilities) @ of_second
+    between = (of_first.T * probabilities) @ of_second
     with_weights = (of_first.T * probabilities) @ weights
 
     nodes, probabilities = _gauss_hermite(4, dimension)
@@ -90,7 +90,7 @@ def full_loss(input_covariance: Covariance, context: Context) -> ExpectedLoss:
     examples_query = np.einsum("p,cf->pcf", context * mean, cross).reshape(query_features.shape[1], -1)
     covariance = (query.T * probabilities) @ query
 
-    quadratic = np.kron(context * same + context * (context - 1) * other, covariance)
+    quadratic = np.kron(context * same + context * (context - 1) * between, covariance)
     quadratic += examples_query + examples_query.T + (query_features.T * probabilities) @ query_features
     linear = context * (with_weights @ covariance).ravel()
     return ExpectedLoss(quadratic / context**2, linear / context, np.asarray(np.trace(covariance) / 2))
@@ -102,8 +102,8 @@ def reduced_loss(input_covariance: Covariance, context: Context) -> ExpectedLoss
     dimension = input_covariance.shape[0]
     full = full_loss(input_covariance, context)
     features = np.arange((dimension + 1) ** 2 * dimension).reshape(dimension + 1, dimension + 1, dimension)
-    kept = features[-1, :-1].ravel()
-    return ExpectedLoss(full.quadratic[np.ix_(kept, kept)], full.linear[kept], full.constant)
+    indices = features[-1, :-1].ravel()
+    return ExpectedLoss(full.quadratic[np.ix_(indices, indices)], full.linear[indices], full.constant)
 
 
 @guarded(double=False)

@@ -220,7 +220,7 @@ def _apply(inputs, labels, kinds, parameters, of_weights=False):
     def of_prompt(inputs, labels):
         of_rule: dict[int, Array] = {}
         for kind in dict.fromkeys(kinds):
-            members = [index for index, other in enumerate(kinds) if other == kind]
+            members = [index for index, name in enumerate(kinds) if name == kind]
             outputs = jax.vmap(partial(functions[kind], inputs, labels))(parameters[np.array(members)])
             of_rule |= dict(zip(members, outputs, strict=True))
         return jnp.stack([of_rule[index] for index in range(len(kinds))])

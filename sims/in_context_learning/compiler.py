@@ -50,10 +50,10 @@ def compile_program(
     )
     layers = [_layer(instruction, layout, scales, balanced) for instruction in instructions]
     units = max(len(layer.inner) for layer in layers)
-    padded = [_with_idle_units(layer, units) for layer in layers]
-    stacked = jax.tree.map(lambda *arrays: np.stack(arrays), *padded)
+    equal_layers = [_with_idle_units(layer, units) for layer in layers]
+    weights = jax.tree.map(lambda *arrays: np.stack(arrays), *equal_layers)
     # With the type named JAX takes the numbers as they are, without a program for each shape.
-    return Network(jax.tree.map(lambda array: jnp.asarray(array, array.dtype), stacked), scales, layout)
+    return Network(jax.tree.map(lambda array: jnp.asarray(array, array.dtype), weights), scales, layout)
 
 
 def _layer(instruction: Instruction, layout: Layout, scales: Scales, balanced: bool) -> LayerWeights:
@@ -91,10 +91,10 @@ def _heads(instruction, layout, scales, balanced, divisor_row):
             looks_at[:, position] = np.isin(np.arange(layout.positions), sources)
         values[0, : len(instruction.read_matrix), instruction.read_rows] = instruction.read_matrix.T
     upper, lower = layout.pad_rows
-    others = 1 - rows[upper] - rows[lower]
+    mask = 1 - rows[upper] - rows[lower]
     upper_share, lower_share = (0.5, 0.5) if balanced else (0.0, 1.0)
-    values[1, 0] = scales.pad * rows[divisor_row] - upper_share * others - rows[upper]
-    values[1, 1] = -scales.pad * rows[divisor_row] - lower_share * others - rows[lower]
+    values[1, 0] = scales.pad * rows[divisor_row] - upper_share * mask - rows[upper]
+    values[1, 1] = -scales.pad * rows[divisor_row] - lower_share * mask - rows[lower]
     mix = np.zeros((layout.rows, 2, width))
     mix[list(layout.scratch_rows), 0, np.arange(scratch)] = 1
     mix[upper, 0, :scratch], mix[lower, 0, :scratch] = -upper_share, -lower_share
@@ -123,7 +123,7 @@ def _arithmetic_units(raw, layout, scales):
     """Write W_o (scratch ⋆ W h[s]) + b minus what was there, and clear the scratch."""
     rows, shift = np.eye(layout.rows), scales.bypass
     scratch = rows[list(layout.scratch_rows)[: len(raw.read_matrix)]]
-    own = raw.own_matrix @ rows[list(raw.own_rows)]
+    operand = raw.own_matrix @ rows[list(raw.own_rows)]
     targets = rows[list(raw.write_rows)]
     constant = rows[layout.constant_row]
     change = np.outer(raw.bias, constant) - targets
@@ -131,12 +131,12 @@ def _arithmetic_units(raw, layout, scales):
     if raw.star == "*":
         outer = targets.T @ raw.out_matrix
         scale, coefficient = np.array(product_terms(scales.product, False)[0])
-        inner = scale * np.concatenate([scratch + own, scratch, own])
+        inner = scale * np.concatenate([scratch + operand, scratch, operand])
         idle = np.zeros((len(inner), layout.positions), np.int8)
         signed = coefficient * np.concatenate([outer, -outer, -outer], axis=1)
         writing.append(_Units(inner, np.zeros(len(inner)), signed, idle))
     else:
-        change = change + raw.out_matrix @ (scratch + own)
+        change = change + raw.out_matrix @ (scratch + operand)
     writing.append(_passing(change, targets.T, shift, layout))
     if raw.only_at is not None:
         here = rows[layout.position_rows[raw.only_at]]
@@ -155,12 +155,12 @@ def _shut_elsewhere(units, position, gate_row):
 
 def _with_idle_units(layer, units):
     """The layer with units that do nothing, so that layers of one size can be stacked."""
-    missing = units - len(layer.inner)
+    n_idle = units - len(layer.inner)
     return layer._replace(
-        inner=np.pad(layer.inner, ((0, missing), (0, 0))),
-        inner_bias=np.pad(layer.inner_bias, (0, missing)),
-        outer=np.pad(layer.outer, ((0, 0), (0, missing))),
-        gate=np.pad(layer.gate, ((0, missing), (0, 0))),
+        inner=np.pad(layer.inner, ((0, n_idle), (0, 0))),
+        inner_bias=np.pad(layer.inner_bias, (0, n_idle)),
+        outer=np.pad(layer.outer, ((0, 0), (0, n_idle))),
+        gate=np.pad(layer.gate, ((0, n_idle), (0, 0))),
     )
 
 

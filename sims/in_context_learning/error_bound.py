@@ -32,16 +32,18 @@ def prompt_error(
     shape = state.shape[-2:]
     fits = answer[0] < shape[0] and answer[1] < shape[1]
     require(fits, f"answer must be a row and a column of a state of shape {shape}, got {answer}")
-    befores, added, leftover = [], [], no_leftover(state)
+    befores, bounds, leftover = [], [], no_leftover(state)
     sensitivity, total = np.zeros_like(state), np.zeros(state.shape[:-2])
     sensitivity[..., answer[0], answer[1]] = 1
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         for instruction in instructions:
             errors, leftover = layer_error(instruction, state, leftover, scales, layer_norm)
             befores.append(state)
-            added.append(errors)
+            bounds.append(errors)
             state = state_after(instruction, state)
-        for instruction, before, errors in zip(reversed(instructions), reversed(befores), reversed(added), strict=True):
+        for instruction, before, errors in zip(
+            reversed(instructions), reversed(befores), reversed(bounds), strict=True
+        ):
             total += (np.abs(sensitivity[..., list(instruction.write_rows), :]) * errors).sum(axis=(-2, -1))
             sensitivity = pull_back(instruction, before, sensitivity)
     return np.where(np.isnan(total), np.inf, total)
@@ -50,25 +52,25 @@ def prompt_error(
 def pull_back(instruction: Instruction, before: State, sensitivity: State) -> State:
     """The gradient in the state before an instruction, from that after it; a division counts as adding to its rows."""
     after = sensitivity[..., list(instruction.write_rows), :] * _writes(instruction, before)
-    pulled = sensitivity.copy()
+    gradient = sensitivity.copy()
     if isinstance(instruction, Division):
         divisor = before[..., [instruction.divisor_row], :]
         numerators = list(instruction.numerator_rows)
         slopes = after * before[..., numerators, :]
-        pulled[..., numerators, :] += after / np.abs(divisor)
-        pulled[..., instruction.divisor_row, :] -= (slopes / (divisor * np.abs(divisor))).sum(axis=-2)
-        return pulled
-    pulled[..., list(instruction.write_rows), :] -= after
+        gradient[..., numerators, :] += after / np.abs(divisor)
+        gradient[..., instruction.divisor_row, :] -= (slopes / (divisor * np.abs(divisor))).sum(axis=-2)
+        return gradient
+    gradient[..., list(instruction.write_rows), :] -= after
     read, own = operands(instruction, before)
-    combined = instruction.out_matrix.T @ after
-    to_read, to_own = (combined, combined) if instruction.star == "+" else (combined * own, combined * read)
-    pulled[..., list(instruction.own_rows), :] += instruction.own_matrix.T @ to_own
-    gathered = instruction.read_matrix.T @ to_read
+    pull = instruction.out_matrix.T @ after
+    to_read, to_own = (pull, pull) if instruction.star == "+" else (pull * own, pull * read)
+    gradient[..., list(instruction.own_rows), :] += instruction.own_matrix.T @ to_own
+    read_pull = instruction.read_matrix.T @ to_read
     sources = np.eye(before.shape[-1])
     for position, read_positions in instruction.reads.items():
         sources[position] = np.isin(np.arange(before.shape[-1]), read_positions) / len(read_positions)
-    pulled[..., list(instruction.read_rows), :] += gathered @ sources
-    return pulled
+    gradient[..., list(instruction.read_rows), :] += read_pull @ sources
+    return gradient
 
 
 def _writes(instruction: Instruction, state: State) -> Float[np.ndarray, " positions"]:

@@ -60,12 +60,12 @@ def decoder_layer(weights: LayerWeights, hidden: Hidden, layer_norm: LayerNormMo
     """
     _require_fit(weights, hidden)
     stream = hidden + attention(weights, hidden)
-    normalised = normalise(weights, stream, layer_norm)
-    entering = matmul(weights.inner, normalised) + weights.inner_bias[:, None]
+    inputs = normalise(weights, stream, layer_norm)
+    entering = matmul(weights.inner, inputs) + weights.inner_bias[:, None]
     change = matmul(weights.outer, activated(entering, "erf")) + weights.outer_bias[:, None]
     # An infinity (a division by zero) is as good as clipped: it is NaN in the next sum.
-    signed = jnp.where(jnp.isfinite(entering), weights.gate * entering, -jnp.inf)
-    return LayerOutput(stream + change, jnp.min(signed, initial=jnp.inf, where=weights.gate != 0))
+    signal = jnp.where(jnp.isfinite(entering), weights.gate * entering, -jnp.inf)
+    return LayerOutput(stream + change, jnp.min(signal, initial=jnp.inf, where=weights.gate != 0))
 
 
 def _require_fit(weights, hidden):
@@ -93,8 +93,8 @@ def attention(weights: LayerWeights, hidden: Float[Array, "rows positions"]) -> 
     scores = jnp.einsum("hkj,hki->hij", keys, queries, precision="highest")
     causal = jnp.tril(jnp.ones(scores.shape[1:], bool))
     weighting = jax.nn.softmax(scores, axis=-1, where=causal)
-    read = jnp.einsum("hvj,hij->hvi", values, weighting, precision="highest")
-    return jnp.einsum("rhv,hvi->ri", weights.mix, read, precision="highest")
+    outputs = jnp.einsum("hvj,hij->hvi", values, weighting, precision="highest")
+    return jnp.einsum("rhv,hvi->ri", weights.mix, outputs, precision="highest")
 
 
 def normalise(

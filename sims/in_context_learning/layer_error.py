@@ -79,8 +79,8 @@ def _sizes(instruction: Instruction, before: State) -> _Sizes:
     read, own = operands(weights, before)
     constant = weights.bias[:, None]
     result = weights.out_matrix @ (read + own if instruction.star == "+" else read * own) + constant
-    passed = before[..., list(instruction.write_rows), :] + (result if instruction.star == "+" else constant)
-    return _Sizes(before, read, own, result, passed, np.ones_like(before[..., 0, :]))
+    stream = before[..., list(instruction.write_rows), :] + (result if instruction.star == "+" else constant)
+    return _Sizes(before, read, own, result, stream, np.ones_like(before[..., 0, :]))
 
 
 def _magnitudes(raw: Raw) -> Raw:

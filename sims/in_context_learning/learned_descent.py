@@ -55,9 +55,9 @@ def descent_losses(
     def pass_through(tokens, layer):
         inputs, labels, query, answer = tokens
         step, contraction = layer
-        moved = inputs - contraction * inputs**3, labels - step / context * labels * inputs**2
-        asked = query - contraction * inputs**2 * query, answer - step / context * labels * inputs * query
-        return (*moved, *asked), None
+        context_state = inputs - contraction * inputs**3, labels - step / context * labels * inputs**2
+        query_state = query - contraction * inputs**2 * query, answer - step / context * labels * inputs * query
+        return (*context_state, *query_state), None
 
     start = roots, roots, jnp.ones_like(roots), jnp.zeros_like(roots)
     (*_, answer), _ = lax.scan(pass_through, start, (jnp.asarray(steps), jnp.asarray(contractions)))

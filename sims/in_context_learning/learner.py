@@ -36,13 +36,13 @@ class Layer(eqx.Module):
     def __call__(self, hidden: Float[Array, "positions width"]) -> Float[Array, "positions width"]:
         """Pass one prompt's hidden states through the layer; a position sees itself and those before it."""
         positions, width = hidden.shape
-        projected = jax.vmap(self.queries_keys_values)(jax.vmap(self.attention_norm)(hidden))
-        queries, keys, values = jnp.moveaxis(projected.reshape(positions, 3, self.heads, -1), 1, 0)
+        projections = jax.vmap(self.queries_keys_values)(jax.vmap(self.attention_norm)(hidden))
+        queries, keys, values = jnp.moveaxis(projections.reshape(positions, 3, self.heads, -1), 1, 0)
         # Two thirds of the time of jax.nn.dot_product_attention at these sizes.
         scores = jnp.einsum("qhe,khe->hqk", queries, keys) / (width / self.heads) ** 0.5
         scores = jnp.where(jnp.tril(jnp.ones((positions, positions), bool)), scores, -jnp.inf)
-        attended = jnp.einsum("hqk,khe->qhe", jax.nn.softmax(scores), values)
-        hidden = hidden + jax.vmap(self.heads_out)(attended.reshape(positions, width))
+        mixture = jnp.einsum("hqk,khe->qhe", jax.nn.softmax(scores), values)
+        hidden = hidden + jax.vmap(self.heads_out)(mixture.reshape(positions, width))
         inner = jax.nn.gelu(jax.vmap(self.widen)(jax.vmap(self.mlp_norm)(hidden)), approximate=False)
         return hidden + jax.vmap(self.narrow)(inner)
 
@@ -97,10 +97,10 @@ class Transformer(eqx.Module):
 def _linear_maps(key, sizes, dtype) -> Iterator[eqx.nn.Linear]:
     """Maps from so many numbers to so many, from one draw for all: Equinox's draw for each takes long to compile."""
     numbers = jax.random.uniform(key, (sum((inputs + 1) * outputs for inputs, outputs in sizes),), dtype, -1, 1)
-    used = 0
+    offset = 0
     for inputs, outputs in sizes:
-        part = numbers[used : used + (inputs + 1) * outputs].reshape(outputs, inputs + 1) / inputs**0.5
-        used += part.size
+        part = numbers[offset : offset + (inputs + 1) * outputs].reshape(outputs, inputs + 1) / inputs**0.5
+        offset += part.size
         shape_only = eqx.filter_eval_shape(eqx.nn.Linear, inputs, outputs, dtype=dtype, key=key)
         yield eqx.tree_at(lambda map: (map.weight, map.bias), shape_only, (part[:, :-1], part[:, -1]))
 
@@ -108,10 +108,10 @@ def _linear_maps(key, sizes, dtype) -> Iterator[eqx.nn.Linear]:
 def require_readable(model: Transformer, prompts: Prompts) -> None:
     """Raise ValueError unless the model can read the prompts: one leading axis, its dimension, not too long."""
     require_prompts(prompts)
-    most, width = len(model.positions) // 2, model.embedding.in_features
+    limit, width = len(model.positions) // 2, model.embedding.in_features
     _, examples, dimension = prompts.inputs.shape
-    if examples > most or dimension + 1 != width:
+    if examples > limit or dimension + 1 != width:
         raise ValueError(
-            f"prompts must have at most {most} examples that make tokens of width {width} like the model, "
+            f"prompts must have at most {limit} examples that make tokens of width {width} like the model, "
             f"got {examples} of width {dimension + 1}"
         )

@@ -52,13 +52,13 @@ def attend(
     """
     require(context <= len(tokens), f"context must be at most the {len(tokens)} tokens, got {context}")
     (width,), stack = tokens.shape[1:], np.shape(layers.keys)[:1]
-    expected = {name: (matrix, (*stack, width, width)) for name, matrix in layers._asdict().items()}
-    require_shapes("layers", expected, "stacked layers for the width of tokens")
+    arrays = {name: (matrix, (*stack, width, width)) for name, matrix in layers._asdict().items()}
+    require_shapes("layers", arrays, "stacked layers for the width of tokens")
 
     def pass_through(tokens, layer):
-        seen = tokens[:context]
-        scores = (tokens @ layer.queries.T) @ (seen @ layer.keys.T).T
-        return tokens + scores @ (seen @ layer.values.T) @ layer.projection.T, None
+        examples = tokens[:context]
+        scores = (tokens @ layer.queries.T) @ (examples @ layer.keys.T).T
+        return tokens + scores @ (examples @ layer.values.T) @ layer.projection.T, None
 
     return lax.scan(pass_through, jnp.asarray(tokens), layers)[0]
 
@@ -141,8 +141,8 @@ def attention_prediction(
     """
     _require_width("value_projection and key_query", value_projection.shape[-1], inputs)
     embedding = joined_tokens(inputs, labels, query[None], jnp.zeros(1, labels.dtype)).T
-    asked = embedding.T @ (key_query @ embedding[:, -1])
-    return value_projection[-1] @ (embedding @ asked) / len(labels)
+    scores = embedding.T @ (key_query @ embedding[:, -1])
+    return value_projection[-1] @ (embedding @ scores) / len(labels)
 
 
 def _require_width(name, width, inputs):

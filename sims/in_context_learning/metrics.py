@@ -62,9 +62,9 @@ def implicit_fit(
 @jax.jit
 def _linear_fit(answers, test_inputs):
     weights, _, rank, _ = jnp.linalg.lstsq(jnp.asarray(test_inputs), answers.T)
-    missed = jnp.sum((answers - weights.T @ test_inputs.T) ** 2, axis=1)
+    residuals = jnp.sum((answers - weights.T @ test_inputs.T) ** 2, axis=1)
     total = jnp.sum(answers**2, axis=1)
-    return LinearFit(weights.T, 1 - missed / jnp.where(total > 0, total, 1)), rank
+    return LinearFit(weights.T, 1 - residuals / jnp.where(total > 0, total, 1)), rank
 
 
 @guarded(double=False)
@@ -83,10 +83,10 @@ def answer_queries(
     require(prefix <= examples, f"prefix must be at most the {examples} examples, got {prefix}")
     of_tests = test_inputs.shape[1]
     require(of_tests == dimension, f"test_inputs must have the {dimension} dimensions of prompts, got {of_tests}")
-    asked = _asked(prompts, prefix, test_inputs)
-    answers = jnp.asarray(predict(asked))
-    if answers.shape != asked.labels.shape:
-        raise ValueError(f"predict must give answers of shape {asked.labels.shape}, got {answers.shape}")
+    query_prompts = _asked(prompts, prefix, test_inputs)
+    answers = jnp.asarray(predict(query_prompts))
+    if answers.shape != query_prompts.labels.shape:
+        raise ValueError(f"predict must give answers of shape {query_prompts.labels.shape}, got {answers.shape}")
     return _last(answers, tests)
 
 
@@ -95,11 +95,11 @@ def _asked(prompts, prefix, test_inputs):
     """A prompt for each test input after the first examples of each prompt."""
     count, _, dimension = prompts.inputs.shape
     tests = len(test_inputs)
-    shown = jnp.broadcast_to(prompts.inputs[:, None, :prefix], (count, tests, prefix, dimension))
+    examples = jnp.broadcast_to(prompts.inputs[:, None, :prefix], (count, tests, prefix, dimension))
     queries = jnp.broadcast_to(test_inputs[None, :, None], (count, tests, 1, dimension))
     labels = jnp.broadcast_to(prompts.labels[:, None, :prefix], (count, tests, prefix))
     return Prompts(
-        jnp.concatenate([shown, queries], axis=2).reshape(count * tests, prefix + 1, dimension),
+        jnp.concatenate([examples, queries], axis=2).reshape(count * tests, prefix + 1, dimension),
         jnp.pad(labels, ((0, 0), (0, 0), (0, 1))).reshape(count * tests, prefix + 1),
         jnp.repeat(jnp.asarray(prompts.weights), tests, axis=0),
     )

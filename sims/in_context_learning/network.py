@@ -94,14 +94,14 @@ def embed(network: Network, register_state: Float[AnyArray, "given positions"]) 
     Raises ValueError for more rows than registers, or another number of positions than the network was compiled for.
     """
     layout = network.layout
-    given, positions = register_state.shape
+    n_rows, positions = register_state.shape
     require(
-        given <= layout.registers and positions == layout.positions,
+        n_rows <= layout.registers and positions == layout.positions,
         f"register_state must have at most {layout.registers} rows and {layout.positions} columns, "
         f"got shape {register_state.shape}",
     )
     dtype = network.weights.inner.dtype
-    at_rest = jnp.zeros((layout.position_rows.start - given, positions), dtype)
+    at_rest = jnp.zeros((layout.position_rows.start - n_rows, positions), dtype)
     codes = [jnp.eye(positions, dtype=dtype), jnp.ones((1, positions), dtype)]
     return jnp.concatenate([jnp.asarray(register_state, dtype), at_rest, *codes])
 

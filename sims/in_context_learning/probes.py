@@ -51,8 +51,8 @@ def hidden_states(model: Transformer, prompts: Prompts) -> Float[Array, "states 
     prompts without one leading axis, too long, or of another dimension.
     """
     require_readable(model, prompts)
-    read = tokens(prompts).astype(model.positions.dtype)
-    return jax.vmap(model.hidden_states, out_axes=1)(read)
+    inputs = tokens(prompts).astype(model.positions.dtype)
+    return jax.vmap(model.hidden_states, out_axes=1)(inputs)
 
 
 @guarded(double=False)
@@ -92,9 +92,9 @@ def probe_errors(
     probe: Probe, hidden: Float[AnyArray, "count positions width"], targets: Float[AnyArray, "count outputs"]
 ) -> Float[Array, "count"]:
     """The squared error of a probe for each prompt, averaged over outputs. ValueError for shapes that do not fit."""
-    expected = len(probe.scores), probe.mixer.in_features
+    layout = len(probe.scores), probe.mixer.in_features
     shape, outputs = hidden.shape[1:], probe.head.out_size
-    require(shape == expected, f"hidden must have the {expected} positions and width of probe, got {shape}")
+    require(shape == layout, f"hidden must have the {layout} positions and width of probe, got {shape}")
     require(targets.shape[1] == outputs, f"targets must have the {outputs} outputs of probe, got {targets.shape[1]}")
     return jnp.mean((jax.vmap(probe)(jnp.asarray(hidden)) - targets) ** 2, axis=1)
 
@@ -130,8 +130,8 @@ def _train(key, hidden, targets, kind, probe_width, steps, batch, learning_rate)
 
     def descend(state, index):
         arrays, moments = state
-        chosen = jax.random.randint(jax.random.fold_in(data_key, index), (batch,), 0, len(hidden))
-        value, gradient = jax.value_and_grad(loss)(arrays, chosen)
+        indices = jax.random.randint(jax.random.fold_in(data_key, index), (batch,), 0, len(hidden))
+        value, gradient = jax.value_and_grad(loss)(arrays, indices)
         updates, moments = adam.update(gradient, moments)
         arrays = jax.tree.map(lambda entry, update: entry - (learning_rate * update).astype(dtype), arrays, updates)
         return (arrays, moments), value

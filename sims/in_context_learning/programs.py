@@ -197,12 +197,12 @@ def prompt_state(
     query: Float[AnyArray, "*prompts dim"],
 ) -> Float[Array, "*prompts rows positions"]:
     """The tokens of a prompt as columns, [0, x_1], [y_1, 0], ..., [0, query]. Source: section 3 of Akyürek et al."""
-    asked = jnp.concatenate([jnp.asarray(inputs), jnp.asarray(query)[..., None, :]], axis=-2)
-    answered = jnp.pad(jnp.asarray(labels), [(0, 0)] * (labels.ndim - 1) + [(0, 1)])
-    in_tokens = jnp.pad(asked, [(0, 0)] * (asked.ndim - 1) + [(1, 0)])
-    out_tokens = jnp.pad(answered[..., None], [(0, 0)] * answered.ndim + [(0, asked.shape[-1])])
-    interleaved = jnp.stack([in_tokens, out_tokens], axis=-2)
-    columns = interleaved.reshape(*asked.shape[:-2], -1, asked.shape[-1] + 1)
+    questions = jnp.concatenate([jnp.asarray(inputs), jnp.asarray(query)[..., None, :]], axis=-2)
+    answers = jnp.pad(jnp.asarray(labels), [(0, 0)] * (labels.ndim - 1) + [(0, 1)])
+    in_tokens = jnp.pad(questions, [(0, 0)] * (questions.ndim - 1) + [(1, 0)])
+    out_tokens = jnp.pad(answers[..., None], [(0, 0)] * answers.ndim + [(0, questions.shape[-1])])
+    pairs = jnp.stack([in_tokens, out_tokens], axis=-2)
+    columns = pairs.reshape(*questions.shape[:-2], -1, questions.shape[-1] + 1)
     return jnp.swapaxes(columns[..., :-1, :], -1, -2)
 
 
@@ -231,7 +231,7 @@ def predict(
     answer_row = network.layout.output_rows[0]
 
     def answer(tokens):
-        finished = run(network, embed(network, tokens), layer_norm=layer_norm)
-        return finished.hidden[answer_row, -1], finished.overflow
+        end = run(network, embed(network, tokens), layer_norm=layer_norm)
+        return end.hidden[answer_row, -1], end.overflow
 
     return Prediction(*jax.vmap(answer)(prompt_state(inputs, labels, query)))

@@ -49,9 +49,9 @@ class Raw:
         gated_product = self.star == "*" and self.only_at is not None
         require(not gated_product, f'only_at must be None with star "*" (a gate would drown it), got {self.only_at}')
         for name, columns in (("read", self.read_rows), ("own", self.own_rows)):
-            found = getattr(self, f"{name}_matrix").shape[1]
+            count = getattr(self, f"{name}_matrix").shape[1]
             require(
-                found == len(columns), f"{name}_matrix must have {len(columns)} columns as {name}_rows, got {found}"
+                count == len(columns), f"{name}_matrix must have {len(columns)} columns as {name}_rows, got {count}"
             )
         require(
             len(self.bias) == len(self.write_rows), f"bias must have {len(self.write_rows)} rows, got {len(self.bias)}"
@@ -80,8 +80,8 @@ class Division:
     write_rows: tuple[Natural, ...]
 
     def __post_init__(self) -> None:
-        numerators, found = len(self.numerator_rows), len(self.write_rows)
-        require(found == numerators, f"write_rows must be as many as the {numerators} numerators, got {found}")
+        numerators, count = len(self.numerator_rows), len(self.write_rows)
+        require(count == numerators, f"write_rows must be as many as the {numerators} numerators, got {count}")
         _require_distinct("write_rows", self.write_rows)
 
 
@@ -104,8 +104,8 @@ def state_after(instruction: Instruction, state: State) -> State:
         with np.errstate(divide="ignore", invalid="ignore"):
             return written(instruction, state, state[..., instruction.numerator_rows, :] / divisor)
     read, own = operands(instruction, state)
-    combined = read + own if instruction.star == "+" else read * own
-    return written(instruction, state, instruction.out_matrix @ combined + instruction.bias[:, None])
+    result = read + own if instruction.star == "+" else read * own
+    return written(instruction, state, instruction.out_matrix @ result + instruction.bias[:, None])
 
 
 def operands(
@@ -113,10 +113,10 @@ def operands(
 ) -> tuple[Float[np.ndarray, "*batch inner positions"], Float[np.ndarray, "*batch inner positions"]]:
     """The two sides of ⋆ in every column: W_a mean_{j in K(i)} h_j[r], and W h_i[s]."""
     read = state[..., instruction.read_rows, :]
-    gathered = read.copy()
+    means = read.copy()
     for position, sources in instruction.reads.items():
-        gathered[..., position] = read[..., sources].mean(axis=-1)
-    return instruction.read_matrix @ gathered, instruction.own_matrix @ state[..., instruction.own_rows, :]
+        means[..., position] = read[..., sources].mean(axis=-1)
+    return instruction.read_matrix @ means, instruction.own_matrix @ state[..., instruction.own_rows, :]
 
 
 def written(instruction: Instruction, state: State, result: Float[np.ndarray, "*batch write positions"]) -> State:
@@ -134,13 +134,13 @@ def require_instructions(instructions: Sequence[Instruction], registers: int, po
     for instruction in instructions:
         if isinstance(instruction, Division):
             rows = {*instruction.numerator_rows, instruction.divisor_row, *instruction.write_rows}
-            used: set[int] = set()
+            columns: set[int] = set()
         elif isinstance(instruction, Raw):
             rows = {*instruction.read_rows, *instruction.own_rows, *instruction.write_rows}
-            used = set(instruction.reads) | (set() if instruction.only_at is None else {instruction.only_at})
+            columns = set(instruction.reads) | (set() if instruction.only_at is None else {instruction.only_at})
         else:
             raise TypeError(f"instructions must be made by mov, mul, div, aff, Raw or Division, got {instruction!r}")
-        for name, indices, size in (("row", rows, registers), ("position", used, positions)):
+        for name, indices, size in (("row", rows, registers), ("position", columns, positions)):
             outside = [index for index in indices if not 0 <= index < size]
             if outside:
                 raise ValueError(

@@ -97,25 +97,25 @@ def train(
     sizes = {name: getattr(settings, name) for name in ("dimension", "examples", "layers", "width", "heads")}
     model = eqx.filter_jit(Transformer)(start_key, **sizes)
     state = model, _ADAM.init(eqx.filter(model, eqx.is_array))
-    losses, done = np.full(settings.steps, np.nan, np.float32), 0
+    losses, start = np.full(settings.steps, np.nan, np.float32), 0
     store = None if checkpoint is None else ChunkStore(checkpoint, "training", _identity(key, settings))
     if store is not None:
-        for _, kept in store.chunks():
-            state, losses, done = _unpacked(kept, state)
+        for _, arrays in store.chunks():
+            state, losses, start = _unpacked(arrays, state)
     rates = _learning_rates(settings)
     numbers = (settings.noise_std, settings.weight_std, settings.weight_mean)
     law = PromptLaw(*(jnp.float32(number) for number in numbers))
-    with progress_bar(progress, "training", "step", settings.steps, done) as advance:
-        while done < settings.steps:
-            steps = min(_STEPS_PER_CALL, settings.steps - done)
-            padded = np.zeros(_STEPS_PER_CALL, np.float32)
-            padded[:steps] = rates[done : done + steps]
+    with progress_bar(progress, "training", "step", settings.steps, start) as advance:
+        while start < settings.steps:
+            steps = min(_STEPS_PER_CALL, settings.steps - start)
+            chunk_rates = np.zeros(_STEPS_PER_CALL, np.float32)
+            chunk_rates[:steps] = rates[start : start + steps]
             shape = settings.batch, settings.examples, settings.dimension
-            state, found = _advance(state, data_key, jnp.int32(done), jnp.int32(steps), padded, law, shape)
-            losses[done : done + steps] = found[:steps]
-            done += steps
+            state, new_losses = _advance(state, data_key, jnp.int32(start), jnp.int32(steps), chunk_rates, law, shape)
+            losses[start : start + steps] = new_losses[:steps]
+            start += steps
             if store is not None:
-                store.save(_ONLY_CHUNK, _packed(state, losses, done))
+                store.save(_ONLY_CHUNK, _packed(state, losses, start))
             advance(steps)
     return TrainedLearner(state[0], losses)
 
@@ -126,8 +126,8 @@ def in_context_predictions(model: Transformer, prompts: Prompts) -> Float[Array,
     without one leading axis, too long, or of another dimension.
     """
     require_readable(model, prompts)
-    read = tokens(prompts).astype(model.positions.dtype)
-    return _predictions(model, read).astype(float)
+    inputs = tokens(prompts).astype(model.positions.dtype)
+    return _predictions(model, inputs).astype(float)
 
 
 @guarded(double=False)
@@ -192,8 +192,8 @@ def _identity(key: Any, settings: TrainingSettings) -> dict[str, Any]:
 
 def _packed(state: Any, losses: np.ndarray, done: int) -> dict[str, np.ndarray]:
     leaves = jax.tree.leaves(eqx.filter(state, eqx.is_array))
-    packed = {f"leaf{index}": np.asarray(leaf)[None] for index, leaf in enumerate(leaves)}
-    return packed | {"losses": losses[None], "done": np.array([done])}
+    arrays = {f"leaf{index}": np.asarray(leaf)[None] for index, leaf in enumerate(leaves)}
+    return arrays | {"losses": losses[None], "done": np.array([done])}
 
 
 def _unpacked(kept: dict[str, np.ndarray], state: Any) -> tuple[Any, np.ndarray, int]:

@@ -36,8 +36,8 @@ def draw_network(
     shapes = list(zip(ends[1:], ends[:-1], strict=True))
     require_room("nets, width, inputs and outputs", nets * max(out * into for out, into in shapes))
     n = np.float64(width)
-    weights = tuple(n**-each * rng.standard_normal((nets, *shape)) for each, shape in zip(b, shapes, strict=True))
-    return Network(weights, tuple(float(n**-each) for each in a), float(rate * n**-c), activation)
+    weights = tuple(n**-power * rng.standard_normal((nets, *shape)) for power, shape in zip(b, shapes, strict=True))
+    return Network(weights, tuple(float(n**-power) for power in a), float(rate * n**-c), activation)
 
 
 @guarded(double=False)
@@ -83,8 +83,8 @@ def deep_nodes(width: Wide, a: Exponents, b: Exponents, c: Exponent) -> tuple[Ne
     (out, row, down, along, across), chances = _product(readout, readout, column, _normal(3), column)
     none, n = np.zeros(len(out)), np.float64(width)
     rows = [[[along], [across]], [[row, none], [down, none]], [[out, none]]]
-    weights = tuple(n**-each * np.moveaxis(np.array(layer), -1, 0) for each, layer in zip(b, rows, strict=True))
-    return Network(weights, tuple(float(n**-each) for each in a), float(n**-c), "linear"), chances
+    weights = tuple(n**-power * np.moveaxis(np.array(layer), -1, 0) for power, layer in zip(b, rows, strict=True))
+    return Network(weights, tuple(float(n**-power) for power in a), float(n**-c), "linear"), chances
 
 
 def _triangle(first: Vector, second: Vector, across: Vector, n: float, s: float, rate: float) -> Network:
@@ -97,7 +97,7 @@ def _triangle(first: Vector, second: Vector, across: Vector, n: float, s: float,
 def _product(*rules: Rule) -> tuple[list[Vector], Vector]:
     """The nodes of a product of rules, a list for each rule, and their chances."""
     nodes, chances = (np.meshgrid(*[rule[k] for rule in rules], indexing="ij") for k in (0, 1))
-    return [one.ravel() for one in nodes], reduce(np.multiply, chances).ravel()
+    return [axis.ravel() for axis in nodes], reduce(np.multiply, chances).ravel()
 
 
 def _chi(freedom: int, count: int) -> Rule:

@@ -46,11 +46,11 @@ def sgd_step(network: Network, x: Samples, errors: Errors) -> Network:
 @guarded(double=False)
 def train(network: Network, x: Batches, y: Targets) -> tuple[Network, Float[np.ndarray, "steps nets batch outputs"]]:
     """Take a step on each batch in turn; return the trained networks, and their outputs on a batch before its step."""
-    found = []
+    history = []
     for batch, target in zip(x, y, strict=True):
-        found.append(outputs(network, batch))
-        network = sgd_step(network, batch, found[-1] - target)
-    return network, np.array(found)
+        history.append(outputs(network, batch))
+        network = sgd_step(network, batch, history[-1] - target)
+    return network, np.array(history)
 
 
 @guarded(double=False)
@@ -67,11 +67,11 @@ def kernel_descent(network: Network, x: Batches, y: Targets) -> Float[np.ndarray
         now.append(layers[-1][:, 0, 0])
     of_net = np.array(gradients).swapaxes(0, 1)
     kernel = of_net @ of_net.swapaxes(1, 2)
-    there, found = np.array(now), []
+    f, history = np.array(now), []
     for t, target in enumerate(y[:, 0, 0]):
-        found.append(there[t])
-        there = there - network.rate * kernel[:, t].T * (there[t] - target)
-    return np.array(found)
+        history.append(f[t])
+        f = f - network.rate * kernel[:, t].T * (f[t] - target)
+    return np.array(history)
 
 
 def _forward(network: Network, x: Samples) -> Layers:
@@ -88,13 +88,13 @@ def _gradients(
     network: Network, layers: Layers, back: Float[np.ndarray, "nets batch outputs"]
 ) -> list[Float[np.ndarray, "nets _ _"]]:
     """The gradient in every layer's weights of the sum over the batch of outputs times `back`."""
-    found: list[Float[np.ndarray, "nets _ _"]] = []
+    gradients: list[Float[np.ndarray, "nets _ _"]] = []
     for depth in range(len(network.weights) - 1, -1, -1):
-        w, scaled = network.weights[depth], network.multipliers[depth] * back
-        across = scaled.swapaxes(1, 2)
-        found.insert(0, across * layers[depth] if len(back[0]) == 1 else across @ layers[depth])
+        w, signal = network.weights[depth], network.multipliers[depth] * back
+        across = signal.swapaxes(1, 2)
+        gradients.insert(0, across * layers[depth] if len(back[0]) == 1 else across @ layers[depth])
         if depth:
-            back = scaled @ w
+            back = signal @ w
             if network.activation == "tanh":
                 back = back * (1 - layers[depth] ** 2)
-    return found
+    return gradients

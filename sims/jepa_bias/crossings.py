@@ -36,9 +36,9 @@ def up_crossings(
     """
     times = times[:, None]
     before, after = strengths[:-1], strengths[1:]
-    crossed = (before < levels) & (after >= levels)
-    share = jnp.log(levels / before) / jnp.log(jnp.where(crossed, after / before, 2.0))
+    rises = (before < levels) & (after >= levels)
+    share = jnp.log(levels / before) / jnp.log(jnp.where(rises, after / before, 2.0))
     moments = times[:-1] + (times[1:] - times[:-1]) * share
-    first = jnp.min(jnp.where(crossed, moments, jnp.inf), axis=0)
-    last = jnp.max(jnp.where(crossed, moments, -jnp.inf), axis=0)
-    return Crossings(first, jnp.where(crossed.any(axis=0), last, jnp.inf), strengths[-1] >= levels)
+    first = jnp.min(jnp.where(rises, moments, jnp.inf), axis=0)
+    last = jnp.max(jnp.where(rises, moments, -jnp.inf), axis=0)
+    return Crossings(first, jnp.where(rises.any(axis=0), last, jnp.inf), strengths[-1] >= levels)

@@ -35,17 +35,15 @@ def simulate_factors(
     the JEPA loss of Littwin et al. 2024.
     """
     require_float64("a flow over many decades of time")
-    stopped = target_variance is None
+    stop = target_variance is None
     if target_variance is not None and not any(is_traced(value) for value in (target_variance, lambda_, rho)):
-        explained = float(lambda_) * float(rho)
+        least = float(lambda_) * float(rho)
         require(
-            float(target_variance) >= explained,
-            f"target_variance must be at least lambda_ rho = {explained:g}, got {float(target_variance):g}",
+            float(target_variance) >= least,
+            f"target_variance must be at least lambda_ rho = {least:g}, got {float(target_variance):g}",
         )
     start = (jnp.log(jnp.asarray(layer_init, float)), jnp.asarray(predictor_init, float))
-    problem = (
-        jnp.asarray(value, float) for value in (depth, lambda_, rho, 0 if stopped else target_variance, not stopped)
-    )
+    problem = (jnp.asarray(value, float) for value in (depth, lambda_, rho, 0 if stop else target_variance, not stop))
     return _factors(start, tuple(problem), jnp.asarray(times, float))
 
 

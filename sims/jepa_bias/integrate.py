@@ -39,8 +39,8 @@ def states_at(
         adjoint=diffrax.ForwardMode(),
         throw=False,
     )
-    solved = solution.result == diffrax.RESULTS.successful
-    return jax.tree.map(lambda states: jnp.where(solved, states, jnp.nan), solution.ys)
+    success = solution.result == diffrax.RESULTS.successful
+    return jax.tree.map(lambda states: jnp.where(success, states, jnp.nan), solution.ys)
 
 
 def time_of_zero(

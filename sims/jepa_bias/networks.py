@@ -31,7 +31,7 @@ class Parameters(NamedTuple):
 
 def _fits(parameters: Parameters) -> bool:
     """Whether these are arrays, and each layer and the predictor map one space to itself."""
-    layers, predictor = (tuple(getattr(one, "shape", ())) for one in parameters)
+    layers, predictor = (tuple(getattr(factor, "shape", ())) for factor in parameters)
     return len(layers) == 3 and min(layers) > 0 and predictor == layers[1:] and layers[1] == layers[2]
 
 

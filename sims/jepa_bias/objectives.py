@@ -92,6 +92,6 @@ def autodiff_gradients(
 
 def _half_squared_error(prediction, target, Sigma_xx, Sigma_yx, Sigma_yy):
     """½ E|P x - T y|²."""
-    predicted = jnp.sum(prediction * (prediction @ Sigma_xx))
-    explained = jnp.sum(prediction * (target @ Sigma_yx))
-    return (predicted - 2 * explained + jnp.sum(target * (target @ Sigma_yy))) / 2
+    square = jnp.sum(prediction * (prediction @ Sigma_xx))
+    cross = jnp.sum(prediction * (target @ Sigma_yx))
+    return (square - 2 * cross + jnp.sum(target * (target @ Sigma_yy))) / 2

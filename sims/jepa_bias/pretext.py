@@ -90,8 +90,8 @@ def _learn_pretext(triplet):
     pretext = _regression(triplet.first_second.T, triplet.first_first)
     readout = _regression(triplet.target_first @ pretext.T, pretext @ triplet.first_first @ pretext.T)
     downstream = readout @ pretext
-    missed = downstream - direct
-    return Pretext(pretext, downstream, direct, jnp.sum(missed * (missed @ triplet.first_first)))
+    error = downstream - direct
+    return Pretext(pretext, downstream, direct, jnp.sum(error * (error @ triplet.first_first)))
 
 
 def _regression(cross, moment):

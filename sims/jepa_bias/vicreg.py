@@ -25,8 +25,8 @@ def vicreg_loss(Z: Embeddings, Z_prime: Embeddings, *, mean_of_branches: bool = 
     summed, as public implementations do. Source: Bardes et al. 2022.
     """
     samples, dimension = Z.shape
-    centred = [branch - jnp.mean(branch, axis=0) for branch in (Z, Z_prime)]
-    moments = [branch.T @ branch / (samples - 1) for branch in centred]
+    branches = [branch - jnp.mean(branch, axis=0) for branch in (Z, Z_prime)]
+    moments = [branch.T @ branch / (samples - 1) for branch in branches]
     spreads = [jnp.mean(jnp.maximum(0, 1 - jnp.sqrt(jnp.diagonal(moment) + 1e-4))) for moment in moments]
     overlaps = [(jnp.sum(moment**2) - jnp.sum(jnp.diagonal(moment) ** 2)) / dimension for moment in moments]
     distance = jnp.mean(jnp.sum((Z - Z_prime) ** 2, axis=1))

@@ -78,8 +78,8 @@ def posterior_moments(
         clean.append(nodes @ basis.T)
         chances.append(weight * node_weights)
     x0, prior = np.concatenate(clean), np.concatenate(chances)
-    scaled = signal * x0
-    distances = np.array([_lengths(one - scaled) for one in x]) / (2 * noise**2)
+    centres = signal * x0
+    distances = np.array([_lengths(point - centres) for point in x]) / (2 * noise**2)
     likelihood = prior * np.exp(distances.min(axis=1, keepdims=True) - distances)
     posterior = likelihood / likelihood.sum(axis=1, keepdims=True)
     mean = posterior @ x0
@@ -96,10 +96,10 @@ def sampled_losses(
     rules: Sequence[Rule] = ("clean", "soft"),
 ) -> Float[np.ndarray, "draws rules"]:
     """|D(x_t) - x0|^2 of drawn points of a mixture of equal weights, the denoiser of each rule on the same draws."""
-    which = generator.integers(len(bases), size=draws)
+    labels = generator.integers(len(bases), size=draws)
     clean = np.empty((draws, len(bases[0])))
     for k, basis in enumerate(bases):
-        clean[which == k] = generator.standard_normal((np.count_nonzero(which == k), basis.shape[1])) @ basis.T
+        clean[labels == k] = generator.standard_normal((np.count_nonzero(labels == k), basis.shape[1])) @ basis.T
     x = signal * clean + noise * generator.standard_normal(clean.shape)
     weights = np.full(len(bases), 1 / len(bases))
     losses = np.empty((draws, len(rules)))
@@ -131,9 +131,9 @@ def _denoised(
         shares = np.exp(densities - densities.max(axis=0))
         shares /= shares.sum(axis=0)
     else:
-        judged = clean if rule == "clean" else x
-        squares = [_lengths(judged @ basis) for basis in bases]
+        evidence = clean if rule == "clean" else x
+        squares = [_lengths(evidence @ basis) for basis in bases]
         shares = np.eye(len(bases))[:, np.argmax(squares, axis=0)]
     latents = np.hstack([signal * (precision @ basis) for precision, basis in zip(precisions, bases, strict=True)])
-    each = np.repeat(shares, [basis.shape[1] for basis in bases], axis=0).T
-    return (x @ latents * each) @ np.hstack(bases).T
+    latent_shares = np.repeat(shares, [basis.shape[1] for basis in bases], axis=0).T
+    return (x @ latents * latent_shares) @ np.hstack(bases).T

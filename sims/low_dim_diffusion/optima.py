@@ -34,8 +34,8 @@ def best_angles(
         lines = [np.array([[np.cos(angle)], [np.sin(angle)]]) for angle in angles]
         return denoising_loss(points, lines, equal, 1.0, noise, *nodes, "soft", point_weights)
 
-    found = minimize(loss, np.radians(start), method="BFGS", options={"gtol": 1e-7})
-    return np.degrees(found.x), float(found.fun)
+    minimum = minimize(loss, np.radians(start), method="BFGS", options={"gtol": 1e-7})
+    return np.degrees(minimum.x), float(minimum.fun)
 
 
 @guarded
@@ -56,11 +56,11 @@ def best_subspace(
 
     def loss(flat: Float[np.ndarray, " entries"]) -> float:
         basis = [basis_of(flat)]
-        each = [denoising_loss(points, basis, np.ones(1), signal, noise, *nodes) for noise in noises]
-        return float(np.dot(level_weights, each))
+        losses = [denoising_loss(points, basis, np.ones(1), signal, noise, *nodes) for noise in noises]
+        return float(np.dot(level_weights, losses))
 
-    found = minimize(loss, generator.standard_normal(ambient * dim), method="BFGS", options={"gtol": 1e-7})
-    return basis_of(found.x), float(found.fun)
+    minimum = minimize(loss, generator.standard_normal(ambient * dim), method="BFGS", options={"gtol": 1e-7})
+    return basis_of(minimum.x), float(minimum.fun)
 
 
 @guarded
@@ -73,8 +73,8 @@ def fitting_partitions(points: Points, dim: Dim, groups: Groups) -> tuple[int, i
     require(groups**n <= 10**5, f"points and groups must ask for at most 10^5 labellings, got {groups}^{n}")
     fits = np.array([_fits(points[[i for i in range(n) if subset >> i & 1]], dim) for subset in range(2**n)])
     bits, fitting, partitions = 2 ** np.arange(n), 0, 0
-    for rest in product(range(groups), repeat=n - 1):
-        labels = np.array((0, *rest))
+    for tail in product(range(groups), repeat=n - 1):
+        labels = np.array((0, *tail))
         if any(np.diff(np.maximum.accumulate(labels)) > 1):  # another name for a partition that was met before
             continue
         partitions += 1
@@ -95,19 +95,19 @@ def k_subspaces(
     total = float(np.sum(points**2))
     for _ in range(starts):
         bases = [np.linalg.qr(generator.standard_normal((ambient, dim)))[0] for _ in range(groups)]
-        reached = np.inf
+        previous = np.inf
         while True:
             squares = np.array([np.sum((points @ basis) ** 2, axis=1) for basis in bases])
             residual = total - float(squares.max(axis=0).sum())
-            if not residual < reached:  # labels may still change for ever, by rounding among ties
+            if not residual < previous:  # labels may still change for ever, by rounding among ties
                 break
-            labels, reached = squares.argmax(axis=0), residual
+            labels, previous = squares.argmax(axis=0), residual
             # Left out are groups that have no point: they keep their subspace.
             for k in set(labels.tolist()):
                 right = np.linalg.svd(points[labels == k])[2]
                 bases[k] = right[:dim].T
-        if reached < best[1]:
-            best = labels, reached
+        if previous < best[1]:
+            best = labels, previous
     return best
 
 

@@ -21,8 +21,8 @@ def completion_errors(
 ) -> Float[np.ndarray, " draws"]:
     """D^2 of subspaces that hold all N samples of the true one, random beside them; ValueError unless N <= d <= n."""
     points = _points(generator, draws, ambient, dim, samples)
-    rest = generator.standard_normal((draws, ambient, dim - samples))
-    return _squared_distance(np.linalg.qr(np.concatenate([points, rest], axis=2))[0], dim)
+    complement = generator.standard_normal((draws, ambient, dim - samples))
+    return _squared_distance(np.linalg.qr(np.concatenate([points, complement], axis=2))[0], dim)
 
 
 @guarded
@@ -56,11 +56,11 @@ def steadied_errors(
     These are lengths and log determinant of the whitened latents A, and the noise in the rows' span, weighed by the
     inverse of A, less its mean over the noise. Slopes come from a thousand draws beside. Raises as `noisy_errors`.
     """
-    given = ambient, spectrum, samples, noise
-    errors, known = _noisy(generator, 1000, *given)
-    slopes = np.linalg.lstsq(known - known.mean(axis=0), errors - errors.mean())[0]
-    errors, known = _noisy(generator, draws, *given)
-    return np.asarray(errors - known @ slopes)
+    arguments = ambient, spectrum, samples, noise
+    errors, variates = _noisy(generator, 1000, *arguments)
+    slopes = np.linalg.lstsq(variates - variates.mean(axis=0), errors - errors.mean())[0]
+    errors, variates = _noisy(generator, draws, *arguments)
+    return np.asarray(errors - variates @ slopes)
 
 
 def _noisy(
@@ -89,11 +89,11 @@ def _noisy(
         left = x @ (right[:, :, -dim:] / np.sqrt(squares[:, None, -dim:]))
     gram = latents @ np.swapaxes(latents, 1, 2)
     inverse = np.swapaxes(np.linalg.solve(gram, latents), 1, 2) / np.sqrt(spectrum)
-    leaked, expected = np.sum((outside @ inverse) ** 2, axis=(1, 2)), noise**2 * np.sum(inverse**2, axis=(1, 2))
+    leak, mean_leak = np.sum((outside @ inverse) ** 2, axis=(1, 2)), noise**2 * np.sum(inverse**2, axis=(1, 2))
     volume = np.linalg.slogdet(gram)[1] - np.sum(digamma((samples - np.arange(dim)) / 2) + np.log(2))
     lengths = np.einsum("ijj->ij", gram) - samples
-    known = np.column_stack([leaked - (ambient - dim) * expected, volume, lengths])
-    return _squared_distance(left, dim), known
+    variates = np.column_stack([leak - (ambient - dim) * mean_leak, volume, lengths])
+    return _squared_distance(left, dim), variates
 
 
 @guarded
@@ -116,13 +116,13 @@ def clustered_errors(
     points = true @ generator.normal(size=(draws, subspaces, dim, samples))
     points += noise * generator.normal(size=points.shape)
     points = np.swapaxes(points, 1, 2).reshape(draws, ambient, subspaces * samples)
-    found = np.linalg.qr(true + 0.3 / np.sqrt(ambient) * generator.normal(size=true.shape))[0]
+    estimates = np.linalg.qr(true + 0.3 / np.sqrt(ambient) * generator.normal(size=true.shape))[0]
     for _ in range(12):
-        seen = np.sum((np.swapaxes(found, 2, 3) @ points[:, None]) ** 2, axis=2)
-        own = seen.argmax(axis=1)[:, None] == np.arange(subspaces)[:, None]
-        moments = (points[:, None] * own[:, :, None]) @ np.swapaxes(points, 1, 2)[:, None]
-        found = np.linalg.eigh(moments)[1][..., -dim:]
-    return 2 * dim - 2 * np.sum((np.swapaxes(true, 2, 3) @ found) ** 2, axis=(2, 3))
+        squares = np.sum((np.swapaxes(estimates, 2, 3) @ points[:, None]) ** 2, axis=2)
+        membership = squares.argmax(axis=1)[:, None] == np.arange(subspaces)[:, None]
+        moments = (points[:, None] * membership[:, :, None]) @ np.swapaxes(points, 1, 2)[:, None]
+        estimates = np.linalg.eigh(moments)[1][..., -dim:]
+    return 2 * dim - 2 * np.sum((np.swapaxes(true, 2, 3) @ estimates) ** 2, axis=(2, 3))
 
 
 @guarded

@@ -67,9 +67,9 @@ def _fit(features, labels, operators, probabilities, mixing, ridge):
             residuals = weight * chances * (mixed_opposite - odds * mixed)
             curvature = weight * (odds * chances) * chances
             products = left.T @ curvature @ right
-            own = (left.T * curvature.sum(axis=1)) @ left + (right.T * curvature.sum(axis=0)) @ right
+            within = (left.T * curvature.sum(axis=1)) @ left + (right.T * curvature.sum(axis=0)) @ right
             gradient += left.T @ residuals.sum(axis=1) + right.T @ residuals.sum(axis=0)
-            return (gradient, hessian + own + products + products.T), None
+            return (gradient, hessian + within + products + products.T), None
 
         start = (ridge * parameters, ridge * jnp.eye(dim))
         return lax.scan(add_atom, start, (operators, probabilities / n**2, mixing))[0]

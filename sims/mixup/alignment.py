@@ -92,9 +92,9 @@ def _test(first, second, mixing, mean, factor, separability, error):
     beside = np.linalg.svd(direction[None])[2][1:]
     law = (first, second, mixing, whitened_mean, separability)
 
-    carried = (direction @ first) ** 2 + (direction @ second) ** 2
+    gains = (direction @ first) ** 2 + (direction @ second) ** 2
     longest = LARGEST_SPREAD * np.sqrt(
-        float(np.asarray(separability)) / max(carried.sum(axis=1).max(), np.finfo(float).tiny)
+        float(np.asarray(separability)) / max(gains.sum(axis=1).max(), np.finfo(float).tiny)
     )
     ends = [float(_mean_slope(law, direction, end)) for end in (0.0, longest)]
     noise = len(NORMALS) * 2.0**-53 * abs(ends[0])  # of a flat tail, where its sign says nothing

@@ -104,15 +104,15 @@ def _hard_margin(points):
         full = jnp.all(corral.shares > 0)
         slot = jnp.argmin(corral.shares)
         # A share too small to matter keeps the slot of the entering point taken while the shares are worked out.
-        entered = corral._replace(
+        entry = corral._replace(
             members=corral.members.at[slot].set(entering),
             shares=corral.shares.at[slot].set(jnp.finfo(points.dtype).tiny),
         )
-        following = lax.while_loop(lambda inner: ~inner[1], _towards_affine_minimiser, (entered, optimal | full))[0]
+        following = lax.while_loop(lambda inner: ~inner[1], _towards_affine_minimiser, (entry, optimal | full))[0]
         # Every step shortens the point, but for rounding errors: the first that does not is the last.
         finished = optimal | full | (jnp.linalg.norm(following.shares @ following.members) >= length)
-        kept = jax.tree.map(lambda old, new: jnp.where(finished, old, new), corral, following)
-        return kept._replace(finished=finished, steps=corral.steps + 1)
+        next_corral = jax.tree.map(lambda old, new: jnp.where(finished, old, new), corral, following)
+        return next_corral._replace(finished=finished, steps=corral.steps + 1)
 
     first = jnp.argmin(lengths)
     start = _Corral(
@@ -148,5 +148,5 @@ def _towards_affine_minimiser(state):
     reach = jnp.where(active & (target <= 0), shares / (shares - target), jnp.inf)
     share_at_edge = shares + jnp.minimum(reach.min(), 1) * (target - shares)
     leaving = jnp.arange(len(shares)) == jnp.argmin(reach)
-    clipped = jnp.where(active & ~leaving, jnp.maximum(share_at_edge, 0), 0)
-    return corral._replace(shares=jnp.where(inside, target, clipped / clipped.sum())), inside
+    new_shares = jnp.where(active & ~leaving, jnp.maximum(share_at_edge, 0), 0)
+    return corral._replace(shares=jnp.where(inside, target, new_shares / new_shares.sum())), inside

@@ -50,15 +50,15 @@ def minimise(
         weights, gradient, direction, size, newton_step, rank, count = state
         trial = weights + size * direction
         trial_gradient, hessian = derivatives(trial)
-        accepted = direction @ trial_gradient <= OVERSHOOT * jnp.abs(direction @ gradient)
+        accept = direction @ trial_gradient <= OVERSHOOT * jnp.abs(direction @ gradient)
         solution, trial_rank = _pseudo_solve(hessian, trial_gradient)
         # At w = 0 the loss is curved in all directions in which the points differ from 0.
         rank = jnp.where(count == 0, trial_rank, rank)
         relative_step = jnp.linalg.norm(solution) / (jnp.linalg.norm(trial) + unit)
         trial_step = jnp.where(trial_rank < rank, jnp.inf, relative_step)
-        moved = (trial, trial_gradient, -solution, jnp.ones_like(size), trial_step)
-        stayed = (weights, gradient, direction, size / 2, newton_step)
-        return *(jnp.where(accepted, new, old) for new, old in zip(moved, stayed, strict=True)), rank, count + 1
+        move = (trial, trial_gradient, -solution, jnp.ones_like(size), trial_step)
+        stay = (weights, gradient, direction, size / 2, newton_step)
+        return *(jnp.where(accept, new, old) for new, old in zip(move, stay, strict=True)), rank, count + 1
 
     zero = jnp.zeros(dim, points.dtype)
     one = jnp.ones((), points.dtype)
@@ -71,5 +71,5 @@ def minimise(
 def _pseudo_solve(matrix, vector):
     values, vectors = jnp.linalg.eigh(matrix)
     floor = 16 * len(vector) * jnp.finfo(values.dtype).eps * values[-1]
-    curved = values > floor
-    return vectors @ (jnp.where(curved, 1 / values, 0) * (vectors.T @ vector)), curved.sum()
+    support = values > floor
+    return vectors @ (jnp.where(support, 1 / values, 0) * (vectors.T @ vector)), support.sum()

@@ -65,12 +65,12 @@ def has_one_minimiser(rows: Points, labels: Labels) -> bool:
 
     points, ones = _rescaled(np.asarray(rows, float)), np.asarray(labels)
     hard = (ones == 0) | (ones == 1)
-    signed = (2 * ones[hard, None] - 1) * points[hard]
+    margins = (2 * ones[hard, None] - 1) * points[hard]
     soft = points[~hard]
     answer = linprog(
-        -signed.sum(axis=0),
-        A_ub=-signed if hard.any() else None,
-        b_ub=np.zeros(len(signed)) if hard.any() else None,
+        -margins.sum(axis=0),
+        A_ub=-margins if hard.any() else None,
+        b_ub=np.zeros(len(margins)) if hard.any() else None,
         A_eq=soft if len(soft) else None,
         b_eq=np.zeros(len(soft)) if len(soft) else None,
         bounds=(-1, 1),
@@ -106,11 +106,11 @@ def mixup_program(
     """
     import cvxpy as cp
 
-    expanded = mixed_rows(features, labels, nodes, weights, input_weights)
-    require(_solvable(expanded.rows), f"features, mixed by input_weights, must {_SOLVABLE}")
-    parameters = cp.Variable(expanded.rows.shape[1])
-    scores = expanded.rows @ parameters
-    loss = expanded.weights @ (cp.logistic(scores) - cp.multiply(expanded.labels, scores))
+    mixtures = mixed_rows(features, labels, nodes, weights, input_weights)
+    require(_solvable(mixtures.rows), f"features, mixed by input_weights, must {_SOLVABLE}")
+    parameters = cp.Variable(mixtures.rows.shape[1])
+    scores = mixtures.rows @ parameters
+    loss = mixtures.weights @ (cp.logistic(scores) - cp.multiply(mixtures.labels, scores))
     problem = cp.Problem(cp.Minimize(loss))
     status = _status(problem)
     require(status == cp.OPTIMAL, f"features must have a loss with a finite minimiser, the solver says {status}")

@@ -53,9 +53,9 @@ def digit_pair(first: Digit = 3, second: Digit = 8) -> Digits:
 
     require(first != second, f"first and second must be two different digits, got {first} twice")
     pixels, digits = load_digits(return_X_y=True)
-    chosen = (digits == first) | (digits == second)
-    features = pixels[chosen] / 16
-    return Digits(features - features.mean(axis=0), (digits[chosen] == second).astype(float))
+    mask = (digits == first) | (digits == second)
+    features = pixels[mask] / 16
+    return Digits(features - features.mean(axis=0), (digits[mask] == second).astype(float))
 
 
 @guarded(double=False)
@@ -94,9 +94,9 @@ def _accuracies(keys, features, labels, n, ridge, nodes, weights, masks, probabi
         train = jnp.concatenate([jnp.argsort(jnp.where(labels == side, order, 2))[: n // 2] for side in (0, 1)])
         held_out = jnp.ones_like(labels).at[train].set(0)
         sample = features[train], labels[train]
-        one = jnp.ones(1)
+        atom = jnp.ones(1)
         fits = (
-            fit_mixup(*sample, one, one, one, ridge=ridge),
+            fit_mixup(*sample, atom, atom, atom, ridge=ridge),
             fit_mixup(*sample, nodes, weights, nodes, ridge=ridge),
             fit_masks(*sample, masks, probabilities, mask_labels, ridge=ridge),
         )

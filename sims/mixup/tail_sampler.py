@@ -88,8 +88,8 @@ def tail_direction(
     solution = hard_margin(jnp.asarray(mean) + sample.points @ spread.T)
     direction = solution.direction
     least_of_others = direction @ mean - sample.radius * jnp.linalg.norm(spread.T @ direction)
-    certified = ~solution.separable | (sample.radius == 0) | (least_of_others >= solution.margin)
-    return TailDirection(direction, certified)
+    certificate = ~solution.separable | (sample.radius == 0) | (least_of_others >= solution.margin)
+    return TailDirection(direction, certificate)
 
 
 @guarded(double=False)
@@ -108,20 +108,20 @@ def certified_tail_directions(
     keys = jax.random.split(key, runs)
     first = _directions(keys, log_n, mean, factor, separability, n_kept)
     directions = np.array(first.direction)
-    failed = np.flatnonzero(~np.asarray(first.certified))
+    failures = np.flatnonzero(~np.asarray(first.certified))
     most_points = n_kept
-    for run in failed:
-        points, certified = n_kept, False
-        while not certified:
+    for run in failures:
+        points, success = n_kept, False
+        while not success:
             points *= 2
             if points > MOST_POINTS:
                 raise RuntimeError(
                     f"sample {run} is not certified by {points // 2} points: lower the dimension or log_n"
                 )
-            direction, certified = _directions(keys[run : run + 1], log_n, mean, factor, separability, points)
+            direction, success = _directions(keys[run : run + 1], log_n, mean, factor, separability, points)
         directions[run] = direction[0]
         most_points = max(most_points, points)
-    return CertifiedDirections(directions, len(failed), most_points)
+    return CertifiedDirections(directions, len(failures), most_points)
 
 
 def _require_reach(mean: Mean) -> None:

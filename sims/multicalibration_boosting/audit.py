@@ -17,8 +17,8 @@ Bins = Annotated[Int[np.ndarray, " levels"], Interval(0, 2**20)]
 @guarded
 def gain(probabilities: Probabilities, predictions: Values, means: Values, h: Function, step: Step) -> float:
     """E[(f - y)^2 - (f + step h - y)^2], the difference of squares taken cell by cell, where no digits cancel."""
-    moved = step * h
-    return float(probabilities @ (moved * (2 * (means - predictions) - moved)))
+    change = step * h
+    return float(probabilities @ (change * (2 * (means - predictions) - change)))
 
 
 @guarded
@@ -27,8 +27,8 @@ def best_gain(probabilities: Probabilities, predictions: Values, means: Values, 
     from scipy.optimize import minimize_scalar
 
     largest = max(float(np.abs(h).max()), 1e-50)  # steps in its units
-    found = minimize_scalar(lambda step: -gain(probabilities, predictions, means, h / largest, float(step)))
-    return -float(found.fun)
+    minimum = minimize_scalar(lambda step: -gain(probabilities, predictions, means, h / largest, float(step)))
+    return -float(minimum.fun)
 
 
 @guarded
@@ -59,7 +59,7 @@ def best_ratio(probabilities: Probabilities, predictions: Values, means: Values,
 
         starts = generator.standard_normal((3, columns.shape[1]))
         options = {"gtol": 1e-8, "maxiter": 1000}  # errors of the maximum are of its square
-        total += max(-float(minimize(negative, one, jac=True, method="BFGS", options=options).fun) for one in starts)
+        total += max(-float(minimize(negative, x0, jac=True, method="BFGS", options=options).fun) for x0 in starts)
     return total
 
 
@@ -84,9 +84,9 @@ def worst_error(probabilities: Probabilities, predictions: Values, means: Values
         if np.linalg.matrix_rank(columns) == len(columns):  # then h may have any values, +-1 among them
             total += float(probabilities[at] @ np.abs(means[at] - value)) ** 2 / mass
             continue
-        both, ends = np.vstack([columns, -columns]), np.ones(2 * len(columns))
-        found = linprog(-sums / largest, A_ub=both, b_ub=ends, bounds=(None, None), method="highs")
-        total += mass * (largest * float(found.fun)) ** 2
+        rows, ends = np.vstack([columns, -columns]), np.ones(2 * len(columns))
+        program = linprog(-sums / largest, A_ub=rows, b_ub=ends, bounds=(None, None), method="highs")
+        total += mass * (largest * float(program.fun)) ** 2
     return total
 
 

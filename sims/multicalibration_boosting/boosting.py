@@ -46,13 +46,13 @@ def round_to_grid(values: Predictions, grid: Grid) -> Float[np.ndarray, " cells"
 @guarded
 def level_fit(probabilities: Probabilities, predictions: Values, means: Values, basis: Basis) -> Function:
     """The least-squares fit of y within each level, of least norm where it is not unique; a number per cell."""
-    fitted, roots = np.array(predictions), np.sqrt(probabilities)
+    fit, roots = np.array(predictions), np.sqrt(probabilities)
     for value in np.unique(predictions):
         at = predictions == value
         # What is fitted is y - v: the constant v may not lie in the span.
         right = roots[at] * (means[at] - value)
-        fitted[at] += basis[at] @ np.linalg.lstsq(roots[at, None] * basis[at], right, rcond=None)[0]
-    return fitted
+        fit[at] += basis[at] @ np.linalg.lstsq(roots[at, None] * basis[at], right, rcond=None)[0]
+    return fit
 
 
 @guarded
@@ -96,14 +96,14 @@ def released_lsboost(
     """
     n = len(labels)
     uniform, start = np.full(n, 1 / n), np.full(n, 0.5)
-    fitted = level_fit(uniform, start, labels, basis)
-    models, errors = [round_to_grid(fitted, bins)], [squared_error(uniform, fitted, labels)]
+    fit = level_fit(uniform, start, labels, basis)
+    models, errors = [round_to_grid(fit, bins)], [squared_error(uniform, fit, labels)]
     while True:
         values, count = np.unique(models[-1], return_counts=True)
         single = np.isin(models[-1], values[count == 1])
-        fitted = np.where(single, models[-1], level_fit(uniform, models[-1], labels, basis))
+        fit = np.where(single, models[-1], level_fit(uniform, models[-1], labels, basis))
         last = len(models) > 2 and errors[-2] - errors[-1] <= gamma / bins
-        models.append(fitted if last else round_to_grid(fitted, bins))
+        models.append(fit if last else round_to_grid(fit, bins))
         errors.append(squared_error(uniform, models[-1], labels))
         if last:
             return Boosted(models, errors)
@@ -113,5 +113,5 @@ def released_lsboost(
 def released_error(predictions: Values, labels: Values) -> float:
     """What the released code prints as the calibration error of a sample: the level of the largest value left out."""
     values = np.unique(predictions)
-    kept = [labels[predictions == value] - value for value in values[:-1]]
-    return float(sum(len(rest) * rest.mean() ** 2 for rest in kept)) / len(labels)
+    residuals = [labels[predictions == value] - value for value in values[:-1]]
+    return float(sum(len(group) * group.mean() ** 2 for group in residuals)) / len(labels)

@@ -112,7 +112,7 @@ def delayed_rows(total: Total, grid: FineGrid, saved: UnitInterval) -> Rows:
     columns[4 : 4 + len(second), 1] = second[:, 0]
     columns[4 : 4 + len(second), 2:] = -second[:, 1:] * along / (left / 2 * len(second))
     columns[-len(rows.counts) :, 2:] = rows.features
-    labels = [(1 + one[0] * (1 - left * (len(one) - 1)) + left * one[1:].sum()) / 2 for one in (*first, *second)]
+    labels = [(1 + row[0] * (1 - left * (len(row) - 1)) + left * row[1:].sum()) / 2 for row in (*first, *second)]
     counts = np.append(np.ones(len(labels), int), rows.counts)
     return Rows(counts, columns, np.append(np.clip(labels, 0, 1), rows.labels))
 
@@ -123,11 +123,11 @@ def peeled_world(sets: Annotated[int, Interval(1, 1000)], left: Annotated[float,
     A feature for each set, which agrees with its means up to `left` and with what is left in the set before it, so
     much more that both cancel until that set is gone.
     """
-    sign, other = np.tile([1, 1, -1, -1], sets), np.tile([1, -1, 1, -1], sets)
-    own = np.kron(np.eye(sets), np.ones((4, 1)))
-    before = np.roll(own, 1, axis=1) * (np.arange(sets) > 0)
-    features = sign[:, None] * own - (1 - left) / left * other[:, None] * before
-    return World(np.full(4 * sets, 0.25 / sets), features, np.clip((1 + sign * (1 - left) + other * left) / 2, 0, 1))
+    sign, tilt = np.tile([1, 1, -1, -1], sets), np.tile([1, -1, 1, -1], sets)
+    blocks = np.kron(np.eye(sets), np.ones((4, 1)))
+    before = np.roll(blocks, 1, axis=1) * (np.arange(sets) > 0)
+    features = sign[:, None] * blocks - (1 - left) / left * tilt[:, None] * before
+    return World(np.full(4 * sets, 0.25 / sets), features, np.clip((1 + sign * (1 - left) + tilt * left) / 2, 0, 1))
 
 
 @guarded

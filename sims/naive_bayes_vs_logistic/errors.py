@@ -73,9 +73,9 @@ def _require_scale(rule, covariance):
     with np.errstate(all="ignore"):
         scales = np.asarray(largest * np.sqrt(spread))
     limits = np.finfo(scales.dtype)
-    held = ~np.isfinite(largest) | (largest == 0) | (spread == 0)
-    held |= (scales > limits.tiny**0.5 / limits.eps) & (scales < limits.max**0.5 * limits.eps)
-    require(held, f"rule must have weights whose squares floats can hold, got up to {largest.max():g}")
+    fits = ~np.isfinite(largest) | (largest == 0) | (spread == 0)
+    fits |= (scales > limits.tiny**0.5 / limits.eps) & (scales < limits.max**0.5 * limits.eps)
+    require(fits, f"rule must have weights whose squares floats can hold, got up to {largest.max():g}")
 
 
 @guarded(double=False)
@@ -114,10 +114,10 @@ def _class_errors(centres, covariance, points):
     loadings = (axes * jnp.sqrt(jnp.maximum(variances, 0)))[:, :0:-1]
 
     def probability(own, winner):
-        apart = loadings[winner] - loadings[own]
-        distance = jnp.linalg.norm(apart)
+        difference = loadings[winner] - loadings[own]
+        distance = jnp.linalg.norm(difference)
         first = jnp.zeros(n_classes - 1).at[0].set(1)
-        direction = jnp.where(distance > 0, apart / jnp.where(distance > 0, distance, 1), first)
+        direction = jnp.where(distance > 0, difference / jnp.where(distance > 0, distance, 1), first)
         # Householder's reflection swaps the first axis and the direction: the other axes become the complement.
         normal = direction + jnp.where(direction[0] > 0, 1, -1) * first
         gains = loadings[winner] - loadings
@@ -127,9 +127,9 @@ def _class_errors(centres, covariance, points):
         crossing = -lead / jnp.where(slope == 0, 1, slope)
         behind = (slope == 0) & ((lead < 0) | ((lead == 0) & (jnp.arange(n_classes) < winner)))
         # The winner itself is masked by name: fused arithmetic need not give exact zeros for x - x.
-        other = jnp.arange(n_classes) != winner
-        low = jnp.max(jnp.where(other & behind, jnp.inf, jnp.where(other & (slope > 0), crossing, -jnp.inf)), axis=1)
-        high = jnp.min(jnp.where(other & (slope < 0), crossing, jnp.inf), axis=1)
+        rivals = jnp.arange(n_classes) != winner
+        low = jnp.max(jnp.where(rivals & behind, jnp.inf, jnp.where(rivals & (slope > 0), crossing, -jnp.inf)), axis=1)
+        high = jnp.min(jnp.where(rivals & (slope < 0), crossing, jnp.inf), axis=1)
         return jnp.mean(jnp.where(low < high, ndtr(-low) - ndtr(-high), 0))
 
     own, winner = np.nonzero(~np.eye(n_classes, dtype=bool))

@@ -80,8 +80,8 @@ def efron_pair(
     member = jax.nn.one_hot(classes, 2, dtype=features.dtype)
     counts = jnp.sum(member, axis=0)
     class_means = member.T @ features / counts[:, None]
-    centred = features - class_means[classes]
-    discriminant = lda(class_means, centred.T @ centred / n_samples, counts / n_samples)
+    deviations = features - class_means[classes]
+    discriminant = lda(class_means, deviations.T @ deviations / n_samples, counts / n_samples)
     fit = ridge_logistic(features, classes, 2, inverse_ridge=jnp.inf, start=discriminant)
     best = LinearRule(means, jnp.zeros(2))
 

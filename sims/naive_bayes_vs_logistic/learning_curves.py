@@ -49,8 +49,8 @@ def naive_bayes_errors(
     def error_at(size, size_key):
         counts_key, statistics_key = jax.random.split(size_key)
         counts = draw_counts(counts_key, size, n_classes, labels)
-        class_means, pooled = sample_statistics(statistics_key, counts, means, variances)
-        rule = naive_bayes_rule(class_means, pooled + 1e-9, counts / size)
+        class_means, scatter = sample_statistics(statistics_key, counts, means, variances)
+        rule = naive_bayes_rule(class_means, scatter + 1e-9, counts / size)
         return conditional_error(rule, means, variances, points=points)
 
     return jax.vmap(error_at)(jnp.asarray(sizes), jax.random.split(key, len(sizes)))
@@ -129,18 +129,18 @@ def split_errors(
         train, is_train = order[:max_samples], jnp.arange(n_samples) < size
         low = jnp.min(jnp.where(is_train[:, None], features[order], jnp.inf), axis=0)
         high = jnp.max(jnp.where(is_train[:, None], features[order], -jnp.inf), axis=0)
-        scaled = (features - low) / jnp.where(high > low, high - low, 1)
+        inputs = (features - low) / jnp.where(high > low, high - low, 1)
         weight = is_train[:max_samples].astype(features.dtype)
-        generative = naive_bayes(scaled[train], labels[train], n_classes, sample_weight=weight, var_floor=var_floor)
-        fit = ridge_logistic(scaled[train], labels[train], n_classes, sample_weight=weight, tolerance=tolerance)
+        generative = naive_bayes(inputs[train], labels[train], n_classes, sample_weight=weight, var_floor=var_floor)
+        fit = ridge_logistic(inputs[train], labels[train], n_classes, sample_weight=weight, tolerance=tolerance)
         is_test = ~jnp.zeros(n_samples, bool).at[order].set(is_train)
 
         def test_error(rule):
-            return jnp.sum(is_test & (rule.predict(scaled) != labels)) / jnp.sum(is_test)
+            return jnp.sum(is_test & (rule.predict(inputs) != labels)) / jnp.sum(is_test)
 
-        converged = jnp.where(fit.gradient <= tolerance, test_error(fit.rule), jnp.nan)
+        logistic_error = jnp.where(fit.gradient <= tolerance, test_error(fit.rule), jnp.nan)
         complete = jnp.all(jax.ops.segment_sum(is_train.astype(int), labels[order], n_classes) > 0)
-        return jnp.where(complete, jnp.stack([test_error(generative), converged]), jnp.nan)
+        return jnp.where(complete, jnp.stack([test_error(generative), logistic_error]), jnp.nan)
 
     return lax.map(errors_at, (jnp.asarray(sizes), jax.random.split(key, len(sizes))))
 

@@ -70,9 +70,9 @@ def naive_bayes(
     counts = jnp.sum(member, axis=0)
     total = jnp.sum(counts)
     offset = weight @ features / total
-    centred = features - offset
-    class_means = member.T @ centred / counts[:, None]
-    variances = weight @ (centred - class_means[labels]) ** 2 / total
+    deviations = features - offset
+    class_means = member.T @ deviations / counts[:, None]
+    variances = weight @ (deviations - class_means[labels]) ** 2 / total
     return naive_bayes_rule(class_means + offset, variances + var_floor, counts / total)
 
 
@@ -93,7 +93,7 @@ def prefix_naive_bayes(
     require_sizes(sizes, n_classes, features.shape[0])
     member = jax.nn.one_hot(labels, n_classes, dtype=features.dtype)
     offsets = member.T @ features / jnp.maximum(jnp.sum(member, axis=0), 1)[:, None]
-    centred = features - offsets[labels]
+    deviations = features - offsets[labels]
     # Row j belongs to every prefix longer than j: it is added to the first of them, and carried on by the sum.
     first = jnp.searchsorted(jnp.asarray(sizes), jnp.arange(features.shape[0]), side="right")
 
@@ -101,11 +101,11 @@ def prefix_naive_bayes(
         return jnp.cumsum(jax.ops.segment_sum(rows, first, len(sizes)), axis=0)
 
     counts = cumulative(member)
-    cells = jax.ops.segment_sum(centred, first * n_classes + labels, len(sizes) * n_classes)
+    cells = jax.ops.segment_sum(deviations, first * n_classes + labels, len(sizes) * n_classes)
     sums = jnp.cumsum(cells.reshape(len(sizes), n_classes, -1), axis=0)
     shifts = sums / counts[..., None]
     total = jnp.sum(counts, axis=1, keepdims=True)
-    within = cumulative(centred**2) - jnp.sum(sums * shifts, axis=1)
+    within = cumulative(deviations**2) - jnp.sum(sums * shifts, axis=1)
     variances = jnp.maximum(within, 0) / total + var_floor
     return naive_bayes_rule(offsets + shifts, variances, counts / total)
 
@@ -113,8 +113,8 @@ def prefix_naive_bayes(
 def _require_varying(features, labels, sample_weight, var_floor):
     if any(map(is_traced, (features, labels, sample_weight))):
         return
-    kept = np.ones(len(labels), bool) if sample_weight is None else np.asarray(sample_weight) > 0
-    rows, classes = np.asarray(features)[kept], np.asarray(labels)[kept]
+    mask = np.ones(len(labels), bool) if sample_weight is None else np.asarray(sample_weight) > 0
+    rows, classes = np.asarray(features)[mask], np.asarray(labels)[mask]
     _, first = np.unique(classes, return_index=True)
     constant = np.all(rows == rows[first][classes], axis=0)
     require(~constant.all(), "features must vary within a class, got constant ones only")

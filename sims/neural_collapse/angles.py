@@ -44,8 +44,8 @@ def spread_vectors(
         return (vectors.T @ vectors)[first, second]
 
     def soft_maximum(vectors, sharp):
-        scaled = sharp * cosines(vectors)
-        return jax.nn.logsumexp(jnp.logaddexp(scaled, -scaled) if absolute else scaled) / sharp
+        logits = sharp * cosines(vectors)
+        return jax.nn.logsumexp(jnp.logaddexp(logits, -logits) if absolute else logits) / sharp
 
     def level(vectors, sharp):
         def step(_, state):
@@ -53,13 +53,13 @@ def spread_vectors(
             slope = jax.grad(soft_maximum)(vectors, sharp)
             tangent = slope - vectors * jnp.sum(vectors * slope, axis=0)
             velocity = 0.9 * velocity + tangent
-            moved = vectors - 0.5 / sharp * velocity
-            return moved / jnp.linalg.norm(moved, axis=0), velocity
+            proposal = vectors - 0.5 / sharp * velocity
+            return proposal / jnp.linalg.norm(proposal, axis=0), velocity
 
         return lax.fori_loop(0, 400, step, (vectors, jnp.zeros_like(vectors)))[0], None
 
     start = jax.random.normal(key, (dim, n_vectors))
     sharpnesses = jnp.asarray(2e5) ** jnp.linspace(0, 1, 18)
     vectors, _ = lax.scan(level, start / jnp.linalg.norm(start, axis=0), sharpnesses)
-    found = cosines(vectors)
-    return Spread(vectors, jnp.max(jnp.abs(found) if absolute else found))
+    values = cosines(vectors)
+    return Spread(vectors, jnp.max(jnp.abs(values) if absolute else values))

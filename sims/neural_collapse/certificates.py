@@ -61,14 +61,14 @@ def nuclear_norm_optimum(
         raise RuntimeError("the convex program was not solved: the solver failed") from error
     if program.status != cvxpy.OPTIMAL:
         raise RuntimeError(f"the convex program was not solved: {program.status}")
-    found_bias = offset.value if bias else offset
-    found = matrix.value / roots
-    outputs = found + found_bias[:, None]
+    best_bias = offset.value if bias else offset
+    product = matrix.value / roots
+    outputs = product + best_bias[:, None]
     if loss == "ce":
         exponentials = np.exp(outputs - outputs.max(axis=0))
         outputs = exponentials / exponentials.sum(axis=0)
     dual = (np.eye(n_classes) - outputs) * roots / n_samples
-    return ConvexOptimum(float(program.value), found, found_bias, dual)
+    return ConvexOptimum(float(program.value), product, best_bias, dual)
 
 
 @guarded(double=False)

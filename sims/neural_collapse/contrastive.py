@@ -46,12 +46,12 @@ def supervised_contrastive_loss(
 
     def batch_loss(member):
         pairs = jnp.outer(member, member)
-        others = pairs & ~jnp.eye(len(labels), dtype=bool)
+        distinct = pairs & ~jnp.eye(len(labels), dtype=bool)
         counts = jnp.sum(pairs & positives, axis=1)
         anchors = counts > 0
         # Rows without an anchor are masked before the logarithm, so that their gradient is 0 and not NaN.
-        masked = jnp.where(anchors[:, None], jnp.where(others, similarities, -jnp.inf), 0.0)
-        log_sums = jax.nn.logsumexp(masked, axis=1)
+        logits = jnp.where(anchors[:, None], jnp.where(distinct, similarities, -jnp.inf), 0.0)
+        log_sums = jax.nn.logsumexp(logits, axis=1)
         mean_positive = jnp.sum(jnp.where(pairs & positives, similarities, 0), axis=1) / jnp.maximum(counts, 1)
         return jnp.sum(jnp.where(anchors, log_sums - mean_positive, 0))
 
@@ -82,10 +82,10 @@ def minimise_contrastive(
         return supervised_contrastive_loss(features, labels, batches=batches)
 
     def step(_, features):
-        moved = features - 0.1 * jax.grad(loss)(features)
-        moved = jnp.maximum(moved, 0) if nonnegative else moved
-        lengths = jnp.linalg.norm(moved, axis=0)
-        return jnp.where(lengths > 0, moved / jnp.where(lengths > 0, lengths, 1), features)
+        proposal = features - 0.1 * jax.grad(loss)(features)
+        proposal = jnp.maximum(proposal, 0) if nonnegative else proposal
+        lengths = jnp.linalg.norm(proposal, axis=0)
+        return jnp.where(lengths > 0, proposal / jnp.where(lengths > 0, lengths, 1), features)
 
     start = jax.random.normal(key, (dim, len(labels)))
     start = jnp.abs(start) if nonnegative else start

@@ -64,8 +64,8 @@ def gradient_flow(
         head = lax.fori_loop(0, every, step, head)
         return head, _imbalances(head)
 
-    final, recorded = lax.scan(record, start, length=steps // every)
-    imbalances = jax.tree.map(lambda first, later: jnp.concatenate([first[None], later]), _imbalances(start), recorded)
+    final, records = lax.scan(record, start, length=steps // every)
+    imbalances = jax.tree.map(lambda first, later: jnp.concatenate([first[None], later]), _imbalances(start), records)
     return Flow(jnp.arange(1 + steps // every) * every * time_step, imbalances, final)
 
 
@@ -93,21 +93,21 @@ def ramp(
 
     def level(head, setting):
         level_key, factor = setting
-        scaled = replace(
+        level_problem = replace(
             problem,
             weight_decays=tuple(factor * decay for decay in problem.weight_decays),
             feature_decay=factor * problem.feature_decay,
         )
         leaves, structure = jax.tree.flatten(head)
         leaf_keys = jax.random.split(level_key, len(leaves))
-        perturbed = [
+        noisy_leaves = [
             leaf + noise * jax.random.normal(leaf_key, leaf.shape)
             for leaf, leaf_key in zip(leaves, leaf_keys, strict=True)
         ]
-        state = at_rest(jax.tree.unflatten(structure, perturbed))
-        head, _ = heavy_ball(state, scaled, steps=steps, learning_rate=learning_rate, momentum=momentum)
+        state = at_rest(jax.tree.unflatten(structure, noisy_leaves))
+        head, _ = heavy_ball(state, level_problem, steps=steps, learning_rate=learning_rate, momentum=momentum)
         singular_values = jnp.linalg.svd(product(head.weights) @ head.features, compute_uv=False)
-        return head, (singular_values, objective(head, scaled))
+        return head, (singular_values, objective(head, level_problem))
 
     factors = jnp.asarray(factors)
     return Ramp(*lax.scan(level, start, (jax.random.split(key, factors.shape[0]), factors))[1])

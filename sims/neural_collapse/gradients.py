@@ -37,7 +37,7 @@ def value_and_gradient(problem: Problem, widths: tuple[int, ...], n_columns: int
     roots, shares = np.sqrt(sample_weights), sample_weights / problem.n_samples
     targets = np.eye(problem.n_classes)[:, np.array(classes)]
     decays = np.array([*problem.weight_decays, problem.feature_decay, problem.bias_decay], dtype=float)
-    trained = problem.depth + 1 + problem.bias
+    count = problem.depth + 1 + problem.bias
 
     def at(flat: np.ndarray) -> tuple[float, np.ndarray]:
         parts = split(flat)
@@ -50,11 +50,11 @@ def value_and_gradient(problem: Problem, widths: tuple[int, ...], n_columns: int
             errors = logits - targets
             losses = (errors**2).sum(axis=0) / 2
         else:
-            shifted = logits - logits.real.max(axis=0)
-            exponentials = np.exp(shifted)
+            scores = logits - logits.real.max(axis=0)
+            exponentials = np.exp(scores)
             sums = exponentials.sum(axis=0)
             errors = exponentials / sums - targets
-            losses = np.log(sums) - (targets * shifted).sum(axis=0)
+            losses = np.log(sums) - (targets * scores).sum(axis=0)
         backward = errors * shares
         bias_slope = backward.sum(axis=1)
         slopes = []
@@ -63,8 +63,8 @@ def value_and_gradient(problem: Problem, widths: tuple[int, ...], n_columns: int
             backward = layer.T @ backward
         slopes = [*reversed(slopes), backward / roots, bias_slope]
         value = losses @ shares + sum(decay / 2 * (part**2).sum() for decay, part in zip(decays, parts, strict=True))
-        decayed = [slope + decay * part for slope, decay, part in zip(slopes, decays, parts, strict=True)]
-        return float(value.real), np.concatenate([slope.ravel() for slope in decayed[:trained]])
+        totals = [slope + decay * part for slope, decay, part in zip(slopes, decays, parts, strict=True)]
+        return float(value.real), np.concatenate([slope.ravel() for slope in totals[:count]])
 
     return at
 

@@ -77,12 +77,12 @@ def within_class_collapse(
     if cutoff is None:
         cutoff = 1e-10 if features.dtype == np.float64 else 1e-6 * len(class_sizes)
     means = class_means(features, class_sizes)
-    centred = means - jnp.mean(features, axis=1, keepdims=True)
+    between = means - jnp.mean(features, axis=1, keepdims=True)
     deviations = features - jnp.repeat(means, np.array(class_sizes), axis=1, total_repeat_length=features.shape[1])
-    squares, directions = jnp.linalg.eigh(centred.T @ centred)
-    kept = squares > cutoff * squares[-1]
-    projections = jnp.sum((deviations.T @ (centred @ directions)) ** 2, axis=0)
-    ratio = jnp.sum(jnp.where(kept, projections / jnp.where(kept, squares, 1) ** 2, 0)) / features.shape[1]
+    squares, directions = jnp.linalg.eigh(between.T @ between)
+    support = squares > cutoff * squares[-1]
+    projections = jnp.sum((deviations.T @ (between @ directions)) ** 2, axis=0)
+    ratio = jnp.sum(jnp.where(support, projections / jnp.where(support, squares, 1) ** 2, 0)) / features.shape[1]
     return jnp.where(squares[-1] > 0, ratio, jnp.nan)
 
 

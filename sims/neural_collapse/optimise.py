@@ -129,11 +129,11 @@ def _polish(slope: Slope, flat: np.ndarray, newton_steps: int) -> tuple[np.ndarr
         # LAPACK's faster routines give up on a healthy Hessian: divide and conquer, and relatively robust
         # representations, each once in some hundreds of problems. QR iteration does not.
         eigenvalues, vectors = eigh(hessian(slope, flat), driver="ev")
-        curved = np.abs(eigenvalues) > NULL_EIGENVALUE * np.abs(eigenvalues).max()
-        moved = flat - vectors[:, curved] @ (vectors[:, curved].T @ gradient / eigenvalues[curved])
-        moved_value, moved_gradient = slope(moved)
-        no_rise = moved_value <= value + 1e-15 * max(1.0, abs(value))
-        if not (no_rise and np.linalg.norm(moved_gradient) < np.linalg.norm(gradient)):
+        support = np.abs(eigenvalues) > NULL_EIGENVALUE * np.abs(eigenvalues).max()
+        trial = flat - vectors[:, support] @ (vectors[:, support].T @ gradient / eigenvalues[support])
+        trial_value, trial_gradient = slope(trial)
+        no_rise = trial_value <= value + 1e-15 * max(1.0, abs(value))
+        if not (no_rise and np.linalg.norm(trial_gradient) < np.linalg.norm(gradient)):
             break
-        flat, value, gradient = moved, moved_value, moved_gradient
+        flat, value, gradient = trial, trial_value, trial_gradient
     return flat, value, float(np.linalg.norm(gradient))

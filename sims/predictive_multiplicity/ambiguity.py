@@ -38,12 +38,12 @@ def ambiguity_path(
     """
     n_rows, last = len(table.rows), flips.rows.max(initial=0)
     require(last < n_rows, f"flips must be those of the table of {n_rows} rows, got row {last}")
-    least, most = np.full(len(table.rows), -np.inf), np.full(len(table.rows), np.inf)
-    least[flips.rows], most[flips.rows] = flips.bounds, flips.errors
+    lower, upper = np.full(len(table.rows), -np.inf), np.full(len(table.rows), np.inf)
+    lower[flips.rows], upper[flips.rows] = flips.bounds, flips.errors
     errors = table.errors(dichotomy_of(table, baseline))
     admitted = np.array([tolerance_of(table, epsilon) for epsilon in tolerances])
     reach = (errors + admitted + 1e-9 * (0 if table.has_counts else table.n))[:, None]
-    within = [np.where(limit <= reach, table.totals, 0).sum(axis=1) for limit in (most, least)]
+    within = [np.where(limit <= reach, table.totals, 0).sum(axis=1) for limit in (upper, lower)]
     return AmbiguityPath(np.asarray(tolerances, float), admitted, *within)
 
 
@@ -69,13 +69,13 @@ def ambiguity_by_coverage(
     the bound is the whole sample. Errors as `discrepancy_path`.
     """
     dichotomy = dichotomy_of(table, baseline)
-    admitted = tolerance_of(table, tolerance)
+    tolerance_count = tolerance_of(table, tolerance)
     exact_solver = ExactSolver(table)
     exact_solver.admit(baseline)
     covered = np.zeros(len(table.rows), bool)
     solutions: list[Solution] = []
     while True:
-        task = most_disagreement(table, dichotomy, admitted, np.where(covered, 0, table.totals))
+        task = most_disagreement(table, dichotomy, tolerance_count, np.where(covered, 0, table.totals))
         solution = exact_solver.solve(task, time_limit=time_limit)
         if solution.value == 0:
             break

@@ -49,8 +49,8 @@ def half_of_cells(lifted: Float[Array, "points dims"]) -> tuple[Bool[Array, "cel
     """All cells of one half, b_1 = 1, at once, and the rank of the first in doubt, as `fold_cells`."""
     n_points, dim = lifted.shape
     ranks = jnp.arange(_half_size(n_points, dim))
-    found, in_doubt = jax.vmap(partial(_cell, lifted, _flags(lifted)))(*_subsets(ranks, n_points, dim))
-    return found, jnp.min(jnp.where(in_doubt, ranks, len(ranks)))
+    cells, in_doubt = jax.vmap(partial(_cell, lifted, _flags(lifted)))(*_subsets(ranks, n_points, dim))
+    return cells, jnp.min(jnp.where(in_doubt, ranks, len(ranks)))
 
 
 def fold_cells(
@@ -70,9 +70,9 @@ def fold_cells(
         state, doubtful = carry
         ranks = first + jnp.arange(width)
         subsets = _subsets(jnp.minimum(ranks, n_cells - 1), n_points, dim)
-        found, in_doubt = jax.vmap(partial(_cell, lifted, flags))(*subsets)
+        cells, in_doubt = jax.vmap(partial(_cell, lifted, flags))(*subsets)
         doubtful = jnp.minimum(doubtful, jnp.min(jnp.where(in_doubt, ranks, n_cells)))
-        return (step(state, found, ranks < n_cells), doubtful), None
+        return (step(state, cells, ranks < n_cells), doubtful), None
 
     return lax.scan(chunk, (state, jnp.array(n_cells)), jnp.arange(0, n_cells, width))[0]
 

@@ -61,10 +61,10 @@ def co_optimal(
     cutoff = limit + 1 if task.integral else limit + _SAME_ERRORS * max(1.0, limit)
     below = AllBelow(table, cutoff, most)
     bound, certificate = engine.solve(task, below, deadline)
-    found = [certified(table, task, *known, least, certificate) for known in below if task.value(known[0]) < cutoff]
-    found = [one if one.status == "optimal" else one._replace(status="near-optimal") for one in found]
-    found.sort(key=lambda one: (one.errors, -round(one.margin, _SAME_MARGIN), one.dichotomy.tolist()))
-    return NearOptimal(tuple(found[:most]), bool(bound >= cutoff))
+    optima = [certified(table, task, *pair, least, certificate) for pair in below if task.value(pair[0]) < cutoff]
+    optima = [one if one.status == "optimal" else one._replace(status="near-optimal") for one in optima]
+    optima.sort(key=lambda one: (one.errors, -round(one.margin, _SAME_MARGIN), one.dichotomy.tolist()))
+    return NearOptimal(tuple(optima[:most]), bool(bound >= cutoff))
 
 
 @guarded(double=False)
@@ -76,8 +76,11 @@ def baseline_of_scores(table: AnyTable, scores: Scores) -> Int[np.ndarray, "rows
     require(len(scores) == n_samples, f"scores must be one for each of the {n_samples} samples, got {len(scores)}")
     positive = np.bincount(table.row_of_sample, scores > 0, len(table.rows))
     share = positive / np.bincount(table.row_of_sample, minlength=len(table.rows))
-    torn = np.flatnonzero((share > 0) & (share < 1))
-    require(not len(torn), f"scores must have one sign for samples with equal features, got both for rows {torn[:3]}")
+    conflicts = np.flatnonzero((share > 0) & (share < 1))
+    require(
+        not len(conflicts),
+        f"scores must have one sign for samples with equal features, got both for rows {conflicts[:3]}",
+    )
     dichotomy = share.astype(int)
     if GordanProgram(table).weights(dichotomy) is None:
         raise ValueError("baseline must be the dichotomy of a linear classifier, got scores that no weights have")

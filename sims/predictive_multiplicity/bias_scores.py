@@ -75,11 +75,11 @@ def flip_by_score(joint: Joint, scores: Scores, tolerance: NonNegative) -> Float
     rules = np.abs(np.asarray(base) - flips)
     gaps = sign * np.asarray(_measure_many(joint, rules).parity_gap)
     # Flipping everything reverses the gap, so the tolerance is always reached.
-    reached = int(np.argmax(gaps <= tolerance))
-    if reached == 0:
+    cut = int(np.argmax(gaps <= tolerance))
+    if cut == 0:
         return rules[0]
-    share = (gaps[reached - 1] - tolerance) / (gaps[reached - 1] - gaps[reached])
-    return rules[reached - 1] + share * (rules[reached] - rules[reached - 1])
+    share = (gaps[cut - 1] - tolerance) / (gaps[cut - 1] - gaps[cut])
+    return rules[cut - 1] + share * (rules[cut] - rules[cut - 1])
 
 
 @guarded(double=False)

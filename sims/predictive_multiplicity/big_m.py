@@ -35,16 +35,16 @@ class BigM:
     def program(self, task: Task) -> tuple[Program, float]:
         """The program of a task, and the constant that makes its objective the task's."""
         lower, upper = task.box
-        whole = np.arange(self._n + len(self._rest)) < self._n
-        most = task.most_errors - self._errors.constant
+        integral = np.arange(self._n + len(self._rest)) < self._n
+        limit = task.most_errors - self._errors.constant
         return Program(
             np.concatenate([task.cost, self._rest]),
             np.concatenate([lower, self._rest]),
             np.concatenate([upper, self._rest + 1]),
-            whole,
+            integral,
             self._rows,
             self._low,
-            np.append(self._high, most),
+            np.append(self._high, limit),
         ), task.constant
 
     def start(

@@ -46,12 +46,12 @@ def many_exact_signs(
     rounding = 2.0**-51 * n_dims * (np.abs(weights[:, :1]) + np.abs(weights[:, 1:]) @ np.abs(table.rows.T))  # twice
     signs = np.sign(scores).astype(int)
     doubtful = ~(np.abs(scores) > rounding + np.finfo(float).tiny)
-    for which in np.flatnonzero(doubtful.any(axis=1)):
-        ratios = [weight.as_integer_ratio() for weight in weights[which].tolist()]
+    for index in np.flatnonzero(doubtful.any(axis=1)):
+        ratios = [weight.as_integer_ratio() for weight in weights[index].tolist()]
         scale = max(denominator for _, denominator in ratios)
         numerators = np.array([numerator * (scale // denominator) for numerator, denominator in ratios], object)
-        rows = np.flatnonzero(doubtful[which])
-        signs[which, rows] = np.sign(table.exact_design[rows] @ numerators).astype(int)
+        rows = np.flatnonzero(doubtful[index])
+        signs[index, rows] = np.sign(table.exact_design[rows] @ numerators).astype(int)
     return signs
 
 
@@ -101,18 +101,18 @@ class GordanProgram:
         margin = self._program.objective
         n_dims = self._table.unit_design.shape[1]
         multipliers = self._program.row_duals
-        scaled = -(multipliers[:n_dims] + multipliers[n_dims : 2 * n_dims])
+        vector = -(multipliers[:n_dims] + multipliers[n_dims : 2 * n_dims])
         low = self._table.rows.min(axis=0)
-        slopes = scaled[1:] / (self._table.rows.max(axis=0) - low)
-        weights = np.concatenate([[scaled[0] - slopes @ low], slopes])
+        slopes = vector[1:] / (self._table.rows.max(axis=0) - low)
+        weights = np.concatenate([[vector[0] - slopes @ low], slopes])
         norm = np.abs(weights).sum()
         if margin <= 0 or norm == 0:
             return None
         weights = weights / norm
         # Features of different sizes need weights of different sizes, which one grid does not hold.
-        for rounded in (np.round(weights * _UNIT) / _UNIT, weights):
-            if np.array_equal(exact_signs(self._table, rounded), np.where(positive, 1, -1)):
-                return Weights(rounded, margin)
+        for candidate in (np.round(weights * _UNIT) / _UNIT, weights):
+            if np.array_equal(exact_signs(self._table, candidate), np.where(positive, 1, -1)):
+                return Weights(candidate, margin)
         return None
 
     def circuits(
@@ -122,7 +122,7 @@ class GordanProgram:
         The residual max_j |Σ λ_u s_u (1, u)_j| is 0 where λ could be made rational and the sum vanishes exactly. The
         rows of a circuit hold for every dichotomy whose margin exceeds its residual.
         """
-        found = []
+        cuts = []
         for cost in costs:
             self._set(np.append(cost, 0.0), np.append(upper, 0.0))
             if self._program.run() != "optimal":
@@ -132,8 +132,8 @@ class GordanProgram:
             rows, signs = support % self._n_rows, np.where(support < self._n_rows, 1, -1)
             if len(np.unique(rows)) == len(rows):
                 cut = circuit_cut(tuple(rows.tolist()), tuple(signs.tolist()))
-                found.append((cut, self._residual(cut, weights[support])))
-        return found
+                cuts.append((cut, self._residual(cut, weights[support])))
+        return cuts
 
     def _residual(self, cut: Cut, weights: Float[np.ndarray, "support"]) -> float:
         members, signs = list(cut.members), np.array(cut.signs)
@@ -141,9 +141,9 @@ class GordanProgram:
             Fraction(weight).limit_denominator(_LARGEST_DENOMINATOR) for weight in (weights / weights.max()).tolist()
         ]
         scale = math.lcm(*(ratio.denominator for ratio in ratios))
-        whole = np.array([int(ratio * scale) for ratio in ratios], object)
+        integers = np.array([int(ratio * scale) for ratio in ratios], object)
         exact = self._table.exact_design[members] * signs[:, None]
-        if (all(whole) and not (whole @ exact).any()) or _has_positive_relation(exact):
+        if (all(integers) and not (integers @ exact).any()) or _has_positive_relation(exact):
             return 0.0
         return float(np.abs((weights * signs) @ self._table.unit_design[members]).max())
 
@@ -159,24 +159,24 @@ class GordanProgram:
 
 def _has_positive_relation(vectors: np.ndarray) -> bool:
     """Whether whole vectors have one linear relation up to its scale, and that positive, by Bareiss' elimination."""
-    rest, previous = vectors.T.copy(), 1
+    matrix, previous = vectors.T.copy(), 1
     pivots: list[int] = []
-    n_dims, n_vectors = rest.shape
+    n_dims, n_vectors = matrix.shape
     for column in range(n_vectors):
         rank = len(pivots)
-        below = np.flatnonzero(rest[rank:, column])
+        below = np.flatnonzero(matrix[rank:, column])
         if not len(below):
             continue
-        rest[[rank, rank + below[0]]] = rest[[rank + below[0], rank]]
-        pivot = rest[rank, column]
-        others = np.arange(n_dims) != rank
-        rest[others] = (pivot * rest[others] - rest[others, column][:, None] * rest[rank]) // previous
+        matrix[[rank, rank + below[0]]] = matrix[[rank + below[0], rank]]
+        pivot = matrix[rank, column]
+        mask = np.arange(n_dims) != rank
+        matrix[mask] = (pivot * matrix[mask] - matrix[mask, column][:, None] * matrix[rank]) // previous
         previous = pivot
         pivots.append(column)
     if len(pivots) != n_vectors - 1:
         return False
     free = next(column for column in range(n_vectors) if column not in pivots)
-    return all(-entry * previous > 0 for entry in rest[: len(pivots), free])
+    return all(-entry * previous > 0 for entry in matrix[: len(pivots), free])
 
 
 def margin_certificate(margin: float) -> str:

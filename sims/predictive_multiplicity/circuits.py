@@ -98,7 +98,7 @@ class Parallelograms:
             [highest - lowest - 1, highest[self.bucket_of_middle] - middle - 1, middle - lowest[self.bucket_of_middle]]
         )
         worst = np.argsort(-excess, kind="stable")[:most]
-        return [self._row(int(which), values) for which in worst[excess[worst] > _VIOLATION]]
+        return [self._row(int(index), values) for index in worst[excess[worst] > _VIOLATION]]
 
     def _row(self, which: int, values: Float[np.ndarray, "pairs"]) -> Cut:
         n_sums, n_middles = len(self.starts), len(self.middles)

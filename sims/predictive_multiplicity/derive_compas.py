@@ -28,10 +28,10 @@ def derive_compas(folder: str | Path, destination: str | Path) -> None:
         elif not np.array_equal(features, people[:, 1:]):
             raise ValueError(f"{folder} must hold two files on the same people, the features differ")
         rarer = np.flatnonzero(labels == 1)
-        drawn = np.random.default_rng(1337).choice(rarer, len(labels) - 2 * len(rarer))
-        for what, chosen in (("positives", rarer), ("negatives", np.flatnonzero(labels == -1)), ("drawn", drawn)):
+        draws = np.random.default_rng(1337).choice(rarer, len(labels) - 2 * len(rarer))
+        for what, indices in (("positives", rarer), ("negatives", np.flatnonzero(labels == -1)), ("drawn", draws)):
             header.append(f"{target}:{what}")
-            counts.append(np.bincount(row_of_person.reshape(-1)[chosen], minlength=len(rows)))
+            counts.append(np.bincount(row_of_person.reshape(-1)[indices], minlength=len(rows)))
     with Path(destination).open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([*names, *header])

@@ -56,13 +56,13 @@ def discrepancy_path(
         tolerance: exact_solver.solve(most_disagreement(table, dichotomy, tolerance), time_limit=time_limit)
         for tolerance in sorted(set(admitted))
     }
-    ordered = tuple(solutions[tolerance] for tolerance in admitted)
+    answers = tuple(solutions[tolerance] for tolerance in admitted)
     numbers = int if table.has_counts else float
-    values, bounds = ([getattr(one, name) for one in ordered] for name in ("value", "bound"))
+    values, bounds = ([getattr(answer, name) for answer in answers] for name in ("value", "bound"))
     return DiscrepancyPath(
         np.asarray(tolerances, float),
         np.array(admitted, numbers),
         np.array(values, numbers),
         np.array(bounds, numbers),
-        ordered,
+        answers,
     )

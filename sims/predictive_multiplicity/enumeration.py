@@ -54,30 +54,30 @@ def enumerate_paths(
     position (lattice data never are: use the integer programs), or have more than 10¹⁰ dichotomies in one half. Source:
     definitions of Marx et al. 2020 (arXiv 1909.06677); the enumeration: derived here, from Cover's count.
     """
-    lifted = lift(points)
+    design = lift(points)
     positives, negatives = np.asarray(positives, int), np.asarray(negatives, int)
     totals = positives + negatives
     total = int(totals.sum())
     require(1 <= total <= LARGEST_TOTAL, f"positives and negatives must sum to 1..{LARGEST_TOTAL}, got {total}")
     gains = (negatives - positives).astype(float)
     if baseline is None:
-        baseline, doubtful = _fewest_errors(lifted, gains)
-        require_general_position(doubtful, *lifted.shape)
-    chosen = np.asarray(baseline, bool)
-    moves = np.where(chosen, -totals, totals).astype(float)
-    offsets = np.array([positives.sum(), totals[chosen].sum()])
-    (cells, most, fewest, flipped, kept), doubtful = jax.tree.map(
-        np.asarray, _tally(lifted, gains, moves, offsets, chosen, total)
+        baseline, doubtful = _fewest_errors(design, gains)
+        require_general_position(doubtful, *design.shape)
+    sides = np.asarray(baseline, bool)
+    moves = np.where(sides, -totals, totals).astype(float)
+    offsets = np.array([positives.sum(), totals[sides].sum()])
+    (cells, most, fewest, flip_least, keep_most), doubtful = jax.tree.map(
+        np.asarray, _tally(design, gains, moves, offsets, sides, total)
     )
-    require_general_position(doubtful, *lifted.shape)
+    require_general_position(doubtful, *design.shape)
     # The negative of a dichotomy makes n - E errors, and differs from the baseline wherever the dichotomy does not.
-    flip_errors = np.minimum(flipped, total - kept).astype(int)
+    flip_errors = np.minimum(flip_least, total - keep_most).astype(int)
     # Where a baseline that is not linear beats every dichotomy, none competes and nothing differs.
     discrepancy = np.maximum.accumulate(np.maximum(np.maximum(most, total - fewest[::-1]), 0))
     ambiguity = np.cumsum(np.bincount(flip_errors, totals, total + 1).astype(int))
-    errors = int(negatives[chosen].sum() + positives[~chosen].sum())
-    allowed = np.minimum(errors + np.arange(total + 1), total)
-    return Paths(errors, chosen.astype(int), discrepancy[allowed], ambiguity[allowed], flip_errors, cells + cells[::-1])
+    errors = int(negatives[sides].sum() + positives[~sides].sum())
+    limits = np.minimum(errors + np.arange(total + 1), total)
+    return Paths(errors, sides.astype(int), discrepancy[limits], ambiguity[limits], flip_errors, cells + cells[::-1])
 
 
 @guarded(double=False)
@@ -85,9 +85,9 @@ def dichotomies(points: Points) -> Int[np.ndarray, "cells rows"]:
     """Every linear dichotomy of the points once, b_u = 1 where w_0 + w·x_u > 0, else 0: a half, then its negatives.
     `enumerate_paths` needs no such list. Conditions, refusals and source as there.
     """
-    lifted = lift(points)
-    half, doubtful = half_of_cells(lifted)
-    require_general_position(doubtful, *lifted.shape)
+    design = lift(points)
+    half, doubtful = half_of_cells(design)
+    require_general_position(doubtful, *design.shape)
     return np.concatenate([half, ~np.asarray(half)]).astype(int)
 
 

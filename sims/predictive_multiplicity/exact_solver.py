@@ -93,10 +93,10 @@ class ExactSolver:
     def solve(self, task: Task, *, time_limit: float | None = None) -> Solution:
         """Solve to proven optimality or for `time_limit` seconds; RuntimeError if an answer does not recount."""
         bound, certificate = self._engine.solve(task, self.incumbents, Deadline(time_limit))
-        known = self.incumbents.best(task)
-        if known is None:
+        pair = self.incumbents.best(task)
+        if pair is None:
             raise RuntimeError("no dichotomy is known that the task admits")
-        return certified(self.table, task, *known, bound, certificate)
+        return certified(self.table, task, *pair, bound, certificate)
 
 
 def certified(
@@ -105,20 +105,20 @@ def certified(
     """A dichotomy and its weights as an answer to a task, recounted. Raises RuntimeError if the recount differs."""
     recount = (exact_signs(table, weights.weights) + 1) // 2
     errors = table.errors(recount)
-    broken = [row for row, value in task.fixed.items() if recount[row] != value]
-    if broken or not task.admits(errors) or not np.array_equal(recount, dichotomy):
+    violations = [row for row, value in task.fixed.items() if recount[row] != value]
+    if violations or not task.admits(errors) or not np.array_equal(recount, dichotomy):
         raise RuntimeError(f"an answer does not recount: the exact signs of its weights give {errors:g} errors")
     number = int if task.integral else float
     best = task.value(recount).item()
     sign = 1 if task.baseline is None else -1
-    closed = task.closes(bound, best)
+    is_closed = task.closes(bound, best)
     return Solution(
         recount,
         weights.weights,
         errors,
         number(sign * best),
-        number(sign * (best if closed else min(bound, best))),
-        "optimal" if closed else "time limit",
+        number(sign * (best if is_closed else min(bound, best))),
+        "optimal" if is_closed else "time limit",
         certificate,
         True,
         weights.margin,

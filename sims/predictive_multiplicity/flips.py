@@ -51,10 +51,10 @@ def flip_errors(
         solutions = {row: worker.flip(row) for row in distinct}
     else:
         solutions = _in_processes(workers, distinct, arguments)
-    ordered = tuple(solutions[row] for row in rows.tolist())
+    answers = tuple(solutions[row] for row in rows.tolist())
     numbers = int if table.has_counts else float
-    values, bounds = ([getattr(one, name) for one in ordered] for name in ("value", "bound"))
-    return FlipErrors(rows, np.array(values, numbers), np.array(bounds, numbers), ordered)
+    values, bounds = ([getattr(answer, name) for answer in answers] for name in ("value", "bound"))
+    return FlipErrors(rows, np.array(values, numbers), np.array(bounds, numbers), answers)
 
 
 class _Worker:

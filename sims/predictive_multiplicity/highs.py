@@ -36,7 +36,7 @@ def _pass(highs: Any, program: Program) -> None:
     model.a_matrix_.value_ = program.rows.data
     if program.integral.any():
         kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
-        model.integrality_ = [kinds[whole] for whole in program.integral.tolist()]
+        model.integrality_ = [kinds[flag] for flag in program.integral.tolist()]
     if highs.passModel(model) == highspy.HighsStatus.kError:
         raise OverflowError("HiGHS takes costs up to 1e20 and coefficients up to 1e15")
 
@@ -69,8 +69,8 @@ def solve(
     highs.run()
     status = _status(highs)
     info = highs.getInfo()
-    found = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
-    values = np.array(highs.getSolution().col_value) if found else None
+    feasible = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
+    values = np.array(highs.getSolution().col_value) if feasible else None
     return Outcome(
         values, float(info.mip_dual_bound if program.integral.any() else info.objective_function_value), status
     )
@@ -111,8 +111,8 @@ class ResidentProgram:
     def delete_rows(self, rows: Int[np.ndarray, "deleted"]) -> None:
         """Remove rows that were slack at the last solve."""
         basis = self._highs.getBasis()  # deleting rows discards it
-        gone = set(rows.tolist())
-        basis.row_status = [status for row, status in enumerate(basis.row_status) if row not in gone]
+        indices = set(rows.tolist())
+        basis.row_status = [status for row, status in enumerate(basis.row_status) if row not in indices]
         self._highs.deleteRows(len(rows), rows.astype(np.int32))
         self._highs.setBasis(basis)
 

@@ -51,10 +51,10 @@ class Incumbents:
 
     def _values(self, task: Task) -> Float[np.ndarray, "pool"]:
         pool = self._dichotomies
-        admitted = task.admits(self._errors.value(pool))
+        mask = task.admits(self._errors.value(pool))
         for row, value in task.fixed.items():
-            admitted &= pool[:, row] == value
-        return np.where(admitted, task.value(pool), np.inf)
+            mask &= pool[:, row] == value
+        return np.where(mask, task.value(pool), np.inf)
 
 
 class AllBelow(Incumbents):

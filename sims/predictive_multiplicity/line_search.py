@@ -77,8 +77,8 @@ class LineSearch:
             if deadline.passed():
                 return
             size = np.linalg.norm(self.best) * 10.0 ** self._random.uniform(-2, 0)
-            disturbed = self.best + size * self._random.standard_normal(len(self.best)) / len(self.best) ** 0.5
-            self._descend(disturbed, deadline)
+            start = self.best + size * self._random.standard_normal(len(self.best)) / len(self.best) ** 0.5
+            self._descend(start, deadline)
 
     def tilts(self, deadline: Deadline, rounds: int) -> None:
         """Lines on which penalised logistic fits move as samples are re-weighted, to first order.
@@ -108,8 +108,8 @@ class LineSearch:
             for row in np.argsort(before, kind="stable"):
                 if deadline.passed():
                     return
-                known = self._where[sides[row], row]
-                start = known if np.isfinite(known).all() else self.best
+                previous = self._where[sides[row], row]
+                start = previous if np.isfinite(previous).all() else self.best
                 self._descend(start, deadline, row=int(row), side=int(sides[row]), patience=_FEW)
             if np.array_equal(before, self.errors[sides, rows]):
                 return
@@ -117,16 +117,16 @@ class LineSearch:
     def disagreement(self, deadline: Deadline, rounds: int) -> None:
         """For each reach: climb in disagreement among the classifiers within it."""
         for _ in range(rounds):
-            for which in range(len(self._reaches)):
+            for reach in range(len(self._reaches)):
                 if deadline.passed():
                     return
-                start = self._most_weights[which]
-                self._climb(start if np.isfinite(start).all() else self.best, which, deadline)
+                start = self._most_weights[reach]
+                self._climb(start if np.isfinite(start).all() else self.best, reach, deadline)
 
     def classifiers(self) -> list[Classifier]:
         """Each once: the best, those of most disagreement, and for each row the best on the other side of h_0's."""
-        others = self._where[1 - self._baseline.astype(int), np.arange(len(self._baseline))]
-        return self._exact(np.concatenate([others, self._most_weights, self.best[None]]))
+        sides = self._where[1 - self._baseline.astype(int), np.arange(len(self._baseline))]
+        return self._exact(np.concatenate([sides, self._most_weights, self.best[None]]))
 
     def best_classifiers(self) -> list[Classifier]:
         """That of fewest errors."""
@@ -139,13 +139,13 @@ class LineSearch:
         intercepts = kept[:, 0] - kept[:, 1:] @ (self._centre / self._scale) - slopes @ low
         weights = np.column_stack([intercepts, slopes])
         weights /= np.abs(weights).sum(axis=1, keepdims=True)
-        found = {}
+        exact = {}
         for part in np.array_split(weights[np.isfinite(weights).all(axis=1)], len(weights) // _AT_ONCE + 1):
-            for one, signs in zip(part, many_exact_signs(self._table, part), strict=True):
+            for vector, signs in zip(part, many_exact_signs(self._table, part), strict=True):
                 if signs.all():
                     dichotomy = (signs + 1) // 2
-                    found[dichotomy.tobytes()] = Classifier(one, dichotomy)
-        return list(found.values())
+                    exact[dichotomy.tobytes()] = Classifier(vector, dichotomy)
+        return list(exact.values())
 
     def start_from(self, weights: Float[np.ndarray, "dims"], deadline: Deadline) -> None:
         """Descend from a classifier that somebody has, weights on the features as given."""
@@ -267,6 +267,6 @@ class LineSearch:
         if len(self._reaches):
             within = np.where(line.errors <= self._reaches[:, None], line.disagreement, -1.0)
             parts = within.argmax(axis=1)
-            most = within[np.arange(len(parts)), parts]
-            for which in np.flatnonzero(most > self._most):
-                self._most[which], self._most_weights[which] = most[which], self._at(line, parts[which])
+            largest = within[np.arange(len(parts)), parts]
+            for reach in np.flatnonzero(largest > self._most):
+                self._most[reach], self._most_weights[reach] = largest[reach], self._at(line, parts[reach])

@@ -164,9 +164,9 @@ class MarginFree:
             fractional = np.flatnonzero(free)
         if not len(fractional):
             raise ArithmeticError("a dichotomy can neither be realised nor excluded: its margin is below the rounding")
-        seen = self._gain_counts[:, fractional]
+        counts = self._gain_counts[:, fractional]
         guess = _GUESS * np.abs(task.cost[fractional])
-        down, up = np.where(seen > 0, self._gain_sums[:, fractional] / np.maximum(seen, 1), guess)
+        down, up = np.where(counts > 0, self._gain_sums[:, fractional] / np.maximum(counts, 1), guess)
         share = b[fractional]
         scores = np.maximum(down * share, _LEAST_GAIN) * np.maximum(up * (1 - share), _LEAST_GAIN)
         return int(fractional[scores.argmax()])
@@ -185,8 +185,8 @@ class MarginFree:
         return self._violated(self._gordan.refuting(dichotomy, _CIRCUITS_PER_ROUND, self.n_nodes), b)
 
     def _violated(self, found: list[tuple[Cut, float]], b: Float[np.ndarray, "rows"]) -> list[Cut]:
-        chosen = {
+        residuals = {
             cut: residual for cut, residual in found if residual < (self._margin or _ZERO) and cut.violation(b) > _WHOLE
         }
-        self._exact &= not any(chosen.values())
-        return list(chosen)
+        self._exact &= not any(residuals.values())
+        return list(residuals)

@@ -51,9 +51,9 @@ def uncertified_errors(
         return Uncertified(np.inf, table.n, 0, len(design), np.zeros(design.shape[1]))
     positive, negative = outcome.values[len(design) :].reshape(2, -1)
     signs = (design @ (positive - negative) > 0).astype(int)
-    wrong = int((signs != formulation.dichotomy(outcome.values)).sum())
-    reported = float(program.cost @ outcome.values + constant)
-    return Uncertified(reported, table.errors(signs), 0, wrong, positive - negative)
+    wrong_rows = int((signs != formulation.dichotomy(outcome.values)).sum())
+    report = float(program.cost @ outcome.values + constant)
+    return Uncertified(report, table.errors(signs), 0, wrong_rows, positive - negative)
 
 
 @guarded(double=False)
@@ -72,11 +72,11 @@ def one_sided_discrepancy(table: AnyTable, baseline: Baseline, tolerance: Share)
     if outcome.values is None:
         raise RuntimeError("the one-sided program has no solution: the margin exceeds the baseline's")
     signs = formulation.dichotomy(outcome.values)
-    reported = -float(program.cost @ outcome.values + constant)
+    report = -float(program.cost @ outcome.values + constant)
     different = signs != dichotomy
     hidden = int((different & (formulation.agreeing_rows(outcome.values))).sum())
     return Uncertified(
-        reported, table.errors(signs), table.disagreement(signs, dichotomy), hidden, formulation.weights(outcome.values)
+        report, table.errors(signs), table.disagreement(signs, dichotomy), hidden, formulation.weights(outcome.values)
     )
 
 

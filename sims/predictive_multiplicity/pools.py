@@ -95,7 +95,7 @@ def pool_multiplicity(
     excess = np.where(differs, np.where(baseline, positives - negatives, negatives - positives), 0).sum(axis=1)
     competing = excess <= tolerances[:, None]
     discrepancy = np.max(np.where(competing, differs @ weights, 0), axis=1, initial=0)
-    return PoolMultiplicity(discrepancy, np.array([differs[chosen].any(axis=0) @ weights for chosen in competing]))
+    return PoolMultiplicity(discrepancy, np.array([differs[mask].any(axis=0) @ weights for mask in competing]))
 
 
 def _weighted(features, positives, negatives):

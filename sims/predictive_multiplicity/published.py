@@ -45,13 +45,13 @@ class Published:
         rows, low, high = zip(*blocks, *self._norm(), strict=True)
         weights = self._objective(task)
         n_columns = self._n_pairs + 3 * self._n_dims
-        whole = np.ones(n_columns, bool)
-        whole[self._n_pairs : -self._n_dims] = False
+        integral = np.ones(n_columns, bool)
+        integral[self._n_pairs : -self._n_dims] = False
         return Program(
             np.concatenate([weights, np.zeros(3 * self._n_dims)]),
             np.zeros(n_columns),
             np.ones(n_columns),
-            whole,
+            integral,
             vstack(rows, format="csr"),
             np.concatenate(low),
             np.concatenate(high),
@@ -77,44 +77,44 @@ class Published:
     def _mistakes(self, task: Task) -> list[Block]:
         from scipy.sparse import diags_array
 
-        signed = self._label[:, None] * self._design[self._row]
-        blocks = [self._block(diags_array(self._big_m), signed, self._margin, np.inf)]
-        both = np.flatnonzero((self._table.positives > 0) & (self._table.negatives > 0))
-        if self._conflict_rows and len(both):
-            pairs = (self._row == both[:, None]).astype(float)
-            blocks.append(self._block(pairs, np.zeros((len(both), self._n_dims)), 1, 1))
+        products = self._label[:, None] * self._design[self._row]
+        blocks = [self._block(diags_array(self._big_m), products, self._margin, np.inf)]
+        conflicts = np.flatnonzero((self._table.positives > 0) & (self._table.negatives > 0))
+        if self._conflict_rows and len(conflicts):
+            pairs = (self._row == conflicts[:, None]).astype(float)
+            blocks.append(self._block(pairs, np.zeros((len(conflicts), self._n_dims)), 1, 1))
         for row, value in task.fixed.items():
-            flipped = (2 * value - 1) * self._design[[row]]
-            blocks.append(self._block(np.zeros((1, self._n_pairs)), flipped, self._margin, np.inf))
+            flip = (2 * value - 1) * self._design[[row]]
+            blocks.append(self._block(np.zeros((1, self._n_pairs)), flip, self._margin, np.inf))
         return blocks
 
     def _agreement(self, task: Task, baseline: Int[np.ndarray, "rows"]) -> list[Block]:
         from scipy.sparse import diags_array
 
         prediction = (2 * baseline - 1)[self._row]
-        signed = prediction[:, None] * self._design[self._row]
+        products = prediction[:, None] * self._design[self._row]
         binaries = diags_array(-self._big_m)
-        blocks = [self._block(binaries, signed, -np.inf, -self._margin)]
+        blocks = [self._block(binaries, products, -np.inf, -self._margin)]
         if not self._one_sided:
-            blocks.append(self._block(binaries, signed, self._margin - self._big_m, np.inf))
+            blocks.append(self._block(binaries, products, self._margin - self._big_m, np.inf))
         change = np.where(prediction == self._label, 1, -1) * self._count
-        most = task.most_errors - self._table.errors(baseline)
+        limit = task.most_errors - self._table.errors(baseline)
         nothing = np.zeros((1, self._n_dims))
-        blocks.append(self._block(-change[None], nothing, -np.inf, most - change.sum()))
+        blocks.append(self._block(-change[None], nothing, -np.inf, limit - change.sum()))
         return blocks
 
     def _norm(self) -> list[Block]:
         from scipy.sparse import csr_array, diags_array, eye_array, hstack
 
         n_pairs, n_dims = self._n_pairs, self._n_dims
-        none, one = csr_array((n_dims, n_pairs)), eye_array(n_dims)
+        none, identity = csr_array((n_dims, n_pairs)), eye_array(n_dims)
         off = csr_array((n_dims, n_dims))
         total = np.concatenate([np.zeros(n_pairs), np.ones(2 * n_dims), np.zeros(n_dims)])
         free = np.full(n_dims, -np.inf)
         return [
             (csr_array(total[None]), np.ones(1), np.ones(1)),
-            (hstack([none, one, off, diags_array(-np.ones(n_dims))]), free, np.zeros(n_dims)),
-            (hstack([none, off, one, one]), free, np.ones(n_dims)),
+            (hstack([none, identity, off, diags_array(-np.ones(n_dims))]), free, np.zeros(n_dims)),
+            (hstack([none, off, identity, identity]), free, np.ones(n_dims)),
         ]
 
     def start(
@@ -122,8 +122,8 @@ class Published:
     ) -> Float[np.ndarray, "variables"]:
         """The variables of a known dichotomy."""
         prediction = (2 * dichotomy - 1)[self._row]
-        wanted = self._label if task.baseline is None else (2 * task.baseline - 1)[self._row]
-        binaries = prediction != wanted if task.baseline is None else prediction == wanted
+        target = self._label if task.baseline is None else (2 * task.baseline - 1)[self._row]
+        binaries = prediction != target if task.baseline is None else prediction == target
         return np.concatenate([binaries, split_signs(weights), weights > 0]).astype(float)
 
     def agreeing_rows(self, values: Float[np.ndarray, "variables"]) -> Bool[np.ndarray, "rows"]:

@@ -82,11 +82,11 @@ def percentile_costs(
     there. Inaction is free.
     Source: the cost functions of Ustun et al. 2019 (arXiv 1809.06514); the absolute value: derived here.
     """
-    at_most, passed = np.mean(population <= value), np.mean(population <= value + actions[:, None], axis=1)
+    at_most, after = np.mean(population <= value), np.mean(population <= value + actions[:, None], axis=1)
     if kind == "shift":
-        return np.abs(passed - at_most)
+        return np.abs(after - at_most)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(passed == at_most, 0.0, np.abs(np.log(1 - at_most) - np.log(1 - passed)))
+        return np.where(after == at_most, 0.0, np.abs(np.log(1 - at_most) - np.log(1 - after)))
 
 
 @guarded(double=False)
@@ -102,7 +102,7 @@ def continuous_recourse(score: float, weights: FeatureWeights, norm: Norm) -> Fl
     near = norm in (1, np.inf) or _NORMS[0] <= norm <= _NORMS[1]
     require(near, f"norm must be 1, in {_NORMS} or inf, for cvxpy to come near enough, got {norm}")
     # The solver's tolerances are absolute.
-    largest, missing = float(np.abs(weights).max()), float(abs(score))
+    largest, gap = float(np.abs(weights).max()), float(abs(score))
     action = cp.Variable(len(weights))
     order: Any = norm  # cvxpy takes any number, but is annotated for whole ones
     program = cp.Problem(
@@ -113,7 +113,7 @@ def continuous_recourse(score: float, weights: FeatureWeights, norm: Norm) -> Fl
         program.solve(solver=cp.CLARABEL)
     if program.status == cp.INFEASIBLE:
         return None
-    return np.asarray(action.value, float) * (missing / (largest or 1.0))
+    return np.asarray(action.value, float) * (gap / (largest or 1.0))
 
 
 def _cheapest(problem, objective, tie_breaker):
@@ -152,7 +152,7 @@ def _solve(problem, allowed, cuts, largest_price, total_price):
         (np.append(~problem.idle, 0.0)[None], 1.0, n_features),
         *((np.append(row, 0.0)[None], right, np.inf) for row, right in cuts),
     ]
-    rows, least, most = zip(*blocks, strict=True)
+    rows, lower, upper = zip(*blocks, strict=True)
     heights = [len(block) for block in rows]
     outcome = solve(
         Program(
@@ -161,8 +161,8 @@ def _solve(problem, allowed, cuts, largest_price, total_price):
             upper=np.append(allowed.astype(float), costs.max()),
             integral=np.arange(n_entries + 1) < n_entries,
             rows=csr_matrix(np.concatenate(rows)),
-            row_lower=np.repeat(least, heights),
-            row_upper=np.repeat(most, heights),
+            row_lower=np.repeat(lower, heights),
+            row_upper=np.repeat(upper, heights),
         )
     )
     return None if outcome.values is None else outcome.values[:n_entries] > 0.5

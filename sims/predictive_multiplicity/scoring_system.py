@@ -70,17 +70,17 @@ class ScoringProblem:
     @functools.cached_property
     def _distinct(self) -> Any:
         """The distinct samples as y x, the weight of each, and which of them every sample is."""
-        samples, which, counts = np.unique(
+        samples, index, counts = np.unique(
             np.column_stack([self.features, self.labels]), axis=0, return_inverse=True, return_counts=True
         )
         price = np.where(samples[:, -1] > 0, self.positive_weight, 2 - self.positive_weight)
-        return samples[:, :-1] * samples[:, -1:], counts * price, which.ravel()
+        return samples[:, :-1] * samples[:, -1:], counts * price, index.ravel()
 
     @property
     def _penalties(self) -> Any:
         """N C_0 and N C_1, one per coefficient."""
-        penalised = np.arange(len(self.lower)) >= self.intercept
-        return len(self.labels) * self.sparsity_penalty * penalised, len(self.labels) * self.size_penalty * penalised
+        mask = np.arange(len(self.lower)) >= self.intercept
+        return len(self.labels) * self.sparsity_penalty * mask, len(self.labels) * self.size_penalty * mask
 
 
 @guarded(double=False)
@@ -88,10 +88,10 @@ def recount_scoring(problem: ScoringProblem, coefficients: Int[np.ndarray, "coef
     """The scoring system with these coefficients, recounted. Source: the objective of arXiv 1502.04269."""
     wanted, given = len(problem.lower), len(coefficients)
     require(given == wanted, f"coefficients must be {wanted}, one for each column of features, got {given}")
-    signed, weights, _ = problem._distinct
+    products, weights, _ = problem._distinct
     per_nonzero, per_size = problem._penalties
     sizes = np.abs(coefficients.astype(float))  # products of integers would overflow unseen
-    errors = float(weights[signed @ coefficients.astype(float) < problem.margin].sum())
+    errors = float(weights[products @ coefficients.astype(float) < problem.margin].sum())
     penalties = per_nonzero @ (coefficients != 0) + per_size @ sizes
     return ScoringSystem(coefficients, errors, errors + float(penalties))
 
@@ -108,11 +108,11 @@ def scoring_system(problem: ScoringProblem, settled: Settled | None = None) -> S
     outcome = solve(program)
     if outcome.values is None:  # with a valid big M any λ of the box may err everywhere
         raise ValueError("problem and settled must leave a λ of the box: the released big M, or settled, forbids all")
-    found = recount_scoring(problem, np.rint(outcome.values[: len(problem.lower)]).astype(int))
-    said = float(program.cost @ outcome.values)
-    if abs(found.objective - said) > ROUNDING * len(problem.labels):
-        raise RuntimeError(f"the scoring system costs {found.objective} by recount, but {said} by the solver")
-    return found
+    answer = recount_scoring(problem, np.rint(outcome.values[: len(problem.lower)]).astype(int))
+    cost = float(program.cost @ outcome.values)
+    if abs(answer.objective - cost) > ROUNDING * len(problem.labels):
+        raise RuntimeError(f"the scoring system costs {answer.objective} by recount, but {cost} by the solver")
+    return answer
 
 
 @guarded(double=False)
@@ -131,45 +131,45 @@ def settled_errors(problem: ScoringProblem, attained: float) -> Int[np.ndarray, 
     limit = attained + ROUNDING * len(problem.labels)
     least = linear.objective
     require(least <= limit, f"attained must be the objective of a scoring system, from {least} on, got {attained}")
-    _, weights, which = problem._distinct
-    settled = np.full(len(weights), -1)
+    _, weights, index = problem._distinct
+    decisions = np.full(len(weights), -1)
     for sample in range(len(weights)):
         column = np.array([len(problem.lower) + sample])
-        for forced in (0, 1):
-            linear.set_bounds(column, np.array([float(forced)]), np.array([float(forced)]))
+        for value in (0, 1):
+            linear.set_bounds(column, np.array([float(value)]), np.array([float(value)]))
             if linear.run() == "infeasible" or linear.objective > limit:
-                settled[sample] = 1 - forced
+                decisions[sample] = 1 - value
         linear.set_bounds(column, np.zeros(1), np.ones(1))
-    return settled[which]
+    return decisions[index]
 
 
 def _program(problem, settled):
     """Over (λ, an error per distinct sample, whether each λ_j is not zero, |λ_j|)."""
     from scipy.sparse import block_array, csr_matrix, diags_array, eye_array
 
-    signed, weights, which = problem._distinct
+    products, weights, index = problem._distinct
     lower, upper = problem.lower.astype(float), problem.upper.astype(float)
-    corners = np.stack([signed * lower, signed * upper])
+    corners = np.stack([products * lower, products * upper])
     if problem.big_m == "valid":
         big_m = problem.margin - corners.min(axis=0).sum(axis=1)
     else:
         big_m = 1.05 * problem.margin + corners.max(axis=0).sum(axis=1)
-    n_samples, n_coefficients = signed.shape
-    one = eye_array(n_coefficients)
+    n_samples, n_coefficients = products.shape
+    identity = eye_array(n_coefficients)
     rows = block_array(
         [
-            [csr_matrix(signed), diags_array(big_m), None, None],
-            [-one, None, diags_array(upper), None],
-            [one, None, diags_array(-lower), None],
-            [-one, None, None, one],
-            [one, None, None, one],
+            [csr_matrix(products), diags_array(big_m), None, None],
+            [-identity, None, diags_array(upper), None],
+            [identity, None, diags_array(-lower), None],
+            [-identity, None, None, identity],
+            [identity, None, None, identity],
         ],
         format="csr",
     )
     least_error, most_error = np.zeros(n_samples), np.ones(n_samples)
     if settled is not None:
-        least_error[which] = settled == 1
-        most_error[which] = settled != 0
+        least_error[index] = settled == 1
+        most_error[index] = settled != 0
     largest = np.maximum(np.abs(lower), np.abs(upper))
     return Program(
         cost=np.concatenate([np.zeros(n_coefficients), weights, *problem._penalties]),

@@ -129,34 +129,34 @@ def aggregate(
     labels = np.asarray(y)
     require(len(labels) == n_samples, f"y must be {n_samples} labels -1 or +1, one per row of X, got {len(labels)}")
     weights = np.ones(n_samples, int) if sample_weight is None else np.asarray(sample_weight)
-    whole, total = bool((weights == np.round(weights)).all()), weights.sum(dtype=float)
+    is_whole, total = bool((weights == np.round(weights)).all()), weights.sum(dtype=float)
     require(
-        (1 if whole else _LEAST_WEIGHT) <= total <= _LARGEST_WEIGHT,
+        (1 if is_whole else _LEAST_WEIGHT) <= total <= _LARGEST_WEIGHT,
         f"sample_weight must sum to {_LEAST_WEIGHT:g}..2^53 for the solvers to tell errors apart, got {total:g}",
     )
-    kept = _independent_columns(features)
-    rows, row_of_sample = np.unique(features[:, kept], axis=0, return_inverse=True)
+    basis = _independent_columns(features)
+    rows, row_of_sample = np.unique(features[:, basis], axis=0, return_inverse=True)
     row_of_sample = row_of_sample.reshape(n_samples)
-    kind = int if whole else float
+    kind = int if is_whole else float
     positives, negatives = (
         np.bincount(row_of_sample, weights * (labels == sign), len(rows)).astype(kind) for sign in (1, -1)
     )
-    dropped = tuple(name for column, name in enumerate(names) if column not in kept)
-    return Table(rows, positives, negatives, tuple(names[column] for column in kept), dropped, row_of_sample)
+    dropped = tuple(name for column, name in enumerate(names) if column not in basis)
+    return Table(rows, positives, negatives, tuple(names[column] for column in basis), dropped, row_of_sample)
 
 
 def _independent_columns(features: Float[np.ndarray, "n features"]) -> list[int]:
     basis = [np.full(len(features), len(features) ** -0.5)]
-    kept = []
+    columns = []
     for column, values in enumerate(features.T):
-        scaled = values / max(np.abs(values).max(), np.finfo(float).tiny)
-        rest = scaled
+        unit = values / max(np.abs(values).max(), np.finfo(float).tiny)
+        residual = unit
         for _ in range(2):  # the second pass removes what rounding left of the first
-            rest = rest - np.array(basis).T @ (np.array(basis) @ rest)
-        if np.linalg.norm(rest) > 1e-9 * np.linalg.norm(scaled):
-            kept.append(column)
-            basis.append(rest / np.linalg.norm(rest))
-    return kept
+            residual = residual - np.array(basis).T @ (np.array(basis) @ residual)
+        if np.linalg.norm(residual) > 1e-9 * np.linalg.norm(unit):
+            columns.append(column)
+            basis.append(residual / np.linalg.norm(residual))
+    return columns
 
 
 class Compas(NamedTuple):
@@ -186,17 +186,17 @@ def compas_samples(target: Target = "arrest", *, oversampled: bool = False) -> C
     table = np.array(lines, int)
     columns = tuple(name for name in header if ":" not in name)
     features = table[:, : len(columns)]
-    positives, negatives, drawn = (
+    positives, negatives, draws = (
         table[:, header.index(f"{target}:{what}")] for what in ("positives", "negatives", "drawn")
     )
     if oversampled:  # the positives are the rarer label of both targets
-        positives = positives + drawn
+        positives = positives + draws
     counts = np.concatenate([positives, negatives])
-    there = counts > 0
-    labels = np.repeat([1, -1], len(features))[there]
-    features = np.tile(features, (2, 1))[there]
+    mask = counts > 0
+    labels = np.repeat([1, -1], len(features))[mask]
+    features = np.tile(features, (2, 1))[mask]
     race = np.array([name.removeprefix("race_is_") for name in _RACES])[features[:, : len(_RACES)].argmax(axis=1)]
-    return Compas(features.astype(float), labels, counts[there], race, columns)
+    return Compas(features.astype(float), labels, counts[mask], race, columns)
 
 
 @guarded(double=False)
@@ -205,6 +205,6 @@ def compas(target: Target = "arrest", *, race: bool = False, oversampled: bool =
     Arguments as `compas_samples`; without `race` its four columns are left out.
     """
     samples = compas_samples(target, oversampled=oversampled)
-    kept = [column for column, name in enumerate(samples.columns) if race or name not in _RACES]
-    names = [samples.columns[column] for column in kept]
-    return aggregate(samples.features[:, kept], samples.labels, samples.counts, names)
+    columns = [column for column, name in enumerate(samples.columns) if race or name not in _RACES]
+    names = [samples.columns[column] for column in columns]
+    return aggregate(samples.features[:, columns], samples.labels, samples.counts, names)

@@ -74,11 +74,11 @@ def most_disagreement(
     weights: Real[np.ndarray, "rows"] | None = None,
 ) -> Task:
     """Maximise the weight of the samples on which b differs from the baseline, with E(b) <= E(h_0) + tolerance."""
-    counted = (table.totals if weights is None else weights).astype(float)
-    cost = np.where(baseline == 1, counted, -counted)
+    counts = (table.totals if weights is None else weights).astype(float)
+    cost = np.where(baseline == 1, counts, -counts)
     most_errors = float(table.errors(baseline) + tolerance)
-    integral = table.has_counts and bool((counted == np.round(counted)).all())
-    return Task(cost, -float(counted[baseline == 1].sum()), {}, most_errors, baseline, integral)
+    integral = table.has_counts and bool((counts == np.round(counts)).all())
+    return Task(cost, -float(counts[baseline == 1].sum()), {}, most_errors, baseline, integral)
 
 
 @guarded(double=False)

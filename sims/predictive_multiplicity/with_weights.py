@@ -25,8 +25,8 @@ class WithWeights:
         Raises RuntimeError if no weights have the signs of the solver's answer, or if it is worse than the solver says.
         """
         program, constant = self._formulation.program(task)
-        known = incumbents.best(task)
-        start = None if known is None else self._formulation.start(task, known[0], known[1].weights)
+        incumbent = incumbents.best(task)
+        start = None if incumbent is None else self._formulation.start(task, incumbent[0], incumbent[1].weights)
 
         scale = max(1.0, abs(task.constant))
         limits = Limits(deadline.left(), gap=_GAP if task.integral else _RECOUNT * scale)
@@ -34,10 +34,10 @@ class WithWeights:
         if outcome.values is not None:
             dichotomy = self._formulation.dichotomy(outcome.values)
             weights = self._gordan.weights(dichotomy)
-            reported, recounted = program.cost @ outcome.values + constant, task.value(dichotomy).item()
-            if weights is None or recounted > reported + _RECOUNT * scale:
-                found = "no weights have its signs" if weights is None else f"it is {recounted:g}"
-                raise RuntimeError(f"the solver's answer {reported:g} does not recount, {found}: raise the margin")
+            report, recount = program.cost @ outcome.values + constant, task.value(dichotomy).item()
+            if weights is None or recount > report + _RECOUNT * scale:
+                reason = "no weights have its signs" if weights is None else f"it is {recount:g}"
+                raise RuntimeError(f"the solver's answer {report:g} does not recount, {reason}: raise the margin")
             incumbents.add(dichotomy, weights)
         best = incumbents.best_value(task)
         bound = np.inf if outcome.status == "infeasible" else max(outcome.bound + constant, task.box_bound)

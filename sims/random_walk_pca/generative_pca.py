@@ -44,8 +44,8 @@ def spike_errors(
     points = jax.random.normal(noise_key, (n_samples, dim)) + strength * signal
 
     def repeat(_, estimate):
-        projected = generator @ (generator.T @ (points.T @ (points @ estimate)))
-        return projected / jnp.linalg.norm(projected)
+        image = generator @ (generator.T @ (points.T @ (points @ estimate)))
+        return image / jnp.linalg.norm(image)
 
     start = generator @ _random_unit(start_key, latent_dim)
     with_generator = lax.fori_loop(0, rounds, repeat, start)

@@ -192,9 +192,9 @@ def squared_overlaps(
     With half-cosines as references this is the "cosine content" of a component: 1 for a high dimensional walk.
     Neither side needs unit length; a zero column has overlap 0. Source: Hess 2000 (cosine content), Phys. Rev. E 62.
     """
-    courses, compared = _of_order_one(time_courses), _of_order_one(references)
-    products = jnp.sum(courses * compared, axis=0) ** 2
-    lengths = jnp.sum(courses**2, axis=0) * jnp.sum(compared**2, axis=0)
+    courses, targets = _of_order_one(time_courses), _of_order_one(references)
+    products = jnp.sum(courses * targets, axis=0) ** 2
+    lengths = jnp.sum(courses**2, axis=0) * jnp.sum(targets**2, axis=0)
     return jnp.where(lengths > 0, jnp.minimum(products / jnp.where(lengths > 0, lengths, 1), 1), 0)
 
 

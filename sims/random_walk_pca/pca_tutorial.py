@@ -32,8 +32,8 @@ def covariance(points: Cloud) -> Float[Array, "dim dim"]:
     """C_X = XᵀX/n of the centred points, one point per row. Infinite or NaN where their squares overflow.
     Source: Shlens, A tutorial on principal component analysis (arXiv 1404.1100); there a point is a column.
     """
-    centred = points - points.mean(axis=0)
-    return jnp.asarray(centred.T @ centred / points.shape[0])
+    deviations = points - points.mean(axis=0)
+    return jnp.asarray(deviations.T @ deviations / points.shape[0])
 
 
 @guarded(double=False)
@@ -63,5 +63,5 @@ def reconstruction_error(
     points: Cloud, axes: Annotated[Float[AnyArray, "kept dim"], ORTHONORMAL_ROWS, MAY_BE_EMPTY]
 ) -> Float[Array, ""]:
     """Mean squared distance of the centred points from the span of the rows `axes`. Source: as `covariance`."""
-    centred = jnp.asarray(points) - points.mean(axis=0)
-    return jnp.mean(jnp.sum((centred - centred @ axes.T @ axes) ** 2, axis=1))
+    deviations = jnp.asarray(points) - points.mean(axis=0)
+    return jnp.mean(jnp.sum((deviations - deviations @ axes.T @ axes) ** 2, axis=1))

@@ -38,8 +38,8 @@ def population_covariance(
     responses = _respond(recursion, recursion.noise_scale * np.eye(n_points))
     drift_response = _respond(recursion, np.asarray(drift, float) * np.ones((n_points, 1)))
     rows = np.hstack([responses, drift_response])
-    centred = rows - rows.mean(axis=0)
-    return centred @ centred.T
+    deviations = rows - rows.mean(axis=0)
+    return deviations @ deviations.T
 
 
 @guarded(double=False)
@@ -73,15 +73,15 @@ def expected_squared_norms(n_points: NumberOfPoints, **process: Unpack[Process])
     overflow.
     """
     require_room("n_points", 16 * n_points)
-    noise_scale, momentum, persistence, kept = _recursion(n_points, **process)
+    noise_scale, momentum, persistence, memory = _recursion(n_points, **process)
     vv = _accumulate(momentum**2, noise_scale**2)
     vx = _accumulate(momentum * persistence, vv)
     xx = _accumulate(persistence**2, vv + 2 * momentum * persistence * _before(vx))
-    vy = _accumulate(momentum * kept, (1 - kept) * vx)
-    xy = _accumulate(persistence * kept, (1 - kept) * xx + momentum * kept * _before(vy))
+    vy = _accumulate(momentum * memory, (1 - memory) * vx)
+    xy = _accumulate(persistence * memory, (1 - memory) * xx + momentum * memory * _before(vy))
     # E[x_t y_{t-1}] takes the last step of x alone.
     ahead = persistence * _before(xy) + momentum * _before(vy)
-    return _accumulate(kept**2, (1 - kept) ** 2 * xx + 2 * kept * (1 - kept) * ahead)[:, 0]
+    return _accumulate(memory**2, (1 - memory) ** 2 * xx + 2 * memory * (1 - memory) * ahead)[:, 0]
 
 
 @guarded(double=False)
@@ -138,9 +138,9 @@ def _recursion(
     running_mean: Flag = False,
 ) -> _Recursion:
     time = np.arange(1.0, n_points + 1)[:, None]
-    kept = 1 - 1 / time if running_mean else np.full_like(time, averaging)
+    memory = 1 - 1 / time if running_mean else np.full_like(time, averaging)
     constants = np.full_like(time, momentum), np.full_like(time, 1 - np.asarray(reversion, float))
-    return _Recursion(time ** (-np.asarray(decay, float) / 2), *constants, kept)
+    return _Recursion(time ** (-np.asarray(decay, float) / 2), *constants, memory)
 
 
 def _respond(recursion: _Recursion, driven: Float[np.ndarray, "points columns"]) -> Float[np.ndarray, "points columns"]:
@@ -153,8 +153,8 @@ def _respond_transposed(
     recursion: _Recursion, rows: Float[np.ndarray, "points columns"]
 ) -> Float[np.ndarray, "points columns"]:
     """Aᵀ times the rows."""
-    recorded = (1 - recursion.kept) * _accumulate(recursion.kept, rows, transposed=True)
-    position = _accumulate(recursion.persistence, recorded, transposed=True)
+    record = (1 - recursion.kept) * _accumulate(recursion.kept, rows, transposed=True)
+    position = _accumulate(recursion.persistence, record, transposed=True)
     return recursion.noise_scale * _accumulate(recursion.momentum, position, transposed=True)
 
 

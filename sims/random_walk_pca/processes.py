@@ -55,14 +55,14 @@ def trajectory(
 @jax.jit
 def _recursion(noise, momentum, reversion, decay, averaging, running_mean, drift):
     coefficients = step_coefficients(noise.shape[0], noise.dtype, momentum, reversion, decay, averaging, running_mean)
-    rest = jnp.zeros_like(noise[0])
+    zero = jnp.zeros_like(noise[0])
 
     def step(state, inputs):
         noise_row, coefficient = inputs
         state = time_step(state, noise_row, coefficient, jnp.asarray(drift, noise.dtype))
         return state, state.recorded
 
-    return lax.scan(step, State(rest, rest, rest), (noise, coefficients))[1]
+    return lax.scan(step, State(zero, zero, zero), (noise, coefficients))[1]
 
 
 class State(NamedTuple):
@@ -108,8 +108,8 @@ def time_step(
     """One step of the recursion in the docstring of `trajectory`."""
     velocity = coefficient.momentum * state.velocity + coefficient.noise_scale * noise_row + drift
     position = coefficient.persistence * state.position + velocity
-    recorded = coefficient.kept * state.recorded + (1 - coefficient.kept) * position
-    return State(velocity, position, recorded)
+    record = coefficient.kept * state.recorded + (1 - coefficient.kept) * position
+    return State(velocity, position, record)
 
 
 @guarded(double=False)

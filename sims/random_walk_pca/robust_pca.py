@@ -46,8 +46,8 @@ def leading_direction(points: Points, kept: Bool[AnyArray, "points"] | None = No
     require(kept is None or kept.sum() >= 2, "kept must keep at least two points: one point has no variance")
     weights = jnp.ones(points.shape[0]) if kept is None else kept.astype(points.dtype)
     weights, points = weights / weights.sum(), jnp.asarray(points)
-    centred = points - weights @ points
-    covariance = centred.T @ (centred * weights[:, None])
+    deviations = points - weights @ points
+    covariance = deviations.T @ (deviations * weights[:, None])
     return jnp.linalg.eigh(covariance)[1][:, -1]
 
 

@@ -55,5 +55,5 @@ def shuffle_steps(key: Key[Array, ""], gram: Gram) -> Float[Array, "points point
     Whatever order in time the steps had is gone: what is left is a walk with a straight drift. The first row is the
     start, set to the origin.
     """
-    walked = trajectory_gram(shuffle_points(key, step_gram(gram)))
-    return jnp.pad(walked, ((1, 0), (1, 0)))
+    walk = trajectory_gram(shuffle_points(key, step_gram(gram)))
+    return jnp.pad(walk, ((1, 0), (1, 0)))

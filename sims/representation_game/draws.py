@@ -90,10 +90,10 @@ def estimated_excess(
     def best(rows: Float[np.ndarray, "*each rows dim"]) -> Float[np.ndarray, "*each dim kept"]:
         return prior_root @ np.swapaxes(np.linalg.svd(rows @ root.T @ prior_root)[2][..., :kept, :], -1, -2)
 
-    found = worst_regret(covariance, prior, best(triangles))
+    regrets = worst_regret(covariance, prior, best(triangles))
     first, second = np.triu_indices(dim, 1)
     covariances = (np.swapaxes(triangles, 1, 2) @ triangles)[:, first, second] / samples
-    return Estimated(found - worst_regret(covariance, prior, best(np.eye(dim))), covariances**2)
+    return Estimated(regrets - worst_regret(covariance, prior, best(np.eye(dim))), covariances**2)
 
 
 @guarded
@@ -117,8 +117,8 @@ def dropped(
     """1 where a direction is not among the r that are drawn, with `balanced` chances, on points u, u + 1, ..."""
     chances = balanced(spectrum, kept)[1]
     ends = np.concatenate([[0.0], np.cumsum(chances)]) * (kept / chances.sum())
-    passed = np.ceil(ends - generator.random((draws, 1)))
-    return 1.0 - np.diff(passed, axis=1).clip(0, 1)
+    passages = np.ceil(ends - generator.random((draws, 1)))
+    return 1.0 - np.diff(passages, axis=1).clip(0, 1)
 
 
 @guarded

@@ -81,5 +81,5 @@ def _left(
     """What is left of L' tasks once the columns of L'R are projected away."""
     root = np.linalg.cholesky(covariance).T
     basis = np.linalg.qr(root @ representations)[0]
-    seen = root @ tasks
-    return seen - basis @ (np.swapaxes(basis, -1, -2) @ seen)
+    images = root @ tasks
+    return images - basis @ (np.swapaxes(basis, -1, -2) @ images)

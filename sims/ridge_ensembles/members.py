@@ -41,8 +41,8 @@ def data_set(
     require(subsample <= points, f"subsample must be at most the {points} points, got {subsample}")
     dim = len(variances)
     require_room("points, variances and members", points * (dim + members))
-    drawn = jax.random.normal(key, (dim + members, points))  # in one call, which is compiled once
-    return drawn[:dim].T * jnp.sqrt(jnp.asarray(variances)), jnp.argsort(drawn[dim:], axis=1)[:, :subsample]
+    normals = jax.random.normal(key, (dim + members, points))  # in one call, which is compiled once
+    return normals[:dim].T * jnp.sqrt(jnp.asarray(variances)), jnp.argsort(normals[dim:], axis=1)[:, :subsample]
 
 
 @guarded(double=False)
@@ -56,11 +56,11 @@ def smoothers(x: Points, chosen: Subsets, penalty: Penalty) -> Float[Array, "mem
     x = jnp.asarray(x)
 
     def one(rows: Int[Array, " subsample"]) -> Float[Array, "dim n"]:
-        seen = x[rows]
-        if seen.shape[0] < seen.shape[1]:
-            inner = _solve(seen @ seen.T, seen, len(rows), penalty).T
+        design = x[rows]
+        if design.shape[0] < design.shape[1]:
+            inner = _solve(design @ design.T, design, len(rows), penalty).T
         else:
-            inner = _solve(seen.T @ seen, seen.T, len(rows), penalty)
+            inner = _solve(design.T @ design, design.T, len(rows), penalty)
         return jnp.zeros((x.shape[1], x.shape[0]), inner.dtype).at[:, rows].set(inner)
 
     return jax.lax.map(one, jnp.asarray(chosen))
@@ -88,8 +88,8 @@ State = tuple[Array, Array, Array, Array, Array]
 def _conjugate_gradients(x: Array, y: Array, chosen: Array, penalty: Array, tolerance: Array) -> Array:
     members, subsample = chosen.shape
     penalty, tolerance = penalty.astype(x.dtype), tolerance.astype(x.dtype)
-    seen = jnp.zeros((members, len(x)), x.dtype).at[jnp.arange(members)[:, None], chosen].set(1 / subsample)
-    right = (seen * y.astype(x.dtype)) @ x
+    weights = jnp.zeros((members, len(x)), x.dtype).at[jnp.arange(members)[:, None], chosen].set(1 / subsample)
+    right = (weights * y.astype(x.dtype)) @ x
     first = jnp.sum(right**2, axis=1)
     goal = tolerance**2 * first
 
@@ -98,18 +98,18 @@ def _conjugate_gradients(x: Array, y: Array, chosen: Array, penalty: Array, tole
         return jnp.any(squares > goal) & (steps < 10 * subsample)
 
     def step(state: State) -> State:
-        found, gradients, direction, squares, steps = state
-        image = (seen * (direction @ x.T)) @ x + penalty * direction
+        solution, gradients, direction, squares, steps = state
+        image = (weights * (direction @ x.T)) @ x + penalty * direction
         curvature = jnp.sum(direction * image, axis=1)
         length = jnp.where(squares > goal, squares / jnp.where(curvature > 0, curvature, jnp.nan), 0)[:, None]
         gradients = gradients - length * image
         new = jnp.sum(gradients**2, axis=1)
         ratio = (new / jnp.where(squares > 0, squares, 1))[:, None]
-        return found + length * direction, gradients, gradients + ratio * direction, new, steps + 1
+        return solution + length * direction, gradients, gradients + ratio * direction, new, steps + 1
 
     start = jnp.zeros_like(right), right, right, first, jnp.zeros((), int)
-    found, _, _, squares, _ = jax.lax.while_loop(further, step, start)
-    return jnp.where((squares <= goal)[:, None], found, jnp.nan)
+    solution, _, _, squares, _ = jax.lax.while_loop(further, step, start)
+    return jnp.where((squares <= goal)[:, None], solution, jnp.nan)
 
 
 def _require_rows(x: Points, chosen: Subsets) -> None:

@@ -54,14 +54,14 @@ def traces(
     strength, sigma = jnp.sqrt(jnp.asarray(signal)), jnp.sqrt(noise)
     scale = jnp.sqrt(jnp.asarray(variances))[:, None]
     members, points = len(chosen), len(x)
-    fitted = maps @ x
-    errors = jnp.concatenate([scale * (fitted - jnp.eye(len(scale))) * strength, scale * maps * sigma], axis=2)
+    products = maps @ x
+    errors = jnp.concatenate([scale * (products - jnp.eye(len(scale))) * strength, scale * maps * sigma], axis=2)
     flat = errors.reshape(members, -1)
-    at_points = jnp.concatenate([(x - x @ fitted) * strength, (jnp.eye(points) - x @ maps) * sigma], axis=2)
+    at_points = jnp.concatenate([(x - x @ products) * strength, (jnp.eye(points) - x @ maps) * sigma], axis=2)
     return TraceForm(
         jnp.asarray(noise + flat @ flat.T),
         jnp.einsum("mnq,lnq->nml", at_points, at_points),
-        jnp.trace(fitted, axis1=1, axis2=2),
+        jnp.trace(products, axis1=1, axis2=2),
         jnp.zeros((members, points), bool).at[jnp.arange(members)[:, None], chosen].set(True),
     )
 
@@ -71,11 +71,11 @@ def bag_mean(products: Products, members: Members) -> Float[Array, "*points"]:
     """The mean square of the mean of `members` of them, over all bags that can be had: equal pairs 1 / M of the time.
     Bags may be larger than what is there, as if more had been drawn. Raises ValueError for fewer than two members.
     """
-    there = products.shape[-1]
-    require(there > 1, f"products must be of at least two members, got {there}")
+    count = products.shape[-1]
+    require(count > 1, f"products must be of at least two members, got {count}")
     equal = jnp.trace(products, axis1=-2, axis2=-1)
-    different = (jnp.sum(products, axis=(-2, -1)) - equal) / (there * (there - 1))
-    return equal / there / members + (1 - 1 / members) * different
+    different = (jnp.sum(products, axis=(-2, -1)) - equal) / (count * (count - 1))
+    return equal / count / members + (1 - 1 / members) * different
 
 
 @guarded(double=False)
@@ -88,10 +88,10 @@ def gcv(form: TraceForm, members: Members) -> Float[Array, ""]:
 def union_gcv(form: TraceForm, members: Members) -> Float[Array, ""]:
     """Cross-validation of the first `members` members over the points any has seen; ValueError if there are fewer."""
     require(members <= len(form.freedom), f"members must be at most the {len(form.freedom)} there are, got {members}")
-    seen = jnp.any(form.seen[:members], axis=0)
+    mask = jnp.any(form.seen[:members], axis=0)
     squares = jnp.mean(form.residuals[:, :members, :members], axis=(1, 2))
-    count = jnp.sum(seen)
-    return jnp.sum(squares * seen) / count / (1 - jnp.mean(form.freedom[:members]) / count) ** 2
+    count = jnp.sum(mask)
+    return jnp.sum(squares * mask) / count / (1 - jnp.mean(form.freedom[:members]) / count) ** 2
 
 
 @guarded(double=False)
@@ -103,6 +103,6 @@ def corrected_gcv(form: TraceForm, members: Members) -> Float[Array, ""]:
     share, d = k / n, 1 - form.freedom / k
     squares = jnp.diagonal(jnp.mean(form.residuals, axis=0))
     member_risk = jnp.mean(squares / (share * d**2 + 1 - share))
-    kept = jnp.mean(d)
-    excess = share * (1 - share) * (1 - kept) ** 2 / (1 - share + share * kept) ** 2
+    mean_d = jnp.mean(d)
+    excess = share * (1 - share) * (1 - mean_d) ** 2 / (1 - share + share * mean_d) ** 2
     return gcv(form, members) - excess * member_risk / members

@@ -35,41 +35,43 @@ def zero_means(
     Also the share of its rows that a member has in common with another, less its mean.
     """
     _, members, k = chosen.shape
-    seen = np.zeros((*chosen.shape[:2], x.shape[1]))
-    np.put_along_axis(seen, chosen, 1.0, axis=2)
+    masks = np.zeros((*chosen.shape[:2], x.shape[1]))
+    np.put_along_axis(masks, chosen, 1.0, axis=2)
 
     def second_moments(rows):  # type: ignore[no-untyped-def]
         return np.swapaxes(x * rows[:, :, None], 1, 2) @ x / k
 
-    moments = [second_moments(seen[:, a]) for a in range(members)]
+    moments = [second_moments(masks[:, a]) for a in range(members)]
     identity = np.eye(x.shape[2])
-    resolvents = [np.linalg.inv(one + penalty * identity) for one in moments]
+    resolvents = [np.linalg.inv(item + penalty * identity) for item in moments]
 
     def of_pair(a, b, between, both, count, products):  # type: ignore[no-untyped-def]
-        Q, other, found = resolvents[a], resolvents[b], []
+        Q, resolvent, numbers = resolvents[a], resolvents[b], []
         rows = [(moments[a], identity - penalty * Q, k), (both, products[a], count)]
-        kept = [(points - np.trace(QS, axis1=1, axis2=2))[:, None] for _, QS, points in rows]
-        for T, turned in ((Q, Q), *between):  # T and its transpose
-            measured = [_diagonal(S, turned) for S, *_ in rows]
+        traces = [(points - np.trace(QS, axis1=1, axis2=2))[:, None] for _, QS, points in rows]
+        for T, transpose in ((Q, Q), *between):  # T and its transpose
+            measured = [_diagonal(S, transpose) for S, *_ in rows]
             through = 0.0
             if T is not Q:  # f's derivative through the second resolvent
-                through = _diagonal(products[b], turned) + np.sum(measured[1], axis=1, keepdims=True) * _every(other)
-            for one, left, (_, QS, _) in zip(measured, kept, rows, strict=True):
-                means = left * _every(T) - _diagonal(QS, turned) - through
-                found.append((one - variances * means / k) @ blocks.T)
+                through = _diagonal(products[b], transpose) + np.sum(measured[1], axis=1, keepdims=True) * _every(
+                    resolvent
+                )
+            for item, left, (_, QS, _) in zip(measured, traces, rows, strict=True):
+                means = left * _every(T) - _diagonal(QS, transpose) - through
+                numbers.append((item - variances * means / k) @ blocks.T)
         overlap = count[:, None] / k - (1 if a == b else k / x.shape[1])
-        return np.concatenate([*found, overlap], axis=1)
+        return np.concatenate([*numbers, overlap], axis=1)
 
     groups: tuple[list, list] = ([], [])  # type: ignore[type-arg]
     for a, b in combinations_with_replacement(range(members), 2):
-        rows = seen[:, a] * seen[:, b]
+        rows = masks[:, a] * masks[:, b]
         both = moments[a] if a == b else second_moments(rows)
-        given = both, rows.sum(axis=1), {one: resolvents[one] @ both for one in {a, b}}
+        arguments = both, rows.sum(axis=1), {item: resolvents[item] @ both for item in {a, b}}
         between = [(resolvents[a] * block) @ resolvents[b] for block in blocks]
-        turned = [np.ascontiguousarray(np.swapaxes(T, 1, 2)) for T in between]
-        groups[a != b].append(of_pair(a, b, list(zip(between, turned, strict=True)), *given))
+        transpose = [np.ascontiguousarray(np.swapaxes(T, 1, 2)) for T in between]
+        groups[a != b].append(of_pair(a, b, list(zip(between, transpose, strict=True)), *arguments))
         if a != b:
-            groups[True].append(of_pair(b, a, list(zip(turned, between, strict=True)), *given))
+            groups[True].append(of_pair(b, a, list(zip(transpose, between, strict=True)), *arguments))
     return np.concatenate([np.mean(group, axis=0) for group in groups if group], axis=1)
 
 

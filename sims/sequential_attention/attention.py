@@ -41,8 +41,8 @@ def softmax_agreement(
     normal numbers, not scaled, y = X β + noise, both standard normal.
     """
     at_shared, at_own, at_weights, at_noise = jax.random.split(key, 4)
-    shared, own = jax.random.normal(at_shared, (n, 1)), jax.random.normal(at_own, (n, p))
-    X = jnp.sqrt(correlation) * shared + jnp.sqrt(1 - correlation) * own
+    common, noise = jax.random.normal(at_shared, (n, 1)), jax.random.normal(at_own, (n, p))
+    X = jnp.sqrt(correlation) * common + jnp.sqrt(1 - correlation) * noise
     y = X @ jax.random.normal(at_weights, (p,)) + jax.random.normal(at_noise, (n,))
     gram, c = X.T @ X / n, X.T @ y / n
 
@@ -54,26 +54,26 @@ def softmax_agreement(
         return w - rate * slopes * gates, a - rate * (through - gates * through.sum())
 
     targets = jnp.stack([jnp.argmax(jnp.abs(c)), jnp.argmax(jnp.abs(jnp.linalg.solve(gram, c)))])
-    state, found, done = (jnp.zeros(p), jnp.zeros(p)), [], 0
+    state, hits, start = (jnp.zeros(p), jnp.zeros(p)), [], 0
     for until in steps:
-        state = jax.lax.fori_loop(0, until - done, step, state)
-        found.append(jnp.argmax(state[1]) == targets)
-        done = until
-    return jnp.stack(found).astype(float)
+        state = jax.lax.fori_loop(0, until - start, step, state)
+        hits.append(jnp.argmax(state[1]) == targets)
+        start = until
+    return jnp.stack(hits).astype(float)
 
 
 @guarded
 def coded_schedule(steps: Steps, features: Count, at_once: Count = 1) -> tuple[tuple[int, ...], int]:
     """At which steps features are picked, and how many in the end; ValueError unless `at_once` divides `features`."""
     require(features % at_once == 0, f"at_once must divide features, got {at_once} and {features}")
-    phases, chosen, picked = features // at_once, 0, []
+    phases, count, picks = features // at_once, 0, []
     for t in range(steps):
-        done = (Fraction(t, steps) - Fraction(1, 10)) / Fraction(9, 10)
-        phase = min(done * phases // 1, phases - 1)
-        if phase >= chosen:
-            picked.append(t)
-            chosen += at_once
-    return tuple(picked), chosen
+        share = (Fraction(t, steps) - Fraction(1, 10)) / Fraction(9, 10)
+        phase = min(share * phases // 1, phases - 1)
+        if phase >= count:
+            picks.append(t)
+            count += at_once
+    return tuple(picks), count
 
 
 @guarded(double=False)
@@ -91,13 +91,13 @@ def coded_picks(
     y = 5 * X[:, min(4, p - 1)] + 2 * X[:, min(8, p - 1)] + 0.1 * jax.random.normal(at_noise, (n,))
     gram, c = X.T @ X / n, X.T @ y / n
     logits = _SPREAD * jax.random.normal(at_logits, (len(picks) + 1, p))
-    w, chosen, found, done = jax.random.normal(at_weights, (p,)) / jnp.sqrt(p), jnp.zeros(p, bool), [], 0
+    w, mask, features, start = jax.random.normal(at_weights, (p,)) / jnp.sqrt(p), jnp.zeros(p, bool), [], 0
     for place, until in enumerate(picks):
         warm = place == 0 and not trained_first
-        w, a = jax.lax.fori_loop(0, until - done, _step(gram, c, chosen, rate, warm), (w, logits[place]))
-        found.append(jnp.argmax(jnp.where(chosen, -jnp.inf, a)))
-        chosen, done = chosen.at[found[-1]].set(True), until
-    return jnp.stack(found)
+        w, a = jax.lax.fori_loop(0, until - start, _step(gram, c, mask, rate, warm), (w, logits[place]))
+        features.append(jnp.argmax(jnp.where(mask, -jnp.inf, a)))
+        mask, start = mask.at[features[-1]].set(True), until
+    return jnp.stack(features)
 
 
 def _step(gram: Array, c: Array, chosen: Bool[Array, " p"], rate: ScalarLike, warm: bool):  # type: ignore[no-untyped-def]

@@ -46,13 +46,13 @@ def hadamard_minimum(
 
     def objective(both: Float[np.ndarray, " factors"]) -> tuple[float, Float[np.ndarray, " factors"]]:
         w, beta = both[:p], both[p:]
-        rest = target - unit @ (w * beta)
-        value = rest @ rest / 2 + penalties @ (w**2 + beta**2) / 2
-        slope = -(unit.T @ rest)
+        residual = target - unit @ (w * beta)
+        value = residual @ residual / 2 + penalties @ (w**2 + beta**2) / 2
+        slope = -(unit.T @ residual)
         return float(value), np.concatenate([slope * beta + penalties * w, slope * w + penalties * beta])
 
     options = {"maxiter": 10**4, "maxfun": 10**5, "ftol": 0.0, "gtol": 1e-13, "maxcor": 2 * p}
     begun = generator.normal(size=(starts, 2 * p))
-    found = [minimize(objective, one, jac=True, method="L-BFGS-B", options=options) for one in begun]
-    best = min(found, key=lambda one: float(one.fun))
+    minima = [minimize(objective, one, jac=True, method="L-BFGS-B", options=options) for one in begun]
+    best = min(minima, key=lambda one: float(one.fun))
     return Hadamard(float(best.fun * size**2), best.x[:p] * best.x[p:] * size / lengths)

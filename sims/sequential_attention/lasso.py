@@ -58,8 +58,8 @@ def weights(X: Features, y: Responses, chosen: Chosen, levels: Levels) -> Float[
 @guarded
 def active_counts(X: Features, y: Responses, chosen: Chosen, levels: Levels) -> Int[np.ndarray, " levels"]:
     """How many unchosen weights are not zero at each level. Raises as `weights`."""
-    found = weights(X, y, chosen, levels)
-    return np.asarray((np.delete(found, chosen, axis=1) != 0).sum(axis=1))
+    path = weights(X, y, chosen, levels)
+    return np.asarray((np.delete(path, chosen, axis=1) != 0).sum(axis=1))
 
 
 @guarded
@@ -67,10 +67,10 @@ def entry(X: Features, y: Responses, rounds: tuple[Chosen, ...], active: Count =
     """The level at which the `active`-th unchosen weight first leaves zero, for each of the sets that `rounds` lists.
     Raises as `weights`. Where there is no such level down to a millionth of |x_j| |y|, the bracket begins at 0.
     """
-    prepared = [_prepared(X, y, chosen) for chosen in rounds]
-    gram, c, lengths, _ = prepared[0]
+    problems = [_prepared(X, y, subset) for subset in rounds]
+    gram, c, lengths, _ = problems[0]
     top = 1.01 * float(np.linalg.norm(y) * lengths.max())
-    low, high = _entries(gram, c, np.stack([one[3] for one in prepared]), active, top)
+    low, high = _entries(gram, c, np.stack([problem[3] for problem in problems]), active, top)
     return Bracket(np.asarray(low), np.asarray(high))
 
 
@@ -91,10 +91,10 @@ def _path(gram: Array, c: Array, penalties: Array, levels: Array, begun: Array) 
     p, still = len(c), _STILL * jnp.linalg.norm(c)
 
     def coordinate(j: Array, state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-        beta, rest, level = state
-        fit = rest[j] + gram[j, j] * beta[j]
+        beta, residual, level = state
+        fit = residual[j] + gram[j, j] * beta[j]
         new = jnp.sign(fit) * jnp.maximum(jnp.abs(fit) - level * penalties[j], 0) / gram[j, j]
-        return beta.at[j].set(new), rest - gram[:, j] * (new - beta[j]), level
+        return beta.at[j].set(new), residual - gram[:, j] * (new - beta[j]), level
 
     def solved(beta: Array, level: Array) -> tuple[Array, Array]:
         def sweep(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:

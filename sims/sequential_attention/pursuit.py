@@ -25,8 +25,8 @@ def problems(
     The columns of X are then of length sqrt(n), or, if `scaled`, each is multiplied by its own e^(0.7 N).
     """
     require_room("count, n and p", count * n * p)
-    shared, own = generator.normal(size=(count, n, 1)), generator.normal(size=(count, n, p))
-    X = np.sqrt(correlation) * shared + np.sqrt(1 - correlation) * own
+    common, noise = generator.normal(size=(count, n, 1)), generator.normal(size=(count, n, p))
+    X = np.sqrt(correlation) * common + np.sqrt(1 - correlation) * noise
     if scaled:
         X = X * np.exp(_SPREAD * generator.normal(size=(count, 1, p)))
     else:
@@ -41,8 +41,8 @@ def sparse_problem(
 ) -> tuple[Float[np.ndarray, "n p"], Float[np.ndarray, " n"]]:
     """Columns of many scales, correlated by one half; y is made of up to three of them, normal weights, noise 0.5."""
     ((X,), _) = problems(generator, 1, n, p, 0.5, scaled=True)
-    used = min(3, p)
-    y = X[:, :used] @ generator.normal(size=used) + 0.5 * generator.normal(size=n)
+    n_terms = min(3, p)
+    y = X[:, :n_terms] @ generator.normal(size=n_terms) + 0.5 * generator.normal(size=n)
     return X, y
 
 
@@ -65,24 +65,24 @@ def refitted(
     """
     require(rounds <= min(X.shape[1:]), f"rounds must be at most the smaller side of X {X.shape[1:]}, got {rounds}")
     gram, c = np.swapaxes(X, 1, 2) @ X, np.einsum("bnp,bn->bp", X, y)
-    every, p = np.arange(len(X)), X.shape[2]
-    chosen, levels = np.zeros((len(X), 0), int), []
+    index, p = np.arange(len(X)), X.shape[2]
+    picks, levels = np.zeros((len(X), 0), int), []
     for _ in range(rounds):
         slopes = np.abs(
-            c - np.einsum("bps,bs->bp", gram[every[:, None], :, chosen].swapaxes(1, 2), _fit(gram, c, chosen))
+            c - np.einsum("bps,bs->bp", gram[index[:, None], :, picks].swapaxes(1, 2), _fit(gram, c, picks))
         )
-        taken = np.zeros((len(X), p), bool)
-        taken[every[:, None], chosen] = True
-        levels.append(np.where(taken, -1.0, slopes).max(axis=1))
+        mask = np.zeros((len(X), p), bool)
+        mask[index[:, None], picks] = True
+        levels.append(np.where(mask, -1.0, slopes).max(axis=1))
         scores = slopes
         if rule == "best fit":
-            free = np.broadcast_to(np.arange(p), (len(X), p))[~taken].reshape(len(X), -1)
+            free = np.broadcast_to(np.arange(p), (len(X), p))[~mask].reshape(len(X), -1)
             scores = np.zeros((len(X), p))
             for j in free.T:
-                subset = np.column_stack([chosen, j])
-                scores[every, j] = np.einsum("bs,bs->b", _fit(gram, c, subset), c[every[:, None], subset])
-        chosen = np.column_stack([chosen, np.argmax(np.where(taken, -1.0, scores), axis=1)])
-    return Course(chosen, np.stack(levels, axis=1))
+                subset = np.column_stack([picks, j])
+                scores[index, j] = np.einsum("bs,bs->b", _fit(gram, c, subset), c[index[:, None], subset])
+        picks = np.column_stack([picks, np.argmax(np.where(mask, -1.0, scores), axis=1)])
+    return Course(picks, np.stack(levels, axis=1))
 
 
 def _fit(gram: Float[np.ndarray, "b p p"], c: Float[np.ndarray, "b p"], subset: Int[np.ndarray, "b s"]) -> np.ndarray:

@@ -26,11 +26,11 @@ def batch_penalties(
     """tr(V V') and |V - V'|^2 / 2 of two independent batches, averaged over all pairs of `n_batches`.
     The first is the penalty of two batches, by the second that of one batch, tr(V^2), exceeds it in the mean.
     """
-    one = jax.vmap(lambda key: _within(_centred(embeddings(key, correlations, weights, batch, law))))
-    V = one(jax.random.split(key, n_batches))
+    sample = jax.vmap(lambda key: _within(_centred(embeddings(key, correlations, weights, batch, law))))
+    V = sample(jax.random.split(key, n_batches))
     squares, square_of_sum = jnp.sum(V**2), jnp.sum(jnp.sum(V, axis=0) ** 2)
-    apart = (square_of_sum - squares) / (n_batches * (n_batches - 1))
-    return jnp.stack([apart, squares / n_batches - apart])
+    between = (square_of_sum - squares) / (n_batches * (n_batches - 1))
+    return jnp.stack([between, squares / n_batches - between])
 
 
 @guarded
@@ -47,14 +47,14 @@ def enumerated_penalties(
     signs = np.array(np.meshgrid(*[[-1, 0, 1]] * n_numbers)).reshape(n_numbers, -1)
     chances = np.prod(np.where(signs == 0, 1 - 1 / reach**2, 0.5 / reach**2), axis=0)
     signs, chances = signs[:, chances > 0], chances[chances > 0]
-    own, other = reach * signs.reshape(2, batch, len(correlations), -1)
+    sources, noise = reach * signs.reshape(2, batch, len(correlations), -1)
     rho = np.asarray(correlations)[:, None]
     V = 0.0
-    for view, head in zip((own, rho * own + np.sqrt(1 - rho**2) * other), np.asarray(weights), strict=True):
+    for view, head in zip((sources, rho * sources + np.sqrt(1 - rho**2) * noise), np.asarray(weights), strict=True):
         Z = np.einsum("tds,dk->tks", view - view.mean(axis=0), head)
         V = V + np.einsum("tis,tjs->ijs", Z, Z) / (batch - 1)
-    weighed = chances * V
-    return float(np.sum(weighed * V)), float(np.sum(np.sum(weighed, axis=-1) ** 2))
+    product = chances * V
+    return float(np.sum(product * V)), float(np.sum(np.sum(product, axis=-1) ** 2))
 
 
 @guarded(double=False)
@@ -64,7 +64,7 @@ def two_batch_loss(weights: Heads, views: Views, second: Views, form: Form = "li
     covariance between the views twice (C), and the sum within (V).
     """
     require(views.shape[1] > 1 and second.shape[1] > 1, "views must have two pairs or more, and second too")
-    Z, Z2 = (_centred(jnp.asarray(one) @ jnp.asarray(weights)) for one in (views, second))
+    Z, Z2 = (_centred(jnp.asarray(view) @ jnp.asarray(weights)) for view in (views, second))
     C, V, V2 = jnp.sum(_cross(Z[0], Z[1]).diagonal()), _within(Z), _within(Z2)
     if form == "off-diagonal":
         return -4 * C + jnp.sum(V * V2)

@@ -30,7 +30,7 @@ def strengths_after_descent(
 
     def step(weights, t):  # type: ignore[no-untyped-def]
         sources = standardised(jax.random.fold_in(later, t), (n_batches, 2, batch, directions), "normal")
-        views = [views_of(one, correlations) for one in sources]
+        views = [views_of(source, correlations) for source in sources]
         weights = weights - rate / (1 + t / _SLOWING) * gradient(weights, views[0], views[-1], "off-diagonal")
         return weights, jnp.sum(weights**2, axis=(0, 2))
 

@@ -40,9 +40,9 @@ def embeddings(
 
 def views_of(sources: Float[Array, "2 pairs directions"], correlations: Correlations) -> Float[Array, "2 pairs dim"]:
     """The two white views that are made of two sets of sources."""
-    own, other = sources
+    first, second = sources
     rho = jnp.asarray(correlations)
-    return jnp.stack([own, rho * own + jnp.sqrt(1 - rho**2) * other])
+    return jnp.stack([first, rho * first + jnp.sqrt(1 - rho**2) * second])
 
 
 @guarded(double=False)
@@ -56,7 +56,7 @@ def squared_correlations(
     require(enough, f"n_rows must exceed dim_first + dim_second = {dim_first + dim_second}, got {n_rows}")
     data = standardised(key, (n_rows, dim_first + dim_second), law)
     data = data - data.mean(axis=0)
-    first, second = (jnp.linalg.qr(one)[0] for one in (data[:, :dim_first], data[:, dim_first:]))
+    first, second = (jnp.linalg.qr(half)[0] for half in (data[:, :dim_first], data[:, dim_first:]))
     return jnp.sum((first.T @ second) ** 2)
 
 
@@ -67,9 +67,9 @@ def every_pairing(first: Few, second: Few) -> float:
     require(n_rows <= 9, f"first must have at most 9 rows, got {n_rows}")
     require(max(first.shape[1], second.shape[1]) < n_rows, f"first and second must have fewer than {n_rows} columns")
     # The first direction is the mean, which centring takes away.
-    one, two = (np.linalg.qr(np.column_stack([np.ones(n_rows), view]))[0][:, 1:] for view in (first, second))
+    left, right = (np.linalg.qr(np.column_stack([np.ones(n_rows), view]))[0][:, 1:] for view in (first, second))
     orders = np.array(list(permutations(range(n_rows))))
-    return float(np.sum((two[orders].swapaxes(1, 2) @ one) ** 2) / len(orders))
+    return float(np.sum((right[orders].swapaxes(1, 2) @ left) ** 2) / len(orders))
 
 
 def _product(shape: tuple[int, ...]) -> int:
