@@ -22,7 +22,7 @@ from sweep_support import child_environment, chunk_files
 
 from theory_on_trial.audits import calibration
 from theory_on_trial.repository import records
-from theory_on_trial.sweep import SimulationError, sweep
+from theory_on_trial.sweep import SimulationError, part, sweep
 
 HERE = Path(__file__).parent
 SPECTRUM = {"n_points": 40, "dim": 60}
@@ -95,7 +95,7 @@ def test_a_full_disk_leaves_the_last_record_of_the_falsifier(tmp_path):
 
 
 @pytest.mark.parametrize("executor", [None, sweep_support.QueueSystem(max_workers=2)], ids=["device", "executor"])
-def test_a_batch_that_exhausts_the_memory_is_halved_until_it_fits(executor):
+def test_a_batch_that_exhausts_the_memory_is_halved_until_it_fits(executor, monkeypatch):
     """16 cells of at least 16 MB at once in 256 MB, which the sweep was told to be plenty."""
     maxima, sizes = partial(sweep, sweep_support.running_maxima, {"scale": [1.0, 2.0]}, 8), []
     expected = maxima()
@@ -103,8 +103,9 @@ def test_a_batch_that_exhausts_the_memory_is_halved_until_it_fits(executor):
     def note(done, total, seconds):
         sizes.append(done - sum(sizes))
 
+    monkeypatch.setattr(part, "_MEMORY", 2**42)
     with limited(resource.RLIMIT_AS, address_space() + 2**28):
-        found = maxima(mode="vmap", memory=2**40, chunk=16, executor=executor, progress=note)
+        found = maxima(mode="vmap", chunk=16, executor=executor, progress=note)
     np.testing.assert_array_equal(found["running_maxima"], expected["running_maxima"])
     assert sum(sizes) == 16
     assert set(sizes) <= {1, 2, 4, 8}
@@ -172,10 +173,7 @@ def test_an_interrupt_from_the_keyboard_says_what_is_kept(tmp_path, whole):
     assert child.returncode == -signal.SIGINT
     kept = len(chunk_files(tmp_path / "cache"))
     assert 3 <= kept < sweep_support.KILLABLE_CHUNKS
-    assert (
-        f"the sweep of walk_spectrum was interrupted; {kept} finished chunks with {4 * kept} of 800 cells are kept in "
-        f"{tmp_path / 'cache'}"
-    ) in error
+    assert (f"the sweep was interrupted; {4 * kept} of 800 cells are kept in {tmp_path / 'cache'}") in error
     assert list(tmp_path.glob("cache/*/*.tmp")) == []
     xr.testing.assert_identical(sweep_support.killable_sweep(tmp_path / "cache"), whole)
 

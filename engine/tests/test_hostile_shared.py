@@ -17,7 +17,7 @@ def noisy(key, rate, power):
 
 SWEEP = {
     **{"simulator": noisy, "grid": {"rate": [0.5, 1.0]}, "seeds": 2, "key": 0, "static": {"power": 2}},
-    **{"common": ("rate",), "mode": "map", "memory": 2**24, "chunk": 2, "progress": False},
+    **{"common": ("rate",), "mode": "map", "chunk": 2, "progress": False},
 }
 DOCUMENTED = {"progress": "anything that is true"}
 

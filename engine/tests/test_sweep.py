@@ -31,8 +31,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sweep_support import SIZES, SPECTRA, child_environment, chunk_files
 
-from theory_on_trial.sweep import SimulationError, sweep
-from theory_on_trial.sweep.store import _load, source_digest
+from theory_on_trial.sweep import SimulationError, part, sweep
+from theory_on_trial.sweep.store import source_digest
 
 HERE = Path(__file__).parent
 GRID = {"scale": [0.5, 1.0, 2.0, 4.0], "drift": [-1.0, 0.0, 0.25]}
@@ -104,13 +104,12 @@ def test_a_value_has_one_stream_whether_static_traced_or_fixed(whole):
         assert result["length"].dims == ("drift", "seed")
 
 
-def test_common_parameters_share_their_random_numbers_and_a_key_equals_its_seed():
+def test_common_parameters_share_their_random_numbers_and_every_key_and_seed_has_its_own():
     common = sweep(sweep_support.draw, {"scale": [1.0, 2.0, 4.0]}, 4, common=["scale"])["draw"]
     np.testing.assert_array_equal(common / common["scale"], np.broadcast_to(common.sel(scale=1.0), (3, 4)))
-    keys = (0, 1, jax.random.key(1))
-    draws = [sweep(sweep_support.draw, {"scale": [1.0]}, [0, 2**32 - 1], key=key)["draw"].values for key in keys]
-    np.testing.assert_array_equal(draws[1], draws[2])
-    assert np.unique(draws[:2]).size == 4
+    ends = [0, 2**32 - 1]
+    draws = [sweep(sweep_support.draw, {"scale": [1.0]}, ends, key=key)["draw"].values for key in ends]
+    assert np.unique(draws).size == 4
 
 
 def test_vmap_agrees_to_rounding():
@@ -182,9 +181,6 @@ def test_one_compilation_per_shape(compilations):
 
     assert compiled({"scale": np.linspace(1, 2, 90)}, 3) == 1  # 270 cells in chunks of all sizes
     assert compiled({"scale": np.linspace(3, 4, 100)}, 3, key=1) == 0
-    assert (
-        compiled({"scale": np.linspace(3, 4, 50)}, range(5, 11), key=jax.random.key(2)) == 1
-    )  # a key's data instead of a seed
     assert compiled({"scale": [1.0, 2.0, 3.0]}, 5, chunk=4) == 1  # the last chunk has three cells
     assert compiled({"scale": [1.0, 2.0, 3.0]}, 5, chunk=4, static={"n_points": [1, 2, 4]}) == 3
     assert compiled({"scale": [1.0, 2.0, 3.0]}, 5, chunk=4, static={"n_points": [4, 2]}) == 0
@@ -204,27 +200,34 @@ WRONG = [
         "walk must take a key .* unexpected keyword argument 'speed'",
     ),
     (dict(grid={}), TypeError, "walk must take a key .* missing a required argument: 'scale'"),
-    (dict(grid={"scale": []}), ValueError, r"grid\['scale'\] must be a number or a list of numbers"),
-    (dict(grid={"scale": [[1.0]]}), ValueError, r"grid\['scale'\] must be a number or a list of numbers"),
+    (
+        dict(grid={"scale": []}),
+        ValueError,
+        r"grid\['scale'\] must be a number or a list of different numbers, got \[\]",
+    ),
+    (dict(grid={"scale": [[1.0]]}), ValueError, r"grid\['scale'\] must be a number or a list of different numbers"),
     (dict(grid={"scale": ["a"]}), TypeError, r"grid\['scale'\] must hold real numbers .*'a'"),
-    (dict(grid={"scale": [1.0, float("nan")]}), ValueError, r"grid\['scale'\] must not contain NaN"),
-    (dict(grid={"scale": [1.0, 2.0, 1.0]}), ValueError, r"grid\['scale'\] must not repeat a value"),
-    (dict(grid={"scale": [1.0], "seed": [1]}), ValueError, 'not be called "seed"'),
-    (dict(static={"scale": 1.0}), ValueError, "must stand in grid= or in static="),
+    (dict(grid={"scale": [1.0, float("nan")]}), ValueError, r"grid\['scale'\] must be a number or a list of different"),
+    (dict(grid={"scale": [1.0, 2.0, 1.0]}), ValueError, r"grid\['scale'\] must be a number or a list of different"),
+    (dict(grid={"seed": [1]}, simulator=lambda key, seed: 1.0), ValueError, "different names, got seed, seed, output"),
+    (dict(static={"scale": 1.0}), ValueError, "the seed and outputs must have different names, got scale, scale, seed"),
     (dict(static={"n_steps": []}), ValueError, r"static\['n_steps'\] must be one value or a list of different values"),
     (dict(static={"n_steps": {3}}), TypeError, r"static\['n_steps'\] must be a number, a string, None or a tuple"),
     (dict(seeds=[]), TypeError, r"seeds must be an integer or an array of numbers with axes \(seeds\)"),
     (dict(seeds=[1, 1]), ValueError, r"seeds must be different numbers in \[0, 2\*\*32\)"),
     (dict(seeds=[2**32]), ValueError, r"seeds must be different numbers in \[0, 2\*\*32\)"),
     (dict(common=["drift"]), ValueError, r"common must name parameters of the sweep \(scale\), got 'drift'"),
-    (dict(memory=16), ValueError, "memory must hold a cell, which needs about 32 bytes, got 16"),
     (dict(executor=3), TypeError, r"executor must have a method submit\(function, argument\), got 3"),
     (dict(executor=THREADS, mode="vmap"), ValueError, "executor must not be a thread pool in mode"),
     (dict(executor=FORKS), ValueError, "executor must not fork"),
     (dict(static={"n_steps": [3, 4]}, simulator=lambda key, scale, n_steps: key), ValueError, "arrays of numbers"),
     (dict(grid={}, simulator=lambda key: ()), ValueError, "must return arrays of numbers"),
-    (dict(grid={}, simulator=lambda key: {"seed": 1.0}), ValueError, "outputs must not be called like parameters"),
-    (dict(grid={}, simulator=lambda key: {"a": {"b": 1.0}, "a_b": 2.0}), ValueError, "outputs different names"),
+    (dict(grid={}, simulator=lambda key: {"seed": 1.0}), ValueError, "must have different names, got seed, seed"),
+    (
+        dict(grid={}, simulator=lambda key: {"a": {"b": 1.0}, "a_b": 2.0}),
+        ValueError,
+        "must have different names, got seed, a_b, a_b",
+    ),
     (dict(simulator=functools.partial(sweep_support.draw, scale=1.0)), TypeError, "simulator must be a function"),
     (
         dict(grid={"noise": 1.0}, static={"dim": 3, "n_points": [3, 4]}, simulator=sweep_support.walk_spectrum),
@@ -258,28 +261,22 @@ def test_a_simulator_that_cannot_be_traced_says_where():
 # --- memory ----------------------------------------------------------------------------------------------------------
 
 
-def test_vmap_stays_inside_the_memory_and_keeps_its_first_batch(tmp_path):
-    grid, sizes = {"scale": np.linspace(1.0, 2.0, 8)}, []
+def test_vmap_stays_inside_the_memory(monkeypatch):
+    def sizes(memory, **options):
+        monkeypatch.setattr(part, "_MEMORY", 4 * memory)
+        counts = [0]
+        grid = {"scale": np.linspace(1.0, 2.0, 8)}
+        sweep(sweep_support.gram_trace, grid, 4, mode="vmap", progress=lambda done, *_: counts.append(done), **options)
+        return np.diff(counts).tolist()
 
-    def run(memory, **options):
-        def note(done, total, seconds):
-            sizes.append(done - sum(sizes))
-
-        sizes.clear()
-        return sweep(sweep_support.gram_trace, grid, 4, mode="vmap", memory=memory, progress=note, **options)
-
-    with pytest.raises(ValueError, match=r"memory must hold a cell, which needs about \d+ bytes, got 100$") as caught:
-        run(100)
-    cell = int(re.search(r"about (\d+) bytes", str(caught.value))[1])
-    assert 8 * 30 * 10 < cell < 100 * 8 * 30 * 10  # the operand of the product is stored, in float64, maybe with copies
-    first = run(10 * cell, cache=tmp_path)
-    assert sizes == [8, 8, 8, 8]  # the power of two below ten
-    for path in chunk_files(tmp_path):
-        path.unlink()
-    xr.testing.assert_identical(run(None, cache=tmp_path), first)
-    assert sizes == [8, 8, 8, 8]  # as kept at first use: the size of the batch shows in the last digits
-    run(3 * cell, cache=tmp_path, chunk=16)
-    assert sizes == [2] * 16  # another simulation, limited by the memory
+    cell = next(bound for bound in 2400 * 2 ** np.arange(20) if sizes(int(bound))[0] > 1) // 2
+    assert (
+        8 * 30 * 10 <= cell < 100 * 8 * 30 * 10
+    )  # the operand of the product is stored, in float64, maybe with copies
+    assert sizes(1) == [1] * 32
+    assert sizes(2**32) == [32]
+    assert set(sizes(8 * int(cell), chunk=16)) <= {4, 8}
+    assert sizes(2**32, chunk=12) == [12, 12, 8]
 
 
 # --- what is kept ----------------------------------------------------------------------------------------------------
@@ -314,7 +311,7 @@ def test_a_damaged_file_counts_as_absent(tmp_path_factory, data):
     cache = tmp_path_factory.mktemp("cache")
     first, _ = counted_sweep(cache, chunk=4)
     damaged = data.draw(st.sampled_from(chunk_files(cache)))
-    cells = len(_load(damaged)["label/seed"])
+    cells = len(np.load(io.BytesIO(damaged.read_bytes()[32:]))["label/seed"])
     content = bytearray(damaged.read_bytes())
     position = data.draw(st.integers(0, len(content) - 1), label="position")
     if data.draw(st.booleans(), label="cut"):
@@ -393,7 +390,9 @@ def test_twenty_kills_change_no_bit(tmp_path, warm_children):
 
 def test_a_failing_cell_is_named_and_the_others_are_kept(tmp_path):
     grid = {"scale": [1.0, 2.0, 3.0]}
-    with pytest.raises(SimulationError, match=r"failed at scale=3\.0, seed=0: FloatingPointError: the scale is three$"):
+    with pytest.raises(
+        SimulationError, match=r"failed at scale=3\.0, seed=0: FloatingPointError: the scale is three\n"
+    ):
         sweep(sweep_support.fragile, grid, 4, chunk=3, cache=tmp_path)
     assert len(chunk_files(tmp_path)) == 2
     sweep(sweep_support.fragile, {"scale": [1.0, 2.0]}, 4, cache=tmp_path)
@@ -407,11 +406,12 @@ faulthandler.dump_traceback_later(100, exit=True)
 import jax, numpy as np, sweep_support
 from theory_on_trial.sweep import run as _run, sweep
 
-used, plain = set(), _run.run_chunk
-def watched(task, device):
-    used.add(device.id)
-    return plain(task, device)
-_run.run_chunk = watched
+used, plain = set(), _run._dispatch
+def watched(*arguments):
+    outputs = plain(*arguments)
+    used.update(device.id for array in outputs.values() for device in array.devices())
+    return outputs
+_run._dispatch = watched
 
 options = dict(static={"n_points": 40, "dim": 60}, chunk=int(sys.argv[2]))
 mapped = sweep(sweep_support.walk_spectrum, {"noise": [1.0, 2.0]}, 20, **options)
@@ -492,7 +492,7 @@ def test_workers_elsewhere_change_no_bit_and_their_death_loses_no_finished_chunk
         sweep(sweep_support.deadly, *deadly, executor=elsewhere, chunk=4, cache=cache)
     assert "\n" not in str(death.value)
     kept = len(chunk_files(cache))
-    assert f"{kept} finished chunks with {4 * kept} of 12 cells are kept in {tmp_path}" in str(death.value)
+    assert f"{4 * kept} of 12 cells are kept in {tmp_path}" in str(death.value)
     (tmp_path / "poison").unlink()
     resumed = sweep(sweep_support.deadly, *deadly, cache=cache)
     xr.testing.assert_identical(resumed, sweep(sweep_support.deadly, *deadly))
@@ -577,7 +577,7 @@ def test_the_processes_of_a_job_share_the_cells_and_all_return_all(tmp_path):
     assert zero[3].startswith("SimulationError: the simulator failed at scale=3.0, seed=0: ")
     assert one[3].startswith("SimulationError: the simulator failed at scale=3.0, seed=1: ")
     for lines in (zero, one):
-        sentence = "RuntimeError: cache must be a folder that all 2 processes of the job share, but [78] cells of other"
+        sentence = "RuntimeError: [78] cells of other processes of the job are not in .* a folder that all 2 share"
         assert re.match(sentence, lines[4])
 
 

@@ -1,4 +1,4 @@
-"""The labels of a sweep: what its parameters and outputs are called, and the empty dataset that the cells will fill."""
+"""What a sweep is given and returns: values of parameters, seeds, names of outputs, and the dataset to be filled."""
 
 import functools
 import inspect
@@ -8,46 +8,95 @@ from typing import Any
 import jax
 import numpy as np
 import xarray as xr
-from jaxtyping import Int, Shaped
+from jaxtyping import Int, Integer, Shaped
 
 from theory_on_trial.contract import require
-from theory_on_trial.sweep.cells import as_traced, is_axis
-from theory_on_trial.sweep.run import OutputShapes
+
+Axis = Shaped[np.ndarray, "*axis"]
+OutputShapes = tuple[tuple[str, tuple[int, ...], str], ...]  # name, shape and dtype of each output
 
 
-def check_parameters(
+def read_parameters(
     simulator: Callable[..., Any], grid: Mapping[str, Any], static: Mapping[str, Any], common: Sequence[str]
-) -> None:
-    """Raise TypeError unless `simulator` takes a key and just these parameters, ValueError if names clash."""
+) -> tuple[dict[str, Axis], dict[str, list[Any]]]:
+    """Return the values of each traced and of each static parameter.
+
+    Raises TypeError unless `simulator` takes a key and just these parameters, ValueError for other names in `common`.
+    """
     if not callable(simulator) or not hasattr(simulator, "__qualname__"):
         kind = type(simulator).__name__
         raise TypeError(f"simulator must be a function (bound arguments belong in static=), got a value of type {kind}")
     names = [*grid, *static]
-    for name in names:
-        once = name != "seed" and names.count(name) == 1
-        require(once, f'a parameter must stand in grid= or in static= and not be called "seed", got {name!r}')
     for name in common:
         require(name in names, f"common must name parameters of the sweep ({', '.join(names)}), got {name!r}")
     try:
         inspect.signature(simulator).bind(None, **dict.fromkeys(names))
     except TypeError as error:
         raise TypeError(f"{simulator.__name__} must take a key and the sweep's parameters, but {error}") from None
+    traced = {name: _traced_values(name, values) for name, values in grid.items()}
+    return traced, {name: _static_values(name, values) for name, values in static.items()}
+
+
+def _traced_values(name: str, values: Any) -> Axis:
+    """Return a traced parameter's value, or its axis of different values: real numbers that JAX's precision holds."""
+    array, which = np.asarray(values), f"grid[{name!r}]"
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{which} must hold real numbers (use static= for others), got {values!r}")
+    differ = array.ndim < 2 and array.size > 0 and np.unique(array).size == array.size and not np.isnan(array).any()
+    require(differ, f"{which} must be a number or a list of different numbers, got {values!r}")
+    traced = as_traced(array)
+    is_whole = array.dtype.kind != "f"
+    lost = (np.isinf(traced) != np.isinf(array)).any() or (is_whole and (traced != array).any())
+    require(not lost, f"{which} must fit into {traced.dtype}, got {values!r}")
+    return array
+
+
+def as_traced(values: Axis) -> Axis:
+    """Return `values` in the dtype in which JAX's present precision traces them (float64 or float32, ...)."""
+    with np.errstate(over="ignore"):
+        return values.astype(jax.dtypes.canonicalize_dtype(values.dtype))
+
+
+def _static_values(name: str, values: Any) -> list[Any]:
+    """Return the different values of a list, a range or an array, or else the single one: numbers, strings, ..."""
+    plain = [_plain(name, value) for value in (values if _is_axis(values) else [values])]
+    differ = bool(plain) and len(set(map(repr, plain))) == len(plain)
+    require(differ, f"static[{name!r}] must be one value or a list of different values, got {values!r}")
+    return plain
+
+
+def _is_axis(values: Any) -> bool:
+    return isinstance(values, list | range) or (isinstance(values, np.ndarray) and values.ndim > 0)
+
+
+def _plain(name: str, value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_plain(name, item) for item in value)
+    value = value.item() if isinstance(value, np.generic | np.ndarray) and value.ndim == 0 else value
+    if value is not None and not isinstance(value, bool | int | float | str):
+        raise TypeError(f"static[{name!r}] must be a number, a string, None or a tuple of these, got {value!r}")
+    return value
+
+
+def seed_values(seeds: int | Sequence[int] | Integer[np.ndarray, " seeds"]) -> Int[np.ndarray, " seeds"]:
+    """Return the seeds as an array, `range(seeds)` for an int."""
+    array = np.asarray(range(seeds) if isinstance(seeds, int) else seeds)
+    differ = array.min() >= 0 and array.max() < 2**32 and np.unique(array).size == array.size
+    require(differ, f"seeds must be different numbers in [0, 2**32), got {seeds!r}")
+    return array.astype(np.int64)
 
 
 def output_shapes(
-    simulator: Callable[..., Any],
-    axes: Mapping[str, Shaped[np.ndarray, "*axis"]],
-    combinations: Sequence[Mapping[str, Any]],
-    key_impl: str,
+    simulator: Callable[..., Any], axes: Mapping[str, Axis], combinations: Sequence[Mapping[str, Any]]
 ) -> OutputShapes:
     """Return the names, shapes and dtypes of the outputs, from tracing the simulator with each combination of statics.
 
-    Raises ValueError for outputs that are no arrays of numbers or differ between combinations. What the simulator
-    itself raises gets a note on where it happened.
+    Raises ValueError for outputs that are no arrays of numbers or differ between combinations, and for names that
+    clash. What the simulator itself raises gets a note on where it happened.
     """
-    key, simulated = jax.eval_shape(lambda: jax.random.key(0, impl=key_impl)), simulator.__name__
+    key, simulated = jax.eval_shape(jax.random.key, 0), simulator.__name__
     traced = {name: jax.ShapeDtypeStruct((), as_traced(axis).dtype) for name, axis in axes.items()}
-    shapes: list[OutputShapes] = []
+    found: list[OutputShapes] = []
     for static in combinations:
         try:
             outputs = jax.eval_shape(functools.partial(simulator, **static), key, **traced)
@@ -57,33 +106,32 @@ def output_shapes(
                 "no values then; sizes and flags belong in static=)"
             )
             raise
-        names, arrays = _output_names(simulated, outputs), jax.tree.leaves(outputs)
-        numbers = bool(arrays) and all(getattr(array.dtype, "kind", "V") in "biufc" for array in arrays)
+        leaves = jax.tree_util.tree_leaves_with_path(outputs)
+        numbers = bool(leaves) and all(getattr(array.dtype, "kind", "V") in "biufc" for _, array in leaves)
         require(numbers, f"{simulated} must return arrays of numbers, got {outputs}")
+        found.append(tuple((_output_name(simulated, path), a.shape, str(a.dtype)) for path, a in leaves))
+        names = [*static, *axes, "seed", *(name for name, _, _ in found[-1])]
         clash = len(set(names)) < len(names)
-        require(not clash, f"{simulated} must give its outputs different names, got {', '.join(names)}")
-        shapes.append(tuple((name, a.shape, str(a.dtype)) for name, a in zip(names, arrays, strict=True)))
+        require(not clash, f"parameters, the seed and outputs must have different names, got {', '.join(names)}")
         require(
-            shapes[-1] == shapes[0],
-            f"{simulated} must return arrays of one shape for all static values, got {shapes[0]} for "
-            f"{dict(combinations[0])} and {shapes[-1]} for {dict(static)}",
+            found[-1] == found[0],
+            f"{simulated} must return arrays of one shape for all static values, got {found[0]} for "
+            f"{dict(combinations[0])} and {found[-1]} for {dict(static)}",
         )
-    return shapes[0]
+    return found[0]
 
 
-def _output_names(simulator: str, outputs: Any) -> list[str]:
-    """Name outputs by dict keys and field names, items of a tuple `out0`, ..., a single array like its simulator."""
+def _output_name(simulator: str, path: Any) -> str:
+    """Name an output by its dict key or field, items of a tuple `out0`, ..., a single array like its simulator."""
     alone = simulator if simulator.isidentifier() else "output"
-    paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(outputs)]
-    names = [jax.tree_util.keystr(path, simple=True, separator="_") or alone for path in paths]
-    return [f"out{name}" if name[0].isdigit() else name for name in names]
+    name = jax.tree_util.keystr(path, simple=True, separator="_") or alone
+    return f"out{name}" if name[0].isdigit() else name
 
 
 def empty_dataset(
     static: Mapping[str, Any],
     choices: Mapping[str, Sequence[Any]],
-    axes: Mapping[str, Shaped[np.ndarray, "*axis"]],
-    seeds: Int[np.ndarray, " seeds"],
+    axes: Mapping[str, Axis],
     outputs: OutputShapes,
     attributes: Mapping[str, Any],
 ) -> xr.Dataset:
@@ -92,11 +140,8 @@ def empty_dataset(
     for name, values in choices.items():
         # tuples and None have no place in a file
         labels = np.array([value if isinstance(value, bool | int | float | str) else repr(value) for value in values])
-        coordinates[name] = (name, labels) if is_axis(static[name]) else labels[0]
+        coordinates[name] = (name, labels) if _is_axis(static[name]) else labels[0]
     coordinates |= {name: (name, axis) if axis.ndim else axis[()] for name, axis in axes.items()}
-    coordinates["seed"] = ("seed", seeds)
-    clash = {name for name, _, _ in outputs} & set(coordinates)
-    require(not clash, f"outputs must not be called like parameters, got {sorted(clash)}")
     swept = [name for name, value in coordinates.items() if isinstance(value, tuple)]
     sizes = [len(coordinates[name][1]) for name in swept]
     variables = {

@@ -4,37 +4,27 @@ import contextlib
 import dataclasses
 import functools
 import pkgutil
-import queue
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int, Shaped, UInt32
 
-from theory_on_trial.base.compilation_cache import use_compilation_cache
+from theory_on_trial.base.compilation_cache import compilation_cache_in_use, use_compilation_cache
 from theory_on_trial.base.mapping import map_cells
 from theory_on_trial.contract import require
-from theory_on_trial.sweep.cells import Batch
+from theory_on_trial.sweep.labels import OutputShapes
 
 Outputs = dict[str, Shaped[np.ndarray, "cells ..."]]
-OutputShapes = tuple[tuple[str, tuple[int, ...], str], ...]  # name, shape and dtype of each output
 
 
 class SimulationError(RuntimeError):
     """A simulator raised an exception while it ran; the message names the cell."""
-
-
-class OutOfMemory(RuntimeError):
-    """A chunk of more than one cell did not fit into the memory of a device."""
-
-
-class WorkerDied(RuntimeError):
-    """An executor did not return a chunk, for another reason than the simulator."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,19 +35,8 @@ class Program:
     static: tuple[tuple[str, Any], ...]
     static_text: str  # 1 == 1.0 == True, yet they make different programs
     outputs: OutputShapes
-    key_impl: str
     mode: Literal["map", "vmap"]
     capacity: int = 1
-
-
-class Task(NamedTuple):
-    """A chunk of cells with all that a process needs to run it: plain data, no jitted function, no typed key."""
-
-    program: Program
-    base_key: UInt32[np.ndarray, "..."]
-    batch: Batch
-    settings: Mapping[str, Any]
-    compilation_cache: str | None
 
 
 def current_settings() -> dict[str, Any]:
@@ -66,85 +45,92 @@ def current_settings() -> dict[str, Any]:
     return {name: getattr(jax.config, f"jax_{name}") for name in names}
 
 
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """A chunk of cells with all that a process needs to run it: plain data, no jitted function."""
+
+    program: Program
+    key: np.uint32
+    streams: UInt32[np.ndarray, "cells 2"]
+    seeds: UInt32[np.ndarray, " cells"]
+    parameters: dict[str, Shaped[np.ndarray, " cells"]]  # the traced ones
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=current_settings)
+    compilation_cache: str | None = dataclasses.field(default_factory=compilation_cache_in_use)
+
+
 @functools.partial(jax.jit, static_argnums=0)
-def _simulate(program: Program, base_key: Any, count: Any, batch: Any) -> dict[str, Any]:
-    """Simulate the first `count` cells of a batch padded to the program's capacity; the remaining rows are zeros.
+def _simulate(program: Program, key_seed: Any, count: Any, *cells: Any) -> dict[str, Any]:
+    """Simulate the first `count` of the cells, padded to the program's capacity; the remaining rows are zeros.
 
     The number of cells is traced, so that chunks of all sizes, the last one too, share one compilation.
     """
     simulator = pkgutil.resolve_name(program.simulator) if isinstance(program.simulator, str) else program.simulator
-    make_key = jax.random.key if base_key.ndim == 0 else jax.random.wrap_key_data  # of a seed, or of a key's data
-    root = make_key(base_key, impl=program.key_impl)
+    root = jax.random.key(key_seed)
 
     def simulate(stream: Any, seed: Any, parameters: Any) -> dict[str, Any]:
-        key = jax.random.fold_in(jax.random.fold_in(jax.random.fold_in(root, stream[0]), stream[1]), seed)
+        key = functools.reduce(jax.random.fold_in, (*stream, seed), root)
         arrays = jax.tree.leaves(simulator(key, **dict(program.static), **parameters))
         return {name: jnp.asarray(a, dtype) for a, (name, _, dtype) in zip(arrays, program.outputs, strict=True)}
 
     def blank(*_: Any) -> dict[str, Any]:
         return {name: jnp.zeros(shape, dtype) for name, shape, dtype in program.outputs}
 
-    def simulate_or_skip(index: Any, *cell: Any) -> dict[str, Any]:
-        outputs: dict[str, Any] = jax.lax.cond(index < count, simulate, blank, *cell)
-        return outputs
+    def simulate_or_skip(index: Any, *cell: Any) -> Any:
+        return jax.lax.cond(index < count, simulate, blank, *cell)
 
-    every: dict[str, Any] = map_cells(simulate_or_skip, jnp.arange(program.capacity), *batch, mode=program.mode)
+    every: dict[str, Any] = map_cells(simulate_or_skip, jnp.arange(program.capacity), *cells, mode=program.mode)
     return every
 
 
-def bytes_per_cell(program: Program, base_key: UInt32[np.ndarray, "..."], batch: Batch) -> int:
+def bytes_per_cell(task: Task) -> int:
     """Estimate the memory of one vmapped cell, from the compilation of a program of capacity 1 that is not run.
 
     The compiler's figure leaves out the work space of library calls and was measured to be low by up to 2.1 times.
     """
-    analysis: Any = _simulate.lower(program, base_key, np.int32(1), batch).compile().memory_analysis()
+    lowered = _simulate.lower(task.program, task.key, np.int32(1), task.streams, task.seeds, task.parameters)
+    analysis: Any = lowered.compile().memory_analysis()
     return int(2.2 * (analysis.temp_size_in_bytes + analysis.output_size_in_bytes))
 
 
-def run_chunk(task: Task, device: jax.Device | None = None) -> tuple[Outputs, float] | SimulationError | OutOfMemory:
-    """Run a chunk; return its outputs and the seconds they took, compilation included.
+def run_chunk(task: Task) -> tuple[Outputs, float] | SimulationError | None:
+    """Run a chunk on the default device; return its outputs and the seconds they took, compilation included.
 
-    In a worker it runs on the first device, with the compilation cache of the process that sent it. What went wrong is
-    returned, not raised, as not every executor hands on an exception as it was: a simulator that fails, or, where fewer
-    cells at once may fit, too little memory.
+    What went wrong is returned, not raised, as not every executor hands on an exception as it was: the error of a
+    simulator that fails, or None where there is too little memory for the cells at once.
     """
-    in_worker = device is None
-    if in_worker and task.compilation_cache is not None:
+    if task.compilation_cache is not None:
         use_compilation_cache(task.compilation_cache)
-    device, count, started = device or jax.local_devices()[0], len(task.batch.seeds), time.perf_counter()
+    count, started = len(task.seeds), time.perf_counter()
     try:
-        outputs = {name: np.asarray(a)[:count] for name, a in _dispatch(task, device, np.arange(count)).items()}
+        outputs = {name: np.asarray(a)[:count] for name, a in _dispatch(task, np.arange(count)).items()}
     except Exception as failure:
-        exhausted = str(failure).startswith("RESOURCE_EXHAUSTED") and task.program.capacity > 1
-        error = OutOfMemory(str(failure)) if exhausted else _naming_the_cell(task, device, failure)
-        error.__cause__ = failure
-        if in_worker:
-            error.add_note(traceback.format_exc())  # neither the traceback nor the cause travels
+        if str(failure).startswith("RESOURCE_EXHAUSTED") and task.program.capacity > 1:
+            return None
+        error = _naming_the_cell(task, failure)
+        error.add_note(traceback.format_exc())  # neither a traceback nor a cause travels
         return error
     return outputs, time.perf_counter() - started
 
 
-def _dispatch(task: Task, device: jax.Device, rows: Int[np.ndarray, " rows"]) -> dict[str, Any]:
-    program, base_key, batch, settings, _ = task
-    padded = rows[np.minimum(np.arange(program.capacity), rows.size - 1)]
+def _dispatch(task: Task, rows: Int[np.ndarray, " rows"]) -> dict[str, Any]:
+    padded = rows[np.minimum(np.arange(task.program.capacity), rows.size - 1)]
+    cells = jax.tree.map(lambda array: array[padded], (task.streams, task.seeds, task.parameters))
     with contextlib.ExitStack() as stack:
-        for name, value in settings.items():
+        for name, value in task.settings.items():
             stack.enter_context(getattr(jax, name)(value))
-        arguments = base_key, np.int32(rows.size), jax.tree.map(lambda array: array[padded], batch)
-        outputs: dict[str, Any] = _simulate(program, *jax.device_put(arguments, device))
+        outputs: dict[str, Any] = _simulate(task.program, task.key, np.int32(rows.size), *cells)
         return outputs
 
 
-def _naming_the_cell(task: Task, device: jax.Device, error: Exception) -> SimulationError:
+def _naming_the_cell(task: Task, error: Exception) -> SimulationError:
     """Find the cell in which the simulator fails by running them one by one."""
-    batch = task.batch
-    where = f"one of {len(batch.seeds)} cells, each of which runs well alone"
-    for row in range(len(batch.seeds)):
+    where = f"one of {len(task.seeds)} cells, each of which runs well alone"
+    for row, seed in enumerate(task.seeds):
         try:
-            jax.block_until_ready(_dispatch(task, device, np.array([row])))
+            jax.block_until_ready(_dispatch(task, np.array([row])))
         except Exception as alone:
-            cell = dict(task.program.static) | {name: column[row] for name, column in batch.parameters.items()}
-            where = ", ".join(f"{name}={value}" for name, value in [*cell.items(), ("seed", batch.seeds[row])])
+            cell = dict(task.program.static) | {name: column[row] for name, column in task.parameters.items()}
+            where = ", ".join(f"{name}={value}" for name, value in [*cell.items(), ("seed", seed)])
             error = alone
             break
     reason = f"{type(error).__name__}: {error}".strip().splitlines()[-1]
@@ -158,16 +144,17 @@ class Workers:
     """
 
     def __init__(self, executor: Any, mode: Literal["map", "vmap"]):
-        self._own: ThreadPoolExecutor | None = None
-        if executor is None:
-            devices = jax.local_devices()
+        self._elsewhere = executor is not None
+        if not self._elsewhere:
+            devices = [*jax.local_devices()]
             if mode == "vmap" and devices[0].platform == "cpu":
-                devices = devices[:1]  # batched LAPACK calls on two CPU devices may wait for each other for ever
-            self._free: queue.SimpleQueue[jax.Device] = queue.SimpleQueue()
-            for device in devices:
-                self._free.put(device)
+                del devices[1:]  # batched LAPACK calls on two CPU devices may wait for each other for ever
             self.count = self.slots = len(devices)
-            self._executor = self._own = ThreadPoolExecutor(self.count)
+
+            def take_a_device() -> None:  # for as long as the thread lives, which ends with the pool
+                jax.default_device(devices.pop()).__enter__()
+
+            self._executor: Any = ThreadPoolExecutor(self.count, initializer=take_a_device)
             return
         if not callable(getattr(executor, "submit", None)):
             raise TypeError(f"executor must have a method submit(function, argument), got {executor!r}")
@@ -185,14 +172,17 @@ class Workers:
 
     def submit(self, task: Task) -> Any:
         """Send a chunk to a worker, its simulator by name where possible: a jitted function cannot be pickled."""
-        if self._own is not None:
-            return self._own.submit(self._on_a_free_device, task)
         simulator: Any = task.program.simulator
         name = f"{simulator.__module__}:{simulator.__qualname__}"
-        if simulator.__module__ != "__main__" and "<" not in name and pkgutil.resolve_name(name) is simulator:
-            task = task._replace(program=dataclasses.replace(task.program, simulator=name))
-        with _reporting_death():
+        importable = simulator.__module__ != "__main__" and "<" not in name
+        if self._elsewhere and importable and pkgutil.resolve_name(name) is simulator:
+            task = dataclasses.replace(task, program=dataclasses.replace(task.program, simulator=name))
+        try:
             return self._executor.submit(run_chunk, task)
+        except Exception as death:  # of a pool that is broken: it shows when the result is asked for
+            ended: Future[Any] = Future()
+            ended.set_exception(death)
+            return ended
 
     def wait(self, pending: Iterable[Any]) -> list[Any]:
         """Return those of the chunks that have ended, at least one."""
@@ -202,33 +192,3 @@ class Workers:
         while not (done := [future for future in pending if future.done()]):
             time.sleep(0.05)
         return done
-
-    def result(self, future: Any) -> tuple[Outputs, float]:
-        """Return the outputs of a chunk that has ended and the seconds it took; raise what went wrong."""
-        with _reporting_death():
-            outcome: Any = future.result()
-        if isinstance(outcome, Exception):
-            raise outcome
-        outputs: tuple[Outputs, float] = outcome
-        return outputs
-
-    def close(self) -> None:
-        """End the threads of this process's devices once they have run what they have begun."""
-        if self._own is not None:
-            self._own.shutdown(wait=False, cancel_futures=True)
-
-    def _on_a_free_device(self, task: Task) -> Any:
-        device = self._free.get()
-        try:
-            return run_chunk(task, device)
-        finally:
-            self._free.put(device)
-
-
-@contextlib.contextmanager
-def _reporting_death() -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}".strip().splitlines()[0]  # queue systems append whole logs
-        raise WorkerDied(reason) from error

@@ -51,10 +51,13 @@ class ChunkStore:
     def __init__(self, cache: str | os.PathLike[str], name: str, identity: Mapping[str, Any]):
         text = json.dumps(identity, indent=1, sort_keys=True)
         self.folder = Path(cache).expanduser() / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-        with self._written_to():
+        try:
             self.folder.mkdir(parents=True, exist_ok=True)
             if not (self.folder / "identity.json").exists():
                 _write_atomically(self.folder / "identity.json", text.encode())
+        except OSError as error:
+            reason = f"got {self.folder.parent} ({error.strerror or error})"
+            raise ValueError(f"cache must be a folder that can be written to, {reason}") from error
         for orphan in self.folder.glob("*.tmp"):  # of a writer that was killed; a living one needs seconds
             with contextlib.suppress(OSError):
                 if orphan.stat().st_mtime < time.time() - _DAY:
@@ -63,52 +66,22 @@ class ChunkStore:
     def save(self, labels: Mapping[str, Rows], outputs: Mapping[str, Rows]) -> None:
         """Keep a chunk: the labels of its cells and their outputs, arrays of one length; all or nothing."""
         cells = hashlib.sha256(b"".join(column.tobytes() for column in labels.values())).hexdigest()[:32]
-        arrays = {f"label/{name}": column for name, column in labels.items()}
-        _save(self.folder / f"{cells}.chunk", arrays | {f"output/{name}": rows for name, rows in outputs.items()})
+        arrays: dict[str, Any] = {f"label/{name}": column for name, column in labels.items()}
+        payload = io.BytesIO()
+        np.savez(payload, **arrays | {f"output/{name}": rows for name, rows in outputs.items()})
+        digest = hashlib.sha256(payload.getbuffer()).digest()
+        _write_atomically(self.folder / f"{cells}.chunk", digest + payload.getbuffer())
 
     def chunks(self) -> Iterator[tuple[dict[str, Rows], dict[str, Rows]]]:
-        """Yield the labels and the outputs of every undamaged chunk."""
-        for arrays in filter(None, map(_load, sorted(self.folder.glob("*.chunk")))):
-            labels = {name[6:]: column for name, column in arrays.items() if name.startswith("label/")}
-            yield labels, {name[7:]: rows for name, rows in arrays.items() if name.startswith("output/")}
-
-    def count(self) -> int:
-        """Return the number of chunks, damaged ones included."""
-        return len(list(self.folder.glob("*.chunk")))
-
-    def chunk_size(self, find: Callable[[], int]) -> int:
-        """Return the chunk size that was kept here at first use; if this is the first use, find one and keep it."""
-        kept = _load(self.folder / "chunk_size")
-        if kept is not None:
-            return int(kept["chunk_size"])
-        size = find()
-        with self._written_to():
-            _save(self.folder / "chunk_size", {"chunk_size": np.int64(size)})
-        return size
-
-    @contextlib.contextmanager
-    def _written_to(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            reason = f"got {self.folder.parent} ({error.strerror or error})"
-            raise ValueError(f"cache must be a folder that can be written to, {reason}") from error
-
-
-def _save(path: Path, arrays: Mapping[str, Any]) -> None:
-    payload = io.BytesIO()
-    np.savez(payload, **arrays)
-    _write_atomically(path, hashlib.sha256(payload.getbuffer()).digest() + payload.getbuffer())
-
-
-def _load(path: Path) -> dict[str, Rows] | None:
-    """Return the arrays of a file, None if it is missing, damaged or cannot be read."""
-    with contextlib.suppress(OSError):
-        content = path.read_bytes()
-        if hashlib.sha256(content[32:]).digest() == content[:32]:
-            with np.load(io.BytesIO(content[32:]), allow_pickle=False) as arrays:
-                return dict(arrays)
-    return None
+        """Yield the labels and the outputs of every chunk that is neither damaged nor unreadable."""
+        for path in sorted(self.folder.glob("*.chunk")):
+            content = b""
+            with contextlib.suppress(OSError):
+                content = path.read_bytes()
+            if hashlib.sha256(content[32:]).digest() == content[:32]:
+                with np.load(io.BytesIO(content[32:]), allow_pickle=False) as arrays:
+                    labels = {name[6:]: arrays[name] for name in arrays if name.startswith("label/")}
+                    yield labels, {name[7:]: arrays[name] for name in arrays if name.startswith("output/")}
 
 
 def _write_atomically(path: Path, content: bytes) -> None:
