@@ -53,11 +53,18 @@ def test_a_disk_that_fills_up_loses_no_result_and_names_the_folder(tmp_path):
     spectra(1, cache=large)
     # The program is compiled here: JAX, too, could not keep it on the full disk.
     expected = spectra(64, chunk=21)
+
+    def interrupt(done, total, seconds):
+        raise KeyboardInterrupt
+
     with limited(resource.RLIMIT_FSIZE, 4096):
         xr.testing.assert_identical(draws(), kept)
         sentence = rf"chunks cannot be kept in {large}/\S+ \(File too large\): this sweep goes on and will return"
         with pytest.warns(RuntimeWarning, match=sentence) as warned:
             full = spectra(64, cache=large, chunk=21)
+        with pytest.warns(RuntimeWarning, match=sentence), pytest.raises(KeyboardInterrupt) as stopped:
+            spectra(64, cache=large, chunk=21, progress=interrupt)
+    assert "interrupted; 1 of 64 cells are kept" in stopped.value.__notes__[0]
     assert len(warned) == 3
     assert "\n" not in str(warned[0].message)
     assert list(tmp_path.glob("*/*/*.tmp")) == []

@@ -41,6 +41,7 @@ class Part:
 
     def __post_init__(self) -> None:
         self.axes = {name: np.atleast_1d(axis) for name, axis in self.axes.items()}
+        self.indices = {name: pd.Index(axis) for name, axis in self.axes.items()}
         self.shape = tuple(axis.size for axis in self.axes.values())
         self.missing = np.ones(math.prod(self.shape), bool)
         self.read()
@@ -57,7 +58,7 @@ class Part:
 
     def numbers(self, labels: Mapping[str, Shaped[np.ndarray, " rows"]]) -> Int[np.ndarray, " rows"]:
         """Return the numbers of the cells with these labels (the inverse of `labels`), -1 for each that is not ours."""
-        positions = [pd.Index(axis).get_indexer(labels[name]) for name, axis in self.axes.items()]
+        positions = [index.get_indexer(labels[name]) for name, index in self.indices.items()]
         numbers = np.ravel_multi_index(tuple(positions), self.shape, mode="clip")
         return np.where(np.min(positions, axis=0) < 0, -1, numbers)
 
