@@ -36,6 +36,7 @@ from typing import Any, NamedTuple
 
 from theory_on_trial import repository
 from theory_on_trial.audits.driver import Line, Table
+from theory_on_trial.explore.runs import keep_line
 from theory_on_trial.repository import outline, records
 from theory_on_trial.repository.digest import imported
 from theory_on_trial.testing.warm_python import keep_examples_in
@@ -416,9 +417,7 @@ def judge_all(
                 if kept is not None:
                     line = {"place": name[0], "change": name[1], "noticed_by": known[name], "source": source}
                     kept.parent.mkdir(parents=True, exist_ok=True)
-                    with kept.open("a", encoding="utf-8") as file:
-                        # A line of its own, even after one that was cut short.
-                        file.write(("\n" if file.tell() else "") + json.dumps(line))
+                    keep_line(kept, json.dumps(line))
             word = f"noticed by {known[name]}" if known[name] != "nobody" else "SURVIVED"
             print(f"{number:3d} {word}: {': '.join(name)}", flush=True)
     survivors = [name for name in chosen if known[name] == "nobody"]
