@@ -194,21 +194,11 @@ def test_one_compilation_per_shape(compilations):
 THREADS = concurrent.futures.ThreadPoolExecutor(1)
 FORKS = concurrent.futures.ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork"))
 WRONG = [
-    (
-        dict(grid={"scale": 1.0, "speed": [1.0]}),
-        TypeError,
-        "walk must take a key .* unexpected keyword argument 'speed'",
-    ),
+    (dict(grid={"scale": 1.0, "speed": [1.0]}), TypeError, "walk must take a key .* keyword argument 'speed'"),
     (dict(grid={}), TypeError, "walk must take a key .* missing a required argument: 'scale'"),
-    (
-        dict(grid={"scale": []}),
-        ValueError,
-        r"grid\['scale'\] must be a number or a list of different numbers, got \[\]",
-    ),
-    (dict(grid={"scale": [[1.0]]}), ValueError, r"grid\['scale'\] must be a number or a list of different numbers"),
+    *((dict(grid={"scale": values}), ValueError, r"grid\['scale'\] must be a number or a list of different numbers")
+      for values in ([], [[1.0]], [1.0, float("nan")], [1.0, 2.0, 1.0])),
     (dict(grid={"scale": ["a"]}), TypeError, r"grid\['scale'\] must hold real numbers .*'a'"),
-    (dict(grid={"scale": [1.0, float("nan")]}), ValueError, r"grid\['scale'\] must be a number or a list of different"),
-    (dict(grid={"scale": [1.0, 2.0, 1.0]}), ValueError, r"grid\['scale'\] must be a number or a list of different"),
     (dict(grid={"seed": [1]}, simulator=lambda key, seed: 1.0), ValueError, "different names, got seed, seed, output"),
     (dict(static={"scale": 1.0}), ValueError, "the seed and outputs must have different names, got scale, scale, seed"),
     (dict(static={"n_steps": []}), ValueError, r"static\['n_steps'\] must be one value or a list of different values"),
@@ -223,18 +213,11 @@ WRONG = [
     (dict(static={"n_steps": [3, 4]}, simulator=lambda key, scale, n_steps: key), ValueError, "arrays of numbers"),
     (dict(grid={}, simulator=lambda key: ()), ValueError, "must return arrays of numbers"),
     (dict(grid={}, simulator=lambda key: {"seed": 1.0}), ValueError, "must have different names, got seed, seed"),
-    (
-        dict(grid={}, simulator=lambda key: {"a": {"b": 1.0}, "a_b": 2.0}),
-        ValueError,
-        "must have different names, got seed, a_b, a_b",
-    ),
+    (dict(grid={}, simulator=lambda key: {"a": {"b": 1.0}, "a_b": 2.0}), ValueError, "names, got seed, a_b, a_b"),
     (dict(simulator=functools.partial(sweep_support.draw, scale=1.0)), TypeError, "simulator must be a function"),
-    (
-        dict(grid={"noise": 1.0}, static={"dim": 3, "n_points": [3, 4]}, simulator=sweep_support.walk_spectrum),
-        ValueError,
-        "must return arrays of one shape for all static values",
-    ),
-]
+    (dict(grid={}, static={"n": [3, 4]}, simulator=lambda key, n: jax.random.normal(key, n)), ValueError,
+     "must return arrays of one shape for all static values"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("arguments", "kind", "sentence"), WRONG)
@@ -412,7 +395,7 @@ def watched(*arguments):
     return outputs
 _run._dispatch = watched
 
-options = dict(static={"n_points": 40, "dim": 60}, chunk=int(sys.argv[2]))
+options = dict(static={"n_points": 40, "dim": 60}, chunk=3)
 mapped = sweep(sweep_support.walk_spectrum, {"noise": [1.0, 2.0]}, 20, **options)
 assert used == {0, 1, 2, 3}, used
 automatic = sweep(sweep_support.draw, {"scale": [1.0, 2.0]}, 50)
@@ -428,7 +411,7 @@ def test_four_devices_change_no_bit(tmp_path, warm_children):
     flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=4"  # the same bits: the same options
     environment = child_environment(tmp_path, XLA_FLAGS=flags)
     subprocess.run(
-        [sys.executable, "-c", FOUR_DEVICES, str(tmp_path / "four.npz"), "3"],
+        [sys.executable, "-c", FOUR_DEVICES, str(tmp_path / "four.npz")],
         cwd=HERE, env=environment, timeout=120, check=True,
     )  # fmt: skip
     four = np.load(tmp_path / "four.npz")
