@@ -74,6 +74,17 @@ def test_list_prints_one_line_per_claim(here, capsys):
     assert capsys.readouterr().out == ""
 
 
+def test_show_prints_the_values_of_the_cases(tmp_path, capsys):
+    case = CHECKS.replace(
+        '"identity")\ndef test_double(trial, n, factor: Count = 2)',
+        '"identity", cases=[{"factor": 2}, {"factor": 5}])\ndef test_double(trial, n, factor: Count)',
+    )
+    (tmp_path / "pytest.ini").touch()
+    (tmp_path / "test_sums.py").write_text(case)
+    assert main(["show", "sums.double[3]", "--root", str(tmp_path)]) == 0
+    assert shown(capsys.readouterr().out)["settings"] == "n=3, factor in {2, 5} by case"
+
+
 def shown(text):
     return dict(line.strip().split("  ", 1) for line in text.splitlines() if line.strip())
 
@@ -86,7 +97,7 @@ def test_show_prints_statement_and_settings(here, capsys):
     assert main(["show", "verification.sums.sum-as-printed"]) == 0
     assert "REFUTED" in capsys.readouterr().out
     assert main(["show", "verification.sums.double[3]"]) == 0
-    assert shown(capsys.readouterr().out)["settings"] == "n (from pytest), factor=2"
+    assert shown(capsys.readouterr().out)["settings"] == "n=3, factor=2"
 
 
 def test_a_name_that_one_claim_bears_is_enough(here, capsys):

@@ -128,7 +128,7 @@ def test_list_and_show_find_the_claims(programs, namespaces):
     assert sorted(listed()) == sorted(VERDICTS)
     assert listed("--kind", "bound") == ["averages.bernstein", "descent.worst_case", "information.infonce"]
     shown = run(programs, namespaces, "theory-on-trial", "show", "regression.ridgeless[10-40]")
-    assert "n (from pytest), d (from pytest)" in shown
+    assert "n=10, d=40" in shown
     assert "[40-10]" not in shown
 
 

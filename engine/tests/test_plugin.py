@@ -149,6 +149,7 @@ def test_a_refusal_shows_the_line_of_the_check_and_nothing_of_the_engine(pyteste
     refused, _, raised = printed.partition("_ test_measured _")
     assert "E       theory_on_trial.decide.decision.ControlTooClose: control 'nearly' lies within" in refused
     assert "decisions.py" not in refused
+    assert printed.partition("short test summary")[0].count("lies within") == 1  # nothing is said twice
     assert "ZeroDivisionError" in raised  # in a process that the claim brings along: told from there
 
 

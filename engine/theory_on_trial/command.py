@@ -278,7 +278,7 @@ def _show(options: argparse.Namespace) -> int:
         known = ", ".join(one["id"] for one in every if one["id"].startswith(stated.id))
         raise ValueError(f"no claim {claim_id!r}; known: {known}")
     for one in found:
-        settings = (f"{name}={value}" if value else f"{name} (from pytest)" for name, value in one["settings"].items())
+        settings = (_setting(name, value) for name, value in one["settings"].items())
         shown = {
             "claim": one["id"],
             "paper": outline.title(one["paper"], folder) or one["paper"],
@@ -290,6 +290,12 @@ def _show(options: argparse.Namespace) -> int:
             if value is not None:
                 print(f"{name:>18}  {value}")
     return 0
+
+
+def _setting(name: str, value: str | None) -> str:
+    if value is not None and value.startswith("by case "):
+        return f"{name} in {{{value.removeprefix('by case ')}}} by case"
+    return f"{name} (from pytest)" if value is None else f"{name}={value}"
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -281,6 +281,7 @@ class Ledger:
         self.outside = 0  # how many claims said nothing for their settings
         self.programs: dict[str, tuple[int, int | None]] = {}  # of each paper, with its ceiling
         self.heard = False  # whether a claim has had its line
+        self.told: set[str] = set()  # rows of which pytest itself says why they fail
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Leave out, and list, the claims above the tier of this run; `--trial-list` wants them all."""
@@ -310,8 +311,13 @@ class Ledger:
             return
         from theory_on_trial.trial.registry import facts
 
-        listed = [facts(item.stash[CLAIM], item.nodeid) for item in session.items if CLAIM in item.stash]
-        path.write_text(json.dumps([one for both in listed for one in both]), encoding="utf-8")
+        listed = []
+        for item in (item for item in session.items if CLAIM in item.stash):
+            given: dict[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
+            for one in facts(item.stash[CLAIM], item.nodeid):
+                shown = {name: repr(value) for name, value in given.items() if name in one["settings"]}
+                listed.append(one | {"settings": one["settings"] | shown})
+        path.write_text(json.dumps(listed), encoding="utf-8")
 
     def _left_out(self, report: pytest.TestReport) -> None:
         """List a claim that never began: skipped by a mark or a fixture, or with a fixture that failed."""
@@ -336,6 +342,7 @@ class Ledger:
             recorded: list[tuple[str, Any]] = report.user_properties  # typed as object by pytest
             rows = [Row(**row) for name, rows in recorded if name == "ledger" for row in rows]
             self.rows += rows
+            self.told |= {row.id for row in rows if outcome == "failed" and self.config.option.tbstyle != "no"}
             for paper, asked, most in (value for name, value in recorded if name == "programs"):
                 self.programs[paper] = self.programs.get(paper, (0, None))[0] + asked, most
             left_out = [entry for name, entries in recorded if name in ("skipped", "outside") for entry in entries]
@@ -437,6 +444,8 @@ class Ledger:
                 path = self.config.getoption(f"trial_{option}")
                 terminalreporter.write_line(f"no claim was collected: {path} is not written", red=True)
             return
+        from dataclasses import replace
+
         from theory_on_trial.ledger.terminal import not_run_sentence, summary, table, totals
 
         tier, seed = self.config.getoption("trial_tier"), self.config.getoption("trial_seed")
@@ -446,7 +455,9 @@ class Ledger:
         shown = table if self.config.getoption("trial_table") else summary
         if self.config.get_verbosity() < 0 and shown is summary and not wrong:
             shown = totals
-        for text in shown(self.rows, self._width()) if self.rows else []:
+        # What pytest has said above is not said again.
+        rows = [replace(row, note="") if row.id in self.told else row for row in self.rows]
+        for text in shown(rows, self._width()) if rows else []:
             terminalreporter.write_line(text, **(_colour(text[0] == "+") if text[:2] in ("+ ", "! ") else {}))
         if self.not_run:
             terminalreporter.write_line(not_run_sentence(list(self.not_run.values()), tier))

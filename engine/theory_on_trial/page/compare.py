@@ -58,7 +58,7 @@ class Comparison:
             "gone": [(name,) for name in self.gone],
             "circumstances (not counted as differences)": self.circumstances,
         }
-        lines = [f"{self.claims} claims in both ledgers: {'no difference' if self.identical else 'they differ'}"]
+        lines = [f"{self.claims} claim{'s' * (self.claims != 1)} in both ledgers: {'no difference' if self.identical else 'they differ'}"]
         for heading, entries in sorts.items():
             if entries:
                 lines.append(f"{heading}:")
