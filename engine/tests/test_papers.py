@@ -74,6 +74,30 @@ def test_a_package_or_a_page_of_that_name_is_not_touched(toy, taken):
     assert everything_in(toy.folder) == before
 
 
+def test_a_row_is_for_the_workbench_and_nothing_is_written_elsewhere(toy):
+    before = everything_in(toy.folder)
+    with pytest.raises(ValueError, match="--row is for a checkout of the workbench"):
+        lay_down("new", toy.folder, row=True)
+    assert everything_in(toy.folder) == before
+
+
+def test_a_page_of_which_one_function_is_left_is_the_toy(toy):
+    (path,) = lay_down("new", toy.folder)
+    lines = path.read_text().splitlines(keepends=True)
+    start = next(number for number, line in enumerate(lines) if line.startswith("@figure"))
+    path.write_text("".join(lines[start:]))
+    (sentence,) = steps._left_of_toy(steps.BRIEF.read_text(), [path], toy)
+    assert "test_new.py still holds the toy: " in sentence
+
+
+def test_what_a_repository_does_not_have_is_not_called_passed(toy, monkeypatch, capsys):
+    lay_down("new", toy.folder)
+    wanted = {title: step for title, step in steps.ON_ONE_PAGE.items() if step in (steps.mutants, steps.linters)}
+    monkeypatch.setattr(papers, "ON_ONE_PAGE", wanted)
+    assert check("new", toy.folder) == 0
+    assert capsys.readouterr().out.count(": not asked of this repository, ") == 2
+
+
 def test_every_missing_file_and_section_is_named(toy):
     missing = steps.files(toy)
     assert "there is no theory/toy.py" in missing

@@ -58,7 +58,8 @@ class Comparison:
             "gone": [(name,) for name in self.gone],
             "circumstances (not counted as differences)": self.circumstances,
         }
-        lines = [f"{self.claims} claim{'s' * (self.claims != 1)} in both ledgers: {'no difference' if self.identical else 'they differ'}"]
+        said = "no difference" if self.identical else "they differ"
+        lines = [f"{self.claims} claim{'s' * (self.claims != 1)} in both ledgers: {said}"]
         for heading, entries in sorts.items():
             if entries:
                 lines.append(f"{heading}:")

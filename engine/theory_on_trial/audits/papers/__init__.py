@@ -8,14 +8,13 @@ processes, as a maintainer would by hand: whatever is wrong with a paper, the ch
 import os
 import subprocess
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from keyword import iskeyword
 from pathlib import Path
 
 from theory_on_trial import repository
 from theory_on_trial.audits.papers.row import BRIEF, Paper, last_line, templates
-from theory_on_trial.audits.papers.steps import ON_ONE_PAGE, ROW
+from theory_on_trial.audits.papers.steps import ON_ONE_PAGE, ROW, Step
 from theory_on_trial.repository import outline
 from theory_on_trial.trial.sides import marked
 
@@ -27,7 +26,8 @@ def lay_down(name: str, folder: Path, *, row: bool = False) -> list[Path]:
     """Write a new paper, a toy that pytest passes, and draw its figures for the gallery; return the paths.
 
     One page where pytest finds tests, or the files of a row. Raises ValueError where the figures cannot be drawn and,
-    before anything is written, for a name that is no lower-case identifier or that a file or a package has already.
+    before anything is written, for a name that is no lower-case identifier or that a file or a package has already, and
+    for a row outside a checkout of the workbench.
     """
     if not (name.isidentifier() and name.islower()) or iskeyword(name):
         raise ValueError(f"NAME must be a lower-case identifier such as ridge_ensembles, got {name!r}")
@@ -42,6 +42,8 @@ def lay_down(name: str, folder: Path, *, row: bool = False) -> list[Path]:
     ]
     if taken:
         raise ValueError(f"NAME must be new, and {taken[0].relative_to(folder)} exists")
+    if row and not (folder / "tests" / "promises.py").exists():
+        raise ValueError("--row is for a checkout of the workbench, whose tests and benchmarks the files of a row use")
     for place, text in texts.items():
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text.replace("NAME", name), encoding="utf-8")
@@ -71,9 +73,10 @@ def check(name: str, folder: Path) -> int:
             wanted = ON_ONE_PAGE if any(map(marked, outline.files(name, folder))) else ROW
             steps = {pool.submit(_timed, step, paper): title for title, step in wanted.items()}
             for number, done in enumerate(as_completed(steps), start=1):
-                sentences, seconds = done.result()
+                asked, seconds = done.result()
+                sentences = asked or []
                 found += len(sentences)
-                word = "FAILED" if sentences else "passed"
+                word = "not asked of this repository" if asked is None else "FAILED" if sentences else "passed"
                 print(f"[{number}/{len(steps)}] {steps[done]}: {word}, {seconds:.0f} s", flush=True)
                 print("".join(f"  - {sentence}\n" for sentence in sentences), end="", flush=True)
         except KeyboardInterrupt:
@@ -86,11 +89,12 @@ def check(name: str, folder: Path) -> int:
     return int(found > 0)
 
 
-def _timed(step: Callable[[Paper], list[str]], paper: Paper) -> tuple[list[str], float]:
+def _timed(step: Step, paper: Paper) -> tuple[list[str] | None, float]:
     """What a step finds, each thing once, and the seconds it took."""
     begun = time.perf_counter()
     try:
-        found = list(dict.fromkeys(step(paper)))
+        sentences = step(paper)
+        found = None if sentences is None else list(dict.fromkeys(sentences))
     except subprocess.TimeoutExpired as late:
         found = [f"no end within {late.timeout:.0f} s"]
     return found, time.perf_counter() - begun

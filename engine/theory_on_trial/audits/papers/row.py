@@ -76,13 +76,16 @@ class Paper:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
 
-    def ask(self, audit: str, question: str) -> list[str]:
-        """The sentences that a call of an audit returns in a process of its own, or why it returns none."""
+    def ask(self, audit: str, question: str) -> list[str] | None:
+        """The sentences that a call of an audit returns in a process of its own, or why it returns none.
+
+        None in a repository that lacks the audit.
+        """
         package = "theory_on_trial.audits"
         if audit not in AUDITS:
             package = "audits"
             if not (self.folder / package / f"{audit}.py").exists():
-                return []  # a repository without this audit does not ask
+                return None
         program = f"import json; from {package} import {audit}; print(json.dumps({audit}.{question}))"
         done = self.run("-c", program, timeout=3600)
         return [f"{audit}: {last_line(done)}"] if done.returncode else list(json.loads(last_line(done)))

@@ -1,4 +1,7 @@
-"""What is asked of a paper: steps that return a sentence for each thing that is missing or fails."""
+"""What is asked of a paper: steps that return a sentence for each thing that is missing or fails.
+
+Those that rest on what a repository need not have, a linter or an audit, return None where it is not there.
+"""
 
 import ast
 import json
@@ -17,6 +20,7 @@ CLAIM_SECONDS = {"fast": 10.0, "full": 120.0}
 """What a claim may take: of the fast tier with its programs in the cache, of the full tier as it comes."""
 FAST_TIER_SECONDS = 6.0
 """What all fast claims of a paper may take together, programs in the cache, unless its checks set `MOST_SECONDS`."""
+Step = Callable[[Paper], list[str] | None]
 SEEDS = 3
 MUTANTS = 10
 SETTINGS = 12
@@ -54,10 +58,10 @@ def toy(paper: Paper) -> list[str]:
 
 
 def _left_of_toy(template: str, places: list[Path], paper: Paper) -> list[str]:
-    """A sentence for each file in which a line stands that says of itself that it is the toy's."""
-    telling = [
-        line.strip() for line in template.splitlines() if re.search(r"\b(?:toys?|uniform)\b", line, re.IGNORECASE)
-    ]
+    """A sentence for each file in which a line stands that is about powers of uniform numbers, or says it is a toy."""
+    # Shorter lines may be anybody's.
+    long = [line.strip() for line in template.splitlines() if len(line.strip()) > 20]
+    telling = [line for line in long if re.search("toy|uniform|power", line, re.IGNORECASE)]
     lines = {place: {line.strip() for line in place.read_text(encoding="utf-8").splitlines()} for place in places}
     left = {place: [one for one in telling if one.replace("NAME", paper.name) in lines[place]] for place in places}
     return [f"{place.relative_to(paper.folder)} still holds the toy: {own[0]!r}" for place, own in left.items() if own]
@@ -79,7 +83,7 @@ def form(paper: Paper) -> list[str]:
     return found + [f"the docstring of {file.name} has no {part!r}" for part in wanted if part not in docstring]
 
 
-def linters(paper: Paper) -> list[str]:
+def linters(paper: Paper) -> list[str] | None:
     """What ruff, mypy and import-linter say about the paper's files, as far as the repository uses them."""
     every = paper.modules(*(template.split("/")[0] for template in templates()))
     typed = paper.modules("theory", "sims", "own_data", "paper_checks", "figures")
@@ -89,6 +93,8 @@ def linters(paper: Paper) -> list[str]:
         said = settings.read_text(encoding="utf-8") if settings.exists() else ""
         every = every if "[tool.ruff" in said else []
         typed = typed if "[tool.mypy" in said else []
+        if not (every or typed or "[tool.importlinter]" in said):
+            return None
     found: list[str] = []
     if every:
         found += _lines(paper.run("-m", "ruff", "check", "--output-format", "concise", *every), r".*:\d+:\d+: .*")
@@ -150,12 +156,12 @@ def _too_slow(seconds: dict[str, dict[str, float]], most: float) -> list[str]:
     return found
 
 
-def routes(paper: Paper) -> list[str]:
+def routes(paper: Paper) -> list[str] | None:
     """Claims without an independent route."""
     return paper.ask("independence", f"missing({paper.name!r})")
 
 
-def bounds(paper: Paper) -> list[str]:
+def bounds(paper: Paper) -> list[str] | None:
     """What the falsifier finds against the bounds."""
     return paper.ask("falsify", f"unexpected({paper.name!r})")
 
@@ -198,11 +204,11 @@ def benchmark(paper: Paper) -> list[str]:
     return _lines(paper.run("-m", "benchmarks", paper.name, "--quick"), r"\w*Error: .*|.*: error: .*")
 
 
-def mutants(paper: Paper) -> list[str]:
+def mutants(paper: Paper) -> list[str] | None:
     """Mutants of the theory, or of both sides of a page, that no test and no claim notices."""
     package = "briefs" if on_one_page(paper) else "theory"
     if not (paper.folder / "records").is_dir():
-        return []  # the audit is this house's own
+        return None  # the audit is this house's own
     return paper.ask("mutants", f"run({paper.name!r}, {MUTANTS}, {package!r})")
 
 
@@ -217,7 +223,7 @@ def settings(paper: Paper) -> list[str]:
     return [f"settings: {last_line(done)}"] if done.returncode else list(json.loads(last_line(done)))
 
 
-ROW: dict[str, Callable[[Paper], list[str]]] = {
+ROW: dict[str, Step] = {
     "files": files,
     "no toy": toy,
     "page": page,
@@ -232,7 +238,7 @@ ROW: dict[str, Callable[[Paper], list[str]]] = {
     "independent routes": routes,
 }
 """What is run for a paper with a file in every folder, long steps before short ones."""
-ON_ONE_PAGE: dict[str, Callable[[Paper], list[str]]] = {
+ON_ONE_PAGE: dict[str, Step] = {
     "mutants of both sides": mutants,
     f"claims, {SEEDS} seeds": claims,
     "other settings": settings,
