@@ -234,8 +234,9 @@ def simpler(kind: Alternative, value: Any) -> list[Any]:
     if not math.isfinite(value):
         return []
     rounded = {float(f"{value:.{digits}e}") for digits in range(4)} | {float(round(value))}
-    tens = {10.0 ** round(math.log10(abs(value)))} if value else set()
-    candidates = {one for one in {0.0, 1.0, *tens, *rounded} if low <= one <= high}
+    power = round(math.log10(abs(value))) if value else 0
+    near = {float(f"{first}e{power + shift}") for first in (1, 2, 5) for shift in (-1, 0)}
+    candidates = {one for one in {0.0, 1.0, *near, *rounded} if low <= one <= high}
     return sorted((one for one in candidates if _digits(one) < _digits(value)), key=_digits)
 
 
