@@ -164,6 +164,11 @@ def _legend(figure: Any, dataset: Any) -> None:
     else:
         kinds = [("white" if name == "outside" else _NOWHERE, _HATCHES[name], name) for name in there]
         handles = [Patch(facecolor=face, edgecolor="black", hatch=hatch, label=name) for face, hatch, name in kinds]
+    if len(dataset.sizes) == 1 and (dataset["high"] > dataset["low"]).any():
+        handles.append(Patch(facecolor=COLOURS[0], alpha=0.25, label="interval"))
+    if dataset.attrs["outside"]:
+        dashed = "--" if len(dataset.sizes) == 1 else "-"
+        handles.append(Line2D([], [], color=COLOURS[1], linestyle=dashed, label="declared domain"))
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 3))
 
 
