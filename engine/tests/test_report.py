@@ -80,6 +80,7 @@ def page(tmp_path_factory):
     (folder / "records" / "calibration.json").write_text(json.dumps(table))
     (folder / "records" / "unrelated.json").write_text("{}")
     Figure("report", "F1", parabola, {}, ("squares",)).save(folder / "figures" / "out", quick=False)
+    (folder / "figures" / "other.py").touch()
     write_html(folder / "report.html", *ledger(), 0, "fast", folder)
     return folder / "report.html"
 
@@ -104,7 +105,8 @@ def test_the_page_says_what_holds_and_what_does_not(page):
     assert "exact [1] 2 2 ± 10−9 0.1 0 [2] 3 3 ± 10−6 0.2 0" in text  # the second coordinate of the second decision
     assert re.search(r"other 1, 9 \S+ ✗ REFUTED", text)  # a control, and its distance
     assert "notices" in text
-    assert "Its figures are not drawn yet: python -m figures other draws them" in text
+    assert "Its figures are not drawn yet: theory-on-trial figures other draws them" in text
+    assert text.count("not drawn yet") == 1
 
 
 def words_of(html):

@@ -167,8 +167,8 @@ def _legend(figure: Any, dataset: Any) -> None:
     if len(dataset.sizes) == 1 and (dataset["high"] > dataset["low"]).any():
         handles.append(Patch(facecolor=COLOURS[0], alpha=0.25, label="interval"))
     if dataset.attrs["outside"]:
-        dashed = "--" if len(dataset.sizes) == 1 else "-"
-        handles.append(Line2D([], [], color=COLOURS[1], linestyle=dashed, label="declared domain"))
+        handles.append(Line2D([], [], color=COLOURS[1], label="declared domain"))
+        handles[-1].set_linestyle("--" if len(dataset.sizes) == 1 else "-")
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 3))
 
 

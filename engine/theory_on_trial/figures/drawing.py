@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from theory_on_trial.figures.layout import collisions
 from theory_on_trial.figures.plotted import plotted_data
 from theory_on_trial.repository import check_files, import_file, paper_of, root
-from theory_on_trial.repository.outline import normal
+from theory_on_trial.repository.outline import drawing, normal
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
@@ -115,7 +115,8 @@ class Figure:
 
     def caption(self, quick: bool) -> str:
         """The text below the figure: what it shows, its settings, the command that draws it, and its claims."""
-        command = f"python -m figures {self.paper}.{self.name}{' --quick' if quick else ''}"
+        program = "python -m" if (root() / "figures" / "__main__.py").exists() else "theory-on-trial"
+        command = f"{program} figures {self.paper}.{self.name}{' --quick' if quick else ''}"
         listed = ", ".join(f"{name} = {value}" for name, value in self.settings(quick).items())
         text = " ".join(inspect.getdoc(self.draw).split())  # type: ignore[union-attr]
         decided = f"Claims: {', '.join(f'{self.paper}.{claim}' for claim in self.claims)}\n" if self.claims else ""
@@ -182,8 +183,7 @@ def _homes() -> dict[str, Callable[[], Any]]:
     if papers and str(folder.parent) not in sys.path:
         sys.path.insert(0, str(folder.parent))
     homes: dict[str, Callable[[], Any]] = {p: partial(importlib.import_module, f"figures.{p}") for p in papers}
-    drawing = (file for file in check_files(root()) if "\n@figure(" in file.read_text(encoding="utf-8"))
-    return homes | {paper_of(file): partial(import_file, file) for file in drawing}
+    return homes | {paper_of(file): partial(import_file, file) for file in filter(drawing, check_files(root()))}
 
 
 def _paper(draw: Callable[..., Any]) -> str:

@@ -69,12 +69,13 @@ def methods(rows: Sequence[Row], seed: int, tier: str) -> str:
     controls = [one["verdict"] for row in rows if row.expected == "VERIFIED" for one in row.controls]
     sampled = [row.error_probability or 0.0 for row in rows if row.expected == "VERIFIED"]
     counts = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items())
+    corrected = f"; {printed} of them on printed forms that the table corrects" * (printed > 0)
     return (
         f"Each statement was put on trial by theory-on-trial {version('theory-on-trial')} (seed {seed}, tier {tier}): "
         "its prediction against a measurement by an independent route. VERIFIED: the whole interval of the measurement "
         "lies within the stated margin of the prediction. REFUTED: the interval excludes everything that the theory "
-        f"admits. INCONCLUSIVE: neither. Of {len(rows)} statements these are {counts}; {printed} of the REFUTED ones "
-        "are printed forms that the table corrects. Each statement came with controls, wrong theories or processes "
+        f"admits. INCONCLUSIVE: neither. The verdicts on {len(rows)} statements: {counts}{corrected}. Each "
+        "statement came with controls, wrong theories or processes "
         f"that the same data must refute: {controls.count('REFUTED')} of {len(controls)} were. The stated chances that "
         f"a verdict is wrong, over the choice of the seed, sum up to {brief(sum(sampled), 2)}."
     )

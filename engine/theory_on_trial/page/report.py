@@ -16,7 +16,7 @@ from theory_on_trial.ledger.terminal import totals
 from theory_on_trial.ledger.words import attributed
 from theory_on_trial.page.plot import interval_plot
 from theory_on_trial.page.typeset import GREEK_NAMES, typeset
-from theory_on_trial.repository.outline import title
+from theory_on_trial.repository.outline import drawing, files, title
 from theory_on_trial.repository.records import tables
 
 
@@ -58,10 +58,13 @@ class Section:
         sampled: those of the authors that sampling decides, with the size of error that it notices.
         printed: each statement that is REFUTED as printed, with the row of what is true instead.
         unexpected: the rows whose verdict is not the expected one.
+        draws: whether the repository has figures of it.
     """
 
-    def __init__(self, name: str, rows: list[Row], title: str, not_run: list[dict[str, str]], pictures: list[Picture]):
-        self.name, self.rows, self.title, self.not_run, self.pictures = name, rows, title, not_run, pictures
+    def __init__(self, name: str, rows: list[Row], not_run: list[dict[str, str]], folder: Path):
+        self.name, self.rows, self.title, self.not_run = name, rows, title(name, folder), not_run
+        self.pictures = drawn_of(name, folder)
+        self.draws = (folder / "figures" / f"{name}.py").exists() or any(map(drawing, files(name, folder)))
         self.holding = [row for row in rows if row.verdict == row.expected == "VERIFIED"]
         self.kinds = dict(Counter(row.kind for row in self.holding).most_common())
         theirs = [row for row in self.holding if row.provenance != "ours"]
@@ -88,9 +91,8 @@ def write_html(
         Section(
             name,
             [row for row in rows if row.paper == name],
-            title(name, folder),
             [entry for entry in not_run if paper_in(entry["id"]) == name],
-            drawn_of(name, folder),
+            folder,
         )
         for name in sorted({row.paper for row in rows} | {paper_in(entry["id"]) for entry in not_run})
     ]
