@@ -68,7 +68,9 @@ def brief_page(entry: Entry) -> str:
 
 def on_page_content(html: str, **_: Any) -> str:
     """Leave the sources of functions out of the search: names and docstrings are found."""
-    return html.replace('<details class="mkdocstrings-source">', '<details class="mkdocstrings-source" data-search-exclude>')
+    return html.replace(
+        '<details class="mkdocstrings-source">', '<details class="mkdocstrings-source" data-search-exclude>'
+    )
 
 
 def on_post_page(output: str, **_: Any) -> str:

@@ -1,19 +1,26 @@
 """What is wrong with a page as it was made: lost formulas, formulas left in TeX, links that lead nowhere.
 
-`python docs/rendered.py build/site` prints it of every page of the site, and ends with 1 if there is anything.
+`python docs/rendered.py build/site` prints it of every page of the site, and ends with 1 if there is anything. Where
+there is a Chromium, it opens the pages outside the API too, on a phone and on a desk.
 """
 
 import re
 import sys
+import tempfile
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 STASH = re.compile("klzzwxh|wzxhzdk|[\x02\x03]")  # the marks with which Markdown puts text aside
 TEX = re.compile(r"\$[^$\n]+\$|\$\$|\\[a-zA-Z]+|\\[{}|]")
 UNREAD = re.compile(r"<m[a-z]+[^>]*>\\[^<]*<|<merror")  # a command that the converter to MathML does not know
 LITERAL = {"code", "pre", "script", "style", "textarea"}
+WIDTHS = (390, 1280)
+SEEN = """[document.documentElement.scrollWidth > innerWidth && "wider than the screen",
+  ...[...document.images].map(one => one.complete && !one.naturalWidth && "no picture " + one.getAttribute("src"))
+].filter(Boolean)"""
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 
 
@@ -84,7 +91,34 @@ def site_faults(site: Path) -> list[str]:
     return complaints
 
 
+def chromium_of_the_tests() -> Any:
+    """Return what drives the engine's pages in a browser; None without Chromium, or without the tests' packages."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "engine" / "tests"))
+    try:
+        import browser
+    except ImportError:
+        return None
+    return browser if browser.find() else None
+
+
+def seen_faults(site: Path) -> list[str]:
+    """Return what is wrong with the pages outside the API in a browser, at each width; nothing without Chromium."""
+    browser = chromium_of_the_tests()
+    if browser is None:
+        return []
+    pages = [path for path in sorted(site.rglob("*.html")) if path.relative_to(site).parts[0] != "api"]
+    wrong = []
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, browser.chromium(Path(folder)) as tab:
+        for width, path in ((width, path) for width in WIDTHS for path in pages):
+            tab.view(width)
+            tab.open(path.as_uri())
+            wrong += [f"{path.relative_to(site)} at {width} pixels: {said}" for said in tab.run(SEEN)]
+        wrong += [str(error) for error in tab.errors]
+    return wrong
+
+
 if __name__ == "__main__":
-    found = site_faults(Path(sys.argv[1]))
+    place = Path(sys.argv[1]).absolute()
+    found = site_faults(place) + seen_faults(place)
     print("\n".join(found) or "no fault")
     sys.exit(bool(found))

@@ -78,6 +78,18 @@ def test_formulas_keep_their_backslashes():
     assert words(made).replace(" ", "") == "In{0,1},‖x‖2,$HOME$and$5or$6."
 
 
+def test_a_page_that_is_too_wide_or_lacks_a_picture_is_seen(tmp_path):
+    if RENDERED["chromium_of_the_tests"]() is None:
+        pytest.skip("no Chromium on this machine")
+    (tmp_path / "a.html").write_text('<p style="width: 600px">a</p><p>b</p>', "utf-8")
+    (tmp_path / "b.html").write_text("<p>b</p><img src='data:image/png;base64,no'>", "utf-8")
+    assert RENDERED["seen_faults"](tmp_path) == [
+        "a.html at 390 pixels: wider than the screen",
+        "b.html at 390 pixels: no picture data:image/png;base64,no",
+        "b.html at 1280 pixels: no picture data:image/png;base64,no",
+    ]
+
+
 def test_a_link_that_leads_nowhere_is_a_fault(tmp_path):
     (tmp_path / "a.html").write_text('<p id="here"><a href="b.html#there">b</a> <a href="#here">a</a></p>', "utf-8")
     assert RENDERED["site_faults"](tmp_path) == ["a.html: nothing stands at b.html#there"]
