@@ -26,6 +26,7 @@ _NEAR_CEILING = 0.8
 _ENOUGH = 0.05  # of the estimate
 _MOST = 2**20  # candidates
 _VANISHING = math.log(1e-130)  # so that squares of quotients are numbers
+_AT_ONCE = 2**17  # scores, that stay in the processor's cache
 _FIRST_ORDER = 0.1  # nats; beyond, the next orders in 1 / K are no longer small
 
 Unit = Literal["nats", "bits", "hinge"]
@@ -184,23 +185,15 @@ def infonce_bias(scores: Scores, candidates: Candidates, *, held_out: bool) -> I
     kept = n - -(-n // GROUPS)
     enough = n >= 2 * GROUPS and kept >= candidates
     require(enough, f"scores must have at least 40 rows, and {candidates} less a twentieth of them left out, got {n}")
-    require_memory("scores", 6 * n**2)
-    order = np.random.default_rng(0).permutation(n)  # rows that lie together may be alike
-    tilts = scores[order].take(order, axis=1)
-    tilts -= tilts.max(axis=1, keepdims=True)
-    require(
-        (np.diag(tilts) > _VANISHING) & (2 * np.sum(tilts > _VANISHING, axis=1) > n),
-        "scores must lie within 300 of the highest in each row, at least half of them and the pair's: their "
-        "exponentials vanish",
-    )
-    np.exp(tilts, out=tilts)
-    found, heaviest = _statistics(tilts, candidates)
+    require_memory("scores", n * (3 * n + 5 * candidates))
+    found, heaviest = _statistics(scores, candidates)
     estimate, chi2, coefficient = (jackknife(values, 0.95) for values in found)
     gap = Estimate(*(value / candidates for value in coefficient))
     needed = abs(coefficient.value) / (_ENOUGH * estimate.value) if estimate.low > 0 else math.inf
     ceiling = math.log(candidates)
     # Products of matrices may differ in the last digit.
-    distinct = len(np.unique(np.diag(scores).round(9))) == n
+    few = np.column_stack([np.diag(scores), scores[:, 0], scores[0]]).round(9)  # equal for copies
+    distinct = len(np.unique(few, axis=0)) == n
     copied = 0 if distinct else copied_rows(scores.round(9), scores.T.round(9))
     alike = max(beside(scores), beside(scores.T))
     judged = (
@@ -228,69 +221,95 @@ def infonce_bias(scores: Scores, candidates: Candidates, *, held_out: bool) -> I
     )
 
 
-def _statistics(tilts: Float[np.ndarray, "n n"], candidates: int) -> tuple[Float[np.ndarray, "3 fits"], float]:
+def _statistics(scores: Float[np.ndarray, "n n"], candidates: int) -> tuple[Float[np.ndarray, "3 fits"], float]:
     """InfoNCE, E t - 1 and the coefficient of the gap, of all pairs and without each of twenty groups of neighbours;
-    and a pair's largest share of a sum. Sums are never differences of larger ones; uses the matrix up.
+    and a pair's largest share of a sum. Sums are never differences of larger ones.
     """
-    n = len(tilts)
+    n, size = len(scores), candidates - 1
+    order = np.random.default_rng(0).permutation(n)  # rows that lie together may be alike
     groups = np.array_split(np.arange(n), GROUPS)
-    own = np.diag(tilts).copy()
-    np.fill_diagonal(tilts, 0)
-    each = [tilts[:, group[0] : group[-1] + 1] for group in groups]
-    sums = np.stack([one.sum(axis=1) for one in each], axis=1)
-    squares = np.stack([np.einsum("ij,ij->i", one, one) for one in each], axis=1)
-    windows, found = _windows(tilts, candidates - 1), []
+    starts = np.array([group[0] for group in groups])
+    lengths = {sign * len(group) for group in groups for sign in (-1, 0, 1)}
+    tilts, own, following, highest = np.empty((n, n)), *np.empty((3, n))
+    sums, squares = np.empty((2, n, GROUPS))
+    logarithms = {shift: np.zeros((n, n // size + 1)) for shift in {length % size for length in lengths}}
+    for rows in np.array_split(np.arange(n), -(-(n**2) // _AT_ONCE)):
+        block = scores[order[rows]].take(order, axis=1)
+        block -= block.max(axis=1, keepdims=True)
+        require(
+            (block[np.arange(len(rows)), rows] > _VANISHING) & (2 * np.count_nonzero(block > _VANISHING, axis=1) > n),
+            "scores must lie within 300 of the highest in each row, at least half of them and the pair's: their "
+            "exponentials vanish",
+        )
+        np.exp(block, out=block)
+        own[rows] = block[np.arange(len(rows)), rows]
+        block[np.arange(len(rows)), rows] = 0
+        tilts[rows], highest[rows] = block, block.max(axis=1)
+        sums[rows] = np.add.reduceat(block, starts, axis=1)
+        squares[rows] = np.add.reduceat(block**2, starts, axis=1)
+        flat, lines = np.append(block, 0.0), n * np.arange(len(rows))[:, None]
+        for shift, logs in logarithms.items():
+            begins = np.minimum((rows[:, None] + shift) % size + size * np.arange(n // size + 1), n)
+            windows = np.add.reduceat(flat, (lines + begins).ravel()).reshape(begins.shape)
+            np.cumsum(np.log(own[rows, None] + windows[:, :-1]), axis=1, out=logs[rows[0] : rows[-1] + 1, 1:])
+            if not shift:
+                following[rows] = windows[np.arange(len(rows)), rows // size]
+    found, around = [], _beside(tilts, n, n, size)
     for left_out in [-1, *range(GROUPS)]:
         others = np.arange(GROUPS) != left_out
         kept = np.concatenate([group for group, other in zip(groups, others, strict=True) if other])
         means = sums[kept][:, others].sum(axis=1) / (len(kept) - 1)
         paired, second = own[kept] / means, squares[kept][:, others].sum(axis=1) / means**2
         excess, weighted = float(paired.mean() - 1), float(second.sum() / (len(kept) * (len(kept) - 1)))
-        infonce = _infonce(own, tilts, windows, kept, candidates)
+        infonce = _infonce(own, tilts, following, logarithms, around, kept, candidates)
         found.append((infonce, excess, excess - (weighted - 1) / 2))
         if left_out < 0:
-            largest = np.max((tilts.max(axis=1) / means) ** 2) / second.sum()
-            heaviest = float(max(paired.max() / paired.sum(), largest))
+            heaviest = float(max(paired.max() / paired.sum(), np.max((highest / means) ** 2) / second.sum()))
     return np.array(found).T, heaviest
 
 
-def _windows(tilts: Float[np.ndarray, "n n"], size: int) -> Float[np.ndarray, "n n"]:
-    """Sums of `size` columns from each column on, the first ones following the last: of a block's end and the start of
-    the next.
-    """
-    n = len(tilts)
-    columns = np.arange(-(-(n + size) // size) * size) % n
-    found = np.empty_like(tilts)
-    for rows in np.array_split(np.arange(n), GROUPS):
-        blocks = tilts[rows].take(columns, axis=1).reshape(len(rows), -1, size)
-        ends = blocks[:, :, ::-1].cumsum(axis=2)[:, :, ::-1].reshape(len(rows), -1)
-        starts = blocks.cumsum(axis=2)
-        starts[:, :, -1] = 0
-        found[rows] = ends[:, :n] + starts.reshape(len(rows), -1)[:, size - 1 : n + size - 1]
-    return found
+def _beside(tilts: Float[np.ndarray, "n n"], end: int, start: int, size: int) -> list[Float[np.ndarray, "n _"]]:
+    """Sums of 1, 2, ... columns, fewer than `size`, that lead up to the column `end`, and of those from `start` on."""
+    steps = np.arange(size - 1)
+    return [tilts.take(at % len(tilts), axis=1).cumsum(axis=1) for at in (end - 1 - steps, start + steps)]
 
 
 def _infonce(
-    own: Float[np.ndarray, " n"], tilts: Float[np.ndarray, "n n"], windows: Float[np.ndarray, "n n"],
+    own: Float[np.ndarray, " n"], tilts: Float[np.ndarray, "n n"], following: Float[np.ndarray, " n"],
+    logarithms: dict[int, Float[np.ndarray, "n blocks"]], around: list[Float[np.ndarray, "n _"]],
     kept: Int[np.ndarray, " kept"], candidates: int,
 ) -> float:  # fmt: skip
     """InfoNCE of the pairs kept, all but neighbours.
 
     Each row meets disjoint sets of K - 1 others: blocks of columns, in its own block the column before the first in its
-    place. Blocks begin elsewhere for other rows, or the result would hang on which columns they put together.
+    place. Blocks begin elsewhere for other rows, or the result would hang on which columns they put together. Those
+    without a column left out beside them are sums of a few kinds, whose logarithms are added up once for all: by how
+    many columns the row's blocks are shifted; `following` are the sums that begin at the row's own column.
     """
     n, m, size = len(own), len(kept), candidates - 1
     gap = int(np.argmax(np.append(kept, -1) != np.arange(m + 1)))  # how many are kept before those left out
-    row, first = kept[:, None], np.arange(m) % size
-    start = first[:, None] + size * np.arange((m - 1) // size)
-    against = windows[row, kept[start]]
-    ahead = (gap - start) % m
-    at, which = np.nonzero((ahead > 0) & (ahead < size))  # sets of columns from both sides of those left out
-    before = tilts[row, (gap - 1 - np.arange(size - 1)) % n].cumsum(axis=1)
-    after = tilts[row, (gap + n - m + np.arange(size - 1)) % n].cumsum(axis=1)
-    length = ahead[at, which]
-    against[at, which] = before[at, length - 1] + after[at, size - length - 1]
-    inside = np.flatnonzero(np.arange(m) - first < size * start.shape[1])
-    against[inside, inside // size] += tilts[kept[inside], kept[first[inside] - 1]]
-    logarithms = float(np.log(own[kept, None] + against).mean())
-    return math.log(candidates) + float(np.mean(np.log(own[kept]))) - logarithms
+    lost, place = n - m, np.arange(m)
+    first, blocks = place % size, (m - 1) // size
+    until = np.clip((gap - first) // size, 0, blocks)
+    since = np.clip(-((first - gap) // size), 0, blocks)
+    last = np.maximum(np.minimum((m - first) // size, blocks), since)
+    total, inside = 0.0, place // size < blocks
+    for rows, shift in ((place < gap, 0), (place >= gap, -lost)):
+        before, after, row = logarithms[shift % size], logarithms[(shift + lost) % size], kept[rows]
+        begin, end = (np.minimum((first + lost)[rows] // size + at[rows], n // size) for at in (since, last))
+        total += float(np.sum(before[row, until[rows]] + after[row, end] - after[row, begin]))
+    extra = np.where(inside, tilts[kept, kept[first - 1]], 0)
+    crossing, wrapping = np.where(first < gap, gap - first, m - first) // size, (m - first) // size
+    ahead, crossed = (gap - first - crossing * size) % m, np.zeros(m, bool)
+    for block, length, sides in (
+        (crossing, ahead, _beside(tilts, gap, gap + lost, size)),
+        (wrapping, (m - first) % size, around),
+    ):
+        at = np.flatnonzero((block < blocks) & (length > 0) & (length < size) & ~(crossed & (block == crossing)))
+        crossed[at] = True
+        against = sides[0][kept[at], length[at] - 1] + sides[1][kept[at], size - length[at] - 1]
+        mine = block[at] == place[at] // size
+        total += float(np.log(own[kept[at]] + against + np.where(mine, extra[at], 0)).sum())
+        extra[at[mine]] = 0
+    total += float(np.log1p(extra / (own + following)[kept]).sum())
+    return math.log(candidates) + float(np.mean(np.log(own[kept]))) - total / (m * blocks)

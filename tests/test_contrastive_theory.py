@@ -100,11 +100,11 @@ def test_sampled_candidates_have_the_enumerated_infonce():
     others = generator.choice(3, (n, candidates - 1), p=TABLE.sum(axis=0))
     for critic in (CRITIC, log_ratio(TABLE)):
         sums = np.exp(critic)[x[:, None], others].sum(axis=1)
-        positives = np.exp(critic[x, first])
-        values = np.log(positives / ((positives + sums) / candidates))
+        paired = np.exp(critic[x, first])
+        values = np.log(paired / ((paired + sums) / candidates))
         error = 6 * values.std() / math.sqrt(n)
         assert observed.infonce(TABLE, critic, candidates) == pytest.approx(values.mean(), abs=error)
-        without = np.log(positives / (sums / (candidates - 1))).mean()
+        without = np.log(paired / (sums / (candidates - 1))).mean()
         left_out = observed.infonce(TABLE, critic, candidates, leave_out_positive=True)
         assert left_out == pytest.approx(without, abs=2 * error)
 
@@ -158,15 +158,15 @@ def test_the_intervals_hold_what_they_say_as_often_as_they_say():
     gap, error = sampled(lacking, 400_000, seed=1)
     chi2 = predicted.gaussian_chi_squared(0.3)
     truth = {"chi2": chi2, "predicted_gap": chi2 / 2 / candidates, "estimate": -math.log(1 - 0.09) / 2 - gap}
-    answers = [tool.infonce_bias(normal_scores(generator, 0.3, 200), candidates, held_out=True) for _ in range(runs)]
-    assert error < 0.05 * np.ptp(answers[0].estimate)
+    found = [tool.infonce_bias(normal_scores(generator, 0.3, 200), candidates, held_out=True) for _ in range(runs)]
+    assert error < 0.05 * np.ptp(found[0].estimate)
     for name, value in truth.items():
-        hits = sum(low <= value <= high for _, low, high in (getattr(answer, name) for answer in answers))
-        assert hits >= binom(runs, 0.95).ppf(1e-4), name
-    assert np.mean([len(answer.doubts) > (answer.estimate.low <= 0) for answer in answers]) < 0.05
-    assert answers[0].ceiling == math.log(candidates)
-    number = np.median([answer.candidates_needed or np.inf for answer in answers])
-    assert number == pytest.approx(chi2 / 2 / (0.05 * truth["estimate"]), rel=0.3)
+        held = sum(low <= value <= high for _, low, high in (getattr(one, name) for one in found))
+        assert held >= binom(runs, 0.95).ppf(1e-4), name
+    assert np.mean([len(one.doubts) > (one.estimate.low <= 0) for one in found]) < 0.05
+    assert found[0].ceiling == math.log(candidates)
+    needed = np.median([one.candidates_needed or np.inf for one in found])
+    assert needed == pytest.approx(chi2 / 2 / (0.05 * truth["estimate"]), rel=0.3)
 
 
 @pytest.mark.parametrize(
@@ -178,19 +178,19 @@ def test_the_intervals_hold_what_they_say_as_often_as_they_say():
     ],
 )
 def test_scores_that_do_not_fit_are_doubted(scores, candidates, doubts):
-    answer = tool.infonce_bias(scores(np.random.default_rng(2)), candidates, held_out=True)
-    check_readable(answer)
-    assert {doubt for doubt in doubts if any(d.reason.startswith(doubt) for d in answer.doubts)} == doubts
-    assert str(answer).count("doubt: ") == len(answer.doubts)
+    said = tool.infonce_bias(scores(np.random.default_rng(2)), candidates, held_out=True)
+    check_readable(said)
+    assert {doubt for doubt in doubts if any(one.reason.startswith(doubt) for one in said.doubts)} == doubts
+    assert str(said).count("doubt: ") == len(said.doubts)
 
 
 def test_a_critic_that_has_seen_the_pairs_gives_no_answer():
     x, y = np.random.default_rng(0).standard_normal((2, 60, 80))
     fitted = x @ np.linalg.pinv(x) * 30  # tells each pair of its own from all others, of noise
-    answer = tool.infonce_bias(fitted, 30, held_out=False)
-    assert answer.estimate.low > 3.3
-    assert not answer.answerable
-    assert "held out" in answer.to_do()
+    said = tool.infonce_bias(fitted, 30, held_out=False)
+    assert said.estimate.low > 3.3
+    assert not said.answerable
+    assert "held out" in said.to_do()
     assert tool.infonce_bias(x @ y.T / 80, 30, held_out=True).estimate.value < 0.1
 
 
@@ -202,30 +202,43 @@ def test_pairs_that_follow_each_other_are_doubted():
         assert "neighbouring pairs are alike" in str(said)
 
 
-@pytest.mark.parametrize("left_out", [range(0), range(3), range(4, 6), range(22, 24)])
-def test_with_all_pairs_as_candidates_it_is_infonce_of_the_whole_batch(left_out):
-    tilts = np.exp(np.random.default_rng(1).standard_normal((24, 24)))
-    rows = np.delete(np.arange(24), left_out)
-    own, part, m = np.diag(tilts), tilts[np.ix_(rows, rows)], len(rows)
-    others = tilts - np.diag(own)
-    values = [tool._infonce(own, others, tool._windows(others, size - 1), rows, size) for size in (m, 2)]
-    assert values[0] == pytest.approx(np.mean(np.log(m * np.diag(part) / part.sum(axis=1))))
-    every = [np.log(2 * part[i, i] / (part[i, i] + part[i, j])) for i in range(m) for j in range(m) if i != j]
-    assert values[1] == pytest.approx(np.mean(every))
+def sets_of_others(m, size):
+    """For each pair the disjoint sets of others that it meets: by hand, one at a time."""
+    for i in range(m):
+        blocks = [[(i % size + size * k + j) % m for j in range(size)] for k in range((m - 1) // size)]
+        yield [[i % size - 1 if other == i else other for other in block] for block in blocks]
+
+
+@pytest.mark.parametrize(("n", "candidates"), [(40, 2), (40, 38), (47, 2), (47, 3), (47, 7), (47, 31), (47, 44)])
+def test_with_all_pairs_as_candidates_it_is_infonce_of_the_whole_batch(n, candidates):
+    scores = np.random.default_rng(1).standard_normal((n, n))
+    found = tool._statistics(scores, candidates)[0][0]
+    order = np.random.default_rng(0).permutation(n)
+    for value, left_out in zip(found, [np.zeros(0, int), *np.array_split(np.arange(n), 20)], strict=True):
+        kept = np.delete(order, left_out)
+        part = np.exp(scores[np.ix_(kept, kept)])
+        own, m = np.diag(part), len(kept)
+        met = list(sets_of_others(m, candidates - 1))
+        every = [candidates * own[i] / (own[i] + part[i, others].sum()) for i in range(m) for others in met[i]]
+        assert value == pytest.approx(np.mean(np.log(every)))
+        if candidates == m:
+            assert value == pytest.approx(np.mean(np.log(m * own / part.sum(axis=1))))
+        if candidates == 2:
+            assert all({j % m for other in met[i] for j in other} == {*range(m)} - {i} for i in range(m))
 
 
 def test_no_candidates_are_named_for_an_estimate_that_may_be_zero_or_where_they_are_beyond_all():
     generator = np.random.default_rng(0)
-    answers = [tool.infonce_bias(normal_scores(generator, 0.05, 100), 8, held_out=True) for _ in range(20)]
-    unsure = [case for case in answers if case.estimate.low <= 0 < case.estimate.value]
-    assert unsure
-    assert all(case.candidates_needed is None for case in unsure)
-    assert all("nothing is found" in case.doubts[0].reason for case in unsure)
-    answer = tool.infonce_bias(generator.normal(size=(100, 100)) - 2 * np.eye(100), 8, held_out=True)
-    assert (answer.estimate.value < 0, answer.candidates_needed) == (True, None)
-    answer = tool.infonce_bias(50 * np.eye(60), 16, held_out=True)
-    assert answer.candidates_needed is None
-    assert "candidates for a gap of 5 %: none" in str(answer)
+    found = [tool.infonce_bias(normal_scores(generator, 0.05, 100), 8, held_out=True) for _ in range(20)]
+    held = [one for one in found if one.estimate.low <= 0 < one.estimate.value]
+    assert held
+    assert all(one.candidates_needed is None for one in held)
+    assert all("nothing is found" in one.doubts[0].reason for one in held)
+    said = tool.infonce_bias(generator.normal(size=(100, 100)) - 2 * np.eye(100), 8, held_out=True)
+    assert (said.estimate.value < 0, said.candidates_needed) == (True, None)
+    said = tool.infonce_bias(50 * np.eye(60), 16, held_out=True)
+    assert said.candidates_needed is None
+    assert "candidates for a gap of 5 %: none" in str(said)
 
 
 def test_copies_of_pairs_are_doubted_and_values_that_meet_by_chance_are_not():
@@ -233,16 +246,16 @@ def test_copies_of_pairs_are_doubted_and_values_that_meet_by_chance_are_not():
     again = np.tile(np.arange(100), 4)
     x, y = generator.choice(9, (2, 400))
     points = generator.normal(size=(100, 16))[again]
-    tables = [normal_scores(generator, 0.6, 100)[np.ix_(again, again)], points @ points.T / 4]
+    copied = [normal_scores(generator, 0.6, 100)[np.ix_(again, again)], points @ points.T / 4]
     honest = [normal_scores(generator, 0.6, 400), CRITIC[np.ix_(x % 3, y % 3)], np.zeros((400, 400))]
     honest.append(np.eye(20)[np.ix_(*[generator.choice(20, 400)] * 2)])  # each x has its own y
-    for scores in tables:
+    for scores in copied:
         assert any(
-            doubt.reason.startswith("400 pairs are duplicated")
-            for doubt in tool.infonce_bias(scores, 8, held_out=True).doubts
+            one.reason.startswith("400 pairs are duplicated")
+            for one in tool.infonce_bias(scores, 8, held_out=True).doubts
         )
     for scores in honest:
-        assert not any("duplicated" in doubt.reason for doubt in tool.infonce_bias(scores, 8, held_out=True).doubts)
+        assert not any("duplicated" in one.reason for one in tool.infonce_bias(scores, 8, held_out=True).doubts)
 
 
 def biased(scores, candidates):
