@@ -91,7 +91,7 @@ def test_least_volume_is_pca(trial, rank: Rank, dead: Dead, slope: Slope, offset
 
 @claim(ours("derived: √v is concave in the variance v"), kind="optimality", cases=[(3, 1, 2.0), (2, 0, 1.5)])
 def test_any_concave_penalty(trial, rank: Rank, dead: Dead, slope: Slope):
-    """Principal components have the least sum of deviations, Σ √λ_i/K; that of variances is tr S/K² at all slopes of 1/K."""
+    """Principal components have the least sum of deviations, Σ √λ_i/K; of variances all slopes of 1/K have tr S/K²."""
     generator = trial.generator()
     points, values, basis = data(generator, rank)
     free, turn = (spreads(points, encoders(generator, basis, rank + dead, slope, flag)) for flag in (True, False))

@@ -349,7 +349,7 @@ def test_range_any_gauge(trial, dim: Dim, condition: Condition, gauges: Gauges =
     cases=[(2, 4.0), (3, 10.0), (5, 100.0)],
 )
 def test_range_any_gauge__attained(trial, dim: Dim, condition: Condition, pairs: Count = 5):
-    """G = I + (K - 1) m m^T has the cosine's least value if m is the direction of u - v, the largest if that of u + v."""
+    """G = I + (K - 1) m m^T has the least cosine if m is the direction of u - v, the largest if that of u + v."""
     trial.require(pairs <= 1000, f"pairs must be at most 1000, which are drawn one by one, got {pairs}")
     us, vs = trial.generator().normal(size=(2, pairs, dim))
     cosines = [observed.gauged_cosines(u, v, extreme_gauges(u, v, condition)) for u, v in zip(us, vs, strict=True)]
