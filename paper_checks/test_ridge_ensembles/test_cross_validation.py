@@ -28,6 +28,7 @@ from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Asymptotic
 
 REPAIR = code("kaitan365/CorrectedGCV", "Non-Gaussian/compute_risk.py", "4100ffb")  # of arXiv 2310.01374
+Fewer = Annotated[int, Interval(100, 300, why="smaller samples scatter more than this tells, larger take minutes")]
 Positive = Annotated[float, Interval(0.1, 1, why="a smaller one leaves terms of order 1 / |p - k|, some per cent")]
 MORE = LOOKS | {"most": 5600}  # 2 f(p) - f(p / 2) scatters three times as much as f(p)
 
@@ -100,7 +101,7 @@ def test_gcv_bias_finite_M(trial, aspect: AspectOfAll, subsample_aspect: Aspect,
 
 
 @claim(ours("a training point's residual is d times its leave-one-out residual"), kind="limit", cases=[WITH])
-def test_gcv_bias(trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Positive, dim: Hundred = 100):
+def test_gcv_bias(trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Positive, dim: Fewer = 100):
     """GCV exceeds the risk by w (1 - w) (1 - d)^2 / (1 - w + w d)^2 times R_1 / M, to 3 % of itself, M = 1, 2.
 
     So it does over all n points, w = k / n; over the points that two members have seen it is wrong, too.
