@@ -104,10 +104,8 @@ def test_pythagoras(trial, weight_std: Std = 1.5, noise_std: Std = 0.5):
     distance, to_other = np.moveaxis(table, (3, 2), (0, 1))
     least = [[predicted.bayes_prediction_risk(X[:k], X[k], **stds) for k in range(EXAMPLES)] for X in inputs]
     risks = query_risks(weights, inputs, weight_std, noise_std)
-    controls = {"distance to the ridge of 2 λ": to_other, "no excess": 0 * distance}
-    trial.identity(
-        risks - least, distance, ops=40 * DIMENSION, scale=risks * condition(inputs, ratio), controls=controls
-    )
+    rivals = {"distance to the ridge of 2 λ": to_other, "no excess": 0 * distance}
+    trial.identity(risks - least, distance, ops=40 * DIMENSION, scale=risks * condition(inputs, ratio), controls=rivals)
 
 
 @claim(

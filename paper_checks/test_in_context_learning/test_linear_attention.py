@@ -207,17 +207,15 @@ def test_lsa__optimum(trial, examples: Few, noise_variance: Annotated[float, Int
     def inverted(matrix, constant):
         return prior @ np.linalg.inv(matrix + constant / examples * np.eye(2))
 
-    controls, losses = {"Lambda^-1": unshrunk}, {"at Λ^-1": predicted.linear_attention_loss(unshrunk, *law)}
-    controls["1 for 1 + 1/N"] = inverted(signal, strength + noise_variance)
-    controls["without the trace"] = inverted((1 + 1 / examples) * signal, noise_variance)
+    rivals, losses = {"Lambda^-1": unshrunk}, {"at Λ^-1": predicted.linear_attention_loss(unshrunk, *law)}
+    rivals["1 for 1 + 1/N"] = inverted(signal, strength + noise_variance)
+    rivals["without the trace"] = inverted((1 + 1 / examples) * signal, noise_variance)
     if noise_variance > 1e-3:
-        controls["without noise"] = predicted.optimal_map(covariance, prior, 0.0, examples)
+        rivals["without noise"] = predicted.optimal_map(covariance, prior, 0.0, examples)
         losses["without noise"] = predicted.optimal_loss(covariance, prior, 0.0, examples)
     # The moments are sums of as many positive terms as there are nodes.
     scale = np.linalg.cond(second) * np.abs(cross @ np.linalg.inv(second)).max()
-    trial.identity(
-        cross @ np.linalg.inv(second), predicted.optimal_map(*law), ops=nodes, scale=scale, controls=controls
-    )
+    trial.identity(cross @ np.linalg.inv(second), predicted.optimal_map(*law), ops=nodes, scale=scale, controls=rivals)
     best, size = predicted.optimal_loss(*law), {"scale": strength, "ops": nodes}
     trial.gap(primal, dual, best, margin=1e-9 * strength, **size, controls=losses)
     aside, gradient = A + 0.1, predicted.loss_gradient

@@ -225,11 +225,8 @@ def test_displacement__itinerary(
     itinerary, _ = expected_events(objective, init, delta)
     events = events_of(run.strengths, levels_of(regression, DEPTH, objective))
     trial.identity([len(events)], [len(itinerary)], ops=0, controls={"monotone": [2]})
-    controls = {
-        "the first for good": [(0, 1), (0, -1), (1, 1), (1, -1)],
-        "exchanged": [(1, 1), (1, -1), (0, 1), (1, 1)],
-    }
-    trial.identity(events, itinerary, ops=0, controls=controls)
+    rivals = {"the first for good": [(0, 1), (0, -1), (1, 1), (1, -1)], "exchanged": [(1, 1), (1, -1), (0, 1), (1, 1)]}
+    trial.identity(events, itinerary, ops=0, controls=rivals)
 
 
 @claim(UNSTABLE, kind="rate", tier="full", cases=[("jepa", 7e-4), ("mae", 1e-7)])

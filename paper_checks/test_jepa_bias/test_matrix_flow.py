@@ -161,10 +161,7 @@ def test_nondiag_spectrum(trial, angle: Angle):
     before, last = (np.sort(np.linalg.eigvals(np.asarray(predictor)).real)[::-1] for predictor in predictors)
     # What is left falls exponentially: less than over the last tenth of the run.
     error = np.abs(last - before).max() + 1e-12
-    controls = {
-        "those of R": np.linalg.svd(R, compute_uv=False),
-        "as if they commuted": np.sort(regression)[::-1],
-    }
+    controls = {"those of R": np.linalg.svd(R, compute_uv=False), "as if they commuted": np.sort(regression)[::-1]}
     trial.value(last, predicted.predictor_eigenvalues(second, cross).real, error=error, margin=1e-6, controls=controls)
 
 

@@ -57,13 +57,11 @@ def test_asym_nb_error(trial, n_features: Features, n_classes: OfficialClasses, 
     sigma = np.sqrt(np.outer(variances, variances)) * equicorrelated(n_features, correlation)
     error, ideal = (predicted.collinear_asymptotic_error(means[:, 0], s) for s in (sigma, variances))
     margin = 0.0095 * error
-    controls = {"without the factor 2": error / 2}
+    rivals = {"without the factor 2": error / 2}
     if abs(error - ideal) > 2 * margin:
-        controls["without the correlation"] = ideal
+        rivals["without the correlation"] = ideal
     rule = observed.naive_bayes_rule(means, variances, observed.equal_priors(n_classes))
-    trial.mean(
-        mistakes(rule, means, observed.covariance_factor(sigma)), error, margin=margin, controls=controls, **DRAWS
-    )
+    trial.mean(mistakes(rule, means, observed.covariance_factor(sigma)), error, margin=margin, controls=rivals, **DRAWS)
 
 
 def _margins(rng, n_features):

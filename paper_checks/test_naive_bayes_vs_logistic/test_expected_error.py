@@ -93,10 +93,8 @@ def test_nb_param_lemma(
     )
     increments, limit = np.diff(law), 2 * n_classes / deviation**2 * np.log(10)
     roots = np.diff(np.sqrt(np.log(design)))
-    controls = {"steps that shrink, like sqrt(log n)": np.append(increments[:-1] * roots[1:] / roots[:-1], limit)}
-    trial.bound(
-        increments, np.append(increments[1:], limit), found_by="grid", ops=100, scale=law[-1], controls=controls
-    )
+    rivals = {"steps that shrink, like sqrt(log n)": np.append(increments[:-1] * roots[1:] / roots[:-1], limit)}
+    trial.bound(increments, np.append(increments[1:], limit), found_by="grid", ops=100, scale=law[-1], controls=rivals)
     # The steps rise from the first to the limit: no line in log n is further away than half of what they differ by.
     slack = (limit - increments[0]) * 5 / 2 / law[0]
     trial.growth(design, law, law, "log n", slack_log=slack, **EXACT, controls=["const", "sqrt n", "n"])

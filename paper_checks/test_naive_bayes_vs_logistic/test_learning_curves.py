@@ -246,10 +246,8 @@ def test_lda_needs_linear(
 
     slack = exact / n_features  # the order of the finite-size term
     margin = 0.04 * exact
-    controls = {"without sqrt(1 - y)": ndtr(ndtri(exact) / loss)}
-    trial.mean(
-        measure, exact, law=Bounded(0, 1), slack=slack, margin=margin, controls=controls, first=1024, most=60_000
-    )
+    rivals = {"without sqrt(1 - y)": ndtr(ndtri(exact) / loss)}
+    trial.mean(measure, exact, law=Bounded(0, 1), slack=slack, margin=margin, controls=rivals, first=1024, most=60_000)
 
 
 @claim(ours("the sum of two normal tails at every size, in the design of the released code"), kind="identity")

@@ -244,16 +244,12 @@ def test_hysteresis(trial, n_classes: NClasses = 3, per_class: PerClass = 3, ste
     up = np.arange(len(betas)) < len(rising)
     radial = [predicted.radial_eigenvalues(np.array([x]), h, depth)[0] for x, h in zip(roots, decays, strict=True)]
     slowest = np.where(betas < existence, np.minimum(radial, decays), decays)
-    controls = {
+    rivals = {
         "gone at β_gl": shares(up & (betas < predicted.global_threshold(depth))),
         "no memory": shares(betas < existence),
     }
     trial.value(
-        measured,
-        shares(up & (betas < existence)),
-        error=_left(slowest, steps, n_classes),
-        margin=1e-4,
-        controls=controls,
+        measured, shares(up & (betas < existence)), error=_left(slowest, steps, n_classes), margin=1e-4, controls=rivals
     )
 
 

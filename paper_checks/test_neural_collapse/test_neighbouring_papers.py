@@ -195,13 +195,11 @@ def test_ebv_welch__plane(trial, n_lines: Annotated[int, Interval(4, 10, why="de
     sizes = np.array([3, n_lines])
     cosines, errors = np.array([spread(trial, int(n), 2, absolute=True, n_seeds=8) for n in sizes]).T
     bounds = np.array([predicted.welch_bound(int(n), 2) for n in sizes])
-    controls = {
+    rivals = {
         "signed cosines": np.array([predicted.simplex_bound(int(n), 2) for n in sizes]),
         "2 π / N": np.cos(2 * np.pi / sizes),
     }
-    trial.value(
-        cosines, np.cos(np.pi / sizes), error=errors.max(), margin=2 * errors.max(), scale=1.0, controls=controls
-    )
+    trial.value(cosines, np.cos(np.pi / sizes), error=errors.max(), margin=2 * errors.max(), scale=1.0, controls=rivals)
     may = np.array([predicted.welch_bound_may_be_attained(int(n), 2) for n in sizes]).astype(int)
     of_numbers = {"any number of lines": np.ones(2, int), "none but orthogonal ones": np.zeros(2, int)}
     trial.identity((cosines < bounds + 2 * errors).astype(int), may, ops=0, controls=of_numbers)

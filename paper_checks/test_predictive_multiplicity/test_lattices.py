@@ -141,9 +141,7 @@ def test_parallelogram__separated(trial, shape: Shape):
     fits, is_midpoint = np.abs(labellings @ rows.T) <= 1, np.abs(rows).max(axis=1) > 1
     exact = fits.all(axis=1).astype(int)
     kinds = {"without midpoints": ~is_midpoint, "midpoints alone": is_midpoint}
-    controls = {name: fits[:, kind].all(axis=1).astype(int) for name, kind in kinds.items()}
-    controls = {name: vector for name, vector in controls.items() if np.any(vector != exact)}
-    trial.require(
-        bool(controls), "shape must have a parallelogram, or three points on a line: else nothing is forbidden"
-    )
-    trial.identity(flags, exact, ops=0, controls=controls)
+    rivals = {name: fits[:, kind].all(axis=1).astype(int) for name, kind in kinds.items()}
+    rivals = {name: vector for name, vector in rivals.items() if np.any(vector != exact)}
+    trial.require(bool(rivals), "shape must have a parallelogram, or three points on a line: else nothing is forbidden")
+    trial.identity(flags, exact, ops=0, controls=rivals)

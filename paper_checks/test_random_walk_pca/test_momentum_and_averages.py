@@ -81,21 +81,16 @@ def test_momentum_concentrates(
     trial.bound(ratios[:-1], ratios[1:], found_by="grid", ops=4 * n_points, controls={"that of the walk": walk})
     sizes = doubled(2 * n_points)
     sequence = [leading_ratio(n, momentum=1.0) for n in sizes]
-    controls = {"everything in one component": 1.0, "one eighth π for a quarter": 30 / (0.875 * np.pi) ** 4}
+    rivals = {"everything in one component": 1.0, "one eighth π for a quarter": 30 / (0.875 * np.pi) ** 4}
     trial.limit(
-        sequence,
-        sizes,
-        predicted.integrated_walk_explained_variance_ratio(1)[0],
-        order=1,
-        margin=1e-6,
-        controls=controls,
+        sequence, sizes, predicted.integrated_walk_explained_variance_ratio(1)[0], order=1, margin=1e-6, controls=rivals
     )
     limit = predicted.explained_variance_ratio_limit(1)[0]
     correction = (predicted.momentum_explained_variance_ratio_rate(1000, momentum, 1)[0] - limit) * 1000
     sizes = doubled(n_points * 2 ** max(1, round(np.log2(1 / (1 - momentum)))))
     sequence = [(leading_ratio(n, momentum=momentum) - limit) * n for n in sizes]
-    controls = {"no correction": 0.0, "without 1 + γ": (1 + momentum) * correction}
-    trial.limit(sequence, sizes, correction, order=1, margin=0.01 * correction, controls=controls)
+    rivals = {"no correction": 0.0, "without 1 + γ": (1 + momentum) * correction}
+    trial.limit(sequence, sizes, correction, order=1, margin=0.01 * correction, controls=rivals)
 
 
 @claim(ours("both recursions have the impulse response 1 - β^m"), kind="identity")

@@ -256,17 +256,14 @@ def test_jl_projection(
         linear = response @ jnp.sum((axes @ image[1:]) ** 2, axis=1)
         return (ratio - mean_ratio(n_points, D)) ** 2 - linear**2 + linear_variance
 
-    controls = {
-        "min(d, m)": ratio_variance(n_points, min(dim, target)),
-        "d + m": ratio_variance(n_points, dim + target),
-    }
+    rivals = {"min(d, m)": ratio_variance(n_points, min(dim, target)), "d + m": ratio_variance(n_points, dim + target)}
     trial.mean(
         squared_deviation,
         variance,
         law=Asymptotic(),
         slack=variance * SECOND_ORDER / D,
         margin=variance * (0.008 + SECOND_ORDER / D),
-        controls=controls,
+        controls=rivals,
         first=1024,
         most=300_000,
     )

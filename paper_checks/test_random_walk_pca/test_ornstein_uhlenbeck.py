@@ -142,10 +142,8 @@ def test_ou_trapping(trial, n_points: TrappedPoints, dim: TrappedDimension, rate
         return jnp.sum(observed.trajectory(noise, reversion=rate)[-1] ** 2)
 
     margin = (0.007 + left) * plateau
-    controls = {"1 / (2 α)": 1 / (2 * rate), "1 / α^2": 1 / rate**2}
-    trial.mean(
-        squared_norm, plateau, law=Asymptotic(), slack=left * plateau, margin=margin, controls=controls, first=512
-    )
+    rivals = {"1 / (2 α)": 1 / (2 * rate), "1 / α^2": 1 / rate**2}
+    trial.mean(squared_norm, plateau, law=Asymptotic(), slack=left * plateau, margin=margin, controls=rivals, first=512)
 
 
 @claim(
