@@ -93,12 +93,9 @@ def test_pythagoras(trial, weight_std: Std = 1.5, noise_std: Std = 0.5):
 
     def distances(c, k):
         """Of each rule from the Bayes predictor, and from the ridge of twice its penalty."""
-        examples, query = inputs[c, :k], inputs[c, k]
-        references = (
-            predicted.bayes_rule(examples, **stds).T @ query,
-            predicted.ridge_rule(examples, 2 * ratio).T @ query,
-        )
-        return [[predicted.prediction_spd(a[c, k, :k], b, examples, **stds) for b in references] for a in weights]
+        X, query = inputs[c, :k], inputs[c, k]
+        rules = predicted.bayes_rule(X, **stds).T @ query, predicted.ridge_rule(X, 2 * ratio).T @ query
+        return [[predicted.prediction_spd(a[c, k, :k], b, X, **stds) for b in rules] for a in weights]
 
     table = np.array([[distances(c, k) for k in range(EXAMPLES)] for c in range(COUNT)])
     distance, to_other = np.moveaxis(table, (3, 2), (0, 1))
@@ -123,12 +120,10 @@ def test_ols__limit(
     _, singular, directions = np.linalg.svd(inputs)
     least = np.array([predicted.ols_weights(*prompt) for prompt in zip(inputs, labels, strict=True)])
     penalties = fractions * np.min(singular) ** 2
-    estimates = np.asarray(baselines.weights_all(prompts, [baselines.ridge(float(penalty)) for penalty in penalties]))[
-        :, :, -1
-    ]
+    fits = np.asarray(baselines.weights_all(prompts, [baselines.ridge(float(lam)) for lam in penalties]))[:, :, -1]
     lengths, unseen = np.linalg.norm(least, axis=1), directions[:, -1]
     ahead = np.sign(np.sum(unseen * least, axis=1)) * lengths  # backwards, first-order terms may cancel
-    total, rival = (np.linalg.norm(estimates - end, axis=(1, 2)) for end in (least, least + ahead[:, None] * unseen))
+    total, rival = (np.linalg.norm(fits - end, axis=(1, 2)) for end in (least, least + ahead[:, None] * unseen))
     rounding = 40 * dimension * UNIT * np.linalg.norm(singular[:, 0] / singular[:, -1] * lengths)
     controls = {"controls": {"as λ^2": -2.0, "as σ": -0.5}, "wrong_processes": {"another solution": rival}}
     trial.order(total, 1 / fractions, -1.0, rounding=rounding, margin=0.005, same_instance=True, **controls)

@@ -102,11 +102,9 @@ def test_gelu__bypass(
     law = predicted.gelu_bypass_error(x, shift, form)
     controls = {"nothing is lost": 0 * law, "1 - Φ(N + x)": law / (shift + x)}
     trial.identity(loss, law, ops=8, scale=shift + 2, controls=controls)
-    largest, inside = (
-        np.full(loss.shape, predicted.gelu_bypass_error(np.array(at), shift, form)) for at in (-2.0, -1.9)
-    )
+    edge, inside = (np.full(loss.shape, predicted.gelu_bypass_error(np.array(at), shift, form)) for at in (-2.0, -1.9))
     options = {"found_by": "draws", "independent": n_points, "ops": 8, "scale": shift + 2}
-    trial.bound(loss, largest, **options, controls={"what x = -1.9 loses": inside})
+    trial.bound(loss, edge, **options, controls={"what x = -1.9 loses": inside})
 
 
 @claim(ours("from mean and variance of the padded column in Lemma 6"), kind="limit")

@@ -120,10 +120,8 @@ def beats(first, second):
 
     def event(key):
         spectrum = learned_descent.task_spectra(key, 1, SIDE, SIDE)
-        first_loss, second_loss = (
-            learned_descent.descent_losses(spectrum, f.steps, f.contractions, SIDE)[0] for f in (first, second)
-        )
-        return first_loss < second_loss
+        one, two = (learned_descent.descent_losses(spectrum, f.steps, f.contractions, SIDE)[0] for f in (first, second))
+        return one < two
 
     return event
 

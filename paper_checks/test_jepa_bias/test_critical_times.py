@@ -115,10 +115,8 @@ def test_depth_cap(
     depths = np.arange(1.0, 9.0)
     caps = [float(predicted.depth_cap(init, p, rho, objective=objective)) for p in (fraction, 1.0)]
     tops = predicted.asymptote(depths.astype(int), rho, objective=objective)
-    is_tied = np.min(np.abs(np.log(init / np.concatenate([tops, fraction * tops])))) < 1e-3
-    trial.require(
-        caps[0] < 8 and not is_tied, "init must be above the target from eight layers on, and not on a target"
-    )
+    ties = np.min(np.abs(np.log(init / np.concatenate([tops, fraction * tops])))) < 1e-3
+    trial.require(caps[0] < 8 and not ties, "init must be above the target from eight layers on, and not on a target")
     # The powers in the time of a rise, L / (n rho^(2L-1-n) epsilon^(n/L)) for n < 2L, are up to L = 8 at most L / n
     # times the larger of epsilon^-2 and rho^-16: in all 8 (1 + 1/2 + ... + 1/15) < 27 times; the rest is the approach.
     late = 40 * (init**-2 + rho**-16)

@@ -110,11 +110,9 @@ def test_exact_time__passage(
     controls = {"one more power of ρ": times * regression, "whatever λ": times * covariance}
     trial.value(exact, times, error=2.0**-52 * times, margin=np.minimum(bound, 1e-12 * times), controls=controls)
     pace = np.abs(predicted.velocity(away, *problem, **options))
-    strengths = predicted.strength_at(exact, start, *problem, **options)
+    w_bar = predicted.strength_at(exact, start, *problem, **options)
     error = pace * (bound + 2.0**-52 * times) + 2.0**-48 * away
-    trial.value(
-        strengths, away, error=error, margin=1e-11 * away, controls={"the asymptote": limit, "the start": start}
-    )
+    trial.value(w_bar, away, error=error, margin=1e-11 * away, controls={"the asymptote": limit, "the start": start})
 
 
 @claim(paper("Theorem 4.4, as a public formalisation quotes it"), kind="identity")

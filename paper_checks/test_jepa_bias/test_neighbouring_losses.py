@@ -46,18 +46,16 @@ def test_sec_lee_ci(trial, label_dim: Dim = 2, input_dim: Dim = 6, target_dim: D
     """If X_1 and X_2 are independent given Y, then E[Y | X_1] = Σ_YY Σ_2Y^+ E[X_2 | X_1], exactly."""
     trial.require(label_dim <= target_dim, "label_dim must be target_dim at most: X_2 has to tell all of the label")
     dims = (label_dim, input_dim, target_dim)
-    (triplet, task, readout), (moments, rival_task, rival_readout) = (
-        pretext(trial, dims, direct) for direct in (0.0, 1.0)
-    )
-    size = np.linalg.norm(readout) * np.linalg.norm(task.pretext) * np.linalg.cond(triplet.first_first)
-    bias = np.stack([rival_readout @ rival_task.pretext, rival_task.downstream]) - rival_task.direct
+    (views, task, readout), (moments, rival, rival_readout) = (pretext(trial, dims, direct) for direct in (0.0, 1.0))
+    size = np.linalg.norm(readout) * np.linalg.norm(task.pretext) * np.linalg.cond(views.first_first)
+    bias = np.stack([rival_readout @ rival.pretext, rival.downstream]) - rival.direct
     measured, exact = np.stack([readout @ task.pretext, task.downstream]), np.stack([task.direct] * 2)
     processes = {"X_2 sees X_1 directly": bias + task.direct}
-    size *= np.linalg.cond(triplet.target_second)
+    size *= np.linalg.cond(views.target_second)
     trial.identity(measured, exact, ops=30 * sum(dims), scale=size, wrong_processes=processes)
     transposes = (moments.first_second.T, moments.target_second.T)
     error = predicted.pretext_label_error(moments.first_first, *transposes, moments.target_target, moments.target_first)
-    size = np.linalg.norm(rival_readout) * np.linalg.norm(rival_task.pretext) * np.linalg.cond(moments.first_first)
+    size = np.linalg.norm(rival_readout) * np.linalg.norm(rival.pretext) * np.linalg.cond(moments.first_first)
     trial.identity(bias[0], error, ops=30 * sum(dims), scale=size, controls={"no error": np.zeros(error.shape)})
 
 
@@ -139,13 +137,11 @@ def test_sec_vicreg_collapse(
     point = np.tile(trial.generator("point").standard_normal(dim), (n_samples, 1))
     collapse_losses = [float(observed.vicreg_loss(point, point, mean_of_branches=halve)) for halve in (False, True)]
     spread = [trial.generator(name).standard_normal((n_samples, dim)) for name in ("first", "second")]
-    spread_loss = float(observed.vicreg_loss(*spread))
-    right, average = (predicted.vicreg_loss(*spread, halve_variance=halve) for halve in (False, True))
+    loss = float(observed.vicreg_loss(*spread))
+    right, mean = (predicted.vicreg_loss(*spread, halve_variance=halve) for halve in (False, True))
     exact = [predicted.vicreg_collapse_value(halve_variance=halve) for halve in (False, True)]
     controls = {"γ - ε": 50 * (1 - 1e-4) * np.array([1, 0.5])}
-    processes = {"embeddings that are spread": [spread_loss] * 2}
+    processes = {"embeddings that are spread": [loss] * 2}
     # The variance is that of a constant: the square of a rounding of the mean, whose root the hinge sees.
     trial.identity(collapse_losses, exact, ops=n_samples, scale=100.0, controls=controls, wrong_processes=processes)
-    trial.identity(
-        spread_loss, right, ops=4 * n_samples, scale=25 * dim * 10.0, controls={"averaged branches": average}
-    )
+    trial.identity(loss, right, ops=4 * n_samples, scale=25 * dim * 10.0, controls={"averaged branches": mean})

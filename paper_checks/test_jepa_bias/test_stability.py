@@ -68,18 +68,16 @@ def test_saddle_eig(trial, objective: Objective, depth: DeepDepth, learned: Lear
     # L units of the paper's clock are one of the flow's.
     values, errors = (np.asarray(part) / depth for part in growth_rates(trial, learned, depth, objective))
     count = len(pairs)
-    rivals = {
+    laws = {
         "one more power of ρ_j": [REGRESSION[pair[0]] * rates[pair] for pair in pairs],
         "the other objective's rate": [rival_rates[pair] for pair in pairs],
     }
-    trial.value(
-        values[:count].real, [rates[pair] for pair in pairs], error=errors[:count], margin=1e-8, controls=rivals
-    )
+    trial.value(values[:count].real, [rates[pair] for pair in pairs], error=errors[:count], margin=1e-8, controls=laws)
     # Zero is a multiple eigenvalue with Jordan blocks of up to three: it comes out to the cube root of the rounding.
     blur = 3 * (3 * len(values) * 2.0**-53) ** (1 / 3) / depth
     leading = values[0].real
-    rivals = {"one rate more": leading}
-    trial.value(values[count].real, 0.0, error=blur, margin=2 * blur, scale=leading, wrong_processes=rivals)
+    laws = {"one rate more": leading}
+    trial.value(values[count].real, 0.0, error=blur, margin=2 * blur, scale=leading, wrong_processes=laws)
 
 
 STATES = [tuple(np.flatnonzero(state).tolist()) for state in product([False, True], repeat=3)]
@@ -106,10 +104,8 @@ def test_saddle_eig__map(trial, objective: Objective, depth: DeepDepth = 2):
         "every one is": np.zeros(8, int),
     }
     trial.identity(np.array(grows, int), unstable(chart), ops=0, controls=controls)
-    by_state = [
-        not predicted.is_stable(row, COVARIANCE, REGRESSION, depth, objective=objective) for row in chart.learned
-    ]
-    trial.identity(~chart.stable, by_state, ops=0, controls={"every one is": np.zeros(8, bool)})
+    rows = [not predicted.is_stable(row, COVARIANCE, REGRESSION, depth, objective=objective) for row in chart.learned]
+    trial.identity(~chart.stable, rows, ops=0, controls={"every one is": np.zeros(8, bool)})
 
 
 @claim(LINEARISED, kind="identity")

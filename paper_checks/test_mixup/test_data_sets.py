@@ -61,15 +61,13 @@ def test_modified_lda_limit(trial, least: Least = 1e4, n: Size = 8, count: Sets 
         for features, labels in samples(trial, count, (n, n), separabilities)
     ]
     # The geometric mean, because a median changes from one data set to another as kappa grows.
-    means, plain, one_curvature = np.exp(np.mean(np.log(errors), axis=0)).T
-    rounding = 1e-8 * np.sqrt(means)  # the fits' tolerance of 1e-9, times the chord's slope
+    mean, plain, one_curvature = np.exp(np.mean(np.log(errors), axis=0)).T
+    rounding = 1e-8 * np.sqrt(mean)  # the fits' tolerance of 1e-9, times the chord's slope
     rivals = {"kappa^(-1/2)": -0.5, "kappa^-2": -2.0}
-    trial.order(means, separabilities, -1.0, rounding=rounding, margin=0.01, controls=rivals, same_instance=True)
+    trial.order(mean, separabilities, -1.0, rounding=rounding, margin=0.01, controls=rivals, same_instance=True)
     slack = 1 / separabilities[-1]
     rivals = {"plain LDA": plain[-1], "h in place of h_1": one_curvature[-1]}
-    trial.value(
-        means[-1], 0.0, side="at most", slack=slack, scale=plain[-1], error=rounding[-1], wrong_processes=rivals
-    )
+    trial.value(mean[-1], 0.0, side="at most", slack=slack, scale=plain[-1], error=rounding[-1], wrong_processes=rivals)
 
 
 @claim(ours("the loss to second order in the scores about the class means"), kind="limit", cases=[(10, 14), (16, 32)])
@@ -127,10 +125,9 @@ def uniqueness(points, labels):
     settings += [(points[:2], labels[[0, -1]], soft, 0), (np.abs(points), one_class, soft, 0)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # one class alone is what is on trial
-        mixtures = [observed.mixed_rows(rows, ones, *law) for rows, ones, law, _ in settings]
+        mixes = [observed.mixed_rows(rows, ones, *law) for rows, ones, law, _ in settings]
     return [
-        (int(observed.has_one_minimiser(mixture.rows, mixture.labels)), *s[3:])
-        for mixture, s in zip(mixtures, settings, strict=True)
+        (int(observed.has_one_minimiser(mix.rows, mix.labels)), *s[3:]) for mix, s in zip(mixes, settings, strict=True)
     ]
 
 

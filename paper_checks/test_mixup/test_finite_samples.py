@@ -154,16 +154,9 @@ def test_lda_rate(
 
     slack = 4 / n_large + 1 / (separability * SHAPE.signal)  # relative corrections of order 1 / n, and of the means
     margin = 0.009 + 8 / n_large
-    controls = {"without m^2": 1 / SHAPE.signal, "trace of the whole inverse": full_trace}
+    rates = {"without m^2": 1 / SHAPE.signal, "trace of the whole inverse": full_trace}
     trial.mean(
-        beside_first_order,
-        1.0,
-        law=RatioOfMeans(),
-        slack=slack,
-        margin=margin,
-        controls=controls,
-        first=1024,
-        most=10_000,
+        beside_first_order, 1.0, law=RatioOfMeans(), slack=slack, margin=margin, controls=rates, first=1024, most=10_000
     )
 
 
@@ -314,14 +307,10 @@ def test_sampled_lambda__delta(trial, condition: Annotated[float, Interval(1.5, 
         response = (np.eye(2) - np.outer(unit, unit)) @ np.linalg.inv(hessian)
         coefficients.append(np.trace(response @ scatter @ response.T) / (2 * kappa * weights @ weights))
     exact, imbalance = predicted.sampled_lambda_coefficient(pair, LAW), predicted.imbalance_coefficient(pair, LAW)
-    same_class = LAW.mean((LAW.input_weights - 0.5) ** 2) * imbalance
-    controls = {
-        "the pairs of one class alone": same_class,
-        "without the halves": 2 * exact - same_class,
-        "B_i": imbalance,
-    }
+    same = LAW.mean((LAW.input_weights - 0.5) ** 2) * imbalance
+    rivals = {"the pairs of one class alone": same, "without the halves": 2 * exact - same, "B_i": imbalance}
     trial.limit(
-        coefficients, separabilities, exact, order=(1, 2), margin=0.005 * exact, controls=controls
+        coefficients, separabilities, exact, order=(1, 2), margin=0.005 * exact, controls=rivals
     )  # the first may vanish
 
 

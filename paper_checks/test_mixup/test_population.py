@@ -119,12 +119,10 @@ def test_bayes_direction(
     trial.probability(sampler=wrong, predict=errors, margin=0.01 * errors, controls=rivals, first=65536, most=6_000_000)
     spreads = 10.0 ** rng.uniform(-3, 0, (n_directions, 1)) * np.linalg.norm(pair.bayes_direction)
     near = pair.bayes_direction + spreads * rng.standard_normal((n_directions, dim))
-    bayes_errors = np.full(n_directions, pair.error(pair.bayes_direction))
-    near_errors = np.array([pair.error(direction) for direction in near])
+    least = np.full(n_directions, pair.error(pair.bayes_direction))
+    around = np.array([pair.error(direction) for direction in near])
     processes = {"μ in place of b": np.full(n_directions, pair.error(pair.mean))}
-    trial.bound(
-        bayes_errors, near_errors, found_by="draws", independent=n_directions, ops=100, wrong_processes=processes
-    )
+    trial.bound(least, around, found_by="draws", independent=n_directions, ops=100, wrong_processes=processes)
 
 
 @claim(ours("by Stein's lemma the loss has no slope there"), kind="optimality", cases=[0.3, 1.5, 4.0, 8.0, 12.0])

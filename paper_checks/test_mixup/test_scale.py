@@ -46,15 +46,9 @@ def test_scale_limit(trial, alpha: Alpha, least: Annotated[float, Interval(400, 
     changes_sign = "alpha must keep away from .39, where the correction changes sign and no theory is near it"
     trial.require(abs(correction) > 0.11 * abs(without - correction), changes_sign)
     slack = effective[-1] * error
-    controls = {"without h'": without, "h' without 1/2": 2 * correction - without}
+    terms = {"without h'": without, "h' without 1/2": 2 * correction - without}
     trial.limit(
-        effective * (limit - scores),
-        effective,
-        correction,
-        order=1,
-        margin=1e-3 * without,
-        slack=slack,
-        controls=controls,
+        effective * (limit - scores), effective, correction, order=1, margin=1e-3 * without, slack=slack, controls=terms
     )
     half, quarter = (lambda mixing: 0 * mixing + 0.5), np.array([0.5])
     laws = [
@@ -67,8 +61,8 @@ def test_scale_limit(trial, alpha: Alpha, least: Annotated[float, Interval(400, 
     ]
     existence = np.array([int(np.isfinite(predicted.limit_scale(member))) for member in laws])
     convergence = np.array([int(fit_without_noise(member).converged) for member in laws])
-    controls = {"bounded for every law": np.ones(len(laws), int), "only if g = λ": np.array([1, 0, 1, 0, 1, 1])}
-    trial.identity(convergence, existence, ops=0, controls=controls)
+    terms = {"bounded for every law": np.ones(len(laws), int), "only if g = λ": np.array([1, 0, 1, 0, 1, 1])}
+    trial.identity(convergence, existence, ops=0, controls=terms)
 
 
 @claim(ours("where the loss of the class means alone has no slope"), kind="identity", cases=[0.1, 0.2, 0.5, 1.0])
@@ -114,11 +108,9 @@ def test_efficiency_order(trial, effective: Efficient, alpha: Annotated[float, I
     mixup, logistic = predicted.mixup_efficiency(effective, law), predicted.erm_efficiency(effective)
     discriminant = predicted.lda_efficiency(effective)
     half, full = (plug_in_efficiency(effective, predicted.MixingLaw.beta(alpha, 12), n) for n in (100, 200))
-    estimate = 2 * full - half  # what quantiles leave out falls nearly like one over their number
+    value = 2 * full - half  # what quantiles leave out falls nearly like one over their number
     error = abs(full - half)
-    trial.value(
-        estimate, mixup, margin=0.01 * mixup, error=error, controls={"one of two summands of the pull": mixup / 4}
-    )
+    trial.value(value, mixup, margin=0.01 * mixup, error=error, controls={"one of two summands of the pull": mixup / 4})
     trial.bound(
         np.array([discriminant, predicted.mixup_efficiency(effective, narrower), mixup]),
         np.array([mixup, mixup, logistic]),

@@ -152,11 +152,9 @@ def test_hcons_bounded_fails(trial, n_classes: ManyClasses, logit_bound: TightBo
     share = 1 / (2 + (n_classes - 2) * spill)
     second = np.stack([p[:, 0], 1 - p[:, 0]], axis=1)
     loss = kl_divergence(second, np.log([[share, 1 - share]] * 4))[0]
-    regrets_at_corner = predicted.conditional_regret(corner, p, logit_bound)
-    controls = {"Ψ_Lambda(t), as for two classes": predicted.consistency_transform(gaps, logit_bound)}
-    trial.identity(
-        regrets_at_corner, np.where(gaps > tie, loss, 0.0), ops=50, scale=1 + np.log(n_classes), controls=controls
-    )
+    cost = predicted.conditional_regret(corner, p, logit_bound)
+    rivals = {"Ψ_Lambda(t), as for two classes": predicted.consistency_transform(gaps, logit_bound)}
+    trial.identity(cost, np.where(gaps > tie, loss, 0.0), ops=50, scale=1 + np.log(n_classes), controls=rivals)
 
 
 def _conic_minimum(p, limit):
@@ -201,10 +199,8 @@ def test_hcons_ratio_condition(
     p = softmax(ranges * (raw - raw.min(axis=1)[:, None]) / np.ptp(raw, axis=1)[:, None], axis=1)
     minimisers, gaps = map(np.array, zip(*(_box_minimiser(row, logit_bound) for row in p), strict=True))
     least = kl_divergence(p, minimisers)[0]
-    holds, condition = (
-        np.array([predicted.ratio_condition(row, x) for row in p]) for x in (logit_bound, logit_bound / 2)
-    )
-    controls = {"one Λ": condition, "any logits": np.ones(n_draws, bool)}
+    holds, box = (np.array([predicted.ratio_condition(row, x) for row in p]) for x in (logit_bound, logit_bound / 2))
+    controls = {"one Λ": box, "any logits": np.ones(n_draws, bool)}
     best, third = (np.array([predicted.box_minimiser(q, x).logits for q in p]) for x in (logit_bound, logit_bound / 3))
     log_p = np.log(p)
     middle_logits = log_p - (log_p.max(axis=1, keepdims=True) + log_p.min(axis=1, keepdims=True)) / 2
@@ -215,9 +211,7 @@ def test_hcons_ratio_condition(
     )
     # What a box of a third costs is the unit: a tenth of the range beyond the box costs more than 1e-5 of it.
     hits = (least < 1e-6 * rivals[1]).astype(int)
-    trial.identity(
-        hits, holds.astype(int), ops=0, controls={name: condition.astype(int) for name, condition in controls.items()}
-    )
+    trial.identity(hits, holds.astype(int), ops=0, controls={name: box.astype(int) for name, box in controls.items()})
     controls, margin = {"a third of Λ": rivals[1]}, 1e-4 * rivals[1] + 2 * gaps
     if np.any(np.abs(rivals[0] - exact) > 10 * margin):  # in small boxes the middle is best to all but the third order
         controls["clipped about the middle"] = rivals[0]

@@ -150,12 +150,9 @@ def test_efron_are(
 
         return measure
 
-    random_controls = {"ARE = 1": np.ones(len(distances)), "without 1 + Δ^2 / 4": exact / factor}
+    rivals = {"ARE = 1": np.ones(len(distances)), "without 1 + Δ^2 / 4": exact / factor}
     sampling = {"law": RatioOfMeans(), "first": 1024, "most": 200_000}
-    for labels, ratio, controls in (
-        ("random", exact, random_controls),
-        ("balanced", balanced, {"for random labels": exact}),
-    ):
+    for labels, ratio, controls in (("random", exact, rivals), ("balanced", balanced, {"for random labels": exact})):
         # The next term is of the order 1 / m: at m = 200 about half of this was seen, for either kind of labels.
         slack = ratio * np.array(distances) ** 2 / n_samples
         trial.mean(pairs(labels), ratio, slack=slack, margin=0.04 * ratio, controls=controls, **sampling)

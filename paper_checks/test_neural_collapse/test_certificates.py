@@ -50,10 +50,8 @@ def test_cert_M1(trial, class_sizes: Sizes = (6, 4, 3, 2), strength: Strength = 
     trial.identity(is_minimum, np.array(passes), ops=0, controls=apart(trial, np.array(passes), 0.1, rivals))
     optimum = predicted.mse_optimum(class_sizes, [weight_decay], feature_decay)
     values = np.array([value_and_slope(problem, head)[0] for head in heads])
-    local_values = predicted.local_minimum_values(class_sizes, [weight_decay], feature_decay)
-    trial.identity(
-        values[is_minimum == 1], local_values, ops=200, scale=1.0, controls={"1 % more": 1.01 * local_values}
-    )
+    levels = predicted.local_minimum_values(class_sizes, [weight_decay], feature_decay)
+    trial.identity(values[is_minimum == 1], levels, ops=200, scale=1.0, controls={"1 % more": 1.01 * levels})
     samples = np.repeat(-gradients[-1] / np.sqrt(np.array(class_sizes, float)), class_sizes, axis=1)
     labels = np.repeat(np.arange(len(class_sizes)), class_sizes)
     primal = values[-1]  # of all classes: each has a root, and at depth one so each lives

@@ -65,9 +65,7 @@ def measured_values(n_classes, depth, per_class, decay):
 @claim(
     DEEP,
     kind="optimality",
-    cases=[
-        (*case, bias) for case in ((3, 4, 0.03), (4, 3, 0.03), (6, 2, 0.05), (4, 3, 0.162)) for bias in (False, True)
-    ],
+    cases=[(*row, bias) for row in ((3, 4, 0.03), (4, 3, 0.03), (6, 2, 0.05), (4, 3, 0.162)) for bias in (False, True)],
 )
 def test_ce_M1(trial, n_classes: Classes, per_class: PerClass, decay: Shallow, bias: bool, ratio: Ratio = 4.0):
     """CE at depth one: logits σ* (I - 1 1^T / K), σ* = log(1 / sqrt(n λ_W λ_H) - (K - 1))."""
@@ -180,11 +178,8 @@ def test_ce_frame_value(
     unit: Annotated[float, Interval(2, 1e15, why="of the logits, by which scales are divided")] = 1e12,
 ):
     """The best scale of any pattern of logits, and the last at which a frame is stationary, in any units; or zero."""
-    entries, simplex = (
-        trial.generator("pattern").uniform(-0.9, 0.9, (n_classes,) * 2),
-        np.eye(n_classes) - 1 / n_classes,
-    )
-    pattern, zero = np.where(np.eye(n_classes) == 1, 1.0, entries), (0.0, np.log(n_classes))
+    noise, simplex = trial.generator("pattern").uniform(-0.9, 0.9, (n_classes,) * 2), np.eye(n_classes) - 1 / n_classes
+    pattern, zero = np.where(np.eye(n_classes) == 1, 1.0, noise), (0.0, np.log(n_classes))
     decays = (np.array([1e-3, 0.1, 3.0]) / per_class ** (1 / (depth + 1))).tolist()
 
     def scales(depth, decay):
@@ -264,9 +259,7 @@ def test_ce_lowrank(
 ):
     """With n = 4 antipodal pairs win at M >= 2, except K = 4, M = 2 at decays of 1e-3 and below; never at M = 1."""
     trial.require(all(k % 2 == 0 for k in classes), "classes must be even numbers: a single one has no partner")
-    trial.require(
-        not any(1e-3 < decay < 1e-2 for decay in decays), "decays must not lie where K = 4 flips, (0.001, 0.01)"
-    )
+    trial.require(not any(1e-3 < lam < 1e-2 for lam in decays), "decays must not lie where K = 4 flips, (0.001, 0.01)")
     cases = [(k, depth, decay) for k in classes for depth in depths for decay in decays]
     values = [measured_values(k, depth, 4, decay) for k, depth, decay in cases]
     # A collapsed pattern has the same value, log K, in both.

@@ -179,11 +179,9 @@ def test_nc_rate__parabola(
     decay, root = 0.1 / step, 0.3
     plain, slow = predicted.nc2_rate(decay, step), predicted.nc2_rate(decay, step, smallest_root=root)
     twice, slower, once = rates(np.array([0.2, 0.2 * root, 0.1]), 0.0)
-    measured = np.array([twice, slower, 2 * once + 2 * twice])
+    value = np.array([twice, slower, 2 * once + 2 * twice])
     formula = np.array([plain, slow, predicted.nc1_rate(decay, step)])
-    trial.identity(
-        measured, formula, controls={"momentum": rates(np.array([0.2, 0.2 * root, 0.1]), momentum)}, **options
-    )
+    trial.identity(value, formula, controls={"momentum": rates(np.array([0.2, 0.2 * root, 0.1]), momentum)}, **options)
 
 
 @claim(

@@ -48,21 +48,19 @@ def decide_frames(trial, problem, end, frames, controls):
 
 def decide_duality(trial, problem, end, ratios, wrong):
     """Decide that row k of W_M .. W_1 is `ratios[k]` times the class mean h_k, for the classes that live."""
-    product = np.linalg.multi_dot(
-        [*(np.asarray(w) for w in end.head.weights[::-1]), np.eye(end.head.features.shape[0])]
-    )
+    total = np.linalg.multi_dot([*(np.asarray(w) for w in end.head.weights[::-1]), np.eye(end.head.features.shape[0])])
     means = np.asarray(end.head.features) / np.sqrt(np.array(problem.class_sizes, float))
     alive = ratios > 0
 
     def residual(factors):
-        return (product - (factors * means).T)[alive]
+        return (total - (factors * means).T)[alive]
 
     trial.value(
         residual(ratios),
         np.zeros(residual(ratios).shape),
         error=(1 + ratios.max()) * gram_error(problem, end),
         margin=MARGIN,
-        scale=np.abs(product).max(),
+        scale=np.abs(total).max(),
         wrong_processes={name: residual(factors) for name, factors in wrong.items()},
     )
 
@@ -168,9 +166,7 @@ def test_imb_bottleneck(
     n_classes, widths = len(class_sizes), (len(class_sizes) + 4,) * (depth - 1) + (width,)
     trial.require(width < n_classes, "width must be a bottleneck: below the number of classes")
     decays = shared_decays(class_sizes, depth, strength)
-    optimum, with_bias = (
-        predicted.mse_optimum(class_sizes, *decays, widths=widths, bias=bias) for bias in (False, True)
-    )
+    optimum, rival = (predicted.mse_optimum(class_sizes, *decays, widths=widths, bias=bias) for bias in (False, True))
     require_frame(trial, optimum)
     problem = problem_of(class_sizes, *decays)
     end = found_optimum(trial, problem, widths)
@@ -179,7 +175,7 @@ def test_imb_bottleneck(
     rivals = {
         "the first R classes": np.diag(shares * (np.arange(n_classes) < width)),
         "the R smallest classes": np.diag(shares * (from_small < width)),
-        "with a bias": with_bias.logits,
+        "with a bias": rival.logits,
     }
     logits, controls = grams(problem, end.head)["logits"], apart(trial, optimum.logits, MARGIN, rivals)
     trial.value(logits, optimum.logits, error=gram_error(problem, end), margin=MARGIN, controls=controls)

@@ -28,25 +28,21 @@ def test_gd_basin(trial, depth: Depth, starts: Starts, class_sizes: Sizes = (6, 
     """M >= 2: descents end at the r largest classes, r = 0, 1, ..., whatever the start; at M = 1 at one value only."""
     require_classes(trial, class_sizes)
     decays, widths = shared_decays(class_sizes, depth, strength), (2 * len(class_sizes),) * depth
-    problem, local_values = problem_of(class_sizes, *decays), predicted.local_minimum_values(class_sizes, *decays)
-    has_root = predicted.mse_optimum(class_sizes, *decays).betas < 0.99 * predicted.existence_threshold(depth)
+    problem, levels = problem_of(class_sizes, *decays), predicted.local_minimum_values(class_sizes, *decays)
+    living = predicted.mse_optimum(class_sizes, *decays).betas < 0.99 * predicted.existence_threshold(depth)
     largest = np.array(class_sizes) == max(class_sizes)
-    trial.require(
-        sum(largest) == 1 and sum(has_root) > 1, "class_sizes must have one largest class, and two with a root"
-    )
+    trial.require(sum(largest) == 1 and sum(living) > 1, "class_sizes must have one largest class, and two with a root")
     ends = observed.optima(problem, trial.key("starts"), starts, widths=widths, weight_std=0.3, feature_std=0.3)
     # A shorter gradient puts the value within 1e-10 of its minimum, of curvature 0.01 and more.
-    end_values = np.array([end.value for end in ends if end.gradient_norm < 1e-6])
+    lows = np.array([end.value for end in ends if end.gradient_norm < 1e-6])
 
     def distance(values):
-        return np.abs(np.asarray(values)[:, None] - local_values).min(axis=1).max()
+        return np.abs(np.asarray(values)[:, None] - levels).min(axis=1).max()
 
     # The critical point without the largest class is none of these.
-    saddle = value_and_slope(problem, subset_head(problem, has_root & ~largest, widths))[0]
-    processes = {"a saddle": distance([*end_values, saddle])}
-    trial.value(
-        distance(end_values), 0.0, error=1e-10, margin=1e-6, scale=local_values.max(), wrong_processes=processes
-    )
+    saddle = value_and_slope(problem, subset_head(problem, living & ~largest, widths))[0]
+    processes = {"a saddle": distance([*lows, saddle])}
+    trial.value(distance(lows), 0.0, error=1e-10, margin=1e-6, scale=levels.max(), wrong_processes=processes)
 
 
 @claim(HESSIAN, kind="optimality", cases=[2, 3])
@@ -57,22 +53,19 @@ def test_gd_basin__subsets(trial, depth: Deep, class_sizes: Sizes = (6, 4, 3, 2)
     sizes, widths = np.array(class_sizes), (len(class_sizes) + 1,) * depth
     problem = problem_of(class_sizes, *shared_decays(class_sizes, depth, strength))
     alive = subsets(trial, problem)
-    heads = [subset_head(problem, subset, widths) for subset in alive]
-    decide_critical(trial, problem, heads, [subset_head(problem, subset, widths, stretch=1.01) for subset in alive])
+    heads = [subset_head(problem, live, widths) for live in alive]
+    decide_critical(trial, problem, heads, [subset_head(problem, live, widths, stretch=1.01) for live in alive])
     spectra = [observed.hessian_spectrum(problem, head) for head in heads]
     # 1 for a minimum, -1 for a strict saddle, and 0 for a curvature that is neither zero nor clearly negative.
     relative = np.array([spectrum[0] / spectrum[-1] for spectrum in spectra])
     signs = np.where(relative > -1e-9, 1, np.where(relative < -1e-6, -1, 0))
-    top = [sizes[~subset].max(initial=0) <= sizes[subset].min(initial=sizes.max()) for subset in alive]
-    controls = {
-        "every set": np.ones(len(top), int),
-        "the global one": np.where([subset.all() for subset in alive], 1, -1),
-    }
-    trial.identity(signs, np.where(top, 1, -1), ops=0, controls=controls)
-    local_values = predicted.local_minimum_values(class_sizes, problem.weight_decays, problem.feature_decay)
-    least = [(value_and_slope(problem, head)[0], subset.sum()) for head, subset in zip(heads, alive, strict=True)]
+    top = [sizes[~live].max(initial=0) <= sizes[live].min(initial=sizes.max()) for live in alive]
+    rivals = {"every set": np.ones(len(top), int), "the global one": np.where([live.all() for live in alive], 1, -1)}
+    trial.identity(signs, np.where(top, 1, -1), ops=0, controls=rivals)
+    levels = predicted.local_minimum_values(class_sizes, problem.weight_decays, problem.feature_decay)
+    least = [(value_and_slope(problem, head)[0], live.sum()) for head, live in zip(heads, alive, strict=True)]
     values, counts = np.array([entry for entry, is_top in zip(least, top, strict=True) if is_top]).T
-    exact, fewer = (entry[counts.astype(int)] for entry in (local_values, np.append(0.5, local_values)))
+    exact, fewer = (entry[counts.astype(int)] for entry in (levels, np.append(0.5, levels)))
     trial.identity(values, exact, ops=200, scale=1.0, controls={"one class fewer": fewer})
 
 

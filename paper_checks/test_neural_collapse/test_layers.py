@@ -51,7 +51,7 @@ def test_mse_reduction(
     strength = (depth + 1) / 2 * (np.prod(decays) * feature_decay) ** (1 / (depth + 1))
     controls = {"prefactor L": 2 * least, "exponent 1/L": strength * np.sum(singular_values ** (1 / (depth + 1)))}
     trial.identity(decay_of(weights, features, decays, feature_decay), least, ops=ops, scale=least, controls=controls)
-    penalties = []
+    costs = []
     for draw in range(n_draws):
         # Half of them close to the balanced factors: only these come near the bound.
         layer, size = rng.integers(depth), features.shape[0]
@@ -59,11 +59,9 @@ def test_mse_reduction(
         factors = [features, *weights]
         factors[layer] = np.linalg.solve(change, factors[layer])
         factors[layer + 1] = factors[layer + 1] @ change
-        penalties.append(decay_of(factors[1:], factors[0], decays, feature_decay))
+        costs.append(decay_of(factors[1:], factors[0], decays, feature_decay))
     options = {"found_by": "draws", "independent": n_draws, "ops": ops}
-    trial.bound(
-        np.full(n_draws, least), penalties, wrong_processes={"prefactor L": np.full(n_draws, 2 * least)}, **options
-    )
+    trial.bound(np.full(n_draws, least), costs, wrong_processes={"prefactor L": np.full(n_draws, 2 * least)}, **options)
 
 
 @claim(SHARED, kind="optimality")
@@ -126,12 +124,10 @@ def test_sv_formula(trial, class_sizes: Sizes, depth: Depth, strength: Strength 
     """λ_m σ_k(W_m)^2 = λ_H σ_k(H)^2 = (N Λ)^(1/M) x_k in every layer m."""
     problem, end, optimum = trained(trial, class_sizes, depth, strength, ratio)
     n_samples, decays = problem.n_samples, np.array([problem.feature_decay, *problem.weight_decays])
-    squares = [
+    gains = [
         decay * np.linalg.svd(np.asarray(factor), compute_uv=False)[: len(class_sizes)] ** 2
         for decay, factor in zip(decays, [end.head.features, *end.head.weights], strict=True)
     ]
     balance = (n_samples * np.prod(decays)) ** (1 / depth) * np.sort(optimum.roots)[::-1]
-    controls = {"Λ^(1/M) x_k": np.tile(balance / n_samples ** (1 / depth), (depth + 1, 1))}
-    trial.value(
-        squares, np.tile(balance, (depth + 1, 1)), error=gram_error(problem, end), margin=MARGIN, controls=controls
-    )
+    laws = {"Λ^(1/M) x_k": np.tile(balance / n_samples ** (1 / depth), (depth + 1, 1))}
+    trial.value(gains, np.tile(balance, (depth + 1, 1)), error=gram_error(problem, end), margin=MARGIN, controls=laws)

@@ -79,11 +79,9 @@ def over(items: Iterable[Any], measure: Callable[[Any], tuple[Any, ...]]) -> lis
 
 def apart(trial: Trial, truth: Any, wrong: dict[str, Any]) -> dict[str, Any]:
     """Return the wrong answers that differ from the truth somewhere; require settings at which one of them does."""
-    controls = {name: value for name, value in wrong.items() if np.any(np.asarray(value) != np.asarray(truth))}
-    trial.require(
-        controls, f"settings must tell the claim from {' or '.join(map(repr, wrong))}: at these all are the same"
-    )
-    return controls
+    left = {name: value for name, value in wrong.items() if np.any(np.asarray(value) != np.asarray(truth))}
+    trial.require(left, f"settings must tell the claim from {' or '.join(map(repr, wrong))}: at these all are the same")
+    return left
 
 
 def beyond(trial: Trial, lhs: Any, wrong: dict[str, Any]) -> dict[str, Any]:

@@ -87,11 +87,9 @@ def test_introduction(trial):
     pool = observed.elastic_net_pool(table.rows, *counts(table))
     labellings = observed.pool_dichotomies(table.rows, pool)
     pool_paths = observed.pool_multiplicity(labellings, *counts(table), baseline.dichotomy, path.admitted)
-    controls = {"twice as many": np.array([0.34, 0.88])}
-    processes = {"what an ad-hoc pool shows": np.array([measure[ONE_PERCENT] for measure in pool_paths]) / table.n}
-    trial.value(
-        shares, np.array([0.17, 0.44]), error=2.0**-53, side="at least", controls=controls, wrong_processes=processes
-    )
+    twice = {"twice as many": np.array([0.34, 0.88])}
+    pools = {"what an ad-hoc pool shows": np.array([measure[ONE_PERCENT] for measure in pool_paths]) / table.n}
+    trial.value(shares, np.array([0.17, 0.44]), error=2.0**-53, side="at least", controls=twice, wrong_processes=pools)
 
 
 def spread(table, admitted):
@@ -105,14 +103,12 @@ def spread(table, admitted):
 def test_baseline__ties(trial):
     """Which optimum is the baseline matters: the ten of over-sampled COMPAS have 356 to 514 conflicts at 0.1 %."""
     ten = np.array([356, 356, 358, 360, 362, 508, 508, 510, 512, 514])
-    measured = spread(observed.compas("arrest", oversampled=True), 6)
-    trial.identity(
-        measured, np.stack(2 * [ten], axis=1), ops=0, controls={"one value for all": np.full((10, 2), ten[-4])}
-    )
+    spans = spread(observed.compas("arrest", oversampled=True), 6)
+    trial.identity(spans, np.stack(2 * [ten], axis=1), ops=0, controls={"one value for all": np.full((10, 2), ten[-4])})
     # Not always: the raw data have two optima of one path, and the four of exclusive or are alike by symmetry.
     raw, symmetric = spread(observed.compas("arrest"), 6), spread(labelled_corners(EXCLUSIVE_OR), 0)
-    measured = [len(raw), *set(raw.ravel().tolist()), len(symmetric), *set(symmetric.ravel().tolist())]
-    trial.identity(measured, [2, 296, 4, 50], ops=0, controls={"one more": [3, 296, 5, 50]})
+    spans = [len(raw), *set(raw.ravel().tolist()), len(symmetric), *set(symmetric.ravel().tolist())]
+    trial.identity(spans, [2, 296, 4, 50], ops=0, controls={"one more": [3, 296, 5, 50]})
 
 
 @claim(ours("no-good cuts exclude what was met, until nothing as good is left"), kind="optimality")
@@ -151,9 +147,7 @@ def test_adhoc__lower__bound(trial, dim: Dim = 2, n_points: NPoints = 40, n_sets
         trial.require(np.any(moments), "labels must depend on some feature or differ in number: all models are zero")
         pool = observed.pool_dichotomies(table.rows, observed.elastic_net_pool(table.rows, *counts(table)))
         worst = pool[np.argmax(predicted.errors_of(pool, *counts(table)))]
-        around = (
-            observed.pool_multiplicity(pool, *counts(table), classifier, tolerances) for classifier in (baseline, worst)
-        )
+        around = (observed.pool_multiplicity(pool, *counts(table), h, tolerances) for h in (baseline, worst))
         return [np.concatenate(measures) for measures in around]
 
     def on_lattice(table):
@@ -194,22 +188,15 @@ def test_compas__race(trial, seconds: Annotated[float, Interval(1, 3600, why="a 
     trial.identity(numbers, [329, 1985, 1985], ops=0, controls={"without race": [137, fewest, fewest]})
     # On a slower machine the limit leaves bounds, which still enclose the counts.
     shares, people = np.array(RACE["ambiguity"]), np.array(RACE["discrepancy"])
-    for low, high, published, rounding, rival in (
+    for low, high, paper, rounding, rival in (
         (ambiguity.ambiguous, ambiguity.bounds, shares, 5e-5, without.ambiguity.ambiguous),
         (path.disagreement, path.bounds, people / table.n, 0.0, without.discrepancy.disagreement),
     ):
         error = (high - low) / (2 * table.n) + 2.0**-52
         controls = {"without race": rival / table.n}
         trial.value(
-            (low + high) / (2 * table.n),
-            published,
-            error=error,
-            slack=rounding,
-            margin=rounding + 1e-3,
-            controls=controls,
+            (low + high) / (2 * table.n), paper, error=error, slack=rounding, margin=rounding + 1e-3, controls=controls
         )
-    knapsacks = [
-        predicted.knapsack_bound(baseline.dichotomy, *counts(table), tolerance) for tolerance in path.admitted.tolist()
-    ]
+    knapsacks = [predicted.knapsack_bound(baseline.dichotomy, *counts(table), e) for e in path.admitted.tolist()]
     half = {"half of it": np.array(knapsacks) / 2}
     trial.bound(path.disagreement, knapsacks, found_by="all", ops=329, controls=half)

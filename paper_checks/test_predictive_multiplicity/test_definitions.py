@@ -78,9 +78,7 @@ def test_bound__tight(trial, copies: Copies):
     table = labelled_corners(EXCLUSIVE_OR, copies)
     baseline = observed.minimise_errors(table)
     disagreements = observed.discrepancy_path(table, baseline, (0.0, 0.5)).disagreement
-    bounds = np.array(
-        [table.n * predicted.discrepancy_bound(baseline.errors / table.n, epsilon) for epsilon in (0.0, 0.5)]
-    )
+    bounds = np.array([table.n * predicted.discrepancy_bound(baseline.errors / table.n, e) for e in (0.0, 0.5)])
     controls = {"2 R + ε - 1/n": [*(bounds - 1), 0.5 - 1 / table.n], "R + ε": [*(bounds - copies), 0.25]}
     trial.identity([*disagreements, disagreements[0] / table.n], [*bounds, 0.5], ops=0, controls=controls)
 
@@ -115,14 +113,12 @@ def test_steps(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 5):
         steps = [predicted.tolerance_count(epsilon, table.n) for epsilon in epsilons]
         strict = np.maximum(integers - (fractions == 0), 0).ravel()
         nearest = np.rint(integers + fractions).astype(int).ravel().clip(0, n_points)
-        disagreements = observed.discrepancy_path(table, baseline, epsilons).disagreement
-        return disagreements, path[steps], path[strict], path[nearest]
+        jumps = observed.discrepancy_path(table, baseline, epsilons).disagreement
+        return jumps, path[steps], path[strict], path[nearest]
 
-    disagreements, steps, strict, nearest = over(
-        lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure
-    )
+    jumps, steps, strict, nearest = over(lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure)
     rivals = {"level set with < in place of <=": strict, "ε n rounded": nearest}
-    trial.identity(disagreements, steps, ops=0, controls=apart(trial, steps, rivals))
+    trial.identity(jumps, steps, ops=0, controls=apart(trial, steps, rivals))
 
 
 @claim(ours("the disagreement is E(h) - E_0 and twice the repaired mistakes"), kind="identity", cases=[1, 2, 3])

@@ -111,9 +111,7 @@ def parallelograms(points):
         pair[i] += 1
         pair[j] += 1
         sums.setdefault(tuple(points[i] + points[j]), []).append(pair)
-    return np.array(
-        [first - second for pairs in sums.values() for k, first in enumerate(pairs) for second in pairs[:k]]
-    )
+    return np.array([a - b for pairs in sums.values() for k, a in enumerate(pairs) for b in pairs[:k]])
 
 
 @claim(ours("the scores of both pairs add up to the same"), kind="bound", cases=[((2, 2, 2, 2),), ((3, 3),), ((5,),)])

@@ -52,14 +52,12 @@ def test_recourse__feasible(trial, n_features: NFeatures, n_people: NPeople = 40
     def measure(person):
         score, weights, actions, _ = person
         mutable = [*actions[:-1], np.array([0.0, 3.0, -3.0])]
-        exists = observed.cheapest_recourse(*person) is not None
-        return exists, predicted.recourse_exists(*person[:3]), predicted.recourse_exists(score, weights, mutable)
+        flags = observed.cheapest_recourse(*person) is not None
+        return flags, predicted.recourse_exists(*person[:3]), predicted.recourse_exists(score, weights, mutable)
 
-    exists, exact, mutable = over(refusals(trial.generator("people"), n_people, n_features), measure)
-    rivals = apart(trial, exact, {"the immutable feature may move": mutable})
-    trial.identity(
-        exists.astype(int), exact.astype(int), ops=0, controls={name: 1 * row for name, row in rivals.items()}
-    )
+    flags, exact, mutable = over(refusals(trial.generator("people"), n_people, n_features), measure)
+    rules = apart(trial, exact, {"the immutable feature may move": mutable})
+    trial.identity(flags.astype(int), exact.astype(int), ops=0, controls={name: 1 * row for name, row in rules.items()})
 
 
 @claim(ours("without dearer actions recourse exists from the least sufficient cost on"), kind="identity", cases=[4, 6])
@@ -147,11 +145,9 @@ def test_recourse__tie__breaker(trial, n_features: NFeatures = 4, n_people: NPeo
     people = refusals(trial.generator("people"), n_people, n_features)
     people = [DISPUTED, *(person for person in people if predicted.recourse_exists(*person[:3]))]
     costs, exact, heavy = over(people, measure)
-    released_cost = largest(
-        DISPUTED, 1.0 / 3.125
-    )  # the least difference within one menu, over the sum of largest costs
-    within = {"the least difference within one menu": released_cost}
-    trial.identity(costs[0], exact[0], ops=0, wrong_processes=within, as_printed=released_cost)
+    release = largest(DISPUTED, 1.0 / 3.125)  # the least difference within one menu, over the sum of largest costs
+    within = {"the least difference within one menu": release}
+    trial.identity(costs[0], exact[0], ops=0, wrong_processes=within, as_printed=release)
     trial.identity(costs, exact, ops=0, wrong_processes={"a tie-breaker of 1000": heavy})
 
 

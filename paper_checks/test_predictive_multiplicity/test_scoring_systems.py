@@ -262,12 +262,10 @@ def test_slim__occam(
 
         return lambda key: jnp.stack([event(key, *world) for world in worlds])
 
-    measure = exceeds(False)
+    event = exceeds(False)
     failures = [failure, 0.74]
     processes = {"without log |L|": exceeds(True)}
-    trial.probability(
-        measure, failures, side="at most", wrong_processes=processes, first=256, most=4096, vectorised=True
-    )
+    trial.probability(event, failures, side="at most", wrong_processes=processes, first=256, most=4096, vectorised=True)
 
 
 @claim(ours("one vector of each ray is enough: the others classify alike"), kind="identity", cases=[1, 2, 3])

@@ -195,12 +195,10 @@ def test_sim_evr__second_order(
     scatter = predicted.eigenvalue_variance(variances, 1, count) - 2
     ratio = predicted.explained_variance_ratio_second_order(variances, 1, count) / shares
     rotation = predicted.overlap_deficit_second_order(variances, 1, count)
-    corrections = np.concatenate([bias, scatter, ratio, rotation])
-    margin = 0.001 * np.abs(corrections)
-    controls = {"another sign": -corrections, "ratios as eigenvalues": np.concatenate([bias, scatter, bias, rotation])}
-    trial.limit(
-        [beyond_first(dim) for dim in dims.tolist()], dims, corrections, order=1, margin=margin, controls=controls
-    )
+    terms = np.concatenate([bias, scatter, ratio, rotation])
+    margin = 0.001 * np.abs(terms)
+    controls = {"another sign": -terms, "ratios as eigenvalues": np.concatenate([bias, scatter, bias, rotation])}
+    trial.limit([beyond_first(dim) for dim in dims.tolist()], dims, terms, order=1, margin=margin, controls=controls)
 
 
 def _deficits(n_points, dim):

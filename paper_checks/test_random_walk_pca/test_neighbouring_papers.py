@@ -108,10 +108,8 @@ def test_robust_pca__failure(trial, n_points: Cloud, dim: Dimension, spike: Spik
     bisection = np.log(16 / share**2) / 2 ** (halvings + 1)
     slack = threshold * (bisection + push)
     margin = threshold * (0.005 + bisection + push)
-    controls = {"β / ε": spike / share, "(1 - ε)(1 + β) / ε": (1 - share) * (1 + spike) / share}
-    trial.mean(
-        turning, threshold, law=Asymptotic(), slack=slack, margin=margin, controls=controls, first=128, most=10_000
-    )
+    laws = {"β / ε": spike / share, "(1 - ε)(1 + β) / ε": (1 - share) * (1 + spike) / share}
+    trial.mean(turning, threshold, law=Asymptotic(), slack=slack, margin=margin, controls=laws, first=128, most=10_000)
 
 
 @claim(

@@ -338,13 +338,11 @@ def test_bartlett_equals_walk(trial, n_points: FewTrianglePoints, dim: ManyTrian
         factor = bartlett_factor(bartlett, n_points, dim) / np.sqrt(dim)
         return jnp.stack([relative(observed.noise(walk, n_points, dim)), relative(factor)])
 
-    controls = {
+    means = {
         "one degree of freedom less": np.tile(_falling(dim - 1, dim), (2, 1)),
         "d^k for d! / (d - k)!": np.ones((2, 3)),
     }
-    trial.mean(
-        measure, np.tile(mean, (2, 1)), law=Asymptotic(), margin=0.008, controls=controls, first=4096, most=400_000
-    )
+    trial.mean(measure, np.tile(mean, (2, 1)), law=Asymptotic(), margin=0.008, controls=means, first=4096, most=400_000)
 
 
 @claim(BARTLETT, kind="distribution", cases=TRIANGLES)

@@ -195,11 +195,9 @@ def test_ou_trapping__directions(trial, n_points: TrappedPoints, dim: TrappedDim
         return jnp.sum(walks[-1] * walks[-1 - lag]) / 2 / predicted.trapping_radius(rate) ** 2
 
     loss = decay * settled_points(trial, n_points - lag, rate)  # the earlier position is not quite settled
-    correlation = predicted.stationary_correlation(np.array([lag]), rate)[0]
+    law = predicted.stationary_correlation(np.array([lag]), rate)[0]
     controls = {"twice the rate": decay**2, "no reversion: the direction is kept": 1.0}
-    trial.mean(
-        products, correlation, law=Asymptotic(), slack=loss, margin=0.007 * decay + loss, controls=controls, first=512
-    )
+    trial.mean(products, law, law=Asymptotic(), slack=loss, margin=0.007 * decay + loss, controls=controls, first=512)
 
 
 def _comes_close(n_points, dim, rate):

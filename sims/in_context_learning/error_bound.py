@@ -32,18 +32,16 @@ def prompt_error(
     shape = state.shape[-2:]
     fits = answer[0] < shape[0] and answer[1] < shape[1]
     require(fits, f"answer must be a row and a column of a state of shape {shape}, got {answer}")
-    befores, bounds, leftover = [], [], no_leftover(state)
+    befores, parts, leftover = [], [], no_leftover(state)
     sensitivity, total = np.zeros_like(state), np.zeros(state.shape[:-2])
     sensitivity[..., answer[0], answer[1]] = 1
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         for instruction in instructions:
             errors, leftover = layer_error(instruction, state, leftover, scales, layer_norm)
             befores.append(state)
-            bounds.append(errors)
+            parts.append(errors)
             state = state_after(instruction, state)
-        for instruction, before, errors in zip(
-            reversed(instructions), reversed(befores), reversed(bounds), strict=True
-        ):
+        for instruction, before, errors in zip(reversed(instructions), reversed(befores), reversed(parts), strict=True):
             total += (np.abs(sensitivity[..., list(instruction.write_rows), :]) * errors).sum(axis=(-2, -1))
             sensitivity = pull_back(instruction, before, sensitivity)
     return np.where(np.isnan(total), np.inf, total)

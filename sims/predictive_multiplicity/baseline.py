@@ -76,11 +76,8 @@ def baseline_of_scores(table: AnyTable, scores: Scores) -> Int[np.ndarray, "rows
     require(len(scores) == n_samples, f"scores must be one for each of the {n_samples} samples, got {len(scores)}")
     positive = np.bincount(table.row_of_sample, scores > 0, len(table.rows))
     share = positive / np.bincount(table.row_of_sample, minlength=len(table.rows))
-    conflicts = np.flatnonzero((share > 0) & (share < 1))
-    require(
-        not len(conflicts),
-        f"scores must have one sign for samples with equal features, got both for rows {conflicts[:3]}",
-    )
+    rows = np.flatnonzero((share > 0) & (share < 1))
+    require(not len(rows), f"scores must have one sign for samples with equal features, got both for rows {rows[:3]}")
     dichotomy = share.astype(int)
     if GordanProgram(table).weights(dichotomy) is None:
         raise ValueError("baseline must be the dichotomy of a linear classifier, got scores that no weights have")

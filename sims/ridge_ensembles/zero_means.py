@@ -46,18 +46,16 @@ def zero_means(
     resolvents = [np.linalg.inv(item + penalty * identity) for item in moments]
 
     def of_pair(a, b, between, both, count, products):  # type: ignore[no-untyped-def]
-        Q, resolvent, numbers = resolvents[a], resolvents[b], []
+        Q, inverse, numbers = resolvents[a], resolvents[b], []
         rows = [(moments[a], identity - penalty * Q, k), (both, products[a], count)]
         traces = [(points - np.trace(QS, axis1=1, axis2=2))[:, None] for _, QS, points in rows]
-        for T, transpose in ((Q, Q), *between):  # T and its transpose
-            measured = [_diagonal(S, transpose) for S, *_ in rows]
+        for T, swap in ((Q, Q), *between):  # T and its transpose
+            measured = [_diagonal(S, swap) for S, *_ in rows]
             through = 0.0
             if T is not Q:  # f's derivative through the second resolvent
-                through = _diagonal(products[b], transpose) + np.sum(measured[1], axis=1, keepdims=True) * _every(
-                    resolvent
-                )
+                through = _diagonal(products[b], swap) + np.sum(measured[1], axis=1, keepdims=True) * _every(inverse)
             for item, left, (_, QS, _) in zip(measured, traces, rows, strict=True):
-                means = left * _every(T) - _diagonal(QS, transpose) - through
+                means = left * _every(T) - _diagonal(QS, swap) - through
                 numbers.append((item - variances * means / k) @ blocks.T)
         overlap = count[:, None] / k - (1 if a == b else k / x.shape[1])
         return np.concatenate([*numbers, overlap], axis=1)
@@ -68,10 +66,10 @@ def zero_means(
         both = moments[a] if a == b else second_moments(rows)
         arguments = both, rows.sum(axis=1), {item: resolvents[item] @ both for item in {a, b}}
         between = [(resolvents[a] * block) @ resolvents[b] for block in blocks]
-        transpose = [np.ascontiguousarray(np.swapaxes(T, 1, 2)) for T in between]
-        groups[a != b].append(of_pair(a, b, list(zip(between, transpose, strict=True)), *arguments))
+        swap = [np.ascontiguousarray(np.swapaxes(T, 1, 2)) for T in between]
+        groups[a != b].append(of_pair(a, b, list(zip(between, swap, strict=True)), *arguments))
         if a != b:
-            groups[True].append(of_pair(b, a, list(zip(transpose, between, strict=True)), *arguments))
+            groups[True].append(of_pair(b, a, list(zip(swap, between, strict=True)), *arguments))
     return np.concatenate([np.mean(group, axis=0) for group in groups if group], axis=1)
 
 

@@ -66,10 +66,8 @@ def mixup_efficiency(effective_separability: Positive, law: MixingLaw) -> float:
         for partner in (0.0, 1.0):
             centre = (2 * partner - 1) * score
             for own_share, own_label in ((share, label), (1 - share, 1 - label)):
-                target = own_label + (1 - own_label) * partner
-                residual = _mean_residual(
-                    own_share * first + (1 - own_share) * centre, (1 - own_share) * spread, target
-                )
+                blend = own_label + (1 - own_label) * partner
+                residual = _mean_residual(own_share * first + (1 - own_share) * centre, (1 - own_share) * spread, blend)
                 projection += weight / 2 * own_share * residual
             mixed_mean = np.array(share * score + (1 - share) * centre)
             slope = gaussian_expectation(logistic_derivatives, mixed_mean, np.sqrt(factor) * spread)[0]

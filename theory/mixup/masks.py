@@ -60,10 +60,8 @@ def mask_limit_scale(dim: Size, size_probabilities: Annotated[Float[np.ndarray, 
     require(count == dim + 1, f"size_probabilities must have one entry for each size 0, ..., {dim}, got {count}")
     sizes = np.arange(dim + 1)
     contrasts, labels = 2.0 * sizes - dim, sizes / dim
-    soft_sizes = size_probabilities[(sizes > 0) & (sizes < dim) & (contrasts != 0)]
-    require(
-        np.any(soft_sizes), "size_probabilities must allow a size other than 0, dim / 2 and dim: no limit otherwise"
-    )
+    inner = size_probabilities[(sizes > 0) & (sizes < dim) & (contrasts != 0)]
+    require(np.any(inner), "size_probabilities must allow a size other than 0, dim / 2 and dim: no limit otherwise")
 
     def slope(scale: float) -> float:
         residual = (1 - labels) * expit(contrasts * scale) - labels * expit(-contrasts * scale)

@@ -24,11 +24,9 @@ def gcv_bias(
     """
     require_subsample(aspect, subsample_aspect)
     share, d = aspect / subsample_aspect, residual_share(population, penalty, subsample_aspect)
-    divisor = (1 - share) + share * d
-    require(abs(divisor) > 1e-12, "1 - w + w d must not vanish: GCV is 0 / 0, as at penalty 0 with k = n")
-    return (
-        share * (1 - share) * (1 - d) ** 2 / divisor**2 * member_risk(population, penalty, subsample_aspect) / members
-    )
+    left = (1 - share) + share * d
+    require(abs(left) > 1e-12, "1 - w + w d must not vanish: GCV is 0 / 0, as at penalty 0 with k = n")
+    return share * (1 - share) * (1 - d) ** 2 / left**2 * member_risk(population, penalty, subsample_aspect) / members
 
 
 @guarded
@@ -44,12 +42,10 @@ def union_gcv(
     w, d = aspect / subsample_aspect, residual_share(population, penalty, subsample_aspect)
     by_others = -(1 - w) * np.expm1((members - 1) * np.log1p(-w)) if w < 1 else 0.0
     own, others = np.array([w, by_others]) / (w + by_others)  # shares of the seen, to all digits where k / n is small
-    divisor = float(others + own * d)
-    require(
-        abs(divisor) > 1e-12 * abs(d), "1 - w (1 - d) / u must not vanish: GCV is 0 / 0, as at penalty 0 with M = 1"
-    )
+    left = float(others + own * d)
+    require(abs(left) > 1e-12 * abs(d), "1 - w (1 - d) / u must not vanish: GCV is 0 / 0, as at penalty 0 with M = 1")
     single = member_risk(population, penalty, subsample_aspect) / members
     pairs = (1 - 1 / members) * full_ensemble_risk(population, penalty, aspect, subsample_aspect)
     # Less the share (1 - w)^M of the unseen, whose residuals are the bag's risk.
     pair_weight = others - own * (1 - w) + own * d * (2 * (1 - w) + w * d)
-    return float((own * d**2 + others) * single + pair_weight * pairs) / divisor**2
+    return float((own * d**2 + others) * single + pair_weight * pairs) / left**2
