@@ -6,8 +6,8 @@ On COMPAS (arrest) the 0/1 formulation stands beside big-M and the published one
 rows or on 6172 samples, and beside the elastic-net pool, which proves nothing. Slow contenders get some of the rows
 only: their time for all is extrapolated, and marked by ~; > marks a time limit that came first. In low dimension
 everybody gets the same points and the same baseline; enumeration answers for every tolerance at once, the integer
-program for one. Last, the tool for users' own data, a pool of penalised fits on re-weighted samples and the published
-program search as long as each other, around the same rule. What the first run takes beyond a later one (imports,
+program for one. Last, the tool for users' own data, pools of penalised fits, and the published program search as long
+as each other, around the same rule. What the first run takes beyond a later one (imports,
 compilation) has its own column. Processes, turns and seconds are those of `audits.side_by_side`.
 """
 
@@ -46,8 +46,13 @@ LAST: dict[str, Any] = {
     "figure_of": lambda name, answers: answers[-1]["result"], "mark": lambda name, answers: answers[-1]["mark"],
 }  # fmt: skip
 
-TOOL, PENALISED, PUBLISHED = "multiplicity", "penalised fits on re-weighted samples", "published, HiGHS, discrepancy"
-POOLS = [(100, 2), (500, 5), (1000, 10), (2000, 20), (5000, 40)]  # n, d
+TOOL, PUBLISHED = "multiplicity", "published, HiGHS, discrepancy"
+PENALISED, TILTED = "penalised fits on re-weighted samples", "penalised fits tilted at random"
+POOLS: list[tuple[str, int, int, float]] = [  # data, n, d, tolerance
+    *[("normal", n, d, AROUND) for n, d in ((100, 2), (500, 5), (1000, 10), (2000, 20), (5000, 40))],
+    ("heavy tails", 600, 6, 0.02), ("binary", 800, 10, 0.02), ("COMPAS", 6172, 13, 0.01),
+    ("breast cancer", 569, 30, 0.01), ("breast cancer", 569, 30, 0.05),
+]  # fmt: skip
 
 
 def compas_task(task: str, name: str, limit: float, n_rows: int) -> Callable[[], tuple[str, float]]:
@@ -73,25 +78,25 @@ def compas_task(task: str, name: str, limit: float, n_rows: int) -> Callable[[],
         return bracket(solution.value, solution.bound)
 
     def flips():
-        result = observed.flip_errors(table, h_0, rows=some, **options)
-        count = int((result.errors == result.bounds).sum())
-        return f"{count} of {len(some)} proved", len(some) / len(rows) * (count == len(some))
+        found = observed.flip_errors(table, h_0, rows=some, **options)
+        proved = int((found.errors == found.bounds).sum())
+        return f"{proved} of {len(some)} proved", len(some) / len(rows) * (proved == len(some))
 
     def discrepancy(tolerances=(0.01,)):
         if name == POOL:
             counts = table.rows, table.positives, table.negatives
             pool = observed.pool_dichotomies(table.rows, observed.elastic_net_pool(*counts))
-            excesses = np.array([observed.tolerance_of(table, epsilon) for epsilon in tolerances])
-            result = observed.pool_multiplicity(pool, *counts[1:], h_0.dichotomy, excesses)
-            return f"sum >= {result.discrepancy.sum():g}", 1.0
+            admitted = np.array([observed.tolerance_of(table, epsilon) for epsilon in tolerances])
+            found = observed.pool_multiplicity(pool, *counts[1:], h_0.dichotomy, admitted)
+            return f"sum >= {found.discrepancy.sum():g}", 1.0
         path = observed.discrepancy_path(table, h_0, tolerances, **options)
         text, share = bracket(path.disagreement.sum(), path.bounds.sum())
         return ("sum " if len(tolerances) > 1 else "") + text, share
 
     def ambiguity():
         if name == COVERAGE:
-            result = observed.ambiguity_by_coverage(table, h_0, 0.01, time_limit=limit)
-            return bracket(result.ambiguous, result.bound)
+            found = observed.ambiguity_by_coverage(table, h_0, 0.01, time_limit=limit)
+            return bracket(found.ambiguous, found.bound)
         path = observed.ambiguity_path(table, h_0, observed.flip_errors(table, h_0, **options), [0.01])
         return bracket(path.ambiguous[0], path.bounds[0])
 
@@ -165,18 +170,18 @@ def enumerator(library: Any, scatter_max: Callable[[Any, Any, Any], Any]) -> Cal
 
     def paths(points, labels, baseline):
         (n, d), array = points.shape, library.asarray
-        rows, labels, baseline = array(np.column_stack([np.ones(n), points])), array(labels), array(baseline)
+        lifted, labels, baseline = array(np.column_stack([np.ones(n), points])), array(labels), array(baseline)
         subsets = array(np.array(list(combinations(range(n), d))))
         path, flips = array(np.zeros(n + 1, int)), array(np.full(n, n))
         columns = array([[k for k in range(d + 1) if k != left] for left in range(d + 1)])
         turns = array([(-1.0) ** left for left in range(d + 1)])
         for start in range(0, len(subsets), CHUNK):
             through = subsets[start : start + CHUNK]
-            minors = library.stack([library.linalg.det(rows[through][:, :, subset]) for subset in columns])
-            positive = (turns[:, None] * minors).T @ rows.T > 0
-            planes = library.arange(len(through))[:, None]
+            minors = library.stack([library.linalg.det(lifted[through][:, :, kept]) for kept in columns])
+            positive = (turns[:, None] * minors).T @ lifted.T > 0
+            which = library.arange(len(through))[:, None]
             for pattern in range(2**d):
-                positive[planes, through] = array([bool(pattern >> k & 1) for k in range(d)])
+                positive[which, through] = array([bool(pattern >> k & 1) for k in range(d)])
                 for predicted in (positive, ~positive):
                     errors, differs = (predicted != labels).sum(1), predicted != baseline
                     path = scatter_max(path, errors, differs.sum(1))
@@ -201,8 +206,8 @@ def low_dimension_task(name: str, n: int, d: int, limit: float) -> Callable[...,
 
     def everything(points, labels, baseline):
         if name == ENUMERATION:
-            result = observed.enumerate_paths(points, labels.astype(int), (~labels).astype(int), baseline.astype(int))
-            return {"result": int(result.discrepancy[int(AROUND * n)]), "flips": int(result.flip_errors.sum())}
+            found = observed.enumerate_paths(points, labels.astype(int), (~labels).astype(int), baseline.astype(int))
+            return {"result": int(found.discrepancy[int(AROUND * n)]), "flips": int(found.flip_errors.sum())}
         path, flips = peer(points, labels, baseline)
         return {"result": int(path[np.sum(labels != baseline) + int(AROUND * n)]), "flips": int(flips.sum())}
 
@@ -230,8 +235,8 @@ def answer_set(name: str, n: int, d: int, limit: float) -> Callable[[int], Respo
     def answer(round_: int) -> Response:
         if round_ == 0 and name == INTEGER:
             return {"seconds": 0.0}
-        seconds, result = timed(run, *draw(round_, n, d))
-        return {"seconds": seconds, "mark": "", **result}
+        seconds, found = timed(run, *draw(round_, n, d))
+        return {"seconds": seconds, "mark": "", **found}
 
     return answer
 
@@ -246,75 +251,108 @@ def compare_set(n: int, d: int, limit: float, rounds: int) -> None:
         figure=f"discrepancy at {AROUND:.0%}, last round:",
         **LAST,
     )
-    flips = {name: [answer["flips"] for answer in runs] for name, runs in answers.items() if name != INTEGER}
-    if any(counts != flips[ENUMERATION] for counts in flips.values()):
+    flips = {name: [answer["flips"] for answer in found] for name, found in answers.items() if name != INTEGER}
+    if any(found != flips[ENUMERATION] for found in flips.values()):
         raise RuntimeError(f"the enumerators disagree on the sum of flip errors: {flips}")
 
 
-def fits_of(points, labels, rng):
-    """Penalised logistic regressions and support vectors without end, each on samples with random weights."""
+def sample(kind: str, round_: int, n: int, d: int):
+    """Points, labels, and a linear rule as the baseline: that of normal points, of others a logistic fit."""
     from sklearn.linear_model import LogisticRegression
-    from sklearn.svm import LinearSVC
+
+    rng = np.random.default_rng((round_, n, d))
+    if kind == "normal":
+        return *draw(round_, n, d)[:2], np.concatenate([[0.0], np.ones(d)])
+    if kind == "COMPAS":
+        from sims.predictive_multiplicity import compas
+
+        people = _per_sample(compas())
+        points, labels = people.rows, people.positives == 1
+    elif kind == "breast cancer":
+        from sklearn.datasets import load_breast_cancer
+
+        points, labels = load_breast_cancer(return_X_y=True)
+    else:
+        points = rng.standard_t(1.5, (n, d)) if kind == "heavy tails" else rng.integers(2, size=(n, d)) - 0.5
+        labels = rng.random(n) < 1 / (1 + np.exp(-2 * np.tanh(points) @ rng.normal(size=d)))
+    spread = points.std(axis=0)
+    fit = LogisticRegression(max_iter=1000).fit(points / spread, labels)
+    return points, labels == 1, np.concatenate([fit.intercept_, fit.coef_[0] / spread])
+
+
+def fits_of(points, labels, rng):
+    """Penalised logistic regressions without end, each on samples with random weights."""
+    from sklearn.linear_model import LogisticRegression
 
     while True:
-        penalty = 10 ** rng.uniform(-3, 2)
         weights = rng.exponential(size=len(points)) ** rng.uniform(0, 2)
-        for model in (
-            LogisticRegression(C=penalty),
-            LogisticRegression(C=penalty, l1_ratio=1.0, solver="liblinear"),
-            LinearSVC(C=penalty, dual=False, max_iter=200),
-        ):
-            fit = model.fit(points, labels, sample_weight=weights)
-            yield np.concatenate([fit.intercept_, fit.coef_[0]])
+        model = LogisticRegression(C=10 ** rng.uniform(-3, 2), l1_ratio=float(rng.integers(2)), solver="liblinear")
+        found = model.fit(points, labels, sample_weight=weights)
+        yield np.concatenate([found.intercept_, found.coef_[0]])[None]
 
 
-def answer_pool(name: str, n: int, d: int, limit: float) -> Callable[[int], Response]:
+def tilts_of(points, labels, rng):
+    """Logistic regressions of four penalties, a thousand times each tilted at random by up to three lengths."""
+    from sklearn.linear_model import LogisticRegression
+
+    fits = [LogisticRegression(C=penalty, max_iter=500).fit(points, labels) for penalty in (0.01, 1.0, 100.0, 1e4)]
+    starts = np.array([np.concatenate([fit.intercept_, fit.coef_[0]]) for fit in fits])
+    starts /= np.linalg.norm(starts, axis=1, keepdims=True)
+    while True:
+        tilts = rng.normal(size=(max(1, 2_000_000 // len(points)), starts.shape[1])) / starts.shape[1] ** 0.5
+        yield starts[rng.integers(4, size=len(tilts))] + 10 ** rng.uniform(-3, 0.5, (len(tilts), 1)) * tilts
+
+
+def answer_pool(name: str, kind: str, n: int, d: int, tolerance: float, limit: float) -> Callable[[int], Response]:
     """What a contender has found after `limit` seconds by the clock, at one tolerance and around one rule."""
     from own_data.predictive_multiplicity import multiplicity
     from sims import predictive_multiplicity as observed
 
-    def tool(points, labels, baseline):
-        rule = np.concatenate([[0.0], np.ones(d)])
-        result = multiplicity(points, labels, [AROUND], baseline=rule, time_limit=limit, progress=False)
-        row = result.by_tolerance.iloc[0]
+    def tool(points, labels, rule):
+        found = multiplicity(points, labels, [tolerance], baseline=rule, time_limit=limit, progress=False)
+        row = found.by_tolerance.iloc[0]
         return row["discrepancy"], row["ambiguity"], row["discrepancy at most"], row["ambiguity at most"]
 
-    def pool(points, labels, baseline):
-        most, within = int((labels != baseline).sum()) + int(AROUND * n), np.zeros(n, bool)
-        discrepancy, end = 0, time.monotonic() + limit
+    def pool(points, labels, rule):
+        baseline, discrepancy, within = rule[0] + points @ rule[1:] > 0, 0, np.zeros(n, bool)
+        most, end = int((labels != baseline).sum()) + int(tolerance * n), time.monotonic() + limit
+        scaled = (points - points.mean(axis=0)) / points.std(axis=0)
         warnings.simplefilter("ignore")  # what has not converged is a classifier all the same
-        for coefficients in fits_of(points, labels, np.random.default_rng(n)):
-            predicted = coefficients[0] + points @ coefficients[1:] > 0
-            if np.sum(predicted != labels) <= most:
-                discrepancy = max(discrepancy, int(np.sum(predicted != baseline)))
-                within |= predicted != baseline
+        weights_of: Callable[..., Any] = fits_of if name == PENALISED else tilts_of
+        for weights in weights_of(scaled, labels, np.random.default_rng(n)):
+            predicted = weights[:, :1] + weights[:, 1:] @ scaled.T > 0
+            differs = predicted[(predicted != labels).sum(axis=1) <= most] != baseline
+            discrepancy = max(discrepancy, int(differs.sum(axis=1).max(initial=0)))
+            within |= differs.any(axis=0)
             if time.monotonic() > end:
                 return discrepancy / n, within.mean(), 1.0, 1.0
 
-    def published(points, labels, baseline):
-        table, h_0 = table_of(points, labels, baseline)
-        path = observed.discrepancy_path(table, h_0, [AROUND], formulation="published", time_limit=limit)
+    def published(points, labels, rule):
+        table, h_0 = table_of(points, labels, rule[0] + points @ rule[1:] > 0)
+        path = observed.discrepancy_path(table, h_0, [tolerance], formulation="published", time_limit=limit)
         return path.disagreement[0] / n, np.nan, path.bounds[0] / n, np.nan  # ambiguity takes n programs more
 
-    contender = {TOOL: tool, PENALISED: pool, PUBLISHED: published}[name]
+    contenders: dict[str, Callable[..., Any]] = {TOOL: tool, PUBLISHED: published}
+    contender = contenders.get(name, pool)
 
     def answer(round_: int) -> Response:
         # After a first round: what is compiled is not the search.
-        seconds, (delta, alpha, *most) = timed(contender, *draw(round_, n, d))
-        bounds = "" if name == PENALISED else f" (at most {', '.join(f'{bound:.3f}' for bound in most)})"
+        seconds, (delta, alpha, *most) = timed(contender, *sample(kind, round_, n, d))
+        bounds = f" (at most {', '.join(f'{bound:.3f}' for bound in most)})" if name in (TOOL, PUBLISHED) else ""
         return {"seconds": seconds, "result": f"{delta:.3f}, {alpha:.3f}{bounds}".replace("nan", "-"), "mark": ""}
 
     return answer
 
 
-def compare_pools(n: int, d: int, limit: float, rounds: int) -> None:
+def compare_pools(kind: str, n: int, d: int, tolerance: float, limit: float, rounds: int) -> None:
+    names = [TOOL, PENALISED, TILTED, *[PUBLISHED] * (kind == "normal")]
     compare(
         MODULE,
-        f"{limit:g} s each: n = {n} Gaussian points, d = {d}, around the rule that made the labels",
-        {name: ("pool", name, n, d, limit) for name in (TOOL, PENALISED, PUBLISHED)},
+        f"{limit:g} s each: {kind}, n = {n}, d = {d}, tolerance {tolerance:.0%}",
+        {name: ("pool", name, kind, n, d, tolerance, limit) for name in names},
         rounds,
         ours=[TOOL],
-        figure=f"discrepancy and ambiguity found at {AROUND:.0%}, last round:",
+        figure="discrepancy and ambiguity found, last round:",
         **LAST,
     )
 
@@ -330,12 +368,14 @@ def run(quick: bool) -> None:
         compare_task(task, names, 120.0, 6)
     for n, d in SETS:
         compare_set(n, d, 20.0, 3)
-    for n, d in POOLS:
-        compare_pools(n, d, 10.0, 1)
+    for pool in POOLS:
+        compare_pools(*pool, 10.0, 1)
 
 
 def answer_seed(kind: str, *workload: Any) -> Callable[[int], Response]:
-    return {"task": answer_task, "set": answer_set, "pool": answer_pool}[kind](*workload)
+    kinds: dict[str, Callable[..., Callable[[int], Response]]]
+    kinds = {"task": answer_task, "set": answer_set, "pool": answer_pool}
+    return kinds[kind](*workload)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """What is known of all linear classifiers of a sample: line searches find, programs and enumeration prove."""
 
 import math
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -8,6 +9,7 @@ from jaxtyping import Bool, Float, Int, Real
 
 from own_data.predictive_multiplicity.known import Folder, Known
 from own_data.predictive_multiplicity.progress import Progress
+from own_data.predictive_multiplicity.tilts import TiltSearch
 from sims.predictive_multiplicity import (
     Solution,
     Table,
@@ -19,7 +21,7 @@ from sims.predictive_multiplicity import (
 from sims.predictive_multiplicity.certificates import GordanProgram, Weights
 from sims.predictive_multiplicity.domains import Workers
 from sims.predictive_multiplicity.incumbents import AllBelow, Incumbents
-from sims.predictive_multiplicity.line_search import Classifier, LineSearch
+from sims.predictive_multiplicity.line_search import Classifier
 from sims.predictive_multiplicity.margin_free import MarginFree
 from sims.predictive_multiplicity.mip import Deadline
 from sims.predictive_multiplicity.tasks import Task, least_errors, most_disagreement
@@ -33,6 +35,8 @@ _HIGHEST_DIMENSION = 4
 _COMPILES = 8.0  # seconds, that the enumeration of points of a new number may take before it begins
 _MANY = 10**6  # as often as there is time for
 _SMALL = 50_000  # entries, of a program that takes a moment
+_AT_ONCE = 50  # classifiers that are read
+_TURN = 0.1  # seconds
 _ATTEMPTS = 3  # of a solver that gives up
 _PAIRS = 4e5  # of rows, that a program sorts in a second
 
@@ -69,6 +73,8 @@ class Search:
         self.stopped = ""
         self.n_failures = 0
         self._engine: MarginFree | None = None
+        self._lines: TiltSearch | None = None
+        self._aimed = np.empty(0, int)
         for constant in (1.0, -1.0):
             self._admit(np.append(constant, np.zeros(table.rows.shape[1])))
         if start is not None:
@@ -133,6 +139,7 @@ class Search:
                 if not self._over():
                     step()
             self._prove_flips()
+            self._find_more()
         except KeyboardInterrupt:
             self.stopped = "interrupted"
         if not self.stopped and self._limited and not self._all_proved():
@@ -173,19 +180,59 @@ class Search:
             if weights is not None:
                 self._admit(weights.weights)
                 self._rebase()
-        search = LineSearch(self.table, seed=len(self.known.errors))
+        search = TiltSearch(self.table, seed=len(self.known.errors))
         if self._start is not None:
             search.start_from(self._start, self._part(0.1))
         search.fewest_errors(self._part(0.15), rounds=_MANY if self._limited else 4)
         self.known.add(search.best_classifiers())
         self._rebase()
-        search.aim(self.baseline, np.array([self.reach(admitted) for admitted in self.admitted]))
-        search.tilts(self._part(0.25), rounds=100)
+        self._aim(search)
+        search.tilts(self._part(0.2), rounds=100)
+        if self._limited:
+            search.batches(self._part(0.1))
         search.disagreement(self._part(0.15), rounds=_MANY if self._limited else 2)
         search.other_sides(self._part(0.25), passes=_MANY if self._limited else 1)
-        self.known.add(search.classifiers())
+        self._lines = search
+        self._read(self._part(0.2))
         self.known.note("found", 1.0)
         self._rebase()
+
+    def _aim(self, search: TiltSearch) -> None:
+        if not np.array_equal(self._aimed, self.baseline):
+            search.aim(self.baseline, np.array([self.reach(admitted) for admitted in self.admitted]))
+            self._aimed = self.baseline
+
+    def _read(self, deadline: Deadline) -> None:
+        """Know exactly what the search has met: for each row a classifier of the fewest errors, while there is time."""
+        search = self._lines
+        assert search is not None
+        self.known.add(search.chief() if self._limited else search.classifiers())
+        sides, rows = 1 - self._aimed, np.arange(len(self.table.rows))
+        left = np.random.default_rng(0).permutation(rows)
+        left = left[np.argsort(search.errors[sides, left] > self.reach(self.admitted[-1]), kind="stable")]
+        while not deadline.passed():
+            left = left[search.errors[sides[left], left] < self.known.fewest[sides[left], left]]
+            if not len(left):
+                return
+            self.known.add(search.of_rows(left[:_AT_ONCE]))
+            left = left[_AT_ONCE:]
+
+    def _find_more(self) -> None:
+        """What proofs leave of a time limit goes to the search again."""
+        search = self._lines
+        if search is None or not self._limited or self._all_proved():
+            return
+        reading = 0.0  # seconds; as many again are left for the answer's tables
+        while (self._deadline.left() or 0.0) > 2 * reading:
+            self._aim(search)
+            end = self._part(0.7)
+            while not end.passed():
+                for go_on in (search.batches, search.climbs, lambda part: search.other_sides(part, 1)):
+                    go_on(Deadline(min(_TURN, end.left() or 0.0)))
+            before = time.monotonic()
+            self._read(self._part(0.5))
+            self._rebase()
+            reading = time.monotonic() - before
 
     def _enumerate(self) -> None:
         """In low dimension meet every dichotomy; points that are not in general position are left to the programs."""
