@@ -27,6 +27,7 @@ _ENOUGH = 0.05  # of the estimate
 _MOST = 2**20  # candidates
 _VANISHING = math.log(1e-130)  # so that squares of quotients are numbers
 _AT_ONCE = 2**17  # scores, that stay in the processor's cache
+_DIRECTIONS, _PROBES, _NEAREST = 8, 400, 4
 _FIRST_ORDER = 0.1  # nats; beyond, the next orders in 1 / K are no longer small
 
 Unit = Literal["nats", "bits", "hinge"]
@@ -177,8 +178,8 @@ def infonce_bias(scores: Scores, candidates: Candidates, *, held_out: bool) -> I
 
     Intervals are those of the grouped jackknife, over pairs. A doubt says where a few scores make up the sums, where
     the estimate may be 0 or is so near log K that the information may be anything above, where neighbouring pairs are
-    alike, and where pairs are copies. Raises ValueError for fewer pairs, and for scores whose exponentials vanish next
-    to others in their row.
+    alike, where pairs seem to come in groups, and where pairs are copies. Raises ValueError for fewer pairs, and for
+    scores whose exponentials vanish next to others in their row.
     Source: `theory.contrastive_theory.gap_coefficient`.
     """
     n = len(scores)
@@ -195,7 +196,11 @@ def infonce_bias(scores: Scores, candidates: Candidates, *, held_out: bool) -> I
     few = np.column_stack([np.diag(scores), scores[:, 0], scores[0]]).round(9)  # equal for copies
     distinct = len(np.unique(few, axis=0)) == n
     copied = 0 if distinct else copied_rows(scores.round(9), scores.T.round(9))
-    alike = max(beside(scores), beside(scores.T))
+    directions = np.random.default_rng(0).standard_normal((n, _DIRECTIONS))
+    directions -= directions.mean(axis=0)  # so that what all scores of a row have in common does not count
+    views = scores @ directions, scores.T @ directions
+    alike = max(map(beside, views))
+    together = _together(*views, 1 + max(chi2.high, 0))
     judged = (
         (estimate.low <= 0, "the estimate is not clearly above 0: nothing is found, and no K is named"),
         (copied > 0, f"{copied} pairs are duplicated: copies tell nothing new, and meet as others of each other"),
@@ -203,6 +208,11 @@ def infonce_bias(scores: Scores, candidates: Candidates, *, held_out: bool) -> I
             alike > 0,
             f"neighbouring pairs are alike (correlation {alike:.2f}): unless they were sorted, there are fewer "
             "independent ones",
+        ),
+        (
+            together > 0,
+            f"pairs alike in one view are alike in the other, {together:.2g} times as often as by these scores: they "
+            "come in groups, of which there are fewer, or the critic misses much",
         ),
         (heaviest > _HEAVY, f"heavy tails: one pair makes up {heaviest:.0%} of a sum, and no interval holds"),
         (abs(gap.value) > _FIRST_ORDER, "the gap is too large for its first order in 1 / K: take more candidates"),
@@ -219,6 +229,23 @@ def infonce_bias(scores: Scores, candidates: Candidates, *, held_out: bool) -> I
         doubts=tuple(Doubt(sentence, np.inf, "nats") for doubtful, sentence in judged if doubtful),
         missing="" if held_out else seen,
     )
+
+
+def _together(first: Float[np.ndarray, "n _"], second: Float[np.ndarray, "n _"], lift: float) -> float:
+    """How many times as often as by chance pairs nearest in one view are near in the other; 0 where that is no excess.
+
+    Of independent pairs it is about the mean density ratio of pairs, `lift`.
+    """
+    n, few = len(first), max(_NEAREST, len(first) // 50)
+    probes = np.random.default_rng(0).permutation(n)[:_PROBES]
+    apart = [np.sum(view**2, axis=1) - 2 * view[probes] @ view.T for view in (first, second)]
+    for distances in apart:
+        distances[np.arange(len(probes)), probes] = np.inf
+    nearest = np.argpartition(apart[0], _NEAREST, axis=1)[:, :_NEAREST]
+    rounding = 1e-9 * np.ptp(second, axis=0).max() ** 2
+    near = apart[1] <= np.partition(apart[1], few - 1, axis=1)[:, few - 1, None] + rounding
+    found, chance = np.take_along_axis(near, nearest, axis=1).sum(), _NEAREST * lift * near.sum() / (n - 1)
+    return float(found / chance) if found > 1.5 * chance + 8 * math.sqrt(chance) else 0.0
 
 
 def _statistics(scores: Float[np.ndarray, "n n"], candidates: int) -> tuple[Float[np.ndarray, "3 fits"], float]:

@@ -47,6 +47,13 @@ def of_pairs(name: str, share: float) -> DataSet:
     )
 
 
+def in_groups(seed: int) -> Any:
+    rng = np.random.default_rng(seed)
+    group = rng.permutation(np.repeat(np.arange(40), 10))
+    x, y = rng.normal(size=(2, 40, 4))[:, group] + 0.1 * rng.normal(size=(2, 400, 4))
+    return infonce_bias(0.1 * x @ rng.normal(size=(4, 4)) @ y.T, CANDIDATES, held_out=True)
+
+
 def fitted(seed: int) -> Any:
     x, _ = np.random.default_rng(seed).standard_normal((2, 60, 80))
     return infonce_bias(30 * x @ np.linalg.pinv(x), 30, held_out=False)
@@ -59,6 +66,14 @@ def judge_fitted(answer: Any) -> Worth:
 SETS = [
     of_pairs("400 independent pairs", 0.0),
     of_pairs("400 pairs that follow each other, .98", 0.98),
+    DataSet(
+        tool="infonce_bias",
+        name="40 groups of 10 pairs, of unrelated views, by a weak critic",
+        fits=False,
+        ask=in_groups,
+        truth="0",
+        judge=lambda answer: "right" if answer.estimate.low <= 0 else held(answer.estimate, 0.0, answer, "nats"),
+    ),
     DataSet(
         tool="infonce_bias",
         name="a critic fitted on these pairs of noise",
