@@ -143,12 +143,19 @@ def test_a_refusal_shows_the_line_of_the_check_and_nothing_of_the_engine(pyteste
         def test_measured(trial):
             '''Two and two make four.'''
             trial.mean(sampler=lambda generator, n: 1 / 0, predict=0.5, law=None, margin=0.1)
+
+        @claim(paper("Section 5"), kind="distribution")
+        def test_two(trial):
+            '''A half.'''
+            trial.mean(lambda generator, n: n, 0.5, law=None, margin=0.1)
     """
     pytester.makepyfile(test_dice=textwrap.dedent(PAPER) + textwrap.dedent(close))
-    printed = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-k", "close or measured").stdout.str()
+    printed = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-k", "close or measured or two").stdout.str()
     refused, _, raised = printed.partition("_ test_measured _")
     assert "E       theory_on_trial.decide.decision.ControlTooClose: control 'nearly' lies within" in refused
     assert "decisions.py" not in refused
+    assert "give sampler=, a function of (generator, n)" in raised
+    assert "sampling.py" not in raised.partition("_ test_two _")[2]
     assert printed.partition("short test summary")[0].count("lies within") == 1  # nothing is said twice
     assert "ZeroDivisionError" in raised  # in a process that the claim brings along: told from there
 

@@ -11,6 +11,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -195,16 +196,27 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
 
 
 def _end_where_the_engine_begins(error: Exception) -> None:
-    """Cut the traceback of what the engine refuses: the line to change is the last one that is not the engine's."""
-    engine, last, step = str(Path(__file__).parent), None, error.__traceback__
+    """Cut the traceback of what the engine refuses: the line to change is the last one that is not the engine's.
+
+    A cause without such a line is left out; the refusal's own sentence names it.
+    """
+    if error.__cause__ is not None and _last_outside(error.__cause__)[0] is None:
+        error.__cause__ = None
+    last, refused = _last_outside(error)
+    if last is not None and refused:
+        last.tb_next = None
+
+
+def _last_outside(error: BaseException) -> tuple[TracebackType | None, bool]:
+    """The last step of a traceback that is not the engine's, and whether the very last one is."""
+    engine, last, step, refused = str(Path(__file__).parent), None, error.__traceback__, False
     while step is not None:
         file, module = step.tb_frame.f_code.co_filename, step.tb_frame.f_globals.get("__name__", "")
         refused = file.startswith(engine)
-        if not refused and module.partition(".")[0] not in ("_pytest", "pluggy", "beartype", "jaxtyping"):
+        if not refused and module.partition(".")[0] not in ("_pytest", "pluggy", "beartype", "jaxtyping", "jax"):
             last = step
         step = step.tb_next
-    if last is not None and refused:
-        last.tb_next = None
+    return last, refused
 
 
 _OUTSIDE = 2  # the exit status of a usage that no claim answers
