@@ -67,7 +67,12 @@ def shrinkage(
     return fig
 
 
-@figure("F2", quick={"points": 20}, claims=("flow", "flow_aligned", "critical_points", "minimum"))
+@figure(
+    "F2",
+    quick={"points": 20},
+    claims=("flow", "flow_aligned", "critical_points", "minimum"),
+    marks="dotted: critical values",
+)
 def plateaus(
     eigenvalues: Sequence[float] = (1.0, 0.6, 0.3, -0.4),
     columns: int = 3,

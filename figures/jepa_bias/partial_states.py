@@ -62,8 +62,11 @@ def stability_of_partial_states(
         axis.spines["bottom"].set_visible(False)
         axis.set_title(f"{name}, L = {depth}: preference " + _preference(covariance, regression, objective))
         label(axis, letter)
-    legend = ";  ".join(f"{i + 1}: λ = {covariance[i]:g}, ρ = {regression[i]:g}" for i in features)
-    fig.supxlabel(legend, fontsize=8)
+    listed = ";  ".join(f"{i + 1}: λ = {covariance[i]:g}, ρ = {regression[i]:g}" for i in features)
+    marks = (
+        "filled: stable; ring: unstable by the Jacobian; number: largest growth rate; arrow: the exchange that grows"
+    )
+    fig.supxlabel(f"{listed}\n{marks}", fontsize=8)
     return fig
 
 

@@ -21,7 +21,8 @@ _REACHED = 1e-6  # above the minimum; the local minima are 1e-3 and more apart
     "F3",
     quick={"depths": (1, 2), "strengths": (0.2, 0.6), "start_stds": (0.1, 0.3), "runs": 32, "steps": 1000},
     claims=("bal_threshold", "gd_basin", "gd_basin-origin"),
-    marks="discs and points: shares of random starts; (b) dotted: strength from which zero is the minimum, by depth",
+    marks="discs and points: shares of random starts; (a) the frame is the global minimum (blue), a local one "
+    "(orange), none (grey); (b) dotted: strength from which zero is the minimum, by depth",
 )
 def phases(
     depths: Sequence[int] = (1, 2, 3, 4, 6),

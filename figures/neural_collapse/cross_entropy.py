@@ -30,6 +30,7 @@ _CONVERGED = 1e-5  # length of the gradient at the end of a descent
         "ce_deep_global-search_more",
         "ce_lowrank",
     ),
+    marks="(a-c) orange: pairs have the lower objective; dashed: from where on, as λ → 0",
 )
 def low_rank(
     depths: Sequence[int] = (1, 2, 3),

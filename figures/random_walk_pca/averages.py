@@ -19,7 +19,7 @@ from theory_on_trial.figures.replicates import replicates
     "F5",
     quick={"n_points": 200, "dim": 2000, "runs": 4},
     claims=("ema_is_momentum", "running_average"),
-    marks="(a) points: simulation; lines: theory. (b-d) colour: one run; black: theory",
+    marks="(a) points: simulation; lines: theory. (b-d) colour: one run; black: theory; shaded: against time",
 )
 def iterate_averaging(n_points: int = 1000, dim: int = 10_000, runs: int = 6, decay: float = 0.9) -> Figure:
     """Averaging the iterates of a walk moves variance to the first component and keeps, or bends, its Lissajous curves.

@@ -18,6 +18,7 @@ from theory_on_trial.figures.replicates import replicates
     "F8",
     quick={"n_features": 200, "n_points": 200, "n_examples": 1000, "learning_rate": 0.005, "runs": 4},
     claims=("decay_bessel",),
+    marks="(a, b) dots: one run; black: Bessel functions; shaded: against time",
 )
 def decaying_noise(
     n_features: int = 1000,

@@ -17,7 +17,12 @@ from theory_on_trial.figures.replicates import replicates
 _SMALL = {"n_points": 200, "dim": 2000, "runs": 4}
 
 
-@figure("F1", quick=_SMALL, claims=("exact_spectrum", "lissajous", "chebyshev_relation"))
+@figure(
+    "F1",
+    quick=_SMALL,
+    claims=("exact_spectrum", "lissajous", "chebyshev_relation"),
+    marks="shaded: against time. (c) points: simulation; lines: theory; above: d times the missing overlap",
+)
 def lissajous(n_points: int = 1000, dim: int = 10_000, runs: int = 20) -> Figure:
     """Principal components of a high-dimensional random walk are cosines, and draw Lissajous curves against each other.
 
