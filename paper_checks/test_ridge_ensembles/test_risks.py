@@ -206,7 +206,7 @@ def test_finite_size_exact(
         law=Asymptotic(),
         margin=0.009 * exact,
         controls={"p - k for p - k - 1": limit, "without noise": exact - noise},
-        **LOOKS | {"most": 5600},
+        **LOOKS | {"most": 16_000},
     )
 
 
