@@ -378,14 +378,19 @@ def test_estimated_covariance(trial, world: Seed, dim: Few, kept: Count, samples
         rivals["j = r alone"] = value**2 / gaps[kept - 1]
     sizes = samples, 4 * samples
 
-    def steadied(stream, size, n):  # less what the squares explain, with slopes of other draws
-        pilot, sample = (observed.estimated_excess(stream, sigma, prior, kept, size, count) for count in (2000, n))
+    def slopes(size):  # of what the squares explain, once for all draws
+        pilot = observed.estimated_excess(trial.generator(), sigma, prior, kept, size, 2000)
         squares = pilot.squares - pilot.squares.mean(axis=0)
-        slopes = np.linalg.lstsq(squares, pilot.excess - pilot.excess.mean())[0]
+        return np.linalg.lstsq(squares, pilot.excess - pilot.excess.mean())[0]
+
+    explained = [(size, slopes(size)) for size in sizes]
+
+    def steadied(stream, n, size, slopes):
+        sample = observed.estimated_excess(stream, sigma, prior, kept, size, n)
         return size * (sample.excess - (sample.squares - 1 / size) @ slopes)
 
     trial.mean(
-        sampler=lambda stream, n: np.stack([steadied(stream, size, n) for size in sizes], axis=1),
+        sampler=lambda stream, n: np.stack([steadied(stream, n, *each) for each in explained], axis=1),
         predict=np.full(2, excess),
         law=Asymptotic(),
         margin=0.005 * excess,
