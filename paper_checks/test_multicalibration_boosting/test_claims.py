@@ -22,7 +22,7 @@ Functions = Annotated[int, Interval(1, 3, why="levels must hold more cells than 
 Roomy = Annotated[int, Interval(60, 200, why="levels must hold more cells than functions; the high end is a cap")]
 Share = Annotated[float, Interval(1e-9, 0.125, why="smaller gains are lost in rounding, from B / 4 on any f is good")]
 """α / B."""
-Fine = Annotated[float, Interval(1e-9, 0.09, why="on a coarser grid terms of the order 1/m matter")]
+Fine = Annotated[float, Interval(1e-6, 0.09, why="smaller last gains are lost in rounding, on coarser grids 1/m matters")]
 Coarse = Annotated[float, Interval(0.01, 0.125, why="as many sets of cells as rounds are fitted")]
 Bound = Annotated[float, Interval(1e-90, 1e90, why="what is squared and divided stays a number")]
 """B, on h^2."""
@@ -217,9 +217,7 @@ def test_halting(trial, share: Fine, bound: Bound, draws: Count = 8):
     if share < 0.0024:
         rivals["a grid of 4 steps"] = boosted(near, share, bound, grid=4)[1]
         rivals["stops at 10 % of the error"] = boosted(near, share, bound, relative=0.1)[1]
-    controls = {}
-    if share > 1e-6:  # or the last gain is only known to rounding
-        controls["rounding costs nothing"] = np.full(len(errors), bound * rule[0])
+    controls = {"rounding costs nothing": np.full(len(errors), bound * rule[0])}
     if bound > 2.2:
         controls["without B"] = guarantee / bound
     processes = {name: np.full(len(errors), error) for name, error in rivals.items()}
