@@ -22,7 +22,7 @@ Functions = Annotated[int, Interval(1, 3, why="levels must hold more cells than 
 Roomy = Annotated[int, Interval(60, 200, why="levels must hold more cells than functions; the high end is a cap")]
 Share = Annotated[float, Interval(1e-9, 0.125, why="smaller gains are lost in rounding, from B / 4 on any f is good")]
 """α / B."""
-Fine = Annotated[float, Interval(1e-6, 0.09, why="smaller last gains are lost in rounding, on coarser grids 1/m matters")]
+Fine = Annotated[float, Interval(1e-6, 0.09, why="smaller gains are lost in rounding, on coarser grids 1/m matters")]
 Coarse = Annotated[float, Interval(0.01, 0.125, why="as many sets of cells as rounds are fitted")]
 Bound = Annotated[float, Interval(1e-90, 1e90, why="what is squared and divided stays a number")]
 """B, on h^2."""

@@ -417,7 +417,7 @@ def test_coded_schedule(
     trial.require(9 * steps >= 10 * (picks // at_once), "steps must give each phase one")
     times, chosen = observed.coded_schedule(steps, picks, at_once)
     law = np.array([*predicted.pick_steps(steps, picks, at_once), predicted.features_chosen(picks, at_once)])
-    controls = {"one step later": law + [*[1] * (len(law) - 1), 0]}
+    controls = {"one step later": law + np.append(np.ones(len(times), int), 0)}
     controls |= {} if law[-1] == picks else {"all k": np.array([*law[:-1], picks])}
     trial.identity(np.array([*times, chosen]), law, ops=0, controls=controls)
 
