@@ -17,12 +17,14 @@ from theory.sequential_attention.greedy import project_off, second_level
 from theory_on_trial.contract import guarded, require
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.estimate import Estimate
+from theory_on_trial.own_data.neighbours import beside, near
 
 _TIE = 1e-8  # margin below which rounding decides
 _ALIKE = 2e-6  # of a column's length, by which a copy may differ
 _ORDERS = 99  # of y, against which what is explained is held
 _SAME = 1e-12  # of a squared length; and of the length of y, what is left of it
 _NO_MEAN = 0.01  # share of y's square that a mean may have where no intercept is fitted
+_FEWEST, _COMPARED = 40, 1000  # rows, of which it is asked whether they depend on each other
 _SHOWN = 8
 
 
@@ -141,8 +143,8 @@ def selection_audit(X: Features, y: Responses, k: Rounds, *, standardise: bool) 
             are, without an intercept: centre them first, or have a column of ones among the features.
 
     It stops with a doubt where y is explained before round k, and cannot judge a y that no column is correlated with.
-    Ties and duplicates are doubted. Raises ValueError for fewer rows than k, for k above the rank of X, for numbers
-    that are not finite, and, when standardising, for a column that is constant.
+    Ties, duplicates and rows that depend on each other are doubted. Raises ValueError for fewer rows than k, for k
+    above the rank of X, for numbers that are not finite, and, when standardising, for a column that is constant.
     Source: `theory.sequential_attention.entry_levels`, `theory.sequential_attention.second_entry_level`.
     """
     n, p = X.shape
@@ -179,6 +181,11 @@ def selection_audit(X: Features, y: Responses, k: Rounds, *, standardise: bool) 
     if rounds and explained <= by_chance.high:
         reason = f"y in random order is explained as well, by {by_chance}: these features may have nothing to do with y"
         doubts.append(Doubt(reason, explained, "of y's square"))
+    order = [one.feature for one in rounds]
+    if explained and n >= _FEWEST and _dependent(X[:, order] / lengths[order], y, left.residual):
+        reason = "rows are alike in y where they follow each other or are near in these features, beyond what is linear"
+        reason += ": in a time series, or in groups, unrelated features explain more than of y in random order"
+        doubts.append(Doubt(reason, explained, "of y's square"))
     return SelectionAudit(
         rounds=tuple(rounds),
         standardised=standardise,
@@ -209,6 +216,13 @@ def _round(left: predicted.Leftover, correlations: Vector, lengths: Vector, copy
         forward_pick=int(pick) if gains[pick] >= gains[best] * (1 - _TIE) else best,
         tied=(int(pick), *tied) if tied else (),
     )
+
+
+def _dependent(chosen: Float[np.ndarray, "n p"], y: Float[np.ndarray, " n"], residual: Float[np.ndarray, " n"]) -> bool:
+    """Whether rows depend on each other, so that another order of y is not as likely."""
+    some = np.random.default_rng(0).permutation(len(y))[:_COMPARED]
+    left = np.linalg.norm(residual) > _ALIKE * np.linalg.norm(y)  # beyond rounding
+    return beside(y[:, None], chosen) > 0 or bool(left and near(chosen[some], residual[some, None]))
 
 
 def _directions(X: Features) -> tuple[Vector, Cosines]:
@@ -270,18 +284,18 @@ def _no_intercept(X: Features, y: Responses) -> list[Doubt]:
 
 def _copies(X: Features, lengths: Vector, cosines: Cosines) -> tuple[Int[np.ndarray, " p"], list[Doubt]]:
     """The first column that each one is, up to its sign, a copy of; and doubts of exact copies and of near ones."""
-    copy_of, exact, near = np.arange(len(lengths)), list[str](), list[str]()
+    copy_of, exact, close = np.arange(len(lengths)), list[str](), list[str]()
     alike = np.triu((np.abs(cosines) > 1 - _ALIKE**2) & (lengths > 0), 1)
     for j in np.flatnonzero(alike.any(axis=0)):
         for i in np.flatnonzero(alike[:, j]):
             apart = np.linalg.norm(X[:, j] - np.sign(cosines[i, j]) * X[:, i])
             if apart <= _ALIKE * lengths[j]:
                 copy_of[j] = copy_of[i]
-                (exact if apart <= _SAME * lengths[j] else near).append(f"{i} and {j}")
+                (exact if apart <= _SAME * lengths[j] else close).append(f"{i} and {j}")
                 break
     reasons = (
         (exact, "are duplicates or negatives: only one of them can ever be chosen"),
-        (near, "are copies to a millionth: which of them is chosen is arbitrary"),
+        (close, "are copies to a millionth: which of them is chosen is arbitrary"),
     )
     found = [Doubt(f"columns {_listed(one)} {what}", len(one), "features") for one, what in reasons if one]
     return copy_of, found

@@ -254,3 +254,16 @@ test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answer
     },
     examples=4,
 )
+
+
+def test_rows_that_depend_on_each_other_are_doubted_and_independent_ones_are_not():
+    """Random walks and groups of rows: y, which knows nothing of X, is explained far better than in random order."""
+    rng = np.random.default_rng(0)
+    group = rng.permutation(np.repeat(np.arange(10), 20))
+    for draw, doubted in (
+        (lambda columns: rng.normal(size=(200, columns)).cumsum(axis=0), 10),
+        (lambda columns: rng.normal(size=(10, columns))[group] + 0.1 * rng.normal(size=(200, columns)), 10),
+        (lambda columns: rng.normal(size=(200, columns)), 0),
+    ):
+        said = [str(tool.selection_audit(draw(30), draw(1)[:, 0], 3, standardise=True)) for _ in range(10)]
+        assert sum("rows are alike in y" in one for one in said) == doubted

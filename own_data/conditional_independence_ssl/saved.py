@@ -121,14 +121,14 @@ def _outcomes(y: Any) -> Float[np.ndarray, "labelled outputs"]:
     require(np.abs(outcomes).max() <= 1e50, f"y must be at most 1e50 in size, got {np.abs(outcomes).max():.3g}")
     outcomes = outcomes.reshape(len(outcomes), -1)
     spread = np.ptp(outcomes, axis=0)
-    require(np.all(spread > 1e-12 * np.abs(outcomes).max()), "y must vary in every column, got a constant one")
+    require(np.all(spread > 1e-12 * np.abs(outcomes).max(axis=0)), "y must vary in every column, got a constant one")
     return outcomes
 
 
 def _white(first: Float[np.ndarray, "pairs dim"]) -> tuple[Float[np.ndarray, " dim"], Float[np.ndarray, "dim dim"]]:
     """The mean, and a matrix that makes centred rows white."""
     centre, spread = first.mean(axis=0), first.std(axis=0)
-    require(np.all(spread > 1e-12 * np.abs(first).max()), "X1 must vary in every column, got a constant one")
+    require(np.all(spread > 1e-12 * np.abs(first).max(axis=0)), "X1 must vary in every column, got a constant one")
     scaled = (first - centre) / spread
     variances, axes = np.linalg.eigh(scaled.T @ scaled / len(first))
     require(
