@@ -109,7 +109,8 @@ def test_the_rank_is_found_and_the_risks_are_those_of_the_estimates():
 def test_units_and_order_of_columns_do_not_matter():
     first, second, labels = own(3)
     answer = tool.labels_saved(first, second, labels)
-    other = tool.labels_saved(first[:, ::-1] * 100 + 5, second + 7, 10 * labels - 3)
+    spread = np.geomspace(1e-7, 1e7, first.shape[1])
+    other = tool.labels_saved((first[:, ::-1] + 5) * spread, second + 7, 10 * labels - 3)
     assert other.noise.value == pytest.approx(100 * answer.noise.value, rel=1e-9)
     assert other.break_even == pytest.approx(answer.break_even, rel=1e-6)
     assert other.singular_values == pytest.approx(answer.singular_values, rel=1e-9)

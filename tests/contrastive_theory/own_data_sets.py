@@ -73,6 +73,7 @@ SETS = [
         ask=in_groups,
         truth="0",
         judge=lambda answer: "right" if answer.estimate.low <= 0 else held(answer.estimate, 0.0, answer, "nats"),
+        headline=lambda answer: str(answer.estimate),
     ),
     DataSet(
         tool="infonce_bias",
