@@ -221,8 +221,9 @@ def _round(left: predicted.Leftover, correlations: Vector, lengths: Vector, copy
 def _dependent(chosen: Float[np.ndarray, "n p"], y: Float[np.ndarray, " n"], residual: Float[np.ndarray, " n"]) -> bool:
     """Whether rows depend on each other, so that another order of y is not as likely."""
     some = np.random.default_rng(0).permutation(len(y))[:_COMPARED]
-    left = np.linalg.norm(residual) > _ALIKE * np.linalg.norm(y)  # beyond rounding
-    return beside(y[:, None], chosen) > 0 or bool(left and near(chosen[some], residual[some, None]))
+    left = residual - residual.mean()  # which has one where no intercept is fitted
+    rounding = np.linalg.norm(left) <= _ALIKE * np.linalg.norm(y)
+    return beside(y[:, None], chosen) > 0 or bool(not rounding and near(chosen[some], left[some, None]))
 
 
 def _directions(X: Features) -> tuple[Vector, Cosines]:
