@@ -20,7 +20,7 @@ from theory_on_trial.figures.panels import letters, points_with_intervals
 
 
 @figure("F4", quick={"dimension": 1, "layers": 1, "steps": 500, "control_steps": 500, "probe_steps": 200,
-                     "prompts": 1024}, claims=("probes",))  # fmt: skip
+                     "prompts": 1024}, claims=("probes",), marks="(c) shaded: positions of labels")  # fmt: skip
 def probed_quantities(
     dimension: int = 2,
     layers: int = 4,

@@ -66,6 +66,7 @@ def _exact_distance(name: str, dimension: int) -> float:
     "F8",
     quick={"layers": 1, "depths": (1,), "widths": (16,), "heads": (2,), "steps": 500, "prompts": 1024},
     claims=("min-width",),
+    marks="below the line least squares describes the model better",
 )
 def smallest_sizes(
     depths: Sequence[int] = (1, 2, 4),
