@@ -61,11 +61,6 @@ def beside(paper: str, name: str, folder: Path | None = None) -> Path:
     return found[0].with_name(f"{stem}_{found[0].stem.removeprefix('test_').removesuffix('_test')}{dot}{suffix}")
 
 
-def drawing(file: Path) -> bool:
-    """Tell whether a check file draws figures of its own."""
-    return "\n@figure(" in file.read_text(encoding="utf-8")
-
-
 def title(paper: str, folder: Path | None = None) -> str:
     """Return the first paragraph of the docstring of a paper's checks; "" for a paper without checks or docstring."""
     return " ".join(docstring(paper, folder).split("\n\n")[0].split())
