@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from theory_on_trial.figures.layout import collisions
 from theory_on_trial.figures.plotted import plotted_data
 from theory_on_trial.repository import check_files, import_file, paper_of, root
-from theory_on_trial.repository.outline import drawing, normal
+from theory_on_trial.repository.outline import normal
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
@@ -183,7 +183,8 @@ def _homes() -> dict[str, Callable[[], Any]]:
     if papers and str(folder.parent) not in sys.path:
         sys.path.insert(0, str(folder.parent))
     homes: dict[str, Callable[[], Any]] = {p: partial(importlib.import_module, f"figures.{p}") for p in papers}
-    return homes | {paper_of(file): partial(import_file, file) for file in filter(drawing, check_files(root()))}
+    drawing = (file for file in check_files(root()) if "\n@figure(" in file.read_text(encoding="utf-8"))
+    return homes | {paper_of(file): partial(import_file, file) for file in drawing}
 
 
 def _paper(draw: Callable[..., Any]) -> str:

@@ -16,7 +16,7 @@ from theory_on_trial.ledger.terminal import totals
 from theory_on_trial.ledger.words import attributed
 from theory_on_trial.page.plot import interval_plot
 from theory_on_trial.page.typeset import GREEK_NAMES, typeset
-from theory_on_trial.repository.outline import drawing, files, title
+from theory_on_trial.repository.outline import files, title
 from theory_on_trial.repository.records import tables
 
 
@@ -64,7 +64,9 @@ class Section:
     def __init__(self, name: str, rows: list[Row], not_run: list[dict[str, str]], folder: Path):
         self.name, self.rows, self.title, self.not_run = name, rows, title(name, folder), not_run
         self.pictures = drawn_of(name, folder)
-        self.draws = (folder / "figures" / f"{name}.py").exists() or any(map(drawing, files(name, folder)))
+        self.draws = (folder / "figures" / f"{name}.py").exists() or any(
+            "\n@figure(" in file.read_text(encoding="utf-8") for file in files(name, folder)
+        )
         self.holding = [row for row in rows if row.verdict == row.expected == "VERIFIED"]
         self.kinds = dict(Counter(row.kind for row in self.holding).most_common())
         theirs = [row for row in self.holding if row.provenance != "ours"]

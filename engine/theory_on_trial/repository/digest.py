@@ -23,6 +23,7 @@ from theory_on_trial import repository
 from theory_on_trial.repository.names import Numbered
 
 _ENGINE = __name__.partition(".")[0]
+_DRAWN = f"{_ENGINE}.figures"  # which a paper on one page asks for its figure: no verdict rests on it
 _INSTALLED = {"site-packages", "dist-packages"}
 
 _running: dict[Path, tuple[ModuleSpec, bytes]] = {}
@@ -60,7 +61,8 @@ def digest_of(modules: Iterable[tuple[str, Path]]) -> Digest:
     beside: dict[Path, dict[str, Path]] = {}
     for name, file in modules:
         beside.setdefault(repository.import_base(name, file), {})[name] = file
-    trees = {name: _tree(code) for base, first in beside.items() for name, code in _closure(first, base).items()}
+    sources = {name: code for base, first in beside.items() for name, code in _closure(first, base).items()}
+    trees = {name: _tree(code) for name, code in sources.items() if not name.startswith(_DRAWN)}
     rules = {name: tree for name, tree in trees.items() if name.partition(".")[0] == _ENGINE}
     own = {name: tree for name, tree in trees.items() if name not in rules}
     return Digest(*(hashlib.sha256(repr(sorted(part.items())).encode()).hexdigest() for part in (own, rules)))
