@@ -114,13 +114,9 @@ def test_loss_is_pca(trial, ambient: Several, dim: Count, noise: Level, signal: 
     points, (basis,) = 1 + generator.standard_normal((20, ambient)), random_bases(generator, ambient, [dim])
     loss = observed.denoising_loss(points, [basis], np.ones(1), signal, noise, *observed.cubature(ambient))
     square = np.mean(np.sum((points @ basis) ** 2, axis=1))
-    trial.identity(
-        loss,
-        predicted.clustering_loss(points, [basis], signal, noise),
-        ops=200 * ambient,
-        scale=np.mean(np.sum(points**2, axis=1)),
-        controls=written_out(points, square, dim, signal, noise),
-    )
+    scale, predict = np.mean(np.sum(points**2, axis=1)), predicted.clustering_loss(points, [basis], signal, noise)
+    controls = told_apart(predict, 1e-12 * ambient * scale, written_out(points, square, dim, signal, noise))
+    trial.identity(loss, predict, ops=200 * ambient, scale=scale, controls=controls)
 
 
 @claim(ours("B > 0, and Eckart and Young"), kind="optimality", cases=[(5, 1), (3, 2)])
@@ -217,6 +213,7 @@ def test_price_of_assignment(
     measured, rough = (losses(order, "clean", "soft") for order in ORDERS[ambient])
     predict = np.array([predicted.genie_loss(dim, signal, noise), predicted.mmse(dim, subspaces, signal, noise)])
     laws, processes = {"γ^2 / s^2": predict * [1 + (noise / signal) ** 2, 1]}, {}
+    laws["x_t itself"] = np.full(2, dim * min(noise, signal) ** 2)  # or, where noise is large, the mean
     if subspaces > 1:
         laws["soft = told"] = np.full(2, predict[0])
         laws["1 - max w for w_k (1 - w_k)"] = np.array([predict[0], wrong_price(trial, dim, subspaces, signal, noise)])

@@ -54,10 +54,11 @@ def steadied_errors(
 ) -> Float[np.ndarray, " draws"]:
     """`noisy_errors`, of the same mean, less what numbers of mean zero explain of them.
     These are lengths and log determinant of the whitened latents A, and the noise in the rows' span, weighed by the
-    inverse of A, less its mean over the noise. Slopes come from a thousand draws beside. Raises as `noisy_errors`.
+    inverse of A, less its mean over the noise. Slopes come from a thousand other draws, the same in every call, so that
+    calls share nothing that varies. Raises as `noisy_errors`.
     """
     arguments = ambient, spectrum, samples, noise
-    errors, variates = _noisy(generator, 1000, *arguments)
+    errors, variates = _noisy(np.random.default_rng(0), 1000, *arguments)
     slopes = np.linalg.lstsq(variates - variates.mean(axis=0), errors - errors.mean())[0]
     errors, variates = _noisy(generator, draws, *arguments)
     return np.asarray(errors - variates @ slopes)
