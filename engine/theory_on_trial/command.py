@@ -68,9 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, call: Any, about: str) -> Any:
-        added = commands.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}.")
-        added.set_defaults(call=call)
-        return added
+        child = commands.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}.")
+        child.set_defaults(call=call)
+        return child
 
     listing = command("list", _list, "list the claims of a paper, or of all papers")
     _paper(listing, nargs="?", help="default: all papers")
@@ -106,9 +106,9 @@ def _parser() -> argparse.ArgumentParser:
 
     mapping = command("map", _map, "put a claim on trial over a grid of its settings and draw where it holds")
     _claim(mapping)
-    for axis, needed in (("--x", True), ("--y", False), ("--z", False)):
+    for axis, required in (("--x", True), ("--y", False), ("--z", False)):
         about = "a setting with its values, NAME=LOW..HIGH or NAME=a,b,c"
-        mapping.add_argument(axis, required=needed, metavar="NAME=VALUES", help=about).completer = _complete_setting
+        mapping.add_argument(axis, required=required, metavar="NAME=VALUES", help=about).completer = _complete_setting
     mapping.add_argument("--out", type=Path, required=True, metavar="FILE", help="a .png, .pdf, .svg, .webp or .html")
     mapping.add_argument("--cells", type=int, default=30, help="how many values a range has (default 30)")
     mapping.add_argument("--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help="other settings")
@@ -145,8 +145,8 @@ def _parser() -> argparse.ArgumentParser:
         "check-paper", _check_paper, "run everything the repository asks of a paper; name what is missing"
     )
     _paper(checking, help="its name")
-    for added in (listing, showing, running, searching, mapping, reporting, laying, checking):
-        added.add_argument(
+    for subparser in (listing, showing, running, searching, mapping, reporting, laying, checking):
+        subparser.add_argument(
             "--root", type=Path, metavar="PATH", help="another repository, or a folder of one (default: this folder)"
         )
     return parser
@@ -197,13 +197,13 @@ def _paper_in(claim_id: str) -> str:
 def _collected(files: Sequence[Path], folder: Path) -> list[dict[str, Any]]:
     """Return the facts of all claims that pytest collects in some files; ValueError, with its words, if it cannot."""
     with tempfile.TemporaryDirectory() as scratch:
-        listed = Path(scratch) / "claims.json"
-        done = _pytest(["--collect-only", "-q", "--trial-list", str(listed), *map(str, files)], folder, quiet=True)
-        if not listed.exists() or done.returncode not in (0, _NO_TESTS):
-            print(done.stdout, file=sys.stderr)
+        path = Path(scratch) / "claims.json"
+        process = _pytest(["--collect-only", "-q", "--trial-list", str(path), *map(str, files)], folder, quiet=True)
+        if not path.exists() or process.returncode not in (0, _NO_TESTS):
+            print(process.stdout, file=sys.stderr)
             raise ValueError("pytest cannot collect the claims, as it says above")
-        found: list[dict[str, Any]] = json.loads(listed.read_text(encoding="utf-8"))
-    return found
+        facts: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    return facts
 
 
 def _pytest(arguments: list[str], folder: Path, quiet: bool = False) -> subprocess.CompletedProcess[str]:
@@ -220,33 +220,33 @@ def _folder(options: argparse.Namespace) -> Path:
 
 
 def _known_paper(paper: str, folder: Path) -> str:
-    known = outline.papers(folder)
+    papers = outline.papers(folder)
     name = outline.normal(paper)
-    found = next((one for one in known if outline.normal(one) == name), None)
-    found = found or next((one for one in known if outline.normal(one).endswith(f".{name}")), None)
-    if found is None:
-        near = get_close_matches(paper, known) or known
+    match = next((other for other in papers if outline.normal(other) == name), None)
+    match = match or next((other for other in papers if outline.normal(other).endswith(f".{name}")), None)
+    if match is None:
+        near = get_close_matches(paper, papers) or papers
         nothing = f"none: no test of {folder} is a claim. Call it in the repository that has it, or say --root PATH"
         raise ValueError(f"no paper {paper!r}; there are {', '.join(near) or nothing}")
-    return found
+    return match
 
 
 def _known_claim(claim_id: str, folder: Path) -> tuple[str, outline.Stated]:
     """Return the id of a claim, or of its printed form, and where it is stated; parameters in brackets are kept."""
-    every = outline.stated(folder)
-    stated = outline.normal(claim_id.partition("[")[0].removesuffix("-as-printed").removesuffix("_as_printed"))
-    for one in every:
-        if outline.normal(one.id) == stated:
-            return one.id + claim_id[len(one.id) :], one
+    claims = outline.stated(folder)
+    name = outline.normal(claim_id.partition("[")[0].removesuffix("-as-printed").removesuffix("_as_printed"))
+    for claim in claims:
+        if outline.normal(claim.id) == name:
+            return claim.id + claim_id[len(claim.id) :], claim
     # A name alone is enough where one claim bears it.
-    named = [one for one in every if outline.normal(one.id.rpartition(".")[2]) == stated]
-    if len(named) == 1:
-        return _known_claim(named[0].id + claim_id[len(stated) :], folder)
-    if named:
-        raise ValueError(f"{claim_id!r} is the name of several claims: {', '.join(one.id for one in named)}")
+    matches = [claim for claim in claims if outline.normal(claim.id.rpartition(".")[2]) == name]
+    if len(matches) == 1:
+        return _known_claim(matches[0].id + claim_id[len(name) :], folder)
+    if matches:
+        raise ValueError(f"{claim_id!r} is the name of several claims: {', '.join(claim.id for claim in matches)}")
     from theory_on_trial.trial.registry import unknown_claim
 
-    raise ValueError(unknown_claim(claim_id, [one.id for one in every]))
+    raise ValueError(unknown_claim(claim_id, [claim.id for claim in claims]))
 
 
 # ------------------------------------------------------------------------------------------------------- subcommands
@@ -255,38 +255,38 @@ def _known_claim(claim_id: str, folder: Path) -> tuple[str, outline.Stated]:
 def _list(options: argparse.Namespace) -> int:
     folder = _folder(options)
     paper = None if options.paper is None else _known_paper(options.paper, folder)
-    wanted = [
-        one
-        for one in _collected(outline.files(paper, folder), folder)
-        if TIERS.index(one["tier"]) <= TIERS.index(options.tier) and options.kind in (None, one["kind"])
+    claims = [
+        claim
+        for claim in _collected(outline.files(paper, folder), folder)
+        if TIERS.index(claim["tier"]) <= TIERS.index(options.tier) and options.kind in (None, claim["kind"])
     ]
     if not outline.files(paper, folder):
         print(f"no test of {folder} is a claim", file=sys.stderr)
-    for name in dict.fromkeys(one["paper"] for one in wanted):
+    for name in dict.fromkeys(claim["paper"] for claim in claims):
         print(": ".join(filter(None, [name, outline.title(name, folder)])))
-        for one in (one for one in wanted if one["paper"] == name):
-            print(f"  {one['id']} [{one['kind']}, {one['tier']}] {one['statement']} ({one['source']})")
+        for claim in (claim for claim in claims if claim["paper"] == name):
+            print(f"  {claim['id']} [{claim['kind']}, {claim['tier']}] {claim['statement']} ({claim['source']})")
     return 0
 
 
 def _show(options: argparse.Namespace) -> int:
     folder = _folder(options)
-    claim_id, stated = _known_claim(options.claim, folder)
-    every = _collected([stated.file], folder)
-    found = [one for one in every if claim_id in (one["id"], one["id"].partition("[")[0])]
-    if not found:
-        known = ", ".join(one["id"] for one in every if one["id"].startswith(stated.id))
-        raise ValueError(f"no claim {claim_id!r}; known: {known}")
-    for one in found:
-        settings = (_setting(name, value) for name, value in one["settings"].items())
-        shown = {
-            "claim": one["id"],
-            "paper": outline.title(one["paper"], folder) or one["paper"],
-            **{name: one[name] for name in ("source", "statement", "as printed", "kind", "tier", "expected")},
+    claim_id, place = _known_claim(options.claim, folder)
+    facts = _collected([place.file], folder)
+    matches = [claim for claim in facts if claim_id in (claim["id"], claim["id"].partition("[")[0])]
+    if not matches:
+        ids = ", ".join(claim["id"] for claim in facts if claim["id"].startswith(place.id))
+        raise ValueError(f"no claim {claim_id!r}; known: {ids}")
+    for claim in matches:
+        settings = (_setting(name, value) for name, value in claim["settings"].items())
+        fields = {
+            "claim": claim["id"],
+            "paper": outline.title(claim["paper"], folder) or claim["paper"],
+            **{name: claim[name] for name in ("source", "statement", "as printed", "kind", "tier", "expected")},
             "settings": ", ".join(settings) or "none",
-            "controls": f"known after a run: theory-on-trial run {one['id']}",
+            "controls": f"known after a run: theory-on-trial run {claim['id']}",
         }
-        for name, value in shown.items():
+        for name, value in fields.items():
             if value is not None:
                 print(f"{name:>18}  {value}")
     return 0
@@ -300,51 +300,51 @@ def _setting(name: str, value: str | None) -> str:
 
 def _run(options: argparse.Namespace) -> int:
     folder = _folder(options)
-    claim_id, stated = _known_claim(options.claim, folder)
-    _check_settings(options.set, stated)
+    claim_id, place = _known_claim(options.claim, folder)
+    _check_settings(options.set, place)
     _, _, parameters = claim_id.removesuffix("-as-printed").partition("[")
-    node = f"{stated.file}::{stated.function}{'[' * bool(parameters)}{parameters}"
+    node = f"{place.file}::{place.function}{'[' * bool(parameters)}{parameters}"
     with tempfile.TemporaryDirectory() as scratch:
-        ledger = Path(scratch) / "ledger.json"
-        asked = ["-q", "--trial-tier", "paper", "--trial-seed", str(options.seed), "--trial-ledger", str(ledger), node]
-        asked += [part for text in options.set for part in ("--trial-set", text)]
-        done = _pytest(asked, folder, quiet=True)
-        shown = json.loads(ledger.read_text(encoding="utf-8")) if ledger.exists() else {"claims": [], "not_run": []}
-        rows = shown["claims"]
-    wanted = [row for row in rows if row["id"].endswith("-as-printed") == claim_id.endswith("-as-printed")]
-    if not wanted and shown["not_run"]:
-        raise ValueError(f"{claim_id}: {shown['not_run'][0]['reason']}")
-    if not wanted:
-        print(done.stdout, file=sys.stderr)
+        path = Path(scratch) / "ledger.json"
+        flags = ["-q", "--trial-tier", "paper", "--trial-seed", str(options.seed), "--trial-ledger", str(path), node]
+        flags += [part for text in options.set for part in ("--trial-set", text)]
+        process = _pytest(flags, folder, quiet=True)
+        ledger = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"claims": [], "not_run": []}
+        claims = ledger["claims"]
+    matches = [row for row in claims if row["id"].endswith("-as-printed") == claim_id.endswith("-as-printed")]
+    if not matches and ledger["not_run"]:
+        raise ValueError(f"{claim_id}: {ledger['not_run'][0]['reason']}")
+    if not matches:
+        print(process.stdout, file=sys.stderr)
         raise ValueError(f"{claim_id} has no row: pytest says why above")
     from theory_on_trial.ledger import Row
 
-    found = [Row(**row) for row in wanted]
-    print(json.dumps(wanted, indent=1) if options.json else "\n\n".join(map(str, found)))
-    return int(not all(row.as_expected for row in found))
+    rows = [Row(**row) for row in matches]
+    print(json.dumps(matches, indent=1) if options.json else "\n\n".join(map(str, rows)))
+    return int(not all(row.as_expected for row in rows))
 
 
 def _check_settings(given: list[str], stated: outline.Stated) -> None:
     """Raise ValueError unless every `NAME=VALUE` names a setting of the claim and holds a literal."""
     for name in settings_of(given, "--set"):
         if name not in stated.settings:
-            known = ", ".join(stated.settings) or "none"
-            raise ValueError(f"{stated.id} has no setting {name!r}; its settings are {known}")
+            names = ", ".join(stated.settings) or "none"
+            raise ValueError(f"{stated.id} has no setting {name!r}; its settings are {names}")
 
 
 def _search(options: argparse.Namespace) -> int:
     from theory_on_trial.explore.command import search
 
     folder = _folder(options)
-    return search([_known_claim(one, folder)[0] for one in options.claim], folder, options)
+    return search([_known_claim(claim_id, folder)[0] for claim_id in options.claim], folder, options)
 
 
 def _map(options: argparse.Namespace) -> int:
     from theory_on_trial.explore.command import draw_map
 
     folder = _folder(options)
-    claim_id, stated = _known_claim(options.claim, folder)
-    _check_settings(options.set, stated)
+    claim_id, place = _known_claim(options.claim, folder)
+    _check_settings(options.set, place)
     return draw_map(claim_id, folder, options)
 
 
@@ -359,12 +359,12 @@ def _report(options: argparse.Namespace) -> int:
     files = [str(file) for paper in papers for file in outline.files(paper, folder)]
     if not files:
         raise ValueError(f"no test of {folder} is a claim: there is nothing to report")
-    asked = ["--trial-tier", options.tier, "--trial-seed", str(options.seed)]
+    flags = ["--trial-tier", options.tier, "--trial-seed", str(options.seed)]
     if options.format == "html":
-        return _pytest([*asked, "--trial-report", str(options.path.absolute()), *files], folder).returncode
+        return _pytest([*flags, "--trial-report", str(options.path.absolute()), *files], folder).returncode
     with tempfile.TemporaryDirectory() as scratch:
         ledger = Path(scratch) / "ledger.json"
-        status = _pytest([*asked, "--trial-ledger", str(ledger), *files], folder).returncode
+        status = _pytest([*flags, "--trial-ledger", str(ledger), *files], folder).returncode
         if ledger.exists():
             _table(options, ledger, folder)
     return status
@@ -375,7 +375,7 @@ def _table(options: argparse.Namespace, path: Path, folder: Path) -> None:
     from theory_on_trial.page import formats
 
     rows, ledger = _rows(path)
-    rows = [row for row in rows if not options.paper or any(_same(row.paper, one) for one in options.paper)]
+    rows = [row for row in rows if not options.paper or any(_same(row.paper, name) for name in options.paper)]
     titles = {paper: outline.title(paper, folder) for paper in dict.fromkeys(row.paper for row in rows)}
     texts = formats.table_of(rows, options.format, ledger["seed"], ledger["tier"], titles)
     formats.write(options.path, texts)
@@ -392,9 +392,9 @@ def _rows(path: Path) -> tuple[list[Any], dict[str, Any]]:
     from theory_on_trial.page.compare import read
 
     ledger = read(path)
-    known = {field.name for field in fields(Row)}
+    names = {field.name for field in fields(Row)}
     try:
-        return [Row(**{name: row[name] for name in row if name in known}) for row in ledger["claims"]], ledger
+        return [Row(**{name: row[name] for name in row if name in names}) for row in ledger["claims"]], ledger
     except TypeError as error:
         raise ValueError(f"{path} must be a ledger as pytest writes it, with all fields of a row ({error})") from None
 
@@ -409,9 +409,9 @@ def _badge(options: argparse.Namespace) -> int:
 def _compare(options: argparse.Namespace) -> int:
     from theory_on_trial.page.compare import compare
 
-    found = compare(options.a, options.b)
-    print(found)
-    return 0 if found.identical else 1
+    comparison = compare(options.a, options.b)
+    print(comparison)
+    return 0 if comparison.identical else 1
 
 
 def _new_paper(options: argparse.Namespace) -> int:

@@ -108,19 +108,19 @@ def _varied(x: np.ndarray, error: float) -> np.ndarray:
     """
     from scipy import stats
 
-    n, varied = len(x), np.asarray(np.ptp(x, axis=0) > 0)
-    if n >= 20 and varied.any():
+    n, mask = len(x), np.asarray(np.ptp(x, axis=0) > 0)
+    if n >= 20 and mask.any():
         # Centred first: SciPy warns where a spread is small beside the mean.
-        centred = (x - np.mean(x, axis=0))[:, varied]
-        centred = centred / np.max(np.abs(centred), axis=0)  # whose fourth powers have a size
-        score = _abnormality(centred)
+        deviations = (x - np.mean(x, axis=0))[:, mask]
+        deviations = deviations / np.max(np.abs(deviations), axis=0)  # whose fourth powers have a size
+        score = _abnormality(deviations)
         if np.max(score) > stats.norm.isf(error / 2e5 / score.size):
-            skewness, kurtosis = (moment[np.argmax(score)] for moment in _shape(centred))
+            skewness, kurtosis = (moment[np.argmax(score)] for moment in _shape(deviations))
             raise ValueError(
                 f"the {n} samples are not normal: skewness {skewness:.2g}, excess kurtosis {kurtosis:.2g}; "
                 "use Asymptotic(), or Bounded(a, b) where a range is proved"
             )
-    return varied
+    return mask
 
 
 def exact_ends(successes: ArrayLike, trials: ArrayLike, error: float) -> tuple[np.ndarray, np.ndarray]:
@@ -202,10 +202,10 @@ class NormalVariance:
             widening = _widening(np.sqrt(8) * (np.abs(kurtosis) + 2 * np.sqrt(24 / n)), n, error, 1.125)
         else:
             widening = np.where(_varied(x, error), 1.0, np.inf)
-        known = np.isfinite(widening)
-        widening = np.where(known, widening, 1.0)
-        low = np.where(known, variance * (freedom / stats.chi2.isf(error / 2, freedom)) ** widening, -np.inf)
-        high = np.where(known, variance * (freedom / stats.chi2.ppf(error / 2, freedom)) ** widening, np.inf)
+        finite = np.isfinite(widening)
+        widening = np.where(finite, widening, 1.0)
+        low = np.where(finite, variance * (freedom / stats.chi2.isf(error / 2, freedom)) ** widening, -np.inf)
+        high = np.where(finite, variance * (freedom / stats.chi2.ppf(error / 2, freedom)) ** widening, np.inf)
         return Enclosure(variance, low, high, error, guarantee, n)
 
 
@@ -403,7 +403,7 @@ class RatioOfMeans:
 
         x = np.concatenate(batches)
         n = len(x)
-        (a, b), centred = np.moveaxis(x.mean(axis=0), -1, 0), x - x.mean(axis=0)
+        (a, b), deviations = np.moveaxis(x.mean(axis=0), -1, 0), x - x.mean(axis=0)
         guarantee = "finite-n (normal)" if self.normal else "asymptotic"
         with np.errstate(invalid="ignore", divide="ignore"):
             ratio = a / b
@@ -412,15 +412,15 @@ class RatioOfMeans:
         if self.normal:
             student = np.where(_varied(x, error).any(axis=-1), stats.t.isf(error / 2, n - 1), np.inf)
         else:
-            student = _student(centred[..., 0] - np.where(np.isfinite(ratio), ratio, 0) * centred[..., 1], error)
-        known = np.isfinite(student)
-        scale = np.where(known, student, 0) ** 2 / (n * (n - 1))
-        aa, bb = np.moveaxis(scale[..., None] * np.square(centred).sum(axis=0), -1, 0)
-        ab = scale * (centred[..., 0] * centred[..., 1]).sum(axis=0)
+            student = _student(deviations[..., 0] - np.where(np.isfinite(ratio), ratio, 0) * deviations[..., 1], error)
+        finite = np.isfinite(student)
+        scale = np.where(finite, student, 0) ** 2 / (n * (n - 1))
+        aa, bb = np.moveaxis(scale[..., None] * np.square(deviations).sum(axis=0), -1, 0)
+        ab = scale * (deviations[..., 0] * deviations[..., 1]).sum(axis=0)
         # r with (a - r b)^2 <= aa - 2 r ab + r^2 bb: a quadratic; its leading coefficient says if E B is clear of 0.
         lead, half, constant = b * b - bb, a * b - ab, a * a - aa
         root = np.sqrt(np.maximum(half * half - lead * constant, 0))
-        clear = known & (lead > 0) & (b > 0)
+        clear = finite & (lead > 0) & (b > 0)
         with np.errstate(invalid="ignore", divide="ignore"):
             low, high = np.where(clear, (half - root) / lead, -np.inf), np.where(clear, (half + root) / lead, np.inf)
         return Enclosure(ratio, low, high, error, guarantee, n)
@@ -457,7 +457,7 @@ def _check_cdf(cdf: Callable[[np.ndarray], np.ndarray], x: np.ndarray, values: n
         raise ValueError("a cdf does not fall")
     some = slice(len(x) // 3, None, max(len(x) // 8, 1))
     # One number after the other in decreasing order: ranks and standardised numbers are others then.
-    alone = np.array([np.ravel(cdf(np.array([one])))[0] for one in x[some]])
+    alone = np.array([np.ravel(cdf(np.array([number])))[0] for number in x[some]])
     if not np.allclose(alone, values[some], rtol=1e-6, atol=1e-9):
         raise ValueError("the cdf of a number depends on the other numbers that it is given: it is fitted to them")
 

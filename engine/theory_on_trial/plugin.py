@@ -95,8 +95,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Refuse a claim that is drawn by Hypothesis, whose own complaint would be about fixtures."""
-    drawn = getattr(getattr(item, "function", None), "hypothesis", None)
-    if drawn is not None and hasattr(getattr(drawn, "inner_test", None), "claim"):
+    handle = getattr(getattr(item, "function", None), "hypothesis", None)
+    if handle is not None and hasattr(getattr(handle, "inner_test", None), "claim"):
         pytest.fail(
             f"{item.name} cannot be a claim and drawn by @given: a verdict is on stated settings", pytrace=False
         )
@@ -126,10 +126,10 @@ def _progress(config: pytest.Config, claim_id: str) -> Any:
     capture = config.pluginmanager.getplugin("capturemanager")
     if hasattr(config, "workerinput") or capture is None or not (sys.__stderr__ and sys.__stderr__.isatty()):
         return None
-    started = time.monotonic()
+    start = time.monotonic()
 
     def show(drawn: int, most: int) -> None:
-        if time.monotonic() - started > 2:
+        if time.monotonic() - start > 2:
             with capture.global_and_fixture_disabled():
                 # Ends at the start of the line, so that pytest's next output takes its place.
                 sys.stderr.write(f"{claim_id}: {drawn} samples, at most {most}".ljust(78) + "\r")
@@ -163,7 +163,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
     changed = "".join(f" --trial-set {name}={value!r}" for name, value in settings.items())
     command = f'pytest "{pyfuncitem.nodeid}" --trial-tier {claim.tier} --trial-seed {seed}{changed}'
     # What a plugin for flaky tests runs again counts once: the last time.
-    pyfuncitem.user_properties[:] = [one for one in pyfuncitem.user_properties if one[0] not in _PROPERTIES]
+    pyfuncitem.user_properties[:] = [entry for entry in pyfuncitem.user_properties if entry[0] not in _PROPERTIES]
     rows: list[Row] = []
     programs = _programs()
     try:
@@ -202,21 +202,21 @@ def _end_where_the_engine_begins(error: Exception) -> None:
     """
     if error.__cause__ is not None and _last_outside(error.__cause__)[0] is None:
         error.__cause__ = None
-    last, refused = _last_outside(error)
-    if last is not None and refused:
+    last, in_engine = _last_outside(error)
+    if last is not None and in_engine:
         last.tb_next = None
 
 
 def _last_outside(error: BaseException) -> tuple[TracebackType | None, bool]:
     """The last step of a traceback that is not the engine's, and whether the very last one is."""
-    engine, last, step, refused = str(Path(__file__).parent), None, error.__traceback__, False
+    engine, last, step, in_engine = str(Path(__file__).parent), None, error.__traceback__, False
     while step is not None:
         file, module = step.tb_frame.f_code.co_filename, step.tb_frame.f_globals.get("__name__", "")
-        refused = file.startswith(engine)
-        if not refused and module.partition(".")[0] not in ("_pytest", "pluggy", "beartype", "jaxtyping", "jax"):
+        in_engine = file.startswith(engine)
+        if not in_engine and module.partition(".")[0] not in ("_pytest", "pluggy", "beartype", "jaxtyping", "jax"):
             last = step
         step = step.tb_next
-    return last, refused
+    return last, in_engine
 
 
 _OUTSIDE = 2  # the exit status of a usage that no claim answers
@@ -240,46 +240,46 @@ def _programs() -> int:
 
 def _the_same(items: list[pytest.Item], config: pytest.Config) -> list[pytest.Item]:
     """Return the items that `--trial-set` makes the same as one before them; that one has the new values in its id."""
-    before, same = set(), []
+    ids, copies = set(), []
     for item in items:
         parameters: dict[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
         claim = item.stash.get(CLAIM, None)
-        if claim is None or not parameters.keys() & (given := _settings(config, claim)).keys():
+        if claim is None or not parameters.keys() & (settings := _settings(config, claim)).keys():
             continue
         from dataclasses import replace
 
-        values = parameters | {name: value for name, value in given.items() if name in parameters}
-        shown = "-".join(f"{name}={value!r}" for name, value in values.items())
-        renamed = f"{claim.id.partition('[')[0]}[{shown}]"
-        if renamed in before:
-            same.append(item)
+        values = parameters | {name: value for name, value in settings.items() if name in parameters}
+        label = "-".join(f"{name}={value!r}" for name, value in values.items())
+        claim_id = f"{claim.id.partition('[')[0]}[{label}]"
+        if claim_id in ids:
+            copies.append(item)
         else:
-            item.stash[CLAIM] = replace(claim, id=renamed)
-            before.add(renamed)
-    return same
+            item.stash[CLAIM] = replace(claim, id=claim_id)
+            ids.add(claim_id)
+    return copies
 
 
 def _settings(config: pytest.Config, claim: Any) -> dict[str, Any]:
     """Return the values that `--trial-set` gives to settings of a claim."""
     try:
-        given = settings_of(config.getoption("trial_set"), "--trial-set")
+        settings = settings_of(config.getoption("trial_set"), "--trial-set")
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
-    return {name: value for name, value in given.items() if name in claim.settings}
+    return {name: value for name, value in settings.items() if name in claim.settings}
 
 
 def settings_of(texts: Sequence[str], option: str) -> dict[str, Any]:
     """Return the settings that NAME=VALUE texts give; raise `ValueError` for one without a value that is a literal."""
-    given = {}
+    settings = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals:
             raise ValueError(f"{option} takes NAME=VALUE, got {text!r}")
         try:
-            given[name] = ast.literal_eval(value)
+            settings[name] = ast.literal_eval(value)
         except (ValueError, SyntaxError):
             raise ValueError(f"{option} {name} must be a literal such as 3, (1, 2) or 'a', got {value}") from None
-    return given
+    return settings
 
 
 class Ledger:
@@ -323,20 +323,20 @@ class Ledger:
             return
         from theory_on_trial.trial.registry import facts
 
-        listed = []
+        entries = []
         for item in (item for item in session.items if CLAIM in item.stash):
-            given: dict[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
-            for one in facts(item.stash[CLAIM], item.nodeid):
-                shown = {name: repr(value) for name, value in given.items() if name in one["settings"]}
-                listed.append(one | {"settings": one["settings"] | shown})
-        path.write_text(json.dumps(listed), encoding="utf-8")
+            parameters: dict[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
+            for entry in facts(item.stash[CLAIM], item.nodeid):
+                values = {name: repr(value) for name, value in parameters.items() if name in entry["settings"]}
+                entries.append(entry | {"settings": entry["settings"] | values})
+        path.write_text(json.dumps(entries), encoding="utf-8")
 
     def _left_out(self, report: pytest.TestReport) -> None:
         """List a claim that never began: skipped by a mark or a fixture, or with a fixture that failed."""
-        recorded: list[tuple[str, Any]] = report.user_properties
+        properties: list[tuple[str, Any]] = report.user_properties
         why = report.longrepr[2] if isinstance(report.longrepr, tuple) else getattr(report, "wasxfail", "")
         reason = f"{report.outcome} before it began: {why or 'see its error'}"
-        for entry in (entry for name, entries in recorded if name == "claim" for entry in entries):
+        for entry in (entry for name, entries in properties if name == "claim" for entry in entries):
             self.not_run[entry["id"]] = entry | {"reason": reason}
 
     @pytest.hookimpl(trylast=True)  # after pytest's own word on the test
@@ -351,15 +351,15 @@ class Ledger:
         if report.when == "call" and outcome != "rerun":
             from theory_on_trial.ledger import Row
 
-            recorded: list[tuple[str, Any]] = report.user_properties  # typed as object by pytest
-            rows = [Row(**row) for name, rows in recorded if name == "ledger" for row in rows]
+            properties: list[tuple[str, Any]] = report.user_properties  # typed as object by pytest
+            rows = [Row(**row) for name, rows in properties if name == "ledger" for row in rows]
             self.rows += rows
             self.told |= {row.id for row in rows if outcome == "failed" and self.config.option.tbstyle != "no"}
-            for paper, asked, most in (value for name, value in recorded if name == "programs"):
-                self.programs[paper] = self.programs.get(paper, (0, None))[0] + asked, most
-            left_out = [entry for name, entries in recorded if name in ("skipped", "outside") for entry in entries]
+            for paper, count, most in (value for name, value in properties if name == "programs"):
+                self.programs[paper] = self.programs.get(paper, (0, None))[0] + count, most
+            left_out = [entry for name, entries in properties if name in ("skipped", "outside") for entry in entries]
             self.not_run |= {entry["id"]: entry for entry in left_out}
-            self.outside += any(name == "outside" for name, _ in recorded)
+            self.outside += any(name == "outside" for name, _ in properties)
             self._speak(rows)
 
     @pytest.hookimpl(tryfirst=True)
@@ -409,7 +409,7 @@ class Ledger:
         if not self.rows and not self.not_run:
             return
         self.rows.sort(key=lambda row: row.paper)
-        if any(asked for asked, _ in self.programs.values()):
+        if any(count for count, _ in self.programs.values()):
             import jax  # noqa: F401 -- the workers of pytest-xdist had it: the platform is told
         # A test that is marked xfail, or skips itself after a decision, is no failure of pytest's.
         unexpected = not all(row.as_expected for row in self.rows)
@@ -422,9 +422,9 @@ class Ledger:
         if ledger:
             from theory_on_trial.ledger import write_json
 
-            stopped = session.exitstatus == pytest.ExitCode.INTERRUPTED
+            interrupted = session.exitstatus == pytest.ExitCode.INTERRUPTED
             unrun, deselected = list(self.not_run.values()), sorted(self.deselected)
-            write_json(ledger, self.rows, unrun, deselected, seed, tier, interrupted=stopped)
+            write_json(ledger, self.rows, unrun, deselected, seed, tier, interrupted=interrupted)
         if report:
             from theory_on_trial.page.report import write_html
 
@@ -435,9 +435,9 @@ class Ledger:
         if self.config.getoption("trial_tier") != "fast" or self.config.getoption("numprocesses", None):
             return []
         return [
-            f"{paper} asks for {asked} programs, its ceiling is MOST_PROGRAMS = {most}"
-            for paper, (asked, most) in self.programs.items()
-            if most is not None and asked > most
+            f"{paper} asks for {count} programs, its ceiling is MOST_PROGRAMS = {most}"
+            for paper, (count, most) in self.programs.items()
+            if most is not None and count > most
         ]
 
     @pytest.hookimpl(optionalhook=True)
@@ -452,7 +452,7 @@ class Ledger:
         if self.config.option.collectonly:
             return
         if not (self.rows or self.not_run):
-            for option in (one for one in ("ledger", "report") if self.config.getoption(f"trial_{one}")):
+            for option in (name for name in ("ledger", "report") if self.config.getoption(f"trial_{name}")):
                 path = self.config.getoption(f"trial_{option}")
                 terminalreporter.write_line(f"no claim was collected: {path} is not written", red=True)
             return
@@ -463,17 +463,17 @@ class Ledger:
         tier, seed = self.config.getoption("trial_tier"), self.config.getoption("trial_seed")
         terminalreporter.ensure_newline()
         terminalreporter.section(f"ledger (seed {seed}, tier {tier})", sep="=")
-        wrong = any(not row.as_expected for row in self.rows)
-        shown = table if self.config.getoption("trial_table") else summary
-        if self.config.get_verbosity() < 0 and shown is summary and not wrong:
-            shown = totals
+        failing = any(not row.as_expected for row in self.rows)
+        layout = table if self.config.getoption("trial_table") else summary
+        if self.config.get_verbosity() < 0 and layout is summary and not failing:
+            layout = totals
         # What pytest has said above is not said again.
         rows = [replace(row, note="") if row.id in self.told else row for row in self.rows]
-        for text in shown(rows, self._width()) if rows else []:
+        for text in layout(rows, self._width()) if rows else []:
             terminalreporter.write_line(text, **(_colour(text[0] == "+") if text[:2] in ("+ ", "! ") else {}))
         if self.not_run:
             terminalreporter.write_line(not_run_sentence(list(self.not_run.values()), tier))
-        counts = ", ".join(f"{paper} {asked}" for paper, (asked, _) in sorted(self.programs.items()) if asked)
+        counts = ", ".join(f"{paper} {count}" for paper, (count, _) in sorted(self.programs.items()) if count)
         if counts:
             terminalreporter.write_line(f"programs that were asked for: {counts}")
         for sentence in self._above_ceiling():

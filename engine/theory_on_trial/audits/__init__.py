@@ -27,18 +27,18 @@ Without a name all of them, one after the other; with --stale none, and it says 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the audit that is named first with the arguments that follow, or all of them; return the exit status."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    if given == ["--stale"]:
+    argv = list(sys.argv[1:] if arguments is None else arguments)
+    if argv == ["--stale"]:
         return _stale()
-    name, known = given[0].replace("-", "_") if given else "", AUDITS | own_audits()
-    if name in known:
-        return _run(name, given[1:])
-    if given:
+    name, questions = argv[0].replace("-", "_") if argv else "", AUDITS | own_audits()
+    if name in questions:
+        return _run(name, argv[1:])
+    if argv:
         print(_USAGE)
-        for audit in sorted(known):
-            print(f"  {audit.replace('_', '-'):14} {known[audit]}")
-        return 0 if given[0] in ("-h", "--help") else 2
-    return max(_run(audit, []) for audit in sorted(known))
+        for audit in sorted(questions):
+            print(f"  {audit.replace('_', '-'):14} {questions[audit]}")
+        return 0 if argv[0] in ("-h", "--help") else 2
+    return max(_run(audit, []) for audit in sorted(questions))
 
 
 def own_audits() -> dict[str, str]:
@@ -48,8 +48,8 @@ def own_audits() -> dict[str, str]:
     if not (root() / "audits" / "__init__.py").exists():
         return {}
     make_root_importable()
-    known: dict[str, str] = importlib.import_module("audits").AUDITS
-    return known
+    questions: dict[str, str] = importlib.import_module("audits").AUDITS
+    return questions
 
 
 def make_root_importable() -> None:
@@ -77,6 +77,6 @@ def _stale() -> int:
             status = 1
             print(f"{file}: {sentence}")
             lines = zip(table["sources"], records.stale(table, root), strict=True)
-            for changed in dict.fromkeys(", ".join(entry["of"]) for entry, stale in lines if stale):
-                print(f"  {changed}")
+            for names in dict.fromkeys(", ".join(entry["of"]) for entry, stale in lines if stale):
+                print(f"  {names}")
     return status

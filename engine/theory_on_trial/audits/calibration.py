@@ -48,7 +48,7 @@ def run_once(subject: Claim, seed: int) -> dict[str, Any]:
 
     A claim that raises is INCONCLUSIVE, and the record holds the error's text.
     """
-    trial, started, error = Trial(subject.id, seed), time.process_time(), ""
+    trial, start, error = Trial(subject.id, seed), time.process_time(), ""
     rows: list[Any] = []
     try:
         with recorded(subject, trial, "") as rows:
@@ -66,7 +66,7 @@ def run_once(subject: Claim, seed: int) -> dict[str, Any]:
         "samples": sum(finding.interval.n for finding in trial.findings),
         "budget": max((finding.budget for finding in trial.findings), default=0.0),
         "room": min(rooms, default=None),
-        "seconds": time.process_time() - started,
+        "seconds": time.process_time() - start,
         "error": error,
         "measured": hashlib.sha256(repr([row.measured for row in rows]).encode()).hexdigest()[:16],
     }
@@ -91,8 +91,8 @@ def wanted_seeds(runs: Sequence[dict[str, Any]], most: int, tier: str = "fast") 
 def calibrate(claim_id: str, path: Path, most: int) -> list[dict[str, Any]]:
     """Run a claim under the missing seeds, keep each run at `path`, return all; SystemExit where one cannot be kept."""
     subject, runs = claim(claim_id), kept_runs(path)
-    done = {run["seed"] for run in runs}
-    while missing := [seed for seed in range(wanted_seeds(runs, most, subject.tier)) if seed not in done]:
+    seeds = {run["seed"] for run in runs}
+    while missing := [seed for seed in range(wanted_seeds(runs, most, subject.tier)) if seed not in seeds]:
         run = run_once(subject, missing[0])
         try:
             keep_line(path, json.dumps(run))
@@ -102,7 +102,7 @@ def calibrate(claim_id: str, path: Path, most: int) -> list[dict[str, Any]]:
                 "THEORY_ON_TRIAL_CACHE; what is kept already counts"
             ) from None
         runs.append(run)
-        done.add(run["seed"])
+        seeds.add(run["seed"])
     jax.clear_caches()  # the next claim has programs of its own
     return kept_runs(path)
 
@@ -135,8 +135,8 @@ def measure(claim_id: str, options: Namespace) -> Measured:
 
 
 def _options(parser: ArgumentParser) -> None:
-    said = "at most so many seeds per claim (default %(default)s)"
-    parser.add_argument("--seeds", type=int, default=LIMITS["fast"][1], help=said)
+    text = "at most so many seeds per claim (default %(default)s)"
+    parser.add_argument("--seeds", type=int, default=LIMITS["fast"][1], help=text)
 
 
 def _note(rows: list[Row]) -> str:

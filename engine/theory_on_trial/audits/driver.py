@@ -35,8 +35,8 @@ Measured = tuple[list[list[Any]], list[str]]
 
 def subjects_in(paper: str | None = None, tier: str = "fast") -> list[Claim]:
     """Return the claims of a tier, of a paper or of all, whose settings all have a value: those an audit can run."""
-    every = [one for one in claims(paper) if one.tier == tier and not one.printed_form]
-    return [one for one in every if inspect.Parameter.empty not in one.settings.values()]
+    subjects = [subject for subject in claims(paper) if subject.tier == tier and not subject.printed_form]
+    return [subject for subject in subjects if inspect.Parameter.empty not in subject.settings.values()]
 
 
 def ids(tier: str = "fast") -> list[str]:
@@ -93,14 +93,14 @@ class Table:
 
     def write(self, lines: dict[str, list[Line]]) -> list[Row]:
         """Write the table of all parts that there still are; return its lines."""
-        kept = [line for part in self.parts() for line in lines.get(part, [])]
-        rows = [dict(zip(self.columns, row, strict=True)) for row, _ in kept]
+        pairs = [line for part in self.parts() for line in lines.get(part, [])]
+        rows = [dict(zip(self.columns, row, strict=True)) for row, _ in pairs]
         table = {
             "title": self.title,
             "command": self.typed,
             "columns": list(self.columns),
-            "rows": [row for row, _ in kept],
-            "sources": [source for _, source in kept],
+            "rows": [row for row, _ in pairs],
+            "sources": [source for _, source in pairs],
             "note": self.note(rows),
         }
         records.write(self.path, table)
@@ -108,15 +108,15 @@ class Table:
 
     def chosen(self, names: Sequence[str]) -> list[str]:
         """Return the parts that are named, or whose paper is; all without a name. ValueError for a name of nothing."""
-        every, found = self.parts(), []
+        parts, selection = self.parts(), []
         for name in names:
-            wanted = outline.normal(name)
-            parts = [part for part in every if f"{outline.normal(part)}.".startswith(f"{wanted}.")]
-            if not parts:
-                known = ", ".join(dict.fromkeys(part.partition(".")[0] for part in every))
-                raise ValueError(f"nothing of {name!r} is measured; there are {known or 'none'}")
-            found += parts
-        return [part for part in every if part in found or not names]
+            prefix = outline.normal(name)
+            matches = [part for part in parts if f"{outline.normal(part)}.".startswith(f"{prefix}.")]
+            if not matches:
+                papers = ", ".join(dict.fromkeys(part.partition(".")[0] for part in parts))
+                raise ValueError(f"nothing of {name!r} is measured; there are {papers or 'none'}")
+            selection += matches
+        return [part for part in parts if part in selection or not names]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,7 +194,7 @@ class Audit(Table):
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=begin) as pool:
             try:
                 running = {pool.submit(self.measure, part, options): part for part in parts}
-                for done in as_completed(running):
-                    yield running[done], done.result()
+                for future in as_completed(running):
+                    yield running[future], future.result()
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)

@@ -32,8 +32,8 @@ class Tightened(Trial):
 
     def bound(self, lhs: Any, rhs: Any, *, ops: float | None = None, **options: Any) -> None:
         """Decide the tighter bound, without controls."""
-        stated = np.asarray(rhs, float)
-        tighter = stated - TIGHTER * np.abs(stated)  # no whole number any more, so that some rounding is admitted
+        right = np.asarray(rhs, float)
+        tighter = right - TIGHTER * np.abs(right)  # no whole number any more, so that some rounding is admitted
         super().bound(lhs, tighter, ops=ops or 1, **options | {"controls": {}, "as_printed": None})
 
 
@@ -41,18 +41,18 @@ def searched(claim_id: str, options: Namespace | None = None) -> Measured:
     """Return the line of one bound, see `COLUMNS`, and what came of it in a sentence."""
     subject = claim(claim_id)
     with Runs(subject, workers=1) as runs:
-        found = search(subject, runs, most=RUNS, seconds=SECONDS)
-    trials = sum(number for outcome, number in found.counts.items() if outcome != "outside")
-    if found.failure:
-        row: list[Any] = [claim_id, None, "VIOLATED", "", f"{found.failure.line}: {found.failure.why}", trials]
+        result = search(subject, runs, most=RUNS, seconds=SECONDS)
+    trials = sum(number for outcome, number in result.counts.items() if outcome != "outside")
+    if result.failure:
+        row: list[Any] = [claim_id, None, "VIOLATED", "", f"{result.failure.line}: {result.failure.why}", trials]
         return [row], [f"VIOLATED {claim_id}: {row[4]}"]
-    if found.tightest is None or found.nearest is None:
+    if result.tightest is None or result.nearest is None:
         return [[claim_id, None, "no", "", "", trials]], [f"         {claim_id}: no ratio of positive sides"]
-    ratio, where = found.tightest
+    ratio, where = result.tightest
     attained = ratio >= 1 - ATTAINED
     broken = ""
     if attained:
-        tighter = attempt(subject, found.nearest.settings, found.nearest.seed, trial=Tightened)
+        tighter = attempt(subject, result.nearest.settings, result.nearest.seed, trial=Tightened)
         broken = "broken" if tighter.verdict == "REFUTED" else "not broken"
     row = [claim_id, ratio, "yes" if attained else "no", broken, where, trials]
     return [row], [f"{ratio:8.4f} {claim_id} at {where}"]
@@ -60,7 +60,7 @@ def searched(claim_id: str, options: Namespace | None = None) -> Measured:
 
 def bounds(paper: str | None = None) -> list[str]:
     """Return the ids of the bounds of a paper, or of all."""
-    return [one.id for one in claims(paper) if one.kind == "bound" and not one.printed_form]
+    return [subject.id for subject in claims(paper) if subject.kind == "bound" and not subject.printed_form]
 
 
 def complaint(row: Row) -> str:
@@ -78,13 +78,13 @@ def unexpected(paper: str) -> list[str]:
     What is on record for the present source is not searched again; nothing is recorded. Raises `ValueError` for an
     unknown paper.
     """
-    lines, found = AUDIT.on_record(), []
+    lines, complaints = AUDIT.on_record(), []
     for name in bounds(paper):
         row, source = lines.get(name, [([], None)])[0]
         if source != source_of(name):
             row = searched(name)[0][0]
-        found.append(complaint(dict(zip(COLUMNS, row, strict=True))))
-    return list(filter(None, found))
+        complaints.append(complaint(dict(zip(COLUMNS, row, strict=True))))
+    return list(filter(None, complaints))
 
 
 def _note(rows: list[Row]) -> str:

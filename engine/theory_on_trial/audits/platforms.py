@@ -43,17 +43,17 @@ def ledger_name(facts: Mapping[str, Any]) -> str:
 
 def condensed(ledger: Mapping[str, Any]) -> dict[str, Any]:
     """Return of a ledger what `theory-on-trial compare` looks at and the site shows: a quarter of it."""
-    kept = {name: ledger[name] for name in ("schema", "seed", "tier", "platform")}
-    return kept | {"claims": [_condensed_row(row) for row in ledger["claims"]]}
+    facts = {name: ledger[name] for name in ("schema", "seed", "tier", "platform")}
+    return facts | {"claims": [_condensed_row(row) for row in ledger["claims"]]}
 
 
 def _condensed_row(row: Mapping[str, Any]) -> dict[str, Any]:
     # Of a long vector the row shows one coordinate, and which one is in the note.
-    shown = [part for part in row["note"].split("; ") if part.startswith("coordinate [")]
+    notes = [part for part in row["note"].split("; ") if part.startswith("coordinate [")]
     # The controls of a printed form are those of the corrected claim, and belong to that.
     controls = [] if row["id"].endswith("-as-printed") else row["controls"]
     survivors = [control["name"] for control in controls if control["verdict"] != "REFUTED"]
-    return {name: row[name] for name in KEPT} | {"note": "; ".join(shown), "survivors": survivors}
+    return {name: row[name] for name in KEPT} | {"note": "; ".join(notes), "survivors": survivors}
 
 
 def record(devices: int, folder: Path) -> Path:
@@ -61,33 +61,33 @@ def record(devices: int, folder: Path) -> Path:
     root = repository.root()
     flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={devices}"
     with tempfile.TemporaryDirectory() as scratch:
-        written = Path(scratch) / "ledger.json"
+        ledger_path = Path(scratch) / "ledger.json"
         claims = [place for paper in outline.papers() for place in outline.places(paper)]
-        command = [sys.executable, "-m", "pytest", "-q", *map(str, claims), "--trial-ledger", str(written)]
+        command = [sys.executable, "-m", "pytest", "-q", *map(str, claims), "--trial-ledger", str(ledger_path)]
         if subprocess.run(command, cwd=root, env=os.environ | {"XLA_FLAGS": flags}, check=False).returncode:
             raise RuntimeError("a claim fails on this platform: its ledger is not kept")
-        ledger = json.loads(written.read_text(encoding="utf-8"))
+        ledger = json.loads(ledger_path.read_text(encoding="utf-8"))
     measured_on = {"commit": records.commit(root), "source": records.source(root, *claims)}
-    kept = folder / ledger_name(ledger["platform"])
-    records.write_json(kept, condensed(ledger) | measured_on, ("claims",))
-    return kept
+    file = folder / ledger_name(ledger["platform"])
+    records.write_json(file, condensed(ledger) | measured_on, ("claims",))
+    return file
 
 
 def to_renew(folder: Path) -> list[int]:
     """The numbers of devices of the ledgers of this platform that are of an earlier source; of one if there is none."""
     root, here = repository.root(), platform_facts()
-    kept = {path: records.read(path) for path in sorted(folder.glob("*.json"))}
+    ledgers = {path: records.read(path) for path in sorted(folder.glob("*.json"))}
     return [
         ledger["platform"]["devices"]
-        for path, ledger in kept.items()
+        for path, ledger in ledgers.items()
         if path.name == ledger_name(here | {"devices": ledger["platform"]["devices"]})
         and any(records.stale({"rows": [None], "sources": [ledger["source"]]}, root))
-    ] or [1] * (not kept)
+    ] or [1] * (not ledgers)
 
 
 def lines(folder: Path) -> dict[str, list[Line]]:
     """Every ledger kept, beside the first in the order of their names."""
-    paths, found = sorted(folder.glob("*.json")), dict[str, list[Line]]()
+    paths, table = sorted(folder.glob("*.json")), dict[str, list[Line]]()
     for path in paths:
         differing, ledger = compare(paths[0], path), records.read(path)
         claims = ledger["claims"]
@@ -99,8 +99,8 @@ def lines(folder: Path) -> dict[str, list[Line]]:
             *(len(sort) for sort in (differing.verdicts, differing.predicted, differing.apart, differing.weaker)),
             len(differing.added) + len(differing.gone),
         ]
-        found[path.stem] = [(row, ledger["source"])]
-    return found
+        table[path.stem] = [(row, ledger["source"])]
+    return table
 
 
 def _folder() -> Path:

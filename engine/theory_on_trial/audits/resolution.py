@@ -50,20 +50,20 @@ def _mistaken(name: str) -> Callable[..., None]:
     signature = inspect.signature(right)
 
     def decide(trial: Mistaken, *arguments: Any, **options: Any) -> None:
-        given = signature.bind(trial, *arguments, **options)
-        stated = trial.stated[len(trial.findings)]
-        wrong = _wrong(stated, given.arguments[PREDICTED[name]], trial.sign)
-        if wrong is None:
-            trial.findings.append(stated)
+        bound = signature.bind(trial, *arguments, **options)
+        finding = trial.stated[len(trial.findings)]
+        mistake = _wrong(finding, bound.arguments[PREDICTED[name]], trial.sign)
+        if mistake is None:
+            trial.findings.append(finding)
             return
-        given.arguments |= {PREDICTED[name]: wrong, "controls": {}, "as_printed": None}
-        given.arguments.pop("wrong_processes", None)
-        trial.tried.append(f"{stated.case} {name}".strip())
+        bound.arguments |= {PREDICTED[name]: mistake, "controls": {}, "as_printed": None}
+        bound.arguments.pop("wrong_processes", None)
+        trial.tried.append(f"{finding.case} {name}".strip())
         try:
-            right(*given.args, **given.kwargs)
+            right(*bound.args, **bound.kwargs)
         except ValueError:  # refused in a sentence: an identity of a tiny number in place of 0, say
             trial.refusal = None
-            trial.findings.append(stated)
+            trial.findings.append(finding)
             return
         if trial.findings[-1].outcome == "VERIFIED":
             trial.unnoticed.append(trial.tried[-1])
@@ -96,26 +96,26 @@ def _wrong(stated: Finding, predict: Any, sign: int) -> Any:
 def unnoticed(claim_id: str, options: Namespace | None = None, seed: int = 0) -> Measured:
     """Return the line of the table for one claim: see `COLUMNS`."""
     subject = claim(claim_id)
-    stated = Trial(subject.id, seed)
-    with recorded(subject, stated, ""):
-        subject.function(stated)
-    missed: list[str] = []
-    tried = 0
+    original = Trial(subject.id, seed)
+    with recorded(subject, original, ""):
+        subject.function(original)
+    misses: list[str] = []
+    trials = 0
     for sign in (1, -1):
-        trial = Mistaken(subject.id, seed, stated.findings, sign)
+        trial = Mistaken(subject.id, seed, original.findings, sign)
         with recorded(replace(subject, as_printed=None), trial, ""):  # the decisions are made without it
             subject.function(trial)
-        tried = len(trial.tried)
-        missed += [f"{place} {'+' if sign > 0 else '-'}" for place in trial.unnoticed]
-    known = [f.resolution.size for f in stated.findings if np.isfinite(f.resolution.size)]
-    weakest = float(f"{max(known):.3g}") if known else None
-    return [[subject.id, len(stated.findings), tried, weakest, "; ".join(missed)]], []
+        trials = len(trial.tried)
+        misses += [f"{place} {'+' if sign > 0 else '-'}" for place in trial.unnoticed]
+    sizes = [f.resolution.size for f in original.findings if np.isfinite(f.resolution.size)]
+    weakest = float(f"{max(sizes):.3g}") if sizes else None
+    return [[subject.id, len(original.findings), trials, weakest, "; ".join(misses)]], []
 
 
 def _note(rows: list[Row]) -> str:
-    decisions, tried = (sum(row[column] for row in rows) for column in ("decisions", "tried"))
+    decisions, trials = (sum(row[column] for row in rows) for column in ("decisions", "tried"))
     return (
-        f"{tried} of {decisions} decisions of {len(rows)} claims have a number to scale, and were tried with it too "
+        f"{trials} of {decisions} decisions of {len(rows)} claims have a number to scale, and were tried with it too "
         f"large and too small: {sum(bool(row['not noticed']) for row in rows)} claims had a decision that stayed "
         "VERIFIED."
     )

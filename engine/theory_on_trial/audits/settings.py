@@ -26,30 +26,30 @@ COLUMNS = ("claim", "settings with a domain", "drawn", "outside", "as expected",
 
 def run_at(subject: Claim, chosen: dict[str, Any], seed: int = 0) -> tuple[str, str]:
     """Put a claim on trial at some settings: "outside", "as expected", "INCONCLUSIVE" or "wrong", and why."""
-    done = attempt(subject, chosen, seed)
-    return ("wrong" if done.outcome == "late" else done.outcome), done.why * (done.outcome != "outside")
+    result = attempt(subject, chosen, seed)
+    return ("wrong" if result.outcome == "late" else result.outcome), result.why * (result.outcome != "outside")
 
 
 def tried(claim_id: str, most: int = MANY) -> tuple[list[Any], list[str]]:
     """Return the line of the table for one claim (see `COLUMNS`), and a sentence for all that is not as expected."""
     subject = claim(claim_id)
-    known, corners = domains(subject), len(ends(subject))
+    ranges, corners = domains(subject), len(ends(subject))
     counts = dict.fromkeys(("outside", "as expected", "INCONCLUSIVE", "wrong"), 0)
     sentences: list[str] = []
-    spent = 0.0
+    cost = 0.0
     for seed, chosen in enumerate(islice(spread(subject), _TRIES * most)):
         inside = sum(counts.values()) - counts["outside"]
-        if inside >= most or (seed >= corners and inside >= min(most, FEW + corners) and spent > CHEAP * inside):
+        if inside >= most or (seed >= corners and inside >= min(most, FEW + corners) and cost > CHEAP * inside):
             break
-        started = time.process_time()
+        start = time.process_time()
         outcome, why = run_at(subject, chosen, seed)
-        spent += time.process_time() - started
+        cost += time.process_time() - start
         counts[outcome] += 1
         if why:
-            shown = ", ".join(f"{name}={value!r}" for name, value in {**chosen, "seed": seed}.items())
-            sentences.append(f"{subject.id} at {shown}: {outcome}: {why}"[:400])
+            place = ", ".join(f"{name}={value!r}" for name, value in {**chosen, "seed": seed}.items())
+            sentences.append(f"{subject.id} at {place}: {outcome}: {why}"[:400])
     jax.clear_caches()  # each setting has programs of its own, and memory maps are few
-    return [subject.id, len(known), sum(counts.values()), *counts.values()], sentences
+    return [subject.id, len(ranges), sum(counts.values()), *counts.values()], sentences
 
 
 def measure(claim_id: str, options: Namespace) -> Measured:
@@ -59,8 +59,8 @@ def measure(claim_id: str, options: Namespace) -> Measured:
 
 
 def _options(parser: ArgumentParser) -> None:
-    said = f"settings per claim (default {MANY}, of slow ones the ends and {FEW})"
-    parser.add_argument("--most", type=int, default=MANY, help=said)
+    text = f"settings per claim (default {MANY}, of slow ones the ends and {FEW})"
+    parser.add_argument("--most", type=int, default=MANY, help=text)
 
 
 def _note(rows: list[Row]) -> str:

@@ -21,8 +21,8 @@ def cache_folder() -> Path:
     It is the one that the environment variable THEORY_ON_TRIAL_CACHE names, or else the platform's place for a user's
     caches. Compiled programs are code: nobody else may be able to write here. Raises `OSError` where it cannot be made.
     """
-    named = os.environ.get("THEORY_ON_TRIAL_CACHE")
-    folder = Path(named).expanduser().absolute() if named else platformdirs.user_cache_path("theory-on-trial")
+    setting = os.environ.get("THEORY_ON_TRIAL_CACHE")
+    folder = Path(setting).expanduser().absolute() if setting else platformdirs.user_cache_path("theory-on-trial")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
 

@@ -33,12 +33,12 @@ def progress_bar(
     Raises ValueError for another setting.
     """
     if callable(setting):
-        started = time.perf_counter()
+        start = time.perf_counter()
 
         def report(finished: int) -> None:
             nonlocal done
             done += finished
-            setting(done, total, time.perf_counter() - started)
+            setting(done, total, time.perf_counter() - start)
 
         yield report
     else:

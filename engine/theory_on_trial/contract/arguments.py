@@ -56,18 +56,18 @@ class Argument:
         misshapen, outside = False, []
         for kind in self.alternatives:
             try:
-                converted = kind.convert(value)
+                result = kind.convert(value)
             except Refused as refusal:
                 misshapen |= isinstance(refusal, Misshapen)
                 continue
             except (TypeError, ValueError) as error:
                 raise type(error)(str(error).replace(_EACH, f"{_EACH} of {name}", 1)) from None
             try:
-                check(name, converted, kind.markers)
+                check(name, result, kind.markers)
             except (TypeError, ValueError) as error:  # by this alternative: another may admit it
                 outside.append(error)
                 continue
-            return converted
+            return result
         if outside:
             raise outside[0]
         kinds = " or ".join(dict.fromkeys(kind.described for kind in self.alternatives))
@@ -77,11 +77,11 @@ class Argument:
 
 def _alternatives(annotation: Any, double: bool, markers: tuple[Marker, ...] = ()) -> list[Alternative]:
     if get_origin(annotation) is Annotated:
-        inner, *beside = get_args(annotation)
-        found = tuple(marker for marker in beside if isinstance(marker, Interval | Holds | Is | Allowance))
-        return _alternatives(inner, double, markers + found)
+        inner, *metadata = get_args(annotation)
+        more_markers = tuple(marker for marker in metadata if isinstance(marker, Interval | Holds | Is | Allowance))
+        return _alternatives(inner, double, markers + more_markers)
     if get_origin(annotation) in (Union, types.UnionType):
-        alternatives = [kind for one in get_args(annotation) for kind in _alternatives(one, double, markers)]
+        alternatives = [kind for member in get_args(annotation) for kind in _alternatives(member, double, markers)]
         types_ = [kind.type for kind in alternatives]
         if float in types_:  # a real number, maybe an array without axes or, as in ScalarLike, anything like it
             alternatives = [kind for kind in alternatives if kind.type is float or not is_scalar(kind.type)]
@@ -89,8 +89,8 @@ def _alternatives(annotation: Any, double: bool, markers: tuple[Marker, ...] = (
             # Lists become arrays: a sequence beside an array only tells a type checker so.
             alternatives = [kind for kind in alternatives if get_origin(kind.type) is not Sequence]
         return sorted(alternatives, key=lambda kind: hasattr(kind.type, "dim_str"))  # numbers first
-    convert, described = _conversion(annotation, double)
-    return [Alternative(annotation, convert, described, markers)]
+    convert, description = _conversion(annotation, double)
+    return [Alternative(annotation, convert, description, markers)]
 
 
 def _conversion(annotation: Any, double: bool) -> tuple[Callable[[Any], Any], str]:
@@ -107,44 +107,44 @@ def _conversion(annotation: Any, double: bool) -> tuple[Callable[[Any], Any], st
     if origin is Sequence:
         return functools.partial(_each, list, Argument.of(entries[0], double)), "a list"
     if origin in (tuple, list) and entries:
-        each = [Argument.of(one, double) for one in entries if one is not ...]
-        first = each[0].alternatives[0].described
+        arguments = [Argument.of(entry, double) for entry in entries if entry is not ...]
+        first = arguments[0].alternatives[0].described
         if origin is list or entries[-1] is ...:
-            return functools.partial(_each, origin, each[0]), f"a {origin.__name__}, each {first}"
-        return functools.partial(_tuple, each), f"a tuple of {len(each)}, each {first}"
+            return functools.partial(_each, origin, arguments[0]), f"a {origin.__name__}, each {first}"
+        return functools.partial(_tuple, arguments), f"a tuple of {len(arguments)}, each {first}"
     if origin is Callable:
         return functools.partial(only_if, callable), "a function"
     if origin is bool:
         return functools.partial(to_instance, (bool, np.bool_)), "True or False"
     if isinstance(origin, type) and origin is not Any:
-        described = {str: "a string", types.NoneType: "None"}.get(origin, f"of type {origin.__name__}")
-        return functools.partial(to_instance, origin), described
+        description = {str: "a string", types.NoneType: "None"}.get(origin, f"of type {origin.__name__}")
+        return functools.partial(to_instance, origin), description
     return lambda value: value, "anything"
 
 
 def _each(made: type, each: Argument, value: Any) -> Any:
-    admitted = Sequence if made is tuple else (Sequence, np.ndarray)
-    if isinstance(value, str) or not isinstance(value, admitted) or getattr(value, "shape", None) == ():
+    kinds = Sequence if made is tuple else (Sequence, np.ndarray)
+    if isinstance(value, str) or not isinstance(value, kinds) or getattr(value, "shape", None) == ():
         raise Refused
-    return made(_one(each, one) for one in value)
+    return made(_one(each, entry) for entry in value)
 
 
 def _tuple(each: list[Argument], value: Any) -> Any:
     if not isinstance(value, list | tuple) or len(value) != len(each):
         raise Refused
-    return tuple(_one(argument, one) for argument, one in zip(each, value, strict=True))
+    return tuple(_one(argument, entry) for argument, entry in zip(each, value, strict=True))
 
 
 def _one(argument: Argument, value: Any) -> Any:
     outside = []
     for kind in argument.alternatives:
         try:
-            converted = kind.convert(value)
-            check(_EACH, converted, kind.markers)
+            result = kind.convert(value)
+            check(_EACH, result, kind.markers)
         except Refused:
             continue
         except (TypeError, ValueError) as error:
             outside.append(error)
             continue
-        return converted
+        return result
     raise outside[0] if outside else Refused

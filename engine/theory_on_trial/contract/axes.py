@@ -23,15 +23,15 @@ def fits(dim_str: str, shape: tuple[int, ...]) -> bool:
 @functools.lru_cache(maxsize=2**14)
 def named_axes(dim_str: str, shape: tuple[int, ...]) -> list[tuple[str, Any]]:
     """The name of each axis with its size, and that of leading axes of any number with all their sizes."""
-    position, found, tokens = 0, [], dim_str.split()
+    position, axes, tokens = 0, [], dim_str.split()
     for token in tokens:
-        taken = len(shape) - len(tokens) + 1 if is_variadic(token) else 1
-        size = shape[position : position + taken]
-        position += taken
+        length = len(shape) - len(tokens) + 1 if is_variadic(token) else 1
+        size = shape[position : position + length]
+        position += length
         name = token.strip("*")
         if name.removeprefix("#").isidentifier() and name != "_":
-            found.append((name, size if is_variadic(token) else size[0]))
-    return found
+            axes.append((name, size if is_variadic(token) else size[0]))
+    return axes
 
 
 def is_variadic(token: str) -> bool:

@@ -94,15 +94,15 @@ def to_array(annotation: Any, double: bool, value: Any) -> Any:
             array = np.asarray(value)
     except (TypeError, ValueError):  # rows of different lengths
         raise Refused from None
-    admitted, made = _entries(annotation)
+    letters, target = _entries(annotation)
     kind = _letter(array.dtype)
-    if kind not in admitted:
+    if kind not in letters:
         raise Refused
     if not fits(annotation.dim_str, array.shape):
         raise Misshapen
     if not isinstance(array, np.ndarray):
-        return array.astype(float) if made is np.float64 and kind in "iu" else array
-    return array if made is None or (kind == "f" and not double) else array.astype(made, copy=False)
+        return array.astype(float) if target is np.float64 and kind in "iu" else array
+    return array if target is None or (kind == "f" and not double) else array.astype(target, copy=False)
 
 
 def dense(value: Any) -> Any:
@@ -115,10 +115,10 @@ def dense(value: Any) -> Any:
 @functools.cache
 def _entries(annotation: Any) -> tuple[str, Any]:
     """The letters of the entries that an array may be made from, and what NumPy's are made to; None for as they are."""
-    named = isinstance(annotation.dtypes, list | tuple)  # jaxtyping's Shaped names none
-    wanted = [kind for kind in _ADMITTED if not named or any(one.startswith(kind) for one in annotation.dtypes)]
-    made = np.float64 if wanted == ["float"] else np.int64 if wanted == ["int"] else None
-    return "".join(_ADMITTED[kind] for kind in wanted), made
+    is_named = isinstance(annotation.dtypes, list | tuple)  # jaxtyping's Shaped names none
+    kinds = [kind for kind in _ADMITTED if not is_named or any(dtype.startswith(kind) for dtype in annotation.dtypes)]
+    target = np.float64 if kinds == ["float"] else np.int64 if kinds == ["int"] else None
+    return "".join(_ADMITTED[kind] for kind in kinds), target
 
 
 @functools.cache

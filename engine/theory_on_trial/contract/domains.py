@@ -35,16 +35,16 @@ class Interval:
         """What a number in it must do, e.g. "be positive", "be at least 2", "lie in [0, 1)"."""
         low, high = (f"{end:g}" if isinstance(end, float) or abs(end) < 10**6 else _power(end) for end in self.ends)
         if self.low > -math.inf and self.high < math.inf and self.high not in (MOST, LONGEST):
-            said = f"lie in {self.closed[0]}{low}, {high}{self.closed[1]}"
+            rule = f"lie in {self.closed[0]}{low}, {high}{self.closed[1]}"
         elif self.low > -math.inf and self.closed[0] == "[":
-            said = "be non-negative" if self.low == 0 else f"be at least {low}"
+            rule = "be non-negative" if self.low == 0 else f"be at least {low}"
         elif self.low > -math.inf:
-            said = "be positive" if self.low == 0 else f"be above {low}"
+            rule = "be positive" if self.low == 0 else f"be above {low}"
         elif self.high < math.inf:
-            said = f"be {'at most' if self.closed[1] == ']' else 'below'} {high}"
+            rule = f"be {'at most' if self.closed[1] == ']' else 'below'} {high}"
         else:
-            said = "be finite"
-        return f"{said} ({self.why})" if self.why else said
+            rule = "be finite"
+        return f"{rule} ({self.why})" if self.why else rule
 
     def broken_by(self, values: Any) -> str:
         """What a number beyond it must do: of a limit that `must` leaves unsaid, the one that it breaks."""

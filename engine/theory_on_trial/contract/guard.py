@@ -43,47 +43,47 @@ def guarded(function: Any = None, *, double: bool = True) -> Any:
         initialise: Any = function.__init__  # type: ignore[misc]
         function.__init__ = guarded(double=double)(initialise)  # type: ignore[misc]
         return function
-    described = contract_of(function, double=double)
-    positional = [name for name, one in described.items() if one.positional]
-    unpacks = any(get_origin(one) is Unpack for one in inspect.unwrap(function).__annotations__.values())
-    several = next(
-        (one for one in inspect.signature(function).parameters.values() if one.kind is one.VAR_POSITIONAL), None
+    contract = contract_of(function, double=double)
+    positional = [name for name, argument in contract.items() if argument.positional]
+    unpacks = any(get_origin(annotation) is Unpack for annotation in inspect.unwrap(function).__annotations__.values())
+    star = next(
+        (arg for arg in inspect.signature(function).parameters.values() if arg.kind is arg.VAR_POSITIONAL), None
     )
-    each = Argument.of(inspect.unwrap(function).__annotations__.get(several.name, Any), double) if several else None
-    calls_back = any(get_origin(kind.type) is Callable for one in described.values() for kind in one.alternatives)
+    entry = Argument.of(inspect.unwrap(function).__annotations__.get(star.name, Any), double) if star else None
+    calls_back = any(get_origin(kind.type) is Callable for arg in contract.values() for kind in arg.alternatives)
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
         if _inside.get():
             return function(*args, **kwargs)
-        given = {name: described[name].accept(name, value) for name, value in zip(positional, args, strict=False)}
-        rest = args[len(given) :]
-        if several and each:
-            rest = tuple(each.accept(several.name, value) for value in rest)
-        if unpacks and (unknown := kwargs.keys() - described.keys()):
+        leading = {name: contract[name].accept(name, value) for name, value in zip(positional, args, strict=False)}
+        rest = args[len(leading) :]
+        if star and entry:
+            rest = tuple(entry.accept(star.name, value) for value in rest)
+        if unpacks and (unknown := kwargs.keys() - contract.keys()):
             raise TypeError(f"{function.__name__}() got an unexpected keyword argument {min(unknown)!r}")
-        named = {name: described[name].accept(name, value) if name in described else value
-                 for name, value in kwargs.items()}  # fmt: skip
-        judged = [(name, described[name], value) for name, value in (given | named).items() if name in described]
-        _check_axes(judged + [(several.name, each, value) for value in rest if several and each])
+        keywords = {name: contract[name].accept(name, value) if name in contract else value
+                    for name, value in kwargs.items()}  # fmt: skip
+        triples = [(name, contract[name], value) for name, value in (leading | keywords).items() if name in contract]
+        _check_axes(triples + [(star.name, entry, value) for value in rest if star and entry])
         if calls_back:  # whatever the caller's function does is its own affair
-            return function(*given.values(), *rest, **named)
+            return function(*leading.values(), *rest, **keywords)
         token = _inside.set(True)
         try:
             with np.errstate(over="raise", divide="raise", invalid="raise"):
-                return function(*given.values(), *rest, **named)
+                return function(*leading.values(), *rest, **keywords)
         except _unanswerable() as error:
-            known = [*(given | named).items(), *((several.name, value) for value in rest if several)]
-            shown = ", ".join(f"{name} = {in_words(value)}" for name, value in known if name != "self")
+            values = [*(leading | keywords).items(), *((star.name, value) for value in rest if star)]
+            listing = ", ".join(f"{name} = {in_words(value)}" for name, value in values if name != "self")
             raise Refusal(
-                f"floating-point numbers and memory must be able to hold what follows from {shown}: "
+                f"floating-point numbers and memory must be able to hold what follows from {listing}: "
                 f"{str(error).splitlines()[0] if str(error) else type(error).__name__}"
             ) from error
         finally:
             _inside.reset(token)
 
-    call.contract = described  # type: ignore[attr-defined]
+    call.contract = contract  # type: ignore[attr-defined]
     return call
 
 
@@ -93,18 +93,18 @@ def contract_of(function: Callable[..., Any], *, double: bool = True) -> dict[st
     Arguments of any number are one tuple; the fields of unpacked options stand as arguments of their own.
     """
     inner = inspect.unwrap(function)
-    described: dict[str, Argument] = {}
+    arguments: dict[str, Argument] = {}
     for parameter in inspect.signature(function).parameters.values():
         annotation = inner.__annotations__.get(parameter.name, Any)
         if get_origin(annotation) is Unpack:
             fields = get_args(annotation)[0].__annotations__.items()
-            described |= {name: Argument.of(one, double, positional=False) for name, one in fields}
+            arguments |= {name: Argument.of(kind, double, positional=False) for name, kind in fields}
         elif parameter.kind is parameter.VAR_POSITIONAL:
-            described[parameter.name] = Argument.of(tuple[annotation, ...], double, positional=False)  # type: ignore[valid-type]
+            arguments[parameter.name] = Argument.of(tuple[annotation, ...], double, positional=False)  # type: ignore[valid-type]
         elif parameter.kind is not parameter.VAR_KEYWORD:
             positional = parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-            described[parameter.name] = Argument.of(annotation, double, positional)
-    return described
+            arguments[parameter.name] = Argument.of(annotation, double, positional)
+    return arguments
 
 
 def _unanswerable() -> tuple[type[BaseException], ...]:
@@ -117,11 +117,11 @@ def _unanswerable() -> tuple[type[BaseException], ...]:
 def _check_axes(given: list[tuple[str, Argument, Any]]) -> None:
     """Raise ValueError where axes of one name have different lengths."""
     sizes: dict[str, Any] = {}
-    for name, described, value in given:
+    for name, argument, value in given:
         shape = () if isinstance(value, type) else tuple(getattr(value, "shape", ()))
         if not shape:
             continue
-        patterns = (kind.type.dim_str for kind in described.alternatives if hasattr(kind.type, "dim_str"))
+        patterns = (kind.type.dim_str for kind in argument.alternatives if hasattr(kind.type, "dim_str"))
         fitting: str = next((pattern for pattern in patterns if fits(pattern, shape)), "")
         for token, size in named_axes(fitting, shape):
             if token.startswith("#"):

@@ -39,11 +39,11 @@ def check(name: str, value: Any, markers: tuple[Marker, ...]) -> None:
         library, context = _reader_of(leaf)
         with context:
             leaf = np.asarray(leaf) if library is np else leaf
-            allowed: Any = np.True_  # of any number nothing is read: it may lie on a disk
+            mask: Any = np.True_  # of any number nothing is read: it may lie on a disk
             if ANY_NUMBER not in markers:
-                allowed = ~library.isnan(leaf) if MAY_BE_INFINITE in markers else library.isfinite(leaf)
-            if not bool(allowed.all()):
-                raise Refusal(f"{name} must be finite, got {first_refused(leaf, allowed)}{among(leaf)}")
+                mask = ~library.isnan(leaf) if MAY_BE_INFINITE in markers else library.isfinite(leaf)
+            if not bool(mask.all()):
+                raise Refusal(f"{name} must be finite, got {first_refused(leaf, mask)}{among(leaf)}")
             for marker in markers:
                 if isinstance(marker, Interval) and not bool((inside := marker.admits(leaf)).all()):
                     broken = marker.broken_by(first := first_refused(leaf, inside))
@@ -73,8 +73,8 @@ def _numbers(value: Any) -> Iterator[Any]:
     if isinstance(value, Mapping):
         value = list(value.values())
     if isinstance(value, list | tuple):
-        for one in value:
-            yield from _numbers(one)
+        for entry in value:
+            yield from _numbers(entry)
     elif isinstance(value, np.generic | float | int) and not isinstance(value, bool | np.bool_):
         array = np.asarray(value)
         if array.dtype.kind in "fiu":
@@ -89,6 +89,6 @@ def _reader_of(leaf: Any) -> tuple[Any, AbstractContextManager[None]]:
     On a CPU NumPy sees JAX's arrays without a copy or a program.
     """
     jax = sys.modules.get("jax")
-    if jax is not None and isinstance(leaf, jax.Array) and any(one.platform != "cpu" for one in leaf.devices()):
+    if jax is not None and isinstance(leaf, jax.Array) and any(device.platform != "cpu" for device in leaf.devices()):
         return jax.numpy, jax.ensure_compile_time_eval()
     return np, nullcontext()

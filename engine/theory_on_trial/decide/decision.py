@@ -129,8 +129,8 @@ def decide(interval: Enclosure, prediction: Prediction, *, refute_first: bool = 
 
 def check_margin(prediction: Prediction) -> None:
     """Raise `ValueError` unless value, margin, slack are finite and real, margin > slack >= 0 (one-sided: >= slack)."""
-    given = {"prediction": prediction.value, "margin": prediction.margin, "slack": prediction.slack}
-    p, margin, slack = (check_finite(name, given[name]) for name in given)
+    values = {"prediction": prediction.value, "margin": prediction.margin, "slack": prediction.slack}
+    p, margin, slack = (check_finite(name, values[name]) for name in values)
     if p.size == 0:
         raise ValueError("an empty prediction: there is nothing to decide")
     enough = margin > slack if prediction.side == "two" else margin >= slack
@@ -170,26 +170,26 @@ def check_controls(prediction: Prediction, controls: Mapping[str, Any]) -> None:
     forbidden side by more than the slack (whether it is refuted is then for the data to say).
     """
     value, margin, slack = (np.asarray(v) for v in (prediction.value, prediction.margin, prediction.slack))
-    for name, wrong in controls.items():
-        apart = check_finite(f"control {name!r}", wrong) - value
+    for name, control in controls.items():
+        gap = check_finite(f"control {name!r}", control) - value
         if prediction.side == "two":
             # A margin derived from this very control may miss it by a rounding.
-            far = np.any(abs(apart) * (1 + 1e-12) >= margin + slack) and np.any(apart != 0)
+            far = np.any(abs(gap) * (1 + 1e-12) >= margin + slack) and np.any(gap != 0)
         else:
-            far = np.any(apart < -slack) if prediction.side == "at most" else np.any(apart > slack)
+            far = np.any(gap < -slack) if prediction.side == "at most" else np.any(gap > slack)
         if not far and prediction.side != "two":
             beyond = "below" if prediction.side == "at most" else "above"
             raise ControlTooClose(
                 f"control {name!r} is no wrong theory of a claim that something is {prediction.side} the prediction: "
                 f"it must lie {beyond} the prediction by more than the slack, for the data to contradict it; got "
-                f"{_first_of(wrong)} where the prediction is {_first_of(value)}"
+                f"{_first_of(control)} where the prediction is {_first_of(value)}"
             )
-        if not far and not np.any(apart):
+        if not far and not np.any(gap):
             raise ControlTooClose(f"control {name!r} is the prediction itself, {_first_of(value)}: no data refute it")
         if not far:
             raise ControlTooClose(
                 f"control {name!r} is too close: it differs from the prediction by at most "
-                f"{np.max(np.abs(apart)):.3g}, while margin + slack is {np.min(margin + slack):.3g}; "
+                f"{np.max(np.abs(gap)):.3g}, while margin + slack is {np.min(margin + slack):.3g}; "
                 "a verified claim could not refute it"
             )
 
@@ -207,10 +207,10 @@ def judge(
     if np.broadcast_shapes(*shapes) not in shapes:
         raise ValueError(f"the measurement has shape {shapes[0]}, the prediction {shapes[1]}: a row beside a column")
     shape = max(shapes, key=len)
-    for name, wrong in {**controls, "as printed": 0.0 if printed is None else printed}.items():
-        if np.broadcast_shapes(np.shape(wrong), shape) != shape:
+    for name, control in {**controls, "as printed": 0.0 if printed is None else printed}.items():
+        if np.broadcast_shapes(np.shape(control), shape) != shape:
             raise ValueError(
-                f"the control {name!r} has shape {np.shape(wrong)}, what is judged {shape}: give one number, or one "
+                f"the control {name!r} has shape {np.shape(control)}, what is judged {shape}: give one number, or one "
                 "for each coordinate"
             )
     if digits := _rounded_to(printed, prediction.value):
@@ -232,12 +232,12 @@ def judge(
         controls=tuple(
             Control(
                 name,
-                wrong,
-                decide(interval, replace(prediction, value=wrong), refute_first=True),
-                outside(interval, replace(prediction, value=wrong)),
-                distance(wrong, prediction),
+                control,
+                decide(interval, replace(prediction, value=control), refute_first=True),
+                outside(interval, replace(prediction, value=control)),
+                distance(control, prediction),
             )
-            for name, wrong in controls.items()
+            for name, control in controls.items()
         ),
         printed=None if printed is None else decide(interval, replace(prediction, value=printed)),
         printed_value=printed,

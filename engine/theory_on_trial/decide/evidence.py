@@ -65,8 +65,8 @@ def identity(
     for dtype in (np.asarray(value).dtype, np.asarray(reference).dtype):
         if dtype != np.float64 and dtype.kind not in "biuO":
             raise TypeError(f"an identity is decided in float64, got {dtype}")
-    for name, wrong in controls.items():
-        check_finite(f"control {name!r}", wrong)
+    for name, control in controls.items():
+        check_finite(f"control {name!r}", control)
     if np.size(value) == 0:
         raise ValueError("an empty value: an identity of nothing")
     if ops == 0:
@@ -87,8 +87,8 @@ def identity(
     if not (ops > 0 and np.all(bound > 0)):
         raise ValueError(f"an identity needs ops > 0 and scale > 0 (or ops=0: exact), got ops={ops}, scale={scale}")
     _check_rounding(bound, largest or float(np.max(scale)), ops, scale)
-    for name, wrong in controls.items():
-        if not np.any(np.abs(np.asarray(wrong, float) - reference) >= 10 * bound):
+    for name, control in controls.items():
+        if not np.any(np.abs(np.asarray(control, float) - reference) >= 10 * bound):
             raise ControlTooClose(
                 f"control {name!r} lies within ten times the rounding error {np.max(bound):.3g}: ill-conditioned, "
                 "use more digits or a control that differs more"
@@ -115,10 +115,10 @@ def _check_whole(what: str, given: Any) -> None:
         return
     if array.dtype.kind in "biu" and np.all(np.abs(array.astype(float)) < 2.0**53):
         return
-    rounded = [one for one in np.array(given, dtype=object).ravel() if one != float(one)]
-    if rounded:
+    inexact = [entry for entry in np.array(given, dtype=object).ravel() if entry != float(entry)]
+    if inexact:
         raise ValueError(
-            f"{what} holds {rounded[0]}, which no float64 is: exact arithmetic needs integers on both sides"
+            f"{what} holds {inexact[0]}, which no float64 is: exact arithmetic needs integers on both sides"
         )
 
 
@@ -167,12 +167,12 @@ def bound(
     frozen = not (np.ptp(lhs) or np.ptp(rhs)) and not np.all(lhs == np.round(lhs))  # counts may well be alike
     if (independent or 1) >= _MANY and frozen:
         raise ValueError(f"all {n} instances of a bound are equal: they are not {independent} independent draws")
-    if n == independent and (copied := _copied(np.ravel(lhs + 1j * rhs))):
+    if n == independent and (count := _copied(np.ravel(lhs + 1j * rhs))):
         raise ValueError(
-            f"the {n} instances of a bound are {copied} and copies of these: say independent={copied}, or draw more"
+            f"the {n} instances of a bound are {count} and copies of these: say independent={count}, or draw more"
         )
-    for name, wrong in controls.items():
-        if not np.any(np.asarray(wrong, float) < rhs):
+    for name, control in controls.items():
+        if not np.any(np.asarray(control, float) < rhs):
             raise ControlTooClose(
                 f"control {name!r} is nowhere below the bound: it cannot be violated where that holds"
             )
@@ -254,11 +254,11 @@ def mean(
         return which.interval(batches, share, resolution)._replace(error=alpha)
 
     batches: list[np.ndarray] = []
-    apart: dict[str, Enclosure] = {}
-    drawn, luck = 0, 0.0
+    enclosures: dict[str, Enclosure] = {}
+    size, luck = 0, 0.0
     for look, total in enumerate(looks, 1):
-        batches.append(batch := numbers(sampler(total - drawn), total - drawn))
-        drawn = total
+        batches.append(batch := numbers(sampler(total - size), total - size))
+        size = total
         shape, more = batch.shape[1 : 1 + value.ndim], batch.shape[1 + value.ndim :]
         measured = interval(law) if shape == value.shape and more == _MORE.get(type(law), more) else None
         if measured is None or np.shape(measured.estimate) != value.shape:
@@ -267,27 +267,27 @@ def mean(
             raise ValueError(f"the measurement has shape {shape}, the prediction {value.shape}{pairs}")
         finding = judge(measured, prediction, controls, printed, looks=look, budget=total / looks[-1])
         if control_laws is not None:
-            apart = {name: interval(other) for name, other in control_laws.items()}
-            others = (
+            enclosures = {name: interval(other) for name, other in control_laws.items()}
+            law_controls = (
                 Control(
                     name,
                     prediction.value,
                     decide(other, prediction, refute_first=True),
                     distance=float(other.estimate),
                 )
-                for name, other in apart.items()
+                for name, other in enclosures.items()
             )
-            finding = replace(finding, controls=(*finding.controls, *others))
+            finding = replace(finding, controls=(*finding.controls, *law_controls))
         if progress is not None:
             progress(total, looks[-1])
-        undecided = [finding.outcome, finding.printed, *(control.outcome for control in finding.controls)]
-        if (finding.outcome == "REFUTED" and finding.printed is None) or "INCONCLUSIVE" not in undecided:
+        outcomes = [finding.outcome, finding.printed, *(control.outcome for control in finding.controls)]
+        if (finding.outcome == "REFUTED" and finding.printed is None) or "INCONCLUSIVE" not in outcomes:
             break
         if finding.outcome != "VERIFIED":  # else it waits for controls, as a wrong prediction would
             luck = max(luck, passable(measured.low, measured.high, prediction))
-    found = finding.resolution
-    finding = replace(finding, resolution=replace(found, size=max(found.size, luck), each=max(found.each, luck)))
-    return replace(finding, note="; ".join(_undecided(finding, controls, apart)))
+    last = finding.resolution
+    finding = replace(finding, resolution=replace(last, size=max(last.size, luck), each=max(last.each, luck)))
+    return replace(finding, note="; ".join(_undecided(finding, controls, enclosures)))
 
 
 def _undecided(finding: Finding, controls: Mapping[str, Any], apart: Mapping[str, Enclosure]) -> Iterator[str]:
@@ -296,12 +296,12 @@ def _undecided(finding: Finding, controls: Mapping[str, Any], apart: Mapping[str
         yield wanting(finding.interval, finding.prediction)
         return
     if finding.printed == "INCONCLUSIVE":
-        said = replace(finding.prediction, value=finding.printed_value)
-        yield f"as printed: {wanting(finding.interval, said, wrong=True)}"
-    for control in (one for one in finding.controls if one.outcome == "INCONCLUSIVE"):
-        found = apart.get(control.name, finding.interval)
-        said = replace(finding.prediction, value=controls.get(control.name, finding.prediction.value))
-        yield f"control {control.name!r}: {wanting(found, said, wrong=True)}"
+        prediction = replace(finding.prediction, value=finding.printed_value)
+        yield f"as printed: {wanting(finding.interval, prediction, wrong=True)}"
+    for control in (entry for entry in finding.controls if entry.outcome == "INCONCLUSIVE"):
+        enclosure = apart.get(control.name, finding.interval)
+        prediction = replace(finding.prediction, value=controls.get(control.name, finding.prediction.value))
+        yield f"control {control.name!r}: {wanting(enclosure, prediction, wrong=True)}"
 
 
 def distribution(
@@ -325,12 +325,12 @@ def distribution(
         raise ValueError("controls are wrong cdfs: between two routes (cdf=None) there is none to replace")
     law = TwoSampleDistance() if cdf is None else SupDistance(cdf)
     prediction = Prediction(0.0, margin, slack, "at most")
-    wrong = {name: SupDistance(other) for name, other in controls.items()}
-    found = mean(sampler, prediction, {}, law=law, looks=looks, alpha=alpha, control_laws=wrong, progress=progress)
+    laws = {name: SupDistance(other) for name, other in controls.items()}
+    finding = mean(sampler, prediction, {}, law=law, looks=looks, alpha=alpha, control_laws=laws, progress=progress)
     # A law at a distance d from the true one is at d - estimate or more from the samples.
-    distance, low, high = (float(v) for v in found.interval[:3])
-    noticed = distance + max(slack + distance - low, margin - (high - distance))
-    return replace(found, resolution=Resolution(noticed, noticed, "in probability"))
+    distance, low, high = (float(v) for v in finding.interval[:3])
+    resolution = distance + max(slack + distance - low, margin - (high - distance))
+    return replace(finding, resolution=Resolution(resolution, resolution, "in probability"))
 
 
 def gap(
@@ -381,16 +381,16 @@ def runs(outcomes: Any, controls: Mapping[str, Any], *, alpha: float) -> Finding
         if events.ndim != 1 or events.size == 0:
             raise ValueError(f"runs needs one outcome per run, shape (runs,) with runs >= 1, got {events.shape}")
         # A hair above alpha: at alpha = 2^(1-S) itself the interval of S equal signs would only touch 1/2.
-        found = Bernoulli().interval([events], alpha * (1 + 1e-12), np.asarray(0.0))
-        return found._replace(guarantee=f"exact, {len(events)} runs")
+        enclosure = Bernoulli().interval([events], alpha * (1 + 1e-12), np.asarray(0.0))
+        return enclosure._replace(guarantee=f"exact, {len(events)} runs")
 
-    seen = np.ravel(np.asarray(outcomes, float))  # a control may be one run that nothing random moves
-    periods = [k for k in range(1, seen.size) if seen.size % k == 0 and seen.size >= 4]
-    if np.any(seen != np.round(seen)) and any(np.array_equal(np.resize(seen[:k], seen.size), seen) for k in periods):
+    data = np.ravel(np.asarray(outcomes, float))  # a control may be one run that nothing random moves
+    periods = [k for k in range(1, data.size) if data.size % k == 0 and data.size >= 4]
+    if np.any(data != np.round(data)) and any(np.array_equal(np.resize(data[:k], data.size), data) for k in periods):
         raise ValueError("outcomes of runs that repeat are copies: one number for each run of its own")
-    for name, wrong in controls.items():
-        check_finite(f"control {name!r}", wrong)
-        if np.shape(wrong) == np.shape(outcomes) and _proportional(wrong, outcomes):
+    for name, control in controls.items():
+        check_finite(f"control {name!r}", control)
+        if np.shape(control) == np.shape(outcomes) and _proportional(control, outcomes):
             raise ValueError(
                 f"control {name!r} is a multiple of the outcomes, it comes from no other runs: give what comes out of "
                 "runs without the effect, or with it reversed"
@@ -401,7 +401,7 @@ def runs(outcomes: Any, controls: Mapping[str, Any], *, alpha: float) -> Finding
         decide(outcome, prediction),
         prediction,
         outcome,
-        tuple(Control(name, 0.5, decide(interval(wrong), prediction)) for name, wrong in controls.items()),
+        tuple(Control(name, 0.5, decide(interval(control), prediction)) for name, control in controls.items()),
     )
 
 

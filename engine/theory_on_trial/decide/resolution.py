@@ -56,8 +56,8 @@ def resolution_of(low: Any, high: Any, prediction: Any) -> Resolution:
     share of the prediction; where all of that is 0, of its `scale`. A common factor is noticed as soon as one
     coordinate notices it.
     """
-    given = (low, high, prediction.value, prediction.margin, prediction.slack)
-    low, high, value, margin, slack = np.broadcast_arrays(*(np.asarray(v, float) for v in given))
+    parts = (low, high, prediction.value, prediction.margin, prediction.slack)
+    low, high, value, margin, slack = np.broadcast_arrays(*(np.asarray(v, float) for v in parts))
     up = np.maximum(high - value + slack, low - value + margin)
     down = np.maximum(value - low + slack, value - high + margin)
     if not np.any(value) and prediction.scale is None:
@@ -65,31 +65,31 @@ def resolution_of(low: Any, high: Any, prediction: Any) -> Resolution:
     unit = "" if np.any(value) else "of its scale"
     largest = np.max(np.abs(value), initial=0.0)
     scale = np.abs(np.broadcast_to(largest if prediction.scale is None else prediction.scale, value.shape))
-    moved = (value != 0) | (largest == 0)
+    moving = (value != 0) | (largest == 0)
     size, sign = np.where(value != 0, np.abs(value), scale), np.where(value < 0, -1.0, 1.0)
     with np.errstate(over="ignore", invalid="ignore"):
-        noticed = {
+        errors = {
             "two": (np.where(sign > 0, up, down) / size, np.where(sign > 0, down, up) / size),
             "at most": (np.maximum(down, slack) / size,),
             "at least": (np.maximum(up, slack) / size,),
         }[prediction.side]
-    common = float(max(np.min(one[moved]) for one in noticed))
+    common = float(max(np.min(error[moving]) for error in errors))
     if prediction.side != "two":
         return Resolution(common, common, unit)  # one violated instance refutes a bound
-    each = max(np.max(one[moved]) for one in noticed)
-    beside = max(np.max(one * size / np.maximum(size, scale)) for one in noticed)
-    at_zero = max(np.max(one[~moved], initial=0.0) for one in noticed)
+    each = max(np.max(error[moving]) for error in errors)
+    beside = max(np.max(error * size / np.maximum(size, scale)) for error in errors)
+    at_zero = max(np.max(error[~moving], initial=0.0) for error in errors)
     return Resolution(common, float(each), unit, beside=float(beside), at_zero=float(at_zero))
 
 
 def unequal(found: Resolution) -> str:
     """Say which coordinates notice far less than the one that `size` speaks of; "" if none does."""
-    said = []
+    parts = []
     if 10 * found.size < found.each > 0.05:
-        said.append(f"a common factor is noticed from {found} on, an error in one coordinate from {found.each:.2g} on")
+        parts.append(f"a common factor is noticed from {found} on, an error in one coordinate from {found.each:.2g} on")
     if found.at_zero > 0.05:
-        said.append(f"where 0 is predicted errors are noticed from {found.at_zero:.2g} of the largest on")
-    return "; ".join(said)
+        parts.append(f"where 0 is predicted errors are noticed from {found.at_zero:.2g} of the largest on")
+    return "; ".join(parts)
 
 
 def passable(low: Any, high: Any, prediction: Any) -> float:
@@ -98,17 +98,17 @@ def passable(low: Any, high: Any, prediction: Any) -> float:
     For the looks of a sampled decision before its last: a wrong prediction may have its luck there, where the true one
     was not decided yet. Of one-sided predictions a tighter one is never decided earlier.
     """
-    given = (low, high, prediction.value, prediction.margin)
-    low, high, value, margin = np.broadcast_arrays(*(np.asarray(v, float) for v in given))
+    parts = (low, high, prediction.value, prediction.margin)
+    low, high, value, margin = np.broadcast_arrays(*(np.asarray(v, float) for v in parts))
     size = np.where(value != 0, value, 0.0 if np.any(value) or prediction.scale is None else prediction.scale)
-    fixed = size == 0  # coordinates that a common factor does not move
-    if prediction.side != "two" or np.all(fixed):
+    zeros = size == 0  # coordinates that a common factor does not move
+    if prediction.side != "two" or np.all(zeros):
         return 0.0
     least, most = high - margin - value, low + margin - value
-    if np.any(fixed & ((least >= 0) | (most <= 0))):
+    if np.any(zeros & ((least >= 0) | (most <= 0))):
         return 0.0
     with np.errstate(over="ignore"):
-        ends = np.sort(np.stack([least, most])[:, ~fixed] / size[~fixed], axis=0)
+        ends = np.sort(np.stack([least, most])[:, ~zeros] / size[~zeros], axis=0)
     lowest, highest = np.max(ends[0]), np.min(ends[1])
     return float(max(-lowest, highest, 0.0)) if np.all(least < most) and lowest < highest else 0.0
 

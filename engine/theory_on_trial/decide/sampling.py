@@ -59,9 +59,9 @@ def of_keys(measure: Measure, key: Any, batch: int, vectorised: bool, what: str)
 
     mode: Mode = "vmap" if vectorised else "auto"
     # Traced once for the checks and for the program, in which it stands as if it had been written there.
-    one = jax.jit(lambda key: measure(key), inline=True)
+    program = jax.jit(lambda key: measure(key), inline=True)
     try:
-        calls_back = check_measurement(one, key, what)
+        calls_back = check_measurement(program, key, what)
     except (TypeError, jax.errors.JAXTypeError) as error:
         raise ValueError(
             f"{what} cannot be traced by JAX: a measure is a function of JAX's key made of jax.numpy alone; for NumPy, "
@@ -71,7 +71,7 @@ def of_keys(measure: Measure, key: Any, batch: int, vectorised: bool, what: str)
 
     @quick_jit
     def draw(key: Any, start: Any) -> Any:
-        return map_cells(lambda i: one(jax.random.fold_in(key, i)), start + jnp.arange(batch), mode=mode)
+        return map_cells(lambda i: program(jax.random.fold_in(key, i)), start + jnp.arange(batch), mode=mode)
 
     if calls_back and not np.array_equal(np.asarray(draw(key, 0)), np.asarray(draw(key, 0))):
         raise ValueError(f"{what} gives other numbers for the same keys: what it calls back draws by itself")
@@ -108,23 +108,23 @@ def of_generator(draws: Draws, stream: Callable[[str], np.random.Generator], bat
                     f"{what} gives other samples for the same generator: no seed repeats the verdict; seed all that it "
                     "draws with from that generator, as torch.manual_seed(generator.integers(2**62)) does"
                 )
-            others = [numbers(draws(stream(f"/other {k}"), m), m, what) for k in range(_OTHERS if m <= 256 else 5)]
+            probes = [numbers(draws(stream(f"/other {k}"), m), m, what) for k in range(_OTHERS if m <= 256 else 5)]
             # Rare events may coincide in two streams, but not in so many.
             if np.any(samples != samples[0]):
-                if all(np.array_equal(samples, other) for other in others):
+                if all(np.array_equal(samples, other) for other in probes):
                     raise ValueError(
                         f"{what} gives the same {m} samples for other generators: it does not draw from them"
                     )
-            elif any(np.all(other == other[0]) and np.any(other[0] != samples[0]) for other in others):
+            elif any(np.all(other == other[0]) and np.any(other[0] != samples[0]) for other in probes):
                 raise ValueError(f"{what} gives {m} equal samples, and other ones each time: they are one sample")
-            for other in others:
+            for other in probes:
                 independence.compare(other)
         independence.compare(samples)
         return samples
 
     def sampler(m: int) -> np.ndarray:
         most = batch * -(-m // (batch * _CALLS))
-        samples = np.concatenate([call(min(most, m - drawn)) for drawn in range(0, m, most)])
+        samples = np.concatenate([call(min(most, m - start)) for start in range(0, m, most)])
         independence.ask(samples)
         return samples
 
@@ -153,9 +153,9 @@ class Independence:
         """Take the samples of a look; raises `ValueError` if there is a lag at which they go together."""
         from scipy import stats
 
-        apart = stats.rankdata(samples, axis=0) - (len(samples) + 1) / 2
-        for lag in (2**k for k in range((len(apart) // 2).bit_length())):
-            self._together(lag, apart[lag:], apart[:-lag])
+        ranks = stats.rankdata(samples, axis=0) - (len(samples) + 1) / 2
+        for lag in (2**k for k in range((len(ranks) // 2).bit_length())):
+            self._together(lag, ranks[lag:], ranks[:-lag])
 
     def _together(self, lag: int, ones: np.ndarray, others: np.ndarray) -> None:
         """Raise `ValueError` if scores go together that lie apart by a lag, or by a call where that is 0."""
@@ -187,15 +187,15 @@ class Independence:
             self.ends, self.atom = (np.ones(rows.shape[1]), np.zeros(rows.shape[1])), np.zeros(rows.shape[1])
         self.atom += np.sum(rows == self.first[len(self.first) // 2], axis=0)
         scores = np.empty(rows.shape)
-        for one, column, known in zip(scores.T, rows.T, self.first.T, strict=True):
-            one[:] = np.searchsorted(known, column, "left") + np.searchsorted(known, column, "right")
+        for score, column, first in zip(scores.T, rows.T, self.first.T, strict=True):
+            score[:] = np.searchsorted(first, column, "left") + np.searchsorted(first, column, "right")
         scores /= 2 * len(self.first)
-        apart = scores - scores.mean(axis=0)
-        least = min(len(apart), len(self.before))
-        self._together(0, apart[:least], self.before[:least])
-        self.before = apart
+        deviations = scores - scores.mean(axis=0)
+        least = min(len(deviations), len(self.before))
+        self._together(0, deviations[:least], self.before[:least])
+        self.before = deviations
         self.calls.append((len(rows), scores.sum(axis=0), np.square(scores).sum(axis=0)))
-        many, sums, squares = (np.array(each) for each in zip(*self.calls, strict=True))
+        many, sums, squares = (np.array(part) for part in zip(*self.calls, strict=True))
         n, mean, freedom = many.sum(), sums.sum(axis=0) / many.sum(), len(many) - 1
         self.ends = np.minimum(self.ends[0], scores.min(axis=0)), np.maximum(self.ends[1], scores.max(axis=0))
         # Without an atom of half the chance the variance itself serves.
@@ -222,10 +222,10 @@ class Independence:
             raise ValueError(f"{self.what} gives {again} samples of an earlier call again: they are copies")
         self.ties += again
         self.seen = np.union1d(self.seen, new)
-        m, held = len(rows), hash((new.tobytes(), counts.tobytes()))
+        m, digest = len(rows), hash((new.tobytes(), counts.tobytes()))
         self.sizes[m] += 1
-        self.alike[held] += 1
-        calls, same = self.sizes[m], self.alike[held] - 1
+        self.alike[digest] += 1
+        calls, same = self.sizes[m], self.alike[digest] - 1
         chance = gammaln(m + 1) + np.sum(xlogy(counts, counts / m) - gammaln(counts + 1))
         if log(calls * comb(calls - 1, same)) + same * chance < log(1e-9):
             raise ValueError(f"{self.what} gives the same {m} samples in {same + 1} of {calls} calls: they are copies")
@@ -277,8 +277,8 @@ def numbers(samples: Any, m: int, what: str = "the measurement") -> np.ndarray:
     array = array.astype(float)
     finite = np.isfinite(array)
     if not finite.all():
-        which, *coordinate = (int(i) for i in np.argwhere(~finite)[0])
-        first = f"first {array[~finite][0]} in sample {which}" + (f", coordinate {coordinate}" if coordinate else "")
+        index, *coordinate = (int(i) for i in np.argwhere(~finite)[0])
+        first = f"first {array[~finite][0]} in sample {index}" + (f", coordinate {coordinate}" if coordinate else "")
         raise ValueError(f"{np.sum(~finite)} of {array.size} sampled values are not finite, {first} ({what})")
     return array
 
@@ -299,29 +299,29 @@ def wanting(interval: Enclosure, prediction: Prediction, *, wrong: bool = False)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         ratio = np.nan_to_num(have / need, nan=np.inf, posinf=np.inf)
         far = np.argmin(ratio) if wrong else np.argmax(np.where(inside(interval, prediction), 0.0, ratio))
-        at = np.unravel_index(int(far), ratio.shape)
-        samples = interval.n * float(ratio[at]) ** 2
-    where = f" of coordinate [{', '.join(map(str, at))}]" if at else ""
-    given = f"after {interval.n} samples the interval{where}"
-    if not np.isfinite(have[at]):
-        return f"{given} is unbounded still: these are too few for the law, or do not vary"
+        index = np.unravel_index(int(far), ratio.shape)
+        samples = interval.n * float(ratio[index]) ** 2
+    where = f" of coordinate [{', '.join(map(str, index))}]" if index else ""
+    intro = f"after {interval.n} samples the interval{where}"
+    if not np.isfinite(have[index]):
+        return f"{intro} is unbounded still: these are too few for the law, or do not vary"
     if not samples < 1e15:
-        return f"{given} lies on the bound"
+        return f"{intro} lies on the bound"
     about = f"about {float(f'{samples:.2g}'):.0f} samples would decide (most= of the decision)"
-    if margin[at] > slack[at]:
-        return f"{given} is {have[at]:.2g} wide and margin - slack {need[at]:.2g}; at most {about}"
-    return f"{given} reaches {have[at]:.2g} to a bound {need[at]:.2g} away; {about}"
+    if margin[index] > slack[index]:
+        return f"{intro} is {have[index]:.2g} wide and margin - slack {need[index]:.2g}; at most {about}"
+    return f"{intro} reaches {have[index]:.2g} to a bound {need[index]:.2g} away; {about}"
 
 
 def _refuse_constants(first: np.ndarray, vary: np.ndarray, law: Law, predicted: np.ndarray, n: int, what: str) -> None:
     if isinstance(law, RatioOfMeans):  # one of the two may be known
         vary = vary | np.any(vary, axis=-1, keepdims=True)
-    known = np.zeros(first.shape, bool)
+    constant = np.zeros(first.shape, bool)
     if np.any(vary) and isinstance(law, _WIDE_WITHOUT_SPREAD) and predicted.shape == first.shape:
-        known = np.isclose(first, predicted, rtol=1e-12, atol=0)
-    if np.all(vary | known):
+        constant = np.isclose(first, predicted, rtol=1e-12, atol=0)
+    if np.all(vary | constant):
         return
-    at = [int(i) for i in np.argwhere(~(vary | known))[0]]
+    at = [int(i) for i in np.argwhere(~(vary | constant))[0]]
     where = f" of coordinate {at}" if at else ""
     raise ValueError(
         f"all {n} samples{where} are equal, {first[tuple(at)]:.6g}: a constant is no process ({what} drew them)"

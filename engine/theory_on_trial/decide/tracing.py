@@ -25,22 +25,22 @@ def check_measurement(measure: Any, key: Any, what: str) -> bool:
     falls alike half of the time. Returns whether the program calls back to Python, which may draw numbers of its own.
     """
     before = _global_states()
-    traced = measure.trace(key)
+    trace = measure.trace(key)
     if _global_states() != before:
         raise ValueError(f"{what} draws from NumPy's or Python's own generator while it is traced: draw with the key")
-    given = jax.tree.leaves(traced.out_info)
-    if not jax.tree_util.all_leaves([traced.out_info]):
+    leaves = jax.tree.leaves(trace.out_info)
+    if not jax.tree_util.all_leaves([trace.out_info]):
         raise ValueError(
-            f"{what} must be one array, got a {type(traced.out_info).__name__} of {len(given)}: stack them"
+            f"{what} must be one array, got a {type(trace.out_info).__name__} of {len(leaves)}: stack them"
         )
-    shape, dtype = given[0].shape, given[0].dtype
+    shape, dtype = leaves[0].shape, leaves[0].dtype
     if 0 in shape:
         raise ValueError(f"{what} must have a coordinate, got an array of shape {shape}")
     if not any(jnp.issubdtype(dtype, kind) for kind in (np.floating, np.integer, np.bool_)):
         raise ValueError(f"{what} must be real numbers, got {dtype}")
-    reached = _reached(traced.jaxpr.jaxpr, [_WHOLLY])[0]
-    if reached != _WHOLLY:
-        part = "in part " if reached == _PARTLY else ""
+    reach = _reached(trace.jaxpr.jaxpr, [_WHOLLY])[0]
+    if reach != _WHOLLY:
+        part = "in part " if reach == _PARTLY else ""
         raise ValueError(
             f"{what} does {part}not depend on its key: draw with that key and no other, and not with NumPy (for which "
             "there is sampler=)"
@@ -48,12 +48,12 @@ def check_measurement(measure: Any, key: Any, what: str) -> bool:
     # The trace does not depend on the device, but under another one JAX does not take it from its caches, where a
     # jitted function within the measurement keeps what NumPy drew the first time.
     device = None if jax.config.jax_default_device is not None else jax.local_devices()[0]  # type: ignore[attr-defined]
-    if any(one.primitive.name == "random_seed" and isinstance(one.invars[0], Literal) for one in steps(traced.jaxpr)):
+    if any(step.primitive.name == "random_seed" and isinstance(step.invars[0], Literal) for step in steps(trace.jaxpr)):
         raise ValueError(
             f"{what} makes a key of its own inside: draw with the key that it is given, and what is the same for all "
             "samples (a design, a start) before, outside"
         )
-    constants = list(_constants(traced.jaxpr))
+    constants = list(_constants(trace.jaxpr))
     for _ in range(3 if len(constants) < _SMALL else 1):
         with jax.default_device(device):
             again = jax.jit(lambda key: measure.__wrapped__(key)).trace(key)  # a new function is traced anew
@@ -63,7 +63,7 @@ def check_measurement(measure: Any, key: Any, what: str) -> bool:
             f"{what} holds other constants when it is traced again: NumPy, say, drew them once for all samples; draw "
             "with the key (or give sampler=)"
         )
-    return any("callback" in one.primitive.name for one in steps(traced.jaxpr))
+    return any("callback" in step.primitive.name for step in steps(trace.jaxpr))
 
 
 def steps(program: ClosedJaxpr | Jaxpr) -> Iterator[Any]:
@@ -82,14 +82,14 @@ def _global_states() -> tuple[Any, str, bytes]:
 
 def _reached(program: Jaxpr, given: Sequence[int]) -> list[int]:
     """Return how far each output of a program depends on the key, given how far its inputs do."""
-    known = dict(zip(program.invars, given, strict=True))
+    reach = dict(zip(program.invars, given, strict=True))
 
     def of(variable: Any) -> int:
-        return _NOT if isinstance(variable, Literal) else known.get(variable, _NOT)
+        return _NOT if isinstance(variable, Literal) else reach.get(variable, _NOT)
 
     for equation in program.eqns:
         through = _through(equation, [of(variable) for variable in equation.invars])
-        known |= zip(equation.outvars, through, strict=True)
+        reach |= zip(equation.outvars, through, strict=True)
     return [of(variable) for variable in program.outvars]
 
 
@@ -116,16 +116,16 @@ def _parts_of_scan(equation: Any, body: Jaxpr) -> tuple[int, int]:
     """
 
     def kept(outside: Sequence[Any], inside: Sequence[Any]) -> int:
-        return sum(one.aval.shape == other.aval.shape for one, other in zip(outside, inside, strict=True))
+        return sum(outer.aval.shape == inner.aval.shape for outer, inner in zip(outside, inside, strict=True))
 
-    carried = kept(equation.outvars, body.outvars)
-    return kept(equation.invars, body.invars) - carried, carried
+    carries = kept(equation.outvars, body.outvars)
+    return kept(equation.invars, body.invars) - carries, carries
 
 
 def _through_scan(body: Jaxpr, inputs: list[int], constants: int, carried: int) -> list[int]:
-    inputs = [_WHOLLY if one else _NOT for one in inputs]
+    inputs = [_WHOLLY if level else _NOT for level in inputs]
     while True:  # what is carried spreads, at most once for each carried array
-        outputs = [_WHOLLY if one else _NOT for one in _reached(body, inputs)]
+        outputs = [_WHOLLY if level else _NOT for level in _reached(body, inputs)]
         carry = list(map(max, inputs[constants : constants + carried], outputs))
         if inputs[constants : constants + carried] == carry:
             return outputs
@@ -155,7 +155,7 @@ def _alike(ones: Sequence[Any], others: Sequence[Any]) -> bool:
 def _equal(one: Any, other: Any) -> bool:
     if one is other:
         return True
-    kinds = (getattr(each, "dtype", None) for each in (one, other))
+    kinds = (getattr(array, "dtype", None) for array in (one, other))
     keys = [jax.dtypes.issubdtype(kind, jax.dtypes.prng_key) for kind in kinds]  # type: ignore[attr-defined]
     if all(keys):
         one, other = jax.random.key_data(one), jax.random.key_data(other)

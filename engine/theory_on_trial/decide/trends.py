@@ -60,8 +60,8 @@ def limit(
         interval = _richardson(_enclosed(values), sizes, tuple(np.atleast_1d(np.asarray(order, float))))
     else:
         raise ValueError("a limit needs either the remainder of the last size or the order of convergence")
-    found = judge(interval, prediction, controls, printed)
-    return replace(found, note=_wanting(interval, prediction)) if found.outcome == "INCONCLUSIVE" else found
+    finding = judge(interval, prediction, controls, printed)
+    return replace(finding, note=_wanting(interval, prediction)) if finding.outcome == "INCONCLUSIVE" else finding
 
 
 def _wanting(interval: Enclosure, prediction: Prediction) -> str:
@@ -120,19 +120,19 @@ def _richardson(values: Enclosure, sizes: np.ndarray, orders: tuple[float, ...])
     factor = 2.0 ** orders[-1]
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = [before[:-1] / after[1:] / factor - 1 for before in (least, most) for after in (least, most)]
-        known = (least[1:] > 0) | (most[1:] < 0)  # a difference that may vanish bounds no ratio
-        off = np.where(known, np.max(np.abs(ratios), axis=0), np.inf)
+        nonzero = (least[1:] > 0) | (most[1:] < 0)  # a difference that may vanish bounds no ratio
+        off = np.where(nonzero, np.max(np.abs(ratios), axis=0), np.inf)
         deviation = 2 * np.max(off[-2:], axis=0)
         # The last value and g of the last difference, (1 + g) f_K - g f_(K-1) with g > 0, is monotone in either value.
         gains = [factor * (1 + sign * deviation) - 1 for sign in (-1, 1)]
         lowest = low[-1] + np.min([least[-1] / gain for gain in gains], axis=0)
         highest = high[-1] + np.max([most[-1] / gain for gain in gains], axis=0)
     # Ratios of differences that might reach 1, or are 0 / 0, bound nothing.
-    settled = factor * (1 - deviation) > 1
+    convergent = factor * (1 - deviation) > 1
     return Enclosure(
         estimate[-1] + (estimate[-1] - estimate[-2]) / (factor - 1),
-        np.where(settled, lowest, -np.inf),
-        np.where(settled, highest, np.inf),
+        np.where(convergent, lowest, -np.inf),
+        np.where(convergent, highest, np.inf),
         values.error,
         _extrapolated(values),
         len(sizes),
@@ -167,8 +167,8 @@ def convergence_order(errors: Any, sizes: Any, rounding: Any = None) -> Enclosur
     slopes = np.diff(np.log(estimate)) / steps
     blur = (relative[1:] + relative[:-1]) / steps
     moves = np.abs(np.diff(slopes))
-    settled = np.all(moves[1:] <= moves[:-1] * 2 / 3 + 2 * (blur[2:] + blur[1:-1]))
-    width = 2 * (moves[-1] + blur[-1] + blur[-2]) + blur[-1] if settled else np.inf
+    convergent = np.all(moves[1:] <= moves[:-1] * 2 / 3 + 2 * (blur[2:] + blur[1:-1]))
+    width = 2 * (moves[-1] + blur[-1] + blur[-2]) + blur[-1] if convergent else np.inf
     return Enclosure(slopes[-1], slopes[-1] - width, slopes[-1] + width, boxes.error, _extrapolated(boxes), len(sizes))
 
 

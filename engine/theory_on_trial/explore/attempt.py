@@ -71,29 +71,29 @@ def attempt(
     subject: Claim, settings: dict[str, Any], seed: int = 0, *, beyond: bool = False, trial: type[Trial] = Trial
 ) -> Attempt:
     """Put a claim on trial at some settings, with `beyond` outside its annotations; `trial` may decide otherwise."""
-    stated = claim(subject.id.removesuffix("-as-printed")) if subject.printed_form else subject
-    held, rows, started = trial(stated.id, seed), list[Row](), time.perf_counter()
+    original = claim(subject.id.removesuffix("-as-printed")) if subject.printed_form else subject
+    instance, rows, start = trial(original.id, seed), list[Row](), time.perf_counter()
     outcome, why = "", ""
     try:
-        with beyond_limits() if beyond else nullcontext(), _in_time(), recorded(stated, held, "") as rows:
-            stated.function(held, **settings)
+        with beyond_limits() if beyond else nullcontext(), _in_time(), recorded(original, instance, "") as rows:
+            original.function(instance, **settings)
     except OutsideDomain as refusal:
         outcome, why, rows = "outside", _first_line(refusal), []
     except _Late:
         outcome, why = "late", f"no end within {LIMIT} s"
     except Exception as error:
         outcome, why = "wrong", f"{type(error).__name__}: {_first_line(error)}"
-    wrong = [row for row in rows if not row.as_expected and row.verdict != "INCONCLUSIVE"]
-    undecided = [row.note for row in rows if row.verdict == "INCONCLUSIVE"]
-    if not outcome and wrong:
-        outcome, why = "wrong", f"{wrong[0].id} is {wrong[0].verdict}"
+    failures = [row for row in rows if not row.as_expected and row.verdict != "INCONCLUSIVE"]
+    notes = [row.note for row in rows if row.verdict == "INCONCLUSIVE"]
+    if not outcome and failures:
+        outcome, why = "wrong", f"{failures[0].id} is {failures[0].verdict}"
     if not outcome:
-        outcome, why = ("INCONCLUSIVE", undecided[0]) if undecided else ("as expected", "")
-    known: dict[str, Any] = {"seconds": time.perf_counter() - started}
+        outcome, why = ("INCONCLUSIVE", notes[0]) if notes else ("as expected", "")
+    facts: dict[str, Any] = {"seconds": time.perf_counter() - start}
     if row := next((row for row in rows if row.id == subject.id), None):
-        known |= {"verdict": row.verdict, "error": relative_error(row), "shown": _shown(row), "notices": row.notices}
-    known["tightness"] = max((one for one in map(_ratio, held.findings) if one is not None), default=None)
-    return Attempt(settings, seed, outcome, why, **known)
+        facts |= {"verdict": row.verdict, "error": relative_error(row), "shown": _shown(row), "notices": row.notices}
+    facts["tightness"] = max((ratio for ratio in map(_ratio, instance.findings) if ratio is not None), default=None)
+    return Attempt(settings, seed, outcome, why, **facts)
 
 
 def _ratio(finding: Finding) -> float | None:
@@ -102,9 +102,9 @@ def _ratio(finding: Finding) -> float | None:
         return None
     interval = finding.interval
     sides = (interval.estimate, interval.low, interval.high, finding.prediction.value)
-    left, low, high, right = np.broadcast_arrays(*(np.asarray(one, float) for one in sides))
-    known = (right > 0) & (high - low < _HIDDEN * right)
-    return float(np.max(left[known] / right[known])) if known.any() else None
+    left, low, high, right = np.broadcast_arrays(*(np.asarray(side, float) for side in sides))
+    mask = (right > 0) & (high - low < _HIDDEN * right)
+    return float(np.max(left[mask] / right[mask])) if mask.any() else None
 
 
 def relative_error(row: Row) -> tuple[float, float, float] | None:
@@ -112,16 +112,16 @@ def relative_error(row: Row) -> tuple[float, float, float] | None:
     if row.interval is None:
         return None
     try:
-        columns = [np.asarray(one, float) for one in (row.predicted, row.measured, *row.interval)]
+        columns = [np.asarray(column, float) for column in (row.predicted, row.measured, *row.interval)]
     except (TypeError, ValueError):  # growth laws are names
         return None
-    predicted, *others = np.broadcast_arrays(*columns)
+    predicted, *ends = np.broadcast_arrays(*columns)
     with np.errstate(divide="ignore", invalid="ignore"):
-        errors = np.array([((one - predicted) / abs(predicted)).ravel() for one in others])
-    known = np.flatnonzero(np.isfinite(errors[0]))
-    if not known.size:
+        errors = np.array([((end - predicted) / abs(predicted)).ravel() for end in ends])
+    finite = np.flatnonzero(np.isfinite(errors[0]))
+    if not finite.size:
         return None
-    furthest = known[np.argmax(abs(errors[0, known]))]
+    furthest = finite[np.argmax(abs(errors[0, finite]))]
     estimate, low, high = map(float, errors[:, furthest])
     return estimate, low, high
 

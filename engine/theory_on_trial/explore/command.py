@@ -24,8 +24,8 @@ def search(ids: Sequence[str], folder: Path, options: argparse.Namespace) -> int
     budget = {"seconds": seconds, **({} if options.runs is None else {"most": options.runs})}
     results = []
     with contextlib.chdir(folder):
-        for one in ids:
-            subject = claim(one)
+        for claim_id in ids:
+            subject = claim(claim_id)
             with (
                 Runs(subject, workers=options.workers) as runs,
                 Runs(subject, workers=options.workers, beyond=True) as beyond,
@@ -46,8 +46,8 @@ def search(ids: Sequence[str], folder: Path, options: argparse.Namespace) -> int
             if result.interrupted:
                 break
     if options.json:
-        print(json.dumps([one.json() for one in results], indent=1))
-    return int(any(one.failure for one in results))
+        print(json.dumps([entry.json() for entry in results], indent=1))
+    return int(any(entry.failure for entry in results))
 
 
 def draw_map(claim_id: str, folder: Path, options: argparse.Namespace) -> int:
@@ -58,19 +58,19 @@ def draw_map(claim_id: str, folder: Path, options: argparse.Namespace) -> int:
     _at_least(options, cells=2, workers=1)
     if options.out.suffix not in SUFFIXES:
         raise ValueError(f"--out must end in {', '.join(SUFFIXES)}, got {options.out}")
-    given = [text for text in (options.x, options.y, options.z) if text is not None]
-    if wrong := [text for text in given if "=" not in text]:
-        raise ValueError(f"an axis is NAME=LOW..HIGH or NAME=a,b,c, got {wrong[0]!r}")
-    axes = {name: values for name, _, values in (text.partition("=") for text in given)}
-    if len(axes) < len(given):
-        raise ValueError(f"the axes must be different settings, got {', '.join(given)}")
-    fixed = settings_of(options.set, "--set")
+    texts = [text for text in (options.x, options.y, options.z) if text is not None]
+    if mistakes := [text for text in texts if "=" not in text]:
+        raise ValueError(f"an axis is NAME=LOW..HIGH or NAME=a,b,c, got {mistakes[0]!r}")
+    axes = {name: values for name, _, values in (text.partition("=") for text in texts)}
+    if len(axes) < len(texts):
+        raise ValueError(f"the axes must be different settings, got {', '.join(texts)}")
+    settings = settings_of(options.set, "--set")
     path = options.out.absolute()
     with contextlib.chdir(folder):
         dataset = map_of(
             claim(claim_id),
             axes,
-            fixed,
+            settings,
             cells=options.cells,
             seed=options.seed,
             outside=options.outside,
@@ -83,6 +83,6 @@ def draw_map(claim_id: str, folder: Path, options: argparse.Namespace) -> int:
 
 def _at_least(options: argparse.Namespace, **least: float) -> None:
     for name, bound in least.items():
-        given = getattr(options, name)
-        if given is not None and not given >= bound:
-            raise ValueError(f"--{name} must be at least {bound}, got {given}")
+        value = getattr(options, name)
+        if value is not None and not value >= bound:
+            raise ValueError(f"--{name} must be at least {bound}, got {value}")

@@ -22,23 +22,23 @@ _TUPLE = 4
 def domains(subject: Claim) -> dict[str, Alternative]:
     """Return the settings of a claim that have a domain of numbers, choices, or tuples of them."""
     check = inspect.unwrap(subject.function)
-    described = {name: one for name, one in list(contract_of(check).items())[1:] if name in check.__annotations__}
-    kinds = {name: _drawable(argument) for name, argument in described.items()}
+    arguments = {name: arg for name, arg in list(contract_of(check).items())[1:] if name in check.__annotations__}
+    kinds = {name: _drawable(argument) for name, argument in arguments.items()}
     return {name: kind for name, kind in kinds.items() if kind is not None}
 
 
 def spread(subject: Claim, seed: int = 0) -> Iterator[dict[str, Any]]:
     """Yield settings without end, each a dictionary of some settings of the claim: the others stay as they are."""
-    known, usual, number = domains(subject), _usual(subject), 0
+    kinds, usual, number = domains(subject), _usual(subject), 0
     yield from ends(subject)
-    while known:
+    while kinds:
         random = Random(f"{subject.id}/{seed}/{number}")
         number += 1
-        moved = [name for name in known if random.random() < random.choice((0.3, 1.0))] or [random.choice(list(known))]
+        names = [name for name in kinds if random.random() < random.choice((0.3, 1.0))] or [random.choice(list(kinds))]
         chosen: dict[str, Any] = {}
-        for name in moved:
+        for name in names:
             same = [value for other, value in (usual | chosen).items() if other != name]
-            chosen[name] = _value(random, known[name], usual.get(name), same)
+            chosen[name] = _value(random, kinds[name], usual.get(name), same)
         yield chosen
 
 
@@ -65,14 +65,14 @@ def entries(kind: Alternative) -> list[Alternative] | None:
         return []
     if get_origin(kind.type) is not tuple:
         return None
-    each = [_drawable(Argument.of(one)) for one in get_args(kind.type) if one is not ...]
-    return None if None in each or not each else [one for one in each if one is not None]
+    kinds = [_drawable(Argument.of(entry)) for entry in get_args(kind.type) if entry is not ...]
+    return None if None in kinds or not kinds else [entry for entry in kinds if entry is not None]
 
 
 def extent(kind: Alternative) -> tuple[float, float]:
     """Return the least and the largest number of a kind, both admitted; infinite where there is no limit."""
     low, high = -math.inf, math.inf
-    for marker in (one for one in kind.markers if isinstance(one, Interval)):
+    for marker in (mark for mark in kind.markers if isinstance(mark, Interval)):
         closed_low, closed_high = marker.closed[0] == "[", marker.closed[1] == "]"
         if kind.type is int:
             low = max(low, math.ceil(marker.low) + (not closed_low and marker.low == math.ceil(marker.low)))
@@ -90,15 +90,15 @@ def _ends(kind: Alternative, usual: Any) -> list[Any]:
     if kind.type is bool:
         return [False, True]
     if get_origin(kind.type) is tuple:
-        each = entries(kind) or []
-        count = len(usual) if isinstance(usual, tuple) and get_args(kind.type)[-1] is ... else len(each)
-        ends = [_ends(each[i % len(each)], None) for i in range(count)]
+        kinds = entries(kind) or []
+        count = len(usual) if isinstance(usual, tuple) and get_args(kind.type)[-1] is ... else len(kinds)
+        ends = [_ends(kinds[i % len(kinds)], None) for i in range(count)]
         return [tuple(end[at] for end in ends) for at in (0, -1)] if ends and all(ends) else []
     low, high = extent(kind)
     if math.isinf(high) and isinstance(usual, int | float) and usual > 0:
         high = usual * _FURTHER
-    made = int if kind.type is int else float
-    return [made(end) for end in (low, high) if math.isfinite(end)]
+    convert = int if kind.type is int else float
+    return [convert(end) for end in (low, high) if math.isfinite(end)]
 
 
 def _value(random: Random, kind: Alternative, usual: Any, others: list[Any]) -> Any:
@@ -108,14 +108,14 @@ def _value(random: Random, kind: Alternative, usual: Any, others: list[Any]) -> 
     if kind.type is bool:
         return random.random() < 0.5
     if get_origin(kind.type) is tuple:
-        each = entries(kind) or []
+        kinds = entries(kind) or []
         free = get_args(kind.type)[-1] is ...
-        count = random.randint(1, _TUPLE) if free else len(each)
-        return tuple(_value(random, each[i % len(each)], None, []) for i in range(count))
+        count = random.randint(1, _TUPLE) if free else len(kinds)
+        return tuple(_value(random, kinds[i % len(kinds)], None, []) for i in range(count))
     low, high = extent(kind)
-    at = float(usual) if isinstance(usual, int | float) else low if math.isfinite(low) else 1.0
-    low = low if math.isfinite(low) else at - 10 * max(abs(at), 1)
-    high = high if math.isfinite(high) else max(at * _FURTHER, low + 6)
+    centre = float(usual) if isinstance(usual, int | float) else low if math.isfinite(low) else 1.0
+    low = low if math.isfinite(low) else centre - 10 * max(abs(centre), 1)
+    high = high if math.isfinite(high) else max(centre * _FURTHER, low + 6)
     same = [value for value in others if type(value) in (int, float) and low <= value <= high]
     way = random.choice(("end", "middle", "middle", "near", "tie" if same else "near"))
     if way == "end":
@@ -123,7 +123,7 @@ def _value(random: Random, kind: Alternative, usual: Any, others: list[Any]) -> 
     elif way == "tie":
         value = random.choice(same)
     elif way == "near":
-        value = at + random.choice((-1, 1)) if kind.type is int else at * random.uniform(0.5, 2)
+        value = centre + random.choice((-1, 1)) if kind.type is int else centre * random.uniform(0.5, 2)
     elif low > 0 and high / low > 100:
         value = math.exp(random.uniform(math.log(low), math.log(high)))
     else:

@@ -36,21 +36,21 @@ def values_of(name: str, given: Any, kind: Alternative | None, cells: int = CELL
     Raises `ValueError` for anything else.
     """
     if not isinstance(given, str):
-        return [one.item() if isinstance(one, np.generic) else one for one in given]
+        return [value.item() if isinstance(value, np.generic) else value for value in given]
     low, dots, high = given.partition("..")
     if not dots:
-        known = get_args(kind.type) if kind is not None else ()
-        return [text if text in known else _literal(name, text) for text in given.split(",")]
+        choices = get_args(kind.type) if kind is not None else ()
+        return [text if text in choices else _literal(name, text) for text in given.split(",")]
     start, end = _literal(name, low), _literal(name, high)
-    if not all(type(one) in (int, float) and math.isfinite(one) for one in (start, end)) or not start < end:
+    if not all(type(value) in (int, float) and math.isfinite(value) for value in (start, end)) or not start < end:
         raise ValueError(f"{name} must be a range of two numbers such as 10..1000, got {given}")
     whole = kind.type is int if kind is not None else isinstance(start, int) and isinstance(end, int)
-    spaced = np.geomspace if start > 0 and end / start >= DECADES else np.linspace
-    numbers = spaced(start, end, cells)
+    spacing = np.geomspace if start > 0 and end / start >= DECADES else np.linspace
+    numbers = spacing(start, end, cells)
     if whole:
-        return sorted({round(float(one)) for one in numbers})
+        return sorted({round(float(value)) for value in numbers})
     # Three digits more than tell two cells apart: a setting is to be pasted.
-    return [float(f"{one:.4g}") for one in numbers]
+    return [float(f"{value:.4g}") for value in numbers]
 
 
 def _literal(name: str, text: str) -> Any:
@@ -93,29 +93,29 @@ def map_of(
     import xarray as xr
 
     if unknown := [name for name in (*axes, *(settings or {})) if name not in subject.settings]:
-        known = ", ".join(subject.settings) or "none"
-        raise ValueError(f"{subject.id} has no setting {unknown[0]!r}; its settings are {known}")
+        names = ", ".join(subject.settings) or "none"
+        raise ValueError(f"{subject.id} has no setting {unknown[0]!r}; its settings are {names}")
     if not 1 <= len(axes) <= 3:
         raise ValueError(f"a map has one to three axes, got {len(axes)}")
     kinds = domains(subject)
     grid = {name: values_of(name, given, kinds.get(name), cells) for name, given in axes.items()}
     first: dict[str, Any] = getattr(subject.function, "first_case", {})
-    fixed = {name: value for name, value in {**first, **(settings or {})}.items() if name not in grid}
-    every = [{**fixed, **dict(zip(grid, values, strict=True))} for values in itertools.product(*grid.values())]
+    constants = {name: value for name, value in {**first, **(settings or {})}.items() if name not in grid}
+    points = [{**constants, **dict(zip(grid, values, strict=True))} for values in itertools.product(*grid.values())]
     shape = [len(values) for values in grid.values()]
     with (
         Runs(subject, workers=workers, beyond=outside, executor=executor, here=HERE) as runs,
-        progress_bar(progress, subject.id, "cell", len(every), 0) as advance,
+        progress_bar(progress, subject.id, "cell", len(points), 0) as advance,
     ):
-        done = []
-        for one in runs.at((cell, seed) for cell in every):
-            done.append(one)
+        results = []
+        for run in runs.at((cell, seed) for cell in points):
+            results.append(run)
             advance(1)
     nowhere = (math.nan,) * 3
     columns: dict[str, Sequence[Any]] = {
-        "outcome": [outcome_of(one) for one in done],
-        **{name: [(one.error or nowhere)[at] for one in done] for at, name in enumerate(("error", "low", "high"))},
-        **{name: [getattr(one, name) for one in done] for name in ("why", "shown", "notices", "seconds")},
+        "outcome": [outcome_of(run) for run in results],
+        **{name: [(run.error or nowhere)[k] for run in results] for k, name in enumerate(("error", "low", "high"))},
+        **{name: [getattr(run, name) for run in results] for name in ("why", "shown", "notices", "seconds")},
     }
     arrays = {
         name: (list(grid), np.array(column, float if isinstance(column[0], float) else object).reshape(shape))
@@ -123,15 +123,15 @@ def map_of(
     }
     labels = {name: values if _plain(values) else [repr(value) for value in values] for name, values in grid.items()}
     limits = {name: _limits(kinds[name]) for name in grid if name in kinds and kinds[name].type in (int, float)}
-    about = {
+    attrs = {
         "claim": subject.id,
         "statement": subject.statement,
-        "settings": ", ".join(f"{name} = {value!r}" for name, value in fixed.items()),
+        "settings": ", ".join(f"{name} = {value!r}" for name, value in constants.items()),
         "seed": seed,
         "outside": int(outside),
         "domain": json.dumps(limits),
     }
-    return xr.Dataset(arrays, labels, about)
+    return xr.Dataset(arrays, labels, attrs)
 
 
 def outcome_of(done: Attempt) -> str:

@@ -68,8 +68,8 @@ def save(dataset: Any, path: Path) -> None:
 def caption(dataset: Any) -> str:
     """Return what the picture shows, in sentences."""
     settings = dataset.attrs["settings"]
-    counted = [(name, int((dataset["outcome"].values == name).sum())) for name in OUTCOMES]
-    counts = ", ".join(f"{number} {name}" for name, number in counted if number)
+    pairs = [(name, int((dataset["outcome"].values == name).sum())) for name in OUTCOMES]
+    counts = ", ".join(f"{number} {name}" for name, number in pairs if number)
     frame = " The frame is the declared domain." if dataset.attrs["outside"] and len(dataset.sizes) > 1 else ""
     return f"{counts}{f'; {settings}' if settings else ''}; seed {dataset.attrs['seed']}.{frame}"
 
@@ -127,23 +127,23 @@ def _declared(panel: Any, name: str) -> tuple[float, float]:
 def _curve(axes: Any, dataset: Any, name: str) -> None:
     values, error = dataset[name].values, dataset["error"].values
     numbers = values.dtype.kind in "if"
-    at = values if numbers else np.arange(len(values))
+    xs = values if numbers else np.arange(len(values))
     low, high = (np.where(np.isfinite(dataset[end].values), dataset[end].values, error) for end in ("low", "high"))
     axes.axhline(0, color="black", linewidth=0.6)
-    axes.fill_between(at, low, high, color=COLOURS[0], alpha=0.25, linewidth=0)
-    axes.plot(at, error, color=COLOURS[0])
+    axes.fill_between(xs, low, high, color=COLOURS[0], alpha=0.25, linewidth=0)
+    axes.plot(xs, error, color=COLOURS[0])
     for number, outcome in enumerate(dataset["outcome"].values):
         if outcome != "outside":  # where there is no error to show, the mark stands on the line
             place = error[number] if np.isfinite(error[number]) else 0.0
             colour = COLOURS[0] if outcome == "VERIFIED" else COLOURS[1]
-            axes.plot(at[number], place, _MARKS[outcome], color=colour, gid=f"cell-0-{number}-0", clip_on=False)
+            axes.plot(xs[number], place, _MARKS[outcome], color=colour, gid=f"cell-0-{number}-0", clip_on=False)
     if numbers and values.min() > 0 and values.max() / values.min() >= DECADES:
         axes.set_xscale("log")
-        told = values[:: max(1, -(-len(values) // 5))]
-        axes.set_xticks(told, [_brief(value) for value in told])
+        ticks = values[:: max(1, -(-len(values) // 5))]
+        axes.set_xticks(ticks, [_brief(value) for value in ticks])
         axes.set_xticks([], minor=True)
     if not numbers:
-        axes.set_xticks(at, [_brief(value) for value in values])
+        axes.set_xticks(xs, [_brief(value) for value in values])
     limits = json.loads(dataset.attrs["domain"]).get(name, [None, None])
     for end in limits if dataset.attrs["outside"] else ():
         if end is not None and numbers and values.min() <= end <= values.max():
@@ -155,14 +155,14 @@ def _legend(figure: Any, dataset: Any) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    there = [name for name in OUTCOMES if (dataset["outcome"].values == name).any()]
+    names = [name for name in OUTCOMES if (dataset["outcome"].values == name).any()]
     if len(dataset.sizes) == 1:
-        there = [name for name in there if name != "outside"]
-        handles: list[Any] = [Line2D([], [], linestyle="", marker=_MARKS[name], label=name) for name in there]
-        for handle, name in zip(handles, there, strict=True):
+        names = [name for name in names if name != "outside"]
+        handles: list[Any] = [Line2D([], [], linestyle="", marker=_MARKS[name], label=name) for name in names]
+        for handle, name in zip(handles, names, strict=True):
             handle.set_color(COLOURS[0] if name == "VERIFIED" else COLOURS[1])
     else:
-        kinds = [("white" if name == "outside" else _NOWHERE, _HATCHES[name], name) for name in there]
+        kinds = [("white" if name == "outside" else _NOWHERE, _HATCHES[name], name) for name in names]
         handles = [Patch(facecolor=face, edgecolor="black", hatch=hatch, label=name) for face, hatch, name in kinds]
     if len(dataset.sizes) == 1 and (dataset["high"] > dataset["low"]).any():
         handles.append(Patch(facecolor=COLOURS[0], alpha=0.25, label="interval"))
@@ -182,18 +182,18 @@ def _brief(value: Any) -> str:
 
 def _page(figure: Any, dataset: Any) -> str:
     """The picture as a page of its own, with the row of each cell as its title."""
-    drawn = io.StringIO()
-    figure.savefig(drawn, format="svg", metadata={"Date": None})
-    picture, names = drawn.getvalue(), list(dataset.sizes)
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    picture, names = buffer.getvalue(), list(dataset.sizes)
     picture = picture[picture.index("<svg") :]
     for index in np.ndindex(*dataset.sizes.values()):
         i, j, panel = (*index, 0, 0)[:3]
         cell = dataset.isel(dict(zip(names, index, strict=True)))
         where = ", ".join(f"{name} = {cell[name].item()}" for name in names)
-        said = [str(cell[name].item()) for name in ("outcome", "shown", "why")]
-        said.append(f"notices {cell['notices'].item()}" if cell["notices"].item() else "")
+        texts = [str(cell[name].item()) for name in ("outcome", "shown", "why")]
+        texts.append(f"notices {cell['notices'].item()}" if cell["notices"].item() else "")
         start = f'<g id="cell-{panel}-{i}-{j}">'
-        told = escape("; ".join(filter(None, [where, *said])))
-        picture = picture.replace(start, f"{start}<title>{told}</title>", 1)
+        title = escape("; ".join(filter(None, [where, *texts])))
+        picture = picture.replace(start, f"{start}<title>{title}</title>", 1)
     about = {name: escape(dataset.attrs[name]) for name in ("claim", "statement")}
     return _PAGE.format(**about, picture=picture, words=escape(caption(dataset)))

@@ -66,17 +66,17 @@ class Runs:
 
     def at(self, asked: Iterable[tuple[dict[str, Any], int]]) -> Iterator[Attempt]:
         """Yield what becomes of settings with their seeds, in this order, as long as it is allowed."""
-        waiting: deque[tuple[dict[str, Any], int, Any]] = deque()
+        queue: deque[tuple[dict[str, Any], int, Any]] = deque()
         for settings, seed in asked:
             if self.left <= 0 or time.perf_counter() > self.deadline:
                 break
             self.left -= 1
             key = repr((sorted(settings.items()), seed, self.beyond))
-            waiting.append((settings, seed, self._known.get(key) or self._begun(settings, seed)))
-            while len(waiting) > self._ahead or (waiting and not isinstance(waiting[0][2], Future)):
-                yield self._ended(*waiting.popleft())
-        while waiting:
-            yield self._ended(*waiting.popleft())
+            queue.append((settings, seed, self._known.get(key) or self._begun(settings, seed)))
+            while len(queue) > self._ahead or (queue and not isinstance(queue[0][2], Future)):
+                yield self._ended(*queue.popleft())
+        while queue:
+            yield self._ended(*queue.popleft())
 
     def _begun(self, settings: dict[str, Any], seed: int) -> Any:
         if self.executor is None and self._here <= 0 and self._path is not None and self.workers > 1:
@@ -84,9 +84,9 @@ class Runs:
             context = multiprocessing.get_context("spawn")
             self._pool = self.executor = ProcessPoolExecutor(self.workers, mp_context=context, initializer=begin)
         if self.executor is None:
-            done = attempt(self.subject, settings, seed, beyond=self.beyond)
-            self._here -= done.seconds
-            return done
+            result = attempt(self.subject, settings, seed, beyond=self.beyond)
+            self._here -= result.seconds
+            return result
         return self.executor.submit(_attempted, self.subject.id, settings, seed, self.beyond)
 
     def _ended(self, settings: dict[str, Any], seed: int, result: Any) -> Attempt:
@@ -94,18 +94,18 @@ class Runs:
             fields = {name: value for name, value in result.items() if name != "key"}
             return Attempt(settings, seed, **(fields | {"error": tuple(fields["error"]) if fields["error"] else None}))
         try:
-            done: Attempt = result if isinstance(result, Attempt) else result.result()
+            trial_result: Attempt = result if isinstance(result, Attempt) else result.result()
         except BrokenProcessPool:
-            shown = ", ".join(f"{name}={value!r}" for name, value in settings.items())
+            place = ", ".join(f"{name}={value!r}" for name, value in settings.items())
             raise ValueError(
-                f"{self.subject.id} ended its process, at {shown} or at one of the next settings"
+                f"{self.subject.id} ended its process, at {place} or at one of the next settings"
             ) from None
         self.new += 1
         if self._path is not None:
             key = repr((sorted(settings.items()), seed, self.beyond))
-            self._known[key] = json.loads(line := done.kept(key))
+            self._known[key] = json.loads(line := trial_result.kept(key))
             keep_line(self._path, line)
-        return done
+        return trial_result
 
     def __enter__(self) -> Self:
         return self
@@ -122,10 +122,10 @@ def _attempted(claim_id: str, settings: dict[str, Any], seed: int, beyond: bool)
     """Run in a process of its own, which finds the claim by its id."""
     global _count
     _count += 1
-    done = attempt(claim(claim_id), settings, seed, beyond=beyond)
+    result = attempt(claim(claim_id), settings, seed, beyond=beyond)
     if _count % _CLEARED == 0 and "jax" in sys.modules:
         sys.modules["jax"].clear_caches()
-    return done
+    return result
 
 
 def file_of(subject: Claim) -> Path:
@@ -157,9 +157,9 @@ def keep_line(path: Path, line: str) -> None:
 
 def kept_lines(path: Path, key: str) -> dict[Any, dict[str, Any]]:
     """Return the JSON objects in the lines of a file, each by one of its entries, without those cut short by a kill."""
-    known = {}
+    entries = {}
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []:
         with contextlib.suppress(json.JSONDecodeError, KeyError, TypeError):
-            held = json.loads(line)
-            known[held[key]] = held
-    return known
+            entry = json.loads(line)
+            entries[entry[key]] = entry
+    return entries

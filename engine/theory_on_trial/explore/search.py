@@ -84,20 +84,20 @@ class Searched:
         return fields | {"tightest": self.tightest}
 
     def __str__(self) -> str:
-        failure, tried = self.failure, sum(self.counts.values())
+        failure, total = self.failure, sum(self.counts.values())
         lines = [f"{self.claim}: {'fails' if failure else 'no failure'}{' (interrupted)' * self.interrupted}"]
         if failure:
             seeds = f"under {len(failure.confirmed)} of {SEEDS} seeds"
             lines += [failure.line, f"{failure.why}, {seeds}; first met at {failure.first}"]
-            lines += [f"nearby: {name} {said}" for name, said in failure.nearby.items()]
+            lines += [f"nearby: {name} {text}" for name, text in failure.nearby.items()]
         if self.tightest:
             lines += [f"nearest to the bound: lhs / rhs = {self.tightest[0]:.6g} at {self.tightest[1]}"]
-        lines += [f"limit: {name} {said}" for name, said in self.limits.items()]
+        lines += [f"limit: {name} {text}" for name, text in self.limits.items()]
         counts = ", ".join(
             f"{number} {'failing' if outcome == 'wrong' else outcome}" for outcome, number in self.counts.items()
         )
-        lines += [f"{tried} settings in {self.seconds:.0f} s: {counts or 'none'}"]
-        return "\n  ".join([*lines, *(f"tried: {name} {said}" for name, said in self.where.items())])
+        lines += [f"{total} settings in {self.seconds:.0f} s: {counts or 'none'}"]
+        return "\n  ".join([*lines, *(f"tried: {name} {text}" for name, text in self.where.items())])
 
 
 def search(
@@ -117,34 +117,34 @@ def search(
     seeds of the trials. `inconclusive` makes INCONCLUSIVE a failure too; `outside` runs trials beyond the domain, of
     which there are none without it. `advance` is called after each trial.
     """
-    found, started = Searched(subject.id), time.perf_counter()
+    result, start = Searched(subject.id), time.perf_counter()
     bad = ("wrong", "INCONCLUSIVE") if inconclusive else ("wrong",)
-    drawn = enumerate([{}, *islice(spread(subject, seed), most)] if domains(subject) else [{}])
-    tried: list[Attempt] = []
+    candidates = enumerate([{}, *islice(spread(subject, seed), most)] if domains(subject) else [{}])
+    attempts: list[Attempt] = []
     try:
         runs.allow(seconds, most)
-        for done in runs.at((chosen, seed + number) for number, chosen in drawn):
-            tried.append(done)
+        for attempt in runs.at((chosen, seed + number) for number, chosen in candidates):
+            attempts.append(attempt)
             advance()
-            if done.outcome in bad:
-                found.failure = _failure(subject, runs, done, bad, seconds, advance)
+            if attempt.outcome in bad:
+                result.failure = _failure(subject, runs, attempt, bad, seconds, advance)
                 break
-        if outside is not None and found.failure is None:
+        if outside is not None and result.failure is None:
             outside.allow(seconds)
-            for name, said in _limits(subject, outside, advance):
-                found.limits[name] = said
+            for name, text in _limits(subject, outside, advance):
+                result.limits[name] = text
     except KeyboardInterrupt:
-        found.interrupted = True
-        if found.failure is None and tried and tried[-1].outcome in bad:
-            found.failure = Failure(_line(subject, tried[-1]), tried[-1].why, tried[-1].line, [])
-    for done in tried:
-        found.counts[done.outcome] = found.counts.get(done.outcome, 0) + 1
-    found.where = _where(tried)
-    if subject.kind == "bound" and not found.failure:
-        near = {one.tightness: one for one in reversed(tried) if one.tightness is not None}
-        found.nearest = near[max(near)] if near else None
-    found.seconds = time.perf_counter() - started
-    return found
+        result.interrupted = True
+        if result.failure is None and attempts and attempts[-1].outcome in bad:
+            result.failure = Failure(_line(subject, attempts[-1]), attempts[-1].why, attempts[-1].line, [])
+    for attempt in attempts:
+        result.counts[attempt.outcome] = result.counts.get(attempt.outcome, 0) + 1
+    result.where = _where(attempts)
+    if subject.kind == "bound" and not result.failure:
+        near = {attempt.tightness: attempt for attempt in reversed(attempts) if attempt.tightness is not None}
+        result.nearest = near[max(near)] if near else None
+    result.seconds = time.perf_counter() - start
+    return result
 
 
 def _line(subject: Claim, done: Attempt) -> str:
@@ -155,14 +155,14 @@ def _line(subject: Claim, done: Attempt) -> str:
 def _where(tried: list[Attempt]) -> dict[str, str]:
     """What values each setting was tried at, in words."""
     values: dict[str, set[Any]] = {}
-    for name, value in (entry for one in tried if one.outcome != "outside" for entry in one.settings.items()):
+    for name, value in (entry for run in tried if run.outcome != "outside" for entry in run.settings.items()):
         values.setdefault(name, set()).add(value)
-    said = {}
-    for name, seen in values.items():
-        numbers = all(type(one) in (int, float) for one in seen)
-        ends = f"{min(seen):.6g} … {max(seen):.6g}" if numbers else ", ".join(map(repr, sorted(seen, key=repr)[:3]))
-        said[name] = f"{ends} ({len(seen)} value{'s' * (len(seen) > 1)})"
-    return said
+    words = {}
+    for name, tries in values.items():
+        numbers = all(type(entry) in (int, float) for entry in tries)
+        ends = f"{min(tries):.6g} … {max(tries):.6g}" if numbers else ", ".join(map(repr, sorted(tries, key=repr)[:3]))
+        words[name] = f"{ends} ({len(tries)} value{'s' * (len(tries) > 1)})"
+    return words
 
 
 # --------------------------------------------------------------------------------------------- making a failure small
@@ -172,41 +172,41 @@ def _failure(
     subject: Claim, runs: Runs, first: Attempt, bad: tuple[str, ...], seconds: float, advance: Callable[[], Any]
 ) -> Failure:
     runs.allow(seconds)
-    known, best = domains(subject), first
+    kinds, best = domains(subject), first
 
     def replaced(candidates: list[tuple[dict[str, Any], int]]) -> bool:
         """Whether one of the candidates, simplest first, fails too; it is the best one then."""
         nonlocal best
-        for done in runs.at(candidates):
+        for attempt in runs.at(candidates):
             advance()
-            if done.outcome in bad:
-                best = done
+            if attempt.outcome in bad:
+                best = attempt
                 return True
         return False
 
     replaced([(best.settings, 0)] if best.seed else [])
-    settled = False
-    while not settled:
-        there = best.settings
-        fewer = [{other: value for other, value in there.items() if other != name} for name in there]
-        settled = not replaced([(one, best.seed) for one in fewer])
-        for name in known if settled else ():
-            simple = simpler(known[name], there[name]) if name in there else []
-            if replaced([({**there, name: value}, best.seed) for value in simple]):
-                settled = False
+    minimal = False
+    while not minimal:
+        settings = best.settings
+        fewer = [{other: value for other, value in settings.items() if other != name} for name in settings]
+        minimal = not replaced([(chosen, best.seed) for chosen in fewer])
+        for name in kinds if minimal else ():
+            simple = simpler(kinds[name], settings[name]) if name in settings else []
+            if replaced([({**settings, name: value}, best.seed) for value in simple]):
+                minimal = False
                 break
     seeds = list(dict.fromkeys([best.seed, *range(SEEDS)]))[:SEEDS]
     again = runs.at((best.settings, other) for other in seeds)
-    confirmed = [done.seed for done in again if done.outcome in bad]
+    confirmed = [attempt.seed for attempt in again if attempt.outcome in bad]
     failure = Failure(_line(subject, best), best.why, first.line, confirmed)
 
     def outcome(name: str, value: Any) -> str | None:
-        done = next(runs.at([({**best.settings, name: value}, best.seed)]), None)
+        attempt = next(runs.at([({**best.settings, name: value}, best.seed)]), None)
         advance()
-        return None if done is None else "fails" if done.outcome in bad else done.outcome
+        return None if attempt is None else "fails" if attempt.outcome in bad else attempt.outcome
 
-    for name in (one for one in best.settings if known[one].type in (int, float)):
-        failure.nearby[name] = _nearby(known[name], name, best.settings[name], outcome)
+    for name in (key for key in best.settings if kinds[key].type in (int, float)):
+        failure.nearby[name] = _nearby(kinds[name], name, best.settings[name], outcome)
     return failure
 
 
@@ -217,27 +217,27 @@ def simpler(kind: Alternative, value: Any) -> list[Any]:
     if kind.type is bool:
         return [False] if value else []
     if get_origin(kind.type) is tuple:
-        each, free = entries(kind) or [], get_args(kind.type)[-1] is ...
+        kinds, free = entries(kind) or [], get_args(kind.type)[-1] is ...
         shorter = [value[:1], value[: len(value) // 2], value[1:], value[:-1]] if free and len(value) > 1 else []
-        moved = (
-            (*value[:place], one, *value[place + 1 :])
+        variants = (
+            (*value[:place], simple, *value[place + 1 :])
             for place, entry in enumerate(value)
-            for one in simpler(each[place % len(each)], entry)
+            for simple in simpler(kinds[place % len(kinds)], entry)
         )
-        return [one for one in dict.fromkeys(shorter) if one] + list(moved)
+        return [simple for simple in dict.fromkeys(shorter) if simple] + list(variants)
     low, high = extent(kind)
     if kind.type is int:
         least = int(low) if math.isfinite(low) else 0
         way = value - least
         steps = {least, least + 1, *(value - way // 2**part for part in range(1, 6)), value - (1 if way > 0 else -1)}
-        return sorted((one for one in steps if abs(one - least) < abs(way)), key=lambda one: abs(one - least))
+        return sorted((step for step in steps if abs(step - least) < abs(way)), key=lambda one: abs(one - least))
     if not math.isfinite(value):
         return []
-    rounded = {float(f"{value:.{digits}e}") for digits in range(4)} | {float(round(value))}
+    roundings = {float(f"{value:.{digits}e}") for digits in range(4)} | {float(round(value))}
     power = round(math.log10(abs(value))) if value else 0
     near = {float(f"{first}e{power + shift}") for first in (1, 2, 5) for shift in (-1, 0)}
-    candidates = {one for one in {0.0, 1.0, *near, *rounded} if low <= one <= high}
-    return sorted((one for one in candidates if _digits(one) < _digits(value)), key=_digits)
+    candidates = {number for number in {0.0, 1.0, *near, *roundings} if low <= number <= high}
+    return sorted((number for number in candidates if _digits(number) < _digits(value)), key=_digits)
 
 
 def _digits(value: float) -> tuple[int, float, bool]:
@@ -278,11 +278,11 @@ def _edge(
     """
     last, first, other = start, None, ""
     for value in values:
-        said = outcome(value)
-        if said is None or (goal and said not in (same, goal)):
-            return last, None, said or ""
-        if said != same:
-            first, other = value, said
+        verdict = outcome(value)
+        if verdict is None or (goal and verdict not in (same, goal)):
+            return last, None, verdict or ""
+        if verdict != same:
+            first, other = value, verdict
             break
         last = value
     for _ in range(60 if whole else 5):
@@ -291,25 +291,25 @@ def _edge(
         ratio = first / last if last else 0.0
         middle = last * ratio**0.5 if ratio > 0 else (first + last) / 2
         value = (first + last) // 2 if whole else float(f"{middle:.2g}")
-        said = outcome(value)
-        if said is None:
+        verdict = outcome(value)
+        if verdict is None:
             break
-        last, first, other = (value, first, other) if said == same else (last, value, said)
+        last, first, other = (value, first, other) if verdict == same else (last, value, verdict)
     return last, first, other
 
 
 def _nearby(kind: Alternative, name: str, value: Any, outcome: Callable[[str, Any], str | None]) -> str:
     """Where a claim that fails holds again, if one setting is moved, in words."""
     whole, (low, high) = kind.type is int, extent(kind)
-    said = []
+    sentences = []
     for direction, end in ((-1, low), (1, high)):
         values = _up_to(_moved(value, direction, whole), value, end)
         last, first, _ = _edge(lambda one: outcome(name, one), value, values, "fails", whole, "as expected")
         if first is not None:
-            said.append(f"= {first:.6g} holds ({last:.6g} fails)")
+            sentences.append(f"= {first:.6g} holds ({last:.6g} fails)")
         elif last != value and last != end:
-            said.append(f"fails {'down' if direction < 0 else 'up'} to {last:.6g}, as far as was tried")
-    return "; ".join(said) or "fails wherever it was tried"
+            sentences.append(f"fails {'down' if direction < 0 else 'up'} to {last:.6g}, as far as was tried")
+    return "; ".join(sentences) or "fails wherever it was tried"
 
 
 def _limits(subject: Claim, beyond: Runs, advance: Callable[[], Any]) -> Iterator[tuple[str, str]]:
@@ -320,20 +320,20 @@ def _limits(subject: Claim, beyond: Runs, advance: Callable[[], Any]) -> Iterato
         whys: dict[Any, str] = {}
 
         def outcome(value: Any, name: str = name, whys: dict[Any, str] = whys) -> str | None:
-            done = next(beyond.at([({name: value}, 0)]), None)
+            attempt = next(beyond.at([({name: value}, 0)]), None)
             advance()
-            if done is not None:
-                whys[value] = done.why
-            return None if done is None else "holds" if done.outcome == "as expected" else done.outcome
+            if attempt is not None:
+                whys[value] = attempt.why
+            return None if attempt is None else "holds" if attempt.outcome == "as expected" else attempt.outcome
 
         whole = kind.type is int
-        for direction, end, declared in zip((-1, 1), extent(kind), ("declared from", "declared to"), strict=True):
+        for direction, end, phrase in zip((-1, 1), extent(kind), ("declared from", "declared to"), strict=True):
             if not math.isfinite(end):
                 continue
             start = int(end) if whole else 0.0 if abs(end) < 1e-300 else float(end)
-            said = outcome(start) if start == end else "holds"
-            if said != "holds":
-                yield f"{name} {declared} {start:.6g}", f"not passed: there it is {said} {whys.get(start, '')}"
+            verdict = outcome(start) if start == end else "holds"
+            if verdict != "holds":
+                yield f"{name} {phrase} {start:.6g}", f"not passed: there it is {verdict} {whys.get(start, '')}"
                 continue
             last, first, other = _edge(outcome, start, _moved(start, direction, whole), "holds", whole)
             if first is None:
@@ -342,4 +342,4 @@ def _limits(subject: Claim, beyond: Runs, advance: Callable[[], Any]) -> Iterato
                 need = "necessary" if last == start else f"narrow: holds to {last:.6g}"
                 why = whys[first] if other == "wrong" else f"{other}: {whys[first]}"
                 sentence = f"{need}, first fails at {first:.6g} ({why})"
-            yield f"{name} {declared} {start:.6g}", sentence
+            yield f"{name} {phrase} {start:.6g}", sentence

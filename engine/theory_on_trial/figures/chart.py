@@ -45,24 +45,24 @@ def chart(
     import matplotlib.pyplot as plt
 
     levels, thresholds = levels or {}, thresholds or {}
-    drawn, axes = plt.subplots(figsize=(5.4, 3.4))
-    compared = dict.fromkeys([*lines, *points])
-    colours = {name: COLOURS[k % len(COLOURS)] for k, name in enumerate(compared)}
+    fig, axes = plt.subplots(figsize=(5.4, 3.4))
+    names = dict.fromkeys([*lines, *points])
+    colours = {name: COLOURS[k % len(COLOURS)] for k, name in enumerate(names)}
     handles: dict[str, tuple[Any, ...]] = {}
-    for name, (at, values, *widths) in lines.items():
-        heights = values if size(values) > 1 else broadcast_to(values, size(at))
-        handles[name] = (axes.plot(at, heights, "--" if name in dashed else "-", color=colours[name])[0],)
+    for name, (xs, values, *widths) in lines.items():
+        heights = values if size(values) > 1 else broadcast_to(values, size(xs))
+        handles[name] = (axes.plot(xs, heights, "--" if name in dashed else "-", color=colours[name])[0],)
         for width in widths:
-            axes.fill_between(at, heights - width, heights + width, color=colours[name], alpha=0.2, linewidth=0)
-    for k, (name, (at, values, *widths)) in enumerate(points.items()):
+            axes.fill_between(xs, heights - width, heights + width, color=colours[name], alpha=0.2, linewidth=0)
+    for k, (name, (xs, values, *widths)) in enumerate(points.items()):
         style: dict[str, Any] = {"color": colours[name], "marker": _MARKERS[k % len(_MARKERS)], "linestyle": ""}
-        seen = axes.errorbar(at, values, *(widths or [None]), elinewidth=0.8, **style)
-        handles[name] = (*handles.get(name, ()), seen)
-    for straight, where in ((axes.axhline, levels), (axes.axvline, thresholds)):
-        for name, value in where.items():
-            line = straight(value, linestyle=":", linewidth=0.9, color=colours.get(name, "0.4"))
+        container = axes.errorbar(xs, values, *(widths or [None]), elinewidth=0.8, **style)
+        handles[name] = (*handles.get(name, ()), container)
+    for draw, positions in ((axes.axhline, levels), (axes.axvline, thresholds)):
+        for name, value in positions.items():
+            line = draw(value, linestyle=":", linewidth=0.9, color=colours.get(name, "0.4"))
             handles.setdefault(name, (line,))
     axes.set(xlabel=x, ylabel=y, **{f"{axis}scale": "log" for axis in log}, **settings)
     place = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)} if legend == "beside" else {"loc": legend}
     axes.legend(handles.values(), handles.keys(), **place)
-    return drawn
+    return fig

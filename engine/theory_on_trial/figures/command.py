@@ -49,25 +49,25 @@ def main(arguments: list[str] | None = None) -> int:
     from tqdm.auto import tqdm
 
     names = [f"{figure.paper}.{figure.name}" for figure in chosen]
-    saved = partial(_save, folder=folder, quick=options.quick, small=options.small)
+    save = partial(_save, folder=folder, quick=options.quick, small=options.small)
     # A process for each core, as one figure has seldom work for two. Sharing an accelerator, they would compete.
     processes = min(len(names), os.cpu_count() or 1) if jax.default_backend() == "cpu" else 1
-    drawn = []
+    pictures = []
     try:
         with get_context("spawn").Pool(processes, _begin) if processes > 1 else nullcontext() as pool:
-            found = pool.imap(saved, names) if pool else map(saved, names)
-            for name, (paths, overlaps) in zip(names, tqdm(found, total=len(names), unit="figure"), strict=True):
+            results = pool.imap(save, names) if pool else map(save, names)
+            for name, (paths, overlaps) in zip(names, tqdm(results, total=len(names), unit="figure"), strict=True):
                 tqdm.write(", ".join(map(str, paths)))
                 for sentence in overlaps:
                     tqdm.write(f"{name}: {sentence}")
-                drawn.append(paths[0])
+                pictures.append(paths[0])
     except KeyboardInterrupt:
-        print(f"stopped: {len(drawn)} of {len(names)} figures are drawn", file=sys.stderr)
+        print(f"stopped: {len(pictures)} of {len(names)} figures are drawn", file=sys.stderr)
         return 130
     if options.gallery:
         from theory_on_trial.page.report import write_gallery
 
-        write_gallery(options.gallery, drawn)
+        write_gallery(options.gallery, pictures)
     return 0
 
 

@@ -95,21 +95,21 @@ class Figure:
         suffixes = ("webp", "json", "txt") if small else ("png", "pdf", "txt")
         picture, second, caption = paths = [folder / f"{self.file_name}.{suffix}" for suffix in suffixes]
         with style():
-            drawn = self.draw(**settings)
+            fig = self.draw(**settings)
             if self.marks:
-                marks = textwrap.fill(self.marks, int(17 * drawn.get_figwidth()))
-                if drawn.legends:  # below the panels, too
-                    drawn.legends[0].set_title(marks)
+                marks = textwrap.fill(self.marks, int(17 * fig.get_figwidth()))
+                if fig.legends:  # below the panels, too
+                    fig.legends[0].set_title(marks)
                 else:
-                    drawn.supxlabel(marks, fontsize=7.5)
-            overlaps = collisions(drawn)
-            drawn.savefig(picture, dpi=_SMALL if small else None)
+                    fig.supxlabel(marks, fontsize=7.5)
+            overlaps = collisions(fig)
+            fig.savefig(picture, dpi=_SMALL if small else None)
             if small:
-                kept = {"quick": quick, "overlaps": overlaps, "axes": plotted_data(drawn)}
-                second.write_text(json.dumps(kept) + "\n", encoding="utf-8")
+                data = {"quick": quick, "overlaps": overlaps, "axes": plotted_data(fig)}
+                second.write_text(json.dumps(data) + "\n", encoding="utf-8")
             else:
-                drawn.savefig(second)
-        plt.close(drawn)
+                fig.savefig(second)
+        plt.close(fig)
         caption.write_text(self.caption(quick), encoding="utf-8")
         return paths, overlaps
 
@@ -117,10 +117,10 @@ class Figure:
         """The text below the figure: what it shows, its settings, the command that draws it, and its claims."""
         program = "python -m" if (root() / "figures" / "__main__.py").exists() else "theory-on-trial"
         command = f"{program} figures {self.paper}.{self.name}{' --quick' if quick else ''}"
-        listed = ", ".join(f"{name} = {value}" for name, value in self.settings(quick).items())
+        settings = ", ".join(f"{name} = {value}" for name, value in self.settings(quick).items())
         text = " ".join(inspect.getdoc(self.draw).split())  # type: ignore[union-attr]
-        decided = f"Claims: {', '.join(f'{self.paper}.{claim}' for claim in self.claims)}\n" if self.claims else ""
-        return f"{self.name}. {text}\nSettings: {listed}.\nCommand: {command}\n{decided}"
+        claims = f"Claims: {', '.join(f'{self.paper}.{claim}' for claim in self.claims)}\n" if self.claims else ""
+        return f"{self.name}. {text}\nSettings: {settings}.\nCommand: {command}\n{claims}"
 
 
 @contextmanager
@@ -143,16 +143,16 @@ def figure(
     it shows; `marks` says in a line below the panels what no legend names. Raises `ValueError` for a missing caption
     (docstring), a setting without a default, or a quick setting that it does not have.
     """
-    reduced = quick or {}
+    overrides = quick or {}
 
     def register(draw: Callable[..., Any]) -> Callable[..., Any]:
         parameters = inspect.signature(draw).parameters
         if not draw.__doc__:
             raise ValueError(f"figure {name} needs a docstring: its caption")
-        if any(p.default is inspect.Parameter.empty for p in parameters.values()) or set(reduced) - set(parameters):
+        if any(p.default is inspect.Parameter.empty for p in parameters.values()) or set(overrides) - set(parameters):
             raise ValueError(f"figure {name}: every setting needs a default, and quick settings must be among them")
         paper = _paper(draw)
-        _REGISTERED[f"{paper}.{name}"] = Figure(paper, name, draw, reduced, claims, marks)
+        _REGISTERED[f"{paper}.{name}"] = Figure(paper, name, draw, overrides, claims, marks)
         return draw
 
     return register
@@ -163,16 +163,16 @@ def figures(selection: str | None = None) -> list[Figure]:
 
     They are in the package `figures` or among the checks. Raises `ValueError` for a selection that matches nothing.
     """
-    wanted = None if selection is None else normal(selection)
+    target = None if selection is None else normal(selection)
     homes = _homes()
     for paper, load in homes.items():
-        if wanted is None or wanted == normal(paper) or wanted.startswith(f"{normal(paper)}."):
+        if target is None or target == normal(paper) or target.startswith(f"{normal(paper)}."):
             load()
-    chosen = [f for key, f in _REGISTERED.items() if wanted is None or wanted in (normal(f.paper), normal(key))]
+    chosen = [f for key, f in _REGISTERED.items() if target is None or target in (normal(f.paper), normal(key))]
     if not chosen:
-        there = [f.name for f in _in_order(_REGISTERED.values()) if normal(f.paper) == str(wanted).rpartition(".")[0]]
-        names = f"its figures are {', '.join(there)}" if there else f"papers with figures: {', '.join(homes) or 'none'}"
-        raise ValueError(f"no figure {selection!r}; {names}")
+        names = [f.name for f in _in_order(_REGISTERED.values()) if normal(f.paper) == str(target).rpartition(".")[0]]
+        hint = f"its figures are {', '.join(names)}" if names else f"papers with figures: {', '.join(homes) or 'none'}"
+        raise ValueError(f"no figure {selection!r}; {hint}")
     return _in_order(chosen)
 
 

@@ -22,8 +22,8 @@ def collisions(figure: "Figure") -> list[str]:
     figure.draw_without_rendering()
     slack = _SLACK * figure.dpi / 72
     boxes = list(_texts(figure))
-    found = [f"{one} and {other} overlap" for (one, a), (other, b) in combinations(boxes, 2) if _meet(a, b, slack)]
-    found += [f"{name} leaves the figure" for name, box in boxes if _outside(box, figure.bbox, slack)]
+    faults = [f"{name} and {other} overlap" for (name, a), (other, b) in combinations(boxes, 2) if _meet(a, b, slack)]
+    faults += [f"{name} leaves the figure" for name, box in boxes if _outside(box, figure.bbox, slack)]
     for axes in figure.axes:
         legend = axes.get_legend()
         if legend is None:
@@ -32,8 +32,8 @@ def collisions(figure: "Figure") -> list[str]:
         for name, points in _data(axes):
             inside = (points > [box.x0 + slack, box.y0 + slack]) & (points < [box.x1 - slack, box.y1 - slack])
             if np.any(inside.all(axis=1)):
-                found.append(f"the legend {_excerpt(legend.get_texts()[0])} covers {name}")
-    return found
+                faults.append(f"the legend {_excerpt(legend.get_texts()[0])} covers {name}")
+    return faults
 
 
 def _texts(figure: "Figure") -> Any:
@@ -44,18 +44,18 @@ def _texts(figure: "Figure") -> Any:
     in_legends = {id(text) for legend in legends for text in legend.findobj(Text)}
     for legend in legends:
         yield f"the legend {_excerpt(legend.get_texts()[0])}", legend.get_window_extent()
-    shown = {id(text) for axes in figure.axes if axes.get_visible() for text in _ticks(axes)}
+    visible = {id(text) for axes in figure.axes if axes.get_visible() for text in _ticks(axes)}
     ticks = {id(text) for axes in figure.axes for axis in (axes.xaxis, axes.yaxis) for text in axis.findobj(Text)}
     labels = {id(axis.label) for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)}
     for text in figure.findobj(Text):
         written = text.get_visible() and text.get_text().strip() and id(text) not in in_legends
-        if written and (id(text) not in ticks or id(text) in shown or id(text) in labels):
+        if written and (id(text) not in ticks or id(text) in visible or id(text) in labels):
             yield _excerpt(text), text.get_window_extent()
 
 
 def _legends(owner: Any) -> list[Any]:
-    found = owner.legends if hasattr(owner, "legends") else [owner.get_legend()]
-    return [legend for legend in found if legend is not None and legend.get_texts()]
+    legends = owner.legends if hasattr(owner, "legends") else [owner.get_legend()]
+    return [legend for legend in legends if legend is not None and legend.get_texts()]
 
 
 def _ticks(axes: Any) -> list[Any]:

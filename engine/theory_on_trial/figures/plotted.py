@@ -32,22 +32,22 @@ def differences(kept: list[dict[str, Any]], fresh: list[dict[str, Any]], share: 
     """
     if len(kept) != len(fresh):
         return [f"{len(kept)} axes were kept, {len(fresh)} are drawn"]
-    found = []
+    lines = []
     for number, (old, new) in enumerate(zip(kept, fresh, strict=True)):
-        found += [
+        lines += [
             f"axes {number}: {word} was {old[word]!r}, is {new[word]!r}"
             for word in ("title", "x", "y")
             if old[word] != new[word]
         ]
         if [kind for kind, _ in old["artists"]] != [kind for kind, _ in new["artists"]]:
-            found.append(f"axes {number}: the artists are others")
+            lines.append(f"axes {number}: the artists are others")
             continue
         for index, ((kind, before), (_, now)) in enumerate(zip(old["artists"], new["artists"], strict=True)):
             a, b = (np.array(numbers, dtype=float) for numbers in (before, now))  # null becomes NaN
             scale = np.nanmax(np.abs(a), initial=0.0) if a.size else 0.0
             if a.shape != b.shape or not np.allclose(a, b, rtol=0, atol=share * scale, equal_nan=True):
-                found.append(f"axes {number}, artist {index} ({kind}): other numbers")
-    return found
+                lines.append(f"axes {number}, artist {index} ({kind}): other numbers")
+    return lines
 
 
 def _artists(axes: "Axes") -> Iterator[tuple[str, np.ndarray]]:

@@ -56,7 +56,7 @@ def write_json(
 def _strict(value: Any) -> Any:
     """What JSON can say: a number that is not finite, as the distance of a control beyond all sizes, becomes None."""
     if isinstance(value, dict):
-        return {name: _strict(one) for name, one in value.items()}
+        return {name: _strict(entry) for name, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [_strict(one) for one in value]
+        return [_strict(entry) for entry in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -82,18 +82,18 @@ class Row:
 
         The row of a claim that holds names its decisions; that of a printed form leaves the controls to the claim.
         """
-        shown = {name: value for name, value in asdict(self).items() if value not in (None, "", [])}
-        shown |= {"controls": len(self.controls), "parts": len(self.parts)}
-        lines = [f"{name:>18}  {value}" for name, value in shown.items() if value or name not in ("controls", "parts")]
+        facts = {name: value for name, value in asdict(self).items() if value not in (None, "", [])}
+        facts |= {"controls": len(self.controls), "parts": len(self.parts)}
+        lines = [f"{name:>18}  {value}" for name, value in facts.items() if value or name not in ("controls", "parts")]
         for control in self.controls:
-            off = control.get("distance")
-            apart = "" if off is None else f", {brief(off, 2)} of the smallest noticed errors off"
-            predicted = f"predicts {brief(control['predicted'])}{apart}"
+            distance = control.get("distance")
+            remark = "" if distance is None else f", {brief(distance, 2)} of the smallest noticed errors off"
+            predicted = f"predicts {brief(control['predicted'])}{remark}"
             lines.append(f"{'control':>18}  {control['name']}{_of_case(control)}: {control['verdict']} ({predicted})")
         for part in self.parts:
             measured = f"measured {brief(part['measured'])} in {brief_interval(part['interval'])}"
-            noticed = f", notices {part['notices']}" if part["notices"] else ""
-            lines.append(f"{'decision':>18}  predicted {brief(part['predicted'])}, {measured}{noticed}")
+            notice = f", notices {part['notices']}" if part["notices"] else ""
+            lines.append(f"{'decision':>18}  predicted {brief(part['predicted'])}, {measured}{notice}")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -158,7 +158,7 @@ def rows_of(
     weakest = max(findings, key=lambda finding: finding.resolution.size)
     # Of a bound on draws nobody knows the chance that it fails somewhere.
     known = all(finding.interval.guarantee != GUARANTEES["draws"] for finding in findings)
-    shared = {
+    common = {
         "error_probability": float(sum(finding.interval.error for finding in findings)) if known else None,
         "samples": sum(finding.interval.n for finding in findings),
         "looks": max(finding.looks for finding in findings),
@@ -180,27 +180,27 @@ def rows_of(
         note=note,
         parts=parts,
         **fields,
-        **shared,
+        **common,
     )
     if claim.kind == "bound":
-        judged = ("sampled", "searched", "exhaustive")
-        ratios = [one.tightness for one in findings if one.interval.guarantee in judged and one.tightness is not None]
+        guarantees = ("sampled", "searched", "exhaustive")
+        ratios = [f.tightness for f in findings if f.interval.guarantee in guarantees and f.tightness is not None]
         row = replace(row, tightness=max(ratios, default=None))
     if claim.as_printed is None:
         return [row]
-    judged_as_printed = [finding for finding in findings if finding.printed is not None]
+    printed_findings = [finding for finding in findings if finding.printed is not None]
     # One case that refutes what is printed for all of them is enough.
-    printed = max(judged_as_printed, key=lambda finding: finding.printed == "REFUTED", default=None)
+    printed = max(printed_findings, key=lambda finding: finding.printed == "REFUTED", default=None)
     if printed is None and error is not None:
         return [row]  # the decision with the printed form was not reached
     if printed is None:
-        unjudged = replace(row, id=f"{claim.id}-as-printed", expected="REFUTED", verdict="INCONCLUSIVE", controls=[])
-        return [row, replace(unjudged, note="a printed form is announced, but no decision was given as_printed=")]
+        second = replace(row, id=f"{claim.id}-as-printed", expected="REFUTED", verdict="INCONCLUSIVE", controls=[])
+        return [row, replace(second, note="a printed form is announced, but no decision was given as_printed=")]
     as_stated = replace(printed.prediction, value=np.asarray(printed.printed_value))
     fields = _fields(replace(printed, prediction=as_stated, note=f"judged on the measurement of {claim.id}"))
     fields |= {"resolution": None, "notices": ""}
-    shared |= {"source": str(claim.as_printed), "provenance": claim.as_printed.provenance}
-    about_printed = Row(
+    common |= {"source": str(claim.as_printed), "provenance": claim.as_printed.provenance}
+    printed_row = Row(
         id=f"{claim.id}-as-printed",
         statement=claim.as_printed.says,
         expected="REFUTED",
@@ -213,9 +213,9 @@ def rows_of(
             }
         ],
         **fields,
-        **shared,
+        **common,
     )
-    return [row, about_printed]
+    return [row, printed_row]
 
 
 def _in_resolutions(distance: float | None, size: float) -> float | None:
@@ -226,11 +226,11 @@ def _in_resolutions(distance: float | None, size: float) -> float | None:
 
 
 def _noticed(finding: Finding) -> dict[str, Any]:
-    found = finding.resolution
-    alone = f", in one coordinate {replace(found, size=found.each)}" if found.each > 1.01 * found.size else ""
-    one_sided = finding.prediction.side != "two" and not found.unit
-    words = f"{found}{' tighter' * one_sided}{alone}"
-    return {"resolution": found.size if math.isfinite(found.size) else None, "notices": words}
+    error = finding.resolution
+    alone = f", in one coordinate {replace(error, size=error.each)}" if error.each > 1.01 * error.size else ""
+    one_sided = finding.prediction.side != "two" and not error.unit
+    words = f"{error}{' tighter' * one_sided}{alone}"
+    return {"resolution": error.size if math.isfinite(error.size) else None, "notices": words}
 
 
 def _fields(finding: Finding) -> dict[str, Any]:

@@ -64,8 +64,8 @@ def _joined(mark: str, name: str, verdict: str, cells: Sequence[str], width: int
     # Of an id that is too long the end says more than the beginning.
     name = name if len(name) <= room else f"…{name[len(name) - room + 1 :]}"
     verdict = verdict if len(verdict) <= for_verdict else _SHORT[verdict]
-    aligned = " ".join(cell.rjust(one) for cell, one in zip(cells, rooms, strict=True))
-    return f"{mark} {name.ljust(room)} {verdict.ljust(for_verdict)} {aligned}".rstrip()
+    text = " ".join(cell.rjust(space) for cell, space in zip(cells, rooms, strict=True))
+    return f"{mark} {name.ljust(room)} {verdict.ljust(for_verdict)} {text}".rstrip()
 
 
 def _fitted(column: _Column, row: Row, room: int) -> str:
@@ -95,10 +95,10 @@ def summary(rows: Sequence[Row], width: int = WIDTH) -> list[str]:
     lines = [f"  {'paper'.ljust(room)} {'hold':>5} {'false as printed':>17} {'not as expected':>16}  slowest"]
     for paper in papers:
         own = [row for row in rows if row.paper == paper]
-        hold, false, wrong = (len(_of(sort, own)) for sort in ("hold", "errata", "wrong"))
+        hold, false, failures = (len(_of(sort, own)) for sort in ("hold", "errata", "wrong"))
         slowest = max(own, key=lambda row: row.seconds)
         name = f"{slowest.seconds:.1f} s {slowest.id.removeprefix(f'{paper}.')}"
-        start = f"{'!' if wrong else '+'} {paper[:room].ljust(room)} {hold:5} {false:17} {wrong:16}  "
+        start = f"{'!' if failures else '+'} {paper[:room].ljust(room)} {hold:5} {false:17} {failures:16}  "
         lines.append(start + name[: max(width - len(start), 0)])
     errata, wrong_rows = _of("errata", rows), _of("wrong", rows)
     lines += ["false as printed:"] * bool(errata)
@@ -113,8 +113,8 @@ def summary(rows: Sequence[Row], width: int = WIDTH) -> list[str]:
 
 def _of(sort: str, rows: Sequence[Row]) -> list[Row]:
     """The rows that hold ("hold"), are false as printed ("errata") or are not as expected ("wrong")."""
-    expected = {"hold": "VERIFIED", "errata": "REFUTED"}.get(sort)
-    return [row for row in rows if (row.expected == expected if row.as_expected else sort == "wrong")]
+    verdict = {"hold": "VERIFIED", "errata": "REFUTED"}.get(sort)
+    return [row for row in rows if (row.expected == verdict if row.as_expected else sort == "wrong")]
 
 
 def _wrapped(text: str, width: int) -> list[str]:
@@ -133,14 +133,14 @@ def totals(rows: Sequence[Row], width: int = WIDTH) -> list[str]:
         bound = "" if not total else f" (sum of error {'levels' if name == 'exact' else 'bounds'} {total:.1e})"
         parts.append(f"{name}: {len(members)}{bound}")
     controls = [control for row in rows if row.expected == "VERIFIED" for control in row.controls]
-    refuted = sum(control["verdict"] == "REFUTED" for control in controls)
-    expected = sum(row.as_expected for row in rows)
+    refutations = sum(control["verdict"] == "REFUTED" for control in controls)
+    matches = sum(row.as_expected for row in rows)
     sentences = (
-        f"{expected} of {len(rows)} verdicts as expected; {refuted} of {len(controls)} controls REFUTED",
+        f"{matches} of {len(rows)} verdicts as expected; {refutations} of {len(controls)} controls REFUTED",
         _noticing(rows),
         " · ".join(parts),
     )
-    return [wrapped for sentence in sentences for wrapped in textwrap.wrap(sentence, width)]
+    return [text for sentence in sentences for text in textwrap.wrap(sentence, width)]
 
 
 def _certainty(row: Row) -> str:
@@ -163,8 +163,8 @@ def _noticing(rows: Sequence[Row]) -> str:
 
 def not_run_sentence(not_run: Sequence[dict[str, str]], tier: str) -> str:
     """Return how many claims were not run, and why."""
-    skipped = sum(entry["reason"].startswith("skipped") for entry in not_run)
+    skips = sum(entry["reason"].startswith("skipped") for entry in not_run)
     outside = sum(entry["reason"].startswith("outside") for entry in not_run)
-    above = f"{len(not_run) - skipped - outside} claims above tier {tier} (see --trial-tier)"
-    others = f", {skipped} skipped" * (skipped > 0) + f", {outside} outside their domain" * (outside > 0)
-    return f"not run: {above}{others}"
+    above = f"{len(not_run) - skips - outside} claims above tier {tier} (see --trial-tier)"
+    clauses = f", {skips} skipped" * (skips > 0) + f", {outside} outside their domain" * (outside > 0)
+    return f"not run: {above}{clauses}"

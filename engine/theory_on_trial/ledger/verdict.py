@@ -52,12 +52,12 @@ def verdict_of(claim: Any, findings: Sequence[Finding], error: BaseException | N
     if any(finding.outcome == "REFUTED" for finding in findings):
         return "REFUTED", ""
     for number, finding in enumerate(findings, 1):
-        lacking = _undecided(finding) or _unearned(claim, finding)
-        if lacking:
-            which = finding.case or (f"decision {number}" if len(findings) > 1 else "")
-            return "INCONCLUSIVE", f"{which}: {lacking}" if which else lacking
-    if lacking := _unfit(claim.kind, findings):
-        return "INCONCLUSIVE", lacking
+        reason = _undecided(finding) or _unearned(claim, finding)
+        if reason:
+            place = finding.case or (f"decision {number}" if len(findings) > 1 else "")
+            return "INCONCLUSIVE", f"{place}: {reason}" if place else reason
+    if reason := _unfit(claim.kind, findings):
+        return "INCONCLUSIVE", reason
     return "VERIFIED", ""
 
 
@@ -74,8 +74,8 @@ def _unearned(claim: Any, finding: Finding) -> str:
         return f"control survived: {', '.join(survivors)}"
     if not finding.controls:
         return "no control that could have failed"
-    if nobody := _far_fetched(finding):
-        return nobody
+    if reason := _far_fetched(finding):
+        return reason
     # A distance between laws is an equality; of runs the sign is known and no size.
     one_sided = finding.prediction.side != "two" and finding.procedure not in ("distribution", "runs")
     size, unit = finding.resolution.size, finding.resolution.unit
@@ -89,11 +89,11 @@ def _unearned(claim: Any, finding: Finding) -> str:
             "no size of error is known to be noticed: say what an error is measured in (scale= of the decision) or why "
             "not (@claim(coarse=))"
         )
-    noticed = f"{100 * size:.2g} %{f' {unit}' if unit else ''}"
+    error = f"{100 * size:.2g} %{f' {unit}' if unit else ''}"
     if size > limit and one_sided:
-        return f"the bound could be {noticed} tighter: attain it on some instance, or say why not (@claim(loose=))"
+        return f"the bound could be {error} tighter: attain it on some instance, or say why not (@claim(loose=))"
     if size > limit:
-        return f"an error below {noticed} would not be noticed: {_SHARPEN}"
+        return f"an error below {error} would not be noticed: {_SHARPEN}"
     if finding.resolution.beside > max(COARSEST_ALONE, limit):
         alone = f"one coordinate below {100 * finding.resolution.beside:.2g} % of the largest"
         return f"an error in {alone} would not be noticed: {_SHARPEN}"
@@ -109,44 +109,44 @@ def _far_fetched(finding: Finding) -> str:
         nearest = min((control.distance or 0.0 for control in finding.controls), default=0.0)
         far = nearest > FARTHEST_LAW
         return f"even the nearest control is {nearest:.2g} away in probability: nobody could hold it" if far else ""
-    judged = [control for control in finding.controls if control.refuted is not None]
-    if not judged:
+    controls = [control for control in finding.controls if control.refuted is not None]
+    if not controls:
         return ""
     one_sided = finding.prediction.side != "two"
     exact = not finding.resolution.each  # a process may be far off where any error at all would have been noticed
     factors = [
-        0.0 if exact and c.is_process else _beyond(finding, c) if one_sided else _off(finding, c) for c in judged
+        0.0 if exact and c.is_process else _beyond(finding, c) if one_sided else _off(finding, c) for c in controls
     ]
     if min(factors) > FARTHEST:
         return f"even the nearest control is wrong by a factor of {min(factors):.2g}: nobody could hold it"
-    apart = max(control.distance or 0.0 for control in judged)
-    if finding.resolution.unit and finding.procedure != "identity" and not apart >= NEAREST:
+    distance = max(control.distance or 0.0 for control in controls)
+    if finding.resolution.unit and finding.procedure != "identity" and not distance >= NEAREST:
         return f"no control is {NEAREST:g} of the scale off: errors are not measured in a unit that says something"
-    return "" if one_sided else _unpoliced(judged, POLICED_EXACTLY if exact else POLICED)
+    return "" if one_sided else _unpoliced(controls, POLICED_EXACTLY if exact else POLICED)
 
 
 def _off(finding: Finding, control: Control) -> float:
     """How far a wrong prediction is off where it was refuted and is off least."""
-    apart, refuted = np.broadcast_arrays(distances(control.predicted, finding.prediction), control.refuted)
+    distance, mask = np.broadcast_arrays(distances(control.predicted, finding.prediction), control.refuted)
     if finding.procedure == "order":  # exponents add up: one near 0 is no reason to stay near it
-        apart = apart * min(abs(float(finding.prediction.value)) or 1.0, 1.0)
-    return float(np.min(apart[refuted], initial=np.inf)) if np.any(refuted) else 0.0
+        distance = distance * min(abs(float(finding.prediction.value)) or 1.0, 1.0)
+    return float(np.min(distance[mask], initial=np.inf)) if np.any(mask) else 0.0
 
 
 def _beyond(finding: Finding, control: Control) -> float:
     """By what factor the data exceed a wrong bound, or a wrong process the bound, at least; 0 where none is known."""
     at_most, value = finding.prediction.side == "at most", finding.prediction.value
     low, high = (control.predicted,) * 2 if control.is_process else finding.interval[1:3]
-    wrong = value if control.is_process else control.predicted
-    low, high, wrong = np.broadcast_arrays(low, high, wrong)
-    above, below = (low, wrong) if at_most else (wrong, high)
-    told = np.asarray(control.refuted) & (below > 0)
-    return float(np.min(above[told] / below[told])) if np.any(told) else 0.0
+    limit = value if control.is_process else control.predicted
+    low, high, limit = np.broadcast_arrays(low, high, limit)
+    above, below = (low, limit) if at_most else (limit, high)
+    mask = np.asarray(control.refuted) & (below > 0)
+    return float(np.min(above[mask] / below[mask])) if np.any(mask) else 0.0
 
 
 def _unpoliced(judged: Sequence[Control], least: float) -> str:
-    refuted = np.any(np.broadcast_arrays(*(control.refuted for control in judged)), axis=0)
-    share = float(np.mean(refuted))
+    mask = np.any(np.broadcast_arrays(*(control.refuted for control in judged)), axis=0)
+    share = float(np.mean(mask))
     if share >= least:
         return ""
     return f"the controls are refuted on {100 * share:.2g} % of the coordinates only: the others could be anything"

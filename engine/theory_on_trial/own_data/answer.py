@@ -75,23 +75,23 @@ class Answer(ABC):
         """Return what to read, in at most twelve lines: of the doubts the largest."""
         before = _tagged("asked", self.asked)
         if self.answerable:
-            held = f"intervals hold at {self.level:.3g}" if self.level is not None else ""
+            guarantee = f"intervals hold at {self.level:.3g}" if self.level is not None else ""
             before += self.lines()
-            before += _tagged("rests on", "; ".join(filter(None, (self.rests_on, held))))
+            before += _tagged("rests on", "; ".join(filter(None, (self.rests_on, guarantee))))
             before += _tagged("cannot see", self.unseen)
         else:
             before += [f"cannot judge: {self.missing}"]
         after = _tagged("to do", self.to_do())
-        ordered = sorted(self.doubts, key=lambda doubt: -doubt.size)
+        doubts = sorted(self.doubts, key=lambda doubt: -doubt.size)
         room = _LONGEST - len(before) - len(after)
-        shown = [f"doubt: {doubt}" for doubt in ordered[: room if len(ordered) <= room else room - 1]]
-        rest = len(ordered) - len(shown)
-        return "\n".join([*before, *shown, *([f"doubts: {rest} more in .doubts"] if rest else []), *after])
+        lines = [f"doubt: {doubt}" for doubt in doubts[: room if len(doubts) <= room else room - 1]]
+        rest = len(doubts) - len(lines)
+        return "\n".join([*before, *lines, *([f"doubts: {rest} more in .doubts"] if rest else []), *after])
 
     def to_dict(self) -> dict[str, Any]:
         """Return all fields in plain Python types, for JSON: arrays as lists, what is infinite or undefined as None."""
-        said = {name: getattr(self, name) for name in ("asked", "rests_on", "unseen") if getattr(self, name)}
-        return {"answerable": self.answerable, **said, **_plain(self)}
+        texts = {name: getattr(self, name) for name in ("asked", "rests_on", "unseen") if getattr(self, name)}
+        return {"answerable": self.answerable, **texts, **_plain(self)}
 
     def to_frame(self) -> Any:
         """Return a data frame of pandas: a row for each number, with its interval where it has one; no arrays."""

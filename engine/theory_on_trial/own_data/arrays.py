@@ -19,8 +19,8 @@ def numbers(name: str, values: Any) -> Float[np.ndarray, "..."]:
             return array.astype(np.float64, copy=False)
         except (TypeError, ValueError):
             pass
-    found = in_words(values) if isinstance(values, list | tuple) else "entries that are none"
-    raise TypeError(f"{name} must hold numbers only, got {found}")
+    content = in_words(values) if isinstance(values, list | tuple) else "entries that are none"
+    raise TypeError(f"{name} must hold numbers only, got {content}")
 
 
 def entries(name: str, values: Any) -> Shaped[np.ndarray, "..."]:
@@ -33,6 +33,6 @@ def entries(name: str, values: Any) -> Shaped[np.ndarray, "..."]:
 
 def require_memory(names: str, count: float) -> None:
     """Raise `ValueError` before it is tried where the arguments `names` need more float64 than this machine holds."""
-    held = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**39
-    needed = f"{names} must fit this machine's memory of {held / 2**30:.3g} GiB"
-    require(8 * count <= held, f"{needed}, got sizes that need {8 * count / 2**30:.3g} GiB")
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**39
+    sentence = f"{names} must fit this machine's memory of {memory / 2**30:.3g} GiB"
+    require(8 * count <= memory, f"{sentence}, got sizes that need {8 * count / 2**30:.3g} GiB")

@@ -13,19 +13,19 @@ def copied_rows(first: Shaped[np.ndarray, "rows first"], second: Shaped[np.ndarr
     Of copies those that are equal in one view are so in the other. Rows of few values are also equal in one alone; if
     they are in both, as where one view follows from the other, there are few different ones.
     """
-    alone = [np.unique(_digests(view), return_inverse=True)[1] for view in (first, second)]
-    _, both, counts = np.unique(alone[0] * len(first) + alone[1], return_inverse=True, return_counts=True)
-    least = min(_equal_pairs(view) for view in alone)
+    codes = [np.unique(_digests(view), return_inverse=True)[1] for view in (first, second)]
+    _, joint, counts = np.unique(codes[0] * len(first) + codes[1], return_inverse=True, return_counts=True)
+    least = min(_equal_pairs(view) for view in codes)
     few = len(counts) < (_FEW * len(first) if np.ptp(counts) else 2)
-    return 0 if few or _equal_pairs(both) < _TOGETHER * least else int(counts[counts > 1].sum())
+    return 0 if few or _equal_pairs(joint) < _TOGETHER * least else int(counts[counts > 1].sum())
 
 
 def _digests(view: Shaped[np.ndarray, "rows columns"]) -> Shaped[np.ndarray, " rows"]:
     """A number for each row, equal for equal rows and, but for chance in 2^64, for these alone."""
     factors = np.random.default_rng(0).integers(2**64, size=view.shape[1], dtype=np.uint64) | np.uint64(1)
     bits = np.ascontiguousarray(view + 0.0, dtype=np.float64).view(np.uint64)  # adding 0 makes -0 equal to 0
-    mixed = (bits ^ (bits >> np.uint64(32))) * np.uint64(0x9E3779B97F4A7C15)
-    digests: np.ndarray = np.einsum("ij,j->i", mixed ^ (mixed >> np.uint64(32)), factors)
+    hashes = (bits ^ (bits >> np.uint64(32))) * np.uint64(0x9E3779B97F4A7C15)
+    digests: np.ndarray = np.einsum("ij,j->i", hashes ^ (hashes >> np.uint64(32)), factors)
     return digests
 
 

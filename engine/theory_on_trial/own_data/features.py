@@ -36,10 +36,10 @@ class Samples(NamedTuple):
     @property
     def left_out(self) -> list[str]:
         """A line that says what was left out, if anything."""
-        dropped = f"columns that do not vary within the classes: {', '.join(self.dropped)}" if self.dropped else ""
+        columns = f"columns that do not vary within the classes: {', '.join(self.dropped)}" if self.dropped else ""
         copies = f"copies of other rows ({self.copies})" if self.copies else ""
-        said = " and ".join(filter(None, (dropped, copies)))
-        return [f"left out: {said}"] if said else []
+        text = " and ".join(filter(None, (columns, copies)))
+        return [f"left out: {text}"] if text else []
 
 
 def labelled_samples(X: Any, y: Any) -> Samples:
@@ -53,8 +53,8 @@ def labelled_samples(X: Any, y: Any) -> Samples:
     if len(labels) != len(table.values):
         raise ValueError(f"y must have a label for each of the {len(table.values)} rows of X, got {len(labels)}")
     rows = np.column_stack([table.values, labels])
-    kept = np.sort(np.unique(rows, axis=0, return_index=True)[1]) if len(rows) else np.arange(0)
-    values, labels, copies = table.values[kept], labels[kept], len(rows) - len(kept)
+    indices = np.sort(np.unique(rows, axis=0, return_index=True)[1]) if len(rows) else np.arange(0)
+    values, labels, copies = table.values[indices], labels[indices], len(rows) - len(indices)
     if len(classes) < 2:
         raise ValueError(f"y must hold at least 2 classes, got {len(classes)}")
     _require_enough(values, labels, classes, copies)
@@ -65,7 +65,7 @@ def labelled_samples(X: Any, y: Any) -> Samples:
         beside = f" beside {', '.join(leaks)}, which only varies between them" if leaks else ""
         raise ValueError(f"X must have at least 2 columns that vary within the classes, got {varying.sum()}{beside}")
     columns = tuple(name for name, stays in zip(table.columns, varying, strict=True) if stays)
-    dropped = tuple(name for name, stays in zip(table.columns, varying, strict=True) if not stays)
+    constant_columns = tuple(name for name, stays in zip(table.columns, varying, strict=True) if not stays)
     values = values[:, varying]
     ranges = np.ptp(values, axis=0)
     if not np.all((ranges > _SHORTEST) & (ranges < 1 / _SHORTEST)):
@@ -73,7 +73,7 @@ def labelled_samples(X: Any, y: Any) -> Samples:
     values = values - values.min(axis=0)
     _require_enough(values, labels, classes, copies)
     _require_independent(values / ranges, labels, columns)
-    return Samples(values, labels, classes, columns, dropped, leaks, copies)
+    return Samples(values, labels, classes, columns, constant_columns, leaks, copies)
 
 
 def class_numbers(name: str, labels: Any) -> tuple[Int[np.ndarray, " samples"], tuple[Any, ...]]:

@@ -14,8 +14,8 @@ Scale = Literal["linear", "log", "probit"]
 
 def stratified_groups(labels: Int[np.ndarray, " samples"]) -> Int[np.ndarray, " samples"]:
     """Group 0..19 of every sample, random with a fixed seed; sizes differ by one at most, in all and in each class."""
-    shuffled = np.random.default_rng(0).permutation(len(labels))
-    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    order = np.random.default_rng(0).permutation(len(labels))
+    by_class = order[np.argsort(labels[order], kind="stable")]
     groups = np.empty(len(labels), int)
     groups[by_class] = np.arange(len(labels)) % GROUPS
     return groups
@@ -31,10 +31,10 @@ def jackknife(values: Float[np.ndarray, " fits"], confidence: float, scale: Scal
     from scipy.special import ndtr, ndtri, stdtrit
 
     forward, back = {"linear": (np.positive, np.positive), "log": (np.log, np.exp), "probit": (ndtri, ndtr)}[scale]
-    scaled = forward(np.clip(values, 1e-300, 1 - 1e-16) if scale == "probit" else values)
-    without = scaled[1:]
-    value = GROUPS * scaled[0] - (GROUPS - 1) * without.mean()
-    half = stdtrit(GROUPS - 1, (1 + confidence) / 2) * np.sqrt((GROUPS - 1) * without.var())
+    estimates = forward(np.clip(values, 1e-300, 1 - 1e-16) if scale == "probit" else values)
+    replicates = estimates[1:]
+    value = GROUPS * estimates[0] - (GROUPS - 1) * replicates.mean()
+    half = stdtrit(GROUPS - 1, (1 + confidence) / 2) * np.sqrt((GROUPS - 1) * replicates.var())
     return Estimate(*(float(back(end)) for end in (value, value - half, value + half)))
 
 
@@ -47,7 +47,7 @@ def covariances(
     """
     order, sizes = np.argsort(groups, kind="stable"), np.bincount(groups, minlength=GROUPS)
     chunks = np.split(rows[order], np.cumsum(sizes)[:-1])
-    scatters, sums = np.array([one.T @ one for one in chunks]), np.array([one.sum(axis=0) for one in chunks])
+    scatters, sums = np.array([chunk.T @ chunk for chunk in chunks]), np.array([chunk.sum(axis=0) for chunk in chunks])
     without = scatters.sum(axis=0) - np.concatenate([0 * scatters[:1], scatters])
     remaining = sums.sum(axis=0) - np.vstack([0 * sums[:1], sums])
     left = len(rows) - np.array([0, *sizes])[:, None, None]

@@ -17,11 +17,11 @@ def beside(*views: Float[np.ndarray, "rows _"]) -> float:
 
 
 def _following(view: Float[np.ndarray, "rows columns"]) -> float:
-    centred = view - view.mean(axis=0)
-    squares = np.einsum("ij,ij->j", centred, centred)
-    products = np.einsum("ij,ij->j", centred[1:], centred[:-1])
-    alike = float(np.max(np.abs(products) / np.where(squares > 0, squares, 1)))
-    return alike if alike > _CHANCE / np.sqrt(len(view)) else 0.0
+    deviations = view - view.mean(axis=0)
+    squares = np.einsum("ij,ij->j", deviations, deviations)
+    products = np.einsum("ij,ij->j", deviations[1:], deviations[:-1])
+    correlation = float(np.max(np.abs(products) / np.where(squares > 0, squares, 1)))
+    return correlation if correlation > _CHANCE / np.sqrt(len(view)) else 0.0
 
 
 def near(features: Float[np.ndarray, "rows features"], left: Float[np.ndarray, "rows outcomes"]) -> bool:

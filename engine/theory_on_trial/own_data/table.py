@@ -41,8 +41,8 @@ def features(name: str, values: Any) -> Features:
             )
         columns = tuple(f"x{i}" for i in range(1, array.shape[1] + 1))
         parts = list(array.T)
-    found = [_column(name, column, part) for column, part in zip(columns, parts, strict=True)]
-    return Features(np.stack(found, axis=1) if found else np.empty((len(values), 0)), columns)
+    arrays = [_column(name, column, part) for column, part in zip(columns, parts, strict=True)]
+    return Features(np.stack(arrays, axis=1) if arrays else np.empty((len(values), 0)), columns)
 
 
 def _column(name: str, column: str, part: Any) -> Float[np.ndarray, " rows"]:

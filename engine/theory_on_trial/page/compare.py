@@ -58,8 +58,8 @@ class Comparison:
             "gone": [(name,) for name in self.gone],
             "circumstances (not counted as differences)": self.circumstances,
         }
-        said = "no difference" if self.identical else "they differ"
-        lines = [f"{self.claims} claim{'s' * (self.claims != 1)} in both ledgers: {said}"]
+        verdict = "no difference" if self.identical else "they differ"
+        lines = [f"{self.claims} claim{'s' * (self.claims != 1)} in both ledgers: {verdict}"]
         for heading, entries in sorts.items():
             if entries:
                 lines.append(f"{heading}:")
@@ -70,13 +70,13 @@ class Comparison:
 def compare(a: Path | str, b: Path | str) -> Comparison:
     """Compare two ledgers written by `pytest --ledger`; ValueError for a file that cannot be read or is no ledger."""
     first, second = read(a), read(b)
-    rows, others = ({row["id"]: row for row in ledger["claims"]} for ledger in (first, second))
-    both = [(rows[name], others[name]) for name in rows if name in others]
-    comparable = [(row, other) for row, other in both if _coordinate(row) == _coordinate(other)]
+    rows, other_rows = ({row["id"]: row for row in ledger["claims"]} for ledger in (first, second))
+    pairs = [(rows[name], other_rows[name]) for name in rows if name in other_rows]
+    comparable = [(row, other) for row, other in pairs if _coordinate(row) == _coordinate(other)]
     same = {row["id"]: _same_prediction(row, other) for row, other in comparable}
     same_seed = first["seed"] == second["seed"]
     return Comparison(
-        verdicts=[(r["id"], r["verdict"], o["verdict"]) for r, o in both if r["verdict"] != o["verdict"]],
+        verdicts=[(r["id"], r["verdict"], o["verdict"]) for r, o in pairs if r["verdict"] != o["verdict"]],
         predicted=[
             (row["id"], brief(row["predicted"], 8), brief(other["predicted"], 8))
             for row, other in comparable
@@ -87,15 +87,15 @@ def compare(a: Path | str, b: Path | str) -> Comparison:
             for row, other in comparable
             if same[row["id"]] and (same_seed or row["error_probability"]) and _disjoint(row, other)
         ],
-        weaker=[(row["id"], *change) for row, other in both if same_seed for change in _weaker(row, other)],
-        added=[name for name in others if name not in rows and name not in first.get("deselected", [])],
-        gone=[name for name in rows if name not in others and name not in second.get("deselected", [])],
+        weaker=[(row["id"], *change) for row, other in pairs if same_seed for change in _weaker(row, other)],
+        added=[name for name in other_rows if name not in rows and name not in first.get("deselected", [])],
+        gone=[name for name in rows if name not in other_rows and name not in second.get("deselected", [])],
         circumstances=[
-            (name, value, there)
-            for (name, value), (_, there) in zip(_circumstances(first), _circumstances(second), strict=True)
-            if value != there
+            (name, value, new_value)
+            for (name, value), (_, new_value) in zip(_circumstances(first), _circumstances(second), strict=True)
+            if value != new_value
         ],
-        claims=len(both),
+        claims=len(pairs),
     )
 
 
@@ -114,13 +114,13 @@ def read(path: Path | str) -> dict[str, Any]:
     if schema != SCHEMA:
         raise ValueError(f"{path} must be a ledger written by --ledger, of schema {SCHEMA!r}, got {schema!r}")
     rows = ledger.get("claims")
-    whole = isinstance(rows, list) and all(isinstance(row, dict) and row.keys() >= _COMPARED for row in rows)
-    if not (whole and isinstance(ledger.get("platform"), dict) and {"seed", "tier"} <= ledger.keys()):
+    is_whole = isinstance(rows, list) and all(isinstance(row, dict) and row.keys() >= _COMPARED for row in rows)
+    if not (is_whole and isinstance(ledger.get("platform"), dict) and {"seed", "tier"} <= ledger.keys()):
         raise ValueError(f"{path} must be a whole ledger: its platform, or a field of a claim, is missing")
     if ledger.get("interrupted"):
         raise ValueError(f"{path} must be a whole ledger: its run was interrupted")
-    found: dict[str, Any] = ledger
-    return found
+    contents: dict[str, Any] = ledger
+    return contents
 
 
 def _circumstances(ledger: dict[str, Any]) -> list[tuple[str, str]]:
@@ -151,13 +151,13 @@ def _same_prediction(row: dict[str, Any], other: dict[str, Any]) -> bool:
 def _weaker(row: dict[str, Any], other: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield on what a claim rests that rests on less there; what a condensed ledger leaves out is not compared."""
     if "resolution" in row.keys() & other.keys() and row["verdict"] == other["verdict"] == "VERIFIED":
-        size, there = (math.inf if one["resolution"] is None else one["resolution"] for one in (row, other))
-        if there > 2 * size:
+        size, other_size = (math.inf if r["resolution"] is None else r["resolution"] for r in (row, other))
+        if other_size > 2 * size:
             yield f"notices {row['notices']}", f"notices {other['notices']}"
     if row.get("guarantee") and other.get("guarantee") and weakness(other["guarantee"]) > weakness(row["guarantee"]):
         yield row["guarantee"], other["guarantee"]
     if "controls" in row.keys() & other.keys():
-        names = [{control["name"] for control in one["controls"]} for one in (row, other)]
+        names = [{control["name"] for control in r["controls"]} for r in (row, other)]
         if lost := ", ".join(sorted(names[0] - names[1])):
             yield f"control {lost}", "none"
 
@@ -168,8 +168,8 @@ def _disjoint(row: dict[str, Any], other: dict[str, Any]) -> bool:
     (low, high), (lower, higher) = row["interval"], other["interval"]
     ends = [(_number(h), _number(l)) for h, l in [*_entries(high, lower), *_entries(higher, low)]]
     # Rounding is that of the largest entry: beside it a zero may come out as anything of that size.
-    shown = [*row["interval"], *other["interval"], row["predicted"], other["predicted"]]
-    rounding = _HALF_OF_FLOAT64 * max((abs(x) for x in _flat(shown) if isinstance(x, int | float)), default=0.0)
+    values = [*row["interval"], *other["interval"], row["predicted"], other["predicted"]]
+    rounding = _HALF_OF_FLOAT64 * max((abs(x) for x in _flat(values) if isinstance(x, int | float)), default=0.0)
     return any(h < l - rounding for h, l in ends)
 
 
@@ -179,8 +179,8 @@ def _number(value: Any) -> float:
 
 def _entries(value: Any, other: Any) -> Iterator[tuple[Any, Any]]:
     """Yield pairs of entries of two values; a pair of different things where their shapes differ."""
-    here, there = _flat(value), _flat(other)
-    yield from zip(here, there, strict=True) if len(here) == len(there) else [(len(here), len(there))]
+    left, right = _flat(value), _flat(other)
+    yield from zip(left, right, strict=True) if len(left) == len(right) else [(len(left), len(right))]
 
 
 def _flat(value: Any) -> list[Any]:

@@ -27,23 +27,23 @@ def table_of(rows: Sequence[Row], form: str, seed: int, tier: str, titles: Mappi
     """
     cells = [_cells(row) for row in rows]
     if form == "csv":
-        written = io.StringIO()
-        csv.writer(written, lineterminator="\n").writerows([COLUMNS, *([_text(cell) for cell in row] for row in cells)])
-        return {"csv": written.getvalue()}
+        buffer = io.StringIO()
+        csv.writer(buffer, lineterminator="\n").writerows([COLUMNS, *([_text(cell) for cell in row] for row in cells)])
+        return {"csv": buffer.getvalue()}
     words = methods(rows, seed, tier)
     if form == "md":
         lines = [COLUMNS, ["---"] * len(COLUMNS), *([markdown(cell) for cell in row] for row in cells)]
         papers = [f"- {markdown(title)}" for title in titles.values() if title]
         table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
         return {"md": "\n\n".join(filter(None, [markdown(words), table, "\n".join(papers)])) + "\n"}
-    cited = {paper: citations(paper, title) for paper, title in titles.items()}
-    keys = sorted(key for entries in cited.values() for key in entries)
+    references = {paper: citations(paper, title) for paper, title in titles.items()}
+    keys = sorted(key for entries in references.values() for key in entries)
     broken = [[re.sub(r"(\\_|\.)(?=\w)", r"\1\\allowbreak{}", latex(row[0])), *map(latex, row[1:])] for row in cells]
     body = "\n".join(f"{' & '.join(row)} " + r"\\" for row in broken)
     text = _LATEX.format(
         words=latex(words), cite=f"~\\cite{{{','.join(keys)}}}" if keys else "", head=" & ".join(COLUMNS), body=body
     )
-    return {"tex": text, "bib": "\n".join(entry for entries in cited.values() for entry in entries.values())}
+    return {"tex": text, "bib": "\n".join(entry for entries in references.values() for entry in entries.values())}
 
 
 _LATEX = r"""%% \input this into a document with booktabs and longtable; what is cited is in the .bib beside it.
@@ -65,24 +65,24 @@ The papers are those of the references{cite}.
 def methods(rows: Sequence[Row], seed: int, tier: str) -> str:
     """Return the paragraph that says what a verdict means, with the numbers of a run."""
     verdicts = Counter(row.verdict for row in rows)
-    printed = sum(row.expected == row.verdict == "REFUTED" for row in rows)
-    controls = [one["verdict"] for row in rows if row.expected == "VERIFIED" for one in row.controls]
-    sampled = [row.error_probability or 0.0 for row in rows if row.expected == "VERIFIED"]
+    errata = sum(row.expected == row.verdict == "REFUTED" for row in rows)
+    controls = [control["verdict"] for row in rows if row.expected == "VERIFIED" for control in row.controls]
+    chances = [row.error_probability or 0.0 for row in rows if row.expected == "VERIFIED"]
     counts = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items())
-    corrected = f"; {printed} of them on printed forms that the table corrects" * (printed > 0)
+    clause = f"; {errata} of them on printed forms that the table corrects" * (errata > 0)
     return (
         f"Each statement was put on trial by theory-on-trial {version('theory-on-trial')} (seed {seed}, tier {tier}): "
         "its prediction against a measurement by an independent route. VERIFIED: the whole interval of the measurement "
         "lies within the stated margin of the prediction. REFUTED: the interval excludes everything that the theory "
-        f"admits. INCONCLUSIVE: neither. The verdicts on {len(rows)} statements: {counts}{corrected}. Each "
+        f"admits. INCONCLUSIVE: neither. The verdicts on {len(rows)} statements: {counts}{clause}. Each "
         "statement came with controls, wrong theories or processes "
         f"that the same data must refute: {controls.count('REFUTED')} of {len(controls)} were. The stated chances that "
-        f"a verdict is wrong, over the choice of the seed, sum up to {brief(sum(sampled), 2)}."
+        f"a verdict is wrong, over the choice of the seed, sum up to {brief(sum(chances), 2)}."
     )
 
 
 def _cells(row: Row) -> list[str]:
-    cases = [", ".join(f"{name} = {value}" for name, value in one.items()) for one in row.settings]
+    cases = [", ".join(f"{name} = {value}" for name, value in setting.items()) for setting in row.settings]
     more = f" and {len(cases) - 1} more" if len(cases) > 1 else ""
     numbers = (brief(row.predicted), brief_interval(row.interval))
     error = "0" if row.error_probability == 0 else brief(row.error_probability, 2)
@@ -143,18 +143,18 @@ _CITED = re.compile(
 def citations(paper: str, title: str) -> dict[str, str]:
     """Return BibTeX entries by key, as far as what a paper says of itself tells: `Authors 2024, "Title", arXiv …`."""
     entries = {}
-    for found in _CITED.finditer(title):
-        authors = re.split(r", | & | and ", found["authors"].replace(" et al.", ", others"))
-        fields = {"author": " and ".join(map(latex, authors)), "title": f"{{{latex(found['title'])}}}"}
-        fields["year"] = found["year"]
-        rest = found["rest"].strip(" .,")
+    for match in _CITED.finditer(title):
+        authors = re.split(r", | & | and ", match["authors"].replace(" et al.", ", others"))
+        fields = {"author": " and ".join(map(latex, authors)), "title": f"{{{latex(match['title'])}}}"}
+        fields["year"] = match["year"]
+        rest = match["rest"].strip(" .,")
         if number := re.search(r"arXiv:? ?(\d{4}\.\d{4,5}|[a-z-]+/\d{7})", rest):
             fields |= {"eprint": number[1], "archiveprefix": "arXiv"}
             rest = rest.replace(number[0], "").strip(" .,")
         fields |= {"note": latex(rest)} if rest else {}
         ascii_ = unicodedata.normalize("NFKD", authors[0]).encode("ascii", "ignore").decode()
-        key = f"{re.sub('[^a-z]', '', ascii_.lower()) or 'paper'}{found['year']}"
-        key = next(one for one in (key, *(f"{key}{letter}" for letter in "bcdefgh")) if one not in entries)
+        key = f"{re.sub('[^a-z]', '', ascii_.lower()) or 'paper'}{match['year']}"
+        key = next(name for name in (key, *(f"{key}{letter}" for letter in "bcdefgh")) if name not in entries)
         entries[key] = _entry(key, fields)
     if not entries and title:
         key = re.sub("[^a-z0-9]", "", paper.lower())
@@ -168,16 +168,16 @@ def _entry(key: str, fields: dict[str, str]) -> str:
 
 def badge(rows: Sequence[Row]) -> str:
     """Return an SVG that says how many claims of a ledger came out as expected, green if all did."""
-    expected = sum(row.as_expected for row in rows)
-    said, colour = f"{expected} of {len(rows)}", "#2a7f3f" if rows and expected == len(rows) else "#b3341f"
-    left, right = 50, 7 * len(said) + 14
+    count = sum(row.as_expected for row in rows)
+    text, colour = f"{count} of {len(rows)}", "#2a7f3f" if rows and count == len(rows) else "#b3341f"
+    left, right = 50, 7 * len(text) + 14
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + right}" height="20" role="img" '
-        f'aria-label="claims: {said}"><title>claims: {said} as expected</title>'
+        f'aria-label="claims: {text}"><title>claims: {text} as expected</title>'
         f'<rect width="{left + right}" height="20" rx="3" fill="#444"/>'
         f'<path d="M{left} 0h{right - 3}a3 3 0 0 1 3 3v14a3 3 0 0 1-3 3h-{right - 3}z" fill="{colour}"/>'
         f'<g fill="#fff" font-family="Verdana,sans-serif" font-size="11" text-anchor="middle">'
-        f'<text x="{left / 2:g}" y="14">claims</text><text x="{left + right / 2:g}" y="14">{said}</text></g></svg>\n'
+        f'<text x="{left / 2:g}" y="14">claims</text><text x="{left + right / 2:g}" y="14">{text}</text></g></svg>\n'
     )
 
 

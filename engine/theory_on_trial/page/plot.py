@@ -24,7 +24,7 @@ def interval_plot(row: Row) -> Markup:
     margin = _first(row.margin) or 0.0
     # Those of other decisions or coordinates than the one that the row shows belong on another axis.
     alone = not row.parts and "coordinate [" not in row.note
-    controls = [found for control in row.controls * alone if (found := _first(control["predicted"])) is not None]
+    controls = [number for control in row.controls * alone if (number := _first(control["predicted"])) is not None]
     away = sorted(abs(control - predicted) for control in controls if control != predicted)
     reach = max([abs(end - predicted) for end in (low, high, measured)] + [margin] + away[:1])
     reach = _BEYOND * (reach or abs(predicted) or 1.0)
@@ -34,7 +34,7 @@ def interval_plot(row: Row) -> Markup:
 
     middle = at(predicted)
     band = (max(at(predicted - margin), 0.0), min(at(predicted + margin), float(_WIDTH)))
-    drawn = [
+    shapes = [
         Markup('<rect class="margin" x="{:.1f}" y="2" width="{:.1f}" height="{}"/>').format(
             band[0], band[1] - band[0], _HEIGHT - 8
         ),
@@ -51,11 +51,11 @@ def interval_plot(row: Row) -> Markup:
             path = f"M5 {bottom - 6}l-4 3l4 3"
         else:
             path = f"M{place:.1f} {bottom - 8}v8"
-        drawn.append(Markup('<path class="control" d="{}"/>').format(path))
-    said = f"predicted {brief(predicted)}, measured {brief(measured)} in {brief_interval([low, high])}"
-    said += f", controls at {', '.join(map(brief, controls))}" * bool(controls)
+        shapes.append(Markup('<path class="control" d="{}"/>').format(path))
+    text = f"predicted {brief(predicted)}, measured {brief(measured)} in {brief_interval([low, high])}"
+    text += f", controls at {', '.join(map(brief, controls))}" * bool(controls)
     picture = Markup('<svg class="plot" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>')
-    return picture.format(_WIDTH, _HEIGHT, said, Markup("").join(drawn))
+    return picture.format(_WIDTH, _HEIGHT, text, Markup("").join(shapes))
 
 
 def _first(value: Any) -> float | None:

@@ -35,8 +35,8 @@ class Picture:
     def __init__(self, path: Path):
         self.path, self.name, self.format = path, path.stem.split("_")[0], path.suffix.removeprefix(".")
         self.id = f"{path.parent.name}.{self.name}"
-        beside = path.with_suffix(".txt")
-        caption, _, rest = (beside.read_text(encoding="utf-8") if beside.exists() else "").partition("\n")
+        text_file = path.with_suffix(".txt")
+        caption, _, rest = (text_file.read_text(encoding="utf-8") if text_file.exists() else "").partition("\n")
         lines = dict(line.split(": ", 1) for line in rest.splitlines() if ": " in line)
         self.caption = caption.removeprefix(f"{self.name}. ")
         self.title = re.split(r"(?<=\.)\s", self.caption, maxsplit=1)[0]
@@ -75,8 +75,8 @@ class Section:
         self.coarse = [row for row in self.holding if row.why_coarse]
         self.sampled = [row for row in theirs if row.error_probability and row.resolution]
         by_id = {row.id: row for row in rows}
-        wrong = [row for row in rows if row.verdict == row.expected == "REFUTED"]
-        self.printed = [(row, by_id.get(row.id.removesuffix("-as-printed"))) for row in wrong]
+        errata = [row for row in rows if row.verdict == row.expected == "REFUTED"]
+        self.printed = [(row, by_id.get(row.id.removesuffix("-as-printed"))) for row in errata]
         self.unexpected = [row for row in rows if not row.as_expected]
 
 
@@ -103,12 +103,12 @@ def write_html(
         for picture in paper.pictures:
             for claim in picture.claims:
                 pictures_of.setdefault(claim, []).append(picture)
-    trust, beside = tables(folder / "records"), path.with_name(f"{path.stem}-trust{path.suffix}")
+    trust, trust_path = tables(folder / "records"), path.with_name(f"{path.stem}-trust{path.suffix}")
     if trust:
-        told = _ENVIRONMENT.get_template("trust.html.jinja").render(
+        text = _ENVIRONMENT.get_template("trust.html.jinja").render(
             trust=trust, ids={row.id for row in rows}, report=path
         )
-        beside.write_text(told, encoding="utf-8")
+        trust_path.write_text(text, encoding="utf-8")
     page = _ENVIRONMENT.get_template("report.html.jinja").render(
         totals=totals(rows),
         seed=seed,
@@ -119,7 +119,7 @@ def write_html(
         rows_by_id={row.id: row for row in rows},
         pictures_of=pictures_of,
         choices={name: sorted({getattr(row, name) for row in rows}) for name in ("paper", "kind", "verdict")},
-        trust=beside.name if trust else "",
+        trust=trust_path.name if trust else "",
     )
     path.write_text(page, encoding="utf-8")
 
@@ -156,7 +156,7 @@ def _coordinates(part: dict[str, Any]) -> list[dict[str, str]]:
     """Return one row of cells for each coordinate of a decision; margin and slack are broadcast."""
     low, high = part["interval"] or (None, None)
     columns = (part["predicted"], part["measured"], low, high, part["margin"], part["slack"])
-    spread = np.broadcast_arrays(*(np.asarray(column, object) for column in columns))
+    arrays = np.broadcast_arrays(*(np.asarray(column, object) for column in columns))
     return [
         {
             "predicted": brief(predicted, 8),
@@ -166,7 +166,7 @@ def _coordinates(part: dict[str, Any]) -> list[dict[str, str]]:
             "margin": brief(margin, 2),
             "slack": brief(slack, 2),
         }
-        for predicted, measured, low, high, margin, slack in zip(*map(np.ravel, spread), strict=True)
+        for predicted, measured, low, high, margin, slack in zip(*map(np.ravel, arrays), strict=True)
     ]
 
 

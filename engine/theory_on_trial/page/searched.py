@@ -15,11 +15,11 @@ def beside_search(row: Row, folder: Path) -> Row:
     """Return the row of a bound with the largest lhs / rhs of its trial or of the search in a folder of records."""
     if row.kind != "bound" or row.id.endswith("-as-printed"):
         return row
-    searched = tightest(row.id, folder)
-    if searched is None or (row.tightness is not None and row.tightness >= searched[0]):
+    best = tightest(row.id, folder)
+    if best is None or (row.tightness is not None and row.tightness >= best[0]):
         return row
-    note = f"lhs / rhs up to {brief(searched[0], 4)} by search, at {searched[1]}"
-    return replace(row, tightness=searched[0], note="; ".join(filter(None, [row.note, note])))
+    note = f"lhs / rhs up to {brief(best[0], 4)} by search, at {best[1]}"
+    return replace(row, tightness=best[0], note="; ".join(filter(None, [row.note, note])))
 
 
 def tightest(claim: str, folder: Path) -> tuple[float, str] | None:

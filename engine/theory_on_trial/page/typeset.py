@@ -42,9 +42,9 @@ _TOKEN = re.compile(
 def typeset(text: str) -> Markup:
     """Return `text` as safe HTML: variables in italics, Greek letters, real sub- and superscripts, minus signs."""
     pieces: list[Markup | str] = []
-    at, before = 0, ""
-    while found := _TOKEN.match(text, at):
-        kind, token, at = str(found.lastgroup), found.group(), found.end()
+    position, before = 0, ""
+    while token_match := _TOKEN.match(text, position):
+        kind, token, position = str(token_match.lastgroup), token_match.group(), token_match.end()
         match kind:
             case "code":
                 pieces.append(Markup("<code>{}</code>").format(token[1:-1]))
@@ -58,20 +58,20 @@ def typeset(text: str) -> Markup:
                 pieces.append(_letter(re.sub("[-_]?bar$", "", token), "\N{COMBINING OVERLINE}"))
             case "script":
                 if len(token) == 1:
-                    token, at = _group(text, at)
-                element = Markup("<sub>{}</sub>" if found.group()[0] == "_" else "<sup>{}</sup>")
+                    token, position = _group(text, position)
+                element = Markup("<sub>{}</sub>" if token_match.group()[0] == "_" else "<sup>{}</sup>")
                 pieces.append(element.format(typeset(token.removeprefix("_").removeprefix("^"))))
             case "root":
-                inside, at = _group(text, at)
+                inside, position = _group(text, position)
                 pieces.append(Markup('√<span class="root">{}</span>').format(typeset(inside)))
             case "radical":
                 pieces.append("√")
-            case "word" if token == "sum" and text[at : at + 1] == "_":
+            case "word" if token == "sum" and text[position : position + 1] == "_":
                 pieces.append("∑")
             case "possessive":
                 pieces.append("’" + token[1:])
             case "word":
-                pieces.append(token if _is_plain(token, text, found.start()) else _letter(token))
+                pieces.append(token if _is_plain(token, text, token_match.start()) else _letter(token))
             case "sign":
                 pieces.append(_SIGNS[token])
             case "percent":
@@ -81,11 +81,11 @@ def typeset(text: str) -> Markup:
             case "dot":
                 pieces.append(" · " if token.isspace() or len(token) > 1 else "·")
             case "prime":
-                pieces.append("’" if before == "word" and text[: found.start()][-2:].isalpha() else "′")
+                pieces.append("’" if before == "word" and text[: token_match.start()][-2:].isalpha() else "′")
             case "minus":
-                between = text[found.start() - 1 : found.start()] + text[at : at + 1]
+                between = text[token_match.start() - 1 : token_match.start()] + text[position : position + 1]
                 ranging = len(between) == 2 and between.isdigit()  # 0-1, pages 3-5
-                pieces.append("–" if ranging else "−" if _is_minus(text, found.start()) else "-")
+                pieces.append("–" if ranging else "−" if _is_minus(text, token_match.start()) else "-")
             case _:
                 pieces.append(token)
         before = kind

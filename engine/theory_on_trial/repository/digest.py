@@ -81,17 +81,17 @@ def _closure(first: dict[str, Path], base: Path) -> dict[str, bytes]:
     """Return the source of modules in a folder on Python's path, and of all that they import, by their names."""
     search = _Search(first, base)
     sources: dict[str, bytes] = {}
-    followed: dict[str, set[str]] = {}
-    waiting = [(name, False) for name in first]
-    while waiting:
-        current, passing = waiting.pop()
+    edges: dict[str, set[str]] = {}
+    queue = [(name, False) for name in first]
+    while queue:
+        current, passing = queue.pop()
         if current not in sources:
             place = first.get(current) or search.file(current)
             sources[current] = b"" if place is None else _source(current, place)
-            waiting += [(around, True) for around in _packages_around(current)]
-        imports = set(search.imports(current, sources[current], passing)) - followed.setdefault(current, set())
-        followed[current] |= imports
-        waiting += [(imported, False) for imported in imports]
+            queue += [(around, True) for around in _packages_around(current)]
+        imports = set(search.imports(current, sources[current], passing)) - edges.setdefault(current, set())
+        edges[current] |= imports
+        queue += [(name, False) for name in imports]
     return sources
 
 
@@ -136,9 +136,9 @@ class _Search:
                 continue
             if self.spec(base) is None:
                 continue
-            inside = [f"{base}.{one}" for one in names if self.spec(f"{base}.{one}") is not None]
-            yield from inside
-            if len(inside) < len(names) or not names:
+            submodules = [f"{base}.{part}" for part in names if self.spec(f"{base}.{part}") is not None]
+            yield from submodules
+            if len(submodules) < len(names) or not names:
                 yield base
 
     def _top_level(self, name: str) -> ModuleSpec | None:
@@ -191,7 +191,7 @@ def _tree(source: bytes) -> str:
             parts.append("]")
         elif isinstance(node, ast.AST):
             parts.append(type(node).__name__)
-            described = (
+            has_docstring = (
                 isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
                 and ast.get_docstring(node, clean=False) is not None
             )
@@ -200,7 +200,7 @@ def _tree(source: bytes) -> str:
                     value = [part for part in value if getattr(part, "value", None) != ""]
                 if name not in _NO_CODE and value not in (None, []):
                     parts.append(name)
-                    visit(value[1:] if described and name == "body" else value)
+                    visit(value[1:] if has_docstring and name == "body" else value)
         else:
             parts.append(repr(node))
 
@@ -214,13 +214,13 @@ def _tree(source: bytes) -> str:
 @lru_cache(maxsize=4096)
 def _statements(source: bytes) -> tuple[tuple[int, str, tuple[str, ...], bool], ...]:
     """Return the import statements of a module: level, module, names that are taken from it, whether import runs it."""
-    found: list[tuple[int, str, tuple[str, ...], bool]] = []
+    statements: list[tuple[int, str, tuple[str, ...], bool]] = []
 
     def visit(node: ast.AST, on_import: bool) -> None:
         if isinstance(node, ast.Import):
-            found.extend((0, alias.name, (), on_import) for alias in node.names)
+            statements.extend((0, alias.name, (), on_import) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            found.append((node.level, node.module or "", tuple(alias.name for alias in node.names), on_import))
+            statements.append((node.level, node.module or "", tuple(alias.name for alias in node.names), on_import))
         later = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
         typing = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
         for child in ast.iter_child_nodes(node):
@@ -229,4 +229,4 @@ def _statements(source: bytes) -> tuple[tuple[int, str, tuple[str, ...], bool], 
 
     with contextlib.suppress(SyntaxError, ValueError):  # the bytes of a broken file count, and it imports nothing
         visit(ast.parse(source), True)
-    return tuple(found)
+    return tuple(statements)

@@ -54,19 +54,19 @@ class Numbered(ast.NodeTransformer):
 def _scope(node: ast.AST, binding: Sequence[ast.AST], number: int) -> dict[str, str]:
     """What the names go by that a function or comprehension binds, in these parts of it."""
     bound = [pair for part in binding for pair in _bound(part, True)]
-    fixed = {name for name, is_variable in bound if not is_variable}
+    plain_names = {name for name, is_variable in bound if not is_variable}
     everything = list(ast.walk(node))
     for part in everything:
         if isinstance(part, ast.Global | ast.Nonlocal):
-            fixed.update(part.names)
+            plain_names.update(part.names)
         elif isinstance(part, ast.ClassDef):
-            fixed.update(name for inner in part.body for name, _ in _bound(inner, True))
+            plain_names.update(name for inner in part.body for name, _ in _bound(inner, True))
         elif isinstance(part, ast.arg) and isinstance(node, _FUNCTIONS) and part in ast.walk(node.args):
-            fixed.add(part.arg)
+            plain_names.add(part.arg)
     if any(isinstance(part, ast.Name) and part.id in _ASK_FOR_NAMES for part in everything):
-        fixed.update(name for name, _ in bound)
-    variables = [name for name in dict.fromkeys(name for name, _ in bound) if name not in fixed]
-    return {name: name for name in fixed} | {name: f"{number}.{order}" for order, name in enumerate(variables)}
+        plain_names.update(name for name, _ in bound)
+    variables = [name for name in dict.fromkeys(name for name, _ in bound) if name not in plain_names]
+    return {name: name for name in plain_names} | {name: f"{number}.{order}" for order, name in enumerate(variables)}
 
 
 def _bound(node: ast.AST, own: bool) -> Iterator[tuple[str, bool]]:

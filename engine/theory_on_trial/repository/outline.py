@@ -26,24 +26,24 @@ class Stated:
 @cache
 def stated(folder: Path) -> tuple[Stated, ...]:
     """Return every claim that the check files of a repository state."""
-    return tuple(found for file in check_files(folder) for found in _claims(file))
+    return tuple(claim for file in check_files(folder) for claim in _claims(file))
 
 
 def papers(folder: Path | None = None) -> list[str]:
     """Return the names of the papers of the repository around a folder, in alphabetical order."""
-    return sorted({paper_of(found.file) for found in stated(root(folder))})
+    return sorted({paper_of(claim.file) for claim in stated(root(folder))})
 
 
 def files(paper: str | None = None, folder: Path | None = None) -> list[Path]:
     """Return the check files of a paper (or of all papers) of the repository around a folder."""
-    found = [one.file for one in stated(root(folder))]
-    return [file for file in dict.fromkeys(found) if paper is None or normal(paper_of(file)) == normal(paper)]
+    paths = [claim.file for claim in stated(root(folder))]
+    return [file for file in dict.fromkeys(paths) if paper is None or normal(paper_of(file)) == normal(paper)]
 
 
 def places(paper: str, folder: Path | None = None) -> list[Path]:
     """Return the package of a paper's checks (`test_he/`), or their files where they have no package of their own."""
-    found = files(paper, folder)
-    return list(dict.fromkeys(file.parent if file.parent.name.startswith("test_") else file for file in found))
+    paths = files(paper, folder)
+    return list(dict.fromkeys(file.parent if file.parent.name.startswith("test_") else file for file in paths))
 
 
 def beside(paper: str, name: str, folder: Path | None = None) -> Path:
@@ -52,13 +52,13 @@ def beside(paper: str, name: str, folder: Path | None = None) -> Path:
     In the package of its checks, `test_he/routes.json`, or beside the module, `routes_he.json` with `test_he.py`.
     Raises ValueError for a paper without claims.
     """
-    found = places(paper, folder)
-    if not found:
+    paths = places(paper, folder)
+    if not paths:
         raise ValueError(f"no paper {paper!r}; known: {', '.join(papers(folder)) or 'none'}")
-    if found[0].is_dir():
-        return found[0] / name
+    if paths[0].is_dir():
+        return paths[0] / name
     stem, dot, suffix = name.partition(".")
-    return found[0].with_name(f"{stem}_{found[0].stem.removeprefix('test_').removesuffix('_test')}{dot}{suffix}")
+    return paths[0].with_name(f"{stem}_{paths[0].stem.removeprefix('test_').removesuffix('_test')}{dot}{suffix}")
 
 
 def title(paper: str, folder: Path | None = None) -> str:
@@ -68,22 +68,22 @@ def title(paper: str, folder: Path | None = None) -> str:
 
 def docstring(paper: str, folder: Path | None = None) -> str:
     """Return the docstring of a paper's checks, or of their package; "" for a paper without checks or docstring."""
-    found = files(paper, folder)
-    packages = [file.parent / "__init__.py" for file in found if file.parent.name.startswith("test_")]
-    for path in [*packages, *found][:1]:
+    paths = files(paper, folder)
+    packages = [file.parent / "__init__.py" for file in paths if file.parent.name.startswith("test_")]
+    for path in [*packages, *paths][:1]:
         return (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) if path.exists() else None) or ""
     return ""
 
 
 def settings(paper: str, folder: Path | None = None) -> dict[str, list[str]]:
     """Return the ids of a paper's claims, printed forms included, each with the names of its settings."""
-    found = {}
-    for one in stated(root(folder)):
-        if normal(paper_of(one.file)) == normal(paper):
-            found[one.id] = list(one.settings)
-            if one.printed:
-                found[f"{one.id}-as-printed"] = list(one.settings)
-    return found
+    names = {}
+    for claim in stated(root(folder)):
+        if normal(paper_of(claim.file)) == normal(paper):
+            names[claim.id] = list(claim.settings)
+            if claim.printed:
+                names[f"{claim.id}-as-printed"] = list(claim.settings)
+    return names
 
 
 def normal(name: str) -> str:
@@ -101,14 +101,14 @@ def _claims(file: Path) -> Iterator[Stated]:
         return
     for function in (node for node in tree.body if isinstance(node, ast.FunctionDef)):
         calls = (d for d in function.decorator_list if isinstance(d, ast.Call))
-        decorated = next((d for d in calls if ast.unparse(d.func).split(".")[-1] == "claim"), None)
-        if decorated is not None:
+        call = next((d for d in calls if ast.unparse(d.func).split(".")[-1] == "claim"), None)
+        if call is not None:
             yield Stated(
                 f"{paper_of(file)}.{claim_name(function.name)}",
                 file,
                 function.name,
                 tuple(argument.arg for argument in (*function.args.args[1:], *function.args.kwonlyargs)),
-                any(keyword.arg == "as_printed" for keyword in decorated.keywords),
+                any(keyword.arg == "as_printed" for keyword in call.keywords),
             )
 
 

@@ -29,9 +29,9 @@ def root(start: Path | None = None) -> Path:
     """
     folder = (Path.cwd() if start is None else Path(start)).absolute()
     around = [folder, *folder.parents]
-    configured = (place for place in around if _pytest_options(place) is not None)
-    marked = (place for place in around if any((place / m).exists() for m in (".git", "pyproject.toml", "setup.py")))
-    return next(configured, None) or next(marked, Path.cwd() if Path.cwd() in around else folder)
+    homes = (place for place in around if _pytest_options(place) is not None)
+    roots = (place for place in around if any((place / m).exists() for m in (".git", "pyproject.toml", "setup.py")))
+    return next(homes, None) or next(roots, Path.cwd() if Path.cwd() in around else folder)
 
 
 def records_folder(start: Path | None = None) -> Path:
@@ -43,17 +43,17 @@ def check_files(folder: Path) -> list[Path]:
     """Return the files of a repository in which pytest would look for tests, and so for claims, in their order."""
     options = _pytest_options(folder) or {}
     patterns = _words(options.get("python_files")) or ["test_*.py", "*_test.py"]
-    asked = (sorted(glob(path, root_dir=folder, recursive=True)) for path in _words(options.get("testpaths")))
-    bases = [folder / path for paths in asked for path in paths]
-    found = (file for base in bases or [folder] for file in _files(base))
-    return list(dict.fromkeys(file for file in found if any(fnmatch(file.name, pattern) for pattern in patterns)))
+    globs = (sorted(glob(path, root_dir=folder, recursive=True)) for path in _words(options.get("testpaths")))
+    bases = [folder / path for paths in globs for path in paths]
+    files = (file for base in bases or [folder] for file in _files(base))
+    return list(dict.fromkeys(file for file in files if any(fnmatch(file.name, pattern) for pattern in patterns)))
 
 
 def check_folder(folder: Path) -> Path:
     """Return the folder in which a new check of a repository belongs: the first where pytest looks for tests."""
     options = _pytest_options(folder) or {}
-    asked = [folder / path for path in _words(options.get("testpaths"))]
-    return next((place for place in [*asked, folder / "tests", folder] if place.is_dir()), folder)
+    folders = [folder / path for path in _words(options.get("testpaths"))]
+    return next((place for place in [*folders, folder / "tests", folder] if place.is_dir()), folder)
 
 
 def paper_of(file: Path) -> str:
@@ -62,9 +62,9 @@ def paper_of(file: Path) -> str:
     `tests/test_he.py` is `he`; `a/test_x.py` is `a.x`; all files of a package `paper_checks/test_mixup` are `mixup`.
     """
     parts = list(file.absolute().relative_to(root(file.absolute().parent)).with_suffix("").parts)
-    named = next((i for i, part in enumerate(parts) if part.startswith("test_")), len(parts) - 1)
-    folders = [part for part in parts[:named] if part not in _GENERIC]
-    return ".".join([*folders, parts[named].removeprefix("test_").removesuffix("_test")])
+    index = next((i for i, part in enumerate(parts) if part.startswith("test_")), len(parts) - 1)
+    folders = [part for part in parts[:index] if part not in _GENERIC]
+    return ".".join([*folders, parts[index].removeprefix("test_").removesuffix("_test")])
 
 
 def import_file(file: Path) -> ModuleType:
@@ -100,8 +100,8 @@ def import_base(name: str, file: Path) -> Path:
 def import_path(base: Path) -> list[Path]:
     """Return where a check finds modules of its repository: in its `import_base`, pytest's `pythonpath`, the root."""
     top = root(base)
-    given = [(top / path).resolve() for path in _words((_pytest_options(top) or {}).get("pythonpath"))]
-    return [base, *given, top]
+    folders = [(top / path).resolve() for path in _words((_pytest_options(top) or {}).get("pythonpath"))]
+    return [base, *folders, top]
 
 
 # ------------------------------------------------------------------------------------------------ pytest's own settings
@@ -119,8 +119,8 @@ def _pytest_options(folder: Path) -> dict[str, Any] | None:
         if settings is not None:
             return dict(settings.get("ini_options", settings))
     for name, section in (("tox.ini", "pytest"), ("setup.cfg", "tool:pytest")):
-        if (found := _section(folder / name, section)) is not None:
-            return found
+        if (options := _section(folder / name, section)) is not None:
+            return options
     return None
 
 

@@ -34,14 +34,14 @@ def home(name: str) -> str:
 
 @cache
 def _reached(name: str, outside: str, root: Path) -> frozenset[str]:
-    found: set[str] = set()
-    waiting = {_home(name, root)}
-    while waiting:
-        current = waiting.pop()
+    names: set[str] = set()
+    queue = {_home(name, root)}
+    while queue:
+        current = queue.pop()
         if not current.startswith(outside):
-            found.add(current)
-            waiting |= _next(current, root) - found
-    return frozenset(found)
+            names.add(current)
+            queue |= _next(current, root) - names
+    return frozenset(names)
 
 
 @cache
@@ -52,8 +52,8 @@ def _next(name: str, root: Path) -> frozenset[str]:
     statement = names.get(own)
     if not isinstance(statement, ast.stmt):
         return frozenset()
-    known = {_home(f"{module}.{met}", root) for met in _mentioned(statement) if met.split(".")[0] in names}
-    return frozenset(met for met in known if not _is_module(met, root))
+    homes = {_home(f"{module}.{word}", root) for word in _mentioned(statement) if word.split(".")[0] in names}
+    return frozenset(definition for definition in homes if not _is_module(definition, root))
 
 
 @cache
@@ -75,12 +75,10 @@ def _mentioned(statement: ast.stmt) -> Iterator[str]:
     parts: list[ast.AST] = [statement]
     own: set[str] = set()
     if isinstance(statement, ast.FunctionDef):
-        given = statement.args
-        defaults = [default for default in given.kw_defaults if default is not None]
-        parts = [*statement.body, *given.defaults, *defaults]
-        own = {
-            one.arg for one in (*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg) if one
-        }
+        args = statement.args
+        defaults = [default for default in args.kw_defaults if default is not None]
+        parts = [*statement.body, *args.defaults, *defaults]
+        own = {arg.arg for arg in (*args.posonlyargs, *args.args, *args.kwonlyargs, args.vararg, args.kwarg) if arg}
     for node in (inner for part in parts for inner in ast.walk(part)):
         attributes: list[str] = []
         while isinstance(node, ast.Attribute):
@@ -94,23 +92,23 @@ def _names(module: str, root: Path) -> dict[str, ast.stmt | str]:
     """The names of a module: the statement that defines each, or the dotted name that it is imported from."""
     path = _path(module, root)
     tree = ast.parse(path.read_text(encoding="utf-8") if path.is_file() else "")
-    found: dict[str, ast.stmt | str] = {}
+    names: dict[str, ast.stmt | str] = {}
     for node in ast.walk(tree):  # imports inside functions too
         if isinstance(node, ast.ImportFrom):
             source = _imported_from(node, module, root)
-            found |= {alias.asname or alias.name: f"{source}.{alias.name}" for alias in node.names}
+            names |= {alias.asname or alias.name: f"{source}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Import):
-            found |= {
+            names |= {
                 a.asname or a.name.split(".")[0]: a.name if a.asname else a.name.split(".")[0] for a in node.names
             }
     for statement in tree.body:
         if isinstance(statement, ast.FunctionDef | ast.ClassDef):
-            found[statement.name] = statement
+            names[statement.name] = statement
         elif isinstance(statement, ast.Assign | ast.AnnAssign):
             targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-            stored = (inner for target in targets for inner in ast.walk(target) if isinstance(inner, ast.Name))
-            found |= dict.fromkeys((name.id for name in stored), statement)
-    return found
+            variables = (inner for target in targets for inner in ast.walk(target) if isinstance(inner, ast.Name))
+            names |= dict.fromkeys((name.id for name in variables), statement)
+    return names
 
 
 def _imported_from(node: ast.ImportFrom, module: str, root: Path) -> str:

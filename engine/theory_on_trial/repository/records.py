@@ -19,18 +19,18 @@ from theory_on_trial.repository.digest import digest
 
 def tables(folder: Path) -> list[dict[str, Any]]:
     """Return the tables in a folder's JSON files, by file name; their notes say how many rows are up to date."""
-    found = list(tables_by_file(folder).values())
-    for table in found:
+    listing = list(tables_by_file(folder).values())
+    for table in listing:
         if sentence := staleness(table, folder.parent) or freshness(table, folder.parent):
             table["note"] = " ".join(filter(None, [table.get("note"), sentence]))
-    return found
+    return listing
 
 
 def tables_by_file(folder: Path) -> dict[str, dict[str, Any]]:
     """Return the tables in a folder's JSON files as they are written, by the names of the files."""
-    held = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
-    needed = {"title", "columns", "rows"}
-    return {name: table for name, table in held.items() if isinstance(table, dict) and needed <= set(table)}
+    contents = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
+    keys = {"title", "columns", "rows"}
+    return {name: table for name, table in contents.items() if isinstance(table, dict) and keys <= set(table)}
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -54,13 +54,13 @@ def write_json(path: Path, content: dict[str, Any], lists: tuple[str, ...]) -> N
 
 def write_text(path: Path, text: str) -> None:
     """Write a file, whole or not at all; raises SystemExit, with a sentence, where it cannot be written."""
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")  # of this process alone
+    draft = path.with_name(f"{path.name}.{os.getpid()}.unfinished")  # of this process alone
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(text, encoding="utf-8")
-        os.replace(unfinished, path)
+        draft.write_text(text, encoding="utf-8")
+        os.replace(draft, path)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
         raise SystemExit(
             f"what was found cannot be kept in {path} ({error.strerror}): what it holds already counts"
         ) from None
@@ -80,10 +80,10 @@ def commit(folder: Path) -> str | None:
 
 def _git(folder: Path, *command: str) -> str:
     try:
-        done = subprocess.run(["git", "-C", str(folder), *command], capture_output=True, text=True, check=False)
+        process = subprocess.run(["git", "-C", str(folder), *command], capture_output=True, text=True, check=False)
     except OSError:  # there is no git
         return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    return process.stdout.strip() if process.returncode == 0 else ""
 
 
 # ------------------------------------------------------------------------------------------------- what a row rests on
@@ -98,17 +98,17 @@ def source(folder: Path, *places: Path) -> dict[str, Any]:
 
 def stale(table: dict[str, Any], folder: Path) -> list[bool]:
     """Return, for each row of a table, whether what it was measured on has changed since in the repository `folder`."""
-    return [bool(changed) for changed in _changed(table, folder)]
+    return [bool(names) for names in _changed(table, folder)]
 
 
 def staleness(table: dict[str, Any], folder: Path) -> str:
     """Return the sentence that says how much of a table is stale and by what, "" if nothing is."""
-    changed = [parts for parts in _changed(table, folder) if parts]
+    changes = [parts for parts in _changed(table, folder) if parts]
     again = f"; `{table['command']}` measures again" if "command" in table else ""
-    by_rules = sum(parts == {"rules"} for parts in changed)
-    of_them = f" ({'all' if by_rules == len(changed) else by_rules} by the engine's rules alone)" if by_rules else ""
-    return f"Stale: {len(changed)} of {len(table['rows'])} lines are of an earlier source{of_them}{again}." * bool(
-        changed
+    by_rules = sum(parts == {"rules"} for parts in changes)
+    of_them = f" ({'all' if by_rules == len(changes) else by_rules} by the engine's rules alone)" if by_rules else ""
+    return f"Stale: {len(changes)} of {len(table['rows'])} lines are of an earlier source{of_them}{again}." * bool(
+        changes
     )
 
 
@@ -122,12 +122,12 @@ def freshness(table: dict[str, Any], folder: Path) -> str:
 
 def _changed(table: dict[str, Any], folder: Path) -> list[set[str]]:
     """Return for each row which of its source's entries are others now; `of` where a file is gone."""
-    judged: dict[str, set[str]] = {"null": set()}
+    changes: dict[str, set[str]] = {"null": set()}
     for entry in table.get("sources", []):
-        if (key := _json(entry)) not in judged:
+        if (key := _json(entry)) not in changes:
             try:
                 present = source(folder, *(folder / name for name in entry["of"]))
-                judged[key] = {name for name in present if present[name] != entry.get(name)}
+                changes[key] = {name for name in present if present[name] != entry.get(name)}
             except FileNotFoundError:
-                judged[key] = {"of"}
-    return [judged[_json(entry)] for entry in table.get("sources", [None] * len(table["rows"]))]
+                changes[key] = {"of"}
+    return [changes[_json(entry)] for entry in table.get("sources", [None] * len(table["rows"]))]

@@ -123,14 +123,14 @@ def sweep(
         views = {name: dataset[name].values.reshape(len(combinations), -1, *shape)[row] for name, shape, _ in outputs}
         parts.append(Part(program, key, axes | seed_axis, common, views, store))
 
-    shared = cache is not None and jax.process_count() > 1
+    is_shared = cache is not None and jax.process_count() > 1
     total, missing = (sum(int(of(part.missing)) for part in parts) for of in (np.size, np.sum))
     with (
         progress_bar(progress, simulator.__name__, "cell", total, total - missing) as advance,
-        joined(parts, advance) if shared else contextlib.nullcontext(),
+        joined(parts, advance) if is_shared else contextlib.nullcontext(),
     ):
         for part in parts:
-            cells = part.own_share() if shared else np.flatnonzero(part.missing)
+            cells = part.own_share() if is_shared else np.flatnonzero(part.missing)
             if cells.size:
                 part.run(cells, workers, chunk, advance)
     return dataset

@@ -33,21 +33,21 @@ def read_parameters(
         inspect.signature(simulator).bind(None, **dict.fromkeys(names))
     except TypeError as error:
         raise TypeError(f"{simulator.__name__} must take a key and the sweep's parameters, but {error}") from None
-    traced = {name: _traced_values(name, values) for name, values in grid.items()}
-    return traced, {name: _static_values(name, values) for name, values in static.items()}
+    axes = {name: _traced_values(name, values) for name, values in grid.items()}
+    return axes, {name: _static_values(name, values) for name, values in static.items()}
 
 
 def _traced_values(name: str, values: Any) -> Axis:
     """Return a traced parameter's value, or its axis of different values: real numbers that JAX's precision holds."""
-    array, which = np.asarray(values), f"grid[{name!r}]"
+    array, label = np.asarray(values), f"grid[{name!r}]"
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"{which} must hold real numbers (use static= for others), got {values!r}")
+        raise TypeError(f"{label} must hold real numbers (use static= for others), got {values!r}")
     differ = array.ndim < 2 and array.size > 0 and np.unique(array).size == array.size and not np.isnan(array).any()
-    require(differ, f"{which} must be a number or a list of different numbers, got {values!r}")
-    traced = as_traced(array)
+    require(differ, f"{label} must be a number or a list of different numbers, got {values!r}")
+    axis = as_traced(array)
     is_whole = array.dtype.kind != "f"
-    lost = (np.isinf(traced) != np.isinf(array)).any() or (is_whole and (traced != array).any())
-    require(not lost, f"{which} must fit into {traced.dtype}, got {values!r}")
+    lost = (np.isinf(axis) != np.isinf(array)).any() or (is_whole and (axis != array).any())
+    require(not lost, f"{label} must fit into {axis.dtype}, got {values!r}")
     return array
 
 
@@ -94,31 +94,31 @@ def output_shapes(
     Raises ValueError for outputs that are no arrays of numbers or differ between combinations, and for names that
     clash. What the simulator itself raises gets a note on where it happened.
     """
-    key, simulated = jax.eval_shape(jax.random.key, 0), simulator.__name__
-    traced = {name: jax.ShapeDtypeStruct((), as_traced(axis).dtype) for name, axis in axes.items()}
-    found: list[OutputShapes] = []
+    key, label = jax.eval_shape(jax.random.key, 0), simulator.__name__
+    parameters = {name: jax.ShapeDtypeStruct((), as_traced(axis).dtype) for name, axis in axes.items()}
+    shapes: list[OutputShapes] = []
     for static in combinations:
         try:
-            outputs = jax.eval_shape(functools.partial(simulator, **static), key, **traced)
+            outputs = jax.eval_shape(functools.partial(simulator, **static), key, **parameters)
         except Exception as error:
             error.add_note(
-                f"(while tracing {simulated} with static={dict(static)}: the parameters in grid=, {list(axes)}, have "
+                f"(while tracing {label} with static={dict(static)}: the parameters in grid=, {list(axes)}, have "
                 "no values then; sizes and flags belong in static=)"
             )
             raise
         leaves = jax.tree_util.tree_leaves_with_path(outputs)
         numbers = bool(leaves) and all(getattr(array.dtype, "kind", "V") in "biufc" for _, array in leaves)
-        require(numbers, f"{simulated} must return arrays of numbers, got {outputs}")
-        found.append(tuple((_output_name(simulated, path), a.shape, str(a.dtype)) for path, a in leaves))
-        names = [*static, *axes, "seed", *(name for name, _, _ in found[-1])]
+        require(numbers, f"{label} must return arrays of numbers, got {outputs}")
+        shapes.append(tuple((_output_name(label, path), a.shape, str(a.dtype)) for path, a in leaves))
+        names = [*static, *axes, "seed", *(name for name, _, _ in shapes[-1])]
         clash = len(set(names)) < len(names)
         require(not clash, f"parameters, the seed and outputs must have different names, got {', '.join(names)}")
         require(
-            found[-1] == found[0],
-            f"{simulated} must return arrays of one shape for all static values, got {found[0]} for "
-            f"{dict(combinations[0])} and {found[-1]} for {dict(static)}",
+            shapes[-1] == shapes[0],
+            f"{label} must return arrays of one shape for all static values, got {shapes[0]} for "
+            f"{dict(combinations[0])} and {shapes[-1]} for {dict(static)}",
         )
-    return found[0]
+    return shapes[0]
 
 
 def _output_name(simulator: str, path: Any) -> str:

@@ -65,8 +65,8 @@ class Part:
     def _task(self, program: Program, cells: Cells) -> Task:
         labels = self.labels(cells)
         seeds = labels.pop("seed").astype(np.uint32)
-        traced = {name: as_traced(values) for name, values in labels.items()}
-        return Task(program, np.uint32(self.key), self._streams[cells // self.shape[-1]], seeds, traced)
+        parameters = {name: as_traced(values) for name, values in labels.items()}
+        return Task(program, np.uint32(self.key), self._streams[cells // self.shape[-1]], seeds, parameters)
 
     @functools.cached_property
     def _streams(self) -> UInt32[np.ndarray, "points 2"]:
@@ -81,33 +81,33 @@ class Part:
 
     def run(self, cells: Cells, workers: Workers, chunk: int | None, advance: Callable[[int], Any]) -> None:
         """Run cells, keep each chunk and report its size; SimulationError for a cell, RuntimeError if a worker dies."""
-        capacity, waiting = self._capacity(workers, chunk), cells
-        timed = chunk is None and self.program.mode == "map"
-        size = 1 if timed else capacity
+        capacity, queue = self._capacity(workers, chunk), cells
+        is_timed = chunk is None and self.program.mode == "map"
+        size = 1 if is_timed else capacity
         pending: dict[Any, tuple[Cells, int]] = {}
-        failed: Exception | None = None
+        failure: Exception | None = None
         try:
-            while failed is None and (waiting.size or pending):
-                while waiting.size and len(pending) < workers.slots:
-                    batch, waiting = np.split(waiting, [size])
+            while failure is None and (queue.size or pending):
+                while queue.size and len(pending) < workers.slots:
+                    batch, queue = np.split(queue, [size])
                     program = dataclasses.replace(self.program, capacity=capacity)
                     pending[workers.submit(self._task(program, batch))] = batch, capacity
                 for future in workers.wait(pending):
-                    batch, tried = pending.pop(future)
+                    batch, last_capacity = pending.pop(future)
                     try:
                         outcome = future.result()
                     except Exception as death:
                         outcome = death
                     if outcome is None:  # too little memory
-                        waiting = np.concatenate([batch, waiting])
-                        capacity = min(capacity, -(-tried // 2))
+                        queue = np.concatenate([batch, queue])
+                        capacity = min(capacity, -(-last_capacity // 2))
                         size = min(size, capacity)
                     elif isinstance(outcome, Exception):
-                        failed = outcome  # once the other finished chunks are kept
+                        failure = outcome  # once the other finished chunks are kept
                     else:
                         outputs, seconds = outcome
                         self._keep(batch, outputs)
-                        if timed:
+                        if is_timed:
                             growth = min(_SECONDS_PER_CHUNK / seconds, _GROWTH)
                             size = min(max(int(growth * batch.size), 1), capacity)
                         advance(batch.size)
@@ -117,11 +117,11 @@ class Part:
         finally:
             for future in pending:
                 future.cancel()  # where no worker has begun it
-        if isinstance(failed, SimulationError):
-            raise failed
-        if failed is not None:
-            reason = f"{type(failed).__name__}: {failed}".strip().splitlines()[0]  # queue systems append whole logs
-            raise RuntimeError(f"a worker died ({reason}); {self._kept()}") from failed
+        if isinstance(failure, SimulationError):
+            raise failure
+        if failure is not None:
+            reason = f"{type(failure).__name__}: {failure}".strip().splitlines()[0]  # queue systems append whole logs
+            raise RuntimeError(f"a worker died ({reason}); {self._kept()}") from failure
 
     def own_share(self) -> Cells:
         """Return the missing cells that this process of a job has to run.
@@ -157,8 +157,8 @@ class Part:
             return "nothing was kept, because no cache was given"
         self.missing[:] = True
         self.read()  # the disk may have been full, or the interrupt have come while a chunk was written
-        done, folder = self.missing.size - self.missing.sum(), self.store.folder
-        return f"{done} of {self.missing.size} cells are kept in {folder}: run the same sweep again to resume"
+        count, folder = self.missing.size - self.missing.sum(), self.store.folder
+        return f"{count} of {self.missing.size} cells are kept in {folder}: run the same sweep again to resume"
 
     def _capacity(self, workers: Workers, chunk: int | None) -> int:
         """Return how many cells a call of the program takes: in mode "vmap" that is the size of every chunk."""
@@ -198,8 +198,8 @@ def joined(parts: Sequence[Part], advance: Callable[[int], Any]) -> Iterator[Non
         multihost_utils.sync_global_devices("sweep")
     except Exception as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        kept = f"what is finished is kept in {folders}: start it again to resume"
-        raise RuntimeError(f"another process of the job died ({reason}); {kept}") from error
+        remedy = f"what is finished is kept in {folders}: start it again to resume"
+        raise RuntimeError(f"another process of the job died ({reason}); {remedy}") from error
     for part in parts:
         before = part.missing.sum()
         if before:

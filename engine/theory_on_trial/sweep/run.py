@@ -78,8 +78,8 @@ def _simulate(program: Program, key_seed: Any, count: Any, *cells: Any) -> dict[
     def simulate_or_skip(index: Any, *cell: Any) -> Any:
         return jax.lax.cond(index < count, simulate, blank, *cell)
 
-    every: dict[str, Any] = map_cells(simulate_or_skip, jnp.arange(program.capacity), *cells, mode=program.mode)
-    return every
+    outputs: dict[str, Any] = map_cells(simulate_or_skip, jnp.arange(program.capacity), *cells, mode=program.mode)
+    return outputs
 
 
 def bytes_per_cell(task: Task) -> int:
@@ -87,8 +87,8 @@ def bytes_per_cell(task: Task) -> int:
 
     The compiler's figure leaves out the work space of library calls and was measured to be low by up to 2.1 times.
     """
-    lowered = _simulate.lower(task.program, task.key, np.int32(1), task.streams, task.seeds, task.parameters)
-    analysis: Any = lowered.compile().memory_analysis()
+    lowering = _simulate.lower(task.program, task.key, np.int32(1), task.streams, task.seeds, task.parameters)
+    analysis: Any = lowering.compile().memory_analysis()
     return int(2.2 * (analysis.temp_size_in_bytes + analysis.output_size_in_bytes))
 
 
@@ -100,7 +100,7 @@ def run_chunk(task: Task) -> tuple[Outputs, float] | SimulationError | None:
     """
     if task.compilation_cache is not None:
         use_compilation_cache(task.compilation_cache)
-    count, started = len(task.seeds), time.perf_counter()
+    count, start = len(task.seeds), time.perf_counter()
     try:
         outputs = {name: np.asarray(a)[:count] for name, a in _dispatch(task, np.arange(count)).items()}
     except Exception as failure:
@@ -109,12 +109,12 @@ def run_chunk(task: Task) -> tuple[Outputs, float] | SimulationError | None:
         error = _naming_the_cell(task, failure)
         error.add_note(traceback.format_exc())  # neither a traceback nor a cause travels
         return error
-    return outputs, time.perf_counter() - started
+    return outputs, time.perf_counter() - start
 
 
 def _dispatch(task: Task, rows: Int[np.ndarray, " rows"]) -> dict[str, Any]:
-    padded = rows[np.minimum(np.arange(task.program.capacity), rows.size - 1)]
-    cells = jax.tree.map(lambda array: array[padded], (task.streams, task.seeds, task.parameters))
+    indices = rows[np.minimum(np.arange(task.program.capacity), rows.size - 1)]
+    cells = jax.tree.map(lambda array: array[indices], (task.streams, task.seeds, task.parameters))
     with contextlib.ExitStack() as stack:
         for name, value in task.settings.items():
             stack.enter_context(getattr(jax, name)(value))
@@ -180,15 +180,15 @@ class Workers:
         try:
             return self._executor.submit(run_chunk, task)
         except Exception as death:  # of a pool that is broken: it shows when the result is asked for
-            ended: Future[Any] = Future()
-            ended.set_exception(death)
-            return ended
+            future: Future[Any] = Future()
+            future.set_exception(death)
+            return future
 
     def wait(self, pending: Iterable[Any]) -> list[Any]:
         """Return those of the chunks that have ended, at least one."""
         pending = list(pending)
         if all(isinstance(future, Future) for future in pending):
             return list(wait(pending, return_when=FIRST_COMPLETED).done)
-        while not (done := [future for future in pending if future.done()]):
+        while not (futures := [future for future in pending if future.done()]):
             time.sleep(0.05)
-        return done
+        return futures

@@ -54,14 +54,14 @@ def check_readable(answer: "Answer") -> dict[str, Any]:
     assert len(answer.summary().splitlines()) <= 12
     assert not answer.answerable or len(answer.lines()) <= 7
     assert len(answer.to_frame())
-    kept: dict[str, Any] = json.loads(json.dumps(answer.to_dict(), allow_nan=False))
-    assert kept["answerable"] == answer.answerable
+    content: dict[str, Any] = json.loads(json.dumps(answer.to_dict(), allow_nan=False))
+    assert content["answerable"] == answer.answerable
     axes = answer.plot()
     assert answer.plot(axes) is axes
     assert axes.get_xlabel()
     assert axes.get_ylabel()
     plt.close(axes.figure)
-    return kept
+    return content
 
 
 @pytest.fixture(scope="module", autouse=True)

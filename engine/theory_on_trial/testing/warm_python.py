@@ -101,18 +101,18 @@ def serve(address: str, client: str) -> Callable[[], object]:
         with contextlib.suppress(ImportError):  # Dask is no part of the engine
             importlib.import_module(name)
     gc.freeze()
-    found = list(sys.path)
+    search_path = list(sys.path)
     sys.executable = client
-    with socket.socket(socket.AF_UNIX) as listening:
-        listening.bind(address)
-        listening.listen(16)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(address)
+        server.listen(16)
         print("ready", flush=True)
-        while sys.stdin.fileno() not in select.select([listening, sys.stdin.fileno()], [], [])[0]:
-            asking, _ = listening.accept()
+        while sys.stdin.fileno() not in select.select([server, sys.stdin.fileno()], [], [])[0]:
+            connection, _ = server.accept()
             if os.fork() == 0:
-                listening.detach()
-                return answer(asking, found)
-            asking.close()
+                server.detach()
+                return answer(connection, search_path)
+            connection.close()
             with contextlib.suppress(ChildProcessError):  # forks that have ended
                 while os.waitpid(-1, os.WNOHANG)[0]:
                     pass

@@ -30,29 +30,29 @@ def over_cases(function: Callable[..., None], cases: Iterable[Any] | None) -> Ca
     parameters = list(inspect.signature(function).parameters.values())
     names = [parameter.name for parameter in parameters[1:]]
     bound = None if cases is None else [_bound(function.__name__, names, case) for case in cases]
-    if bound is not None and (not bound or any(one.keys() != bound[0].keys() for one in bound)):
+    if bound is not None and (not bound or any(case.keys() != bound[0].keys() for case in bound)):
         raise ValueError(f"the cases of {function.__name__} must be at least one, and give the same settings each")
-    varied = bound[0].keys() if bound else ()
-    defaults = {p.name: p.default for p in parameters[1:] if p.default is not p.empty and p.name not in varied}
+    case_names = bound[0].keys() if bound else ()
+    defaults = {p.name: p.default for p in parameters[1:] if p.default is not p.empty and p.name not in case_names}
 
     @functools.wraps(function)
     def check(trial: Any, **given: Any) -> None:
         settings = [defaults | case | given for case in bound or [{}]]
-        distinct = list({repr(one): one for one in settings}.values()) if given else settings  # which makes two one
-        labels = [", ".join(f"{name}={_plain(one[name])!r}" for name in varied) for one in distinct]
-        admissible = [_in_case(label, admitted, function, one) for label, one in zip(labels, distinct, strict=True)]
-        for label, one in zip(labels, admissible, strict=True):
-            trial.settings.append(one)
+        distinct = list({repr(case): case for case in settings}.values()) if given else settings  # which makes two one
+        labels = [", ".join(f"{name}={_plain(case[name])!r}" for name in case_names) for case in distinct]
+        admissible = [_in_case(label, admitted, function, case) for label, case in zip(labels, distinct, strict=True)]
+        for label, case in zip(labels, admissible, strict=True):
+            trial.settings.append(case)
             with trial.case(label):
                 try:
-                    _in_case(label, function, trial, **one)
+                    _in_case(label, function, trial, **case)
                 except Refusal as error:
                     if not given:  # the claim's own settings hold, or it is wrong
                         raise
                     raise OutsideDomain(str(error)) from error
 
-    seen = [p if p.name not in varied else p.replace(default=BY_CASE, kind=p.KEYWORD_ONLY) for p in parameters]
-    signature = inspect.Signature(sorted(seen, key=lambda p: p.kind))
+    slots = [p if p.name not in case_names else p.replace(default=BY_CASE, kind=p.KEYWORD_ONLY) for p in parameters]
+    signature = inspect.Signature(sorted(slots, key=lambda p: p.kind))
     check.__signature__ = signature  # type: ignore[attr-defined]
     check.first_case = bound[0] if bound else {}  # type: ignore[attr-defined]
     check.cases = bound or []  # type: ignore[attr-defined]

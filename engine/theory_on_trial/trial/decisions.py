@@ -163,8 +163,8 @@ class Trial:
         prediction = _prediction(predict, margin, slack, side, scale)
 
         def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
-            found = evidence.enclosed(measured, error, prediction, wrong, printed=as_printed)
-            return replace(found, note=_OF_THIS_DRAW * self._drawn)
+            finding = evidence.enclosed(measured, error, prediction, wrong, printed=as_printed)
+            return replace(finding, note=_OF_THIS_DRAW * self._drawn)
 
         self._record("value", judged(value, controls), wrong_processes, lambda measured: judged(measured, {}))
 
@@ -192,9 +192,9 @@ class Trial:
         self._check_exact(values, same_instance)
         controls = controls or {}
         prediction = _prediction(predict, margin, slack, "two", scale)
-        found = trends.limit(values, sizes, prediction, controls, remainder=remainder, order=order, printed=as_printed)
-        note = "; ".join(filter(None, [_ONE_INSTANCE * same_instance, found.note]))
-        self._record("limit", replace(found, note=note))
+        limit = trends.limit(values, sizes, prediction, controls, remainder=remainder, order=order, printed=as_printed)
+        note = "; ".join(filter(None, [_ONE_INSTANCE * same_instance, limit.note]))
+        self._record("limit", replace(limit, note=note))
 
     @_remembered
     def order(
@@ -421,8 +421,8 @@ class Trial:
 
     def _check_exact(self, values: Any, same_instance: bool) -> None:
         """Raise `ValueError` for numbers that may be Monte-Carlo averages, which no limit may take for exact."""
-        proved = not trends.is_random(values) or not all(v.error and np.any(v.high > v.low) for v in values)
-        if self._drawn and proved and not same_instance:
+        is_exact = not trends.is_random(values) or not all(v.error and np.any(v.high > v.low) for v in values)
+        if self._drawn and is_exact and not same_instance:
             raise ValueError(
                 "numbers of a claim that draws at random are not exact: give an Enclosure with its chance of error for "
                 "each size, or say "
@@ -451,8 +451,8 @@ class Trial:
         wrong_processes: Mapping[str, Measure] | Mapping[str, Draws] | None,
     ) -> None:
         finding = judged("", process, controls)
-        wrong = {name: (name, process) for name, process in (wrong_processes or {}).items()}
-        self._record(procedure, finding, wrong, lambda named: judged(named[0], named[1], {}))
+        processes = {name: (name, process) for name, process in (wrong_processes or {}).items()}
+        self._record(procedure, finding, processes, lambda named: judged(named[0], named[1], {}))
 
     def _record(
         self,
@@ -462,14 +462,14 @@ class Trial:
         judged: Callable[[Any], Finding] | None = None,
     ) -> None:
         """Add the finding; a wrong process is judged against the true prediction and must be REFUTED."""
-        wrong = {name: judged(process) for name, process in (wrong_processes or {}).items() if judged is not None}
-        others = tuple(_as_control(name, each, finding.prediction) for name, each in wrong.items())
-        undecided = [f"{_what(name)}: {each.note}" for name, each in wrong.items() if each.outcome == "INCONCLUSIVE"]
+        findings = {name: judged(process) for name, process in (wrong_processes or {}).items() if judged is not None}
+        processes = tuple(_as_control(name, rival, finding.prediction) for name, rival in findings.items())
+        notes = [f"{_what(name)}: {rival.note}" for name, rival in findings.items() if rival.outcome == "INCONCLUSIVE"]
         shape = np.shape(finding.interval.estimate)
-        shared = shape and not np.shape(finding.prediction.value) and finding.prediction.side == "two"
-        one = f"one prediction for all {' x '.join(map(str, shape))} coordinates" if shared else ""
-        note = "; ".join(filter(None, [finding.note, one, unequal(finding.resolution), *undecided]))
-        controls = (*finding.controls, *others)
+        is_shared = shape and not np.shape(finding.prediction.value) and finding.prediction.side == "two"
+        remark = f"one prediction for all {' x '.join(map(str, shape))} coordinates" if is_shared else ""
+        note = "; ".join(filter(None, [finding.note, remark, unequal(finding.resolution), *notes]))
+        controls = (*finding.controls, *processes)
         self.findings.append(replace(finding, controls=controls, procedure=procedure, case=self._case, note=note))
 
 
@@ -480,8 +480,8 @@ def _what(name: str) -> str:
 
 def _as_control(name: str, wrong: Finding, prediction: Prediction) -> Control:
     measured = wrong.interval.estimate
-    refuted, apart = outside(wrong.interval, prediction), distance(measured, prediction)
-    return Control(name, measured, wrong.outcome, refuted, apart, is_process=True)
+    mask, gap = outside(wrong.interval, prediction), distance(measured, prediction)
+    return Control(name, measured, wrong.outcome, mask, gap, is_process=True)
 
 
 def _roundings(ops: float | None) -> float:

@@ -18,13 +18,13 @@ class OutsideDomain(ValueError):
 
 def admitted(function: Callable[..., Any], settings: dict[str, Any]) -> dict[str, Any]:
     """Return settings as annotations, where there are any, convert them; raise `OutsideDomain`, in a sentence."""
-    annotated = inspect.unwrap(function).__annotations__
-    described = {name: one for name, one in contract_of(function).items() if name in annotated}
+    annotations = inspect.unwrap(function).__annotations__
+    arguments = {name: arg for name, arg in contract_of(function).items() if name in annotations}
     if _BEYOND.get():
-        described = {name: Argument.of(_without_limits(annotated[name])) for name in described}
+        arguments = {name: Argument.of(_without_limits(annotations[name])) for name in arguments}
     try:
         return settings | {
-            name: _plain(one.accept(name, settings[name])) for name, one in described.items() if name in settings
+            name: _plain(arg.accept(name, settings[name])) for name, arg in arguments.items() if name in settings
         }
     except (TypeError, ValueError) as error:
         raise OutsideDomain(str(error)) from None
@@ -45,11 +45,11 @@ def beyond_limits() -> Iterator[None]:
 
 def _without_limits(annotation: Any) -> Any:
     if get_origin(annotation) is Annotated:
-        inner, *beside = get_args(annotation)
-        kept = [_without_limits(inner), *(marker for marker in beside if not isinstance(marker, Interval))]
-        return Annotated[tuple(kept)] if kept[1:] else kept[0]
+        inner, *metadata = get_args(annotation)
+        parts = [_without_limits(inner), *(marker for marker in metadata if not isinstance(marker, Interval))]
+        return Annotated[tuple(parts)] if parts[1:] else parts[0]
     if get_origin(annotation) is tuple:
-        return tuple[tuple(one if one is ... else _without_limits(one) for one in get_args(annotation))]  # type: ignore[misc]
+        return tuple[tuple(entry if entry is ... else _without_limits(entry) for entry in get_args(annotation))]  # type: ignore[misc]
     if get_origin(annotation) in (Union, types.UnionType):
         return Union[tuple(map(_without_limits, get_args(annotation)))]  # noqa: UP007 -- of any number
     return annotation
@@ -64,14 +64,14 @@ def _plain(value: Any) -> Any:
 
 def unguarded(function: Any) -> list[str]:
     """Return a sentence for each setting of a check that has no domain, or whose domain admits what is no number."""
-    annotated, described = inspect.unwrap(function).__annotations__, contract_of(function)
-    names = list(described)[1:]
-    bare = [name for name in names if annotated.get(name, Any) is Any]
+    annotations, arguments = inspect.unwrap(function).__annotations__, contract_of(function)
+    names = list(arguments)[1:]
+    bare = [name for name in names if annotations.get(name, Any) is Any]
     sentences = [f"{function.__name__}: the setting {name} has no domain: annotate it" for name in bare]
-    for name in (one for one in names if one not in bare):
+    for name in (key for key in names if key not in bare):
         for hostile in (float("nan"), float("inf"), "text"):
             try:
-                described[name].accept(name, hostile)
+                arguments[name].accept(name, hostile)
             except (TypeError, ValueError):
                 continue
             sentences.append(f"{function.__name__}: the domain of {name} admits {hostile!r}")

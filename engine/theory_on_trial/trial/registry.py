@@ -91,14 +91,14 @@ class Claim:
             raise TypeError(
                 f"{self.id} has no setting {unknown[0]!r}; its settings are {', '.join(self.settings) or 'none'}"
             )
-        given = self.settings | parameters
-        if lacking := [name for name, value in given.items() if value is inspect.Parameter.empty]:
-            raise TypeError(f"{self.id} needs {', '.join(lacking)}: a fixture or parameters of pytest give them there")
+        settings = self.settings | parameters
+        if names := [name for name, value in settings.items() if value is inspect.Parameter.empty]:
+            raise TypeError(f"{self.id} needs {', '.join(names)}: a fixture or parameters of pytest give them there")
         # The printed form shares the claim's trial, which gives the rows of both.
-        stated = _find(self.id.removesuffix("-as-printed")) if self.printed_form else self
-        trial = Trial(stated.id, seed)
-        settings = ", ".join(f"{name}={value!r}" for name, value in {"seed": seed, **parameters}.items())
-        with recorded(stated, trial, f'claim("{self.id}").run({settings})') as rows:
+        original = _find(self.id.removesuffix("-as-printed")) if self.printed_form else self
+        trial = Trial(original.id, seed)
+        words = ", ".join(f"{name}={value!r}" for name, value in {"seed": seed, **parameters}.items())
+        with recorded(original, trial, f'claim("{self.id}").run({words})') as rows:
             self.function(trial, **parameters)
         return rows[-1] if self.printed_form else rows[0]
 
@@ -122,9 +122,9 @@ class Claim:
         # The room above this one, which a trial does not need.
         explore = importlib.import_module("theory_on_trial.explore.map")
         axes = {name: value for name, value in settings.items() if explore.is_axis(value)}
-        fixed = {name: value for name, value in settings.items() if name not in axes}
+        constants = {name: value for name, value in settings.items() if name not in axes}
         options = {"cells": cells, "seed": seed, "outside": outside, "workers": workers, "executor": executor}
-        dataset = explore.map_of(self, axes, fixed, **options)
+        dataset = explore.map_of(self, axes, constants, **options)
         explore.show_in_notebook(dataset)
         return dataset
 
@@ -142,18 +142,18 @@ def facts(claim: Claim, nodeid: str) -> list[dict[str, Any]]:
     cases = getattr(claim.function, "cases", [])
     for name in cases[0] if cases else ():
         settings[name] = f"by case {', '.join(dict.fromkeys(repr(case[name]) for case in cases))}"
-    shared = {"paper": claim.paper, "kind": claim.kind, "tier": claim.tier, "nodeid": nodeid, "settings": settings}
-    stated = {"id": claim.id, "statement": claim.statement, "source": str(claim.source), "expected": "VERIFIED"}
+    common = {"paper": claim.paper, "kind": claim.kind, "tier": claim.tier, "nodeid": nodeid, "settings": settings}
+    entry = {"id": claim.id, "statement": claim.statement, "source": str(claim.source), "expected": "VERIFIED"}
     if claim.as_printed is None:
-        return [{**stated, "as printed": None, **shared}]
-    said = claim.as_printed.says
-    printed = {
+        return [{**entry, "as printed": None, **common}]
+    statement = claim.as_printed.says
+    printed_entry = {
         "id": f"{claim.id}-as-printed",
-        "statement": said,
+        "statement": statement,
         "source": str(claim.as_printed),
         "expected": "REFUTED",
     }
-    return [{**stated, "as printed": said, **shared}, {**printed, "as printed": None, **shared}]
+    return [{**entry, "as printed": statement, **common}, {**printed_entry, "as printed": None, **common}]
 
 
 @contextmanager
@@ -314,18 +314,18 @@ def claim(
         if parameters[:1] != ("trial",) or function.__code__.co_posonlyargcount:
             raise ValueError(f"{function.__name__} needs `trial` as its first parameter, and all that have names")
         file = _file_of(function)
-        of = repository.paper_of(file) if file else function.__module__.split(".")[-1].removeprefix("test_")
+        paper_name = repository.paper_of(file) if file else function.__module__.split(".")[-1].removeprefix("test_")
         statement = " ".join(function.__doc__.strip().split("\n\n")[0].split())
-        name = f"{of}.{claim_name(function.__name__)}"
+        name = f"{paper_name}.{claim_name(function.__name__)}"
         check = over_cases(function, cases)
         _refuse_clock(function, check)
         of_kind = kind or _implied(function)
-        registered = Claim(name, source, statement, of_kind, tier, check, as_printed, coarse.strip(), loose.strip())
-        _add(registered)
+        subject = Claim(name, source, statement, of_kind, tier, check, as_printed, coarse.strip(), loose.strip())
+        _add(subject)
         if as_printed is not None:
-            printed = replace(registered, id=f"{name}-as-printed", source=as_printed, statement=as_printed.says)
-            _add(replace(printed, printed_form=True))
-        check.claim = registered  # type: ignore[attr-defined]
+            form = replace(subject, id=f"{name}-as-printed", source=as_printed, statement=as_printed.says)
+            _add(replace(form, printed_form=True))
+        check.claim = subject  # type: ignore[attr-defined]
         return check
 
     return register
@@ -339,33 +339,33 @@ def _refuse_clock(function: Callable[..., None], check: Any) -> None:
     long = [value for value in check.first_case.values() if isinstance(value, float | int) and len(repr(value)) > 9]
     if long and _file_of(function):
         tree = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(function))))
-        decorators = [node for one in tree.body if isinstance(one, ast.FunctionDef) for node in one.decorator_list]
-        names = {getattr(node, "attr", getattr(node, "id", "")) for one in decorators for node in ast.walk(one)}
+        decorators = [node for part in tree.body if isinstance(part, ast.FunctionDef) for node in part.decorator_list]
+        names = {getattr(node, "attr", getattr(node, "id", "")) for part in decorators for node in ast.walk(part)}
         if names & _CLOCK:
             raise ValueError(f"the cases of {function.__name__} come from a clock: write down which they are")
 
 
 def _implied(function: Callable[..., None]) -> Kind:
     """The kind of a claim that does not say it, from the decisions that its check names; ValueError if they differ."""
-    codes, named, sided = [inspect.unwrap(function).__code__], set[str](), False
+    codes, names, one_sided = [inspect.unwrap(function).__code__], set[str](), False
     while codes:
         code = codes.pop()
-        named |= set(code.co_names)
-        sided |= any(side in code.co_consts for side in ("at most", "at least"))
+        names |= set(code.co_names)
+        one_sided |= any(side in code.co_consts for side in ("at most", "at least"))
         codes += [inner for inner in code.co_consts if inspect.iscode(inner)]
-    kinds = {kind for decision, kind in _IMPLIED.items() if decision in named}
-    if len(kinds) != 1 or "value" in named:
+    kinds = {kind for decision, kind in _IMPLIED.items() if decision in names}
+    if len(kinds) != 1 or "value" in names:
         raise ValueError(f"{function.__name__}: say what kind of claim it is, kind= one of {', '.join(get_args(Kind))}")
-    return "bound" if sided and named & {"mean", "probability"} else kinds.pop()
+    return "bound" if one_sided and names & {"mean", "probability"} else kinds.pop()
 
 
 def claims(paper: str | None = None) -> list[Claim]:
     """Return the registered claims of a paper, or of all, loading the checks; ValueError for a paper without any."""
     _load(paper)
-    found = [c for c in _REGISTERED.values() if paper is None or normal(c.paper) == normal(paper)]
-    if not found:
+    members = [c for c in _REGISTERED.values() if paper is None or normal(c.paper) == normal(paper)]
+    if not members:
         raise ValueError(f"no claims of a paper {paper!r}; known: {', '.join(sorted(_papers())) or 'none'}")
-    return found
+    return members
 
 
 def _find(claim_id: str) -> Claim:
@@ -379,12 +379,12 @@ def _find(claim_id: str) -> Claim:
 def unknown_claim(claim_id: str, known: list[str]) -> str:
     """Return the sentence for an id that no claim has; `known` holds ids, and names of papers."""
     paper, name = paper_in(claim_id), claim_id.removeprefix(f"{paper_in(claim_id)}.")
-    ids = {one.removeprefix(f"{paper_in(one)}."): one for one in known if normal(paper_in(one)) == normal(paper)}
-    papers = sorted({paper_in(one) if "." in one else one for one in known})
+    ids = {key.removeprefix(f"{paper_in(key)}."): key for key in known if normal(paper_in(key)) == normal(paper)}
+    papers = sorted({paper_in(key) if "." in key else key for key in known})
     # Within a paper the names are compared alone: the ids share their beginning.
     nearest = [ids[near] for near in get_close_matches(name, ids)] if ids else get_close_matches(paper, papers)
-    named = ", ".join(nearest or ids.values() or papers)
-    return f"no claim {claim_id!r}; {'nearest' if nearest else 'known'}: {named or 'none'}"
+    hint = ", ".join(nearest or ids.values() or papers)
+    return f"no claim {claim_id!r}; {'nearest' if nearest else 'known'}: {hint or 'none'}"
 
 
 def _file_of(function: Callable[..., Any]) -> Path | None:

@@ -35,13 +35,13 @@ def lay_down(name: str, folder: Path, *, row: bool = False) -> list[Path]:
     own = next(place for place in texts if place.name.startswith("test_"))
     paper = Paper(name if row else repository.paper_of(own), folder)
     gallery = folder.joinpath("docs", "papers", *paper.name.split("."))
-    wanted = [place for template in templates() for place in paper.places(template)] if row else []
-    taken = [place for place in [*texts, *wanted, gallery] if place.exists()]
-    taken += [
-        file for one in outline.papers(folder) if one.split(".")[-1] == name for file in outline.files(one, folder)
+    row_places = [place for template in templates() for place in paper.places(template)] if row else []
+    clashes = [place for place in [*texts, *row_places, gallery] if place.exists()]
+    clashes += [
+        file for old in outline.papers(folder) if old.split(".")[-1] == name for file in outline.files(old, folder)
     ]
-    if taken:
-        raise ValueError(f"NAME must be new, and {taken[0].relative_to(folder)} exists")
+    if clashes:
+        raise ValueError(f"NAME must be new, and {clashes[0].relative_to(folder)} exists")
     if row and not (folder / "tests" / "promises.py").exists():
         raise ValueError("--row is for a checkout of the workbench, whose tests and benchmarks the files of a row use")
     for place, text in texts.items():
@@ -50,9 +50,9 @@ def lay_down(name: str, folder: Path, *, row: bool = False) -> list[Path]:
     outline.stated.cache_clear()
     if not (folder / "docs" / "papers").is_dir():
         return list(texts)
-    drawn = paper.run("-m", "theory_on_trial.command", "figures", paper.name, "--small", "--out", "docs/papers")
-    if drawn.returncode:
-        raise ValueError(f"the files are laid down, but the figures cannot be drawn: {last_line(drawn)}")
+    process = paper.run("-m", "theory_on_trial.command", "figures", paper.name, "--small", "--out", "docs/papers")
+    if process.returncode:
+        raise ValueError(f"the files are laid down, but the figures cannot be drawn: {last_line(process)}")
     return [*texts, *sorted(gallery.iterdir())]
 
 
@@ -67,34 +67,34 @@ def _texts(name: str, folder: Path, row: bool) -> dict[Path, str]:
 
 def check(name: str, folder: Path) -> int:
     """Print a sentence for each thing that a paper lacks or fails; return 0 without any, else 1, 130 after Ctrl-C."""
-    paper, found, started = Paper(name, folder), 0, time.perf_counter()
+    paper, count, start = Paper(name, folder), 0, time.perf_counter()
     with ThreadPoolExecutor(WORKERS) as pool:
         try:
-            wanted = ON_ONE_PAGE if any(map(marked, outline.files(name, folder))) else ROW
-            steps = {pool.submit(_timed, step, paper): title for title, step in wanted.items()}
-            for number, done in enumerate(as_completed(steps), start=1):
-                asked, seconds = done.result()
-                sentences = asked or []
-                found += len(sentences)
-                word = "not asked of this repository" if asked is None else "FAILED" if sentences else "passed"
-                print(f"[{number}/{len(steps)}] {steps[done]}: {word}, {seconds:.0f} s", flush=True)
+            plan = ON_ONE_PAGE if any(map(marked, outline.files(name, folder))) else ROW
+            steps = {pool.submit(_timed, step, paper): title for title, step in plan.items()}
+            for number, future in enumerate(as_completed(steps), start=1):
+                answer, seconds = future.result()
+                sentences = answer or []
+                count += len(sentences)
+                word = "not asked of this repository" if answer is None else "FAILED" if sentences else "passed"
+                print(f"[{number}/{len(steps)}] {steps[future]}: {word}, {seconds:.0f} s", flush=True)
                 print("".join(f"  - {sentence}\n" for sentence in sentences), end="", flush=True)
         except KeyboardInterrupt:
             pool.shutdown(wait=False, cancel_futures=True)
             paper.stop()
             print(f"stopped: {name} was not checked to the end")
             return 130
-    verdict = f"{found} missing or failing, as named above" if found else "nothing is missing, nothing fails"
-    print(f"{name}: {verdict} ({time.perf_counter() - started:.0f} s)")
-    return int(found > 0)
+    verdict = f"{count} missing or failing, as named above" if count else "nothing is missing, nothing fails"
+    print(f"{name}: {verdict} ({time.perf_counter() - start:.0f} s)")
+    return int(count > 0)
 
 
 def _timed(step: Step, paper: Paper) -> tuple[list[str] | None, float]:
     """What a step finds, each thing once, and the seconds it took."""
-    begun = time.perf_counter()
+    start = time.perf_counter()
     try:
         sentences = step(paper)
-        found = None if sentences is None else list(dict.fromkeys(sentences))
+        complaints = None if sentences is None else list(dict.fromkeys(sentences))
     except subprocess.TimeoutExpired as late:
-        found = [f"no end within {late.timeout:.0f} s"]
-    return found, time.perf_counter() - begun
+        complaints = [f"no end within {late.timeout:.0f} s"]
+    return complaints, time.perf_counter() - start

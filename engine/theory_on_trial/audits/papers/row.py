@@ -36,9 +36,9 @@ class Paper:
 
     def modules(self, *rooms: str) -> list[str]:
         """The modules and packages of the paper in some rooms, relative to the root."""
-        wanted = [template for template in templates() if template.endswith(".py") and template.split("/")[0] in rooms]
-        found = [place for template in wanted for place in self.places(template) if place.exists()]
-        return [str(place.relative_to(self.folder)) for place in found]
+        names = [template for template in templates() if template.endswith(".py") and template.split("/")[0] in rooms]
+        paths = [place for template in names for place in self.places(template) if place.exists()]
+        return [str(place.relative_to(self.folder)) for place in paths]
 
     def run(self, *command: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
         """Run Python with these arguments at the root, whose packages hide installed ones of the same name.
@@ -87,8 +87,8 @@ class Paper:
             if not (self.folder / package / f"{audit}.py").exists():
                 return None
         program = f"import json; from {package} import {audit}; print(json.dumps({audit}.{question}))"
-        done = self.run("-c", program, timeout=3600)
-        return [f"{audit}: {last_line(done)}"] if done.returncode else list(json.loads(last_line(done)))
+        process = self.run("-c", program, timeout=3600)
+        return [f"{audit}: {last_line(process)}"] if process.returncode else list(json.loads(last_line(process)))
 
 
 def templates() -> dict[str, str]:

@@ -29,8 +29,8 @@ _NO_TESTS = 5  # pytest's exit status where nothing was collected
 
 def files(paper: Paper) -> list[str]:
     """What the templates have and the paper lacks; of routes their own step speaks."""
-    wanted = [template for template in templates() if not Path(template).name.startswith("routes")]
-    lacking = [paper.places(template)[0] for template in wanted if not any(map(Path.exists, paper.places(template)))]
+    names = [template for template in templates() if not Path(template).name.startswith("routes")]
+    lacking = [paper.places(template)[0] for template in names if not any(map(Path.exists, paper.places(template)))]
     return [f"there is no {path.relative_to(paper.folder)}" for path in lacking]
 
 
@@ -39,11 +39,11 @@ def page(paper: Paper) -> list[str]:
     path = paper.folder / "docs" / "papers" / f"{paper.name}.md"
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     template = templates()["docs/papers/NAME.md"]
-    wanted = re.findall(r"^(?:## .*|<!-- \w+ -->)$", template, re.MULTILINE)
-    found = [f"the page has no line {line!r}" for line in wanted if line not in text.splitlines()]
+    marks = re.findall(r"^(?:## .*|<!-- \w+ -->)$", template, re.MULTILINE)
+    complaints = [f"the page has no line {line!r}" for line in marks if line not in text.splitlines()]
     if f"from own_data.{paper.name} import" not in text:
-        found.append(f"the page has no example that imports from own_data.{paper.name}")
-    return found
+        complaints.append(f"the page has no example that imports from own_data.{paper.name}")
+    return complaints
 
 
 def toy(paper: Paper) -> list[str]:
@@ -61,10 +61,10 @@ def _left_of_toy(template: str, places: list[Path], paper: Paper) -> list[str]:
     """A sentence for each file in which a line stands that is about powers of uniform numbers, or says it is a toy."""
     # Shorter lines may be anybody's.
     long = [line.strip() for line in template.splitlines() if len(line.strip()) > 20]
-    telling = [line for line in long if re.search("toy|uniform|power", line, re.IGNORECASE)]
+    toy_lines = [line for line in long if re.search("toy|uniform|power", line, re.IGNORECASE)]
     lines = {place: {line.strip() for line in place.read_text(encoding="utf-8").splitlines()} for place in places}
-    left = {place: [one for one in telling if one.replace("NAME", paper.name) in lines[place]] for place in places}
-    return [f"{place.relative_to(paper.folder)} still holds the toy: {own[0]!r}" for place, own in left.items() if own]
+    rest = {place: [line for line in toy_lines if line.replace("NAME", paper.name) in lines[place]] for place in places}
+    return [f"{place.relative_to(paper.folder)} still holds the toy: {own[0]!r}" for place, own in rest.items() if own]
 
 
 def form(paper: Paper) -> list[str]:
@@ -74,42 +74,42 @@ def form(paper: Paper) -> list[str]:
     docstring = ast.get_docstring(ast.parse(text)) or ""
     count = {"line": (len(text.splitlines()), 80, 200), "claim": (text.count("\n@claim("), 2, 4)}
     count["figure"] = text.count("\n@figure("), 1, 2
-    found = [
-        f"{file.name} has {there} {name}{'s' * (there != 1)}, a page has {least} to {most}"
-        for name, (there, least, most) in count.items()
-        if not least <= there <= most
+    complaints = [
+        f"{file.name} has {number} {name}{'s' * (number != 1)}, a page has {least} to {most}"
+        for name, (number, least, most) in count.items()
+        if not least <= number <= most
     ]
-    wanted = ("Read:", "Derived here:", "Not claimed:", "Topic:")
-    return found + [f"the docstring of {file.name} has no {part!r}" for part in wanted if part not in docstring]
+    parts = ("Read:", "Derived here:", "Not claimed:", "Topic:")
+    return complaints + [f"the docstring of {file.name} has no {part!r}" for part in parts if part not in docstring]
 
 
 def linters(paper: Paper) -> list[str] | None:
     """What ruff, mypy and import-linter say about the paper's files, as far as the repository uses them."""
-    every = paper.modules(*(template.split("/")[0] for template in templates()))
-    typed = paper.modules("theory", "sims", "own_data", "paper_checks", "figures")
+    paths = paper.modules(*(template.split("/")[0] for template in templates()))
+    typed_paths = paper.modules("theory", "sims", "own_data", "paper_checks", "figures")
     if on_one_page(paper):
-        every = typed = [str(file.relative_to(paper.folder)) for file in _own_checks(paper)]
+        paths = typed_paths = [str(file.relative_to(paper.folder)) for file in _own_checks(paper)]
         settings = paper.folder / "pyproject.toml"
-        said = settings.read_text(encoding="utf-8") if settings.exists() else ""
-        every = every if "[tool.ruff" in said else []
-        typed = typed if "[tool.mypy" in said else []
-        if not (every or typed or "[tool.importlinter]" in said):
+        text = settings.read_text(encoding="utf-8") if settings.exists() else ""
+        paths = paths if "[tool.ruff" in text else []
+        typed_paths = typed_paths if "[tool.mypy" in text else []
+        if not (paths or typed_paths or "[tool.importlinter]" in text):
             return None
-    found: list[str] = []
-    if every:
-        found += _lines(paper.run("-m", "ruff", "check", "--output-format", "concise", *every), r".*:\d+:\d+: .*")
-        laid_out = _lines(paper.run("-m", "ruff", "format", "--check", *every), r"(?:Would reformat:|-->) .*")
-        found += [re.sub(r"^(?:Would reformat:|-->) ", "not as ruff formats it: ", line) for line in laid_out]
-    if typed:
-        found += _lines(paper.run("-m", "mypy", *typed), r".*: error: .*")
+    errors: list[str] = []
+    if paths:
+        errors += _lines(paper.run("-m", "ruff", "check", "--output-format", "concise", *paths), r".*:\d+:\d+: .*")
+        laid_out = _lines(paper.run("-m", "ruff", "format", "--check", *paths), r"(?:Would reformat:|-->) .*")
+        errors += [re.sub(r"^(?:Would reformat:|-->) ", "not as ruff formats it: ", line) for line in laid_out]
+    if typed_paths:
+        errors += _lines(paper.run("-m", "mypy", *typed_paths), r".*: error: .*")
     settings = paper.folder / "pyproject.toml"
     if settings.exists() and "[tool.importlinter]" in settings.read_text(encoding="utf-8"):
-        told = paper.run("-c", "from importlinter.cli import lint_imports_command as lint; lint()")
+        process = paper.run("-c", "from importlinter.cli import lint_imports_command as lint; lint()")
         # Its contracts are about all papers: what counts is an import by this one, or of it.
-        imports = [line.removeprefix("- ") for line in _lines(told, r"- \S+ -> \S+ \(.*\)")]
+        imports = [line.removeprefix("- ") for line in _lines(process, r"- \S+ -> \S+ \(.*\)")]
         own = re.compile(rf"\b{paper.name}\b")
-        found += [f"import-linter forbids {line}" for line in imports if own.search(line) or "->" not in line]
-    return found
+        errors += [f"import-linter forbids {line}" for line in imports if own.search(line) or "->" not in line]
+    return errors
 
 
 def claims(paper: Paper) -> list[str]:
@@ -118,42 +118,42 @@ def claims(paper: Paper) -> list[str]:
     A fast claim's seconds are the least under any seed: the first run may compile.
     """
     targets = [str(file) for file in outline.files(paper.name, paper.folder)]
-    wrong: dict[str, str] = {}
+    complaints: dict[str, str] = {}
     seconds: dict[str, dict[str, float]] = {"fast": {}, "full": {}}
     for tier, seed in [*(("fast", seed) for seed in range(SEEDS)), ("full", 0)]:
         with tempfile.TemporaryDirectory() as scratch:
-            ledger, timed = Path(scratch) / "ledger.json", Path(scratch) / "seconds.json"
+            ledger, timing = Path(scratch) / "ledger.json", Path(scratch) / "seconds.json"
             options = ("-m", tier, "--trial-tier", tier, "--trial-seed", str(seed), "--trial-ledger", str(ledger))
             plugin = ("-p", "theory_on_trial.audits.papers.seconds")
-            done = _pytest(paper, *plugin, *options, *targets, timeout=1200)
-            held = json.loads(ledger.read_text(encoding="utf-8"))["claims"] if ledger.exists() else []
-            taken = json.loads(timed.read_text(encoding="utf-8")) if timed.exists() else {}
-        for claim, least in taken.items():
+            process = _pytest(paper, *plugin, *options, *targets, timeout=1200)
+            rows = json.loads(ledger.read_text(encoding="utf-8"))["claims"] if ledger.exists() else []
+            durations = json.loads(timing.read_text(encoding="utf-8")) if timing.exists() else {}
+        for claim, least in durations.items():
             seconds[tier][claim] = min(least, seconds[tier].get(claim, least))
-        failing = [row for row in (Row(**row) for row in held) if not row.as_expected]
+        failing = [row for row in (Row(**row) for row in rows) if not row.as_expected]
         for row in failing:
-            wrong.setdefault(row.id, f"{row.failure()} (seed {seed})")
+            complaints.setdefault(row.id, f"{row.failure()} (seed {seed})")
         if not failing:  # then whatever fails is something else
-            wrong |= {sentence: sentence for sentence in _unpassed(done)}
-    return [*wrong.values(), *_too_slow(seconds, _most_seconds(paper))]
+            complaints |= {sentence: sentence for sentence in _unpassed(process)}
+    return [*complaints.values(), *_too_slow(seconds, _most_seconds(paper))]
 
 
 def _too_slow(seconds: dict[str, dict[str, float]], most: float) -> list[str]:
     """A sentence for each claim above the limit of its tier, and one for a fast tier above its own."""
-    found = [
-        f"{claim} takes {taken:.3g} s, a claim of the {tier} tier may take {CLAIM_SECONDS[tier]:g} s"
+    complaints = [
+        f"{claim} takes {cost:.3g} s, a claim of the {tier} tier may take {CLAIM_SECONDS[tier]:g} s"
         for tier, of_claims in seconds.items()
-        for claim, taken in of_claims.items()
-        if taken > CLAIM_SECONDS[tier]
+        for claim, cost in of_claims.items()
+        if cost > CLAIM_SECONDS[tier]
     ]
     fast, total = seconds["fast"], sum(seconds["fast"].values())
     if total > most:
         slowest = max(fast, key=fast.__getitem__)
-        found.append(
+        complaints.append(
             f"the fast tier takes {total:.3g} s, MOST_SECONDS is {most:g}; "
             f"the slowest claim is {slowest} with {fast[slowest]:.3g} s"
         )
-    return found
+    return complaints
 
 
 def routes(paper: Paper) -> list[str] | None:
@@ -175,28 +175,28 @@ def tests(paper: Paper) -> list[str]:
 def shared_tests(paper: Paper) -> list[str]:
     """The tests of all papers, as far as they bear this one's name: of its page, its notebook, its records."""
     own = {place for name in outline.papers(paper.folder) for place in Paper(name, paper.folder).modules("tests")}
-    shared = [str(file) for file in (paper.folder / "tests").glob("test_*.py") if f"tests/{file.name}" not in own]
-    return _unpassed(_pytest(paper, "-k", paper.name, *shared)) if shared else []
+    paths = [str(file) for file in (paper.folder / "tests").glob("test_*.py") if f"tests/{file.name}" not in own]
+    return _unpassed(_pytest(paper, "-k", paper.name, *paths)) if paths else []
 
 
 def figures(paper: Paper) -> list[str]:
     """Figures that cannot be drawn in their reduced form, texts that overlap, and what the gallery lacks."""
     with tempfile.TemporaryDirectory() as scratch:
-        done = paper.run("-m", "theory_on_trial.command", "figures", paper.name, "--quick", "--out", scratch)
-        drawn = {path.stem for path in Path(scratch, *paper.name.split(".")).glob("*.txt")}
-    if done.returncode:
-        return [f"the figures cannot be drawn: {last_line(done)}"]
+        process = paper.run("-m", "theory_on_trial.command", "figures", paper.name, "--quick", "--out", scratch)
+        names = {path.stem for path in Path(scratch, *paper.name.split(".")).glob("*.txt")}
+    if process.returncode:
+        return [f"the figures cannot be drawn: {last_line(process)}"]
     own = paper.name.split(".")
     gallery = paper.folder.joinpath("docs", "papers", *own)
-    found = re.findall(rf"^{paper.name}\.\w+: .*", done.stdout, flags=re.MULTILINE)
+    faults = re.findall(rf"^{paper.name}\.\w+: .*", process.stdout, flags=re.MULTILINE)
     if not gallery.parents[len(own) - 1].is_dir():
-        return found
+        return faults
     renew = f"`python -m figures {paper.name} --small --out docs/papers` puts it there"
     for suffix in ("webp", "json", "txt"):
-        kept = {path.stem for path in gallery.glob(f"*.{suffix}")}
-        found += [f"the gallery lacks {one}.{suffix}: {renew}" for one in sorted(drawn - kept)]
-        found += [f"the gallery holds {one}.{suffix}, and there is no such figure" for one in sorted(kept - drawn)]
-    return found
+        stems = {path.stem for path in gallery.glob(f"*.{suffix}")}
+        faults += [f"the gallery lacks {name}.{suffix}: {renew}" for name in sorted(names - stems)]
+        faults += [f"the gallery holds {name}.{suffix}, and there is no such figure" for name in sorted(stems - names)]
+    return faults
 
 
 def benchmark(paper: Paper) -> list[str]:
@@ -219,8 +219,8 @@ def settings(paper: Paper) -> list[str]:
         f"ids = [one.id for one in claims({paper.name!r}) if one.tier == 'fast' and not one.printed_form];"
         f"print(json.dumps([sentence for one in ids for sentence in settings.tried(one, {SETTINGS})[1]]))"
     )
-    done = paper.run("-c", program, timeout=600)
-    return [f"settings: {last_line(done)}"] if done.returncode else list(json.loads(last_line(done)))
+    process = paper.run("-c", program, timeout=600)
+    return [f"settings: {last_line(process)}"] if process.returncode else list(json.loads(last_line(process)))
 
 
 ROW: dict[str, Step] = {
@@ -269,9 +269,9 @@ def _pytest(paper: Paper, *arguments: str, timeout: float = 600) -> subprocess.C
 
 def _unpassed(done: subprocess.CompletedProcess[str]) -> list[str]:
     """A sentence for each test that did not pass; a file that cannot be collected has its reason elsewhere."""
-    found = _lines(done, r"(?:ERROR|FAILED) .*|.* its ceiling is .*", allowed=(0, _NO_TESTS))
+    failures = _lines(done, r"(?:ERROR|FAILED) .*|.* its ceiling is .*", allowed=(0, _NO_TESTS))
     reasons = [line[1:].strip() for line in done.stdout.splitlines() if line.startswith("E  ")]
-    return [line if " - " in line or not reasons else f"{line} - {reasons[-1]}" for line in found]
+    return [line if " - " in line or not reasons else f"{line} - {reasons[-1]}" for line in failures]
 
 
 def _lines(done: subprocess.CompletedProcess[str], pattern: str, allowed: tuple[int, ...] = (0,)) -> list[str]:
@@ -288,6 +288,6 @@ def _most_seconds(paper: Paper) -> float:
     texts = (
         path.read_text(encoding="utf-8") for path in [checks[0].with_name("__init__.py"), *checks] if path.exists()
     )
-    stated = (re.search(r"^MOST_SECONDS = ([\d.]+)", text, re.MULTILINE) for text in texts)
+    matches = (re.search(r"^MOST_SECONDS = ([\d.]+)", text, re.MULTILINE) for text in texts)
     usual = MOST_SECONDS if on_one_page(paper) else FAST_TIER_SECONDS
-    return next((float(match[1]) for match in stated if match), usual)
+    return next((float(match[1]) for match in matches if match), usual)
