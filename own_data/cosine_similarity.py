@@ -70,12 +70,12 @@ class CosineRange(Answer):
 
     def lines(self) -> list[str]:
         """Return how many signs are decided, the median range for each K, the first pair, imbalance and notes."""
-        decided = np.sum((self.low > 0) | (self.high < 0))
+        count = np.sum((self.low > 0) | (self.high < 0))
         gauges = "any gauge" if self.family == "any" else "a diagonal gauge"
-        widths = [f"{np.median(one.high - one.low):.3g} for K = {k:g}" for k, one in self.table.items()]
+        widths = [f"{np.median(ends.high - ends.low):.3g} for K = {k:g}" for k, ends in self.table.items()]
         i, j = self.pairs[0]
         return [
-            f"{gauges} of condition {self.condition:g}: {decided} of {len(self.pairs)} cosines keep their sign",
+            f"{gauges} of condition {self.condition:g}: {count} of {len(self.pairs)} cosines keep their sign",
             f"median width of the range: {', '.join(widths)}",
             f"rows {i} and {j}: cosine {self.cosine[0]:.4f}, from {self.low[0]:.4f} to {self.high[0]:.4f}",
             *([] if self.imbalance is None else [f"the factors are balanced by a gauge of K = {self.imbalance:.4g}"]),
@@ -85,10 +85,10 @@ class CosineRange(Answer):
     def plot(self, axes: Any = None) -> Any:
         """Draw the ranges (bars) and present cosines (points) of at most 40 pairs by cosine; return the axes."""
         axes = axes_for(axes)
-        shown = np.argsort(self.cosine)[np.linspace(0, len(self.cosine) - 1, min(40, len(self.cosine))).astype(int)]
-        at = np.arange(len(shown))
-        axes.vlines(at, self.low[shown], self.high[shown], color="C0", alpha=0.4, linewidth=4, label="reachable")
-        axes.plot(at, self.cosine[shown], "o", color="C1", markersize=3, label="present")
+        indices = np.argsort(self.cosine)[np.linspace(0, len(self.cosine) - 1, min(40, len(self.cosine))).astype(int)]
+        xs = np.arange(len(indices))
+        axes.vlines(xs, self.low[indices], self.high[indices], color="C0", alpha=0.4, linewidth=4, label="reachable")
+        axes.plot(xs, self.cosine[indices], "o", color="C1", markersize=3, label="present")
         axes.axhline(0, color="0.5", linewidth=0.8)
         axes.set(xlabel="pairs, by their cosine", ylabel="cosine (dimensionless)", ylim=(-1.05, 1.05))
         axes.legend()
@@ -177,7 +177,7 @@ def cosine_range(
         return chord_range(*squares, k) if family == "any" else predicted.diagonal_gauge_range(B[first], B[second], k)
 
     table = {k: ranges(k) for k in TABLE}
-    found = table[condition] if condition in table else ranges(condition)
+    result = table[condition] if condition in table else ranges(condition)
     cosine = (squares[1] - squares[0]) / 4
     imbalance = None
     if A is not None:
@@ -187,19 +187,19 @@ def cosine_range(
             sentence = "must have full column rank to six digits: of what is less, the gauge is rounding"
             require(full, f"{name} {sentence}, got shape {factor.shape}")
         imbalance = float(np.linalg.cond(predicted.balancing_gauge(A, B)))
-    width = float(np.max(found.high - found.low))
+    width = float(np.max(result.high - result.low))
     notes = []
     if parallel := int(np.sum(1 - np.abs(cosine) < _PARALLEL)):
         notes.append(f"{parallel} pairs are parallel, and stay so in every gauge")
-    if family == "diagonal" and (apart := int(np.sum(~((B[first] != 0) & (B[second] != 0)).any(axis=1)))):
-        notes.append(f"{apart} pairs share no coordinate: their cosine is 0 in every diagonal gauge")
+    if family == "diagonal" and (count := int(np.sum(~((B[first] != 0) & (B[second] != 0)).any(axis=1)))):
+        notes.append(f"{count} pairs share no coordinate: their cosine is 0 in every diagonal gauge")
     return CosineRange(
         family=family,
         condition=float(condition),
         pairs=chosen,
         cosine=cosine,
-        low=found.low,
-        high=found.high,
+        low=result.low,
+        high=result.high,
         table=table,
         imbalance=imbalance,
         notes=tuple(notes),
@@ -242,34 +242,34 @@ def stable_neighbours(B: Items, condition: Condition = 4.0) -> StableNeighbours:
 def _squares(unit: Items, first: Rows, second: Rows, gram: Float[np.ndarray, "items items"] | None = None) -> Squares:
     """|u - v|^2 and |u + v|^2 of pairs of unit rows, with all digits near 0, from their inner products if known."""
     if gram is None:
-        apart = np.empty(len(first))
-        redone = np.arange(len(first))
+        differences = np.empty(len(first))
+        close = np.arange(len(first))
     else:
-        apart = 2 - 2 * gram[first, second]
-        redone = np.flatnonzero(np.minimum(apart, 4 - apart) < 2 * _CLOSE)
-    together = 4 - apart
-    for part in np.array_split(redone, -(-len(redone) * unit.shape[1] // _BLOCK) or 1):
+        differences = 2 - 2 * gram[first, second]
+        close = np.flatnonzero(np.minimum(differences, 4 - differences) < 2 * _CLOSE)
+    sums = 4 - differences
+    for part in np.array_split(close, -(-len(close) * unit.shape[1] // _BLOCK) or 1):
         u, v = unit[first[part]], unit[second[part]]
-        apart[part], together[part] = (np.einsum("ij,ij->i", one, one) for one in (u - v, u + v))
-    return apart, together
+        differences[part], sums[part] = (np.einsum("ij,ij->i", x, x) for x in (u - v, u + v))
+    return differences, sums
 
 
 def _two_nearest(unit: Items) -> tuple[Rows, Squares, Squares]:
     """Each unit row's nearest other one, and the squares of the distances to it and to the second."""
     items = len(unit)
-    neighbour, found = np.empty(items, int), np.empty((2, 2, items))
+    neighbour, squares = np.empty(items, int), np.empty((2, 2, items))
     for block in np.array_split(np.arange(items), -(-(items**2) // _BLOCK)):
         cosines = unit[block] @ unit.T
         cosines[np.arange(len(block)), block] = -np.inf
         second_largest = np.partition(cosines, -2, axis=1)[:, -2]
         row, candidate = np.nonzero(cosines >= second_largest[:, None] - _LEVEL)
-        apart, together = _squares(unit, block[row], candidate)
-        order = np.lexsort((candidate, apart, row))
+        differences, sums = _squares(unit, block[row], candidate)
+        order = np.lexsort((candidate, differences, row))
         starts = np.searchsorted(row, np.arange(len(block)))
         neighbour[block] = candidate[order[starts]]
         for place in (0, 1):
-            found[place][:, block] = np.array([apart, together])[:, order[starts + place]]
-    return neighbour, tuple(found[0]), tuple(found[1])
+            squares[place][:, block] = np.array([differences, sums])[:, order[starts + place]]
+    return neighbour, tuple(squares[0]), tuple(squares[1])
 
 
 def _every_pair(items: int, limit: int) -> Int[np.ndarray, "pairs 2"]:
@@ -289,16 +289,16 @@ def _judged(rows: Items) -> Float[np.ndarray, " items"]:
 
 
 def _doubts(lengths: Float[np.ndarray, " items"], size: float, unit: str = "of a cosine") -> tuple[Doubt, ...]:
-    middle, found = float(np.median(lengths)), []
+    middle, doubts = float(np.median(lengths)), []
     if np.ptp(lengths) <= _ALIKE * middle:
         reason = (
             "all rows have one length: if the model itself compares normalised rows, only rotations leave its "
             "predictions alone and no cosine can move; normalised afterwards, they no longer tell about their balance"
         )
-        found.append(Doubt(reason, size, unit))
+        doubts.append(Doubt(reason, size, unit))
     if short := int(np.sum(lengths < _SHORT * middle)):
-        found.append(Doubt(f"{short} rows are so short that their direction may be rounding", 2.0, "of their cosines"))
-    return tuple(found)
+        doubts.append(Doubt(f"{short} rows are so short that their direction may be rounding", 2.0, "of their cosines"))
+    return tuple(doubts)
 
 
 def _doubts_of_balance(imbalance: float | None, condition: float, width: float) -> tuple[Doubt, ...]:

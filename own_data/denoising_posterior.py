@@ -90,28 +90,28 @@ class PosteriorUncertainty(Answer):
 
     def lines(self) -> list[str]:
         """Return the main directions, the noise, and how well the denoiser passes for a posterior mean."""
-        seen = "unseen" if self.sigma_seen is None else f"{self.sigma_seen} by the residual, at {_LEVEL:.0%}"
-        said = [f"noise {self.sigma:.4g} as told, {seen}; asymmetry of J {self.asymmetry:.2g}"]
-        for one in self.components[:4]:
+        check = "unseen" if self.sigma_seen is None else f"{self.sigma_seen} by the residual, at {_LEVEL:.0%}"
+        lines = [f"noise {self.sigma:.4g} as told, {check}; asymmetry of J {self.asymmetry:.2g}"]
+        for component in self.components[:4]:
             shape = ""
-            if np.isfinite(one.skewness):
-                shape = f", skewness {one.skewness:.3g}"
-            if np.isfinite(one.excess_kurtosis):
-                shape += f", excess kurtosis {one.excess_kurtosis:.3g}"
-            share = f" ({one.share:.0%} of the variance)" if np.isfinite(one.share) else ""
-            said.append(f"standard deviation {one.deviation:.4g}{share}{shape}")
+            if np.isfinite(component.skewness):
+                shape = f", skewness {component.skewness:.3g}"
+            if np.isfinite(component.excess_kurtosis):
+                shape += f", excess kurtosis {component.excess_kurtosis:.3g}"
+            share = f" ({component.share:.0%} of the variance)" if np.isfinite(component.share) else ""
+            lines.append(f"standard deviation {component.deviation:.4g}{share}{shape}")
         if self.derivative_error:
-            said.append(f"derivatives by differences or in single precision, moments to {self.derivative_error:.1g}")
+            lines.append(f"derivatives by differences or in single precision, moments to {self.derivative_error:.1g}")
         if self.z_scores is not None:
-            said.append("clean pairs: squared errors z = {:.2g}, cubed ones z = {:.2g}".format(*self.z_scores))
-        return said
+            lines.append("clean pairs: squared errors z = {:.2g}, cubed ones z = {:.2g}".format(*self.z_scores))
+        return lines
 
     def plot(self, axes: Any = None) -> Any:
         """Draw the standard deviation along each component (thick), and the interval of 90 % at least (thin)."""
         axes = axes_for(axes)
         places = np.arange(1, len(self.components) + 1)
-        halves = [one.interval.high - one.interval.value for one in self.components]
-        deviations = [one.deviation for one in self.components]
+        halves = [component.interval.high - component.interval.value for component in self.components]
+        deviations = [component.deviation for component in self.components]
         axes.errorbar(places, 0 * places, halves, fmt="none", color="C0", capsize=4, label="at least 90 % of x")
         axes.errorbar(places, 0 * places, deviations, fmt="o", color="C1", elinewidth=4, label="standard deviation")
         axes.set(xlabel="component", ylabel="distance from the restored value (unit of y)", xticks=places)
@@ -153,23 +153,23 @@ def posterior_uncertainty(
     """
     line = _Line(denoise, y, sigma)
     dim = y.size
-    kept = np.ones(dim, bool) if mask is None else mask.ravel()
-    require(kept.size == dim and (mask is None or mask.shape == y.shape), f"mask must have the shape {y.shape} of y")
-    require(kept.any(), "mask must select at least one coordinate")
+    support = np.ones(dim, bool) if mask is None else mask.ravel()
+    require(support.size == dim and (mask is None or mask.shape == y.shape), f"mask must have the shape {y.shape} of y")
+    require(support.any(), "mask must select at least one coordinate")
     generator = np.random.default_rng(seed)
-    known = dim <= _PROBES
-    probes = np.eye(dim) if known else generator.choice([-1.0, 1.0], size=(dim, _PROBES))
+    is_known = dim <= _PROBES
+    probes = np.eye(dim) if is_known else generator.choice([-1.0, 1.0], size=(dim, _PROBES))
     products, imprecision = line.products(probes)
-    trace, region, size, asymmetry = _looked_at(probes, products, kept, known)
-    if known:
-        values, vectors = _falling(products[np.ix_(kept, kept)])
-        directions, residuals = _embedded(vectors, kept), np.zeros(len(values))
+    trace, region, size, asymmetry = _looked_at(probes, products, support, is_known)
+    if is_known:
+        values, vectors = _falling(products[np.ix_(support, support)])
+        directions, residuals = _embedded(vectors, support), np.zeros(len(values))
     else:
-        values, directions, residuals = _leading(line, kept, n_components, generator)
+        values, directions, residuals = _leading(line, support, n_components, generator)
     rounding = (1e-9 if line.double else 1e-3) + imprecision
     negative = values + residuals < -rounding * np.abs(values).max(initial=1e-300)
     residual = float(np.sum((y.ravel() - line.mean) ** 2))
-    seen = None if trace > _SATURATED * dim else _noise(residual, trace, size, dim)
+    sigma_seen = None if trace > _SATURATED * dim else _noise(residual, trace, size, dim)
     components, worst, impossible = [], imprecision, False
     chosen = np.argsort(-values, kind="stable")[:n_components]
     for k in chosen:
@@ -178,13 +178,13 @@ def posterior_uncertainty(
         components.append(component)
         worst, impossible = max(worst, error), impossible or not possible
     missing = _ROUNDED if line.rounded else _missing(asymmetry, bool(negative.any()), impossible, worst)
-    scores, doubts = None, _doubts(y, sigma, seen, residuals[chosen], values)
+    scores, doubts = None, _doubts(y, sigma, sigma_seen, residuals[chosen], values)
     if clean is not None and not missing:
-        scores, more = _calibrated(denoise, *clean, y, kept, sigma, generator, line.double)
+        scores, more = _calibrated(denoise, *clean, y, support, sigma, generator, line.double)
         doubts += more
-    told: dict[str, Any] = {"components": () if missing else tuple(components), "doubts": () if missing else doubts}
-    told |= {"sigma": sigma, "sigma_seen": seen, "trace": trace, "asymmetry": asymmetry, "z_scores": scores}
-    return PosteriorUncertainty(**told, derivative_error=worst, missing=missing, level=_COVERED)
+    facts: dict[str, Any] = {"components": () if missing else tuple(components), "doubts": () if missing else doubts}
+    facts |= {"sigma": sigma, "sigma_seen": sigma_seen, "trace": trace, "asymmetry": asymmetry, "z_scores": scores}
+    return PosteriorUncertainty(**facts, derivative_error=worst, missing=missing, level=_COVERED)
 
 
 class _Line:
@@ -196,8 +196,8 @@ class _Line:
 
         def copying(at: Any) -> np.ndarray:  # it may work in place, or return one array again and again
             with np.errstate(all="ignore"):  # what is not finite is refused
-                found = denoise(np.array(at))
-            return np.array(found.detach().cpu() if hasattr(found, "detach") else found)
+                answer = denoise(np.array(at))
+            return np.array(answer.detach().cpu() if hasattr(answer, "detach") else answer)
 
         self.y, self.sigma, self.rounded = y, sigma, False
         try:
@@ -206,8 +206,8 @@ class _Line:
             self.exact = False
         self.denoise = denoise if self.exact else copying
         # Compiling takes longer than one answer, and what the denoiser closes over may change before the next.
-        compiled = jax.jit if often else lambda function: function
-        self._forward = compiled(denoise) if self.exact else copying
+        jit = jax.jit if often else lambda function: function
+        self._forward = jit(denoise) if self.exact else copying
         values = np.asarray(self._forward(jnp.asarray(y) if self.exact else y))
         require(values.shape == y.shape, f"denoise must return the shape {y.shape} of y, got {values.shape}")
         require(values.dtype.kind in "fiu" and np.isfinite(values).all(), "denoise must return finite numbers")
@@ -221,7 +221,7 @@ class _Line:
         require(enough, "sigma must be larger beside y where differences are taken: JAX cannot trace the denoiser")
         if self.exact:
             self._push = jax.linearize(denoise, jnp.asarray(y))[1]
-            self._along = compiled(self._derivatives)
+            self._along = jit(self._derivatives)
 
     def value(self, at: np.ndarray) -> np.ndarray:
         """What the denoiser makes of another y."""
@@ -236,12 +236,12 @@ class _Line:
         functions = [lambda t: jnp.vdot(v, self.denoise(at + t * v))]
         for _ in range(3):
             functions.append(jax.jacfwd(functions[-1]))
-        return jnp.stack([one(jnp.zeros((), at.dtype)) for one in functions[1:]])
+        return jnp.stack([function(jnp.zeros((), at.dtype)) for function in functions[1:]])
 
     def _values(self, v: np.ndarray, multiples: Any, at: np.ndarray) -> np.ndarray:
         """The denoiser at these multiples of v from `at`, a row each."""
         steps = [at + k * v.reshape(at.shape) for k in multiples]
-        return _finite([np.asarray(self.denoise(one), float).ravel() for one in steps])
+        return _finite([np.asarray(self.denoise(step), float).ravel() for step in steps])
 
     def products(self, vectors: np.ndarray) -> tuple[np.ndarray, float]:
         """J V, and its error relative to its size."""
@@ -254,13 +254,13 @@ class _Line:
         # Steps are of one length, whatever that of a vector is.
         lengths = np.linalg.norm(vectors, axis=0)
         steps = self.step * np.array([1, -1, 2, -2])
-        found = np.array([self._values(v, steps, self.y) for v in (vectors / lengths).T])
-        near, far = (found[:, 0] - found[:, 1]) / 2, (found[:, 2] - found[:, 3]) / 4
-        size, apart, least = np.linalg.norm(near), np.linalg.norm(far - near), 1e-12 * np.abs(found).max()
-        error = min(1.0, float(apart / max(size, least))) if max(size, apart) > least else 0.0
-        moves = np.abs(found - self.mean)
+        values = np.array([self._values(v, steps, self.y) for v in (vectors / lengths).T])
+        near, far = (values[:, 0] - values[:, 1]) / 2, (values[:, 2] - values[:, 3]) / 4
+        size, gap, least = np.linalg.norm(near), np.linalg.norm(far - near), 1e-12 * np.abs(values).max()
+        error = min(1.0, float(gap / max(size, least))) if max(size, gap) > least else 0.0
+        moves = np.abs(values - self.mean)
         moving = moves.max(axis=1) > 1e-3 * moves.max(axis=(1, 2))[:, None]
-        ties = (moves[:, :2].min(axis=1) == 0) | (found[:, 0] == found[:, 2]) | (found[:, 1] == found[:, 3])
+        ties = (moves[:, :2].min(axis=1) == 0) | (values[:, 0] == values[:, 2]) | (values[:, 1] == values[:, 3])
         self.rounded |= not moving.any() or bool(np.mean(ties[moving]) > 0.5)
         return ((4 * near - far) / (3 * self.step) * lengths[:, None]).T, error
 
@@ -279,33 +279,33 @@ class _Line:
 
             place = jnp.asarray(at)
             way = jnp.asarray(v.reshape(at.shape), place.dtype)
-            found = _finite(self._along(place, way))
+            values = _finite(self._along(place, way))
             if self.double:
-                return found, np.zeros(3)
+                return values, np.zeros(3)
             shorter = _finite(self._along(place, 0.7 * way)) / 0.7 ** np.arange(2, 5)  # its rounding is another
-            return found, np.abs(found - shorter)
+            return values, np.abs(values - shorter)
         h = self.sigma * _STEPS
         middle, *around = self._values(v, [0.0, *h, *-h], at) @ v
         plus, minus = np.reshape(around, (2, len(h)))
         odd, even = (plus - minus) / 2, (plus + minus) / 2 - middle
         differences = (odd / h, 2 * even / h**2, (odd[1:] - 2 * odd[:-1]) / h[:-1] ** 3)
-        found, errors = np.transpose([_agreed(one) for one in differences])
-        return found, errors
+        values, errors = np.transpose([_agreed(row) for row in differences])
+        return values, errors
 
 
 def _agreed(differences: np.ndarray) -> tuple[float, float]:
     """Of differences by steps that double, without their errors of second order, the one nearest to both neighbours."""
-    extrapolated = (4 * differences[:-1] - differences[1:]) / 3
-    apart = np.abs(np.diff(extrapolated))
-    worse = np.maximum(apart[:-1], apart[1:])
+    estimates = (4 * differences[:-1] - differences[1:]) / 3
+    gaps = np.abs(np.diff(estimates))
+    worse = np.maximum(gaps[:-1], gaps[1:])
     best = int(worse.argmin())
-    return float(extrapolated[best + 1]), float(worse[best])
+    return float(estimates[best + 1]), float(worse[best])
 
 
 def _finite(values: Any) -> np.ndarray:
-    found = np.asarray(values, float)
-    require(np.isfinite(found).all(), "denoise must return finite numbers near y, with finite derivatives")
-    return found
+    array = np.asarray(values, float)
+    require(np.isfinite(array).all(), "denoise must return finite numbers near y, with finite derivatives")
+    return array
 
 
 def _looked_at(probes: np.ndarray, products: np.ndarray, kept: np.ndarray, known: bool) -> tuple[float, ...]:
@@ -313,11 +313,11 @@ def _looked_at(probes: np.ndarray, products: np.ndarray, kept: np.ndarray, known
     diagonal = probes * products
     count = 1 if known else probes.shape[1]
     between = probes.T @ products
-    apart = between - between.T
+    skew = between - between.T
     if known:
-        size, odd = np.sum(products**2), np.sum(apart**2)
+        size, odd = np.sum(products**2), np.sum(skew**2)
     else:  # of independent signs g and h, (g'Kh)^2 has the mean |K|^2, and |Jg|^2 the mean |J|^2
-        size, odd = np.mean(np.sum(products**2, axis=0)), np.sum(apart**2) / (count * (count - 1))
+        size, odd = np.mean(np.sum(products**2, axis=0)), np.sum(skew**2) / (count * (count - 1))
     asymmetry = float(np.sqrt(odd / size)) if size > 0 else 0.0
     return float(diagonal.sum() / count), float(diagonal[kept].sum() / count), float(size), asymmetry
 
@@ -330,9 +330,9 @@ def _falling(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _embedded(vectors: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    whole = np.zeros((len(kept), vectors.shape[1]))
-    whole[kept] = vectors
-    return whole
+    embedding = np.zeros((len(kept), vectors.shape[1]))
+    embedding[kept] = vectors
+    return embedding
 
 
 def _leading(
@@ -355,11 +355,11 @@ def _leading(
         try:
             basis = eigsh(operator, count, v0=start, ncv=more, maxiter=_ROUNDS, tol=_SETTLED)[1]
         except ArpackNoConvergence as stopped:
-            drawn = generator.normal(size=(size, count - stopped.eigenvectors.shape[1]))
-            basis = np.linalg.qr(np.hstack([stopped.eigenvectors, drawn]))[0]
-    moved = line.products(_embedded(basis, kept))[0][kept]
-    values, vectors = _falling(basis.T @ moved)
-    residuals = np.linalg.norm(moved @ vectors - basis @ vectors * values, axis=0)
+            draws = generator.normal(size=(size, count - stopped.eigenvectors.shape[1]))
+            basis = np.linalg.qr(np.hstack([stopped.eigenvectors, draws]))[0]
+    images = line.products(_embedded(basis, kept))[0][kept]
+    values, vectors = _falling(basis.T @ images)
+    residuals = np.linalg.norm(images @ vectors - basis @ vectors * values, axis=0)
     return values, _embedded(basis @ vectors, kept), residuals
 
 
@@ -376,18 +376,18 @@ def _component(
     errors = errors[: order - 1] * sigma ** np.arange(2.0, 2 * order - 1, 2)
     if deviation > 1e-6 * sigma:
         parts = errors / deviation ** np.arange(2.0, order + 1)
-        told = parts <= _IMPRECISE
-        error = float(max(parts[0], parts[told].max(initial=0.0)))
-        skewness = float(moments[1] / deviation**3) if order > 2 and told[1] else np.nan
-        kurtosis = float(moments[2] / deviation**4 - 3) if order > 3 and told[2] else np.nan
+        mask = parts <= _IMPRECISE
+        error = float(max(parts[0], parts[mask].max(initial=0.0)))
+        skewness = float(moments[1] / deviation**3) if order > 2 and mask[1] else np.nan
+        kurtosis = float(moments[2] / deviation**4 - 3) if order > 3 and mask[2] else np.nan
     if np.isfinite(kurtosis):
         possible = np.isnan(skewness) or kurtosis + 2 >= skewness**2 - 1e-6 - 10 * error
         half = min(half, float(max(moments[2], 0.0) / (1 - _COVERED)) ** 0.25) if possible else half
     share = variance / (sigma**2 * region) if region > 0 else np.nan
     interval = Estimate(value, value - half, value + half)
-    shown = v.reshape(line.y.shape)
-    found = Component(variance / sigma**2, float(residual), deviation, skewness, kurtosis, interval, share, shown)
-    return found, error, possible
+    image = v.reshape(line.y.shape)
+    component = Component(variance / sigma**2, float(residual), deviation, skewness, kurtosis, interval, share, image)
+    return component, error, possible
 
 
 def _missing(asymmetry: float, negative: bool, impossible: bool, imprecision: float) -> str:
@@ -415,27 +415,27 @@ def _doubts(
     y: np.ndarray, sigma: float, seen: Estimate | None, residuals: np.ndarray, values: np.ndarray
 ) -> tuple[Doubt, ...]:
     """What speaks against the noise as told, against its law, and against the directions found."""
-    found = []
+    doubts = []
     if seen is None:
-        found.append(Doubt(_UNTOLD, np.inf, ""))
+        doubts.append(Doubt(_UNTOLD, np.inf, ""))
     elif not seen.low <= sigma <= seen.high:
         reason = f"the residual speaks for a noise of {seen.value:.3g}, not {sigma:.3g}"
-        found.append(Doubt(reason, float(abs(seen.value**2 / sigma**2 - 1)), "of each variance"))
+        doubts.append(Doubt(reason, float(abs(seen.value**2 / sigma**2 - 1)), "of each variance"))
     elif sigma > _VAGUE * seen.low or seen.high > _VAGUE * sigma:
         reason = (
             f"{y.size} coordinates check the noise little: it may be anything from {seen.low:.3g} to {seen.high:.3g}"
         )
-        found.append(
+        doubts.append(
             Doubt(reason, float(max(1 - seen.low**2 / sigma**2, seen.high**2 / sigma**2 - 1)), "of each variance")
         )
     edge = max(np.mean(y == y.min()), np.mean(y == y.max()))
     if y.size >= 2 / _CLIPPED and edge > _CLIPPED:
-        found.append(Doubt(f"{edge:.0%} of y lies on one value, as after clipping: not Gaussian noise", np.inf, ""))
+        doubts.append(Doubt(f"{edge:.0%} of y lies on one value, as after clipping: not Gaussian noise", np.inf, ""))
     largest = np.abs(values).max(initial=1e-300)
     if residuals.max(initial=0) > 10 * _SETTLED * largest:
         size = float(residuals.max() / largest)
-        found.append(Doubt("directions of nearly equal variance are not told apart", size, "of the largest variance"))
-    return tuple(found)
+        doubts.append(Doubt("directions of nearly equal variance are not told apart", size, "of the largest variance"))
+    return tuple(doubts)
 
 
 def _calibrated(

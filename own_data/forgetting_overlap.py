@@ -66,7 +66,7 @@ class Forgetting(Answer):
     def lines(self) -> list[str]:
         """Return what is forgotten, beside chance and the bound, and what can be learned."""
         typical = np.sqrt(self.forgetting / len(self.per_sample))
-        angles = ", ".join(f"{one:.3g}" for one in self.cos_angles[:5]) or "none"
+        angles = ", ".join(f"{cosine:.3g}" for cosine in self.cos_angles[:5]) or "none"
         return [
             f"forgetting {self.forgetting:.4g}: outputs on {len(self.per_sample)} inputs move by {typical:.3g} (rms)",
             f"residuals of this length in a random direction: {self.expected_if_random}; bound {self.bound:.4g}",
@@ -109,10 +109,10 @@ class MemoryNeeded(Answer):
 
     def lines(self) -> list[str]:
         """Return the size of the memory, what it leaves, and the number below it."""
-        known = dict(zip(self.tried, self.forgetting, strict=True))
-        below = f"; with {self.memory - 1} it is {known[self.memory - 1]:.4g}" if self.memory else ""
+        forgetting = dict(zip(self.tried, self.forgetting, strict=True))
+        below = f"; with {self.memory - 1} it is {forgetting[self.memory - 1]:.4g}" if self.memory else ""
         return [
-            f"keep {self.memory} of {max(self.tried)} directions: forgetting {known[self.memory]:.4g}{below}",
+            f"keep {self.memory} of {max(self.tried)} directions: forgetting {forgetting[self.memory]:.4g}{below}",
             f"budget {self.budget:.4g}, kept by every larger memory too (forgetting may rise with k)",
             f"learnable then: {self.learnable:.1%} of the squared residual",
         ]
@@ -162,24 +162,24 @@ def predicted_forgetting(
     (0.36, 1.0)
     """
     first = parts_of(features_s)
-    second, shown = _second(features_t, first, ridge, memory, float(np.linalg.norm(features_t, 2)))
-    change, resolved = (one.update(ridge_filter(one.values, ridge), residual_t) for one in (second, shown))
+    second, clear_parts = _second(features_t, first, ridge, memory, float(np.linalg.norm(features_t, 2)))
+    change, clear_change = (p.update(ridge_filter(p.values, ridge), residual_t) for p in (second, clear_parts))
     drifts = _drifts(first, change, memory)
-    kept, update = min(memory, len(first.values)), float(np.linalg.norm(change))
-    largest_s, largest_t = (float(np.linalg.norm(one, 2)) for one in (features_s, features_t))
+    k, update = min(memory, len(first.values)), float(np.linalg.norm(change))
+    largest_s, largest_t = (float(np.linalg.norm(features, 2)) for features in (features_s, features_t))
     overlaps = first.right @ _above(parts_of(features_t), _SINGLE * largest_t).right.T
     angles = np.minimum(np.linalg.svd(overlaps, compute_uv=False), 1.0)
-    solved, overlap = not np.any(residual_t), float(np.max(angles, initial=0.0))
-    seen, rest = np.linalg.norm(resolved), np.linalg.norm(change - resolved)
+    is_solved, overlap = not np.any(residual_t), float(np.max(angles, initial=0.0))
+    clear_norm, rest = np.linalg.norm(clear_change), np.linalg.norm(change - clear_change)
     # Of what rounding may have added to T no angle is known.
-    bound = memory_bound(features_s, kept) * update**2 if kept else (largest_s * (overlap * seen + rest)) ** 2
-    learnable = _learnable(shown, residual_t)
+    bound = memory_bound(features_s, k) * update**2 if k else (largest_s * (overlap * clear_norm + rest)) ** 2
+    learnable = _learnable(clear_parts, residual_t)
     usual = float(np.linalg.norm(residual_t)) / max(largest_t, 1e-300)
-    forgetting, usual_forgetting = float(drifts @ drifts), _random(first, second, ridge, residual_t, kept)
-    said = {
-        "residual zero: task T is already solved": solved,
-        "zero overlap: nothing is forgotten": overlap < 1e-12 and rest <= 1e-12 * seen,
-        "projection would also forbid learning T": bool(kept) and not solved and learnable < 1e-12,
+    forgetting, usual_forgetting = float(drifts @ drifts), _random(first, second, ridge, residual_t, k)
+    remarks = {
+        "residual zero: task T is already solved": is_solved,
+        "zero overlap: nothing is forgotten": overlap < 1e-12 and rest <= 1e-12 * clear_norm,
+        "projection would also forbid learning T": bool(k) and not is_solved and learnable < 1e-12,
     }
     return Forgetting(
         forgetting=forgetting,
@@ -190,10 +190,10 @@ def predicted_forgetting(
         bound=float(bound),
         learnable=learnable,
         update=update,
-        memory=kept,
-        notes=tuple(sentence for sentence, holds in said.items() if holds),
+        memory=k,
+        notes=tuple(sentence for sentence, holds in remarks.items() if holds),
         doubts=(
-            *_unresolved(first, change, resolved, kept, usual),
+            *_unresolved(first, change, clear_change, k, usual),
             *_far(update, weights, forgetting, usual_forgetting.value),
         ),
     )
@@ -217,31 +217,31 @@ def memory_needed(
     """
     first = parts_of(features_s)
     rank, largest = len(first.values), float(np.linalg.norm(features_t, 2))
-    tried, deltas, doubts = [rank], [0.0], list[Doubt]()
+    sizes, deltas, doubts = [rank], [0.0], list[Doubt]()
     learnable = _learnable(_second(features_t, first, ridge, rank, largest)[1], residual_t)
-    scanned = _scanned(first, features_t, residual_t, ridge, budget) if ridge > (_EASY * largest) ** 2 else {}
+    scan = _scanned(first, features_t, residual_t, ridge, budget) if ridge > (_EASY * largest) ** 2 else {}
     for k in range(rank - 1, -1, -1):
-        if k in scanned and k - 2 in scanned:  # the last two decide
-            tried.append(k)
-            deltas.append(scanned[k])
+        if k in scan and k - 2 in scan:  # the last two decide
+            sizes.append(k)
+            deltas.append(scan[k])
             continue
-        both = _second(features_t, first, ridge, k, largest)
-        change, resolved = (one.update(ridge_filter(one.values, ridge), residual_t) for one in both)
-        delta, other = (float(np.sum(_drifts(first, one, k) ** 2)) for one in (change, resolved))
-        tried.append(k)
+        pair = _second(features_t, first, ridge, k, largest)
+        change, clear_change = (p.update(ridge_filter(p.values, ridge), residual_t) for p in pair)
+        delta, other = (float(np.sum(_drifts(first, update, k) ** 2)) for update in (change, clear_change))
+        sizes.append(k)
         deltas.append(delta)
         if (delta > budget) != (other > budget) and not doubts:
-            doubts += _unresolved(first, change, resolved, k, np.inf)
+            doubts += _unresolved(first, change, clear_change, k, np.inf)
         if delta > budget:
             break
-        learnable = _learnable(both[1], residual_t)
-    memory = tried[-1] + (deltas[-1] > budget)
+        learnable = _learnable(pair[1], residual_t)
+    memory = sizes[-1] + (deltas[-1] > budget)
     if memory and learnable < 0.5:
         doubts.append(Doubt("a memory of this size leaves T little to learn", 1 - learnable, "of T's squared residual"))
     return MemoryNeeded(
         memory=int(memory),
         budget=float(budget),
-        tried=tuple(tried),
+        tried=tuple(sizes),
         forgetting=tuple(deltas),
         learnable=learnable,
         doubts=tuple(doubts),
@@ -257,20 +257,20 @@ def _scanned(
     along = features_t @ first.right.T
     off = features_t - along @ first.right
     gram = off @ off.T + ridge * np.eye(len(off))
-    found: dict[int, float] = {}
+    scan: dict[int, float] = {}
     for k in range(len(first.values) - 1, -1, -1):
         gram += np.outer(along[:, k], along[:, k])
         drifts = first.values[k:] * (along[:, k:].T @ cho_solve(cho_factor(gram), residual))
-        found[k] = float(drifts @ drifts)
-        if found[k] > budget:
+        scan[k] = float(drifts @ drifts)
+        if scan[k] > budget:
             break
-    return found
+    return scan
 
 
 def _second(features_t: SecondFeatures, first: Parts, ridge: float, memory: int, largest: float) -> tuple[Parts, Parts]:
     """The second task off the memory, as single precision shows it; ValueError where rounding decides its rank."""
-    kept = first.right[:memory]
-    second = parts_of(features_t - (features_t @ kept.T) @ kept, largest)
+    basis = first.right[:memory]
+    second = parts_of(features_t - (features_t @ basis.T) @ basis, largest)
     unsure = (second.values > _ZERO * largest) & (second.values < _SURE * largest)
     require(
         ridge > (_SURE * largest) ** 2 or not unsure.any(),
@@ -282,8 +282,8 @@ def _second(features_t: SecondFeatures, first: Parts, ridge: float, memory: int,
 
 def _above(parts: Parts, level: float) -> Parts:
     """Its directions of larger singular values."""
-    kept = parts.values > level
-    return Parts(parts.left[:, kept], parts.values[kept], parts.right[kept])
+    mask = parts.values > level
+    return Parts(parts.left[:, mask], parts.values[mask], parts.right[mask])
 
 
 def _drifts(first: Parts, change: Float[np.ndarray, " dim"], memory: int) -> Float[np.ndarray, " rank"]:
@@ -318,14 +318,14 @@ def _unresolved(
     first: Parts, change: Float[np.ndarray, " dim"], resolved: Float[np.ndarray, " dim"], memory: int, usual: float
 ) -> tuple[Doubt, ...]:
     """A doubt where the forgetting, or else the update, rests on directions that single precision would not show."""
-    delta, other = (float(np.sum(_drifts(first, one, memory) ** 2)) for one in (change, resolved))
+    delta, other = (float(np.sum(_drifts(first, update, memory) ** 2)) for update in (change, resolved))
     off = abs(delta - other) / max(delta, 1e-300)
-    whole, seen, rest = (float(np.linalg.norm(one)) for one in (change, resolved, change - resolved))
-    rounding = (_SINGLE * np.max(first.values, initial=0.0) * seen) ** 2
+    total, part, rest = (float(np.linalg.norm(update)) for update in (change, resolved, change - resolved))
+    rounding = (_SINGLE * np.max(first.values, initial=0.0) * part) ** 2
     reason = "it rests on directions of T below a millionth of the largest, which single precision does not show"
     if off > 0.01 and max(delta, other) > rounding:
         return (Doubt(reason, off, "of the forgetting"),)
-    return (Doubt(reason, rest / whole, "of the update"),) if rest > max(seen, usual) else ()
+    return (Doubt(reason, rest / total, "of the update"),) if rest > max(part, usual) else ()
 
 
 def _far(update: float, weights: Weights | None, forgetting: float, usual: float) -> tuple[Doubt, ...]:
@@ -333,8 +333,8 @@ def _far(update: float, weights: Weights | None, forgetting: float, usual: float
     if weights is None or update <= _STILL * (length := float(np.linalg.norm(weights))):
         return ()
     if update > _LAZY * length:
-        moved = f"{update / length:.0%} of its length" if length else "all of its length"
-        reason = f"training T moves the weight vector by {moved}: the gradients of a net would not stand still"
+        part = f"{update / length:.0%} of its length" if length else "all of its length"
+        reason = f"training T moves the weight vector by {part}: the gradients of a net would not stand still"
         return (Doubt(reason, float("inf"), "of the forgetting"),)
     share = update / length
     reason = f"training T moves the weight vector by {share:.1%} of its length, and the gradients of a net with it"

@@ -30,8 +30,8 @@ def departures(
     noise = (features - means[labels]) / np.sqrt(1 - 1 / counts)[labels, None]
     noise /= noise.std(axis=0)
     vectors = np.linalg.eigh(noise.T @ noise)[1]
-    seen = (features - means[labels]) @ directions / np.sqrt(1 - 1 / counts)[labels, None]
-    views = np.column_stack([noise, noise @ vectors, seen])
+    projections = (features - means[labels]) @ directions / np.sqrt(1 - 1 / counts)[labels, None]
+    views = np.column_stack([noise, noise @ vectors, projections])
     views /= views.std(axis=0)
     names = [
         *(f"column {name!r}" for name in columns),
@@ -51,11 +51,11 @@ def departures(
     large = np.flatnonzero(counts >= _FEWEST)
     first, second = np.triu_indices(len(columns), 1)
     tests = len(shape) * len(names) + (len(first) if len(large) > 1 else 0)
-    found = []
+    sentences = []
     for what, chances in shape.items():
         chances = np.where(np.isfinite(chances), chances, 1.0)
         if chances.min() * tests < LEVEL:
-            found.append(f"{names[int(chances.argmin())]} {what} (p = {chances.min():.1g})")
+            sentences.append(f"{names[int(chances.argmin())]} {what} (p = {chances.min():.1g})")
     if len(large) > 1:
         with np.errstate(invalid="ignore", divide="ignore"):  # a column may be constant in one class
             correlations = [np.corrcoef(noise[labels == k].T)[first, second] for k in large]
@@ -66,21 +66,21 @@ def departures(
         at = int(least.argmin())
         if least[at] * tests < LEVEL:
             pair = f"columns {columns[first[at]]!r} and {columns[second[at]]!r}"
-            found.append(f"{pair} are correlated otherwise {BETWEEN} (p = {least[at]:.1g})")
-    return tuple(found)
+            sentences.append(f"{pair} are correlated otherwise {BETWEEN} (p = {least[at]:.1g})")
+    return tuple(sentences)
 
 
 def alone_sufficient(
     features: Float[np.ndarray, "samples features"], labels: Int[np.ndarray, " samples"], columns: tuple[str, ...]
 ) -> tuple[str, ...]:
     """Names of the columns that tell the classes by themselves: at most 1 % errors between the means of the classes."""
-    found = []
+    hits = []
     for name, column in zip(columns, features.T, strict=True):
         means = np.array([column[labels == k].mean() for k in range(int(labels.max()) + 1)])
         nearest = np.argmin(np.abs(column[:, None] - means), axis=1)
         if np.mean(nearest != labels) <= 0.01:
-            found.append(name)
-    return tuple(found)
+            hits.append(name)
+    return tuple(hits)
 
 
 def signal_chance(features: Float[np.ndarray, "samples features"], labels: Int[np.ndarray, " samples"]) -> float:

@@ -142,10 +142,10 @@ def width_exponent(widths: Widths, movement: Movement, *, level: Fraction = 0.95
     require(seeds >= _FEWEST_SEEDS, f"movement must have at least {_FEWEST_SEEDS} rows, one per seed, got {seeds}")
     require(len(np.unique(movement, axis=0)) == seeds, "movement must not hold the same row twice: seeds must differ")
     order = np.argsort(widths)
-    logs, moved = np.log(widths[order]), np.log(movement[:, order])
+    logs, log_moves = np.log(widths[order]), np.log(movement[:, order])
     powers = np.vander(logs - logs.mean(), 3, increasing=True)
-    slopes = np.linalg.lstsq(powers[:, :2], moved.T)[0][1]
-    bends = np.linalg.lstsq(powers, moved.T)[0][2]
+    slopes = np.linalg.lstsq(powers[:, :2], log_moves.T)[0][1]
+    bends = np.linalg.lstsq(powers, log_moves.T)[0][2]
     exponent, curvature = _mean(slopes, level), _mean(bends, level)
     doubts, reach = [], 0.0
     test = _mean(bends, 1 - _SIGNIFICANT)
@@ -159,7 +159,7 @@ def width_exponent(widths: Widths, movement: Movement, *, level: Fraction = 0.95
     low, high = exponent.low - reach, exponent.high + reach
     moves = low > -_NEAR and high < _NEAR
     verdict = "features move alike" if moves else "features move less and less" if high < -_NEAR else "undecided"
-    typical = np.exp(moved.mean(axis=0))
+    typical = np.exp(log_moves.mean(axis=0))
     return WidthExponent(
         widths=widths[order],
         typical=typical,
@@ -197,5 +197,5 @@ def regime(a: LayerExponents, b: LayerExponents, c: RateExponent) -> Regime:
     nontrivial, stable = bool(predicted.is_nontrivial(a, b, c)), bool(holds.all())
     broken = "" if stable else predicted.CONDITIONS[int(np.argmin(holds))]
     learns = "feature learning" if abs(r) < 1e-9 else "kernel regime"
-    named = "unstable" if not stable else learns if nontrivial else "nothing is learnt"
-    return Regime(r=r, stable=stable, broken_condition=broken, nontrivial=nontrivial, regime=named)
+    kind = "unstable" if not stable else learns if nontrivial else "nothing is learnt"
+    return Regime(r=r, stable=stable, broken_condition=broken, nontrivial=nontrivial, regime=kind)

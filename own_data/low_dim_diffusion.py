@@ -53,22 +53,22 @@ class SubspaceError(Answer):
 
     def lines(self) -> list[str]:
         """Return the error, the noise, and the samples needed if they were asked for."""
-        found = [
+        lines = [
             f"{self.n_samples} samples of dimension {self.dim} in {self.ambient}: D^2 = {self.error} of at most "
             f"{2 * min(self.dim, self.ambient - self.dim)} (uncentred)",
             f"noise per coordinate {self.noise}",
         ]
         if self.needed is not None:
-            found.append(f"samples for a mean D^2 of {self.wanted:.4g}: {self.needed}")
-        return found
+            lines.append(f"samples for a mean D^2 of {self.wanted:.4g}: {self.needed}")
+        return lines
 
     def plot(self, axes: Any = None) -> Any:
         """Draw the singular values, those kept apart from those discarded, and the edge of white noise; return axes."""
         axes = axes_for(axes)
-        order, kept = np.arange(1, len(self.singular) + 1), self.dim
-        axes.plot(order[:kept], self.singular[:kept], "o", color="#0072B2", label="kept")
-        axes.plot(order[kept:], self.singular[kept:], "s", color="#D55E00", label="discarded")
-        edge = self.noise.value * (np.sqrt(self.n_samples - kept) + np.sqrt(self.ambient - kept))
+        order, dim = np.arange(1, len(self.singular) + 1), self.dim
+        axes.plot(order[:dim], self.singular[:dim], "o", color="#0072B2", label="kept")
+        axes.plot(order[dim:], self.singular[dim:], "s", color="#D55E00", label="discarded")
+        edge = self.noise.value * (np.sqrt(self.n_samples - dim) + np.sqrt(self.ambient - dim))
         axes.axhline(edge, color="0.4", linestyle="--", label="edge of white noise")
         axes.set(xlabel="index j", ylabel="singular value σ$_j$  (unit of X)", ylim=(0, None))
         axes.legend(frameon=False)
@@ -124,7 +124,7 @@ def _judged(x: Rows, dim: int, given: float | None, wanted: float | None) -> Sub
     estimate = float(np.sum(singular[dim:] ** 2)) / freedom
     estimate = 0.0 if estimate < 1e-26 else estimate  # rounding
     variance = estimate if given is None else float(given / largest) ** 2
-    told = freedom if given is None else _KNOWN
+    dof = freedom if given is None else _KNOWN
     edge = np.sqrt(variance) * (np.sqrt(n) + np.sqrt(ambient))
     missing, error, needed, doubts = "", Estimate(*[np.nan] * 3), None, []
     if len(np.unique(x, axis=0)) < n:
@@ -133,19 +133,19 @@ def _judged(x: Rows, dim: int, given: float | None, wanted: float | None) -> Sub
         missing = f"d = {dim} is not visible, as singular value {dim} lies within the noise, so take a smaller d"
     else:
         squares, sines = _without_noise(singular[:dim] ** 2, variance * n, variance * (ambient - dim))
-        shared = np.sum(1 / squares) ** 2 / np.sum(1 / squares**2)  # by how many directions
-        error = Estimate(*(min(most, end) for end in _around(2 * np.sum(sines), (ambient - dim) * shared, told)))
+        width = np.sum(1 / squares) ** 2 / np.sum(1 / squares**2)  # by how many directions
+        error = Estimate(*(min(most, end) for end in _around(2 * np.sum(sines), (ambient - dim) * width, dof)))
         doubts = _doubts(singular, n, ambient, dim, variance)
         if abs(variance - estimate) > _FAR * np.sqrt(2 / freedom) * max(variance, estimate):
             doubts.append(Doubt("the noise that was given is not that of the discarded directions", np.inf, ""))
         if wanted is not None:
-            each = predicted.noise_law(ambient, squares / (n - dim - 1), dim + 2, np.sqrt(variance)) / wanted
+            mean = predicted.noise_law(ambient, squares / (n - dim - 1), dim + 2, np.sqrt(variance)) / wanted
             few = n - dim - 3  # from one on the inverse Wishart matrix has a variance
-            found = each, 0.0, np.inf
+            extras = mean, 0.0, np.inf
             if few > 0:  # its trace has this relative variance, which of an inverse chi-square is 2 / (above - 4)
-                above = 4 + shared * (n - dim) * few / (n - 1)
-                found = each, *(end * above / (above - 2) for end in _around(each, above, told)[1:])
-            needed = Estimate(*(dim + 1 + extra for extra in found))
+                above = 4 + width * (n - dim) * few / (n - 1)
+                extras = mean, *(end * above / (above - 2) for end in _around(mean, above, dof)[1:])
+            needed = Estimate(*(dim + 1 + extra for extra in extras))
             doubts += _doubts_of_number(left[:, :dim], needed, few)
     return SubspaceError(
         n_samples=n,
@@ -153,7 +153,7 @@ def _judged(x: Rows, dim: int, given: float | None, wanted: float | None) -> Sub
         dim=dim,
         subspace=right[:dim].T,
         singular=largest * singular,
-        noise=Estimate(*(largest * np.sqrt(end) for end in _around(variance, _KNOWN, told))),
+        noise=Estimate(*(largest * np.sqrt(end) for end in _around(variance, _KNOWN, dof))),
         error=error,
         wanted=wanted,
         needed=needed,

@@ -100,41 +100,41 @@ class MulticalibrationAudit(Answer):
 
     def lines(self) -> list[str]:
         """Return the verdict, the worst group, the worst combination, and the three worst cells."""
-        found = [one for one in self.cells if not one.residual.low <= 0 <= one.residual.high]
+        faults = [cell for cell in self.cells if not cell.residual.low <= 0 <= cell.residual.high]
         about = f"{self.n} rows, {len(self.values)} levels, {len(self.groups)} groups"
         worst = max(range(len(self.groups)), key=lambda g: self.groups[g].unbiased)
         k2 = self.groups[worst]
-        said = (
-            f"{len(found)} of {len(self.cells)} cells are off" if found else f"none of {len(self.cells)} cells is off"
+        summary = (
+            f"{len(faults)} of {len(self.cells)} cells are off" if faults else f"none of {len(self.cells)} cells is off"
         )
-        shown = [
-            f"{about}: {said}{f', {self.unjudged} have too few rows' if self.unjudged else ''}",
+        lines = [
+            f"{about}: {summary}{f', {self.unjudged} have too few rows' if self.unjudged else ''}",
             f"worst group {worst}: K2 {k2.unbiased:.3g}, at least {k2.least:.3g} "
             f"(plug-in {k2.plug_in:.3g}, of which {k2.bias:.3g} is bias)",
         ]
         if self.combination is not None and self.round_gain is not None:
-            shown.append(
+            lines.append(
                 f"worst combination: K2 {self.combination.unbiased:.3g}, at least {self.combination.least:.3g}"
             )
-            shown.append(f"one round of boosting would lower the squared error by {self.round_gain}")
-        found.sort(key=lambda one: -abs(one.residual.value))
-        return shown + [
-            f"group {one.group} at {self.values[one.level]:.3g}: mean of h r {one.residual}, {one.rows} rows"
-            for one in found[:3]
+            lines.append(f"one round of boosting would lower the squared error by {self.round_gain}")
+        faults.sort(key=lambda one: -abs(one.residual.value))
+        return lines + [
+            f"group {cell.group} at {self.values[cell.level]:.3g}: mean of h r {cell.residual}, {cell.rows} rows"
+            for cell in faults[:3]
         ]
 
     def plot(self, axes: Any = None) -> Any:
         """Draw the means of h r with their intervals against the levels, for the four worst groups; return the axes."""
         axes = axes_for(axes)
-        order = np.argsort([-one.unbiased for one in self.groups])[:4].tolist()
+        order = np.argsort([-entry.unbiased for entry in self.groups])[:4].tolist()
         width = np.ptp(self.values) / 120 if len(self.values) > 1 else 0.01
         colours = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
         for place, (group, colour) in enumerate(zip(order, colours, strict=False)):
-            own = [one for one in self.cells if one.group == group]
-            ends = np.array([one.residual for one in own]).reshape(-1, 3)
-            at = self.values[[one.level for one in own]] + width * place
+            own = [cell for cell in self.cells if cell.group == group]
+            ends = np.array([cell.residual for cell in own]).reshape(-1, 3)
+            xs = self.values[[cell.level for cell in own]] + width * place
             lengths = np.abs(ends[:, 1:] - ends[:, :1]).T
-            axes.errorbar(at, ends[:, 0], lengths, fmt="o", color=colour, label=f"group {group}")
+            axes.errorbar(xs, ends[:, 0], lengths, fmt="o", color=colour, label=f"group {group}")
         axes.axhline(0, color="0.5", linewidth=0.8)
         axes.set(xlabel="prediction v", ylabel="mean of h (y − v)")
         axes.legend(frameon=False)
@@ -260,8 +260,8 @@ class _Sums:
         self.sums, self.squares = levels.total(products), levels.total(products**2)
         counts = np.maximum(self.counts, 1)[:, None]
         self.means = self.sums / counts
-        centred = levels.total((products - self.means[levels.index]) ** 2)
-        self.variances = centred / np.maximum(counts - 1, 1)
+        scatter = levels.total((products - self.means[levels.index]) ** 2)
+        self.variances = scatter / np.maximum(counts - 1, 1)
 
     def half_widths(self, ranges: Table, miss: float) -> Table:
         """Of two-sided intervals, each of which misses the mean with at most this chance."""
@@ -272,12 +272,12 @@ class _Sums:
 
     def error(self, group: int, least_means: Table) -> GroupError:
         """K2 along one column, with what the means are at least away from zero."""
-        there = self.counts > 0
-        counts = self.counts[there]
-        sums, squares = self.sums[there, group], self.squares[there, group]
+        mask = self.counts > 0
+        counts = self.counts[mask]
+        sums, squares = self.sums[mask, group], self.squares[mask, group]
         several = float(observed.unbiased(counts, sums, squares)) if counts.max() > 1 else 0.0
-        least = predicted.sampled_error(counts, least_means[there, group])
-        bias = predicted.plug_in_bias(counts, self.variances[there, group])
+        least = predicted.sampled_error(counts, least_means[mask, group])
+        bias = predicted.plug_in_bias(counts, self.variances[mask, group])
         return GroupError(several, least, float(observed.plug_in(counts, sums)), bias)
 
 
@@ -308,8 +308,8 @@ def _binomial_ends(
     low, high = exact_ends(positives, members, 0.9 * miss)
     mean = sums / np.maximum(members, 1)
     width = (levels.ends[1] - levels.ends[0])[:, None] * np.sqrt(np.log(40 / miss) / (2 * np.maximum(members, 1)))
-    apart = levels.low + span * low - mean - width, levels.low + span * high - mean + width
-    products = [values * part * ratio for part in apart for ratio in shares]
+    bounds = levels.low + span * low - mean - width, levels.low + span * high - mean + width
+    products = [values * part * ratio for part in bounds for ratio in shares]
     some = (members > 0) & sets
     ends[0][some], ends[1][some] = np.min(products, axis=0)[some], np.max(products, axis=0)[some]
 
@@ -330,19 +330,19 @@ def _halves(
         return None, None
     first = (np.random.default_rng(0).permutation(n) < n // 2)[levels.order]
     residuals = y - predictions
-    found = _Sums(_Half(levels, first), h[first] * residuals[first, None])
-    weights = _worst(found.means, found.counts, h[first])
+    fit_sums = _Sums(_Half(levels, first), h[first] * residuals[first, None])
+    weights = _worst(fit_sums.means, fit_sums.counts, h[first])
     direction = (h @ weights)[:, None]
-    judged = _Sums(_Half(levels, ~first), direction[~first] * residuals[~first, None])
-    half = judged.half_widths(levels.ranges(direction), (1 - confidence) / len(levels.counts))
-    error = judged.error(0, _from_zero(judged.means - half, judged.means + half))
-    added, most = _corrections(levels, residuals, h, first)
-    corrected = predictions + added
-    moved = np.clip(corrected[~first], levels.low, levels.high)
-    gains = residuals[~first] ** 2 - (y[~first] - moved) ** 2
-    whole = _Half(levels, ~first)
-    whole.index, whole.counts = np.zeros(len(gains), int), np.array([len(gains)])
-    of_gains = _Sums(whole, gains[:, None])
+    test_sums = _Sums(_Half(levels, ~first), direction[~first] * residuals[~first, None])
+    half = test_sums.half_widths(levels.ranges(direction), (1 - confidence) / len(levels.counts))
+    error = test_sums.error(0, _from_zero(test_sums.means - half, test_sums.means + half))
+    corrections, most = _corrections(levels, residuals, h, first)
+    outputs = predictions + corrections
+    estimates = np.clip(outputs[~first], levels.low, levels.high)
+    gains = residuals[~first] ** 2 - (y[~first] - estimates) ** 2
+    one_level = _Half(levels, ~first)
+    one_level.index, one_level.counts = np.zeros(len(gains), int), np.array([len(gains)])
+    of_gains = _Sums(one_level, gains[:, None])
     # A correction d of a residual r gains d (2 r - d), whatever the row, and none is longer than `most`.
     span = levels.high - levels.low
     largest = most * (2 * span - most) + min(span**2, most * (2 * span + most))
@@ -353,12 +353,12 @@ def _halves(
 def _worst(means: Table, counts: Int[np.ndarray, " levels"], h: Columns) -> Float[np.ndarray, " groups"]:
     """Coefficients of the combination of mean square 1 with the largest K2: the top generalised eigenvector."""
     squares, vectors = np.linalg.eigh(h.T @ h / len(h))
-    kept = squares > 1e-10 * squares[-1]
-    if not kept.any():
+    mask = squares > 1e-10 * squares[-1]
+    if not mask.any():
         return np.zeros(h.shape[1])
-    whitening = vectors[:, kept] / np.sqrt(squares[kept])
-    whitened = means @ whitening
-    top = np.linalg.eigh(whitened.T @ (counts[:, None] / counts.sum() * whitened))[1][:, -1]
+    whitening = vectors[:, mask] / np.sqrt(squares[mask])
+    scores = means @ whitening
+    top = np.linalg.eigh(scores.T @ (counts[:, None] / counts.sum() * scores))[1][:, -1]
     return whitening @ top
 
 
@@ -367,45 +367,45 @@ def _corrections(
 ) -> tuple[Vector, float]:
     """What least squares on the first half adds to predictions of the second, and the most that it adds to any row."""
     basis = np.column_stack([np.ones(len(h)), h / max(float(np.abs(h).max()), 1e-50)])
-    added, most, largest = np.zeros(len(h)), 0.0, np.abs(basis).max(axis=0)
+    corrections, most, largest = np.zeros(len(h)), 0.0, np.abs(basis).max(axis=0)
     for level in range(len(levels.counts)):
         start, end = np.searchsorted(levels.index, [level, level + 1])
         own = start + np.flatnonzero(first[start:end])
         if len(own) >= 2 * basis.shape[1]:
             fit = np.linalg.lstsq(basis[own], residuals[own], rcond=None)[0]
-            added[start:end] = basis[start:end] @ fit
+            corrections[start:end] = basis[start:end] @ fit
             most = max(most, float(np.abs(fit) @ largest))
-    return added, min(most, levels.high - levels.low)
+    return corrections, min(most, levels.high - levels.low)
 
 
 def _doubts(levels: _Levels, predictions: Vector, y: Vector, h: Columns, bound: float) -> list[Doubt]:
     """Why the answer may be off."""
-    n, found = len(y), []
+    n, doubts = len(y), []
     if levels.binned:
         reason = f"predictions are put into bins of width {levels.width:.3g}, which can hide miscalibration"
-        found.append(Doubt(f"{reason}: all K2 are lower bounds", np.inf, "of K2"))
+        doubts.append(Doubt(f"{reason}: all K2 are lower bounds", np.inf, "of K2"))
         if levels.width < 2 * levels.spacing:
             reason = f"level widths of {levels.width:.3g} are below twice the spacing of predictions"
-            found.append(Doubt(f"{reason}: which share a level hangs on rounding", np.inf, "of K2"))
+            doubts.append(Doubt(f"{reason}: which share a level hangs on rounding", np.inf, "of K2"))
     if _too_good(levels, y - predictions, h):
         reason = "residuals are closer to zero than labels of other rows allow: an audit on training data says nothing"
-        found.append(Doubt(reason, np.inf, "of K2"))
+        doubts.append(Doubt(reason, np.inf, "of K2"))
     different = _different(h[:1000])
     if different < h.shape[1]:
         different = _different(h)
     if different < h.shape[1]:
         size = np.sqrt(np.log(h.shape[1]) / np.log(max(different, 2))) - 1 if different > 1 else 1.0
         reason = f"{h.shape[1] - different} groups are equal to others, and lengthen all intervals"
-        found.append(Doubt(reason, max(0.0, float(size)), "of each interval's length"))
+        doubts.append(Doubt(reason, max(0.0, float(size)), "of each interval's length"))
     single = float(levels.counts[levels.counts == 1].sum() / n)
     if single:
         reason = f"levels of one row, {single:.2g} of all, are left out of the unbiased K2"
-        found.append(Doubt(reason, single * bound * (levels.high - levels.low) ** 2, "of K2"))
+        doubts.append(Doubt(reason, single * bound * (levels.high - levels.low) ** 2, "of K2"))
     copies = _copied(levels, predictions, y, h)
     if copies > _COPIES * n:
         reason = f"{copies} rows are copies of others, and count as if they were new"
-        found.append(Doubt(reason, np.inf, "of each interval's length"))
-    return found
+        doubts.append(Doubt(reason, np.inf, "of each interval's length"))
+    return doubts
 
 
 def _copied(levels: _Levels, predictions: Vector, y: Vector, h: Columns) -> int:
@@ -420,9 +420,9 @@ def _copied(levels: _Levels, predictions: Vector, y: Vector, h: Columns) -> int:
     copies = len(y) - len(rows)
     if copies <= _COPIES * len(y):
         return 0
-    exchanged = y[np.lexsort((np.random.default_rng(0).random(len(y))[levels.order], levels.index))]
-    alone, others = len(kinds(predictions, h)), len(kinds(predictions, h, exchanged))
-    alike = others - alone > _FEWEST_KINDS * (1 + len(rows) - alone)
+    shuffle = y[np.lexsort((np.random.default_rng(0).random(len(y))[levels.order], levels.index))]
+    alone, count = len(kinds(predictions, h)), len(kinds(predictions, h, shuffle))
+    alike = count - alone > _FEWEST_KINDS * (1 + len(rows) - alone)
     return copies if alike or (len(rows) > _FEWEST_KINDS and gcd(*rows.values()) > 1) else 0
 
 
@@ -438,8 +438,8 @@ def _too_good(levels: _Levels, residuals: Vector, h: Columns) -> bool:
     if not residuals.any():
         return True
     sums = _Sums(levels, residuals[:, None])
-    judged = (levels.counts > 1) & (sums.variances[:, 0] > 0)
-    squares = levels.counts[judged] * sums.means[judged, 0] ** 2 / sums.variances[judged, 0]
+    mask = (levels.counts > 1) & (sums.variances[:, 0] > 0)
+    squares = levels.counts[mask] * sums.means[mask, 0] ** 2 / sums.variances[mask, 0]
     if len(squares) >= _FEWEST_LEVELS and chi2.cdf(squares.sum(), len(squares)) < _TOO_GOOD:
         return True
     if not levels.binned:

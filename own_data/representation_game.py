@@ -80,35 +80,35 @@ class OptimalRepresentation(Answer):
 
     def lines(self) -> list[str]:
         """Return the worst regrets of both choices and of PCA, and what they cost."""
-        kept = 0 if self.representation is None else self.representation.shape[1]
-        found = [
-            f"keep {kept} of {len(self.spectrum)} directions: worst regret {self.worst_regret} {_SHARE}; "
+        rank = 0 if self.representation is None else self.representation.shape[1]
+        lines = [
+            f"keep {rank} of {len(self.spectrum)} directions: worst regret {self.worst_regret} {_SHARE}; "
             f"with PCA {self.pca_regret:.4g}",
         ]
         if self.excess is not None:
             halves = f"{self.excess_of_halves:.2g} from halves of the rows"
-            found.append(f"estimating them costs about {self.excess:.2g} more ({halves})")
+            lines.append(f"estimating them costs about {self.excess:.2g} more ({halves})")
         if self.mixed_regret is not None:
             chances = ", ".join(f"{atom.chance:.3f}" for atom in self.atoms)
-            found += [
+            lines += [
                 f"drawn among {len(self.atoms)} representations (chances {chances}): {self.mixed_regret}",
                 f"this holds before the draw: who sees it finds a regret of {self.regret_after_draw:.4g}",
                 f"on the average task the mixture costs {self.average_price:.3g} times as much",
             ]
-        return found + [self.note] * bool(self.note)
+        return lines + [self.note] * bool(self.note)
 
     def plot(self, axes: Any = None) -> Any:
         """Draw the regret of each uncorrelated task under R (squares) and under the mixture (dots); return the axes."""
         axes = axes_for(axes)
-        every, index = self.spectrum / self.spectrum[0], np.arange(1, len(self.spectrum) + 1)
-        axes.plot(index, every, ":", color="0.5", label="nothing kept")
+        shares, index = self.spectrum / self.spectrum[0], np.arange(1, len(self.spectrum) + 1)
+        axes.plot(index, shares, ":", color="0.5", label="nothing kept")
         if self.representation is not None:
-            pure = np.where(index <= self.representation.shape[1], 0.0, every)
+            pure = np.where(index <= self.representation.shape[1], 0.0, shares)
             axes.plot(index, pure, "s", color="#0072B2", label="one representation")
         if self.mixed_regret is not None:
-            kept = [np.isin(index - 1, atom.directions) for atom in self.atoms]
-            missing = 1 - np.array([atom.chance for atom in self.atoms]) @ np.array(kept)
-            axes.plot(index, missing * every, "o", color="#D55E00", label="drawn among several")
+            masks = [np.isin(index - 1, atom.directions) for atom in self.atoms]
+            missing = 1 - np.array([atom.chance for atom in self.atoms]) @ np.array(masks)
+            axes.plot(index, missing * shares, "o", color="#D55E00", label="drawn among several")
         axes.set(xlabel="task i", ylabel="expected regret / λ₁", xticks=index)
         axes.legend(frameon=False)
         return axes
@@ -159,44 +159,44 @@ def optimal_representation(
         note = "; ".join(filter(None, [note, few_values]))
     scores = rows @ directions
     loadings = None if past is None else past @ covariance @ directions / np.sqrt(spectrum.clip(1e-300))
-    tied = bool(useful == r and _spread(scores, loadings, spectrum, r - 1) > 0)
+    is_tied = bool(useful == r and _spread(scores, loadings, spectrum, r - 1) > 0)
     best = directions[:, :useful] / np.sqrt(spectrum[:useful])
     excess = halves = 0.0
-    if not tied and spectrum[r] > 0:
+    if not is_tied and spectrum[r] > 0:
         excess = predicted.estimation_excess(spectrum, r) / len(rows)
         halves = _excess_of_halves(rows, past, prior, r, seed)
     parts = _without_groups(rows, past, prior)
     without = [_spectrum(*part) for part in parts]
     pca = _share(np.array([_of_pca(*part, r) for part in parts])).value
-    found: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
     if mixed:
         chosen = predicted.systematic_mixture(predicted.inclusion(spectrum, r))
         sets = [np.flatnonzero(members & (spectrum > 0)) for members in chosen.members]
-        values = np.array([predicted.mixed_value(one, r) / one[0] for one in without])
+        values = np.array([predicted.mixed_value(row, r) / row[0] for row in without])
         average = predicted.pure_average(spectrum, r)
-        found = {
+        extra = {
             "atoms": tuple(
-                Atom(float(chance), kept, directions[:, kept] / np.sqrt(spectrum[kept]) / size)
-                for chance, kept in zip(chosen.chances, sets, strict=True)
+                Atom(float(chance), subset, directions[:, subset] / np.sqrt(spectrum[subset]) / size)
+                for chance, subset in zip(chosen.chances, sets, strict=True)
             ),
             "mixed_regret": _share(values),
-            "regret_after_draw": max(float(np.delete(spectrum, kept).max()) for kept in sets) / float(spectrum[0]),
+            "regret_after_draw": max(float(np.delete(spectrum, subset).max()) for subset in sets) / float(spectrum[0]),
             "average_price": float(predicted.mixed_average(spectrum, r) / average) if average > 0 else 1.0,
         }
-    value = _share(np.array([one[r] / one[0] for one in without]))
+    value = _share(np.array([row[r] / row[0] for row in without]))
     doubts = [*few, *_doubts(scores, loadings, spectrum, r, excess, halves), *_doubt_of_copies(X)]
     return OptimalRepresentation(
-        representation=None if tied else best / size,
+        representation=None if is_tied else best / size,
         worst_regret=value,
         pca_regret=max(value.value, pca),
         spectrum=spectrum * size**2 * scale,
         worst_task=directions[:, r] * np.sqrt(scale),
-        excess=None if tied else float(excess / spectrum[0]),
-        excess_of_halves=None if tied else float(halves / spectrum[0]),
+        excess=None if is_tied else float(excess / spectrum[0]),
+        excess_of_halves=None if is_tied else float(halves / spectrum[0]),
         note=note,
-        missing=_untold(value, found.get("mixed_regret"), r) * tied,
+        missing=_untold(value, extra.get("mixed_regret"), r) * is_tied,
         doubts=tuple(doubts),
-        **found,
+        **extra,
     )
 
 
@@ -272,8 +272,8 @@ def _without_groups(rows: Features, past: Tasks | None, prior: Square) -> list[t
 
 
 def _spectrum(rows: Features, prior: Square) -> Float[np.ndarray, " dim"]:
-    centred = rows - rows.mean(axis=0)
-    spectrum = predicted.task_spectrum(centred.T @ centred / len(rows), prior)
+    deviations = rows - rows.mean(axis=0)
+    spectrum = predicted.task_spectrum(deviations.T @ deviations / len(rows), prior)
     return np.where(spectrum < 1e-13 * spectrum[0], 0.0, spectrum)
 
 
@@ -287,8 +287,8 @@ def _worst_regret(rows: Features, prior: Square, representation: Float[np.ndarra
 
 def _of_pca(rows: Features, prior: Square, kept: int) -> float:
     """The worst regret of the leading principal components of these rows, as a share of λ_1."""
-    centred = rows - rows.mean(axis=0)
-    regret = _worst_regret(centred, prior, np.linalg.svd(centred, full_matrices=False)[2][:kept].T)
+    deviations = rows - rows.mean(axis=0)
+    regret = _worst_regret(deviations, prior, np.linalg.svd(deviations, full_matrices=False)[2][:kept].T)
     share = regret / float(_spectrum(rows, prior)[0])
     return share if share > 1e-13 else 0.0
 
@@ -313,23 +313,20 @@ def _spread(
 
 def _excess_of_halves(rows: Features, past: Tasks | None, prior: Square, kept: int, seed: int) -> float:
     """What R of one half is worse than R of the other, for the other; four times what all rows and tasks cost."""
-    generator, found = np.random.default_rng(seed), []
+    generator, gaps = np.random.default_rng(seed), []
     for _ in range(_HALVES):
         halves = np.array_split(rows[generator.permutation(len(rows))], 2)
         halves = [half - half.mean(axis=0) for half in halves]
         covariances, priors = [half.T @ half / len(half) for half in halves], [prior, prior]
         if past is not None and len(past) > 1:
             split = np.array_split(past[generator.permutation(len(past))], 2)
-            priors = [_shrunk(one, of_rows)[0] for one, of_rows in zip(split, covariances, strict=True)]
+            priors = [_shrunk(task, of_rows)[0] for task, of_rows in zip(split, covariances, strict=True)]
             # Scales of S are free: that of all, so that regrets add up.
-            priors = [
-                one * np.trace(prior @ both) / np.trace(one @ both)
-                for one, both in zip(priors, covariances, strict=True)
-            ]
-        best = [predicted.pure_representation(both, one, kept) for both, one in zip(covariances, priors, strict=True)]
+            priors = [p * np.trace(prior @ cov) / np.trace(p @ cov) for p, cov in zip(priors, covariances, strict=True)]
+        best = [predicted.pure_representation(cov, p, kept) for cov, p in zip(covariances, priors, strict=True)]
         for half, of_half, own, other in zip(halves, priors, best, best[::-1], strict=True):
-            found.append(_worst_regret(half, of_half, other) - _worst_regret(half, of_half, own))
-    return max(0.0, float(np.mean(found)) / 4)
+            gaps.append(_worst_regret(half, of_half, other) - _worst_regret(half, of_half, own))
+    return max(0.0, float(np.mean(gaps)) / 4)
 
 
 def _share(values: Float[np.ndarray, " fits"]) -> Estimate:
@@ -341,10 +338,10 @@ def _share(values: Float[np.ndarray, " fits"]) -> Estimate:
 
 
 def _untold(pure: Estimate, mixture: Estimate | None, kept: int) -> str:
-    drawn = "" if mixture is None else f", drawn at random {mixture} by the mixture, which is given"
+    clause = "" if mixture is None else f", drawn at random {mixture} by the mixture, which is given"
     return (
         f"lambda_{kept} and lambda_{kept + 1} cannot be told apart, so that no {kept} directions lead: take another r; "
-        f"the worst regret is {pure} {_SHARE} whichever is taken{drawn}"
+        f"the worst regret is {pure} {_SHARE} whichever is taken{clause}"
     )
 
 
@@ -366,32 +363,32 @@ def _doubts(
     halves: float,
 ) -> list[Doubt]:
     """What speaks against independent rows with moderate tails, against their number, and for eigenvalues that tie."""
-    found, largest = [], float(spectrum[0])
+    doubts, largest = [], float(spectrum[0])
     widths = {first: _spread(scores, loadings, spectrum, first) for first in (0, kept - 1, kept)}
     if max(widths.values()) > 0:
         near = " and ".join(f"lambda_{first + 1} and lambda_{first + 2}" for first, width in widths.items() if width)
         reason = f"{near} lie so close that they may be one, and a sample drives them apart"
-        found.append(Doubt(reason, max(widths.values()) / largest, _SHARE))
+        doubts.append(Doubt(reason, max(widths.values()) / largest, _SHARE))
     scores = scores[:, : kept + 1]
     live = scores[:, spectrum[: kept + 1] > 0]
     squares = live**2
     heaviest = float(np.max(squares.max(axis=0) / squares.sum(axis=0)))
     if heaviest > _HEAVY:
-        found.append(Doubt(f"heavy tails: one row makes up {heaviest:.0%} of a direction's variance", np.inf, _SHARE))
+        doubts.append(Doubt(f"heavy tails: one row makes up {heaviest:.0%} of a direction's variance", np.inf, _SHARE))
     if excess > 0:
         weights = spectrum[:kept] * (spectrum[:kept] - spectrum[kept])
         products = np.mean(squares[:, :-1] * squares[:, -1:], axis=0)
         by_data = float(spectrum[kept] * np.sum(products / weights)) / len(scores)
         if loadings is not None and halves > _LARGE * spectrum[kept]:
             reason = "few rows or past tasks: the directions hang on which ones there were"
-            found.append(Doubt(reason, halves / largest, _SHARE))
+            doubts.append(Doubt(reason, halves / largest, _SHARE))
         elif by_data > _OFF * excess or halves > 2 * _OFF * excess:
             reason = "the rows are not normal: estimating the directions costs more than it would for normal ones"
-            found.append(Doubt(reason, (max(by_data, halves) - excess) / largest, _SHARE))
+            doubts.append(Doubt(reason, (max(by_data, halves) - excess) / largest, _SHARE))
         if excess > _LARGE * spectrum[kept]:
-            found.append(Doubt("few rows: the directions themselves are uncertain", excess / largest, _SHARE))
-    alike = beside(live)
-    if alike:
-        reason = f"neighbouring rows are alike (correlation {alike:.2f}): unless sorted, fewer are independent"
-        found.append(Doubt(reason, np.inf, _SHARE))
-    return found
+            doubts.append(Doubt("few rows: the directions themselves are uncertain", excess / largest, _SHARE))
+    correlation = beside(live)
+    if correlation:
+        reason = f"neighbouring rows are alike (correlation {correlation:.2f}): unless sorted, fewer are independent"
+        doubts.append(Doubt(reason, np.inf, _SHARE))
+    return doubts

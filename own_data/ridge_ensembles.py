@@ -65,9 +65,9 @@ class Table(Answer):
     def lines(self) -> list[str]:
         """Return a line for each of the best settings."""
         lines = [
-            f"k = {one.size}, lambda = {one.penalty:.3g}: risk of {self.members} members {one.risk}, of ever more "
-            f"{one.risk_full:.4g}; above the best {one.excess}"
-            for one in self.settings[:_SHOWN]
+            f"k = {row.size}, lambda = {row.penalty:.3g}: risk of {self.members} members {row.risk}, of ever more "
+            f"{row.risk_full:.4g}; above the best {row.excess}"
+            for row in self.settings[:_SHOWN]
         ]
         rest = len(self.settings) - _SHOWN
         return lines + [f"{rest} more in .settings"] * (rest > 0)
@@ -75,18 +75,18 @@ class Table(Answer):
     def to_do(self) -> str:
         """Return the setting to take, and which others may be as good."""
         best, *others = self.settings
-        alike = sum(one.excess.low <= 0 for one in others)
-        also = f"; {alike} others may be as good" if alike else ""
+        count = sum(setting.excess.low <= 0 for setting in others)
+        also = f"; {count} others may be as good" if count else ""
         return f"take subsamples of {best.size} at penalty {best.penalty:.3g}{also}"
 
     def plot(self, axes: Any = None) -> Any:
         """Draw the risk of each setting with its interval, a colour for each penalty."""
         axes = axes_for(axes)
-        for penalty in sorted({one.penalty for one in self.settings}):
-            own = sorted((one for one in self.settings if one.penalty == penalty), key=lambda one: one.size)
-            value, low, high = np.array([one.risk for one in own]).T
+        for penalty in sorted({row.penalty for row in self.settings}):
+            own = sorted((row for row in self.settings if row.penalty == penalty), key=lambda one: one.size)
+            value, low, high = np.array([row.risk for row in own]).T
             axes.errorbar(
-                [one.size for one in own], value, [value - low, high - value], marker="o", label=f"λ = {penalty:.3g}"
+                [row.size for row in own], value, [value - low, high - value], marker="o", label=f"λ = {penalty:.3g}"
             )
         axes.set(xlabel="subsample size k", ylabel=f"risk of {self.members} members")
         axes.legend()
@@ -132,23 +132,23 @@ def choose_subsample(
     interpolating = [k for k in sizes if 0 in penalties and k < dim and n - k < _LEAST_LEFT]
     require(not interpolating, f"sizes must leave {_LEAST_LEFT} rows out at penalty 0, got {interpolating} of {n}")
     require_memory("x", 7 * n**2 + subsets * n * min(max(sizes), dim))
-    whole = _Whole(x, y)
+    data = _Whole(x, y)
     rng = np.random.default_rng(seed)
-    judged = []
+    ranking = []
     for k in sizes:
         parts = [_Part(x, y, np.sort(rng.choice(n, k, replace=False))) for _ in range(subsets)]
         for penalty in penalties:
             least = min(float(part.eigenvalues[0]) for part in parts)
             require(
-                penalty + least > whole.rounding,
+                penalty + least > data.rounding,
                 "penalties must exceed minus the least eigenvalue of each subsample's Gram matrix, "
                 f"{-least:.6g} at size {k}, got {penalty:.6g}",
             )
-            judged.append(_judge(whole, parts, k, penalty, members))
-    judged.sort(key=lambda one: float(one.shares.mean()))
-    best = judged[0]
-    settings = tuple(Setting(**one.known, risk=one.above(), excess=one.above(best)) for one in judged)
-    doubts = whole.doubts(best.known["equivalent_penalty"])
+            ranking.append(_judge(data, parts, k, penalty, members))
+    ranking.sort(key=lambda one: float(one.shares.mean()))
+    best = ranking[0]
+    settings = tuple(Setting(**row.known, risk=row.above(), excess=row.above(best)) for row in ranking)
+    doubts = data.doubts(best.known["equivalent_penalty"])
     return Table(
         members=members, settings=settings, doubts=tuple(Doubt(reason, np.inf, "of each risk") for reason in doubts)
     )
@@ -159,15 +159,15 @@ def _judge(whole: "_Whole", parts: list["_Part"], k: int, penalty: float, member
     equivalent = whole.penalty_with(float(np.mean([part.inverse_level(penalty) for part in parts])))
     full = whole.generalised_squares(equivalent)
     squares = np.mean([part.residuals(penalty) ** 2 for part in parts], axis=0)
-    one = squares / (share * d**2 + (1 - share))  # in this order: at k = n d^2 may be below a rounding of 1
-    shares = one / members + (1 - 1 / members) * full
-    kept = (1 - share) + share * d
-    naive = shares.mean() + share * (1 - share) * (1 - d) ** 2 / kept**2 * one.mean() / members
-    known = {"size": k, "penalty": penalty, "equivalent_penalty": equivalent, "risk_full": float(full.mean())}
-    of_one = one.mean() / members / shares.mean()
+    single = squares / (share * d**2 + (1 - share))  # in this order: at k = n d^2 may be below a rounding of 1
+    shares = single / members + (1 - 1 / members) * full
+    factor = (1 - share) + share * d
+    naive = shares.mean() + share * (1 - share) * (1 - d) ** 2 / factor**2 * single.mean() / members
+    facts = {"size": k, "penalty": penalty, "equivalent_penalty": equivalent, "risk_full": float(full.mean())}
+    of_one = single.mean() / members / shares.mean()
     scatter = of_one * np.mean([_scatter(_kept(part.every, penalty)) for part in parts])
     scatter += (1 - of_one) * _scatter(_kept(whole.eigenvalues, equivalent))
-    return _Judged(known | {"gcv_naive": float(naive)}, shares, float(scatter))
+    return _Judged(facts | {"gcv_naive": float(naive)}, shares, float(scatter))
 
 
 @dataclass(frozen=True)
@@ -239,65 +239,65 @@ class _Whole:
 
     def generalised_squares(self, penalty: float) -> Vector:
         """Squared residuals over (1 - df / n)^2, whose mean is generalised cross-validation."""
-        kept = _kept(self.eigenvalues, penalty)
-        return (self.vectors @ (kept * self.coordinates) / kept.mean()) ** 2
+        weights = _kept(self.eigenvalues, penalty)
+        return (self.vectors @ (weights * self.coordinates) / weights.mean()) ** 2
 
     def doubts(self, penalty: float) -> tuple[str, ...]:
         """Why leave-one-out may not be what a new point brings."""
-        kept = (self.vectors * _kept(self.eigenvalues, penalty)) @ self.vectors.T
-        without_intercept = float(np.mean((kept @ self.y / np.diag(kept)) ** 2))
-        pull = kept.sum(axis=0)
-        if pull.sum() > 1e-12 * np.trace(kept):  # a free intercept, or a mean of y would look like rows in groups
-            kept -= np.outer(pull, pull) / pull.sum()
-        residuals, leverage = kept @ self.y, np.diag(kept)
+        maker = (self.vectors * _kept(self.eigenvalues, penalty)) @ self.vectors.T
+        without_intercept = float(np.mean((maker @ self.y / np.diag(maker)) ** 2))
+        pull = maker.sum(axis=0)
+        if pull.sum() > 1e-12 * np.trace(maker):  # a free intercept, or a mean of y would look like rows in groups
+            maker -= np.outer(pull, pull) / pull.sum()
+        residuals, leverage = maker @ self.y, np.diag(maker)
         left_out = (residuals / leverage) ** 2
-        squared = np.sum(self.x**2, axis=1)
-        distances = squared[:, None] + squared - 2 * self.x @ self.x.T
+        squares = np.sum(self.x**2, axis=1)
+        distances = squares[:, None] + squares - 2 * self.x @ self.x.T
         np.fill_diagonal(distances, np.inf)
-        nearest, every = np.argsort(distances, axis=1)[:, :_NEIGHBOURS], np.arange(len(squared))
-        alike = int(np.sum(distances.min(axis=1) <= 1e-9 * squared.mean()))
-        if alike:
-            return (f"{alike} rows are duplicated: a row that is left out is still there",)
+        nearest, index = np.argsort(distances, axis=1)[:, :_NEIGHBOURS], np.arange(len(squares))
+        copies = int(np.sum(distances.min(axis=1) <= 1e-9 * squares.mean()))
+        if copies:
+            return (f"{copies} rows are duplicated: a row that is left out is still there",)
 
         def without(others: np.ndarray) -> float:  # the mean square once these rows are left out too
-            block = np.column_stack([every, others])
-            within = kept[block[:, :, None], block[:, None, :]]
+            block = np.column_stack([index, others])
+            within = maker[block[:, :, None], block[:, None, :]]
             return float(np.mean(np.linalg.solve(within, residuals[block][:, :, None])[:, 0, 0] ** 2))
 
-        shifted = (every[:, None] + np.arange(1, _NEIGHBOURS + 1)) % len(every)
-        grouped = (without(nearest) - without(shifted)) / left_out.mean()
+        shift = (index[:, None] + np.arange(1, _NEIGHBOURS + 1)) % len(index)
+        rise = (without(nearest) - without(shift)) / left_out.mean()
         uneven = float(np.mean(residuals**2) / leverage.mean() ** 2 / left_out.mean() - 1)
-        needed = 1 - left_out.mean() / without_intercept
+        gain = 1 - left_out.mean() / without_intercept
         following = beside((residuals / leverage)[:, None])
-        found = []
-        if needed > _ALIKE:
-            found.append(f"an intercept would lower the error of a row left out by {needed:.0%}: centre x and y")
+        lines = []
+        if gain > _ALIKE:
+            lines.append(f"an intercept would lower the error of a row left out by {gain:.0%}: centre x and y")
         if following:
-            found.append(
+            lines.append(
                 f"errors of neighbouring rows are alike (correlation {following:.2f}): there are fewer independent rows"
             )
-        if grouped > _ALIKE:
-            found.append(f"rows come in groups: without its nearest rows too, a row's error rises by {grouped:.0%}")
+        if rise > _ALIKE:
+            lines.append(f"rows come in groups: without its nearest rows too, a row's error rises by {rise:.0%}")
         if abs(uneven) > _UNEVEN:
-            found.append(f"rows differ in scale: cross-validation is {uneven:+.0%} off leave-one-out")
+            lines.append(f"rows differ in scale: cross-validation is {uneven:+.0%} off leave-one-out")
         if left_out.max() > _HEAVIEST * left_out.sum():
             share = left_out.max() / left_out.sum()
-            found.append(f"row {left_out.argmax()} alone makes {share:.0%} of the risk: the intervals hang on it")
-        return tuple(found)
+            lines.append(f"row {left_out.argmax()} alone makes {share:.0%} of the risk: the intervals hang on it")
+        return tuple(lines)
 
 
 class _Part:
     """One subsample: the eigenvalues of the smaller of its two Gram matrices, all of its points' one, and its fits."""
 
     def __init__(self, x: Float[np.ndarray, "n dim"], y: Vector, rows: np.ndarray):
-        self.x, self.y, self.size, seen = x, y, len(rows), x[rows]
+        self.x, self.y, self.size, sample = x, y, len(rows), x[rows]
         self.tall = self.size > x.shape[1]
-        gram = seen.T @ seen if self.tall else seen @ seen.T
+        gram = sample.T @ sample if self.tall else sample @ sample.T
         self.eigenvalues, vectors = np.linalg.eigh(gram / self.size)
         self.every = np.concatenate([np.zeros(self.size - len(gram)), self.eigenvalues])
-        right = seen.T @ y[rows] if self.tall else y[rows]
+        right = sample.T @ y[rows] if self.tall else y[rows]
         self.coordinates = vectors.T @ right / self.size
-        self.predictions = x @ vectors if self.tall else x @ (seen.T @ vectors)
+        self.predictions = x @ vectors if self.tall else x @ (sample.T @ vectors)
 
     def residual_share(self, penalty: float) -> float:
         """What is 1 - df / k."""

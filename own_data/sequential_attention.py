@@ -83,7 +83,7 @@ class SelectionAudit(Answer):
     @property
     def order(self) -> tuple[int, ...]:
         """The features in the order in which they are chosen."""
-        return tuple(one.feature for one in self.rounds)
+        return tuple(entry.feature for entry in self.rounds)
 
     @property
     def certified(self) -> bool:
@@ -92,11 +92,11 @@ class SelectionAudit(Answer):
 
     def lines(self) -> list[str]:
         """Return the order, the windows, the margins, where forward selection differs, and what is certified."""
-        other = [f"{one.forward_pick} for {one.feature}" for one in self.rounds if one.forward_pick != one.feature]
-        windows = [f"{one.feature} in ({one.window[0]:.4g}, {one.window[1]:.4g})" for one in self.rounds]
+        other = [f"{r.forward_pick} for {r.feature}" for r in self.rounds if r.forward_pick != r.feature]
+        windows = [f"{r.feature} in ({r.window[0]:.4g}, {r.window[1]:.4g})" for r in self.rounds]
         nearest = min(self.rounds, key=lambda one: one.margin, default=None)
         lines = [
-            f"order: {_listed([str(one) for one in self.order])}, of {'standardised' * self.standardised or 'raw'} "
+            f"order: {_listed([str(j) for j in self.order])}, of {'standardised' * self.standardised or 'raw'} "
             f"columns; {self.explained:.4g} of y explained, of y in random order {self.by_chance}",
             f"alone for lambda: {_listed(windows)}",
             f"forward selection would take: {_listed(other) or 'the same in each round'}",
@@ -112,13 +112,13 @@ class SelectionAudit(Answer):
     def plot(self, axes: Any = None) -> Any:
         """Draw each round's window of λ as a bar, its threshold as a dot; say where forward selection differs."""
         axes = axes_for(axes)
-        for number, one in enumerate(self.rounds, 1):
-            low = max(one.window[0], 1e-3 * one.threshold)
-            axes.plot([low, one.threshold], [number, number], color="#0072B2", linewidth=5, solid_capstyle="butt")
-            axes.plot(one.threshold, number, "o", color="#000000", markersize=4)
-            surprise = "" if one.forward_pick == one.feature else f" (forward: {one.forward_pick})"
-            beside = {"xytext": (6, 0), "textcoords": "offset points", "va": "center"}
-            axes.annotate(f"{one.feature}{surprise}", (one.threshold, number), **beside)
+        for number, entry in enumerate(self.rounds, 1):
+            low = max(entry.window[0], 1e-3 * entry.threshold)
+            axes.plot([low, entry.threshold], [number, number], color="#0072B2", linewidth=5, solid_capstyle="butt")
+            axes.plot(entry.threshold, number, "o", color="#000000", markersize=4)
+            surprise = "" if entry.forward_pick == entry.feature else f" (forward: {entry.forward_pick})"
+            place = {"xytext": (6, 0), "textcoords": "offset points", "va": "center"}
+            axes.annotate(f"{entry.feature}{surprise}", (entry.threshold, number), **place)
         if self.rounds:
             axes.set_xscale("log")
             axes.set_yticks(range(1, len(self.rounds) + 1))
@@ -158,38 +158,38 @@ def selection_audit(X: Features, y: Responses, k: Rounds, *, standardise: bool) 
     doubts += copies
     size, rounds, left = np.linalg.norm(y), list[Round](), predicted.leftover(X, y)
     while len(rounds) < k:
-        done = len(rounds)
+        last = len(rounds)
         if np.linalg.norm(left.residual) <= _SAME * size:
-            if done:
-                doubts.append(Doubt(f"y is already explained after round {done}", k - done, "picks not made"))
+            if last:
+                doubts.append(Doubt(f"y is already explained after round {last}", k - last, "picks not made"))
             break
-        rank = f"k must be at most the rank of X: after round {done} no column is left outside the span, got {k}"
+        rank = f"k must be at most the rank of X: after round {last} no column is left outside the span, got {k}"
         require(left.offered.any(), rank)
         correlations = left.correlations
         if np.all(np.abs(correlations) <= _SAME * lengths * size):
-            reason = f"what is left of y after round {done} is uncorrelated with every column that is left"
-            doubts += [Doubt(reason, k - done, "picks not made")] * bool(done)
+            reason = f"what is left of y after round {last} is uncorrelated with every column that is left"
+            doubts += [Doubt(reason, k - last, "picks not made")] * bool(last)
             break
-        rounds.append(one := _round(left, correlations, lengths, copy_of))
-        if one.tied:
-            reason = f"round {done + 1}: features {_listed(list(map(str, one.tied)))} tie, and their order is arbitrary"
-            doubts.append(Doubt(reason, k - done, "of the picks"))
-        left = project_off(left, one.feature, lengths)
+        rounds.append(r := _round(left, correlations, lengths, copy_of))
+        if r.tied:
+            reason = f"round {last + 1}: features {_listed(list(map(str, r.tied)))} tie, and their order is arbitrary"
+            doubts.append(Doubt(reason, k - last, "of the picks"))
+        left = project_off(left, r.feature, lengths)
     mu, uneven = _coherence(logs, cosines)
-    explained = float(1 - (np.linalg.norm(left.residual) / size) ** 2) if rounds else 0.0
+    share = float(1 - (np.linalg.norm(left.residual) / size) ** 2) if rounds else 0.0
     by_chance = _explained_by_chance(X, y, len(rounds), cosines * lengths * lengths[:, None])
-    if rounds and explained <= by_chance.high:
+    if rounds and share <= by_chance.high:
         reason = f"y in random order is explained as well, by {by_chance}: these features may have nothing to do with y"
-        doubts.append(Doubt(reason, explained, "of y's square"))
-    order = [one.feature for one in rounds]
-    if explained and n >= _FEWEST and _dependent(X[:, order] / lengths[order], y, left.residual):
+        doubts.append(Doubt(reason, share, "of y's square"))
+    order = [r.feature for r in rounds]
+    if share and n >= _FEWEST and _dependent(X[:, order] / lengths[order], y, left.residual):
         reason = "rows are alike in y where they follow each other or are near in these features, beyond what is linear"
         reason += ": in a time series, or in groups, unrelated features explain more than of y in random order"
-        doubts.append(Doubt(reason, explained, "of y's square"))
+        doubts.append(Doubt(reason, share, "of y's square"))
     return SelectionAudit(
         rounds=tuple(rounds),
         standardised=standardise,
-        explained=explained,
+        explained=share,
         by_chance=by_chance,
         coherence=mu,
         certified_size=predicted.certified_size(mu, p, uneven),
@@ -203,7 +203,7 @@ def _round(left: predicted.Leftover, correlations: Vector, lengths: Vector, copy
     pick, *others = np.argsort(-sizes, kind="stable")
     first = float(sizes[pick])
     others = [int(j) for j in others if left.offered[j]]
-    tied = tuple(j for j in others if sizes[j] >= first * (1 - _TIE) or copy_of[j] == copy_of[pick])
+    ties = tuple(j for j in others if sizes[j] >= first * (1 - _TIE) or copy_of[j] == copy_of[pick])
     gains = np.where(left.offered, np.abs(correlations) / left.lengths, -1.0)
     best = int(np.argmax(gains))
     return Round(
@@ -214,7 +214,7 @@ def _round(left: predicted.Leftover, correlations: Vector, lengths: Vector, copy
         margin=float(1 - sizes[others[0]] / first) if others else 1.0,
         # What rounding alone prefers is no other choice.
         forward_pick=int(pick) if gains[pick] >= gains[best] * (1 - _TIE) else best,
-        tied=(int(pick), *tied) if tied else (),
+        tied=(int(pick), *ties) if ties else (),
     )
 
 
@@ -238,11 +238,11 @@ def _directions(X: Features) -> tuple[Vector, Cosines]:
 
 def _coherence(logs: Vector, cosines: Cosines) -> tuple[float, float]:
     """Mu of the columns that are not zero, and the longest over the shortest of them."""
-    there = logs[np.isfinite(logs)]
-    if not there.size:
+    finite = logs[np.isfinite(logs)]
+    if not finite.size:
         return 1.0, 1.0
-    apart = np.abs(cosines - np.diag(np.diag(cosines)))
-    return min(float(apart.max()), 1.0), float(np.exp(min(np.ptp(there), 460.0)))
+    cross = np.abs(cosines - np.diag(np.diag(cosines)))
+    return min(float(cross.max()), 1.0), float(np.exp(min(np.ptp(finite), 460.0)))
 
 
 def _explained_by_chance(X: Features, y: Responses, rounds: int, gram: Cosines) -> Estimate:
@@ -257,20 +257,20 @@ def _explained_by_chance(X: Features, y: Responses, rounds: int, gram: Cosines) 
     products = X.T @ orders / norm
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it stops where nothing is left
-        found = orthogonal_mp_gram(gram / norm**2, products, n_nonzero_coefs=rounds).reshape(len(gram), -1)
-    shares = np.sum(found * products, axis=0) / np.sum(orders**2, axis=0)
+        weights = orthogonal_mp_gram(gram / norm**2, products, n_nonzero_coefs=rounds).reshape(len(gram), -1)
+    shares = np.sum(weights * products, axis=0) / np.sum(orders**2, axis=0)
     return Estimate(float(np.median(shares)), float(shares.min()), float(min(1.0, shares.max())))
 
 
 def _standardised(X: Features, y: Responses) -> tuple[np.ndarray, np.ndarray]:
-    centred = X - X.mean(axis=0)
-    largest = np.abs(centred).max(axis=0)
+    deviations = X - X.mean(axis=0)
+    largest = np.abs(deviations).max(axis=0)
     constant = np.flatnonzero(largest <= 1e-12 * np.abs(X).max(axis=0)).tolist()
     require(not constant, f"X must have no constant column when standardising, got constant columns {constant}")
-    shrunk = centred / largest
-    moved = y - y.mean()
-    moved = moved * (np.abs(moved).max() > 1e-12 * np.abs(y).max())
-    return shrunk / np.linalg.norm(shrunk, axis=0), moved
+    columns = deviations / largest
+    targets = y - y.mean()
+    targets = targets * (np.abs(targets).max() > 1e-12 * np.abs(y).max())
+    return columns / np.linalg.norm(columns, axis=0), targets
 
 
 def _no_intercept(X: Features, y: Responses) -> list[Doubt]:
@@ -286,20 +286,20 @@ def _no_intercept(X: Features, y: Responses) -> list[Doubt]:
 def _copies(X: Features, lengths: Vector, cosines: Cosines) -> tuple[Int[np.ndarray, " p"], list[Doubt]]:
     """The first column that each one is, up to its sign, a copy of; and doubts of exact copies and of near ones."""
     copy_of, exact, close = np.arange(len(lengths)), list[str](), list[str]()
-    alike = np.triu((np.abs(cosines) > 1 - _ALIKE**2) & (lengths > 0), 1)
-    for j in np.flatnonzero(alike.any(axis=0)):
-        for i in np.flatnonzero(alike[:, j]):
-            apart = np.linalg.norm(X[:, j] - np.sign(cosines[i, j]) * X[:, i])
-            if apart <= _ALIKE * lengths[j]:
+    pairs = np.triu((np.abs(cosines) > 1 - _ALIKE**2) & (lengths > 0), 1)
+    for j in np.flatnonzero(pairs.any(axis=0)):
+        for i in np.flatnonzero(pairs[:, j]):
+            distance = np.linalg.norm(X[:, j] - np.sign(cosines[i, j]) * X[:, i])
+            if distance <= _ALIKE * lengths[j]:
                 copy_of[j] = copy_of[i]
-                (exact if apart <= _SAME * lengths[j] else close).append(f"{i} and {j}")
+                (exact if distance <= _SAME * lengths[j] else close).append(f"{i} and {j}")
                 break
     reasons = (
         (exact, "are duplicates or negatives: only one of them can ever be chosen"),
         (close, "are copies to a millionth: which of them is chosen is arbitrary"),
     )
-    found = [Doubt(f"columns {_listed(one)} {what}", len(one), "features") for one, what in reasons if one]
-    return copy_of, found
+    doubts = [Doubt(f"columns {_listed(names)} {what}", len(names), "features") for names, what in reasons if names]
+    return copy_of, doubts
 
 
 def _listed(entries: list[str]) -> str:

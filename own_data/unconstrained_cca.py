@@ -91,12 +91,12 @@ class Certificate(Answer):
             f"missing: {_listed(self.missing_components)}; mis-scaled: {_listed(self.scaled)}",
         ]
         if self.batch is not None:
-            kept = ", ".join(f"{ratio:.3g}" for ratio in self.batch.shrinkage[:_SHOWN])
-            measured = f"{self.batch.bias} measured" if self.batch.bias else "not measured"
+            ratios = ", ".join(f"{ratio:.3g}" for ratio in self.batch.shrinkage[:_SHOWN])
+            bias = f"{self.batch.bias} measured" if self.batch.bias else "not measured"
             lines += [
-                f"one batch of {self.batch.size} in both factors would leave, of each strength: {kept or 'nothing'}",
+                f"one batch of {self.batch.size} in both factors would leave, of each strength: {ratios or 'nothing'}",
                 f"smallest batch that keeps every related component: {self.batch.smallest or 'none'}",
-                f"bias of the penalty: {measured}, {self.batch.normal_bias:.4g} if normal",
+                f"bias of the penalty: {bias}, {self.batch.normal_bias:.4g} if normal",
             ]
         return lines
 
@@ -160,28 +160,28 @@ def ey_certificate(
         ranks = np.sum(np.linalg.eigvalsh(parts[:, own, own]) > _SINGULAR, axis=1)
         require(ranks == columns, _singular(name, int(ranks.min()), columns))
     losses, least = np.array([_losses(part, back1, back2) for part in parts]).T
-    loss, best, gap = (jackknife(one, _CONFIDENCE) for one in (losses, least, losses - least))
+    loss, best, gap = (jackknife(column, _CONFIDENCE) for column in (losses, least, losses - least))
     correlations, strengths = _components(parts[0], back1, back2)
     chance = None if groups is None else _by_groups(W1, W2, parts[0], of_row)
-    related = _related(correlations, rows, chance)
-    share = strengths[:related] / correlations[:related]
-    scaled = (share >= _MISSING) & (np.abs(share - 1) > _SCALED)
-    batch = None if batch_size is None else _batch_effect(Z1, Z2, correlations[:related], batch_size, of_row)
+    n_related = _related(correlations, rows, chance)
+    share = strengths[:n_related] / correlations[:n_related]
+    mask = (share >= _MISSING) & (np.abs(share - 1) > _SCALED)
+    batch = None if batch_size is None else _batch_effect(Z1, Z2, correlations[:n_related], batch_size, of_row)
     alone = groups is None
-    dependent = _dependent(W1, W2, parts[0, :columns, columns:]) if alone and related else ""
+    dependent = _dependent(W1, W2, parts[0, :columns, columns:]) if alone and n_related else ""
     return Certificate(
         loss=loss,
         best=Estimate(*(min(end, 0.0) for end in best)),
         gap=at_least(gap, 0.0),
         correlations=correlations,
         strengths=strengths,
-        related=related,
+        related=n_related,
         missing_components=tuple(np.flatnonzero(share < _MISSING).tolist()),
-        scaled=tuple(np.flatnonzero(scaled).tolist()),
+        scaled=tuple(np.flatnonzero(mask).tolist()),
         squared_correlations=float(np.sum(correlations**2)),
         null_level=predicted.null_level(rows, columns, columns) if chance is None else float(chance[:, 0].mean()),
         batch=batch,
-        doubts=_doubts(losses[1:], related, batch, copied_rows(Z1, Z2) if alone else 0, dependent),
+        doubts=_doubts(losses[1:], n_related, batch, copied_rows(Z1, Z2) if alone else 0, dependent),
     )
 
 
@@ -210,8 +210,8 @@ def _losses(part: Float[np.ndarray, "both both"], *backs: Float[np.ndarray, "col
     """L of the embeddings, and the least L, from the covariance of their white rows."""
     K = len(backs[0])
     own, other, cross = part[:K, :K], part[K:, K:], part[:K, K:]
-    both = backs[0].T @ own @ backs[0] + backs[1].T @ other @ backs[1]
-    loss = -4 * np.sum((backs[0].T @ cross) * backs[1].T) + np.sum(both**2)
+    total = backs[0].T @ own @ backs[0] + backs[1].T @ other @ backs[1]
+    loss = -4 * np.sum((backs[0].T @ cross) * backs[1].T) + np.sum(total**2)
     return float(loss), predicted.least_loss(_components(part, *backs)[0], K)
 
 
@@ -223,15 +223,15 @@ def _components(
     roots = [np.linalg.cholesky(part[own, own]) for own in (slice(K), slice(K, None))]
     between = np.linalg.solve(roots[1], np.linalg.solve(roots[0], part[:K, K:]).T).T
     left, correlations, right = np.linalg.svd(between)
-    held = (backs[0].T @ roots[0] @ left + backs[1].T @ roots[1] @ right.T) / np.sqrt(2)
-    return np.minimum(correlations, 1), np.sum(held**2, axis=0)
+    loads = (backs[0].T @ roots[0] @ left + backs[1].T @ roots[1] @ right.T) / np.sqrt(2)
+    return np.minimum(correlations, 1), np.sum(loads**2, axis=0)
 
 
 def _dependent(W1: Embedding, W2: Embedding, cross: Float[np.ndarray, "columns columns"]) -> str:
     """Why the relation may be that of dependent rows, which unrelated views show too."""
-    alike = beside(W1, W2)
-    if alike:
-        return f"neighbouring rows are alike in both views (correlation {alike:.2f}), if they were not sorted"
+    correlation = beside(W1, W2)
+    if correlation:
+        return f"neighbouring rows are alike in both views (correlation {correlation:.2f}), if they were not sorted"
     return "rows are alike in one view where they are in the other, as in groups" if near(W1, W2 - W1 @ cross) else ""
 
 
@@ -264,8 +264,8 @@ def _by_groups(
     ends = np.cumsum(np.bincount(blocks))[:-1]
     products = [a.T @ b for a, b in zip(np.split(first[order], ends), np.split(second[order], ends), strict=True)]
     flips = rng.choice([-1.0, 1.0], (_FLIPS, n_blocks))
-    found = (flips @ np.reshape(products, (n_blocks, K * K))).reshape(_FLIPS, K, K)
-    squares = (found / (len(W1) - 1)) ** 2
+    totals = (flips @ np.reshape(products, (n_blocks, K * K))).reshape(_FLIPS, K, K)
+    squares = (totals / (len(W1) - 1)) ** 2
     sums: np.ndarray = squares[:, ::-1, ::-1].cumsum(axis=1).cumsum(axis=2)
     return np.diagonal(sums, axis1=1, axis2=2)[:, ::-1]
 
@@ -279,8 +279,8 @@ def _batch_effect(
     n_batches = len(Z1) // size
     bias = None
     if n_batches >= _FEWEST:
-        shuffled = np.argsort(np.random.default_rng(0).permutation(of_row.max() + 1))
-        order = np.argsort(shuffled[of_row], kind="stable")[: n_batches * size].reshape(n_batches, size)
+        shuffle = np.argsort(np.random.default_rng(0).permutation(of_row.max() + 1))
+        order = np.argsort(shuffle[of_row], kind="stable")[: n_batches * size].reshape(n_batches, size)
         V = np.array([sum(np.atleast_2d(np.cov(Z[rows].T)) for Z in (Z1, Z2)) for rows in order])
         squares = np.sum((V - V.mean(axis=0)) ** 2, axis=(1, 2)) * n_batches / (n_batches - 1)
         half = float(stdtrit(n_batches - 1, (1 + _CONFIDENCE) / 2)) * squares.std(ddof=1) / np.sqrt(n_batches)
@@ -297,28 +297,28 @@ def _batch_effect(
 def _doubts(
     without: Float[np.ndarray, " groups"], related: int, batch: BatchEffect | None, copies: int, dependent: str
 ) -> tuple[Doubt, ...]:
-    found = [f"{copies} rows are copies of others: chance is larger, and intervals are wider, than they say"] * (
+    reasons = [f"{copies} rows are copies of others: chance is larger, and intervals are wider, than they say"] * (
         copies > 0
     )
     if dependent:
         remedy = "unless groups= says which rows belong together"
-        found.append(f"{dependent}: unrelated views may seem related and intervals are too narrow, {remedy}")
+        reasons.append(f"{dependent}: unrelated views may seem related and intervals are too narrow, {remedy}")
     influence = (without - without.mean()) ** 2
     if influence.max() > _HEAVY * influence.sum():
-        found.append("one twentieth of the rows decides how wide the intervals are: tails too heavy for them")
+        reasons.append("one twentieth of the rows decides how wide the intervals are: tails too heavy for them")
     if related == 0:
-        found.append("no component is beyond what unrelated views show: there is nothing to be certified")
+        reasons.append("no component is beyond what unrelated views show: there is nothing to be certified")
     if batch is not None and batch.bias is None:
-        found.append(f"fewer than {_FEWEST} batches of {batch.size} rows: their bias is not measured")
+        reasons.append(f"fewer than {_FEWEST} batches of {batch.size} rows: their bias is not measured")
     elif batch is not None and batch.bias is not None:
         error = (batch.bias.high - batch.bias.value) / 2
         ratio = batch.bias.value / batch.normal_bias
         if abs(batch.bias.value - batch.normal_bias) > _DOUBT * error and abs(np.log(ratio)) > np.log(1 + _SCALED):
-            found.append(
+            reasons.append(
                 f"the bias of batches is {ratio:.2g} times that of normal embeddings: so is the shrinkage, roughly, "
                 "and not as predicted"
             )
-    return tuple(Doubt(reason, np.inf, "of the loss") for reason in found)
+    return tuple(Doubt(reason, np.inf, "of the loss") for reason in reasons)
 
 
 def _listed(components: tuple[int, ...]) -> str:

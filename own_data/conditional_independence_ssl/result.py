@@ -64,20 +64,20 @@ class LabelsSaved(Answer):
         crossing = f"from n = {self.break_even}"
         if math.isinf(self.break_even.value):
             crossing = f"at no n, or from {self.break_even.low:.4g} at the earliest"
-        said = [
+        lines = [
             f"{self.n_pairs} pairs, {self.n_labelled} labels, {self.rank} directions: raw input as good {crossing}",
             f"noise {self.noise}, approximation error {self.approximation_error}",
         ]
         for n_labels, raw, _, truncated, saved in self.table[:_SHOWN]:
             if math.isfinite(raw):
-                said.append(
+                lines.append(
                     f"{n_labels} labels: excess risk {raw:.4g} raw, {truncated:.4g} on the pretext; saved {saved}"
                 )
             elif math.isfinite(truncated):
-                said.append(f"{n_labels} labels: excess risk undefined raw, {truncated:.4g} on the pretext")
+                lines.append(f"{n_labels} labels: excess risk undefined raw, {truncated:.4g} on the pretext")
             else:
-                said.append(f"{n_labels} labels: too few for either")
-        return said
+                lines.append(f"{n_labels} labels: too few for either")
+        return lines
 
     def to_do(self) -> str:
         """Return whether to learn the pretext first."""
@@ -86,9 +86,9 @@ class LabelsSaved(Answer):
     def plot(self, axes: Any = None) -> Any:
         """Draw the risks against the number of labels."""
         axes = axes_for(axes)
-        sizes = [one.n_labels for one in self.table]
+        sizes = [row.n_labels for row in self.table]
         for name, marker in (("raw", "o"), ("pretext", "s"), ("truncated", "^")):
-            axes.plot(sizes, [getattr(one, name) for one in self.table], marker, label=name)
+            axes.plot(sizes, [getattr(row, name) for row in self.table], marker, label=name)
         axes.set(xscale="log", xlabel="labels", ylabel="excess risk")
         axes.legend()
         return axes

@@ -78,13 +78,13 @@ def labels_saved(
     singular, directions = singular[:most], directions[:most]
     require(rank is None or rank <= most, f"rank must be at most {most}, the rank of the learned pretext, got {rank}")
     best = min(_effective_rank(pretext, second), most)
-    kept = best if rank is None else rank
+    width = best if rank is None else rank
     inputs = (X1[:n_labelled] - centre) @ white
     spread, groups = outcomes.std(axis=0), stratified_groups(np.zeros(n_labelled, int))
     parts = covariances(np.hstack([inputs, (outcomes - outcomes.mean(axis=0)) / spread]), groups)
     # Rows: all labels and those without each group; columns: what the raw input, the pretext and its part leave.
     counts = [n_labelled, *(n_labelled - np.bincount(groups)).tolist()]
-    heads = [np.eye(dim), directions.T, directions[:kept].T]
+    heads = [np.eye(dim), directions.T, directions[:width].T]
     left = np.array(
         [[_left(part, count, head, spread) for head in heads] for part, count in zip(parts, counts, strict=True)]
     )
@@ -94,13 +94,13 @@ def labels_saved(
     ratio = jackknife(left[:, 2] / left[:, 0] - 1, _CONFIDENCE)
 
     def crossing(share: float) -> float:
-        return predicted.break_even(dim, kept, 1.0, max(share, 0.0), intercept=True)
+        return predicted.break_even(dim, width, 1.0, max(share, 0.0), intercept=True)
 
-    widths = dim, most, kept
+    widths = dim, most, width
     return LabelsSaved(
         table=tuple(_risks(n_labels, widths, left) for n_labels in labels),
         break_even=Estimate(crossing(ratio.value), crossing(ratio.high), crossing(ratio.low)),
-        rank=kept,
+        rank=width,
         effective_rank=best,
         singular_values=singular,
         noise=noise,
@@ -108,7 +108,7 @@ def labels_saved(
         error_of_pretext=jackknife(left[:, 1] - left[:, 0], _CONFIDENCE),
         n_pairs=n_pairs,
         n_labelled=n_labelled,
-        doubts=_doubts(X1, X2, outcomes, pretext, inputs, labels, kept),
+        doubts=_doubts(X1, X2, outcomes, pretext, inputs, labels, width),
     )
 
 
@@ -141,30 +141,30 @@ def _white(first: Float[np.ndarray, "pairs dim"]) -> tuple[Float[np.ndarray, " d
 def _effective_rank(pretext: Float[np.ndarray, "pairs dim"], second: Float[np.ndarray, "pairs second"]) -> int:
     """The number of leading directions that predicts rows left out best; of white and of centred rows."""
     fold = np.random.default_rng(0).permutation(len(pretext)) % _FOLDS
-    parts = [(pretext[fold == one], second[fold == one]) for one in range(_FOLDS)]
+    parts = [(pretext[fold == k], second[fold == k]) for k in range(_FOLDS)]
     own, cross = pretext.T @ pretext, pretext.T @ second
     sums = pretext.sum(axis=0), second.sum(axis=0)
-    missed = np.zeros(min(cross.shape))
+    errors = np.zeros(min(cross.shape))
     for first, other in parts:
         count = len(pretext) - len(first)
         mean, target = (total - part.sum(axis=0) for total, part in zip(sums, (first, other), strict=True))
         mean, target = mean / count, target / count
         own_out, cross_out = first.T @ first, first.T @ other
-        kept = own - own_out - count * np.outer(mean, mean)
+        scatter = own - own_out - count * np.outer(mean, mean)
         # Few rows may not determine all directions: least norm does not use the others.
-        variances, axes = np.linalg.eigh(kept)
+        variances, axes = np.linalg.eigh(scatter)
         root = axes * np.where(variances > _COLLINEAR * variances[-1], variances.clip(1e-300) ** -0.5, 0.0)
         left, singular, right = np.linalg.svd(
             root.T @ (cross - cross_out - count * np.outer(mean, target)), full_matrices=False
         )
         # Squared errors on the rows left out, but for those of their mean, from their moments about the kept means.
-        shift, shifted = first.mean(axis=0), other.mean(axis=0)
+        shift, offset = first.mean(axis=0), other.mean(axis=0)
         own_out += len(first) * (np.outer(mean, mean) - np.outer(shift, mean) - np.outer(mean, shift))
-        cross_out += len(first) * (np.outer(mean, target) - np.outer(shift, target) - np.outer(mean, shifted))
+        cross_out += len(first) * (np.outer(mean, target) - np.outer(shift, target) - np.outer(mean, offset))
         scores = root @ left
-        explained = np.sum(scores * (own_out @ scores), axis=0) * singular**2
-        missed += np.cumsum(explained - 2 * singular * np.sum(scores * (cross_out @ right.T), axis=0))
-    return int(np.argmin(missed)) + 1
+        squares = np.sum(scores * (own_out @ scores), axis=0) * singular**2
+        errors += np.cumsum(squares - 2 * singular * np.sum(scores * (cross_out @ right.T), axis=0))
+    return int(np.argmin(errors)) + 1
 
 
 def _left(
@@ -192,7 +192,7 @@ def _risks(n_labels: int, widths: tuple[int, int, int], left: Float[np.ndarray, 
     """All risks at n labels: what a head leaves, times how much fitting adds to it, less σ^2."""
     factors = np.array([1 + predicted.excess_risk(n_labels, width, 1.0, intercept=True) for width in widths])
     noise = left[0, 0]
-    raw, pretext, truncated = (float(max(one, noise) * f - noise) for one, f in zip(left[0], factors, strict=True))
+    raw, pretext, truncated = (float(max(r, noise) * f - noise) for r, f in zip(left[0], factors, strict=True))
     if np.isfinite(factors[[0, 2]]).all():
         saved = jackknife(left[:, 0] * factors[0] - left[:, 2] * factors[2], _CONFIDENCE)
     else:
@@ -208,8 +208,8 @@ def _uneven(regressors: Float[np.ndarray, "rows columns"], squares: Float[np.nda
     deviation = squares.std()
     if deviation == 0:
         return 1.0
-    followed = (basis.T @ (squares - squares.mean()) / deviation) ** 2
-    return float(2 * min(chi2.sf(followed[0], 1), chi2.sf(followed.sum(), len(followed))))
+    projections = (basis.T @ (squares - squares.mean()) / deviation) ** 2
+    return float(2 * min(chi2.sf(projections[0], 1), chi2.sf(projections.sum(), len(projections))))
 
 
 def _doubts(
@@ -232,13 +232,13 @@ def _doubts(
     uneven = _uneven(np.column_stack([leverages, inputs]), squares)
     shift = float(n_labelled * np.sum(inputs.mean(axis=0) ** 2) - dim) / np.sqrt(2 * dim)
     classes = len(np.unique(outcomes))
-    labelled = copied_rows(X1[:n_labelled], np.column_stack([X2[:n_labelled], outcomes]))
-    copied = labelled + copied_rows(X1[n_labelled:], X2[n_labelled:])
+    matches = copied_rows(X1[:n_labelled], np.column_stack([X2[:n_labelled], outcomes]))
+    copies = matches + copied_rows(X1[n_labelled:], X2[n_labelled:])
     doubts = (
         (linear > 0, f"{linear} columns of X2 are linear in X1: the pretext copies what it should learn"),
         (
-            copied > 0,
-            f"{copied} rows are duplicated, {labelled} of them with their label: copies narrow intervals, if they "
+            copies > 0,
+            f"{copies} rows are duplicated, {matches} of them with their label: copies narrow intervals, if they "
             "have labels, and else keep too many directions",
         ),
         (smallest <= dim + 2, f"raw least squares is undefined up to {dim + 2} labels: use ridge there"),

@@ -42,8 +42,8 @@ def ask(predict: Predictor, shown: Examples) -> Asked:
     """Ask the learner; TypeError for answers that are not real numbers, ValueError for other than one each, finite."""
     columns = []
     for k in shown.prefixes:
-        given = predict(shown.inputs[:, :k].copy(), shown.labels[:, :k].copy(), shown.inputs[:, k].copy())
-        answers = np.asarray(given)
+        reply = predict(shown.inputs[:, :k].copy(), shown.labels[:, :k].copy(), shown.inputs[:, k].copy())
+        answers = np.asarray(reply)
         after = f"after {k} example{'s' if k > 1 else ''}"
         if answers.dtype.kind not in "biuf":
             what = {"c": "complex numbers", "U": "strings", "S": "strings"}.get(answers.dtype.kind, "something else")
@@ -53,10 +53,10 @@ def ask(predict: Predictor, shown: Examples) -> Asked:
                 f"predict must return a number for each of the {len(shown.inputs)} prompts, "
                 f"got the shape {answers.shape} {after}"
             )
-        wrong = answers[~(np.abs(answers.astype(float)) < _LARGEST)]
-        if len(wrong):
+        outliers = answers[~(np.abs(answers.astype(float)) < _LARGEST)]
+        if len(outliers):
             raise ValueError(
-                f"predict must return finite numbers below {_LARGEST:g}, got {wrong[0]} {after}: "
+                f"predict must return finite numbers below {_LARGEST:g}, got {outliers[0]} {after}: "
                 "your learner diverges on these prompts"
             )
         columns.append(answers.astype(float))
@@ -66,8 +66,8 @@ def ask(predict: Predictor, shown: Examples) -> Asked:
 def checked_prompts(inputs: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
     """The user's prompts in float64; raises as `which_algorithm`."""
     arrays = []
-    for name, given, shape in (("inputs", inputs, "[prompts, n, d]"), ("labels", labels, "[prompts, n]")):
-        array = numbers(name, given)
+    for name, values, shape in (("inputs", inputs, "[prompts, n, d]"), ("labels", labels, "[prompts, n]")):
+        array = numbers(name, values)
         if array.ndim != shape.count(",") + 1:
             raise ValueError(f"{name} must have the shape {shape}, got {array.shape}")
         if not np.isfinite(array).all():
@@ -98,8 +98,8 @@ def which_prompt(
 ) -> Int[np.ndarray, " prompts"]:
     """The number of each prompt among those that differ, in their order: copies of a prompt tell nothing new."""
     rows = np.column_stack([inputs.reshape(len(inputs), -1), labels])
-    _, first, which = np.unique(rows, axis=0, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[which.ravel()]
+    _, first, index = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[index.ravel()]
 
 
 def checked_prefixes(prefixes: Any, labels: Float[np.ndarray, "prompts examples"]) -> list[int]:

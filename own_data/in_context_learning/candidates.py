@@ -78,8 +78,8 @@ class Family(NamedTuple):
 
 
 def _inverse(values: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-    kept = values > NULL * values.max(axis=-1, keepdims=True)
-    return np.where(kept, 1 / np.where(kept, values, 1.0), 0.0)
+    mask = values > NULL * values.max(axis=-1, keepdims=True)
+    return np.where(mask, 1 / np.where(mask, values, 1.0), 0.0)
 
 
 def least_squares(shown: Examples) -> Answers:
@@ -111,22 +111,22 @@ def momentum_steps(
     """The same with heavy-ball momentum, one for all t or one for each."""
     values, along = shown.spectrum
     steps, momenta = (np.reshape(of, (-1, 1, 1, 1)) for of in (step, momentum))
-    kept = 1 + momenta - 2 * steps * values
-    before = left = np.ones_like(kept)  # of the residual along each eigenvector
-    wanted, found = np.asarray(choices), np.empty((len(choices), *values.shape))
-    for t in range(1, wanted.max() + 1):
-        before, left = left, kept * left - momenta * before
-        of_t = wanted == t
-        found[of_t] = left[of_t] if len(left) > 1 else left
-    return np.einsum("tpkj,pkj->tpk", 1 - found, _inverse(values) * along)
+    factor = 1 + momenta - 2 * steps * values
+    before = left = np.ones_like(factor)  # of the residual along each eigenvector
+    times, residuals = np.asarray(choices), np.empty((len(choices), *values.shape))
+    for t in range(1, times.max() + 1):
+        before, left = left, factor * left - momenta * before
+        of_t = times == t
+        residuals[of_t] = left[of_t] if len(left) > 1 else left
+    return np.einsum("tpkj,pkj->tpk", 1 - residuals, _inverse(values) * along)
 
 
 def sgd(shown: Examples, step: float) -> Answers:
     """One pass over the examples, one by one."""
     weights, answers = np.zeros((len(shown.inputs), shown.inputs.shape[2])), {}
     for k in range(max(shown.prefixes)):
-        given = shown.inputs[:, k]
-        weights = weights - 2 * step * given * (np.sum(given * weights, axis=1) - shown.labels[:, k])[:, None]
+        x = shown.inputs[:, k]
+        weights = weights - 2 * step * x * (np.sum(x * weights, axis=1) - shown.labels[:, k])[:, None]
         answers[k + 1] = weights
     return np.stack([np.sum(answers[k] * shown.inputs[:, k], axis=1) for k in shown.prefixes], axis=1)
 
@@ -138,34 +138,34 @@ def elastic_net(shown: Examples, absolute: float, square: float = 0.0) -> Answer
     dimension = shown.moments.shape[-1]
     gram = shown.gram.reshape(-1, dimension, dimension) + square * np.eye(dimension)
     moments = shown.moments.reshape(-1, dimension)
-    found = np.zeros(moments.shape)
-    left = np.arange(len(found))  # not yet at their minimum
+    solution = np.zeros(moments.shape)
+    left = np.arange(len(solution))  # not yet at their minimum
     for _ in range(_ROUNDS):
         columns, targets = gram[left].transpose(1, 2, 0).copy(), moments[left].T.copy()
-        weights = found[left].T.copy()
+        weights = solution[left].T.copy()
         divisors = np.maximum(np.einsum("iip->ip", columns), np.finfo(float).tiny)
         for _ in range(_SWEEPS):
             before = weights.copy()
             for j in range(dimension):
-                rest = targets[j] - (columns[j] * weights).sum(axis=0) + columns[j, j] * weights[j]
-                weights[j] = (rest - np.clip(rest, -absolute, absolute)) / divisors[j]
+                residual = targets[j] - (columns[j] * weights).sum(axis=0) + columns[j, j] * weights[j]
+                weights[j] = (residual - np.clip(residual, -absolute, absolute)) / divisors[j]
         exact, optimal = _on_support(gram[left], moments[left], np.sign(weights.T), absolute)
-        found[left] = np.where(optimal[:, None], exact, weights.T)
+        solution[left] = np.where(optimal[:, None], exact, weights.T)
         still = np.abs(weights - before).max(axis=0) <= _STILL * np.maximum(np.abs(weights).max(axis=0), 1e-300)
         left = left[~(optimal | still)]
         if not len(left):
             break
-    return np.sum(found.reshape(shown.moments.shape) * shown.queries, axis=2)
+    return np.sum(solution.reshape(shown.moments.shape) * shown.queries, axis=2)
 
 
 def _on_support(gram: Any, moments: Any, signs: Any, absolute: float) -> tuple[Any, Any]:
     """What minimises with these signs, and whether it is the minimiser: its signs are these, no other could help."""
     active = signs != 0
     system = np.where(active[:, :, None] & active[:, None], gram, 0.0)
-    each = np.arange(gram.shape[1])
+    diagonal = np.arange(gram.shape[1])
     # A singular system has many solutions: one of them will do, if its signs are right.
-    largest = system[:, each, each].max(axis=1, keepdims=True)
-    system[:, each, each] += np.where(active, _NEARLY * len(each) * largest, 1.0)
+    largest = system[:, diagonal, diagonal].max(axis=1, keepdims=True)
+    system[:, diagonal, diagonal] += np.where(active, _NEARLY * len(diagonal) * largest, 1.0)
     weights = np.linalg.solve(system, np.where(active, moments - absolute * signs, 0.0)[..., None])[..., 0]
     slopes = moments - np.einsum("pij,pj->pi", gram, weights)
     slack = _SLACK * np.maximum(np.abs(moments).max(axis=1, keepdims=True), absolute)
@@ -177,13 +177,13 @@ def neighbours(shown: Examples, count: int, weighted: bool = False) -> Answers:
     order = np.argsort(shown.distances, axis=2, kind="stable")[:, :, :count]
     squares = np.take_along_axis(shown.distances, order, axis=2)
     labels = np.take_along_axis(np.broadcast_to(shown.labels[:, None], shown.distances.shape), order, axis=2)
-    there = np.isfinite(squares)
+    finite = np.isfinite(squares)
     if weighted:
-        touching = there & (squares == 0)
+        touching = finite & (squares == 0)
         inverse = squares.min(axis=2, keepdims=True) / np.where(squares > 0, squares, 1.0)
-        shares = np.where(touching.any(axis=2, keepdims=True), touching, np.where(there, inverse, 0.0))
+        shares = np.where(touching.any(axis=2, keepdims=True), touching, np.where(finite, inverse, 0.0))
     else:
-        shares = there.astype(float)
+        shares = finite.astype(float)
     return (shares * labels).sum(axis=2) / shares.sum(axis=2)
 
 
@@ -208,8 +208,8 @@ def bayesian_average(shown: Examples) -> Answers:
     logs, answers = [], []
     for regulariser in size * np.geomspace(1e-6, 1e3, 37):
         fit = (along / (values + regulariser)).sum(axis=2)
-        rest = np.maximum(sums - fit, 1e-12 * np.maximum(sums, np.finfo(float).tiny))
-        logs.append(-0.5 * np.log1p(values / regulariser).sum(axis=2) - 0.5 * count * np.log(rest))
+        residual = np.maximum(sums - fit, 1e-12 * np.maximum(sums, np.finfo(float).tiny))
+        logs.append(-0.5 * np.log1p(values / regulariser).sum(axis=2) - 0.5 * count * np.log(residual))
         answers.append(ridge(shown, regulariser))
     weights = np.exp(np.array(logs) - np.max(logs, axis=0))
     return (weights * np.array(answers)).sum(axis=0) / weights.sum(axis=0)

@@ -85,27 +85,27 @@ def which_algorithm(
     except ValueError as error:
         scaled = None
         doubts.append(Doubt(f"prompts times {scale:g} could not be compared: {error}", np.inf, "of the distance"))
-    which = which_prompt(of_inputs, of_labels)
-    groups = stratified_groups(np.zeros(which.max() + 1, int))[which]  # copies go together
-    fits = [fit(family, usual.shown, usual.answers, which, confidence) for family in FAMILIES]
-    answers, answers_scaled = _on_the_other_half(usual, scaled, fits, which, groups, confidence)
+    prompts = which_prompt(of_inputs, of_labels)
+    groups = stratified_groups(np.zeros(prompts.max() + 1, int))[prompts]  # copies go together
+    fits = [fit(family, usual.shown, usual.answers, prompts, confidence) for family in FAMILIES]
+    answers, answers_scaled = _on_the_other_half(usual, scaled, fits, prompts, groups, confidence)
     distances = usual.distances(answers)
     distances_scaled = np.full_like(distances, np.nan) if scaled is None else scaled.distances(answers_scaled)
     own, power = np.mean(usual.answers**2, axis=1), usual.power
     matches = []
-    for i, one in enumerate(fits):
+    for i, rule in enumerate(fits):
         squares = without_groups(distances[i], groups)
         with np.errstate(divide="ignore", invalid="ignore"):
             # What a few prompts add makes a mean larger only: cut, it still bounds it from below.
             cut = np.minimum(distances[i], _CUT * np.median(distances[i]))
             least = interval(without_groups(cut, groups) * power / without_groups(own, groups), confidence).low
-            apart = ratio(distances[i] * power, own, which, confidence)
+            gap = ratio(distances[i] * power, own, prompts, confidence)
         matches.append(
             Match(
-                name=one.family.name if one.choice is None else f"{one.family.name}, t = {one.choice}",
-                parameters=one.parameters,
+                name=rule.family.name if rule.choice is None else f"{rule.family.name}, t = {rule.choice}",
+                parameters=rule.parameters,
                 distance=at_least(interval(squares, confidence), 0.0),
-                apart=at_least(apart, max(least, 0.0)),
+                apart=at_least(gap, max(least, 0.0)),
                 distance_scaled=at_least(interval(without_groups(distances_scaled[i], groups), confidence), 0.0),
                 degree=degree(answers[i], answers_scaled[i], scale, groups, confidence),
             )
@@ -128,10 +128,10 @@ def which_algorithm(
         nearest_scaled = not_told_apart(names, distances_scaled, groups, confidence)
     if lost := _lost(of_inputs):
         doubts.append(Doubt(lost, np.inf, "of the distance"))
-    ordered = tuple(sorted(matches, key=lambda match: match.distance.value))
-    matching = tuple(match.name for match in ordered if match.apart.high <= alike and match.name in nearest)
+    ranking = tuple(sorted(matches, key=lambda match: match.distance.value))
+    matching = tuple(match.name for match in ranking if match.apart.high <= alike and match.name in nearest)
     return Resemblance(
-        matches=ordered,
+        matches=ranking,
         matching=matching,
         nearest=nearest,
         nearest_scaled=nearest_scaled,
@@ -141,7 +141,7 @@ def which_algorithm(
         doubts=tuple(doubts),
         missing=""
         if matching
-        else lost or _missing([match for match in ordered if match.name in nearest], alike, len(usual.answers)),
+        else lost or _missing([match for match in ranking if match.name in nearest], alike, len(usual.answers)),
     )
 
 
@@ -151,20 +151,20 @@ def _on_the_other_half(
     """What each algorithm answers, on each half of the prompts with the parameters that are nearest on the other."""
     answers = np.empty((len(fits), *usual.answers.shape))
     answers_scaled = np.full_like(answers, np.nan)
-    shown = usual.shown
+    examples = usual.shown
     for half in range(_HALVES):
         here = groups % _HALVES == half
-        there = Examples(shown.inputs[~here], shown.labels[~here], shown.prefixes)
-        for i, one in enumerate(fits):
-            if not one.family.symbols:
-                found = one
+        rest = Examples(examples.inputs[~here], examples.labels[~here], examples.prefixes)
+        for i, rule in enumerate(fits):
+            if not rule.family.symbols:
+                refit = rule
             else:
-                found = fit(one.family, there, usual.answers[~here], which[~here], confidence, start=one)
+                refit = fit(rule.family, rest, usual.answers[~here], which[~here], confidence, start=rule)
             with np.errstate(over="ignore", invalid="ignore"):
-                for asked, into in ((usual, answers), (scaled, answers_scaled)):
-                    if asked is not None:
-                        some = Examples(asked.shown.inputs[here], asked.shown.labels[here], shown.prefixes)
-                        into[i, here] = found.answers(some)
+                for source, into in ((usual, answers), (scaled, answers_scaled)):
+                    if source is not None:
+                        some = Examples(source.shown.inputs[here], source.shown.labels[here], examples.prefixes)
+                        into[i, here] = refit.answers(some)
     return answers, answers_scaled
 
 
@@ -182,10 +182,10 @@ def _lost(inputs: Float[np.ndarray, "prompts n d"]) -> str:
 
 def _missing(nearest: list[Match], alike: float, count: int) -> str:
     """What would be needed where a match of the nearest is neither shown nor excluded; empty if all are excluded."""
-    undecided = [match for match in nearest if not match.apart.low > alike]
-    if not undecided:
+    open_matches = [match for match in nearest if not match.apart.low > alike]
+    if not open_matches:
         return ""
-    first, within = undecided[0], f"to within {alike:.3g} of its mean square"
+    first, within = open_matches[0], f"to within {alike:.3g} of its mean square"
     return (
         f"whether {first.name} answers as your learner does {within} is open: they differ by {first.apart} of it; "
         f"give more than {count} prompts, or another `alike`"
@@ -195,10 +195,10 @@ def _missing(nearest: list[Match], alike: float, count: int) -> str:
 def _heavy(names: list[str], distances: Float[np.ndarray, "rules prompts"], near: list[int], where: str) -> list[Doubt]:
     """Doubts about distances that overflow, and about those of the nearest that hang on a single prompt."""
     doubts = []
-    for which, (name, of_prompts) in enumerate(zip(names, distances, strict=True)):
+    for i, (name, of_prompts) in enumerate(zip(names, distances, strict=True)):
         if np.isinf(of_prompts).any():
             doubts.append(Doubt(f"{name} diverges on {where}", np.inf, "of the distance"))
-        elif which in near and of_prompts.mean() > ROUNDING and of_prompts.max() > _HEAVIEST * of_prompts.sum():
+        elif i in near and of_prompts.mean() > ROUNDING and of_prompts.max() > _HEAVIEST * of_prompts.sum():
             share = of_prompts.max() / of_prompts.sum()
             reason = f"one prompt makes {share:.0%} of the distance to {name} on {where}: distrust its interval"
             doubts.append(Doubt(reason, float(of_prompts.max() / len(of_prompts)), "of the distance"))

@@ -42,7 +42,7 @@ class Fit(NamedTuple):
 
     def answers(self, shown: Examples) -> Answers:
         """What it answers."""
-        return _answers(self.family, shown, [one.value for one in self.parameters.values()], self.choice)
+        return _answers(self.family, shown, [estimate.value for estimate in self.parameters.values()], self.choice)
 
 
 def _answers(family: Family, shown: Examples, parameters: Sequence[float], choice: int | None) -> Answers:
@@ -64,8 +64,8 @@ def fit(
         return Fit(family, {}, None)
     units = _units(shown)
     scale = np.array([units[unit] for unit in family.units])
-    parameters, whole = _nearest(family, shown, answers, scale, start)
-    return Fit(family, _parameters(family, shown, answers, prompts, confidence, scale, parameters, whole), whole)
+    parameters, choice = _nearest(family, shown, answers, scale, start)
+    return Fit(family, _parameters(family, shown, answers, prompts, confidence, scale, parameters, choice), choice)
 
 
 def _nearest(
@@ -83,11 +83,11 @@ def _nearest(
         return np.where(np.isfinite(squares), squares, np.inf)
 
     def residuals(starts: Any, among: Any) -> Float[np.ndarray, "starts answers"]:
-        found = missing(starts.T, among) if family.choices else np.stack([missing(one) for one in starts])
-        return np.clip(np.nan_to_num(found.reshape(len(starts), -1), nan=_HUGE), -_HUGE, _HUGE)
+        differences = missing(starts.T, among) if family.choices else np.stack([missing(row) for row in starts])
+        return np.clip(np.nan_to_num(differences.reshape(len(starts), -1), nan=_HUGE), -_HUGE, _HUGE)
 
     if start is not None:
-        best = np.log10([one.value for one in start.parameters.values()] / scale).clip(*np.transpose(family.ranges))
+        best = np.log10([p.value for p in start.parameters.values()] / scale).clip(*np.transpose(family.ranges))
         among = None if start.choice is None else np.array([start.choice])
         return _descended(residuals, among, best[None], family, _LAST_STEPS)[0], start.choice
     counts = (_POINTS_OF_EACH if family.choices else _POINTS)[len(family.ranges)]
@@ -100,23 +100,23 @@ def _nearest(
         return _descended(residuals, None, best[None], family, _LAST_STEPS)[0], None
     # Each whole number has minima of its own: a few steps from the best points of the grid for each, then the best.
     order = np.argsort([losses(point, choices) for point in points], axis=0, kind="stable")
-    found, among = np.array(points)[order[:_STARTS].ravel()], np.tile(choices, _STARTS)
+    minima, among = np.array(points)[order[:_STARTS].ravel()], np.tile(choices, _STARTS)
     for steps in _STEPS:
-        found = _descended(residuals, among, found, family, steps)
-        best = np.argsort(losses(found.T, among), kind="stable")[:_KEPT]
-        found, among = found[best], among[best]
+        minima = _descended(residuals, among, minima, family, steps)
+        best = np.argsort(losses(minima.T, among), kind="stable")[:_KEPT]
+        minima, among = minima[best], among[best]
     # Neighbouring numbers do nearly as well with nearly the same parameters: down the valley, as long as one is better.
-    best, whole, least_loss = found[0], int(among[0]), np.inf
+    best, choice, least_loss = minima[0], int(among[0]), np.inf
     while True:
-        around = np.array([one for one in choices if abs(one - whole) <= _AROUND])
-        found = _descended(residuals, around, np.tile(best, (len(around), 1)), family, _LAST_STEPS)
-        left = losses(found.T, around)
+        around = np.array([other for other in choices if abs(other - choice) <= _AROUND])
+        minima = _descended(residuals, around, np.tile(best, (len(around), 1)), family, _LAST_STEPS)
+        left = losses(minima.T, around)
         least = int(np.argmin(left))
-        better, before = left[least] < least_loss, whole
+        better, before = left[least] < least_loss, choice
         if better:
-            best, whole, least_loss = found[least], int(around[least]), float(left[least])
-        if not better or whole == before:
-            return best, whole
+            best, choice, least_loss = minima[least], int(around[least]), float(left[least])
+        if not better or choice == before:
+            return best, choice
 
 
 def _descended(
@@ -138,9 +138,9 @@ def _descended(
             own += damping[:, None] * own + np.finfo(float).tiny
             step = np.linalg.solve(curvature, np.einsum("cna,cn->ca", slopes, left)[..., None])[..., 0]
             next_points = np.clip(points - step, low, high)
-            there = residuals(next_points, among)
-            better = np.sum(there**2, axis=1) < np.sum(left**2, axis=1)
-            points, left = np.where(better[:, None], next_points, points), np.where(better[:, None], there, left)
+            trial = residuals(next_points, among)
+            better = np.sum(trial**2, axis=1) < np.sum(left**2, axis=1)
+            points, left = np.where(better[:, None], next_points, points), np.where(better[:, None], trial, left)
             damping = np.where(better, damping / 5, damping * 5)
             if np.abs(step).max() <= _ARRIVED:
                 break
@@ -161,12 +161,12 @@ def _polished(loss: Any, start: Any, axes: Any, family: Family) -> Any:
 
     if len(start) == 1:
         options = {"xatol": 1e-10, "maxiter": _POLISH}
-        found = minimize_scalar(lambda x: logarithm([x]), bounds=limits[0], method="bounded", options=options)
-        candidates = [start, np.array([found.x]), np.array([limits[0][0]]), np.array([limits[0][1]])]
+        result = minimize_scalar(lambda x: logarithm([x]), bounds=limits[0], method="bounded", options=options)
+        candidates = [start, np.array([result.x]), np.array([limits[0][0]]), np.array([limits[0][1]])]
     else:
         options = {"xatol": 1e-9, "fatol": 1e-9, "maxfev": _POLISH}
-        found = minimize(logarithm, start, method="Nelder-Mead", bounds=family.ranges, options=options)
-        candidates = [start, found.x]
+        result = minimize(logarithm, start, method="Nelder-Mead", bounds=family.ranges, options=options)
+        candidates = [start, result.x]
     return min(candidates, key=loss)
 
 
@@ -199,23 +199,23 @@ def _parameters(
         return {symbol: Estimate(value, 0.0, np.inf) for symbol, value in zip(family.symbols, values, strict=True)}
     inverse = np.linalg.inv(curvature)
     open_ends = np.sqrt(ROUNDING * power * np.diagonal(inverse))  # decades
-    found = {}
-    for which, (symbol, value) in enumerate(zip(family.symbols, values, strict=True)):
+    estimates = {}
+    for i, (symbol, value) in enumerate(zip(family.symbols, values, strict=True)):
         # Along its own direction the others follow, as they would be fitted again.
-        own = np.tensordot(inverse[which] / inverse[which, which], slopes, 1)
+        own = np.tensordot(inverse[i] / inverse[i, i], slopes, 1)
         low, high = _of_scores(
             np.bincount(prompts, np.sum(own * (centre - answers), axis=1)),
             np.bincount(prompts, np.sum(own**2, axis=1)),
             confidence,
         )
-        start, stop = family.ranges[which]
-        ends = 10.0 ** np.clip([low - open_ends[which], high + open_ends[which]], -300, 100) * value
-        found[symbol] = Estimate(
+        start, stop = family.ranges[i]
+        ends = 10.0 ** np.clip([low - open_ends[i], high + open_ends[i]], -300, 100) * value
+        estimates[symbol] = Estimate(
             value,
-            0.0 if best[which] <= start + _AT_END else min(float(ends[0]), value),
-            np.inf if best[which] >= stop - _AT_END else max(float(ends[1]), value),
+            0.0 if best[i] <= start + _AT_END else min(float(ends[0]), value),
+            np.inf if best[i] >= stop - _AT_END else max(float(ends[1]), value),
         )
-    return found
+    return estimates
 
 
 def ratio(
@@ -249,13 +249,13 @@ def _of_scores(
     count = len(scores)
     square = stdtrit(count - 1, (1 + confidence) / 2) ** 2
     square *= count / (count - 1 + square)  # of the sum, over that of the squares
-    both = scores.sum() * curvatures.sum() - square * (scores @ curvatures)
+    middle = scores.sum() * curvatures.sum() - square * (scores @ curvatures)
     first = curvatures.sum() ** 2 - square * (curvatures @ curvatures)
     last = scores.sum() ** 2 - square * (scores @ scores)
     if first <= 0:
         return -np.inf, np.inf
-    root = np.sqrt(max(both**2 - first * last, 0.0))
-    return (-both - root) / first, (-both + root) / first
+    root = np.sqrt(max(middle**2 - first * last, 0.0))
+    return (-middle - root) / first, (-middle + root) / first
 
 
 def _units(shown: Examples) -> dict[str, float]:
@@ -267,8 +267,8 @@ def _units(shown: Examples) -> dict[str, float]:
 
 def without_groups(values: Float[np.ndarray, "*rows prompts"], groups: Groups) -> Float[np.ndarray, "*rows fits"]:
     """Means over all prompts, and over those without group 0, 1, ..., 19."""
-    kept = np.array([np.ones(len(groups), bool), *(groups != group for group in range(GROUPS))])
-    return np.stack([values[..., rows].mean(axis=-1) for rows in kept], axis=-1)
+    masks = np.array([np.ones(len(groups), bool), *(groups != group for group in range(GROUPS))])
+    return np.stack([values[..., rows].mean(axis=-1) for rows in masks], axis=-1)
 
 
 def interval(values: Float[np.ndarray, " fits"], confidence: float) -> Estimate:
@@ -296,10 +296,10 @@ def not_told_apart(
     """
     means = without_groups(distances, groups) + ROUNDING
     order = np.argsort(means[:, 0], kind="stable")
-    shared = 1 - (1 - confidence) / (len(names) - 1)
+    level = 1 - (1 - confidence) / (len(names) - 1)
     near = [
         i
         for i in order[1:]
-        if np.isfinite(means[i]).all() and jackknife(np.log(means[i] / means[order[0]]), shared).low <= 0
+        if np.isfinite(means[i]).all() and jackknife(np.log(means[i] / means[order[0]]), level).low <= 0
     ]
     return tuple(names[i] for i in [order[0], *near])

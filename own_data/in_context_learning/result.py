@@ -77,25 +77,25 @@ class Resemblance(Answer):
         """Draw how far each algorithm is from the learner, on the usual prompts and on the scaled ones."""
         from matplotlib.pyplot import subplots
 
-        drawn = subplots(figsize=(7, 5))[1] if axes is None else axes
+        panel = subplots(figsize=(7, 5))[1] if axes is None else axes
         rows = np.arange(len(self.matches))
         for shift, field, label in ((-0.12, "distance", "usual"), (0.12, "distance_scaled", f"times {self.scale:g}")):
-            found = np.array([getattr(match, field) for match in self.matches])
-            found = np.clip(found, 1e-16, 1e16)
-            whiskers = np.abs(found[:, 1:] - found[:, :1]).T
-            drawn.errorbar(found[:, 0], rows + shift, xerr=whiskers, fmt="o", capsize=2, label=f"{label} prompts")
+            values = np.array([getattr(match, field) for match in self.matches])
+            values = np.clip(values, 1e-16, 1e16)
+            whiskers = np.abs(values[:, 1:] - values[:, :1]).T
+            panel.errorbar(values[:, 0], rows + shift, xerr=whiskers, fmt="o", capsize=2, label=f"{label} prompts")
         if self.matches[0].apart.value > 0:
             per = self.matches[0].distance.value / self.matches[0].apart.value
-            drawn.axvline(
+            panel.axvline(
                 self.alike * per, color="black", linestyle="--", linewidth=0.8, label="a match is left of this"
             )
-        drawn.set_xscale("log")
-        drawn.set_yticks(rows, [match.name for match in self.matches])
-        drawn.invert_yaxis()
-        drawn.set_xlabel("mean squared difference / mean square of the labels")
-        drawn.set_ylabel("algorithm, the nearest first")
-        drawn.legend(fontsize="small")
-        return drawn
+        panel.set_xscale("log")
+        panel.set_yticks(rows, [match.name for match in self.matches])
+        panel.invert_yaxis()
+        panel.set_xlabel("mean squared difference / mean square of the labels")
+        panel.set_ylabel("algorithm, the nearest first")
+        panel.legend(fontsize="small")
+        return panel
 
     def _line(self, match: Match) -> str:
         parameters = "".join(f", {symbol} = {value}" for symbol, value in match.parameters.items())

@@ -40,8 +40,8 @@ class SharedFeatures(NamedTuple):
     def only(self, kept: Bool[np.ndarray, " features"] | Int[np.ndarray, " kept"]) -> "SharedFeatures":
         """The features that an index or a mask picks, in its order; `ValueError` if it names one that is not there."""
         n_features = len(self.Sigma_xx)
-        there = kept.size == n_features if kept.dtype == bool else (kept >= 0) & (kept < n_features)
-        require(there, f"kept must pick from {n_features} features, got {kept.tolist()}")
+        inside = kept.size == n_features if kept.dtype == bool else (kept >= 0) & (kept < n_features)
+        require(inside, f"kept must pick from {n_features} features, got {kept.tolist()}")
         return SharedFeatures(self.basis[:, kept], self.Sigma_xx[kept][:, kept], self.Sigma_yx[kept][:, kept])
 
 
@@ -64,9 +64,9 @@ def shared_features(Sigma_xx: SecondMoment, Sigma_yx: CrossMoment) -> SharedFeat
     for _ in range(_MOST_SWEEPS):
         for i in range(dim - 1):
             for j in range(i + 1, dim):
-                apart, across = pair[:, i, i] - pair[:, j, j], 2 * pair[:, i, j]
-                along, mixed = apart @ apart - across @ across, 2 * (apart @ across)
-                angle = 0.5 * np.arctan2(mixed, along + np.hypot(along, mixed))
+                gap, across = pair[:, i, i] - pair[:, j, j], 2 * pair[:, i, j]
+                along, cross = gap @ gap - across @ across, 2 * (gap @ across)
+                angle = 0.5 * np.arctan2(cross, along + np.hypot(along, cross))
                 turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
                 planes = [i, j]
                 pair[:, :, planes] = pair[:, :, planes] @ turn

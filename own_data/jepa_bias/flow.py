@@ -39,13 +39,13 @@ def end_state(Sigma_xx: Matrices, Sigma_yx: Matrices, depth: int, objective: Obj
     With R = Σ_yx Σ_xx^(-1), JEPA's solves A^(1 + 1/L) = R^T A R, found by a contraction of factor L / (L + 1)
     in Thompson's metric; MAE's is (R^T R)^(L / (L + 1)). Derived here.
     """
-    transposed = np.linalg.solve(Sigma_xx, Sigma_yx.mT)
+    regression = np.linalg.solve(Sigma_xx, Sigma_yx.mT)
     power = depth / (depth + 1)
     if objective == "mae":
-        return _power(transposed @ transposed.mT, power)
+        return _power(regression @ regression.mT, power)
     end = np.broadcast_to(np.eye(Sigma_xx.shape[-1]), Sigma_xx.shape)
     for _ in range(60 * (depth + 1)):
-        before, end = end, _power(transposed @ end @ transposed.mT, power)
+        before, end = end, _power(regression @ end @ regression.mT, power)
         if np.abs(end - before).max() <= 16 * ROUNDING * np.abs(end).max():
             break
     return end
@@ -79,17 +79,17 @@ def follow(
     now, slope = 0.0, velocity(state)
     step = 0.01 * float(np.linalg.norm(state) / np.linalg.norm(slope))
     direction = np.random.default_rng(0).standard_normal(state.shape)
-    radius, taken, spent = 0.0, 0, 0.0
+    radius, count, cost = 0.0, 0, 0.0
     rows = [_row(now, state, slope, n_features)]
-    while now < horizon and spent < evaluations:
-        if taken % _RADIUS_STEPS == 0:
+    while now < horizon and cost < evaluations:
+        if count % _RADIUS_STEPS == 0:
             radius, direction = _spectral_radius(velocity, state, slope, direction)
-            spent += 4
+            cost += 4
         step = min(step, horizon - now, 0.65 * _MOST_STAGES**2 / radius)
         if now + step <= now:
             break
         stages = max(2, 1 + int(np.sqrt(1 + 1.54 * step * radius)))
-        spent += stages
+        cost += stages
         with np.errstate(over="ignore", invalid="ignore"):
             after = _chebyshev_step(velocity, state, slope, step, stages)
             slope_after = velocity(after)
@@ -97,13 +97,13 @@ def follow(
             error /= tolerance * np.maximum(np.abs(state), np.abs(after)) + least
             size = float(np.mean(error**4) ** 0.25)
         if size <= 1:
-            now, state, slope, taken = now + step, after, slope_after, taken + 1
+            now, state, slope, count = now + step, after, slope_after, count + 1
             rows.append(_row(now, state, slope, n_features))
-            seen = _encoder(state)[:, :, :n_features]
-            if (np.abs(seen.mT @ seen - end) <= near).all():
+            encoder = _encoder(state)[:, :, :n_features]
+            if (np.abs(encoder.mT @ encoder - end) <= near).all():
                 break
         else:
-            taken = 0  # the fastest rate may have grown
+            count = 0  # the fastest rate may have grown
         step *= min(5.0, max(0.1, 0.8 * max(size, 1e-9) ** (-1 / 3))) if np.isfinite(size) else 0.1
     return Track(*(np.array(part) for part in zip(*rows, strict=True)))
 
@@ -136,13 +136,13 @@ def _velocity(factors: Factors, Sigma_xx: Matrices, Sigma_yx: Matrices, objectiv
     for layer in factors[1:-1]:
         prefixes.append(layer @ prefixes[-1])
     encoder, predictor = prefixes[-1], factors[-1]
-    rest = (encoder @ Sigma_yx if objective == "jepa" else Sigma_yx) - predictor @ encoder @ Sigma_xx
-    found = np.empty_like(factors)
-    found[-1] = rest @ encoder.mT
+    residual = (encoder @ Sigma_yx if objective == "jepa" else Sigma_yx) - predictor @ encoder @ Sigma_xx
+    velocity = np.empty_like(factors)
+    velocity[-1] = residual @ encoder.mT
     for layer in range(len(factors) - 2, -1, -1):
-        rest = factors[layer + 1].mT @ rest
-        found[layer] = rest @ prefixes[layer - 1].mT if layer else rest
-    return found
+        residual = factors[layer + 1].mT @ residual
+        velocity[layer] = residual @ prefixes[layer - 1].mT if layer else residual
+    return velocity
 
 
 def _encoder(factors: Factors) -> Matrices:
@@ -172,8 +172,8 @@ def _spectral_radius(
     size, radius = float(np.linalg.norm(state)), 0.0
     for _ in range(4):
         direction = direction / np.linalg.norm(direction)
-        pushed = (velocity(state + 1e-7 * size * direction) - slope) / (1e-7 * size)
-        radius, direction = float(np.linalg.norm(pushed)), pushed
+        image = (velocity(state + 1e-7 * size * direction) - slope) / (1e-7 * size)
+        radius, direction = float(np.linalg.norm(image)), image
     return 1.2 * radius, direction / radius + 1e-3 * state / size
 
 

@@ -64,39 +64,39 @@ def learning_order(
         least >= -_NEGATIVE * np.linalg.norm(Sigma_xx),
         f"Sigma_xx must have no negative eigenvalue, as covariances have none, got {least:.3g}",
     )
-    found = shared_features(restriction.Sigma_xx, restriction.Sigma_yx)
-    basis = restriction.basis @ found.basis
+    modes = shared_features(restriction.Sigma_xx, restriction.Sigma_yx)
+    basis = restriction.basis @ modes.basis
     norm_xx, norm_yx = float(np.linalg.norm(Sigma_xx)), float(np.linalg.norm(Sigma_yx))
     commutator = predicted.commutator_norm(Sigma_xx, Sigma_yx) / (norm_xx * norm_yx or 1.0)
     asymmetry = float(np.linalg.norm(Sigma_yx - Sigma_yx.T)) / (norm_yx or 1.0)
     exact = max(commutator, asymmetry) <= _COMMUTING
-    grows = found.covariance > 16 * len(Sigma_xx) * ROUNDING * norm_yx
+    grows = modes.covariance > 16 * len(Sigma_xx) * ROUNDING * norm_yx
     require(
         grows.any(),
-        f"Sigma_yx must have a feature with positive covariance, got at most {found.covariance.max():.3g}: nothing is "
+        f"Sigma_yx must have a feature with positive covariance, got at most {modes.covariance.max():.3g}: nothing is "
         "learned from a positive aligned start",
     )
-    end = end_state(found.Sigma_xx, found.Sigma_yx, depth, objective)
+    end = end_state(modes.Sigma_xx, modes.Sigma_yx, depth, objective)
     strengths = np.sqrt(np.diag(end))
     if exact:
-        strengths = np.where(grows, predicted.asymptote(depth, abs(found.regression), objective=objective), np.inf)
+        strengths = np.where(grows, predicted.asymptote(depth, abs(modes.regression), objective=objective), np.inf)
     below = epsilon < fraction * strengths
     require(
         (grows & below).any(),
         f"epsilon must be below the fraction {fraction:g} of some feature's final strength, got {epsilon}: reduce "
         "epsilon or depth",
     )
-    aligned = _aligned_times(found, grows, fraction, epsilon, depth, objective)
-    require(~np.isinf(aligned), f"epsilon must be so large that times do not exceed float64, got {epsilon}")
+    times = _aligned_times(modes, grows, fraction, epsilon, depth, objective)
+    require(~np.isinf(times), f"epsilon must be so large that times do not exceed float64, got {epsilon}")
     doubts: tuple[Doubt, ...] = ()
     error = 0.0
     if exact:
-        horizon, learned = np.inf, np.flatnonzero(grows & below)
-        events = sorted(Event(float(aligned[i]), int(i), "learned") for i in learned)
-        doubts = _of_alignment(found.only(learned), aligned[learned], depth, objective)
+        horizon, indices = np.inf, np.flatnonzero(grows & below)
+        events = sorted(Event(float(times[i]), int(i), "learned") for i in indices)
+        doubts = _of_alignment(modes.only(indices), times[indices], depth, objective)
     else:
         power = 1 / depth if objective == "jepa" else (depth + 1) / depth
-        ends = found._replace(Sigma_xx=np.diag(found.covariance / np.where(below, strengths, 1) ** power))
+        ends = modes._replace(Sigma_xx=np.diag(modes.covariance / np.where(below, strengths, 1) ** power))
         slowest = np.max(
             _aligned_times(ends, grows & below, fraction, epsilon, depth, objective), initial=0, where=grows & below
         )
@@ -112,18 +112,18 @@ def learning_order(
     first = {event.feature: event.time for event in reversed(events)}
     order = np.array(sorted(first, key=lambda feature: first[feature]), int)
     position = {int(feature): index for index, feature in enumerate(order)}
-    kept = found.only(order)
+    subset = modes.only(order)
     return LearningOrder(
         depth=depth,
         epsilon=float(epsilon),
         objective=objective,
         fraction=float(fraction),
         clock=clock,
-        basis=restriction.basis @ kept.basis,
-        covariance=kept.covariance,
-        regression=kept.regression,
+        basis=restriction.basis @ subset.basis,
+        covariance=subset.covariance,
+        regression=subset.regression,
         times=factor * np.array([first[int(feature)] for feature in order]),
-        aligned_times=factor * aligned[order],
+        aligned_times=factor * times[order],
         events=tuple(Event(factor * event.time, position[event.feature], event.kind) for event in events),
         horizon=factor * horizon,
         unlearned=int(np.sum(below)) - len(order),
@@ -154,9 +154,9 @@ def integrated(
     tolerance: float,
 ) -> tuple[Track, Float[np.ndarray, "batch features"]]:
     """The flows of pairs of covariances at once, on the features of one, and final strengths; times are the flow's."""
-    whole = np.linalg.svd(basis, full_matrices=True)[0]
-    whole[:, : basis.shape[1]] = basis
-    xx, yx = (whole.T @ matrices @ whole for matrices in (Sigma_xx, Sigma_yx))
+    rotation = np.linalg.svd(basis, full_matrices=True)[0]
+    rotation[:, : basis.shape[1]] = basis
+    xx, yx = (rotation.T @ matrices @ rotation for matrices in (Sigma_xx, Sigma_yx))
     inner = (slice(None), slice(basis.shape[1]), slice(basis.shape[1]))
     end = end_state(xx[inner], yx[inner], depth, objective)
     track = follow(xx, yx, end, depth, epsilon, objective, horizon, tolerance)
@@ -174,7 +174,7 @@ def _aligned_times(
     objective: Objective,
 ) -> Float[np.ndarray, " features"]:
     """Scalar critical times on the clock of the flow; NaN for a feature that decays or starts above."""
-    found = predicted.critical_time(
+    times = predicted.critical_time(
         fraction,
         epsilon,
         depth,
@@ -183,7 +183,7 @@ def _aligned_times(
         objective=objective,
         clock="flow",
     )
-    return np.where(grows & (found > 0), found, np.nan)
+    return np.where(grows & (times > 0), times, np.nan)
 
 
 def _agreed(fine: list[Event], coarse: list[Event], *tracks: Track) -> tuple[list[Event], float, float]:
@@ -192,8 +192,8 @@ def _agreed(fine: list[Event], coarse: list[Event], *tracks: Track) -> tuple[lis
     error = 0.0
     for feature in {event.feature for event in [*fine, *coarse]}:
         of_fine, of_coarse = ([event.time for event in events if event.feature == feature] for events in (fine, coarse))
-        both = min(len(of_fine), len(of_coarse))
-        for later in (*of_fine[both:], *of_coarse[both:]):
+        common = min(len(of_fine), len(of_coarse))
+        for later in (*of_fine[common:], *of_coarse[common:]):
             horizon = min(horizon, later * (1 - 1e-9))
         error = max([error, *(abs(a - b) / a for a, b in zip(of_fine, of_coarse, strict=False))])
     return [event for event in fine if event.time <= horizon], float(horizon), error

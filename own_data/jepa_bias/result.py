@@ -84,12 +84,12 @@ class LearningOrder(Answer):
     def headline(self) -> str:
         """Return what was asked and how much of it is learned."""
         by = f" by t = {self.horizon:.4g}" if np.isfinite(self.horizon) else ""
-        others = {
+        counts = {
             f"not learned{by}": self.unlearned,
             "start above": self.starting_above,
             "without variance": self.dropped,
         }
-        rest = "".join(f", {count} {what}" for what, count in others.items() if count)
+        rest = "".join(f", {count} {what}" for what, count in counts.items() if count)
         return (
             f"{self.objective.upper()}, depth {self.depth}, epsilon {self.epsilon:g}: {len(self.times)} of "
             f"{len(self.basis)} features are learned{rest}"

@@ -65,14 +65,14 @@ class ViewsLearningOrder(Answer):
     def lines(self) -> list[str]:
         """Return the prediction for these pairs, and when the first features are learned in the population."""
         constant = f", without variance: {', '.join(self.constant)}" if self.constant else ""
-        shown = [f"{i} at {time}" for i, time in enumerate(self.times)]
+        entries = [f"{i} at {time}" for i, time in enumerate(self.times)]
         return [
             self.order.headline(),
             f"{self.n_samples} pairs, {self.distinct} distinct{constant}; of infinite data:",
-            *[f"  {', '.join(some)}" for some in (shown[:3], shown[3:6]) if some],
-            *([f"  and {len(shown) - 6} more"] if len(shown) > 6 else []),
+            *[f"  {', '.join(some)}" for some in (entries[:3], entries[3:6]) if some],
+            *([f"  and {len(entries) - 6} more"] if len(entries) > 6 else []),
             f"these pairs: {self.order.course()}",
-            f"the data do not decide {self.undecided} of {len(shown) - 1} neighbours in the order of times",
+            f"the data do not decide {self.undecided} of {len(entries) - 1} neighbours in the order of times",
         ]
 
     def plot(self, axes: Any = None) -> Any:
@@ -189,12 +189,12 @@ def _constant_columns(view: Features) -> tuple[str, ...]:
 
 def _groups(x: Matrix, y: Matrix, basis: Float[np.ndarray, "dim features"]) -> tuple[Int[np.ndarray, " samples"], int]:
     """Twenty groups of rows: at random, equal rows together, or blocks where neighbouring rows are alike."""
-    _, which = np.unique(np.hstack([x, y]), axis=0, return_inverse=True)
-    which = which.ravel()
-    distinct = int(which.max()) + 1
+    _, index = np.unique(np.hstack([x, y]), axis=0, return_inverse=True)
+    index = index.ravel()
+    distinct = int(index.max()) + 1
     if _neighbours_alike(x @ basis):
         return np.arange(len(x)) * GROUPS // len(x), distinct
-    return stratified_groups(np.zeros(distinct, int))[which], distinct
+    return stratified_groups(np.zeros(distinct, int))[index], distinct
 
 
 def _neighbours_alike(scores: Matrix) -> bool:
@@ -207,8 +207,8 @@ def _neighbours_alike(scores: Matrix) -> bool:
 def _moments_without(x: Matrix, y: Matrix, groups: Int[np.ndarray, " samples"]) -> tuple[Moments, Moments]:
     """Σ_xx and Σ_yx of all rows, then of those outside each group."""
     pairs = []
-    for kept in [groups >= 0, *(groups != group for group in range(GROUPS))]:
-        context, target = x[kept] - x[kept].mean(axis=0), y[kept] - y[kept].mean(axis=0)
+    for rows in [groups >= 0, *(groups != group for group in range(GROUPS))]:
+        context, target = x[rows] - x[rows].mean(axis=0), y[rows] - y[rows].mean(axis=0)
         pairs.append((context.T @ context / len(context), target.T @ context / len(context)))
     Sigma_xx, Sigma_yx = zip(*pairs, strict=True)
     return np.array(Sigma_xx), np.array(Sigma_yx)
@@ -237,12 +237,12 @@ def _times(
     factor = order.depth if order.clock == "paper" else 1
     horizon = (order.horizon if np.isfinite(order.horizon) else 4 * order.times.max()) / factor
     track, ends = integrated(*moments, order.basis, order.depth, order.epsilon, order.objective, horizon, COARSE)
-    found = np.full(lambdas.shape, np.inf)
+    onsets = np.full(lambdas.shape, np.inf)
     for fit, lengths in enumerate(ends):
         for event in crossings(track, fit, order.fraction * lengths):
-            found[fit, event.feature] = min(found[fit, event.feature], factor * event.time)
-    found *= order.times / np.where(np.isfinite(found[0]), found[0], order.times)  # the error of coarse steps
-    aligned = predicted.critical_time(
+            onsets[fit, event.feature] = min(onsets[fit, event.feature], factor * event.time)
+    onsets *= order.times / np.where(np.isfinite(onsets[0]), onsets[0], order.times)  # the error of coarse steps
+    scalar_times = predicted.critical_time(
         order.fraction,
         order.epsilon,
         order.depth,
@@ -251,13 +251,13 @@ def _times(
         objective=order.objective,
         clock=order.clock,
     )
-    aligned = np.where((lambdas > 0) & (aligned > 0), aligned, np.inf)
+    scalar_times = np.where((lambdas > 0) & (scalar_times > 0), scalar_times, np.inf)
     times = []
     for feature in range(len(order.times)):
         value = float(order.times[feature])  # an unlearning is no smooth statistic, whose bias could be removed
-        ranges = [_interval(found[:, feature], confidence)]
-        ranges += [_interval(aligned[:, feature], confidence)] if may_commute else []
-        low, high = min(one.low for one in ranges), max(one.high for one in ranges)
+        ranges = [_interval(onsets[:, feature], confidence)]
+        ranges += [_interval(scalar_times[:, feature], confidence)] if may_commute else []
+        low, high = min(estimate.low for estimate in ranges), max(estimate.high for estimate in ranges)
         time = Estimate(value, min(value, low), max(value, high))
         times.append(time)
     return tuple(times)
@@ -272,15 +272,15 @@ def _doubts(x: Matrix, order: LearningOrder, may_commute: bool) -> tuple[Doubt, 
     scores = x @ order.basis
     kurtosis = float(np.max(np.mean(scores**4, axis=0) / np.mean(scores**2, axis=0) ** 2, initial=0))
     heavy = kurtosis > max(3 + _SIGNIFICANT * np.sqrt(24 / len(x)), 0.01 * len(x))
-    moved = float(np.nanmax(np.abs(order.times / order.aligned_times - 1), initial=0))
+    shift = float(np.nanmax(np.abs(order.times / order.aligned_times - 1), initial=0))
     doubts = (
         (
             heavy,
             Doubt(f"tails are heavy (kurtosis {kurtosis:.2g}): intervals may be too short", np.inf, "of each time"),
         ),
         (
-            may_commute and moved > 0.01,
-            Doubt("with infinite data the covariances may commute, and nothing be displaced", moved, "of each time"),
+            may_commute and shift > 0.01,
+            Doubt("with infinite data the covariances may commute, and nothing be displaced", shift, "of each time"),
         ),
     )
     return tuple(doubt for doubtful, doubt in doubts if doubtful)

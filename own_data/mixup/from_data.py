@@ -62,26 +62,26 @@ class SampleEstimates(Answer):
 
     def lines(self) -> list[str]:
         """Return the three sizes with their intervals, and the errors."""
-        said = [f"{self.n_samples} samples, {self.n_features} features: to reach a cosine of {self.target_cosine:g}"]
+        lines = [f"{self.n_samples} samples, {self.n_features} features: to reach a cosine of {self.target_cosine:g}"]
         if self.log_erm.value == np.inf:
             beyond = _sizes(self.log_erm_if_gaussian)
-            said.append(f"  plain training needs more than {count(self.log_erm.low)} samples")
-            said.append(f"    ({beyond} if tails stay Gaussian farther out than these data reach)")
+            lines.append(f"  plain training needs more than {count(self.log_erm.low)} samples")
+            lines.append(f"    ({beyond} if tails stay Gaussian farther out than these data reach)")
         else:
-            said.append(f"  plain training needs         {_sizes(self.log_erm)} samples")
-        said += [
+            lines.append(f"  plain training needs         {_sizes(self.log_erm)} samples")
+        lines += [
             f"  Mixup needs                  {_sizes(self.log_mixup)} samples",
             f"  discriminant analysis needs  {_sizes(self.log_lda)} samples",
             f"  Bayes error {self.bayes_error}, measured {self.measured_error}",
         ]
-        return [*said, *self.left_out]
+        return [*lines, *self.left_out]
 
     def to_do(self) -> str:
         """Return which ways of training surely reach the target with as many samples as there are."""
         names = {"plain training": self.log_erm, "Mixup": self.log_mixup, "discriminant analysis": self.log_lda}
         enough = [name for name, size in names.items() if size.high <= np.log(self.n_samples)]
-        known = self.answerable and enough
-        return f"these {self.n_samples} samples are enough for {', '.join(enough)}" if known else ""
+        is_known = self.answerable and enough
+        return f"these {self.n_samples} samples are enough for {', '.join(enough)}" if is_known else ""
 
     def plot(self, axes: Any = None) -> Any:
         """Draw the learning curves of the fitted classes (lines) and the sizes with their intervals (points)."""
@@ -167,16 +167,16 @@ def samples_needed_on(
 
     n, d = features.shape
     curves = [AngleCurves(fit.pair, law, mode, balanced) for fit in fits]
-    sizes = np.array([sizes_of(one) for one in curves])
+    sizes = np.array([sizes_of(curve) for curve in curves])
     least = np.log([2, d + 2, d + 2])
-    found = [at_least(jackknife(column, confidence), end) for column, end in zip(sizes.T, least, strict=True)]
+    needs = [at_least(jackknife(column, confidence), end) for column, end in zip(sizes.T, least, strict=True)]
     for at, (below, above) in enumerate(_LAWS):
         lower, upper = (sizes_of(curves[0], factor)[at] - sizes[0, at] for factor in (below, above))
-        found[at] = at_least(Estimate(found[at].value, found[at].low + lower, found[at].high + upper), least[at])
-    log_erm, log_mixup, log_lda = found
+        needs[at] = at_least(Estimate(needs[at].value, needs[at].low + lower, needs[at].high + upper), least[at])
+    log_erm, log_mixup, log_lda = needs
     bayes_error = jackknife(np.array([fit.pair.bayes_error for fit in fits]), confidence, "probit")
-    wrong = sum(fit.errors(features, labels, groups == group) for group, fit in enumerate(fits[1:]))
-    measured = share(wrong, n, confidence)
+    errors = sum(fit.errors(features, labels, groups == group) for group, fit in enumerate(fits[1:]))
+    measured = share(errors, n, confidence)
     # The squared tangent of the angle between the rule and the best one, where the noise is round.
     noise = (d - 1) * (1 + 1 / fits[0].pair.effective_separability) / (n - d - 2)
     worst = float(ndtr(ndtri(bayes_error.high) / np.sqrt(1 + noise)))

@@ -81,24 +81,24 @@ def assumption_diagnostics(
     features, labels, columns = samples.features, samples.labels, samples.columns
     require_memory("X", 8 * features.size + 2 * ((len(samples.classes) - 1) * (len(columns) + 1)) ** 2)
     measured = measure(features, labels, confidence)
-    scaled = features / np.ptp(features, axis=0)
+    unit_features = features / np.ptp(features, axis=0)
     groups = stratified_groups(labels)
     leaks = (*samples.leaks, *alone_sufficient(features, labels, columns))
-    best = min(min(one.naive_bayes.high, one.logistic.high) for one in measured)
-    kept = [np.ones(len(labels), bool), *(groups != group for group in range(GROUPS))]
-    fits = [fit(scaled[rows], labels[rows], len(samples.classes)) for rows in kept[: 1 if leaks else None]]
-    found = tuple(f"column {name!r} alone tells the classes" for name in leaks)
-    found = found or departures(scaled, labels, columns, fits[0].directions)
-    found = tuple(sorted(found, key=lambda one: BETWEEN not in one))
+    best = min(min(m.naive_bayes.high, m.logistic.high) for m in measured)
+    masks = [np.ones(len(labels), bool), *(groups != group for group in range(GROUPS))]
+    fits = [fit(unit_features[rows], labels[rows], len(samples.classes)) for rows in masks[: 1 if leaks else None]]
+    reasons = tuple(f"column {name!r} alone tells the classes" for name in leaks)
+    reasons = reasons or departures(unit_features, labels, columns, fits[0].directions)
+    reasons = tuple(sorted(reasons, key=lambda one: BETWEEN not in one))
     # Variances and correlations may tell the classes where their means do not.
     level_means = not leaks and signal_chance(features, labels) > LEVEL
-    in_squares = level_means and any(BETWEEN in one for one in found)
+    in_squares = level_means and any(BETWEEN in sentence for sentence in reasons)
     silent = level_means and not in_squares and best >= 1 - np.bincount(labels).max() / len(labels)
     predicted = None
-    if not found and not silent:
+    if not reasons and not silent:
         predicted = _predicted(fits, excess, confidence, len(labels))
         if best < predicted.bayes_error.low:
-            found = ("a classifier errs less than the best rule of Gaussian classes could",)
+            reasons = ("a classifier errs less than the best rule of Gaussian classes could",)
             predicted = None
     doubts = [
         Doubt(
@@ -126,7 +126,7 @@ def assumption_diagnostics(
         left_out=tuple(samples.left_out),
         measured=measured,
         crossing=crossing(measured),
-        departures=found,
+        departures=reasons,
         predicted=predicted,
         level=confidence,
         doubts=tuple(doubts),
@@ -139,16 +139,16 @@ def assumption_diagnostics(
 
 def _predicted(fits: list[Fit], excess: float, confidence: float, n_samples: int) -> Predicted:
     def estimate(statistic: Callable[[Fit], float], scale: Scale = "linear") -> Estimate:
-        return jackknife(np.array([statistic(one) for one in fits]), confidence, scale)
+        return jackknife(np.array([statistic(member) for member in fits]), confidence, scale)
 
     naive_bayes, bayes = limits(fits)
-    percentiles = np.array([np.percentile(one.variances, range(0, 101, 10)) for one in fits])
+    percentiles = np.array([np.percentile(f.variances, range(0, 101, 10)) for f in fits])
     naive_bayes_error, bayes_error = (jackknife(errors, confidence, "probit") for errors in (naive_bayes, bayes))
     gap = at_least(jackknife(naive_bayes - bayes, confidence), 0.0)
     n_features, n_classes = len(fits[0].variances), len(fits[0].priors)
     equal = _as_if_equal(fits[0])
-    known = n_classes == 2 and (equal or gap.value <= excess)
-    samples, growth = _needs(fits, excess, confidence) if known else (None, None)
+    is_known = n_classes == 2 and (equal or gap.value <= excess)
+    samples, growth = _needs(fits, excess, confidence) if is_known else (None, None)
     guessing = naive_bayes_error.high >= 1 - fits[0].priors.max() - excess
     return Predicted(
         beta=fits[0].beta,
@@ -179,7 +179,7 @@ def _as_if_equal(one: Fit) -> bool:
     boundary by 2 sqrt(p q) e^(-log(p / q)^2 / (2 Δ^2)). Derived here.
     """
     first, second = np.triu_indices(len(one.priors), 1)
-    p, q = (one.priors[which] / (one.priors[first] + one.priors[second]) for which in (first, second))
+    p, q = (one.priors[k] / (one.priors[first] + one.priors[second]) for k in (first, second))
     distances = np.maximum(one.naive_bayes.distances, 1e-300)
     return bool(np.all(np.log(p / q) ** 2 / (2 * distances) - np.log(4 * p * q) / 2 < _LAW))
 
@@ -187,12 +187,10 @@ def _as_if_equal(one: Fit) -> bool:
 def _needs(fits: list[Fit], excess: float, confidence: float) -> tuple[Estimate, Estimate]:
     """Samples that naive Bayes needs, and how they grow with the features."""
     order = kind_order(fits[0].naive_bayes)
-    needed = np.array([one.naive_bayes.samples(excess) for one in fits])
-    exponents = [
-        growth_exponent(one.naive_bayes, m, excess, order) for one, m in zip(fits, needed.tolist(), strict=True)
-    ]
+    sizes = np.array([f.naive_bayes.samples(excess) for f in fits])
+    exponents = [growth_exponent(f.naive_bayes, m, excess, order) for f, m in zip(fits, sizes.tolist(), strict=True)]
     growth = jackknife(np.array(exponents), confidence)
-    samples = jackknife(needed, confidence, "log")
+    samples = jackknife(sizes, confidence, "log")
     off = _LAW + _RARE / (fits[0].priors.min() * max(samples.low, fits[0].naive_bayes.fewest))
     growth = growth._replace(low=growth.low - 1.5 * off, high=growth.high + 1.5 * off)
     samples = samples._replace(low=samples.low * (1 - off), high=samples.high * (1 + off))

@@ -82,17 +82,17 @@ def fit(features: Float[np.ndarray, "samples features"], labels: Int[np.ndarray,
 def limits(fits: list[Fit]) -> tuple[Float[np.ndarray, " fits"], Float[np.ndarray, " fits"]]:
     """Errors of naive Bayes and the Bayes rule for the fitted Gaussian classes, the mean margin freed of bias."""
     problems: list[list[tuple]] = [[], []]
-    for one in fits:
-        noiseless = learning_curves(one.means, one.covariance, one.counts * 10**9)
-        rules = (predicted.naive_bayes_rule, np.diag(one.covariance)), (predicted.lda_rule, one.covariance)
+    for member in fits:
+        noiseless = learning_curves(member.means, member.covariance, member.counts * 10**9)
+        rules = (predicted.naive_bayes_rule, np.diag(member.covariance)), (predicted.lda_rule, member.covariance)
         for learner, (rule, covariance) in enumerate(rules):
-            curve, raw = (one.naive_bayes, one.logistic)[learner], noiseless[learner]
+            curve, raw = (member.naive_bayes, member.logistic)[learner], noiseless[learner]
             factor = np.sqrt(curve.distances) @ curve.weights / (np.sqrt(raw.distances) @ raw.weights)
-            centre = one.priors @ one.means
-            means = centre + factor * (one.means - centre)
-            problems[learner].append((*rule(means, covariance, one.priors), means, one.covariance, one.priors))
+            centre = member.priors @ member.means
+            means = centre + factor * (member.means - centre)
+            problems[learner].append((*rule(means, covariance, member.priors), means, member.covariance, member.priors))
     if len(fits[0].priors) == 2:  # in closed form
-        naive_bayes, bayes = (np.array([predicted.linear_rule_error(*one) for one in group]) for group in problems)
+        naive_bayes, bayes = (np.array([predicted.linear_rule_error(*case) for case in group]) for group in problems)
     else:
         naive_bayes, bayes = (
             np.asarray(_errors(*(jnp.asarray(np.stack(part)) for part in zip(*group, strict=True))), float)

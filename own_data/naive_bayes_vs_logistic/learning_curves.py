@@ -58,10 +58,10 @@ class NaiveBayesCurve:
         from scipy.special import ndtr
 
         signals, spreads = self._moments
-        both = np.stack([1 - self.shares, self.shares])
-        leads = signals / 2 + np.log(both / both[::-1])
-        scaled = leads / np.sqrt(np.where(signals > 0, spreads, 1))
-        return np.sum(both * np.where(signals > 0, ndtr(-scaled), leads < 0), axis=0)
+        priors = np.stack([1 - self.shares, self.shares])
+        leads = signals / 2 + np.log(priors / priors[::-1])
+        margins = leads / np.sqrt(np.where(signals > 0, spreads, 1))
+        return np.sum(priors * np.where(signals > 0, ndtr(-margins), leads < 0), axis=0)
 
     @cached_property
     def fewest(self) -> float:
@@ -70,7 +70,7 @@ class NaiveBayesCurve:
 
     @cached_property
     def _laws(self) -> list["_PairLaw"]:
-        found = []
+        laws = []
         for gap, weight, share in zip(self.gaps, self.weights.tolist(), self.shares.tolist(), strict=True):
             signal = max(float(gap @ gap), 1e-150)
             across = np.eye(len(gap)) - np.outer(gap, gap) / signal
@@ -80,10 +80,10 @@ class NaiveBayesCurve:
             values, basis = np.linalg.eigh(root.T @ self.correlation @ root)
             scale = float(gap @ of_variances @ gap) / signal**2
             own = np.sum((root @ basis) ** 2, axis=0)
-            found.append(
+            laws.append(
                 _PairLaw(values, basis.T @ np.linalg.solve(root, gap), basis.T @ root.T @ gap, own, signal, scale)
             )
-        return found
+        return laws
 
     @guarded
     def errors(self, n_samples: Annotated[float, Interval(2, _MOST)]) -> Float[np.ndarray, " pairs"]:
@@ -250,12 +250,12 @@ def learning_curves(means: Means, covariance: DefiniteMatrix, counts: Counts) ->
     deviations = np.sqrt(np.diag(covariance))
     correlation = covariance / np.outer(deviations, deviations)
     gaps = (means[second] - means[first]) / deviations
-    squared = np.sum(correlation**2) - n_features
-    true_squared = (freedom * squared - n_features * (n_features - 1)) / (freedom - 1)
-    shrunk = np.sqrt(np.clip(true_squared / squared, 0, 1)) if squared > 0 else 1.0
-    observed = np.sum(gaps**2, axis=1)
-    signals = np.maximum(0, (freedom - 2) / freedom * observed - n_features * gap_noise)
-    factors = np.sqrt(signals / np.where(observed > 0, observed, 1))
+    squares = np.sum(correlation**2) - n_features
+    true_squares = (freedom * squares - n_features * (n_features - 1)) / (freedom - 1)
+    shrinkage = np.sqrt(np.clip(true_squares / squares, 0, 1)) if squares > 0 else 1.0
+    sample_distances = np.sum(gaps**2, axis=1)
+    signals = np.maximum(0, (freedom - 2) / freedom * sample_distances - n_features * gap_noise)
+    factors = np.sqrt(signals / np.where(sample_distances > 0, sample_distances, 1))
 
     raw = np.sum(gaps * np.linalg.solve(correlation, gaps.T).T, axis=1)
     distances = np.maximum(0, (freedom - n_features - 1) / freedom * raw - n_features * gap_noise)
@@ -265,7 +265,7 @@ def learning_curves(means: Means, covariance: DefiniteMatrix, counts: Counts) ->
             counts[second] / (counts[first] + counts[second]),
             weights,
             factors[:, None] * gaps,
-            np.eye(n_features) + shrunk * (correlation - np.eye(n_features)),
+            np.eye(n_features) + shrinkage * (correlation - np.eye(n_features)),
         ),
         LogisticCurve(n_features, sizes, weights, distances),
     )

@@ -49,19 +49,19 @@ def measure(
     least = max(10, 3 * n_classes)
     sizes = np.unique(np.geomspace(least, max(least, min(_LARGEST * n_samples, _MOST)), _STEPS).astype(int)).tolist()
     splits = int(np.clip(SPLITS * _COSTLY / (features.shape[1] * (n_classes - 1)), 6, SPLITS))
-    wrong = np.full((len(sizes), splits, 2, n_samples), np.nan)
+    errors = np.full((len(sizes), splits, 2, n_samples), np.nan)
     rng = np.random.default_rng(0)
     for split in range(splits):
         order = _proportional_order(labels, rng)
         for at, size in enumerate(sizes):
             train, test = order[:size], order[size:]
-            wrong[at, split][:, test] = _both_wrong(features, labels, train, test)
+            errors[at, split][:, test] = _both_wrong(features, labels, train, test)
     quantile = float(t.ppf(1 - (1 - confidence) / (2 * len(sizes)), splits - 1))
 
     def mean(losses: Float[np.ndarray, "splits samples"], size: int) -> Estimate:
         between = np.nanmean(losses, axis=1)
-        tested = ~np.all(np.isnan(losses), axis=0)
-        rows = np.nanmean(losses[:, tested], axis=0)
+        mask = ~np.all(np.isnan(losses), axis=0)
+        rows = np.nanmean(losses[:, mask], axis=0)
         of_tests = np.nanvar(losses, axis=1).mean() / (n_samples - size)
         of_training = max(between.var(ddof=1) - of_tests, 0.0)
         variance = of_training * (1 / splits + size / n_samples) + rows.var() / n_samples
@@ -71,13 +71,13 @@ def measure(
     def share(losses: Float[np.ndarray, "splits samples"], size: int) -> Estimate:
         value, low, high = np.clip(mean(losses, size), 0, 1).tolist()
         # Few errors show little of their own scatter: no narrower than so many errors in all rows held out.
-        tested = int(np.sum(~np.all(np.isnan(losses), axis=0)))
-        least, most = exact_ends(value * tested, tested, (1 - confidence) / len(sizes))
+        count = int(np.sum(~np.all(np.isnan(losses), axis=0)))
+        least, most = exact_ends(value * count, count, (1 - confidence) / len(sizes))
         return Estimate(value, min(low, least), max(high, most))
 
     return tuple(
         Measured(size, share(losses[:, 0], size), share(losses[:, 1], size), mean(losses[:, 1] - losses[:, 0], size))
-        for size, losses in zip(sizes, wrong, strict=True)
+        for size, losses in zip(sizes, errors, strict=True)
     )
 
 
@@ -88,8 +88,8 @@ def crossing(measured: tuple[Measured, ...]) -> Estimate:
     size from which on logistic regression surely is (infinite where there is none). The value is where the mean leads
     change sign for the last time, or an end of the interval.
     """
-    sizes = np.array([one.size for one in measured], float)
-    leads = np.array([one.lead for one in measured])
+    sizes = np.array([row.size for row in measured], float)
+    leads = np.array([row.lead for row in measured])
     behind = np.flatnonzero(leads[:, 1] > 0)
     low = float(sizes[behind[-1]]) if behind.size else 0.0
     positive = np.flatnonzero(leads[:, 0] > 0)
@@ -123,11 +123,11 @@ def _both_wrong(
     from sklearn.naive_bayes import GaussianNB
 
     centre, scale = features[train].mean(axis=0), features[train].std(axis=0)
-    scaled = (features - centre) / np.where(scale > 0, scale, 1)
+    inputs = (features - centre) / np.where(scale > 0, scale, 1)
     with np.errstate(all="ignore"):  # a feature may be constant in all of the rows that train
-        naive_bayes = GaussianNB().fit(scaled[train], labels[train]).predict(scaled[test])
-    weights = tuned_logistic(scaled[train], labels[train], int(labels.max()) + 1)
-    logistic = np.argmax(np.column_stack([scaled[test], np.ones(len(test))]) @ weights, axis=1)
+        naive_bayes = GaussianNB().fit(inputs[train], labels[train]).predict(inputs[test])
+    weights = tuned_logistic(inputs[train], labels[train], int(labels.max()) + 1)
+    logistic = np.argmax(np.column_stack([inputs[test], np.ones(len(test))]) @ weights, axis=1)
     return np.stack([naive_bayes, logistic]) != labels[test]
 
 
@@ -141,7 +141,7 @@ def tuned_logistic(
     basis = np.linalg.qr(np.column_stack([np.ones(n_classes), np.eye(n_classes)[:, 1:]]))[0][:, 1:]
     targets = np.eye(n_classes)[labels]
     inner, width = n_classes - 1, design.shape[1]
-    best, found = np.inf, np.zeros((width, n_classes))
+    best, weights = np.inf, np.zeros((width, n_classes))
     parameters = np.zeros((inner, width))
     for strength in _STRENGTHS:
         penalty = np.append(np.full(width - 1, 1 / strength), 1e-6)
@@ -158,8 +158,8 @@ def tuned_logistic(
         left_out = scores + (blocks @ np.linalg.solve(np.eye(inner) - spread @ blocks, pull))[:, :, 0]
         loss = -np.log(np.maximum(_softmax(left_out @ basis.T)[np.arange(len(labels)), labels], 1e-12)).mean()
         if loss < best:
-            best, found = loss, (basis @ parameters).T
-    return found
+            best, weights = loss, (basis @ parameters).T
+    return weights
 
 
 def _newton(design: Any, targets: Any, basis: Any, penalty: Any, start: Any) -> tuple[Any, Any]:

@@ -97,26 +97,26 @@ class AssumptionDiagnostics(Answer):
     def lines(self) -> list[str]:
         """Return who is ahead from where on, the errors measured, and what the theory adds or why it cannot."""
         last = self.measured[-1]
-        said = [
+        lines = [
             f"{self.n_samples} samples, {self.n_features} features, {len(self.classes)} classes: {self._ahead()}",
             f"measured with {last.size} to train: naive Bayes errs by {last.naive_bayes}, "
             f"logistic regression by {last.logistic}",
         ]
         if self.predicted is None:
-            said.append(f"nothing predicted, as the data are not what the theory assumes: {self.departures[0]}")
+            lines.append(f"nothing predicted, as the data are not what the theory assumes: {self.departures[0]}")
         else:
-            found = self.predicted
-            if found.samples is None:
+            theory = self.predicted
+            if theory.samples is None:
                 law = "two classes" if len(self.classes) > 2 else "equally likely classes, or of a gap below the excess"
-                said.append(f"samples that naive Bayes needs: not known, the law is that of {law}")
-            elif found.regime != "never":
-                said.append(f"samples that naive Bayes needs: {found.samples}, growing with n^{found.growth}")
-            said += [
-                _SENTENCES[found.regime],
-                f"with infinite data naive Bayes errs by {found.naive_bayes_error}, the best rule by "
-                f"{found.bayes_error}",
+                lines.append(f"samples that naive Bayes needs: not known, the law is that of {law}")
+            elif theory.regime != "never":
+                lines.append(f"samples that naive Bayes needs: {theory.samples}, growing with n^{theory.growth}")
+            lines += [
+                _SENTENCES[theory.regime],
+                f"with infinite data naive Bayes errs by {theory.naive_bayes_error}, the best rule by "
+                f"{theory.bayes_error}",
             ]
-        return [*said, *self.left_out]
+        return [*lines, *self.left_out]
 
     def to_do(self) -> str:
         """Return which classifier to take at the largest size measured, if that is known."""
@@ -131,7 +131,7 @@ class AssumptionDiagnostics(Answer):
         smallest, largest = self.measured[0].size, self.measured[-1].size
         if high == np.inf:
             if low == 0:
-                sure = [str(one.size) for one in self.measured if one.lead.high < 0]
+                sure = [str(row.size) for row in self.measured if row.lead.high < 0]
                 if sure:
                     return f"logistic regression is ahead with {', '.join(sure)} samples, undecided up to {largest}"
                 return f"undecided, neither classifier is surely ahead with up to {largest} samples"
@@ -146,7 +146,7 @@ class AssumptionDiagnostics(Answer):
     def plot(self, axes: Any = None) -> Any:
         """Draw the errors measured (points), those predicted (lines) and the interval of the crossing."""
         axes = axes_for(axes)
-        sizes = np.array([one.size for one in self.measured], float)
+        sizes = np.array([row.size for row in self.measured], float)
         curves: list[Any] = []
         if self.predicted is not None:
             curves = [
@@ -157,9 +157,9 @@ class AssumptionDiagnostics(Answer):
             ("C0", "naive_bayes", "naive Bayes"),
             ("C1", "logistic", "logistic regression"),
         ):
-            value, low, high = np.array([getattr(one, attribute) for one in self.measured]).T
-            shifted = sizes * (0.98 if colour == "C0" else 1.02)
-            axes.errorbar(shifted, value, [value - low, high - value], fmt="o", color=colour, label=f"{name}, measured")
+            value, low, high = np.array([getattr(row, attribute) for row in self.measured]).T
+            xs = sizes * (0.98 if colour == "C0" else 1.02)
+            axes.errorbar(xs, value, [value - low, high - value], fmt="o", color=colour, label=f"{name}, measured")
         grid = np.geomspace(sizes[0], 4 * sizes[-1], 60)
         for colour, (limit, curve, what) in zip(("C0", "C1"), curves, strict=False):
             if curve is None:

@@ -66,15 +66,15 @@ class HeadCertificate(Answer):
         """Return the gap, where it comes from, the distances from collapse, and what is missing."""
         share = f"{self.gap:.3g}, {self.gap / (abs(self.value) or 1.0):.2g} of the objective"
         if self.is_minimum:
-            found = f"objective {self.value:.10g}, global minimum {self.lower_bound:.10g} (proved): gap {share}"
+            verdict = f"objective {self.value:.10g}, global minimum {self.lower_bound:.10g} (proved): gap {share}"
         else:
-            known = f", at least {self.least_gap:.3g}" if self.least_gap > 0 else ""
+            remark = f", at least {self.least_gap:.3g}" if self.least_gap > 0 else ""
             below = f"at least {self.lower_bound:.10g}"
             best = f"{below} and at most {self.upper_bound:.10g}" if np.isfinite(self.upper_bound) else below
-            found = f"objective {self.value:.10g}, global minimum {best} (proved): gap at most {share}{known}"
+            verdict = f"objective {self.value:.10g}, global minimum {best} (proved): gap at most {share}{remark}"
         frames = ", ".join(f"{distance:.2g}" for distance in self.metrics.suffix_frames)
         return [
-            found,
+            verdict,
             f"of the gap from unbalanced layers {self.imbalance:.3g}; length of the gradient {self.gradient_norm:.3g}",
             f"NC1, spread within classes {self.metrics.within_class:.3g}",
             f"NC2 of W_M ... W_m, m = 1 .. M: {frames}; of the class means {self.metrics.feature_frame:.2g}",
@@ -146,8 +146,8 @@ def certify_head(
     >>> print(certify_head([np.eye(2)], np.eye(2), [0, 1], [0.1, 0.1]).metrics.logit_frame)
     0.0
     """
-    named = isinstance(normalisation, str)
-    require(loss == "mse" or not named, f'normalisation must be a number for the loss "ce", got {normalisation!r}')
+    is_named = isinstance(normalisation, str)
+    require(loss == "mse" or not is_named, f'normalisation must be a number for the loss "ce", got {normalisation!r}')
     table = read_features("features", features)
     n_samples = len(table.values)
     require(
@@ -203,19 +203,19 @@ def _undecayed(head: Head, alpha: float, loss: Loss) -> HeadCertificate:
     slope = ((outputs if loss == "mse" else softmax(outputs, axis=0)) - one_hot) / len(head.labels)
     gain = -float(np.sum(slope * logits))
     norms = np.array([np.sum(part**2) for part in (*head.weights, head.features)])
-    told, misfit = "none fits this head: larger logits do not lower its loss", float("nan")
-    implied: tuple[float, ...] = ()
+    sentence, misfit = "none fits this head: larger logits do not lower its loss", float("nan")
+    decays: tuple[float, ...] = ()
     if gain > 1e-12 * value and norms.min() > 0:
         strengths = gain / norms
         at = replace(head, weight_decays=strengths[:-1], feature_decay=float(strengths[-1]))
         misfit = _value_and_gradient_norm(at, loss)[1] / float(np.sqrt(np.sum(strengths**2 * norms)))
-        implied = tuple((alpha * strengths).tolist())
-        listed = ", ".join(f"{decay:.3g}" for decay in implied)
-        told = f"the head is nearest to stationary, to {misfit:.0%}, at the decays {listed}"
+        decays = tuple((alpha * strengths).tolist())
+        text = ", ".join(f"{decay:.3g}" for decay in decays)
+        sentence = f"the head is nearest to stationary, to {misfit:.0%}, at the decays {text}"
         if misfit < _STATIONARY:
-            told += f", where its gap is at most {_certificate(at, alpha, loss).gap:.3g}"
+            sentence += f", where its gap is at most {_certificate(at, alpha, loss).gap:.3g}"
         else:
-            told += ", and optimal for none"
+            sentence += ", and optimal for none"
     nan = float("nan")
     frames = np.full(len(head.weights), nan)
     return HeadCertificate(
@@ -228,9 +228,9 @@ def _undecayed(head: Head, alpha: float, loss: Loss) -> HeadCertificate:
         gradient_norm=alpha * gradient_norm,
         metrics=predicted.CollapseMetrics(nan, frames, nan, nan, nan),
         remarks=(),
-        implied_decays=implied,
+        implied_decays=decays,
         misfit=misfit,
-        missing=f"a positive decay of every factor, as without one the infimum is 0 for any data; {told}",
+        missing=f"a positive decay of every factor, as without one the infimum is 0 for any data; {sentence}",
     )
 
 
@@ -265,16 +265,16 @@ def _missing(
     sentences = []
     if head.bias is not None:  # the mean of the logits is its task, and zero at the optimum
         logits = logits - logits.mean(axis=1, keepdims=True)
-    wanted = np.sort(reference.singular_values[reference.singular_values > 0])[::-1]
-    lost = int(np.sum(np.linalg.svd(logits, compute_uv=False)[: wanted.size] < wanted / 2))
+    targets = np.sort(reference.singular_values[reference.singular_values > 0])[::-1]
+    lost = int(np.sum(np.linalg.svd(logits, compute_uv=False)[: targets.size] < targets / 2))
     if lost:
         sentences.append(
-            f"{lost} of the {wanted.size} directions alive at the optimum: in the logits they have less than half of "
+            f"{lost} of the {targets.size} directions alive at the optimum: in the logits they have less than half of "
             "their singular value"
         )
     # Where the objective curves at least as much as the least decay, this is all that a descent has left to gain.
-    explained = gradient_norm**2 / (2 * min(*head.weight_decays, head.feature_decay))
-    if reference.is_minimum and value - reference.lower_bound > explained + _ROUNDING * value:
+    slack = gradient_norm**2 / (2 * min(*head.weight_decays, head.feature_decay))
+    if reference.is_minimum and value - reference.lower_bound > slack + _ROUNDING * value:
         sentences.append(
             "a gradient that matches the gap: the head is near a saddle, a flat direction or, from depth 2 on, a local "
             "minimum, and longer training may not help"

@@ -39,15 +39,15 @@ def mse_reference(head: Head) -> Reference:
         head.class_sizes, head.weight_decays, head.feature_decay, widths=head.widths, bias=head.bias is not None
     )
     remarks = []
-    kept, directions = int(np.sum(optimum.alive)), optimum.alive.size
-    if kept < directions:
+    rank, directions = int(np.sum(optimum.alive)), optimum.alive.size
+    if rank < directions:
         dead = f", not those of classes {np.flatnonzero(~optimum.alive).tolist()}" if head.bias is None else ""
         smallest = predicted.critical_class_size(len(head.labels), head.weight_decays, head.feature_decay)
         remarks.append(
-            f"the optimum itself keeps {kept} of {directions} directions{dead}: the narrowest width is "
+            f"the optimum itself keeps {rank} of {directions} directions{dead}: the narrowest width is "
             f"{min(head.widths)}, and these decays kill what weighs less than {smallest:.4g} samples"
         )
-    if kept == 0:
+    if rank == 0:
         remarks.append("all is zero at the optimum: it has no frame, and distances to frames are NaN")
     if optimum.cut_is_tied or "tie" in optimum.regimes:
         remarks.append("the optimum is not unique (a tie): distances are those to one of its geometries")
@@ -79,12 +79,12 @@ def ce_reference(head: Head) -> Reference:
     per_class = int(sizes[0])
     optimum = predicted.ce_optimum_shallow(n_classes, per_class, head.weight_decays[0], head.feature_decay)
     singular_values = np.full(n_classes - 1, optimum.scale * np.sqrt(per_class))
-    attained = wide_enough or optimum.trivial
-    remarks = [] if attained else [narrow]
+    is_attained = wide_enough or optimum.trivial
+    remarks = [] if is_attained else [narrow]
     if optimum.trivial:
         remarks.append("all is zero at the optimum: it has no frame, and distances to frames are NaN")
         targets = predicted.frame_targets(np.zeros((n_classes, n_classes)), depth)
-    upper = optimum.value if attained else np.inf
+    upper = optimum.value if is_attained else np.inf
     return Reference(optimum.value, upper, targets, singular_values, tuple(remarks))
 
 
@@ -93,7 +93,7 @@ def _deep_ce_reference(head: Head) -> Reference:
     n_classes, sizes, depth = head.n_classes, head.class_sizes, len(head.weights)
     decays, per_class, width = head.weight_decays, int(sizes[0]), int(min(head.widths))
     factor = predicted.schatten_penalty(np.eye(1), decays, head.feature_decay)
-    known = {"all zero": float(np.log(n_classes))}
+    table = {"all zero": float(np.log(n_classes))}
     steepest = float(np.sqrt(sizes.max())) / len(head.labels)  # from here on all is zero
     if np.ptp(sizes) == 0:
         slopes = steepest * np.geomspace(1e-6, 1, _SLOPES)
@@ -102,8 +102,8 @@ def _deep_ce_reference(head: Head) -> Reference:
             find(n_classes, per_class, decays, head.feature_decay)[1]
             for find in (predicted.etf_stationary, predicted.cross_polytope_stationary)
         )
-        known |= {"the simplex frame": etf} if width >= n_classes - 1 else {}
-        known |= {"antipodal pairs of classes": antipodal} if width >= (n_classes + 1) // 2 else {}
+        table |= {"the simplex frame": etf} if width >= n_classes - 1 else {}
+        table |= {"antipodal pairs of classes": antipodal} if width >= (n_classes + 1) // 2 else {}
     else:
         slopes = steepest * np.geomspace(1e-3, 1, _SLOPES_SOLVED)
         programs = [solve(sizes, float(slope), head.bias is not None, 0.05) for slope in slopes]
@@ -113,13 +113,13 @@ def _deep_ce_reference(head: Head) -> Reference:
             penalty = predicted.schatten_penalty(program.logits * np.sqrt(sizes), decays, head.feature_decay)
             if np.sum(norms > 1e-9 * norms[0]) <= width:
                 value = program.upper - slope * norms.sum() + penalty
-                known["a shrunk head"] = min(known.get("a shrunk head", np.inf), value)
+                table["a shrunk head"] = min(table.get("a shrunk head", np.inf), value)
     lower = concave_bound(np.array(values), slopes, factor, 2 / (depth + 1))
-    name = min(known, key=lambda one: known[one])
-    told = ", ".join(f"{one} {value:.4g}" for one, value in known.items() if one != "all zero" or name == one)
+    name = min(table, key=lambda one: table[one])
+    listing = ", ".join(f"{key} {value:.4g}" for key, value in table.items() if key != "all zero" or name == key)
     remark = (
-        f"from depth 2 on the minimum of cross-entropy is not known, only bounds; known configurations: {told}; "
+        f"from depth 2 on the minimum of cross-entropy is not known, only bounds; known configurations: {listing}; "
         "distances are those to the simplex frame"
     )
     targets = predicted.frame_targets(predicted.simplex_etf(n_classes), depth)
-    return Reference(lower, float(known[name]), targets, np.zeros(0), (remark,))
+    return Reference(lower, float(table[name]), targets, np.zeros(0), (remark,))

@@ -30,22 +30,22 @@ def solve(class_sizes: Int[np.ndarray, " classes"], slope: float, with_bias: boo
     roots, shares = np.sqrt(class_sizes), class_sizes / n_samples
     step = 2 * n_samples / (1 + with_bias * class_sizes.max())  # softmax curves by at most one half
     steps = int(min(max(_MOST_WORK / (30 * n_classes**3), 100), _MOST_STEPS, 10 / precision))
-    scaled, bias, momentum = np.zeros((n_classes, n_classes)), np.zeros(n_classes), 1.0
-    ahead, bias_ahead, lower, upper, best = scaled, bias, 0.0, np.inf, scaled
-    for taken in range(1, steps + 1):
+    point, bias, momentum = np.zeros((n_classes, n_classes)), np.zeros(n_classes), 1.0
+    ahead, bias_ahead, lower, upper, best = point, bias, 0.0, np.inf, point
+    for count in range(1, steps + 1):
         residual = np.eye(n_classes) - softmax(ahead / roots + bias_ahead[:, None], axis=0)
         left, values, right = np.linalg.svd(ahead + step * residual * roots / n_samples)
         after = left * np.maximum(values - step * slope, 0) @ right
         bias_after = bias_ahead + with_bias * step / n_samples * residual @ class_sizes / class_sizes.max()
-        overshot = np.sum((ahead - after) * (after - scaled)) + (bias_ahead - bias_after) @ (bias_after - bias) > 0
+        overshot = np.sum((ahead - after) * (after - point)) + (bias_ahead - bias_after) @ (bias_after - bias) > 0
         following = 1.0 if overshot else (1 + np.sqrt(1 + 4 * momentum**2)) / 2
         inertia = 0.0 if overshot else (momentum - 1) / following
-        ahead, bias_ahead = after + inertia * (after - scaled), bias_after + inertia * (bias_after - bias)
-        scaled, bias, momentum = after, bias_after, following
-        if taken % _CHECKED == 0 or taken == steps:
-            logits = scaled / roots
+        ahead, bias_ahead = after + inertia * (after - point), bias_after + inertia * (bias_after - bias)
+        point, bias, momentum = after, bias_after, following
+        if count % _CHECKED == 0 or count == steps:
+            logits = point / roots
             outputs = logits + bias[:, None]
-            value = -shares @ np.diag(log_softmax(outputs, axis=0)) + slope * np.linalg.norm(scaled, ord="nuc")
+            value = -shares @ np.diag(log_softmax(outputs, axis=0)) + slope * np.linalg.norm(point, ord="nuc")
             if value < upper:
                 upper, best = float(value), logits
             lower = max(lower, _dual_value(softmax(outputs, axis=0), class_sizes, slope, with_bias))
@@ -74,8 +74,8 @@ def _dual_value(
     own, other = feasible
     negative = own < 0
     share = np.max(own[negative] / (own - other)[negative], initial=0.0)
-    mixed = np.maximum((1 - share) * own + share * other, 0)
-    return float(np.sum(entr(mixed), axis=0) @ shares)
+    mixture = np.maximum((1 - share) * own + share * other, 0)
+    return float(np.sum(entr(mixture), axis=0) @ shares)
 
 
 def concave_bound(
@@ -85,8 +85,8 @@ def concave_bound(
     slopes: between two crossings of these lines the sum is concave.
     """
     values, slopes = np.append(values, 0.0), np.append(slopes, 0.0)
-    apart = slopes[:, None] - slopes
-    crossings = (values[:, None] - values)[apart != 0] / apart[apart != 0]
+    gaps = slopes[:, None] - slopes
+    crossings = (values[:, None] - values)[gaps != 0] / gaps[gaps != 0]
     norms = np.append(crossings[crossings > 0], 0.0)
     highest = np.max(values[:, None] - slopes[:, None] * norms, axis=0)
     return float(np.min(highest + factor * norms**power))

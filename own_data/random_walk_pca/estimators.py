@@ -76,9 +76,9 @@ def estimate_momentum(
     """
     gram = checked_step_gram(trajectory, step_gram)
     deviations = _normal_quantile(confidence)
-    lagged, before = gram[1:, :-1], gram[:-1, :-1]
-    momentum = np.trace(lagged) / np.trace(before)
-    residuals = gram[1:, 1:] - momentum * (lagged + lagged.T) + momentum**2 * before
+    cross, before = gram[1:, :-1], gram[:-1, :-1]
+    momentum = np.trace(cross) / np.trace(before)
+    residuals = gram[1:, 1:] - momentum * (cross + cross.T) + momentum**2 * before
     noise = np.trace(residuals) / len(residuals)
     half_width = deviations * np.sqrt(noise / (effective_dimension(residuals) * np.trace(before)))
     return _within(0.0, 1.0, momentum, half_width)
@@ -101,11 +101,11 @@ def estimate_reversion(
     step = np.arange(1, points)
     earlier, later = np.minimum.outer(step, step), np.maximum.outer(step, step)
     total_variance = np.sum(gram * earlier * (points - later)) / points
-    observed = np.log(total_variance / np.trace(gram))
-    rate = _rate_of_log_ratio(observed, points)
+    log_ratio = np.log(total_variance / np.trace(gram))
+    rate = _rate_of_log_ratio(log_ratio, points)
     half_width = deviations * np.sqrt(2 / effective_dimension(gram)) * _spread_of_log_ratio(points, rate)
     return Estimate(
-        rate, _rate_of_log_ratio(observed + half_width, points), _rate_of_log_ratio(observed - half_width, points)
+        rate, _rate_of_log_ratio(log_ratio + half_width, points), _rate_of_log_ratio(log_ratio - half_width, points)
     )
 
 
@@ -134,8 +134,8 @@ def _spread_of_log_ratio(points: int, rate: float) -> float:
     from scipy.linalg import toeplitz
 
     response = np.tril(toeplitz(predicted.ornstein_uhlenbeck_impulse_response(points, rate)))
-    centred, steps = _centre(response), np.diff(response, axis=0)
-    of_points, of_steps = centred.T @ centred, steps.T @ steps
+    deviations, steps = _centre(response), np.diff(response, axis=0)
+    of_points, of_steps = deviations.T @ deviations, steps.T @ steps
     return float(np.linalg.norm(of_points / np.trace(of_points) - of_steps / np.trace(of_steps)))
 
 

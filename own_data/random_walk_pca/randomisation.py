@@ -52,8 +52,8 @@ def departures(
     farthest = np.abs(away).max(axis=1)
     joint = ranks.min(axis=1) - farthest / (1 + farthest) / len(values)  # ranks are multiples of 2 / (B + 1)
     names = [*(f"PC {k}" for k in range(1, n_components + 1)), "drift", "momentum", "noise", *OF_VARIANCE]
-    found = {name: Departure(float(d), float(p)) for name, d, p in zip(names, away[0], ranks[0], strict=True)}
-    return found, float(np.mean(joint <= joint[0]))
+    measures = {name: Departure(float(d), float(p)) for name, d, p in zip(names, away[0], ranks[0], strict=True)}
+    return measures, float(np.mean(joint <= joint[0]))
 
 
 def _statistics(
@@ -83,13 +83,13 @@ def _statistics(
             order[:] = np.arange(steps)
         forms = _forms(gram, order, signs[:, :, None] * weights)
         forms = np.log(np.maximum(forms, np.finfo(float).tiny))  # of which both tails have a length
-        turned = _forms(squares, order, np.broadcast_to(cosines, (count, *cosines.shape))).sum(axis=1)
-        shuffled = ranks[order]
-        peak = np.abs(dct(shuffled, axis=1, norm="ortho")).max(axis=1)
-        clustered = sum(np.sum(shuffled[:, :-lag] * shuffled[:, lag:], axis=1) for lag in range(1, _NEAR + 1))
+        flips = _forms(squares, order, np.broadcast_to(cosines, (count, *cosines.shape))).sum(axis=1)
+        ranking = ranks[order]
+        peak = np.abs(dct(ranking, axis=1, norm="ortho")).max(axis=1)
+        clusters = sum(np.sum(ranking[:, :-lag] * ranking[:, lag:], axis=1) for lag in range(1, _NEAR + 1))
         neighbours = np.sum(signs[:, :-1] * signs[:, 1:] * gram[order[:, :-1], order[:, 1:]], axis=1)
         trend = lengths[order] @ (time - time.mean())
-        rows.append(np.column_stack([forms, neighbours, trend, peak, clustered, turned]))
+        rows.append(np.column_stack([forms, neighbours, trend, peak, clusters, flips]))
     return np.concatenate(rows)
 
 
@@ -97,16 +97,16 @@ def _forms(
     matrix: Float[np.ndarray, "steps steps"], order: Int[np.ndarray, "draws steps"], weights: Float[np.ndarray, "..."]
 ) -> Float[np.ndarray, "draws _"]:
     """The quadratic form of each column of weights, draws x steps x columns, with the steps in this order."""
-    placed = np.zeros(weights.shape)
-    np.put_along_axis(placed, order[:, :, None], weights, axis=1)
-    flat = placed.transpose(1, 0, 2).reshape(len(matrix), -1)
+    grid = np.zeros(weights.shape)
+    np.put_along_axis(grid, order[:, :, None], weights, axis=1)
+    flat = grid.transpose(1, 0, 2).reshape(len(matrix), -1)
     forms: Float[np.ndarray, "draws _"] = np.sum(flat * (matrix @ flat), axis=0).reshape(len(order), -1)
     return forms
 
 
 def _two_sided(values: Float[np.ndarray, " draws"]) -> Float[np.ndarray, " draws"]:
     """Twice the share of values at least as far out as each, on its nearer side; at most 1."""
-    ordered = np.sort(values)
-    below = np.searchsorted(ordered, values, side="right") / values.size
-    above = 1 - np.searchsorted(ordered, values, side="left") / values.size
+    order = np.sort(values)
+    below = np.searchsorted(order, values, side="right") / values.size
+    above = 1 - np.searchsorted(order, values, side="left") / values.size
     return np.minimum(1.0, 2 * np.minimum(below, above))

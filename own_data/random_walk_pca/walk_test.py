@@ -96,10 +96,10 @@ class WalkTest(Answer):
         if self.p_value > _LEVEL:
             return f"{about}: consistent with a random walk at the 1 % level (p = {self.p_value:.2g})"
         causes = "; ".join(f"{name} {estimate}" for name, estimate in self.causes.items())
-        each = f"; if one cause alone: {causes}" * bool(causes)
+        clause = f"; if one cause alone: {causes}" * bool(causes)
         out = [name for name in OF_VARIANCE if self.departures[name].p_value <= _LEVEL]
         changes = f"; not of one law throughout: {', '.join(out)}" * bool(out)
-        return f"{about}: not a random walk at the 1 % level (p = {self.p_value:.2g}){changes}{each}"
+        return f"{about}: not a random walk at the 1 % level (p = {self.p_value:.2g}){changes}{clause}"
 
 
 @guarded(double=False)
@@ -153,7 +153,7 @@ def random_walk_test(
     ratios = variances[: len(contents)] / variances.sum()
     walk_ratios, ratio_z = _judge_ratios(ratios, len(gram) + 1, dimension)
     walk_contents, content_z = _judge_contents(contents, variances, dimension)
-    departed, p_value = departures(gram, n_components, draws, seed)
+    statistics, p_value = departures(gram, n_components, draws, seed)
     return WalkTest(
         n_points=len(gram) + 1,
         effective_dimension=dimension,
@@ -163,9 +163,9 @@ def random_walk_test(
         cosine_contents=contents,
         walk_contents=walk_contents,
         content_z=content_z,
-        departures=departed,
+        departures=statistics,
         p_value=p_value,
-        causes=_causes(gram, _of_directions(gram, departed, n_components, draws, seed)),
+        causes=_causes(gram, _of_directions(gram, statistics, n_components, draws, seed)),
         doubts=(*_doubts(dimension, len(contents)), *(_jump(gram) if p_value > _LEVEL else ())),
         missing=_standing_still(gram),
     )
@@ -196,7 +196,7 @@ def _judge_ratios(
     if not count:
         return ratios, ratios
     shares = spectrum / spectrum.sum()
-    own, others = shares[:count], np.sum(shares**2) - shares[:count] ** 2
+    own, rest = shares[:count], np.sum(shares**2) - shares[:count] ** 2
     bias = predicted.eigenvalue_bias(spectrum, dimension, count)
     bias = bias + predicted.eigenvalue_bias_second_order(spectrum, dimension, count)
     with warnings.catch_warnings():
@@ -204,7 +204,7 @@ def _judge_ratios(
         mean = predicted.mean_explained_variance_ratio(spectrum, dimension, count)
     odds = own / (1 - own) * (1 + bias / (1 - own))
     relative_odds = ratios / (1 - ratios) / odds
-    freedom = 2 / predicted.eigenvalue_variance(spectrum, dimension, count), dimension * (1 - own) ** 2 / others
+    freedom = 2 / predicted.eigenvalue_variance(spectrum, dimension, count), dimension * (1 - own) ** 2 / rest
     return mean, _normal_score(fdtr(*freedom, relative_odds), fdtrc(*freedom, relative_odds))
 
 
@@ -240,8 +240,8 @@ def _of_directions(
     """The departures; where the variance changes, the weaker of each and of what changes of sign alone leave of it."""
     if min(found[name].p_value for name in OF_VARIANCE) > _LEVEL:
         return found
-    ordered, _ = departures(gram, n_components, draws, seed, ordered=True)
-    weaker = {name: max(one, ordered[name], key=lambda either: either.p_value) for name, one in found.items()}
+    by_sign, _ = departures(gram, n_components, draws, seed, ordered=True)
+    weaker = {name: max(d, by_sign[name], key=lambda either: either.p_value) for name, d in found.items()}
     return weaker | {"noise": found["noise"]}
 
 
@@ -251,15 +251,15 @@ def _causes(gram: Float[np.ndarray, "steps steps"], found: dict[str, Departure])
     steps = found["momentum"]
     # Reversion takes steps back, and holds the walk together.
     back = min(steps, found["PC 1"], key=lambda one: (one.deviations > 0, one.p_value))
-    named = {
+    candidates = {
         "drift over noise": (found["drift"], found["drift"].deviations > 0, estimate_drift_ratio),
         "momentum": (steps, steps.deviations > 0, estimate_momentum),
         "reversion": (back, back.deviations < 0, estimate_reversion),
         "decay of the noise": (found["noise"], decays, estimate_noise_decay),
     }
-    seen = [(name, *rest) for name, rest in named.items() if rest[0].p_value <= _LEVEL and rest[1]]
-    seen.sort(key=lambda one: -abs(one[1].deviations))
-    return {name: estimator(step_gram=gram) for name, _, _, estimator in seen}
+    hits = [(name, *rest) for name, rest in candidates.items() if rest[0].p_value <= _LEVEL and rest[1]]
+    hits.sort(key=lambda one: -abs(one[1].deviations))
+    return {name: estimator(step_gram=gram) for name, _, _, estimator in hits}
 
 
 def _decays(logs: Float[np.ndarray, " steps"]) -> bool:
@@ -281,9 +281,9 @@ def _jump(gram: Float[np.ndarray, "steps steps"]) -> tuple[Doubt, ...]:
     lengths = np.diagonal(gram)
     at = int(lengths.argmax())
     others = np.delete(gram, at, axis=0)
-    rest = effective_dimension(np.delete(others, at, axis=1))
+    dimension = effective_dimension(np.delete(others, at, axis=1))
     usual = float(np.diagonal(np.delete(others, at, axis=1)).mean())
-    chance = len(lengths) * float(chi2(rest).sf(rest * lengths[at] / usual))
+    chance = len(lengths) * float(chi2(dimension).sf(dimension * lengths[at] / usual))
     if chance > _LEVEL:
         return ()
     share = float(lengths[at] / lengths.sum())
