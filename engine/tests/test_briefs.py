@@ -83,11 +83,11 @@ def test_a_page_whose_sides_meet_is_an_error_at_collection_that_names_both(page,
         page.with_name("helpers.py").write_text(
             "def twice(n):\n    from test_squares import closed_form as f\n    return f(n)\n"
         )
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"], capture_output=True, text=True, check=False
     )
-    assert done.returncode == 2, done.stdout
-    assert re.search(sentence, done.stdout), done.stdout
+    assert process.returncode == 2, process.stdout
+    assert re.search(sentence, process.stdout), process.stdout
 
 
 def test_a_side_that_is_called_through_a_variable_is_seen_when_it_runs():
@@ -108,12 +108,12 @@ def test_settings_are_tried_at_both_ends_in_ties_and_jointly(page):
         *({"n": 1}, {"n": 9}, {"x": smallest}, {"x": 1.0}, {"way": "up"}, {"way": "down"}),
         *({"sizes": (1, 1)}, {"sizes": (9, 9)}),
     ]
-    drawn = [chosen for chosen, _ in zip(spread(subject), range(300), strict=False)]
-    assert drawn == [chosen for chosen, _ in zip(spread(subject), range(300), strict=False)]
-    assert {1, 9} <= {chosen["n"] for chosen in drawn if "n" in chosen} <= set(range(1, 10))
-    assert any(len(chosen) == 4 for chosen in drawn)
-    assert any(chosen.get("n") == chosen.get("x") == 1 for chosen in drawn), "ties"
-    assert any(chosen.get("n") == 3 for chosen in drawn), "the neighbour of what the case gives"
+    draws = [chosen for chosen, _ in zip(spread(subject), range(300), strict=False)]
+    assert draws == [chosen for chosen, _ in zip(spread(subject), range(300), strict=False)]
+    assert {1, 9} <= {chosen["n"] for chosen in draws if "n" in chosen} <= set(range(1, 10))
+    assert any(len(chosen) == 4 for chosen in draws)
+    assert any(chosen.get("n") == chosen.get("x") == 1 for chosen in draws), "ties"
+    assert any(chosen.get("n") == 3 for chosen in draws), "the neighbour of what the case gives"
 
 
 def test_a_claim_that_fails_at_an_end_alone_is_found_there(page):

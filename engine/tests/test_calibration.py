@@ -77,16 +77,16 @@ def runs(count, **changes):
 
 
 def test_a_run_counts_rows_controls_and_samples():
-    found = run_once(claim(CLAIM), 0)
+    run = run_once(claim(CLAIM), 0)
     row = claim(CLAIM).run(seed=0)
-    assert found["verdicts"] == ["VERIFIED"]
-    assert found["as_expected"]
-    assert found["controls"] == len(row.controls)
-    assert found["survivors"] == []
-    assert found["samples"] == row.samples
-    assert 0 < found["room"] <= 1
-    assert run_once(claim(CLAIM), 0)["measured"] == found["measured"]
-    assert run_once(claim(CLAIM), 1)["measured"] != found["measured"]
+    assert run["verdicts"] == ["VERIFIED"]
+    assert run["as_expected"]
+    assert run["controls"] == len(row.controls)
+    assert run["survivors"] == []
+    assert run["samples"] == row.samples
+    assert 0 < run["room"] <= 1
+    assert run_once(claim(CLAIM), 0)["measured"] == run["measured"]
+    assert run_once(claim(CLAIM), 1)["measured"] != run["measured"]
 
 
 @pytest.mark.parametrize(
@@ -133,12 +133,12 @@ def test_a_wrong_verdict_and_a_surviving_control_are_counted():
 
 
 def test_only_missing_seeds_run(tmp_path, monkeypatch):
-    asked = []
-    monkeypatch.setattr(calibration, "run_once", lambda subject, seed: asked.append(seed) or RUN | {"seed": seed})
+    seeds = []
+    monkeypatch.setattr(calibration, "run_once", lambda subject, seed: seeds.append(seed) or RUN | {"seed": seed})
     path = tmp_path / "runs.jsonl"
     path.write_text(json.dumps(RUN | {"seed": 1}) + '\n{"seed": 2, "ver')
     calibration.calibrate(CLAIM, path, 4)
-    assert asked == [0, 2, 3]
+    assert seeds == [0, 2, 3]
     assert [run["seed"] for run in kept_runs(path)] == [0, 1, 2, 3]
 
 

@@ -77,15 +77,15 @@ def test_outside_its_domain_a_claim_says_so_and_nothing_else(given, sentence):
 
 
 def test_a_setting_without_an_annotation_has_no_domain():
-    seen = []
+    sizes = []
 
     def test_any(trial, size):
         """A statement."""
-        seen.append(size)
+        sizes.append(size)
 
     check = over_cases(test_any, [float("inf"), None, "x"])
     check(Trial("cases.any"))
-    assert seen == [float("inf"), None, "x"]
+    assert sizes == [float("inf"), None, "x"]
 
 
 @pytest.mark.parametrize(
@@ -114,14 +114,14 @@ def test_a_source_says_who_and_where():
 
 
 def test_cases_that_print_alike_are_all_tried():
-    seen, many = [], np.linspace(0, 1, 2001)
-    wrong = np.where(many == many[1000], 7.0, many)
+    largest, many = [], np.linspace(0, 1, 2001)
+    other = np.where(many == many[1000], 7.0, many)
 
     def check(trial, x):
-        seen.append(x.max())
+        largest.append(x.max())
 
-    over_cases(check, [wrong, many])(Trial("cases.alike", 0))
-    assert seen == [7.0, 1.0]
+    over_cases(check, [other, many])(Trial("cases.alike", 0))
+    assert largest == [7.0, 1.0]
 
 
 def test_a_method_is_no_claim():
@@ -181,13 +181,13 @@ def test_an_error_that_is_not_noticed_is_named():
 
 
 def test_a_case_within_a_case_keeps_both():
-    trial, drawn = Trial("toy.case"), {}
+    trial, numbers = Trial("toy.case"), {}
     for outer in "ab":
         with trial.case(outer):
             with trial.case("inner"):
-                drawn[outer, "inner"] = trial.generator().random()
-            drawn[outer, ""] = trial.generator().random()
-    assert len(set(drawn.values())) == 4
+                numbers[outer, "inner"] = trial.generator().random()
+            numbers[outer, ""] = trial.generator().random()
+    assert len(set(numbers.values())) == 4
 
 
 def test_a_refusal_names_its_case_and_leaves_the_domain():

@@ -14,14 +14,14 @@ def axes():
     import matplotlib.pyplot as plt
 
     with style():
-        drawn = chart(
+        fig = chart(
             {"mean": (X, 2.0, 0.5), "bounds": (X, np.stack([X, X**2], axis=1))},
             {"mean": (X[:2], [1.9, 2.1], [[0.1, 0.2], [0.3, 0.4]]), "alone": (X, X)},
             levels={"mean": 2.5, "limit": 3.0}, thresholds={"from here on": 2.0}, dashed=("bounds",), legend="beside",
             x="n", y="y", log="y",
         )  # fmt: skip
-        yield drawn.axes[0]
-    plt.close(drawn)
+        yield fig.axes[0]
+    plt.close(fig)
 
 
 def test_each_name_is_listed_once(axes):

@@ -213,11 +213,11 @@ def completed(line):
         "from theory_on_trial.command import main; import sys; main(); assert not {'jax', 'numpy'} & set(sys.modules)"
     )
     asked = {"_ARGCOMPLETE": "1", "COMP_LINE": line, "COMP_POINT": str(len(line)), "_ARGCOMPLETE_IFS": "\n"}
-    done = subprocess.run(
+    process = subprocess.run(
         ["bash", "-c", f'exec 8>&1 9>/dev/null; exec "$0" -c "{script}"', sys.executable],
         env={**os.environ, **asked}, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    return done.stdout.replace("\v", "\n").splitlines()
+    return process.stdout.replace("\v", "\n").splitlines()
 
 
 @pytest.mark.parametrize(

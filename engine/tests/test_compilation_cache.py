@@ -64,12 +64,12 @@ def test_the_next_process_finds_what_was_compiled_and_heals_what_was_cut_short(t
     assert entries
     assert hits == 0
     assert compile_in_a_new_process(**variables) == (folder, len(entries))
-    whole = {entry: entry.stat().st_size for entry in entries}
+    sizes = {entry: entry.stat().st_size for entry in entries}
     for entry in entries:
         entry.write_bytes(entry.read_bytes()[:300])
     # warnings are errors there: a broken entry that JAX came to read would end it
     assert compile_in_a_new_process(**variables) == (folder, 0)
-    assert {entry: entry.stat().st_size for entry in sorted(folder.glob("*-cache"))} == whole
+    assert {entry: entry.stat().st_size for entry in sorted(folder.glob("*-cache"))} == sizes
 
 
 def test_a_folder_set_by_the_user_is_left_alone(tmp_path):

@@ -41,11 +41,11 @@ def test_a_verified_prediction_refutes_every_admissible_control(data, k, slack, 
     """Lemma: |c - p| >= margin + slack in one coordinate and VERIFIED for p imply REFUTED for c, on one interval."""
     p, low = (np.array(data.draw(st.lists(numbers, min_size=k, max_size=k))) for _ in range(2))
     prediction = Prediction(p, slack + extra, slack)
-    wrong = p.copy()
-    wrong[data.draw(st.integers(0, k - 1))] += sign * (2 * slack + extra + beyond)
-    check_controls(prediction, {"wrong": wrong})
+    control = p.copy()
+    control[data.draw(st.integers(0, k - 1))] += sign * (2 * slack + extra + beyond)
+    check_controls(prediction, {"wrong": control})
     for offset in (low, p):
-        finding = judge(interval(offset, offset + extra / 2), prediction, {"wrong": wrong})
+        finding = judge(interval(offset, offset + extra / 2), prediction, {"wrong": control})
         if finding.outcome == "VERIFIED":
             assert finding.controls[0].outcome == "REFUTED"
     assert finding.outcome == "VERIFIED"

@@ -60,7 +60,7 @@ def test_an_edit_is_seen_where_it_is_imported_and_nowhere_else(tmp_path, name):
 
 
 def test_what_computes_nothing_changes_nothing_and_the_rules_stand_apart(tmp_path, monkeypatch):
-    check, read = written(tmp_path), subject._source
+    check, source = written(tmp_path), subject._source
     plain, other = 'def f():\n    return 1, f"a{2!r}"\n', 'def f():\n    return 2, f"a{2!r}"\n'
     (tmp_path / "theory" / "_sums.py").write_text(plain)
     before = digest(check)
@@ -76,7 +76,7 @@ def test_what_computes_nothing_changes_nothing_and_the_rules_stand_apart(tmp_pat
     assert digest(check).rules == before.rules
     (tmp_path / "theory" / "_sums.py").write_text(plain)
     edit = b"edited = 1\n"
-    monkeypatch.setattr(subject, "_source", lambda name, file: read(name, file) + edit * (name.endswith(".laws")))
+    monkeypatch.setattr(subject, "_source", lambda name, file: source(name, file) + edit * (name.endswith(".laws")))
     assert digest(check).own == before.own
     assert digest(check).rules != before.rules
 
@@ -130,12 +130,12 @@ ELSEWHERE = (
 
 @pytest.mark.parametrize("name", [*RULES, *ELSEWHERE])
 def test_the_engine_counts_as_far_as_a_verdict_rests_on_it(tmp_path, monkeypatch, name):
-    check, read = written(tmp_path), subject._source
+    check, source = written(tmp_path), subject._source
     before = digest(check)
 
     def edited(module, file):
         assert file.exists()
-        return read(module, file) + b"edited = 1\n" * (module == f"theory_on_trial.{name}")
+        return source(module, file) + b"edited = 1\n" * (module == f"theory_on_trial.{name}")
 
     monkeypatch.setattr(subject, "_source", edited)
     assert (digest(check) != before) == (name in RULES)

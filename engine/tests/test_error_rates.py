@@ -28,13 +28,13 @@ def intervals_of_every_count(looks, alpha):
 
 def exact_verdicts(truth, p, margin, slack, looks, ends):
     """P(VERIFIED), P(REFUTED), P(INCONCLUSIVE) of a probability claim, by the law of the count among undecided runs."""
-    undecided, verified, refuted, before = np.ones(1), 0.0, 0.0, 0
+    law, verified, refuted, before = np.ones(1), 0.0, 0.0, 0
     for n, (low, high) in zip(looks, ends, strict=True):
-        undecided = np.convolve(undecided, stats.binom.pmf(np.arange(n - before + 1), n - before, truth))
+        law = np.convolve(law, stats.binom.pmf(np.arange(n - before + 1), n - before, truth))
         inside, outside = zones(low, high, p, margin, slack)
-        verified, refuted = verified + undecided[inside].sum(), refuted + undecided[outside].sum()
-        undecided, before = np.where(inside | outside, 0.0, undecided), n
-    return verified, refuted, undecided.sum()
+        verified, refuted = verified + law[inside].sum(), refuted + law[outside].sum()
+        law, before = np.where(inside | outside, 0.0, law), n
+    return verified, refuted, law.sum()
 
 
 def spread_looks(first, most):
@@ -152,15 +152,15 @@ def test_many_coordinates_and_looks_share_one_level(law, claims, draw):
     """Eight coordinates and up to four looks per claim, the prediction true: REFUTED at most in a share 0.1."""
     alpha = 0.1
     prediction = Prediction(np.full(8, 0.5 if law == Bernoulli() else 0.0), 0.02)
-    refuted = 0
+    refutations = 0
     for claim in range(claims):
         rng = np.random.default_rng([41, claim])
         finding = evidence.mean(
             lambda m, rng=rng: draw(rng, (m, 8)), prediction, {}, law=law, looks=(8, 12, 20, 32), alpha=alpha
         )
-        refuted += finding.outcome == "REFUTED"
+        refutations += finding.outcome == "REFUTED"
         assert finding.outcome == "REFUTED" or finding.looks == 4
-    assert refuted <= stats.binom.isf(1e-6, claims, alpha)
+    assert refutations <= stats.binom.isf(1e-6, claims, alpha)
 
 
 def test_true_claims_are_verified_and_their_controls_refuted_at_one_in_a_million():

@@ -183,14 +183,14 @@ def test_the_budget_is_divided_by_coordinates_and_looks(time_uniform, coordinate
 
 
 def test_sampling_stops_at_the_first_decision_and_waits_for_the_controls():
-    drawn = []
+    sizes = []
 
     def sampler(m):
-        drawn.append(m)
+        sizes.append(m)
         return np.random.default_rng(53).standard_normal(m)
 
     far = evidence.mean(sampler, Prediction(50.0, 1.0), {}, law=Normal(), looks=(40, 80, 160))
-    assert (far.outcome, far.looks, drawn) == ("REFUTED", 1, [40])
+    assert (far.outcome, far.looks, sizes) == ("REFUTED", 1, [40])
     one_sided = Prediction(3.0, 0.0, 0.0, "at most")
     waiting = evidence.mean(sampler, one_sided, {"near": -0.5}, law=Normal(), looks=(40, 80, 160, 320))
     assert waiting.looks > 1
@@ -198,22 +198,22 @@ def test_sampling_stops_at_the_first_decision_and_waits_for_the_controls():
 
 
 def test_progress_and_schedule():
-    seen = []
+    reports = []
     looks = evidence.planned_looks(8, 30)
     assert all(n % 8 == 0 for n in looks)
     assert looks[-1] >= 30
-    options = {"law": Asymptotic(), "looks": looks, "progress": lambda *told: seen.append(told)}
+    options = {"law": Asymptotic(), "looks": looks, "progress": lambda *told: reports.append(told)}
     evidence.mean(np.zeros, Prediction(0.0, 0.1), {}, **options)
-    assert seen == [(n, looks[-1]) for n in looks]
+    assert reports == [(n, looks[-1]) for n in looks]
 
 
 def test_a_law_is_verified_its_neighbour_refuted_and_two_routes_agree():
     rng = np.random.default_rng(54)
-    wrong, looks = stats.expon(scale=2.0).cdf, evidence.planned_looks(128, 4000)
+    control, looks = stats.expon(scale=2.0).cdf, evidence.planned_looks(128, 4000)
     drawn = rng.standard_exponential
-    finding = evidence.distribution(drawn, stats.expon.cdf, {"half the rate": wrong}, margin=0.1, looks=looks)
+    finding = evidence.distribution(drawn, stats.expon.cdf, {"half the rate": control}, margin=0.1, looks=looks)
     assert (finding.outcome, finding.controls[0].outcome) == ("VERIFIED", "REFUTED")
-    assert evidence.distribution(drawn, wrong, {}, margin=0.1, looks=(500, 1000)).outcome == "REFUTED"
+    assert evidence.distribution(drawn, control, {}, margin=0.1, looks=(500, 1000)).outcome == "REFUTED"
 
     def routes(m):
         return np.stack([rng.standard_exponential(m), -np.log(rng.random(m))], axis=1)

@@ -97,11 +97,11 @@ def test_a_failure_is_found_and_made_as_small_as_it_goes(here, seed):
 
 @pytest.mark.parametrize("name", ["limits", "share"])
 def test_a_claim_that_holds_everywhere_has_no_false_finding(here, name):
-    found = searched(claim(f"{here}.{name}"))
-    assert found.failure is None
-    assert found.counts == {"as expected": 1000}
+    result = searched(claim(f"{here}.{name}"))
+    assert result.failure is None
+    assert result.counts == {"as expected": 1000}
     # Of a bound the setting that comes nearest is told.
-    assert (found.tightest or (0.75,))[0] == 0.75
+    assert (result.tightest or (0.75,))[0] == 0.75
 
 
 def test_limits_that_a_claim_needs_are_told_from_narrow_ones(here):
@@ -146,28 +146,28 @@ def test_an_interrupted_search_tells_what_is_known_and_resumes(here, tmp_path):
     command = [sys.executable, "-m", "theory_on_trial.command", "search", f"{here}.slow", "--runs", "2000", "--workers"]
     environment = {**os.environ, "THEORY_ON_TRIAL_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1"}
     with subprocess.Popen([*command, "2"], env=environment, stdout=subprocess.PIPE, text=True) as running:
-        kept, waited = tmp_path / "cache" / "explored", time.monotonic()
-        while not any(path.stat().st_size for path in kept.glob("*")) and time.monotonic() < waited + 100:
+        folder, start = tmp_path / "cache" / "explored", time.monotonic()
+        while not any(path.stat().st_size for path in folder.glob("*")) and time.monotonic() < start + 100:
             time.sleep(0.05)
         running.send_signal(signal.SIGINT)
-        said = running.communicate(timeout=60)[0]
-    assert said.startswith(f"{here}.slow: no failure (interrupted)")
+        output = running.communicate(timeout=60)[0]
+    assert output.startswith(f"{here}.slow: no failure (interrupted)")
     assert running.returncode == 0
-    held = [path.read_text().count("\n") + 1 for path in kept.glob("*")]
+    counts = [path.read_text().count("\n") + 1 for path in folder.glob("*")]
     with Runs(claim(f"{here}.slow"), workers=1) as runs:
         assert search(claim(f"{here}.slow"), runs, most=1).counts == {"as expected": 1}
         assert runs.new == 0  # it was on file
-    assert sum(held) >= 1
+    assert sum(counts) >= 1
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_map_draws_a_boundary_where_it_is(here, seed):
-    one = claim(f"{here}.from_seven").map(n="1..5000", way="b", cells=20, seed=seed)
-    assert one["n"].values[[0, -1]].tolist() == [1, 5000]  # a logarithmic axis of integers, each once
-    assert one["n"].values[10] < 300
-    assert ((one["outcome"] == "VERIFIED") == (one["n"] >= 7)).all()
-    assert ((abs(one["error"] - 0.1) < 1e-12) == (one["n"] < 7)).all()
-    assert ((one["low"] <= one["error"]) & (one["error"] <= one["high"])).all()
+    dataset = claim(f"{here}.from_seven").map(n="1..5000", way="b", cells=20, seed=seed)
+    assert dataset["n"].values[[0, -1]].tolist() == [1, 5000]  # a logarithmic axis of integers, each once
+    assert dataset["n"].values[10] < 300
+    assert ((dataset["outcome"] == "VERIFIED") == (dataset["n"] >= 7)).all()
+    assert ((abs(dataset["error"] - 0.1) < 1e-12) == (dataset["n"] < 7)).all()
+    assert ((dataset["low"] <= dataset["error"]) & (dataset["error"] <= dataset["high"])).all()
     two = claim(f"{here}.less").map(x=list(range(8)), y=range(1, 9), seed=seed)
     assert ((two["outcome"] == "VERIFIED") == (two["x"] < two["y"])).all()
     three = claim(f"{here}.limits").map(dim=[1, 40, 41], penalty=[1.0, 1e9], even=[0, 2], outside=True, seed=seed)
@@ -202,11 +202,11 @@ def test_cells_on_file_are_not_run_again(here):
         list(runs.at(({"n": n}, 0) for n in range(1, 6)))
         assert runs.new == 5
     with ThreadPoolExecutor(2) as pool, Runs(subject, executor=pool) as runs:  # anything with `submit`
-        assert [done.outcome for done in runs.at(({"n": n}, 1) for n in range(1, 4))] == ["as expected"] * 3
+        assert [run.outcome for run in runs.at(({"n": n}, 1) for n in range(1, 4))] == ["as expected"] * 3
     with Runs(subject, workers=1) as runs:
-        again = list(runs.at(({"n": n}, 0) for n in range(1, 8)))
+        attempts = list(runs.at(({"n": n}, 0) for n in range(1, 8)))
         assert runs.new == 2
-    assert [done.settings["n"] for done in again] == list(range(1, 8))
+    assert [run.settings["n"] for run in attempts] == list(range(1, 8))
 
 
 @pytest.mark.parametrize(

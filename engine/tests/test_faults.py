@@ -49,28 +49,28 @@ def test_a_disk_that_fills_up_loses_no_result_and_names_the_folder(tmp_path):
     """No file may grow beyond 4 kB: the small files of the first sweep fit, the chunks of the second do not."""
     draws = partial(sweep, sweep_support.draw, {"scale": [1.0]}, 4, cache=tmp_path / "small")
     spectra, large = partial(sweep, sweep_support.walk_spectrum, {"noise": [1.0]}, static=SPECTRUM), tmp_path / "large"
-    kept = draws()
+    small = draws()
     spectra(1, cache=large)
     # The program is compiled here: JAX, too, could not keep it on the full disk.
-    expected = spectra(64, chunk=21)
+    reference = spectra(64, chunk=21)
 
     def interrupt(done, total, seconds):
         raise KeyboardInterrupt
 
     with limited(resource.RLIMIT_FSIZE, 4096):
-        xr.testing.assert_identical(draws(), kept)
+        xr.testing.assert_identical(draws(), small)
         sentence = rf"chunks cannot be kept in {large}/\S+ \(File too large\): this sweep goes on and will return"
-        with pytest.warns(RuntimeWarning, match=sentence) as warned:
+        with pytest.warns(RuntimeWarning, match=sentence) as warnings:
             full = spectra(64, cache=large, chunk=21)
-        with pytest.warns(RuntimeWarning, match=sentence), pytest.raises(KeyboardInterrupt) as stopped:
+        with pytest.warns(RuntimeWarning, match=sentence), pytest.raises(KeyboardInterrupt) as interruption:
             spectra(64, cache=large, chunk=21, progress=interrupt)
-    assert "interrupted; 1 of 64 cells are kept" in stopped.value.__notes__[0]
-    assert len(warned) == 3
-    assert "\n" not in str(warned[0].message)
+    assert "interrupted; 1 of 64 cells are kept" in interruption.value.__notes__[0]
+    assert len(warnings) == 3
+    assert "\n" not in str(warnings[0].message)
     assert list(tmp_path.glob("*/*/*.tmp")) == []
     assert len(chunk_files(large)) == 1
-    xr.testing.assert_identical(full, expected)
-    xr.testing.assert_identical(spectra(64, cache=large), expected)
+    xr.testing.assert_identical(full, reference)
+    xr.testing.assert_identical(spectra(64, cache=large), reference)
 
 
 def test_a_disk_that_is_full_from_the_start_is_refused_before_the_first_cell(tmp_path):
@@ -105,7 +105,7 @@ def test_a_full_disk_leaves_the_last_record_of_the_falsifier(tmp_path):
 def test_a_batch_that_exhausts_the_memory_is_halved_until_it_fits(executor, monkeypatch):
     """16 cells of at least 16 MB at once in 256 MB, which the sweep was told to be plenty."""
     maxima, sizes = partial(sweep, sweep_support.running_maxima, {"scale": [1.0, 2.0]}, 8), []
-    expected = maxima()
+    reference = maxima()
 
     def note(done, total, seconds):
         sizes.append(done - sum(sizes))
@@ -113,7 +113,7 @@ def test_a_batch_that_exhausts_the_memory_is_halved_until_it_fits(executor, monk
     monkeypatch.setattr(part, "_MEMORY", 2**42)
     with limited(resource.RLIMIT_AS, address_space() + 2**28):
         found = maxima(mode="vmap", chunk=16, executor=executor, progress=note)
-    np.testing.assert_array_equal(found["running_maxima"], expected["running_maxima"])
+    np.testing.assert_array_equal(found["running_maxima"], reference["running_maxima"])
     assert sum(sizes) == 16
     assert set(sizes) <= {1, 2, 4, 8}
 
@@ -230,16 +230,16 @@ def test_a_calibration_that_was_cut_anywhere_goes_on(tmp_path_factory, monkeypat
     monkeypatch.setattr(calibration, "run_once", run_once)
     monkeypatch.setattr(calibration, "claim", lambda claim_id: Subject)
     calibration.calibrate(CLAIM, path, 6)
-    whole = calibration.kept_runs(path)
+    runs = calibration.kept_runs(path)
     content = path.read_bytes()
     cut = data.draw(st.integers(0, len(content)), label="cut")
     path.write_bytes(content[:cut])
-    finished = len(calibration.kept_runs(path))
-    assert calibration.kept_runs(path) == whole[:finished]
+    count = len(calibration.kept_runs(path))
+    assert calibration.kept_runs(path) == runs[:count]
     seeds.clear()
     calibration.calibrate(CLAIM, path, 6)
-    assert seeds == list(range(finished, 6))
-    assert calibration.kept_runs(path) == whole
+    assert seeds == list(range(count, 6))
+    assert calibration.kept_runs(path) == runs
 
 
 def test_two_calibrations_of_one_claim_at_once_read_nothing_wrong(tmp_path, monkeypatch):

@@ -63,14 +63,14 @@ def test_markdown_and_csv_show_a_statement_as_it_is():
 
 
 def test_the_methods_paragraph_has_this_runs_numbers():
-    said = methods([GOOD, BAD], 7, "full")
+    paragraph = methods([GOOD, BAD], 7, "full")
     for part in (
         "seed 7, tier full",
         "The verdicts on 2 statements: 1 VERIFIED, 1 REFUTED. Each",
         "2 of 2 were",
         "1e-6.",
     ):
-        assert part in said
+        assert part in paragraph
 
 
 def test_references_are_read_from_what_a_paper_says_of_itself():

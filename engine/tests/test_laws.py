@@ -63,22 +63,22 @@ def wrong_verdicts(law, draw, truth, margin, looks, *, slack_share=0.4, alpha=AL
         for sign in (-1, 1)
     }
     claims["exact"] = (truth, True)
-    wrong = dict.fromkeys([*claims, "missed at some look"], 0)
+    counts = dict.fromkeys([*claims, "missed at some look"], 0)
     share = alpha if law.time_uniform else alpha / len(looks)
     for chunk in range(CHUNKS):
         rng, r = np.random.default_rng([20, chunk]), repetitions // CHUNKS
-        batches, verdicts, missed = [], {name: np.zeros(r, int) for name in claims}, np.zeros(r, bool)
+        batches, verdicts, misses = [], {name: np.zeros(r, int) for name in claims}, np.zeros(r, bool)
         for size in np.diff([0, *looks]):
             batches.append(draw(rng, size, r))
             low, high = law.interval(batches, share, np.asarray(margin - slack))[1:3]
-            missed |= (truth < low) | (high < truth)
+            misses |= (truth < low) | (high < truth)
             for name, (p, _) in claims.items():
                 new = three_zones(low, high, p, margin, slack)
                 verdicts[name] = np.where(verdicts[name] == 0, new, verdicts[name])
         for name, (_, holds) in claims.items():
-            wrong[name] += int(np.sum(verdicts[name] == (-1 if holds else 1)))
-        wrong["missed at some look"] += int(missed.sum())
-    return wrong
+            counts[name] += int(np.sum(verdicts[name] == (-1 if holds else 1)))
+        counts["missed at some look"] += int(misses.sum())
+    return counts
 
 
 def rare_three_point(rng, n, r):
@@ -153,18 +153,18 @@ def test_asymptotic_intervals_miss_no_more_often_than_they_say(name):
     means, variances = (Asymptotic(), 3 * np.sqrt(variance)), (NormalVariance(asymptotic=True), variance)
     laws = (means, variances, (RatioOfMeans(), 1.0))
     for n in (60, 200, 700):
-        missed, concluded = np.zeros(3, int), np.zeros(3, int)
+        misses, finite = np.zeros(3, int), np.zeros(3, int)
         for chunk, runs in enumerate(cut(repetitions, 150_000 // n)):
             rng = np.random.default_rng([21, n, chunk])
             x = draw(rng, (n, runs, 2)) + 3 * np.sqrt(variance) - mean
             for i, (law, truth) in enumerate(laws):
-                found = law.interval([x if i == 2 else x[..., 0]], error, np.asarray(0.0))
-                missed[i] += np.sum((found.low > truth) | (found.high < truth))
-                concluded[i] += np.sum(np.isfinite(found.high))
-                assert found.error == error
-        assert np.all(missed <= most_allowed(repetitions, error))
+                interval = law.interval([x if i == 2 else x[..., 0]], error, np.asarray(0.0))
+                misses[i] += np.sum((interval.low > truth) | (interval.high < truth))
+                finite[i] += np.sum(np.isfinite(interval.high))
+                assert interval.error == error
+        assert np.all(misses <= most_allowed(repetitions, error))
         if name == "nearly normal" and n == 700:
-            assert np.all(concluded > repetitions / 2)
+            assert np.all(finite > repetitions / 2)
 
 
 @pytest.mark.parametrize(
@@ -228,42 +228,42 @@ def uniform_cdf(x):
 @pytest.mark.parametrize("truth", [0.0, 0.3])
 def test_one_sample_distance_errs_less_than_its_level(truth):
     """Samples truth + (1 - truth) U are at sup distance `truth` from U; slack 0 and margin 0.3 put both on a border."""
-    looks, wrong, missed = (10, 20, 40, 80), 0, 0
+    looks, errors, misses = (10, 20, 40, 80), 0, 0
     for chunk in range(CHUNKS):
         rng, r = np.random.default_rng([23, chunk]), REPETITIONS // CHUNKS
         samples = truth + (1 - truth) * rng.random((looks[-1], r))
-        verdict, excluded = np.zeros(r, int), np.zeros(r, bool)
+        verdict, outside = np.zeros(r, int), np.zeros(r, bool)
         for n in looks:
             x, band = np.sort(samples[:n], axis=0), np.sqrt(np.log(2 * len(looks) / ALPHA) / (2 * n))
             distance = distances(x, x, x)
             found = SupDistance(uniform_cdf).interval([samples[: n // 2, 0], samples[n // 2 : n, 0]], ALPHA / 4, band)
             np.testing.assert_allclose(found[:3], [distance[0], max(distance[0] - band, 0), distance[0] + band], 1e-14)
             verdict = np.where(verdict == 0, three_zones(distance - band, distance + band, 0.0, 0.3, 0.0), verdict)
-            excluded |= np.abs(distance - truth) > band
-        wrong += np.sum(verdict == (-1 if truth == 0 else 1))
-        missed += excluded.sum()
-    assert max(wrong, missed) <= most_allowed(REPETITIONS, ALPHA)
+            outside |= np.abs(distance - truth) > band
+        errors += np.sum(verdict == (-1 if truth == 0 else 1))
+        misses += outside.sum()
+    assert max(errors, misses) <= most_allowed(REPETITIONS, ALPHA)
 
 
 def test_distance_to_a_law_with_atoms_is_the_kolmogorov_distance():
     """With atoms the jump of the cdf is not a distance: Poisson samples do not differ from Poisson's law."""
     samples = np.random.default_rng(24).poisson(2.0, 20_000).astype(float)
-    found = SupDistance(lambda x: stats.poisson.cdf(x, 2.0)).interval([samples], 1e-6, np.asarray(0.0))
+    interval = SupDistance(lambda x: stats.poisson.cdf(x, 2.0)).interval([samples], 1e-6, np.asarray(0.0))
     support = np.arange(0, 30)
     by_counting = np.max(np.abs(np.mean(samples[:, None] <= support, axis=0) - stats.poisson.cdf(support, 2.0)))
-    np.testing.assert_allclose(found.estimate, by_counting, atol=1e-15)
-    assert found.low == 0
+    np.testing.assert_allclose(interval.estimate, by_counting, atol=1e-15)
+    assert interval.low == 0
     wrong = SupDistance(lambda x: stats.poisson.cdf(x, 2.2)).interval([samples], 1e-6, np.asarray(0.0))
     assert wrong.low > 0
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.4])
 def test_two_sample_distance_errs_less_than_its_level(shift):
-    looks, missed = (10, 20, 40), 0
+    looks, misses = (10, 20, 40), 0
     for chunk in range(CHUNKS):
         rng, r = np.random.default_rng([25, chunk]), REPETITIONS // CHUNKS
         x, y = rng.random((looks[-1], r)), shift + rng.random((looks[-1], r))
-        excluded = np.zeros(r, bool)
+        outside = np.zeros(r, bool)
         for n in looks:
             bands = 2 * np.sqrt(np.log(4 * len(looks) / ALPHA) / (2 * n))
             order = np.argsort(np.concatenate([x[:n], y[:n]]), axis=0)
@@ -273,9 +273,9 @@ def test_two_sample_distance_errs_less_than_its_level(shift):
             np.testing.assert_allclose(
                 found[:3], [distance[0], max(distance[0] - bands, 0), distance[0] + bands], 1e-14
             )
-            excluded |= np.abs(distance - shift) > bands
-        missed += excluded.sum()
-    assert missed <= most_allowed(REPETITIONS, ALPHA)
+            outside |= np.abs(distance - shift) > bands
+        misses += outside.sum()
+    assert misses <= most_allowed(REPETITIONS, ALPHA)
 
 
 def test_rejected_means_form_a_half_line():
@@ -317,11 +317,11 @@ def test_bounded_is_valid_for_any_split_into_batches():
     for split in ([24], [1] * 24, [3, 1, 9, 2, 9]):
         edges = np.cumsum([0, *split])
         batches = [x[i:j] for i, j in pairwise(edges)]
-        missed = np.zeros(10_000, bool)
+        misses = np.zeros(10_000, bool)
         for look in range(1, len(batches) + 1, max(1, len(batches) // 6)):
-            found = Bounded(0, 1).interval(batches[:look], 0.05, np.asarray(0.3))
-            missed |= (found.low > 0.2) | (found.high < 0.2)
-        assert missed.sum() <= most_allowed(10_000, 0.05)
+            interval = Bounded(0, 1).interval(batches[:look], 0.05, np.asarray(0.3))
+            misses |= (interval.low > 0.2) | (interval.high < 0.2)
+        assert misses.sum() <= most_allowed(10_000, 0.05)
 
 
 @pytest.mark.parametrize("law", [Normal(), NormalVariance(), Asymptotic(), Symmetric()])
@@ -335,7 +335,7 @@ def test_one_sample_says_nothing(law):
 def test_tail_quantiles_against_ball_arithmetic():
     """The exact tail beyond SciPy's quantiles is the asked one to 1e-9 of itself: the bound of 1e-6 moves by 1e-15."""
     for tail in (1e-8, 5e-7):
-        asked = arb(tail)
+        level = arb(tail)
         tails = [1 - (1 + (arb(stats.norm.isf(tail)) / arb(2).sqrt()).erf()) / 2]
         for n in (1, 4, 19, 300, 100_000):
             t, half = arb(stats.t.isf(tail, n)), arb(n) / 2
@@ -346,7 +346,7 @@ def test_tail_quantiles_against_ball_arithmetic():
             low, high = (arb(float(end)) for end in exact_ends(k, n, 2 * tail))
             tails.append(low.beta_lower(k, n - k + 1, regularized=True))
             tails.append(1 - high.beta_lower(k + 1, n - k, regularized=True))
-        assert all(abs(found / asked - 1) < 1e-9 for found in tails)  # of balls: true only if the whole ball is inside
+        assert all(abs(found / level - 1) < 1e-9 for found in tails)  # of balls: true only if the whole ball is inside
 
 
 @pytest.mark.parametrize(

@@ -50,11 +50,11 @@ def run(programs, folder, program, *arguments, status=0):
     """Run a program of the fresh environment in a folder; its output, which is shown where the status is another."""
     ours = ("PYTHON", "PYTEST", "COV", "XLA_FLAGS")  # settings of this very run
     environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    done = subprocess.run(
+    process = subprocess.run(
         [programs / program, *map(str, arguments)], cwd=folder, env=environment, capture_output=True, text=True
     )
-    assert done.returncode == status, done.stdout + done.stderr
-    return done.stdout + done.stderr
+    assert process.returncode == status, process.stdout + process.stderr
+    return process.stdout + process.stderr
 
 
 def pytest_in(programs, folder, *arguments, status=0):

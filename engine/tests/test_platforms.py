@@ -71,12 +71,12 @@ def test_a_name_says_the_platform():
     ],
 )
 def test_a_condensed_ledger_compares_as_the_whole_one(tmp_path, fields, differs):
-    changed = written(tmp_path / "changed.json", [row("fair", **fields), *ROWS[1:]])
+    other = written(tmp_path / "changed.json", [row("fair", **fields), *ROWS[1:]])
     whole, small = written(tmp_path / "whole.json", ROWS), kept(tmp_path / "small.json", ROWS)
     assert small.stat().st_size < 0.6 * whole.stat().st_size
     assert compare(whole, small).identical
-    assert compare(small, changed) == compare(whole, changed)
-    found = compare(small, changed)
+    assert compare(small, other) == compare(whole, other)
+    found = compare(small, other)
     sorts = [sort for sort in ("verdicts", "predicted", "apart", "weaker") if getattr(found, sort)]
     assert sorts == [differs] * (differs is not None)
 

@@ -57,8 +57,8 @@ def ledger(pytester, *arguments):
 
 
 def test_fast_tier_lists_what_it_leaves_out(paper):
-    done, book = ledger(paper, "--trial-seed", "5", "--trial-report", "report.html")
-    done.assert_outcomes(passed=2, deselected=1)
+    result, book = ledger(paper, "--trial-seed", "5", "--trial-report", "report.html")
+    result.assert_outcomes(passed=2, deselected=1)
     assert (book["schema"], book["seed"], book["tier"]) == ("theory-on-trial/ledger/1", 5, "fast")
     assert {"jax", "jaxlib", "numpy", "backend", "device", "x64"} <= set(book["platform"])
     assert [(c["id"], c["verdict"], c["expected"]) for c in book["claims"]] == [
@@ -71,8 +71,8 @@ def test_fast_tier_lists_what_it_leaves_out(paper):
     assert book["not_run"] == [
         {"id": "dice.sum-of_squares", "tier": "full", "reason": "tier full is above this run's tier fast"}
     ]
-    printed = done.stdout.str()
-    assert "2 of 2 verdicts as expected; 1 of 1 controls REFUTED" in printed
+    output = result.stdout.str()
+    assert "2 of 2 verdicts as expected; 1 of 1 controls REFUTED" in output
     page = (paper.path / "report.html").read_text()
     assert 'pytest "test_dice.py::test_mean" --trial-tier fast --trial-seed 5' in html.unescape(page)
     assert all(f'<select name="{name}">' in page for name in ("paper", "kind", "verdict"))
@@ -121,13 +121,13 @@ def test_quiet_and_verbose_do_what_users_of_pytest_expect(pytester, monkeypatch,
 
 
 def test_the_end_says_what_is_false_and_what_went_wrong(pytester, monkeypatch):
-    printed = printed_by(pytester, monkeypatch)
-    end = printed[printed.index("ledger (seed 0") :]
+    output = printed_by(pytester, monkeypatch)
+    end = output[output.index("ledger (seed 0") :]
     assert "! dice      1                 1                1" in end
     assert "dice.mean: The mean is 0.6. (Section 1) printed 0.6, measured" in end
     told = end[end.index("not as expected:") :]
     assert "! dice.wrong is REFUTED, expected VERIFIED" in told
-    assert printed.partition("short test summary info")[0].count("Two and two make five") == 1
+    assert output.partition("short test summary info")[0].count("Two and two make five") == 1
     assert "not run: 1 claims above tier fast (see --trial-tier)" in told
     assert "+ mean " not in end
 
@@ -150,14 +150,14 @@ def test_a_refusal_shows_the_line_of_the_check_and_nothing_of_the_engine(pyteste
             trial.mean(lambda generator, n: n, 0.5, law=None, margin=0.1)
     """
     pytester.makepyfile(test_dice=textwrap.dedent(PAPER) + textwrap.dedent(close))
-    printed = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-k", "close or measured or two").stdout.str()
-    refused, _, raised = printed.partition("_ test_measured _")
-    assert "E       theory_on_trial.decide.decision.ControlTooClose: control 'nearly' lies within" in refused
-    assert "decisions.py" not in refused
-    assert "give sampler=, a function of (generator, n)" in raised
-    assert "sampling.py" not in raised.partition("_ test_two _")[2]
-    assert printed.partition("short test summary")[0].count("lies within") == 1  # nothing is said twice
-    assert "ZeroDivisionError" in raised  # in a process that the claim brings along: told from there
+    output = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-k", "close or measured or two").stdout.str()
+    first, _, rest = output.partition("_ test_measured _")
+    assert "E       theory_on_trial.decide.decision.ControlTooClose: control 'nearly' lies within" in first
+    assert "decisions.py" not in first
+    assert "give sampler=, a function of (generator, n)" in rest
+    assert "sampling.py" not in rest.partition("_ test_two _")[2]
+    assert output.partition("short test summary")[0].count("lies within") == 1  # nothing is said twice
+    assert "ZeroDivisionError" in rest  # in a process that the claim brings along: told from there
 
 
 @pytest.mark.parametrize("columns", [80, 200])
@@ -268,17 +268,17 @@ PARAMETRISED = """
 
 def test_every_row_of_a_parametrised_claim_has_an_id_and_a_stream_of_its_own(pytester):
     pytester.makepyfile(test_shifted=PARAMETRISED)
-    done, book = ledger(pytester)
-    done.assert_outcomes(passed=3)
+    result, book = ledger(pytester)
+    result.assert_outcomes(passed=3)
     assert [row["id"] for row in book["claims"]] == [f"shifted.mean[{shift}]" for shift in ("0.0", "0.25", "0.5")]
     assert {row["paper"] for row in book["claims"]} == {"shifted"}
     draws = {round(row["measured"] - shift, 9) for row, shift in zip(book["claims"], (0.0, 0.25, 0.5), strict=True)}
     assert len(draws) == 3
-    done, one = ledger(pytester, "-k", "shifted.mean[0.25]")
-    assert one["claims"][0]["measured"] == book["claims"][1]["measured"]
-    done, one = ledger(pytester, "--trial-set", "shift=0.3")  # three rows would say the same, under values they lack
-    done.assert_outcomes(passed=1, deselected=2)
-    assert [row["id"] for row in one["claims"]] == ["shifted.mean[shift=0.3]"]
+    result, part = ledger(pytester, "-k", "shifted.mean[0.25]")
+    assert part["claims"][0]["measured"] == book["claims"][1]["measured"]
+    result, part = ledger(pytester, "--trial-set", "shift=0.3")  # three rows would say the same, under values they lack
+    result.assert_outcomes(passed=1, deselected=2)
+    assert [row["id"] for row in part["claims"]] == ["shifted.mean[shift=0.3]"]
 
 
 def test_files_of_one_name_in_two_folders_are_two_papers(pytester):
@@ -534,9 +534,9 @@ def test_it(trial):
 
 @pytest.mark.parametrize("arguments", [(), ("-n", "2")])
 def test_a_claim_that_skips_itself_at_once_was_not_run(pytester, arguments):
-    done, book = run(pytester, ["pytest.importorskip('no_such_module')"], "", *arguments)
+    result, book = run(pytester, ["pytest.importorskip('no_such_module')"], "", *arguments)
     assert book["claims"] == []
     assert [entry["id"] for entry in book["not_run"]] == ["sums.it"]
     assert book["not_run"][0]["reason"].startswith("skipped: could not import 'no_such_module'")
-    assert "not run: 0 claims above tier fast (see --trial-tier), 1 skipped" in done.stdout.str()
-    assert done.ret == 0
+    assert "not run: 0 claims above tier fast (see --trial-tier), 1 skipped" in result.stdout.str()
+    assert result.ret == 0

@@ -56,27 +56,27 @@ def test_claims_do_not_share_random_numbers():
 
 
 def test_a_claim_runs_in_float64_whatever_the_process_has_set():
-    seen = []
+    dtypes = []
 
     @claim(paper("Section 2"), kind="identity")
     def test_precision(trial):
         """Arrays are float64."""
-        seen.append(jax.numpy.zeros(1).dtype)
+        dtypes.append(jax.numpy.zeros(1).dtype)
         trial.identity(1, 1, ops=0, controls={"two": 2})
 
     with jax.enable_x64(False):
         claim("registry.precision").run()
         assert jax.numpy.zeros(1).dtype == np.float32
-    assert seen == [np.float64]
+    assert dtypes == [np.float64]
 
 
 def test_sampling_reports_its_progress():
-    seen = []
-    trial = Trial("registry.shift", progress=lambda drawn, most: seen.append((drawn, most)))
+    reports = []
+    trial = Trial("registry.shift", progress=lambda drawn, most: reports.append((drawn, most)))
     test_shift(trial)
-    assert [drawn for drawn, _ in seen] == sorted({drawn for drawn, _ in seen})
-    assert seen[-1][0] == trial.findings[0].interval.n
-    assert all(drawn <= most for drawn, most in seen)
+    assert [count for count, _ in reports] == sorted({count for count, _ in reports})
+    assert reports[-1][0] == trial.findings[0].interval.n
+    assert all(count <= most for count, most in reports)
 
 
 def test_what_registration_refuses():

@@ -127,14 +127,14 @@ def test_a_row_is_drawn_as_prediction_measurement_and_controls():
     row = replace(row, controls=controls, parts=[])
     for other in ({"parts": [{}, {}]}, {"note": "coordinate [3] of 9, the worst"}):  # whose are the controls?
         assert "control" not in interval_plot(replace(row, **other))
-    drawn = interval_plot(row)
+    picture = interval_plot(row)
     # The axis reaches 1.25 times as far as the nearest control, .5 away, and is 158 wide between its edges of 5.
-    assert re.findall(r'class="prediction" d="M([\d.]+)', drawn) == ["84.0"]
-    assert [float(x) for x in re.findall(r'cx="([\d.]+)', drawn)] == [pytest.approx(84 + 79 * 0.1 / 0.625, abs=0.06)]
-    near, far = re.findall(r'class="control" d="M([\d.]+)', drawn)
+    assert re.findall(r'class="prediction" d="M([\d.]+)', picture) == ["84.0"]
+    assert [float(x) for x in re.findall(r'cx="([\d.]+)', picture)] == [pytest.approx(84 + 79 * 0.1 / 0.625, abs=0.06)]
+    near, far = re.findall(r'class="control" d="M([\d.]+)', picture)
     assert float(near) == pytest.approx(84 - 79 * 0.5 / 0.625, abs=0.06)
     assert float(far) > 160  # an arrow at the end
-    assert "controls at 1.5, 90" in drawn
+    assert "controls at 1.5, 90" in picture
     assert interval_plot(replace(row, predicted="log n", measured="log n")) == ""
     assert interval_plot(replace(row, interval=None)) == ""
     assert interval_plot(replace(row, predicted=[2.0, 7.0], measured=[2.1, 7.0], interval=[[2.05, 7.0], [2.15, 7.0]]))
@@ -249,13 +249,13 @@ def test_an_opened_claim_shows_its_figure_small(tab, page):
 
 @in_browser
 def test_a_search_takes_several_words_of_any_field_and_greek_letters(tab):
-    for text, found in (
+    for text, ids in (
         ("section rate LOG", ["other.growth"]),
         ("squares paper", ["report.squares", "report.squares-as-printed"]),
         ("broken simulator", ["other.broken"]),
         ("m log zzz", []),
     ):
-        assert choose(tab, "text", text) == found
+        assert choose(tab, "text", text) == ids
     tab.run("claims[0].dataset.text += ' lambda_1'")
     assert len(choose(tab, "text", "λ_1")) == 1
 
@@ -273,12 +273,12 @@ def test_claims_are_one_stop_of_the_tabulator_and_arrow_keys_lead_on(tab):
     tab.call("Emulation.setFocusEmulationEnabled", enabled=True)
     tab.run("heads[0].focus()")
     press = "document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {key: '%s', bubbles: true}))"
-    focused = "document.activeElement.closest('.claim').id"
-    first = tab.run(focused)
+    focus = "document.activeElement.closest('.claim').id"
+    first = tab.run(focus)
     tab.run(press % "ArrowDown")
-    second = tab.run(focused)
+    second = tab.run(focus)
     tab.run(press % "ArrowUp")
-    assert (tab.run(focused), second) == (first, "other.growth")
+    assert (tab.run(focus), second) == (first, "other.growth")
     assert tab.run("document.querySelectorAll('.claim > summary[tabindex=\"0\"]').length") == 1
     tab.run("document.querySelector('.skip').focus()")
     assert tab.run("document.querySelector('.skip').getBoundingClientRect().left") >= 0

@@ -26,13 +26,13 @@ def interval(low, high):
 def test_an_error_of_the_resolution_is_noticed_in_either_direction(value, margin, slack, offset, width):
     half = width * margin / 2
     centre = value + (2 * offset - 1) * (margin - half)
-    found, prediction = interval(centre - half, centre + half), Prediction(value, margin, slack * margin)
-    finding = judge(found, prediction, {})
+    box, prediction = interval(centre - half, centre + half), Prediction(value, margin, slack * margin)
+    finding = judge(box, prediction, {})
     assume(finding.outcome == "VERIFIED")
     size = finding.resolution.size
     for sign in (1, -1):
-        assert decide(found, replace(prediction, value=value * (1 + sign * size * 1.0001))) == "REFUTED"
-    verdicts = [decide(found, replace(prediction, value=value * (1 + sign * size * 0.9999))) for sign in (1, -1)]
+        assert decide(box, replace(prediction, value=value * (1 + sign * size * 1.0001))) == "REFUTED"
+    verdicts = [decide(box, replace(prediction, value=value * (1 + sign * size * 0.9999))) for sign in (1, -1)]
     assert verdicts != ["REFUTED", "REFUTED"]
 
 
@@ -88,12 +88,12 @@ def test_no_error_of_the_resolution_passes_by_luck_at_an_earlier_look():
         sizes = range(1, 1 + len(intervals))
         return evidence.mean(lambda n: np.ones((n, 1)), prediction, {}, law=Prescribed(*intervals), looks=sizes)
 
-    alone, both = decided(1.0, looks[1]), decided(1.0, *looks)
-    assert (alone.outcome, both.outcome, both.looks) == ("VERIFIED", "VERIFIED", 2)
-    assert alone.resolution.size == pytest.approx(0.007)
+    first, second = decided(1.0, looks[1]), decided(1.0, *looks)
+    assert (first.outcome, second.outcome, second.looks) == ("VERIFIED", "VERIFIED", 2)
+    assert first.resolution.size == pytest.approx(0.007)
     assert decided(1.009, looks[1]).outcome == "REFUTED"
     assert decided(1.009, *looks).outcome == "VERIFIED"  # an error that the last look alone would have noticed
-    assert both.resolution.size == pytest.approx(0.0105)
+    assert second.resolution.size == pytest.approx(0.0105)
     assert decided(1.0106, *looks).outcome == "REFUTED"
 
 

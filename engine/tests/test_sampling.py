@@ -149,14 +149,14 @@ def test_a_wrong_process_must_draw_too():
 
 def test_a_coin_thrown_by_numpy_while_a_measurement_is_traced_is_found():
     """It falls alike in all four traces of one in eight."""
-    found, rng = 0, np.random.default_rng(5)
+    refusals, rng = 0, np.random.default_rng(5)
     for _ in range(40):
         throw = functools.partial(lambda rng, key: jax.random.normal(key) + rng.integers(2), rng)
         try:
             check_measurement(jax.jit(throw), jax.random.key(0), "it")
         except ValueError as error:
-            found += "holds other constants" in str(error)
-    assert stats.binom.sf(found - 1, 40, 0.5) < 1e-3
+            refusals += "holds other constants" in str(error)
+    assert stats.binom.sf(refusals - 1, 40, 0.5) < 1e-3
 
 
 def test_the_measurement_is_traced_a_few_times_and_compiled_once():
@@ -246,11 +246,11 @@ def test_an_undecided_trial_says_of_which_coordinate_how_many_samples_would_deci
         options = {"margin": [1, 0.02, 1], "controls": {"wrong": [6, 1, 4]}, "most": most}
         return sampled(lambda generator, n: generator.normal([5, 0, 3], size=(n, 3)), [5, 0, 3], law, **options)
 
-    undecided = trial(2000)
-    assert undecided.outcome == "INCONCLUSIVE"
+    finding = trial(2000)
+    assert finding.outcome == "INCONCLUSIVE"
     where = r"after 2\d{3} samples the interval of coordinate \[1\] is .* wide and margin - slack 0.02"
-    assert re.match(where, undecided.note)
-    many = about(undecided.note)
+    assert re.match(where, finding.note)
+    many = about(finding.note)
     assert many > 20_000
     assert trial(many // 10).outcome == "INCONCLUSIVE"
     assert trial(many).outcome == "VERIFIED"
@@ -458,15 +458,15 @@ def test_samples_that_go_together_are_refused(draws, sentence, predict):
 @pytest.mark.parametrize("share", [0.1, 0.01])
 def test_a_model_for_each_call_leaves_few_wrong_verdicts(share):
     """Of 60 seeds each, for a prediction that is true and one that is false; 52 and more were wrong once."""
-    found = Counter()
+    counts = Counter()
     for seed in range(60):
         for predict, wrong in ((0.0, "REFUTED"), (0.06, "VERIFIED")):
             try:
                 outcome = sampled(one_model(share), predict, Asymptotic(), seed, margin=0.05, most=100_000).outcome
             except ValueError:
                 outcome = "refused"
-            found[outcome == wrong] += 1
-    assert found[True] <= 4
+            counts[outcome == wrong] += 1
+    assert counts[True] <= 4
 
 
 @pytest.mark.parametrize(
@@ -482,12 +482,12 @@ def test_a_model_for_each_call_leaves_few_wrong_verdicts(share):
     ],
 )
 def test_independent_samples_of_any_law_are_not_refused(draws):
-    asked, generator = Independence("these"), np.random.default_rng(3)
+    independence, generator = Independence("these"), np.random.default_rng(3)
     for n in (64, 64, 128, 1024, 2):
-        asked.ask(draws(generator, n))
-    assert sorted(asked.sums) == [2**k for k in range(10)]  # every lag up to half of the largest look was asked
+        independence.ask(draws(generator, n))
+    assert sorted(independence.sums) == [2**k for k in range(10)]  # every lag up to half of the largest look was asked
     for n in [64] * 20 + [200] * 10 + [1000] * 3 + [2] * 200:
-        asked.compare(draws(generator, n))
+        independence.compare(draws(generator, n))
 
 
 @pytest.mark.parametrize(
@@ -504,13 +504,13 @@ def test_calls_of_independent_samples_differ_no_more_than_the_bound_says(draws):
     """The Chernoff bound behind `compare`, from the sums it keeps, at 1e-2 and 1e-3 where it can be counted."""
     level, evidence = np.array([[1e-2], [1e-3]]), []
     for seed in range(4):
-        asked, generator = Independence("these"), np.random.default_rng([36, seed])
+        independence, generator = Independence("these"), np.random.default_rng([36, seed])
         for n in [16] * 6 + [16, 24, 32, 60, 100]:
-            asked.compare(draws(generator, (n, 5000)))
-        many, sums, squares = (np.array(each) for each in zip(*asked.calls, strict=True))
+            independence.compare(draws(generator, (n, 5000)))
+        many, sums, squares = (np.array(column) for column in zip(*independence.calls, strict=True))
         mean, freedom = sums.sum(axis=0) / many.sum(), len(many) - 1
         variance = squares.sum(axis=0) / many.sum() - mean**2
-        variance = np.where(asked.atom > many.sum() / 2, _proxy(mean, *asked.ends), variance)
+        variance = np.where(independence.atom > many.sum() / 2, _proxy(mean, *independence.ends), variance)
         between = np.sum((sums - many[:, None] * mean) ** 2 / many[:, None], axis=0)
         ratio = np.maximum(between / np.maximum(variance, 1e-300) / freedom, 1)
         evidence.append(freedom / 2 * (ratio - 1 - np.log(ratio)))

@@ -114,12 +114,12 @@ def test_common_parameters_share_their_random_numbers_and_every_key_and_seed_has
 
 def test_vmap_agrees_to_rounding():
     grid = {"scale": [0.5, 1.0, 2.0]}
-    mapped = sweep(sweep_support.gram_trace, grid, 5)["gram_trace"]
-    batched = sweep(sweep_support.gram_trace, grid, 5, mode="vmap", chunk=4)["gram_trace"]
+    reference = sweep(sweep_support.gram_trace, grid, 5)["gram_trace"]
+    traces = sweep(sweep_support.gram_trace, grid, 5, mode="vmap", chunk=4)["gram_trace"]
     # The squared Frobenius norm of G = D D', D of 30 x 10. An entry of G errs by 10 eps (|D||D|'), the sum of the 900
     # squares relatively by 901 eps, the normals by a few: in all by 2 * 950 eps of the squared norm of |D||D|', which
     # is at most that of D to the fourth, and this at most rank(D) = 10 times the result.
-    np.testing.assert_allclose(batched, mapped, rtol=10 * 2 * 950 * 2**-53)
+    np.testing.assert_allclose(traces, reference, rtol=10 * 2 * 950 * 2**-53)
 
 
 def test_float32_is_another_simulation(tmp_path):
@@ -292,15 +292,15 @@ def test_finished_cells_are_never_run_again(tmp_path, compilations):
 def test_a_damaged_file_counts_as_absent(tmp_path_factory, data):
     cache = tmp_path_factory.mktemp("cache")
     first, _ = counted_sweep(cache, chunk=4)
-    damaged = data.draw(st.sampled_from(chunk_files(cache)))
-    cells = len(np.load(io.BytesIO(damaged.read_bytes()[32:]))["label/seed"])
-    content = bytearray(damaged.read_bytes())
+    file = data.draw(st.sampled_from(chunk_files(cache)))
+    cells = len(np.load(io.BytesIO(file.read_bytes()[32:]))["label/seed"])
+    content = bytearray(file.read_bytes())
     position = data.draw(st.integers(0, len(content) - 1), label="position")
     if data.draw(st.booleans(), label="cut"):
-        damaged.write_bytes(content[:position])
+        file.write_bytes(content[:position])
     else:
         content[position] ^= 1 << data.draw(st.integers(0, 7), label="bit")
-        damaged.write_bytes(content)
+        file.write_bytes(content)
     again, runs = counted_sweep(cache, chunk=4)
     assert runs == cells
     xr.testing.assert_identical(again, first)
@@ -348,9 +348,9 @@ def test_twenty_kills_change_no_bit(tmp_path, warm_children):
     chance = random.Random(0)
     program = [sys.executable, "-c", "from sweep_support import main; main()"]
     environment = child_environment(tmp_path)
-    expected = sweep_support.killable_sweep(None)
+    reference = sweep_support.killable_sweep(None)
     folders = (tmp_path / f"cache{number}" for number in itertools.count())
-    cache, kept, kills = next(folders), 0, 0
+    cache, chunks, kills = next(folders), 0, 0
     while kills < 20:
         command = [*program, str(cache)]
         with subprocess.Popen(command, cwd=HERE, env=environment, stdout=subprocess.PIPE, text=True) as child:
@@ -360,14 +360,14 @@ def test_twenty_kills_change_no_bit(tmp_path, warm_children):
             time.sleep(chance.uniform(0, 0.01))
             with contextlib.suppress(ProcessLookupError):
                 os.kill(worker, signal.SIGKILL)
-        before, kept = kept, len(chunk_files(cache))
-        assert kept > before
-        if child.returncode == -signal.SIGKILL and kept < sweep_support.KILLABLE_CHUNKS:
+        before, chunks = chunks, len(chunk_files(cache))
+        assert chunks > before
+        if child.returncode == -signal.SIGKILL and chunks < sweep_support.KILLABLE_CHUNKS:
             kills += 1
         else:  # on a busy machine the child may have finished before the kill
-            xr.testing.assert_identical(sweep_support.killable_sweep(cache), expected)
-            cache, kept = next(folders), 0
-    xr.testing.assert_identical(sweep_support.killable_sweep(cache), expected)
+            xr.testing.assert_identical(sweep_support.killable_sweep(cache), reference)
+            cache, chunks = next(folders), 0
+    xr.testing.assert_identical(sweep_support.killable_sweep(cache), reference)
 
 
 def test_a_failing_cell_is_named_and_the_others_are_kept(tmp_path):
@@ -415,12 +415,12 @@ def test_four_devices_change_no_bit(tmp_path, warm_children):
         cwd=HERE, env=environment, timeout=120, check=True,
     )  # fmt: skip
     four = np.load(tmp_path / "four.npz")
-    one = sweep(sweep_support.walk_spectrum, {"noise": [1.0, 2.0]}, 20, static={"n_points": 40, "dim": 60})
-    np.testing.assert_array_equal(four["mapped"], one["walk_spectrum"])
+    single = sweep(sweep_support.walk_spectrum, {"noise": [1.0, 2.0]}, 20, static={"n_points": 40, "dim": 60})
+    np.testing.assert_array_equal(four["mapped"], single["walk_spectrum"])
     np.testing.assert_array_equal(four["automatic"], sweep(sweep_support.draw, {"scale": [1.0, 2.0]}, 50)["draw"])
     # eigenvalues are found to within c n eps |A|, and the trace bounds the norm
-    scale = float(one["walk_spectrum"].sum("walk_spectrum_dim0").max())
-    np.testing.assert_allclose(four["batched"], one["walk_spectrum"], rtol=0, atol=40 * 60 * 2**-53 * scale)
+    scale = float(single["walk_spectrum"].sum("walk_spectrum_dim0").max())
+    np.testing.assert_allclose(four["batched"], single["walk_spectrum"], rtol=0, atol=40 * 60 * 2**-53 * scale)
 
 
 @pytest.fixture(scope="module")

@@ -179,11 +179,11 @@ def test_a_dask_scheduler_gives_the_work_of_a_killed_worker_to_the_other(tmp_pat
         workers = [stack.enter_context(start(*dask, "worker", address, *own)) for _ in range(2)]
         client = stack.enter_context(Client(address, timeout=60))
         client.wait_for_workers(2, timeout=60)
-        finished = []
+        counts = []
 
         def kill_one_midway(done, total, seconds):
-            finished.append(done)
-            if len(finished) == 3:
+            counts.append(done)
+            if len(counts) == 3:
                 workers[0].send_signal(signal.SIGKILL)
 
         grid, seeds = {"scale": np.linspace(1, 2, 5)}, 20
@@ -192,5 +192,5 @@ def test_a_dask_scheduler_gives_the_work_of_a_killed_worker_to_the_other(tmp_pat
         )
         assert workers[0].wait(timeout=30) == -signal.SIGKILL
         assert len(client.scheduler_info()["workers"]) == 1
-    assert finished[-1] == 100
+    assert counts[-1] == 100
     xr.testing.assert_identical(result, sweep(sweep_support.slow, grid, seeds))

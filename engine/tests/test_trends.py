@@ -33,13 +33,13 @@ def test_the_extrapolated_bracket_holds_the_limit_and_is_narrower_than_the_last_
     function, truth, order = SEQUENCES[name]
     values = function(doublings)
     prediction = Prediction(truth, abs(values[-1] - truth))
-    found = trends.limit(values, doublings, prediction, {"last value": truth - 2 * (truth - values[-1])}, order=order)
+    finding = trends.limit(values, doublings, prediction, {"last value": truth - 2 * (truth - values[-1])}, order=order)
     # n roundings of a sum, amplified by the geometric series 1 / (2^order - 1) in either bracket end.
     rounding = 4 * doublings[-1] * U * np.max(np.abs(values)) / (2.0**order - 1)
-    assert found.interval.low - rounding <= truth <= found.interval.high + rounding
-    assert found.interval.high - found.interval.low < abs(values[-1] - values[-2])
-    assert (found.outcome, found.controls[0].outcome) == ("VERIFIED", "REFUTED")
-    assert found.interval.guarantee == "extrapolated"
+    assert finding.interval.low - rounding <= truth <= finding.interval.high + rounding
+    assert finding.interval.high - finding.interval.low < abs(values[-1] - values[-2])
+    assert (finding.outcome, finding.controls[0].outcome) == ("VERIFIED", "REFUTED")
+    assert finding.interval.guarantee == "extrapolated"
 
 
 @pytest.mark.parametrize(
@@ -121,14 +121,14 @@ def mean_squares(seed, sizes, runs, error, seeds):
 
 def test_a_true_rate_of_a_simulated_error_is_refuted_by_chance_no_more_often_than_stated():
     """The level is 1e-3, where a thousand seeds could show more; of values taken for exact one in fifty is refuted."""
-    refuted = as_if_exact = 0
+    refutations = as_if_exact = 0
     for boxes in mean_squares(0, FACTORS, 1000, 1e-3, 1000):
         exponent = trends.convergence_order(boxes, FACTORS)
         assert exponent.error == pytest.approx(1e-3)
-        refuted += trends.order(exponent, Prediction(-1.0, 0.25), {}).outcome == "REFUTED"
+        refutations += trends.order(exponent, Prediction(-1.0, 0.25), {}).outcome == "REFUTED"
         bare = trends.convergence_order([box.estimate for box in boxes], FACTORS, 0.0)
         as_if_exact += trends.order(bare, Prediction(-1.0, 0.001), {}).outcome == "REFUTED"
-    assert refuted == 0
+    assert refutations == 0
     assert as_if_exact > 10
 
 
@@ -181,12 +181,12 @@ def test_the_limit_is_enclosed_wherever_the_values_lie_in_their_boxes(leading, f
     first = np.min(order)
     values = 2 + sign * leading / doublings**first + following / doublings ** (first + 1)
     boxes = within(values, np.full(6, width), where)
-    found = trends.limit(boxes, doublings, Prediction(2.0, 1.0), {}, order=order).interval
-    assert found.low - 64 * U <= 2 <= found.high + 64 * U
+    bracket = trends.limit(boxes, doublings, Prediction(2.0, 1.0), {}, order=order).interval
+    assert bracket.low - 64 * U <= 2 <= bracket.high + 64 * U
     exact = trends.limit(values, doublings, Prediction(2.0, 1.0), {}, order=order).interval
-    assert found.low <= exact.low + 64 * U
-    assert found.high >= exact.high - 64 * U
-    assert found.error == pytest.approx(6e-8)
+    assert bracket.low <= exact.low + 64 * U
+    assert bracket.high >= exact.high - 64 * U
+    assert bracket.error == pytest.approx(6e-8)
 
 
 def test_a_computed_remainder_needs_the_last_interval_only():
@@ -263,12 +263,12 @@ def test_the_true_law_survives(name):
 def test_boxes_at_one_in_a_million_leave_only_the_true_law(name):
     low, high = boxes(TRUTHS[name], 0.003, 1e-6, np.random.default_rng([62, len(name)]), 1)
     others = [law for law in TRUTHS if law != name]
-    found = trends.growth(
+    finding = trends.growth(
         DESIGN, low[:, 0], high[:, 0], name, error=1e-6, slack_log=0.002, controls=others, printed=others[0]
     )
-    assert found.outcome == found.controls[0].outcome.replace("REFUTED", "VERIFIED") == "VERIFIED"
-    assert {control.outcome for control in found.controls} == {"REFUTED"}
-    assert (found.printed, str(found.interval.estimate)) == ("REFUTED", name)
+    assert finding.outcome == finding.controls[0].outcome.replace("REFUTED", "VERIFIED") == "VERIFIED"
+    assert {control.outcome for control in finding.controls} == {"REFUTED"}
+    assert (finding.printed, str(finding.interval.estimate)) == ("REFUTED", name)
 
 
 def test_wide_boxes_leave_it_undecided_and_a_constant_is_never_verified():
@@ -318,23 +318,23 @@ def test_a_power_law_is_cut_exactly_where_it_meets_the_level(exponent, where):
 def test_the_interval_misses_the_crossing_no_more_often_than_it_says():
     rng, alpha, repetitions, runs, where = np.random.default_rng(0), 0.05, 20_000, 12, 17.3
     mean = (SIZES / where) ** -2.0 * 0.01
-    missed = 0
+    misses = 0
     for _ in range(repetitions):
-        found = crossing(SIZES, curves(rng, mean, runs, 0.3), 0.01, law=Normal(), error=alpha)
-        missed += not found.low <= where <= found.high
-    assert missed <= stats.binom.isf(1e-6, repetitions, alpha)
+        interval = crossing(SIZES, curves(rng, mean, runs, 0.3), 0.01, law=Normal(), error=alpha)
+        misses += not interval.low <= where <= interval.high
+    assert misses <= stats.binom.isf(1e-6, repetitions, alpha)
     # Two of the six means decide on either side, so that the union bound is generous, but not by orders of magnitude.
-    assert missed >= repetitions * alpha / 100
+    assert misses >= repetitions * alpha / 100
 
 
 def test_without_the_share_of_each_size_the_interval_would_miss_too_often():
     rng, repetitions, where = np.random.default_rng(1), 4000, 17.3
-    mean, missed = np.full(6, 0.01) * (SIZES / where) ** -0.05, 0
+    mean, misses = np.full(6, 0.01) * (SIZES / where) ** -0.05, 0
     for _ in range(repetitions):
         samples = mean + 0.004 * rng.standard_normal((12, 6))
-        found = crossing(SIZES, samples, 0.01, law=Normal(), error=6 * 0.05)  # each size at 0.05
-        missed += not found.low <= where <= found.high
-    assert missed > stats.binom.isf(1e-6, repetitions, 0.05)
+        interval = crossing(SIZES, samples, 0.01, law=Normal(), error=6 * 0.05)  # each size at 0.05
+        misses += not interval.low <= where <= interval.high
+    assert misses > stats.binom.isf(1e-6, repetitions, 0.05)
 
 
 @pytest.mark.parametrize(("level", "low", "high"), [(1.0, 0.0, 0.0), (1e-5, np.inf, np.inf)])

@@ -56,8 +56,8 @@ def test_looking_twelve_times_at_an_undivided_level_exceeds_it():
         total, squares = np.cumsum(x, axis=0), np.cumsum(x * x, axis=0)
         peeked, planned = np.zeros((2, REPETITIONS // CHUNKS), bool)
         for n in looks:
-            found = Normal().interval([x[:n]], ALPHA / 12, np.asarray(0.0))
-            planned |= (found.low > 0) | (found.high < 0)
+            interval = Normal().interval([x[:n]], ALPHA / 12, np.asarray(0.0))
+            planned |= (interval.low > 0) | (interval.high < 0)
             # the same interval at the undivided level, by Student's formula
             mean = total[n - 1] / n
             half = stats.t.isf(ALPHA / 2, n - 1) * np.sqrt((squares[n - 1] / n - mean**2) / (n - 1))
@@ -72,7 +72,7 @@ def test_looking_twelve_times_at_an_undivided_level_exceeds_it():
 def test_the_symmetric_mixture_on_exponential_samples_exceeds_its_level():
     """The evidence at the truth, at each of 400 sizes, as the interval inverts it: symmetric samples keep 1e-4."""
     error = 1e-4
-    missed = {"exponential": 0, "signs": 0}
+    misses = {"exponential": 0, "signs": 0}
     for chunk in range(CHUNKS):
         rng = np.random.default_rng([33, chunk])
         shape = (400, REPETITIONS // CHUNKS)
@@ -82,13 +82,13 @@ def test_the_symmetric_mixture_on_exponential_samples_exceeds_its_level():
         ):
             total, squares = np.cumsum(x, axis=0), np.cumsum(x * x, axis=0)
             evidence = np.log(1 / (squares + 1)) / 2 + total**2 / (squares + 1) / 2
-            crossed = evidence >= np.log(1 / error)
-            missed[name] += int(np.sum(np.any(crossed, axis=0)))
+            crossings = evidence >= np.log(1 / error)
+            misses[name] += int(np.sum(np.any(crossings, axis=0)))
             for n in (50, 400):
-                found = Symmetric().interval([x[:n, :125]], error, np.asarray(0.0))
-                np.testing.assert_array_equal((found.low > 0) | (found.high < 0), crossed[n - 1, :125])
-    assert exceeds(missed["exponential"], error)
-    assert not exceeds(missed["signs"], error)
+                interval = Symmetric().interval([x[:n, :125]], error, np.asarray(0.0))
+                np.testing.assert_array_equal((interval.low > 0) | (interval.high < 0), crossings[n - 1, :125])
+    assert exceeds(misses["exponential"], error)
+    assert not exceeds(misses["signs"], error)
 
 
 def test_a_control_variate_fitted_to_the_same_five_samples_exceeds_the_level():
@@ -96,11 +96,11 @@ def test_a_control_variate_fitted_to_the_same_five_samples_exceeds_the_level():
     rng, n = np.random.default_rng(34), 5
     control = rng.standard_normal((n, REPETITIONS))
     y = 0.8 * control + 0.6 * rng.standard_normal((n, REPETITIONS))
-    fixed = Normal().interval([y - 0.8 * control], ALPHA, np.asarray(0.0))
+    interval = Normal().interval([y - 0.8 * control], ALPHA, np.asarray(0.0))
     centred = control - control.mean(axis=0)
     fitted = np.sum(centred * y, axis=0) / np.sum(centred * centred, axis=0)
     naive = Normal().interval([y - fitted * control], ALPHA, np.asarray(0.0))
-    assert not exceeds(missed_by(fixed.low, fixed.high, 0.0), ALPHA)
+    assert not exceeds(missed_by(interval.low, interval.high, 0.0), ALPHA)
     assert exceeds(missed_by(naive.low, naive.high, 0.0), 3 * ALPHA)
 
 
