@@ -333,8 +333,8 @@ def _far(update: float, weights: Weights | None, forgetting: float, usual: float
     if weights is None or update <= _STILL * (length := float(np.linalg.norm(weights))):
         return ()
     if update > _LAZY * length:
-        part = f"{update / length:.0%} of its length" if length else "all of its length"
-        reason = f"training T moves the weight vector by {part}: the gradients of a net would not stand still"
+        fraction = f"{update / length:.0%} of its length" if length else "all of its length"
+        reason = f"training T moves the weight vector by {fraction}: the gradients of a net would not stand still"
         return (Doubt(reason, float("inf"), "of the forgetting"),)
     share = update / length
     reason = f"training T moves the weight vector by {share:.1%} of its length, and the gradients of a net with it"
