@@ -432,7 +432,7 @@ def test_learned_denoiser(
     trial,
     prior: Prior,
     sigma: Annotated[float, Interval(0.3, 3, why="beyond, all networks do as well or as badly as their linear part")],
-    units: Annotated[int, Interval(1, 12, why="more units make up for y among the features, a control")],
+    units: Annotated[int, Interval(1, 30, why="more units are nearly dependent")],
 ):
     """A denoiser fitted by least squares claims, with σ^2 J for the variance, its own squared error on average.
 
@@ -447,10 +447,11 @@ def test_learned_denoiser(
 
     def judged(skip):
         f, slope = fitted_readout(y, mean, weights, slopes, places, skip)
-        return weights @ (f - mean) ** 2 + least, sigma**2 * (weights @ slope)
+        return weights @ (f - mean) ** 2 + least, sigma**2 * (weights @ slope), sigma**2 * (weights @ slope**2)
 
-    (error, report), without = judged(True), judged(False)
+    (error, report, noise), without = judged(True), judged(False)
     controls = {"the least squared error": least, "σ for σ^2": report / sigma, "y not among the features": without[1]}
+    controls["the noise that it lets through, σ^2 J^2"] = noise
     controls = {name: value for name, value in controls.items() if abs(value - error) > 1e-6 * error}
     trial.value(error, predicted.claimed_variance(sigma, report / sigma**2), error=1e-9, margin=1e-8, controls=controls)
 

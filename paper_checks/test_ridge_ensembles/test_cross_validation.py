@@ -113,9 +113,9 @@ def test_gcv_bias(trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty:
         naive = [observed.gcv(form, m) - observed.bag_mean(form.risks, m) for m in (1, 2)]
         return jnp.stack([*naive, observed.union_gcv(form, 2) - jnp.mean(form.risks)])
 
-    at = partial(partial, population=population, penalty=penalty, aspect=aspects[0], subsample_aspect=aspects[1])
-    risks = np.array([at(predicted.ensemble_risk)(members=m) for m in (1, 2, 2)])
-    excess = [*(at(predicted.gcv_bias)(members=m) for m in (1, 2)), at(predicted.union_gcv)(members=2) - risks[2]]
+    one, two = ((population, penalty, *aspects, m) for m in (1, 2))
+    risks = np.array([predicted.ensemble_risk(*setting) for setting in (one, two, two)])
+    excess = [predicted.gcv_bias(*one), predicted.gcv_bias(*two), predicted.union_gcv(*two) - risks[2]]
     seen = "penalty must leave an excess of .15 of the risk: 3 % do not tell a smaller one"
     trial.require(excess[0] > 0.15 * risks[0], seen)
     truth = risks + excess
