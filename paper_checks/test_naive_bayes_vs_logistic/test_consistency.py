@@ -17,7 +17,7 @@ Several = Annotated[int, Interval(2, 2000, why="one point shows no factor, and m
 Classes = Annotated[int, Interval(2, 1000, why="every draw has an entry per class")]
 ManyClasses = Annotated[int, Interval(3, 100, why="two classes have no such gap")]
 LowBound = Annotated[float, Interval(0.01, 2.5, why="its double is told from it at t = .99")]
-TightBound = Annotated[float, Interval(0.05, 4, why="gaps are of the order exp(-2 Λ), regrets of its square")]
+TightBound = Annotated[float, Interval(0.05, 3, why="gaps are of the order exp(-2 Λ), regrets of its square")]
 AnyBound = Annotated[float, Interval(0.1, 300, why="posteriors are floats, regrets above rounding")]
 Draws = Annotated[int, Interval(1, 100_000, why="all draws are held at once")]
 
