@@ -109,7 +109,7 @@ def official(sizes, n_classes):
 @claim(NO_GROWTH, kind="rate", loose="it falls, from 6 at 25 features to 4 from 200 on, the least that is tried")
 def test_nb_growth_upper(
     trial,
-    first: Annotated[int, Interval(25, 400, why="the sizes that are tried lie around these crossings")] = 25,
+    first: Annotated[int, Interval(25, 200, why="the sizes that are tried lie around these crossings")] = 25,
     level: Level = 0.01,
     n_runs: Many = 350,
 ):

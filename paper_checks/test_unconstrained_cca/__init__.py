@@ -19,4 +19,5 @@ MOST_SECONDS = 6.0
 NOTHING = "correlations must not be empty: views have a dimension"
 Size = Annotated[int, Interval(1, 128, why="problems of this size are solved many times")]
 Columns = Annotated[int, Interval(1, 128, why="as many as there are directions, or a few more")]
+FewColumns = Annotated[int, Interval(1, 12, why="descents take Newton steps in all entries: more take minutes")]
 Correlations = tuple[Annotated[float, Interval(0, 1, "[)", why="at 1 the pencil is singular")], ...]

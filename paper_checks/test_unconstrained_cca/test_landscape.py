@@ -5,7 +5,7 @@ from typing import Annotated
 
 import numpy as np
 
-from paper_checks.test_unconstrained_cca import NOTHING, Columns, Correlations, Size
+from paper_checks.test_unconstrained_cca import NOTHING, Columns, Correlations, FewColumns, Size
 from sims import unconstrained_cca as observed
 from theory import unconstrained_cca as predicted
 from theory.unconstrained_cca.domains import Form
@@ -21,6 +21,7 @@ MOVES = "between time / 2 and time the flow must move by 1e-6: earlier nothing h
 Share = Annotated[float, Interval(0.1, 0.9, why="at 1 the views are linearly dependent; the low end is a cap")]
 Few = Annotated[int, Interval(1, 1000, why="each is followed or drawn")]
 Eigenvalues = tuple[Annotated[float, Interval(-10, 10, why="starts of order one suit them")], ...]
+Starts = Annotated[int, Interval(1, 100, why="each is followed to its end")]
 Surplus = Annotated[int, Interval(0, 10, why="columns or dimensions that stay empty: ten show it")]
 Chosen = tuple[Annotated[int, Interval(0, 5, why="indices of the six eigenvalues")], ...]
 Time = Annotated[float, Interval(0, 100, "(]", why="in units of the eigenvalues; by then all is at rest")]
@@ -79,7 +80,7 @@ def test_eckart_young(trial, dim: Size, n_columns: Columns):
     kind="optimality",
     cases=[(SPECTRUM, 1), (SPECTRUM, 3), (SPECTRUM, 5)],
 )
-def test_minimum(trial, eigenvalues: Eigenvalues, n_columns: Columns, starts: Few = 6):
+def test_minimum(trial, eigenvalues: Eigenvalues, n_columns: FewColumns, starts: Starts = 6):
     """Every descent ends at min L = - sum of the squares of the K largest eigenvalues, negative ones counted as 0."""
     rng, spectrum = trial.generator(), _spectrum(trial, eigenvalues)
     rank, size, least = np.sum(spectrum[:n_columns] > 0), np.sum(spectrum**2), predicted.least_loss(spectrum, n_columns)
@@ -121,7 +122,7 @@ def test_minimum(trial, eigenvalues: Eigenvalues, n_columns: Columns, starts: Fe
     ],
 )
 def test_minimum_of_views(
-    trial, form: Form, n_columns: Columns, unmatched: Surplus, correlations: Correlations = RELATED
+    trial, form: Form, n_columns: FewColumns, unmatched: Surplus, correlations: Correlations = RELATED
 ):
     """For CCA min L is - sum of ρ_i^2, or - sum of (1 + ρ_i)^2 in the library's form, over the K largest."""
     trial.require(len(correlations), "correlations must not be empty")
@@ -197,7 +198,7 @@ def test_more_views__negative(trial, views: More, n_columns: Columns, share: Sha
 
 
 @claim(ours("a direction without a positive eigenvalue only costs"), kind="identity")
-def test_surplus_columns(trial, n_columns: Columns = 4, correlations: Correlations = RELATED):
+def test_surplus_columns(trial, n_columns: FewColumns = 4, correlations: Correlations = RELATED):
     """Columns beyond the positive eigenvalues stay empty: the rank of a minimiser is less than K if λ_K <= 0."""
     rho = np.array(correlations)
     trial.require(len(rho) > 0, NOTHING)
