@@ -1,4 +1,4 @@
-"""Every tool, with what users hand in by mistake: an answer, or one sentence that names the argument."""
+"""Every tool, with what users hand in by mistake: a readable answer, or one sentence that names the argument."""
 
 import warnings
 
@@ -27,7 +27,7 @@ from own_data.sequential_attention import selection_audit
 from own_data.unconstrained_cca import ey_certificate
 from theory.mixup import MixingLaw
 from theory_on_trial.own_data import arrays
-from theory_on_trial.own_data.answer import Answer
+from theory_on_trial.testing.suite import check_readable
 
 RNG = np.random.default_rng(0)
 CLASSES = np.arange(80) % 2
@@ -180,7 +180,7 @@ def test_a_tool_answers_or_names_what_is_wrong(tool, name):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error", RuntimeWarning)
-                answer = ask(**spoilt, **beside)
+                check_readable(ask(**spoilt, **beside))
         except (TypeError, ValueError) as error:
             sentence = str(error)
             named = any(argument in sentence for argument in [*arguments, *beside])
@@ -189,9 +189,7 @@ def test_a_tool_answers_or_names_what_is_wrong(tool, name):
         except Exception as error:
             complaints.append(f"{variant}: {type(error).__name__}: {error}")
         else:
-            if not isinstance(answer, Answer) or len(answer.summary().splitlines()) > 12:
-                complaints.append(f"{variant}: {answer!r}")
-            elif variant in ("masked", "nan", "infinite", "text", "frame with a gap", "complex") and name != "groups":
+            if variant in ("masked", "nan", "infinite", "text", "frame with a gap", "complex") and name != "groups":
                 complaints.append(f"{variant}: is taken")
     assert complaints == []
 
