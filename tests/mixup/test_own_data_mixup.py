@@ -1,7 +1,6 @@
 """The calculator of sample sizes: invariances, limits, simulated and planted truths, doubts."""
 
 import jax
-import matplotlib
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,7 +11,6 @@ from own_data.mixup import AngleCurves, samples_needed, samples_needed_on
 from sims import mixup as observed
 from theory import mixup as predicted
 from theory.mixup import GaussianPair, MixingLaw
-from theory_on_trial.testing.suite import check_readable
 
 few = settings(deadline=None, derandomize=True, max_examples=10)
 COARSE = MixingLaw.beta(1.0, 6)
@@ -142,15 +140,6 @@ def test_no_size_beyond_the_tails_of_the_sample():
     assert answer.log_erm.value == answer.log_erm.high == np.inf
     assert answer.log_erm.low <= np.log(200)
     assert "plain training needs more than" in str(answer)
-
-
-def test_an_answer_is_short_and_plain():
-    matplotlib.use("Agg")
-    for result in (
-        samples_needed_on(*drawn(2, PLANTED, 60), COARSE, 0.9),
-        samples_needed_on(*uniform_classes(60), COARSE, 0.9),
-    ):
-        assert check_readable(result)["n_features"] == result.n_features
 
 
 def test_what_is_not_gaussian_is_no_answer():

@@ -2,7 +2,6 @@
 
 from itertools import product
 
-import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,7 +17,6 @@ from own_data.naive_bayes_vs_logistic.learning_curves import NaiveBayesCurve
 from tests.naive_bayes_vs_logistic import own_data_sets as sets
 from theory import naive_bayes_vs_logistic as predicted
 from theory_on_trial.own_data.jackknife import GROUPS, jackknife, stratified_groups
-from theory_on_trial.testing.suite import check_readable
 
 ROUNDING = 2**-53
 
@@ -256,12 +254,3 @@ def test_leaks_copies_and_constants_are_named():
     assert "do not vary within the classes: unit and copies of other rows (30)" in str(result)
     assert result.predicted is None
     assert result.n_samples == 120
-
-
-def test_an_answer_is_short_and_plain():
-    matplotlib.use("Agg")
-    for result in (
-        assumption_diagnostics(*drawn(0, shifted(5, 3, 1.0), np.eye(5), 100)),
-        assumption_diagnostics(np.random.default_rng(0).standard_normal((60, 3)), np.arange(60) % 2),
-    ):
-        assert check_readable(result)["n_features"] == result.n_features

@@ -20,7 +20,6 @@ from sims import predictive_multiplicity as observed
 from sims.predictive_multiplicity import highs
 from sims.predictive_multiplicity.margin_free import MarginFree
 from theory import predictive_multiplicity as predicted
-from theory_on_trial.testing.suite import check_readable
 
 CELLS = cells_of_lattice(GRID, 4)  # all 58 dichotomies of the grid
 TOLERANCES = (0.0, 0.04, 0.1, 0.25, 1.0)
@@ -161,26 +160,6 @@ def compas():
     return features, samples.labels, options, solve(features, samples.labels, epsilons, **options)
 
 
-def test_planted_numbers_of_compas(compas):
-    """Counts that two solvers and two formulations had proved before this was written."""
-    *_, result = compas
-    assert result.baseline.least_errors == (2008, 2008)
-    assert result.baseline.n_optimal == 2
-    people = [2, 296, 547, 762, 1105, 1278, 1433, 1749, 2196]
-    assert np.array_equal(np.round(6172 * result.by_tolerance["discrepancy"]), people)
-    shares = [0.0003, 0.0721, 0.1738, 0.3249, 0.5120, 0.6646, 0.6845, 0.7589, 1.0]
-    assert np.array_equal(result.by_tolerance["ambiguity"].round(4), shares)
-    assert result.by_tolerance["proved"].all()
-    assert len(result.dropped) == 4
-    within = result.groups.xs(0.01, level="tolerance")
-    # Sums of at most 6172 counts of people, each divided once.
-    for column, whole in (("ambiguity", "ambiguity"), ("changed", "discrepancy")):
-        total = within["share"] @ within[column]
-        assert abs(total - result.by_tolerance.loc[0.01, whole]) <= 20 * ROUNDING
-    assert "6172 samples in 137 distinct rows of 13 independent features" in repr(result)
-    assert "one of 2 optimal classifiers, 2008 errors (32.53%), least possible 2008" in result._repr_html_()
-
-
 def test_cut_short_the_answers_are_bounds(compas):
     features, labels, options, full = compas
     exact = full.by_tolerance
@@ -310,12 +289,6 @@ def test_where_the_solver_gives_up_it_starts_afresh_or_its_bounds_stay(monkeypat
         assert "the solver gave up on" in result.doubts[-1].reason
         low, high = result.baseline.least_errors
         assert low <= full.baseline.least_errors[0] <= high
-
-
-def test_the_answer_is_short_plain_and_drawn():
-    points, labels = drawn(3)
-    result = solve(GRID[points], labels, np.linspace(0, 0.5, 30))
-    assert check_readable(result)["answerable"]
 
 
 def test_an_interrupted_call_resumes(tmp_path):
