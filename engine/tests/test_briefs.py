@@ -90,6 +90,15 @@ def test_a_page_whose_sides_meet_is_an_error_at_collection_that_names_both(page,
     assert re.search(sentence, process.stdout), process.stdout
 
 
+def test_a_side_that_another_module_marks_is_an_error_at_collection_too(page):
+    helpers = "from theory_on_trial import observed, predicted\n@observed\ndef twice(n): return 2 * n\n"
+    (page.parent / "helpers.py").write_text(helpers + "@predicted\ndef law(n): return n\n")
+    page.write_text(PAGE.replace("def closed_form(n): return n", "def closed_form(n): return twice(n) // 2"))
+    process = subprocess.run([sys.executable, "-m", "pytest", "-q", page], capture_output=True, text=True, check=False)
+    assert "closed_form (predicted) reaches tests.helpers.twice (observed)" in process.stdout
+    assert process.returncode == 2
+
+
 def test_a_side_that_is_called_through_a_variable_is_seen_when_it_runs():
     theory = predicted(lambda n: n)
     simulation = observed(lambda n, route: route(n))

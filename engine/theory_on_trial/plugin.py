@@ -64,13 +64,14 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
     """Refuse a paper on one page that is none: a side that reaches the other, a setting without a domain."""
     report: Any = yield
     if isinstance(collector, pytest.Module) and report.passed:
+        from theory_on_trial.trial.elsewhere import crossings_elsewhere
         from theory_on_trial.trial.sides import crossings, marked
 
         if marked(collector.path):
             from theory_on_trial.trial.domain import unguarded
 
             checks = {getattr(item, "function", None): None for item in report.result}  # parametrised: several items
-            sentences = crossings(collector.path)
+            sentences = crossings(collector.path) + crossings_elsewhere(collector.path)
             sentences += [text for check in checks if hasattr(check, "claim") for text in unguarded(check)]
             if sentences:
                 report.outcome, report.longrepr, report.result = "failed", "\n".join(sentences), []

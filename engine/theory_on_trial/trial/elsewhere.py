@@ -1,0 +1,23 @@
+"""Sides of a paper on one page that meet in another of the repository's modules, read off the code."""
+
+from pathlib import Path
+
+from theory_on_trial import repository
+from theory_on_trial.repository.reach import reached
+from theory_on_trial.trial.sides import marked
+
+
+def crossings_elsewhere(file: Path) -> list[str]:
+    """Return a sentence for each marked function that reaches one of the other side which another module marks."""
+    root = repository.root(file.absolute().parent)
+    module = ".".join(file.absolute().relative_to(root).with_suffix("").parts)
+    sentences = []
+    for name, side in marked(file).items():
+        for other in sorted(reached(f"{module}.{name}", root=root)):
+            home, _, own = other.rpartition(".")
+            place = root.joinpath(*home.split("."))
+            files = [path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file()]
+            another = marked(files[0]).get(own) if files and home != module else None
+            if another not in (None, side):
+                sentences.append(f"{name} ({side}) reaches {other} ({another}), which is of the other side")
+    return sentences
