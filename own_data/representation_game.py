@@ -83,7 +83,7 @@ class OptimalRepresentation(Answer):
         rank = 0 if self.representation is None else self.representation.shape[1]
         lines = [
             f"keep {rank} of {len(self.spectrum)} directions: worst regret {self.worst_regret} {_SHARE}; "
-            f"with PCA {self.pca_regret:.4g}",
+            f"with PCA {self.pca_regret:.4g}"
         ]
         if self.excess is not None:
             halves = f"{self.excess_of_halves:.2g} from halves of the rows"

@@ -268,6 +268,6 @@ test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answer
     {
         "multicalibration_audit": Case(
             {"predictions": F, "y": Y, "groups": GROUPS, "bounds": (0.0, 1.0)}, infinite="doubts whose size is unknown"
-        ),
+        )
     },
 )

@@ -1,10 +1,11 @@
+import importlib
 import json
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
-from audits.tools import COLUMNS, DataSet, complaint, held, line, main
+from audits.tools import COLUMNS, DataSet, complaint, held, line, main, papers
 from theory_on_trial.own_data.answer import Answer, Doubt
 from theory_on_trial.own_data.estimate import Estimate
 
@@ -74,6 +75,13 @@ def test_the_first_answer_is_shown():
 def test_what_is_against_a_tool(ask, fits, level, said):
     row = line("toy", data(ask, fits, level, 200), 1000)
     assert complaint(dict(zip(COLUMNS, row, strict=True))) == said
+
+
+@pytest.mark.parametrize("paper", papers())
+def test_two_draws_of_each_kind_of_data_have_no_complaint(paper):
+    sets = importlib.import_module(f"tests.{paper}.own_data_sets").SETS
+    rows = [dict(zip(COLUMNS, line(paper, kind, 2), strict=True)) for kind in sets]
+    assert list(filter(None, map(complaint, rows))) == []
 
 
 @pytest.fixture

@@ -61,11 +61,7 @@ def assumptions(features: Float[np.ndarray, "samples features"], labels: Int[np.
     return Assumptions(variances, beta, alpha, distances / n_features, concerns_own)
 
 
-@figure(
-    "F3",
-    quick={},
-    marks="triangles: percentiles 0, 10, …, 100 of all values",
-)
+@figure("F3", quick={}, marks="triangles: percentiles 0, 10, …, 100 of all values")
 def assumption_histograms(
     names: Sequence[str] = ("digits", "breast_cancer", "wine", "iris"), n_random: int = 1024, bins: int = 40
 ) -> Figure:

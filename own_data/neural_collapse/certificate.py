@@ -255,11 +255,7 @@ def _value_and_gradient_norm(head: Head, loss: Loss) -> tuple[float, float]:
 
 
 def _missing(
-    head: Head,
-    logits: Float[np.ndarray, "classes samples"],
-    reference: Reference,
-    value: float,
-    gradient_norm: float,
+    head: Head, logits: Float[np.ndarray, "classes samples"], reference: Reference, value: float, gradient_norm: float
 ) -> list[str]:
     """What the head itself lacks."""
     sentences = []

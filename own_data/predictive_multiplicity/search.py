@@ -10,14 +10,7 @@ from jaxtyping import Bool, Float, Int, Real
 from own_data.predictive_multiplicity.known import Folder, Known
 from own_data.predictive_multiplicity.progress import Progress
 from own_data.predictive_multiplicity.tilts import TiltSearch
-from sims.predictive_multiplicity import (
-    Solution,
-    Table,
-    dichotomies,
-    enumerate_paths,
-    exact_signs,
-    flip_errors,
-)
+from sims.predictive_multiplicity import Solution, Table, dichotomies, enumerate_paths, exact_signs, flip_errors
 from sims.predictive_multiplicity.certificates import GordanProgram, Weights
 from sims.predictive_multiplicity.domains import Workers
 from sims.predictive_multiplicity.incumbents import AllBelow, Incumbents

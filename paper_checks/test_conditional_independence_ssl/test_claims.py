@@ -481,8 +481,5 @@ def test_second_view_discarded(trial, violation: Violation):
         np.array([laws.noise, laws.noise_of_both]),
         np.array([theory.noise, theory.noise_of_both]),
         ops=OPS,
-        controls={
-            "X2 adds nothing": np.full(2, theory.noise),
-            "X1 says all": np.full(2, theory.noise_of_both),
-        },
+        controls={"X2 adds nothing": np.full(2, theory.noise), "X1 says all": np.full(2, theory.noise_of_both)},
     )

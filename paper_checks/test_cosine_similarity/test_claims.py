@@ -278,9 +278,7 @@ def test_flow_picks_gauge__conserved(trial, items: Items, rank: FewFlow, penalty
 
 
 @claim(
-    ours("P M P = N is solved by the geometric mean of M^-1 and N"),
-    kind="identity",
-    cases=[(7, 3, 30.0), (6, 2, 3.0)],
+    ours("P M P = N is solved by the geometric mean of M^-1 and N"), kind="identity", cases=[(7, 3, 30.0), (6, 2, 3.0)]
 )
 def test_balancing_gauge(trial, items: Items, rank: Several, penalty: Penalty):
     """R with R R^T = P, the geometric mean of (A^T A)^-1 and B^T B, turns any optimum into the symmetric one."""

@@ -56,8 +56,7 @@ def _begun(trial, dimension, count, examples=1):
     kind="identity",
     cases=[1, 2, 4, 8],
     as_printed=paper(
-        "Appendix A, the chain of Theorem 1",
-        says="w' = w - 2 α (x_1 (w.x_1 - y_1) - λ w) is the step of equation 11",
+        "Appendix A, the chain of Theorem 1", says="w' = w - 2 α (x_1 (w.x_1 - y_1) - λ w) is the step of equation 11"
     ),
 )
 def test_thm1__gd__step(trial, dimension: Dimension, count: Prompted = 64):

@@ -301,9 +301,7 @@ def test_named_scalings(trial, name: Name, hidden: Annotated[int, Interval(1, 2*
 
 
 @claim(
-    ours("w^l / n^θ moves by n^(-2 θ) as much; recalled"),
-    kind="identity",
-    cases=[("NTK", 2, 0.3), ("muP", 3, -1.0)],
+    ours("w^l / n^θ moves by n^(-2 θ) as much; recalled"), kind="identity", cases=[("NTK", 2, 0.3), ("muP", 3, -1.0)]
 )
 def test_abc_symmetry(
     trial,

@@ -34,10 +34,7 @@ def wrong_times(objective, fraction, init, depth, covariance, regression, time):
     powers = np.where(n < 2 * depth, (start**-n - end**-n) / (n * regression ** (2 * depth - 1.0 - n)), 0.0)
     terms = depth / covariance * powers
     slowest = np.take_along_axis(terms, 2 * depth[None] - 2, axis=0)[0]
-    return {
-        "no slowest power": time - slowest,
-        "ρ^(2L-n) in the sum": time + (1 / regression - 1) * terms.sum(axis=0),
-    }
+    return {"no slowest power": time - slowest, "ρ^(2L-n) in the sum": time + (1 / regression - 1) * terms.sum(axis=0)}
 
 
 def decide_solved(trial, objective, count):

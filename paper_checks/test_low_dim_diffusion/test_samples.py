@@ -207,11 +207,7 @@ def fitting_partitions(trial, samples, dim, subspaces, ambient):
     return count, predicted.perfect_partitions(dim, samples, subspaces)
 
 
-@claim(
-    ours("any d points lie on a subspace of dimension d"),
-    kind="identity",
-    cases=[(2, 2), (3, 2), (2, 3)],
-)
+@claim(ours("any d points lie on a subspace of dimension d"), kind="identity", cases=[(2, 2), (3, 2), (2, 3)])
 def test_uniqueness(trial, dim: FewDim, subspaces: Groups, ambient: Ambient = 8):
     """K >= 2 and N = d >= 2: (K d)! / ((d!)^K K!) partitions of the samples have residual 0."""
     count, predict = fitting_partitions(trial, dim, dim, subspaces, ambient)

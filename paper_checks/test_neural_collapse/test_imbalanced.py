@@ -88,9 +88,7 @@ def test_imb_M1(trial, strength: Strength, ratio: Ratio = 0.5, class_sizes: Size
 
 @claim(SPLIT, kind="optimality")
 def test_imb_M1_minority(
-    trial,
-    class_sizes: Sizes = (6, 4, 2),
-    strengths: tuple[AnyStrength, ...] = (0.09, 0.24, 0.4, 0.7, 1.06, 1.5),
+    trial, class_sizes: Sizes = (6, 4, 2), strengths: tuple[AnyStrength, ...] = (0.09, 0.24, 0.4, 0.7, 1.06, 1.5)
 ):
     """M = 1: class k is mapped to zero iff n_k <= N^2 λ_W λ_H."""
     require_classes(trial, class_sizes)

@@ -274,10 +274,7 @@ def test_equalised_regret__drawn(trial, world: Seed, dim: Dim, kept: Count, shap
         sampler=draw,
         predict=missing,
         margin=0.01 * np.maximum(missing, 0.2),
-        controls={
-            "uniform draws": np.full(dim, 1 - kept / dim),
-            "no draw": np.where(np.arange(dim) < kept, 0.0, 1.0),
-        },
+        controls={"uniform draws": np.full(dim, 1 - kept / dim), "no draw": np.where(np.arange(dim) < kept, 0.0, 1.0)},
         first=50_000,
         most=3_500_000,
     )

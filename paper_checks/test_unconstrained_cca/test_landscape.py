@@ -316,9 +316,5 @@ def test_flow_aligned(
     trial.require(abs(half / end - 1) < 9, FADES)
     W = observed.flow_path(np.diag([eigenvalue, 0.3]), np.array([[start**0.5], [0.0]]), np.array([time]))[0]
     trial.value(
-        float(np.sum(W**2)),
-        end,
-        error=1e-10 * max(1, end),
-        margin=1e-9 * max(1, end),
-        controls={"rate 4": half},
+        float(np.sum(W**2)), end, error=1e-10 * max(1, end), margin=1e-9 * max(1, end), controls={"rate 4": half}
     )

@@ -37,9 +37,7 @@ class BatchConditions:
 
 
 @guarded
-def scl_minimum(
-    class_sizes: Annotated[ClassSizes, Interval(2, MOST, why="a single sample has no positive")],
-) -> float:
+def scl_minimum(class_sizes: Annotated[ClassSizes, Interval(2, MOST, why="a single sample has no positive")]) -> float:
     """sum_c n_c log(n_c - 1 + (N - n_c) / e), full batch, at collapsed orthogonal frames in at least K dimensions."""
     return _minimum(np.asarray(class_sizes))
 

@@ -41,13 +41,7 @@ _MORE: dict[type, tuple[int, ...]] = {SupDistance: (), TwoSampleDistance: (2,), 
 
 
 def identity(
-    value: Any,
-    reference: Any,
-    controls: Mapping[str, Any],
-    *,
-    scale: Any = None,
-    ops: float,
-    printed: Any = None,
+    value: Any, reference: Any, controls: Mapping[str, Any], *, scale: Any = None, ops: float, printed: Any = None
 ) -> Finding:
     """Decide whether two computed values are equal up to rounding: |value - reference| < E = 4 ops u scale.
 
@@ -270,10 +264,7 @@ def mean(
             enclosures = {name: interval(other) for name, other in control_laws.items()}
             law_controls = (
                 Control(
-                    name,
-                    prediction.value,
-                    decide(other, prediction, refute_first=True),
-                    distance=float(other.estimate),
+                    name, prediction.value, decide(other, prediction, refute_first=True), distance=float(other.estimate)
                 )
                 for name, other in enclosures.items()
             )
