@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jepa_flow_by_hand import descent_crossings
 
 from own_data.jepa_bias import learning_order, learning_order_of_views, shared_features
 from theory import jepa_bias as predicted
 
 ROUNDING = 2.0**-53
-SEEDS, DIMS, OBJECTIVES = st.integers(0, 2**31), st.integers(1, 6), st.sampled_from(["jepa", "mae"])
+SEEDS, DIMS = st.integers(0, 2**31), st.integers(1, 6)
 
 
 def in_basis(basis, values):
@@ -60,33 +59,6 @@ def test_shared_features_are_a_basis_that_no_rotation_of_two_columns_improves(se
         # The last of the sweeps, which shrink the rest geometrically, won less than a millionth.
         assert off_diagonal(features.basis) <= off_diagonal(rival) * (1 + 1e-4) + 2 * tolerance
     np.testing.assert_array_equal(features.only(np.arange(dim)[::-1]).variance, features.variance[::-1])
-
-
-def random_problem(seed):
-    """Covariances of four features that neither commute nor are symmetric."""
-    rng = np.random.default_rng(seed)
-    variance = rng.uniform(0.5, 2, 4)
-    return np.diag(variance), np.diag(rng.uniform(0.3, 1, 4) * variance) + 0.05 * rng.standard_normal((4, 4))
-
-
-def off(found):
-    """By how much the steps of the integration may move times; less than 2 % is no doubt."""
-    assert (found.doubts == ()) == (found.integration_error <= 0.02)
-    return found.integration_error
-
-
-@pytest.mark.parametrize("objective", ["jepa", "mae"])
-@pytest.mark.parametrize(("seed", "depth"), [(0, 2), (1, 3)])
-def test_events_are_those_of_plain_descent(seed, depth, objective):
-    """One list of what is learned, unlearned and relearned, on problems that neither commute nor are symmetric."""
-    problem = random_problem(seed)
-    answer = learning_order(*problem, depth, 0.03, objective)
-    rate = 0.02 if objective == "jepa" else 0.004
-    seen = descent_crossings(*problem, answer.basis, depth, 0.03, objective, 0.5, rate, 1.5 * answer.horizon)
-    for feature, times in enumerate(seen):
-        predicted_times = [event.time for event in answer.events if event.feature == feature]
-        # Descent of rate eta is off by eta times the rates, of order one: at most a part in a hundred here.
-        np.testing.assert_allclose(predicted_times, times, rtol=off(answer) + 0.01)
 
 
 def test_features_that_are_not_learned_are_counted():
