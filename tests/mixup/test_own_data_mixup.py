@@ -102,20 +102,6 @@ def drawn(seed, pair, n):
 PLANTED = GaussianPair(np.array([0.9, 0.54, -0.72, 0.36, 0.18]), np.diag([1.1, 0.6, 0.4, 1.6, 1.1]), 1)
 
 
-def test_planted_sizes_are_in_their_intervals():
-    """At confidence 1 - 1e-4 all four intervals must hold the truth, and at this n they must tell something."""
-    features, labels = drawn(1, PLANTED, 1500)
-    answer = samples_needed_on(features + 5.0, labels, COARSE, 0.95, confidence=0.9999)
-    truth = samples_needed(PLANTED, COARSE, 0.95)
-    for estimate, size in zip((answer.log_erm, answer.log_mixup, answer.log_lda), truth, strict=True):
-        assert estimate.low <= size <= estimate.high
-        assert estimate.high - estimate.low < 2
-    assert answer.bayes_error.low <= PLANTED.bayes_error <= answer.bayes_error.high
-    assert answer.doubts == ()
-    assert answer.missing == ""
-    assert answer.classes == (0, 1)
-
-
 def uniform_classes(n):
     """Two classes of uniform noise with the covariance of the reference pair at κ = 12."""
     labels = np.arange(n) % 2

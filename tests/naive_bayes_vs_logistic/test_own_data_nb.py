@@ -179,22 +179,6 @@ def test_noise_is_no_signal():
     assert "cannot judge: no signal" in str(result)
 
 
-@pytest.mark.parametrize("share", [0.3, 0.1, 0.05])
-def test_classes_that_are_not_equally_likely_have_their_own_number_of_samples(share):
-    """By the law of equally likely classes 91 to 508 samples, in 2 of 31 intervals."""
-    hits = 0
-    for seed in range(4):
-        y = (np.arange(400) >= 400 * (1 - share)).astype(int)
-        X = np.random.default_rng(seed).standard_normal((400, 4)) + 0.8 * y[:, None]
-        answer = assumption_diagnostics(X, y).predicted
-        hits += answer.samples.low <= sets.needed(share) <= answer.samples.high
-        assert answer.samples.high < 2.5 * sets.needed(share)
-    assert hits >= 3
-    assert answer.logistic is None
-    best = predicted.bayes_error(sets.two(np.full(4, 0.8)), np.eye(4), np.array([1 - share, share]))
-    assert answer.bayes_error.low <= best <= answer.bayes_error.high
-
-
 def test_the_law_of_unequal_classes_is_that_of_simulated_fits():
     d, correlation = np.linspace(0.3, 1.0, 8), np.full((8, 8), 0.05) + 0.95 * np.eye(8)
     for share, size in ((0.5, 100), (0.2, 60), (0.1, 80)):

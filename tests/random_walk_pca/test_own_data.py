@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 from own_data import random_walk_pca as tool
 from own_data.random_walk_pca.randomisation import departures
 from sims import random_walk_pca as observed
-from tests.random_walk_pca import own_data_sets
 from theory import random_walk_pca as predicted
 from theory_on_trial.testing.suite import check_readable
 
@@ -236,14 +235,6 @@ def test_results_are_readable():
     axes = result.plot()
     np.testing.assert_array_equal(axes.lines[1].get_ydata(), result.variance_ratios)
     plt.close("all")
-
-
-@pytest.mark.parametrize("kind", [data for data in own_data_sets.SETS if data.judge is own_data_sets.changes])
-def test_a_variance_that_changes_is_no_walk_and_gets_no_other_cause(kind):
-    answers = [kind.ask(seed) for seed in range(5)]
-    assert sum(answer.p_value <= 0.01 for answer in answers) >= 4
-    assert sum(not answer.causes for answer in answers) >= 4
-    assert "not of one law throughout" in answers[0].summary()
 
 
 def test_one_column_is_judged_without_components():
