@@ -190,16 +190,6 @@ def sets_of_others(m, size):
         yield [[i % size - 1 if other == i else other for other in block] for block in blocks]
 
 
-def test_pairs_in_groups_are_doubted_and_independent_ones_are_not():
-    """Of ten each, in any order: the two views of a group have nothing to do with each other."""
-    generator = np.random.default_rng(0)
-    for n_groups, each, doubted in ((40, 10, True), (400, 1, False)):
-        group = generator.permutation(np.repeat(np.arange(n_groups), each))
-        x, y = generator.normal(size=(2, n_groups, 4))[:, group] + 0.1 * generator.normal(size=(2, 400, 4))
-        said = tool.infonce_bias(0.1 * x @ y.T, 16, held_out=True)
-        assert ("come in groups" in str(said)) == doubted
-
-
 @pytest.mark.parametrize(("n", "candidates"), [(40, 2), (40, 38), (47, 2), (47, 3), (47, 7), (47, 31), (47, 44)])
 def test_with_all_pairs_as_candidates_it_is_infonce_of_the_whole_batch(n, candidates):
     scores = np.random.default_rng(1).standard_normal((n, n))

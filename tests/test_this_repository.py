@@ -8,15 +8,6 @@ from theory_on_trial.command import main
 from theory_on_trial.repository import outline
 
 
-def test_list_prints_one_line_per_claim(capsys):
-    assert main(["list", "random-walk-pca", "--kind", "rate", "--tier", "fast"]) == 0
-    heading, *lines = capsys.readouterr().out.splitlines()
-    assert heading.startswith("random_walk_pca: Antognini & Sohl-Dickstein 2018")
-    listed = [line.split()[0] for line in lines]
-    wanted = [c.id for c in claims("random_walk_pca") if (c.kind, c.tier) == ("rate", "fast")]
-    assert listed == wanted != []
-
-
 def test_figures_are_handed_over(capsys):
     assert main(["figures", "random_walk_pca.F3", "--list"]) == 0
     assert capsys.readouterr().out.startswith("random_walk_pca.F3  ")

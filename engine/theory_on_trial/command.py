@@ -172,9 +172,6 @@ def _claim(parser: argparse.ArgumentParser, several: bool = False) -> None:
     argument.completer = _complete_claim  # type: ignore[attr-defined]
 
 
-# ------------------------------------------------------------------------------------------------------- completion
-
-
 def _complete_claim(prefix: str, **_: Any) -> list[str]:
     """Complete a paper's name first, then the names of its claims."""
     if "." not in prefix:
@@ -189,9 +186,6 @@ def _complete_setting(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
 
 def _paper_in(claim_id: str) -> str:
     return claim_id.partition("[")[0].rpartition(".")[0]
-
-
-# ----------------------------------------------------------------------------------------------- claims, by pytest
 
 
 def _collected(files: Sequence[Path], folder: Path) -> list[dict[str, Any]]:
@@ -247,9 +241,6 @@ def _known_claim(claim_id: str, folder: Path) -> tuple[str, outline.Stated]:
     from theory_on_trial.trial.registry import unknown_claim
 
     raise ValueError(unknown_claim(claim_id, [claim.id for claim in claims]))
-
-
-# ------------------------------------------------------------------------------------------------------- subcommands
 
 
 def _list(options: argparse.Namespace) -> int:

@@ -21,7 +21,7 @@ from theory_on_trial.own_data.estimate import Estimate
 SIZES = Path(__file__).with_name("sizes.json")
 LAW = MixingLaw.beta(1.0, 6)
 LEARNERS = ("plain training", "Mixup", "discriminant analysis")
-PLANE = ([1.0, 0.5], np.diag([1.0, 2.0]))
+PLANE = (np.array([1.0, 0.5]), np.diag([1.0, 2.0]))
 
 
 def random_pair() -> GaussianPair:
@@ -35,16 +35,16 @@ FITTING: dict[str, tuple[GaussianPair, float, int, float]] = {  # classes, cosin
     "plane, kappa = 0.5": (GaussianPair(PLANE[0], PLANE[1], 0.5), 0.95, 300, 0.5),
     "plane, kappa = 1": (GaussianPair(PLANE[0], PLANE[1], 1.0), 0.98, 300, 0.5),
     "plane, kappa = 2": (GaussianPair(PLANE[0], PLANE[1], 2.0), 0.99, 300, 0.5),
-    "round noise, 3 features": (GaussianPair([1.5, 0.5, 0.25], np.eye(3), 1.0), 0.95, 300, 0.5),
+    "round noise, 3 features": (GaussianPair(np.array([1.5, 0.5, 0.25]), np.eye(3), 1.0), 0.95, 300, 0.5),
     "5 features": (
-        GaussianPair([0.9, 0.54, -0.72, 0.36, 0.18], np.diag([1.1, 0.6, 0.4, 1.6, 1.1]), 1.0),
+        GaussianPair(np.array([0.9, 0.54, -0.72, 0.36, 0.18]), np.diag([1.1, 0.6, 0.4, 1.6, 1.1]), 1.0),
         0.95,
         400,
         0.5,
     ),
     "4 correlated features": (random_pair(), 0.9, 400, 0.5),
-    "a class of 30 %": (GaussianPair([1.0, 0.5], np.eye(2), 1.0), 0.97, 300, 0.3),
-    "60 rows": (GaussianPair([1.0, 0.5], np.eye(2), 1.0), 0.9, 60, 0.5),
+    "a class of 30 %": (GaussianPair(np.array([1.0, 0.5]), np.eye(2), 1.0), 0.97, 300, 0.3),
+    "60 rows": (GaussianPair(np.array([1.0, 0.5]), np.eye(2), 1.0), 0.9, 60, 0.5),
     "beyond the tails of 200 rows": (GaussianPair(PLANE[0], PLANE[1], 10.0), 0.99, 200, 0.5),
 }
 MISFITS = (

@@ -165,9 +165,6 @@ def _where(tried: list[Attempt]) -> dict[str, str]:
     return words
 
 
-# --------------------------------------------------------------------------------------------- making a failure small
-
-
 def _failure(
     subject: Claim, runs: Runs, first: Attempt, bad: tuple[str, ...], seconds: float, advance: Callable[[], Any]
 ) -> Failure:
@@ -243,9 +240,6 @@ def simpler(kind: Alternative, value: Any) -> list[Any]:
 def _digits(value: float) -> tuple[int, float, bool]:
     digits = next(count for count in range(17) if float(f"{value:.{count}e}") == value)
     return digits, abs(math.log10(abs(value))) if value else -1.0, value < 0
-
-
-# --------------------------------------------------------------------------------------------------- where it changes
 
 
 def _moved(start: float, direction: int, whole: bool) -> Iterator[Any]:

@@ -74,9 +74,6 @@ def imported(file: Path) -> set[str]:
     return set(_closure({name: file}, repository.import_base(name, file)))
 
 
-# ------------------------------------------------------------------------------------------------------- the modules
-
-
 def _closure(first: dict[str, Path], base: Path) -> dict[str, bytes]:
     """Return the source of modules in a folder on Python's path, and of all that they import, by their names."""
     search = _Search(first, base)

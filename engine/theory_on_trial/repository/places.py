@@ -104,9 +104,6 @@ def import_path(base: Path) -> list[Path]:
     return [base, *folders, top]
 
 
-# ------------------------------------------------------------------------------------------------ pytest's own settings
-
-
 @cache
 def _pytest_options(folder: Path) -> dict[str, Any] | None:
     """Return the pytest settings that a folder holds, None if it holds none."""

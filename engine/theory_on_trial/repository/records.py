@@ -86,9 +86,6 @@ def _git(folder: Path, *command: str) -> str:
     return process.stdout.strip() if process.returncode == 0 else ""
 
 
-# ------------------------------------------------------------------------------------------------- what a row rests on
-
-
 def source(folder: Path, *places: Path) -> dict[str, Any]:
     """Return what a row is measured on: files, or all Python files of folders, and the digest with their imports."""
     names = sorted({Path(os.path.relpath(place.resolve(), folder.resolve())).as_posix() for place in places})

@@ -15,9 +15,8 @@ def crossings_elsewhere(file: Path) -> list[str]:
     for name, side in marked(file).items():
         for other in sorted(reached(f"{module}.{name}", root=root)):
             home, _, own = other.rpartition(".")
-            place = root.joinpath(*home.split("."))
-            files = [path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file()]
-            another = marked(files[0]).get(own) if files and home != module else None
+            place = root.joinpath(*home.split(".")).with_suffix(".py")
+            another = marked(place).get(own) if home != module and place.is_file() else None
             if another not in (None, side):
                 sentences.append(f"{name} ({side}) reaches {other} ({another}), which is of the other side")
     return sentences

@@ -251,9 +251,6 @@ ON_ONE_PAGE: dict[str, Step] = {
 """What is run for a paper on one page; that its sides stand apart is seen when it is collected."""
 
 
-# ---------------------------------------------------------------------------------------------------------- small parts
-
-
 def on_one_page(paper: Paper) -> bool:
     """Tell whether the checks of a paper mark their sides."""
     return any(map(marked, _own_checks(paper)))
