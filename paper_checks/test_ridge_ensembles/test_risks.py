@@ -19,6 +19,7 @@ from paper_checks.test_ridge_ensembles import (
     Correlation,
     Few,
     Forty,
+    Medium,
     Noise,
     Penalty,
     Some,
@@ -147,7 +148,7 @@ def risks_meet_the_law(trial, aspect, subsample_aspect, penalty, dim, apart=20, 
 
 
 @claim(LAWS, kind="limit", cases=[WITH])
-def test_risk_law(trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: Forty = 40):
+def test_risk_law(trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: Medium = 40):
     """All members have risk C = (σ^2 + c) / (1 - t(φ)), two (C + R_1) / 2, R_1 as C at φ_s, to 1 %."""
     risks_meet_the_law(trial, aspect, subsample_aspect, penalty, dim)
 
@@ -155,7 +156,7 @@ def test_risk_law(trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty:
 @claim(ours("Szegő's theorem on the eigenvalues of Toeplitz matrices, put into the law"), kind="limit", tier="full",
        cases=[(0.6, *WITH), (-0.8, *WITH)])  # fmt: skip
 def test_risk_law__autoregressive(
-    trial, correlation: Correlation, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: Forty = 40
+    trial, correlation: Correlation, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: Medium = 40
 ):
     """For Σ_ij = ρ^(|i - j|) all members and two of them have risks C and (C + R_1) / 2, as for eigenvalues r.
 
@@ -263,7 +264,7 @@ SAME = "both have one level μ; that such penalties exist is in the abstract"
 
 
 @claim(ours(SAME), kind="limit", cases=[WITH], as_printed=SCALED)
-def test_path_equivalence(trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: Forty = 40):
+def test_path_equivalence(trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: Medium = 40):
     """Infinitely many members are as good as ridge on all points of penalty μ - φ sum h r μ / (μ + r), to 1 %."""
     ridge_is_as_good(trial, aspect, subsample_aspect, penalty, dim)
 
