@@ -19,7 +19,7 @@ Form = Literal["erf", "tanh"]
 """Of GeLU."""
 Shift = Annotated[float, Interval(0.05, 3, why="beyond, the closed form rounds more than the differences do")]
 Points = Annotated[int, Interval(10, 100_000, why="fewer points may miss the worst, and each is evaluated")]
-Rows = Annotated[int, Interval(2, 300, why="rounding of longer sums hides the first order")]
+Rows = Annotated[int, Interval(2, 200, why="rounding of longer sums hides the first order")]
 """Entries of x beside the two pads."""
 Factor = Annotated[float, Interval(0.1, 10.0, why="a cap, which nothing requires")]
 

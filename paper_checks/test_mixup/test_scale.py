@@ -38,7 +38,8 @@ def scores_without_noise(laws):
 @claim(ours("by expanding the derivative of the loss along b in 1 / a"), kind="limit", cases=[(0.2, 400), (1.0, 400)])
 def test_scale_limit(trial, alpha: Alpha, least: Annotated[float, Interval(400, 1e4, why="a limit of large a")]):
     """As κ grows u* tends to u_inf, a (u_inf - u*) to (u h + u^2 h' / 2) / L_2, if soft mixed pairs exist."""
-    law, effective = predicted.MixingLaw.beta(alpha, NODES), least * 2.0 ** np.arange(5)
+    # λ is within 1 / sqrt(8 α) of 1/2: powers of α / a follow one another, not of 1 / a.
+    law, effective = predicted.MixingLaw.beta(alpha, NODES), max(least, 20 * alpha) * 2.0 ** np.arange(5)
     (limit,), (error,) = scores_without_noise([law])
     scores = np.array([predicted.scalar_minimiser(a, law) for a in effective])
     correction, curvature = predicted.limit_scale_correction(law), predicted.limit_curvatures(law)

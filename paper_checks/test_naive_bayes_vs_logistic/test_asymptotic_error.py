@@ -184,7 +184,10 @@ def _lowest_edge():
 
 
 @claim(ours("given the class, the K scores are normal with the covariance W Σ W^T"), kind="identity", cases=[3, 4])
-def test_conditional_error(trial, n_classes: FewClasses, n_features: SeveralFeatures = 4, n_samples: Samples = 40):
+def test_conditional_error(
+    trial, n_classes: FewClasses, n_features: Annotated[int, Interval(2, 40, why="in more, mistakes are rare")] = 4,
+    n_samples: Samples = 40,
+):  # fmt: skip
     """The exact error of a trained rule, computed in K dimensions, is the frequency of its mistakes in n."""
     rng = trial.generator("design")
     means, root = rng.standard_normal((n_classes, n_features)) / 2, rng.standard_normal((n_features, 2 * n_features))

@@ -112,7 +112,8 @@ def test_bias_decay(
 @claim(DECAYED, kind="optimality", cases=[0.97, 1.03, 1e6])
 def test_bias_decay__frame(
     trial, times: Annotated[float, Interval(0.1, 1e6, why="beyond, the bias is 0 to the margin")],
-    strength: Strength = 0.01, n_classes: NClasses = 4, per_class: PerClass = 3,
+    strength: Annotated[float, Interval(0.005, 0.8, why="nearer to the threshold, 1, minima are flat")] = 0.01,
+    n_classes: NClasses = 4, per_class: PerClass = 3,
 ):  # fmt: skip
     """At depth one the mean keeps a share of max(0, 1 - sqrt(β) / κ): a simplex iff β κ^(-2) > 1."""
     trial.require(abs(times - 1) >= 1e-3, "times must keep off the critical decay of the bias, 1, by 0.001")

@@ -161,7 +161,9 @@ def test_ce_deep_global(trial, n_classes: Classes, depth: Depth, per_class: PerC
 def test_ce_deep_global__holds(trial, n_classes: Classes, depth: Depth, per_class: PerClass = 4, decay: Small = 1e-3):
     """The simplex frame beats antipodal pairs at depth one, and for K = 4 at depth two."""
     simplex, value = stationary_values(n_classes, depth, per_class, decay)
-    trial.require(simplex < value - 1e-9, "the frame must win: depth one, or few classes")
+    deeper = np.subtract(*stationary_values(n_classes, depth + 1, per_class, decay))
+    won = value - simplex > max(1e-9, 0.12 * abs(deeper))
+    trial.require(won, "the frame must win, and clearly: depth one, or few classes at small decays")
     decide_gain(trial, n_classes, depth, per_class, decay)
 
 

@@ -166,6 +166,7 @@ def test_imb_bottleneck(
     decays = shared_decays(class_sizes, depth, strength)
     optimum, rival = (predicted.mse_optimum(class_sizes, *decays, widths=widths, bias=bias) for bias in (False, True))
     require_frame(trial, optimum)
+    trial.require(np.sum(np.diag(optimum.logits) > 0) > 1, "width and strength must leave two classes at least")
     problem = problem_of(class_sizes, *decays)
     end = found_optimum(trial, problem, widths)
     shares = np.diag(predicted.mse_optimum(class_sizes, *decays).logits)

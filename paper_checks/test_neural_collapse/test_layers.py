@@ -123,6 +123,7 @@ def test_layer_balance(
 def test_sv_formula(trial, class_sizes: Sizes, depth: Depth, strength: Strength = 0.25, ratio: Ratio = 0.7):
     """λ_m σ_k(W_m)^2 = λ_H σ_k(H)^2 = (N Λ)^(1/M) x_k in every layer m."""
     problem, end, optimum = trained(trial, class_sizes, depth, strength, ratio)
+    trial.require(2 * np.mean(optimum.roots > 0) >= 1, "strength must leave half of the classes alive")
     n_samples, decays = problem.n_samples, np.array([problem.feature_decay, *problem.weight_decays])
     gains = [
         decay * np.linalg.svd(np.asarray(factor), compute_uv=False)[: len(class_sizes)] ** 2
