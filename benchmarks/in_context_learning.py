@@ -2,8 +2,7 @@
 
 Rules: nine textbook learners (least squares, ridge twice, a gradient step twice, a pass of SGD twice, 3 nearest
 neighbours twice) predict every label of 64 prompts of 40 examples at d = 8 from the 1, ..., 39 examples before it.
-scikit-learn fits each prompt and prefix on its own, as it is commonly done (a gradient step is a line of NumPy), on one
-prompt per round, so that its time is extrapolated and marked by ~. NumPy does all prompts of a prefix at once.
+NumPy does all prompts of a prefix at once.
 
 Training: the same decoder (pre-LN, un-normalised residual, exact GeLU) with the same law of start and prompts, the same
 Adam and schedule, against a loop of PyTorch on the CPU. The loss is the mean over the last tenth of the steps, then
@@ -19,10 +18,9 @@ import numpy as np
 
 from audits.side_by_side import Response, command, compare, timed
 
-OURS, SKLEARN, NUMPY, TORCH = "ours", "sklearn, one by one", "NumPy, prefix by prefix", "PyTorch loop"
+OURS, NUMPY, TORCH = "ours", "NumPy, prefix by prefix", "PyTorch loop"
 PROMPTS, EXAMPLES, DIMENSION, NEIGHBOURS = 64, 40, 8, 3
 REGULARISERS, STEPS_GD, STEPS_SGD = (0.0, 0.1, 0.5), (0.01, 0.02), (0.01, 0.03)
-RULES_ROUNDS = {OURS: PROMPTS, NUMPY: PROMPTS, SKLEARN: 1}
 SIZES = {"dimension": 1, "examples": 6, "layers": 2, "width": 16, "heads": 2}
 BATCH, NOISE, RATE, WARM_UP = 64, 0.5, 5e-3, 0.1
 
@@ -81,41 +79,6 @@ def in_numpy():
     return predict
 
 
-def sklearn():
-    from sklearn.linear_model import LinearRegression, Ridge, SGDRegressor
-    from sklearn.neighbors import KNeighborsRegressor
-
-    def one_pass(step):
-        return SGDRegressor(
-            penalty=None,
-            fit_intercept=False,
-            shuffle=False,
-            max_iter=1,
-            tol=None,
-            learning_rate="constant",
-            eta0=2 * step,
-        )
-
-    def answer(X, Y, query):
-        near = min(NEIGHBOURS, len(Y))
-        before = [LinearRegression(fit_intercept=False)]
-        before += [Ridge(regulariser, fit_intercept=False) for regulariser in REGULARISERS[1:]]
-        after = [one_pass(step) for step in STEPS_SGD]
-        after += [KNeighborsRegressor(near, weights=kind) for kind in ("uniform", lambda distance: distance**-2.0)]
-        steps = [2 * step * (Y @ X) @ query[0] for step in STEPS_GD]
-        first, last = ([float(fit.fit(X, Y).predict(query)[0]) for fit in fits] for fits in (before, after))
-        return [*first, *steps, *last]
-
-    def predict(inputs, labels):
-        answers = [
-            [answer(inputs[p, :k], labels[p, :k], inputs[p, k : k + 1]) for k in range(1, EXAMPLES)]
-            for p in range(len(inputs))
-        ]
-        return np.moveaxis(np.array(answers), 2, 0)
-
-    return predict
-
-
 def reference(inputs, labels):
     """The answers to one prompt, by the theory."""
     from theory import in_context_learning as predicted
@@ -133,10 +96,10 @@ def reference(inputs, labels):
 
 def answer_rules(name: str) -> Callable[[int], Response]:
     """The processor seconds of a round, and the largest error of the first prompt."""
-    predict = {OURS: ours, NUMPY: in_numpy, SKLEARN: sklearn}[name]()
+    predict = ours() if name == OURS else in_numpy()
 
     def answer(seed: int) -> Response:
-        inputs, labels = draw(seed, RULES_ROUNDS[name])
+        inputs, labels = draw(seed, PROMPTS)
         seconds, answers = timed(predict, inputs, labels)
         error = np.abs(answers[:, 0] - reference(inputs[0], labels[0])).max()
         return {"seconds": seconds, "error": float(error)}
@@ -230,13 +193,11 @@ def run(quick: bool) -> None:
     compare(
         "benchmarks.in_context_learning",
         f"9 rules, {PROMPTS} prompts x {EXAMPLES - 1} prefixes, d = {DIMENSION}",
-        {name: ("rules", name, 0) for name in RULES_ROUNDS},
+        {name: ("rules", name, 0) for name in (OURS, NUMPY)},
         1 if quick else 7,
         ours=[OURS],
         figure="worst error",
         figure_of=lambda name, answers: f"{max(answer['error'] for answer in answers):.1e}",
-        per_unit=lambda name, answers: PROMPTS / RULES_ROUNDS[name],
-        mark=lambda name, answers: "~" if RULES_ROUNDS[name] < PROMPTS else "",
     )
     steps = 200 if quick else 2000
 

@@ -1,10 +1,9 @@
-"""Mixup fits side by side with scikit-learn and PyTorch: `python -m benchmarks.mixup [--quick]`.
+"""Mixup fits side by side with scikit-learn: `python -m benchmarks.mixup [--quick]`.
 
 Everybody minimises the same empirical Mixup losses, the mixing weight averaged by a rule of six nodes for U[0, 1], on
 the same samples of two Gaussian classes at seven separabilities. Ours keeps the pairs factorised; the others get all
-mixtures as rows, each unordered pair once. Gradient descent stops where its weights are within 1e-6 of the minimum,
-which it is told, or after 10 000 steps, so that its seconds may be too few. Ours fits 1000 seeds, the others 20 or
-fewer; their time for the whole grid is extrapolated and marked by ~.
+mixtures as rows, each unordered pair once. Ours fits 1000 seeds, the others 20 or fewer; their time for the whole grid
+is extrapolated and marked by ~.
 
 Processes, turns and seconds are those of `audits.side_by_side`.
 """
@@ -20,20 +19,18 @@ from theory.mixup import MixingLaw
 SEPARABILITIES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 NODES = 6
 GRID_SEEDS = 1000
-TOLERANCE = 1e-6  # of gradient descent, relative to the weights
-MOST_STEPS, CHECK_EVERY = 10_000, 50
 CHECKED = 28  # fits of a round whose error is computed
 
-OURS, LBFGS, CHOLESKY, DESCENT = "ours", "sklearn lbfgs", "sklearn newton-cholesky", "PyTorch gradient descent"
+OURS, LBFGS, CHOLESKY = "ours", "sklearn lbfgs", "sklearn newton-cholesky"
 WORKLOADS = [  # n, d, rounds, seeds of a round
-    (20, 2, 4, {OURS: 250, LBFGS: 5, CHOLESKY: 5, DESCENT: 5}),
-    (40, 2, 4, {OURS: 250, LBFGS: 5, CHOLESKY: 5, DESCENT: 5}),
-    (80, 2, 4, {OURS: 250, LBFGS: 5, CHOLESKY: 5, DESCENT: 1}),
-    (100, 20, 2, {OURS: 500, LBFGS: 10, CHOLESKY: 10, DESCENT: 1}),
+    (20, 2, 4, {OURS: 250, LBFGS: 5, CHOLESKY: 5}),
+    (40, 2, 4, {OURS: 250, LBFGS: 5, CHOLESKY: 5}),
+    (80, 2, 4, {OURS: 250, LBFGS: 5, CHOLESKY: 5}),
+    (100, 20, 2, {OURS: 500, LBFGS: 10, CHOLESKY: 10}),
 ]
-QUICK = [(40, 2, 1, {OURS: 200, LBFGS: 1, CHOLESKY: 1, DESCENT: 1})]
+QUICK = [(40, 2, 1, {OURS: 200, LBFGS: 1, CHOLESKY: 1})]
 
-Fit = Callable[[Any, Any, Any], Any]  # all samples, labels, minimisers (for the one who is told) -> weights
+Fit = Callable[[Any, Any], Any]  # all samples, labels -> weights
 
 
 def draw(round_: int, n: int, d: int, seeds: int):
@@ -82,7 +79,7 @@ def ours() -> Fit:
     def fit_all(samples, labels):
         return map_cells(lambda features: fit_mixup(features, labels, nodes, weights, nodes).weights, samples)
 
-    return lambda samples, labels, _: np.asarray(fit_all(samples, labels))
+    return lambda samples, labels: np.asarray(fit_all(samples, labels))
 
 
 def sklearn(solver: str) -> Fit:
@@ -97,46 +94,16 @@ def sklearn(solver: str) -> Fit:
         peer = LogisticRegression(C=np.inf, fit_intercept=False, solver=solver, tol=1e-8, max_iter=10_000)
         return peer.fit(np.tile(rows, (2, 1))[mask], classes[mask], shares[mask]).coef_[0]
 
-    return lambda samples, labels, _: np.array([fit(features, labels) for features in samples])
-
-
-def gradient_descent() -> Fit:
-    import torch
-
-    torch.set_num_threads(1)
-
-    def fit(features, labels, minimiser):
-        rows, targets, weights = map(torch.tensor, mixtures(features, labels))
-        parameters = torch.zeros(rows.shape[1], dtype=rows.dtype, requires_grad=True)
-        curvature = torch.linalg.eigvalsh((rows.T * weights) @ rows)[-1] / 4
-        optimiser = torch.optim.SGD([parameters], lr=1 / float(curvature))
-        loss = torch.nn.BCEWithLogitsLoss(weight=weights, reduction="sum")
-        target = torch.tensor(minimiser)
-        for step in range(MOST_STEPS):
-            optimiser.zero_grad()
-            loss(rows @ parameters, targets).backward()
-            optimiser.step()
-            if step % CHECK_EVERY == 0 and torch.linalg.norm(parameters - target) <= TOLERANCE * target.norm():
-                break
-        return parameters.detach().numpy()
-
-    return lambda samples, labels, minimisers: np.array(
-        [fit(features, labels, best) for features, best in zip(samples, minimisers, strict=True)]
-    )
+    return lambda samples, labels: np.array([fit(features, labels) for features in samples])
 
 
 def answer_round(name: str, n: int, d: int, seeds: int) -> Callable[[int], Response]:
     """The processor seconds of a round, and the errors left."""
-    build = {OURS: ours, DESCENT: gradient_descent}
-    fit = build[name]() if name in build else sklearn(name.split()[1])
-    reference = ours() if name == DESCENT else None
+    fit = ours() if name == OURS else sklearn(name.split()[1])
 
     def answer(round_: int) -> Response:
         samples, labels = draw(round_, n, d, seeds)
-        if name == DESCENT and round_ == 0:  # it compiles nothing, and would double the time of the benchmark
-            return {"seconds": 0.0, "errors": []}
-        minimisers = None if reference is None else reference(samples, labels, None)
-        seconds, parameters = timed(fit, samples, labels, minimisers)
+        seconds, parameters = timed(fit, samples, labels)
         errors = [
             float(np.linalg.norm(newton_step(features, labels, w)) / np.linalg.norm(w))
             for features, w in zip(samples[:CHECKED], parameters[:CHECKED], strict=True)

@@ -1,4 +1,4 @@
-"""Naive Bayes, ridge logistic regression and the search for m* side by side with scikit-learn and NumPy.
+"""Naive Bayes and ridge logistic regression side by side with scikit-learn and NumPy.
 
 `python -m benchmarks.naive_bayes_vs_logistic [--quick]`
 
@@ -13,13 +13,12 @@ from collections.abc import Callable
 import numpy as np
 
 from audits.side_by_side import Response, command, compare, timed
-from theory.naive_bayes_vs_logistic import collinear_asymptotic_error, official_design
+from theory.naive_bayes_vs_logistic import official_design
 
 Run = Callable[[int], float]  # seed -> the figure that says what was computed
 
-EXCESS = 0.01
 TOLERANCE = 1e-6
-TEST_POINTS = {"naive Bayes": 2000, "search": 10_000}
+TEST_POINTS = 2000
 DATA_SETS = 8
 
 WORKLOADS = [  # kind, (n, m, K), rounds; m is the training size, the largest one where there are several
@@ -31,19 +30,10 @@ WORKLOADS = [  # kind, (n, m, K), rounds; m is the training size, the largest on
     ("ridge", (200, 440, 3), 7),
     ("ridge", (100, 300, 5), 7),
     ("ridge", (1000, 150, 5), 7),
-    ("search", (100, 150, 2), 5),
-    ("search", (400, 600, 2), 3),
-    ("search", (1000, 1500, 2), 1),
-    ("search", (200, 600, 3), 3),
-    ("search", (100, 900, 5), 3),
 ]
-QUICK = [("naive Bayes", (100, 42, 2), 2), ("ridge", (200, 200, 2), 3), ("search", (100, 150, 2), 2)]
-CONTENDERS = {
-    "naive Bayes": ["ours", "ours from statistics", "NumPy", "scikit-learn"],
-    "ridge": ["ours", "scikit-learn"],
-    "search": ["ours", "scikit-learn scan"],
-}
-UNITS = {"naive Bayes": ("cell", "mean error"), "ridge": ("fit", "derivative left"), "search": ("seed", "m*")}
+QUICK = [("naive Bayes", (100, 42, 2), 2), ("ridge", (200, 200, 2), 3)]
+CONTENDERS = {"naive Bayes": ["ours", "NumPy", "scikit-learn"], "ridge": ["ours", "scikit-learn"]}
+UNITS = {"naive Bayes": ("cell", "mean error"), "ridge": ("fit", "derivative left")}
 
 
 def design(n: int, n_classes: int):
@@ -61,7 +51,7 @@ def naive_bayes(name: str, n: int, largest: int, n_classes: int) -> tuple[Run, i
     """The mean error of naive Bayes over seeds and sizes, and the number of cells (a seed and a size) of a run."""
     means, variances = design(n, n_classes)
     sizes = tuple(range(2 * n_classes, largest + 1, n_classes))
-    if name.startswith("ours"):
+    if name == "ours":
         import jax
 
         from sims import naive_bayes_vs_logistic as observed
@@ -71,8 +61,6 @@ def naive_bayes(name: str, n: int, largest: int, n_classes: int) -> tuple[Run, i
         @jax.jit
         def errors(keys):
             def error(key):
-                if name == "ours from statistics":
-                    return observed.naive_bayes_errors(key, sizes, means, variances)
                 return observed.nested_naive_bayes_errors(key, sizes, means, variances, max_samples=largest)
 
             return jax.lax.map(error, keys)
@@ -97,7 +85,7 @@ def naive_bayes(name: str, n: int, largest: int, n_classes: int) -> tuple[Run, i
 
     def run(seed):
         rng = np.random.default_rng(seed)
-        test_labels = np.arange(TEST_POINTS["naive Bayes"]) % n_classes
+        test_labels = np.arange(TEST_POINTS) % n_classes
         test = draw(rng, test_labels, means, variances)
         errors = []
         for _ in range(n_seeds):
@@ -166,62 +154,9 @@ def ridge(name: str, n: int, m: int, n_classes: int) -> tuple[Run, int]:
     return run, DATA_SETS
 
 
-def search(name: str, n: int, largest: int, n_classes: int) -> tuple[Run, int]:
-    """m*, where logistic regression comes within 0.01 of the best error, and the number of seeds of a run.
-
-    Ours bisects the mean error of the seeds on sizes up to `largest`, and fails where that does not bracket the target;
-    the scan is the first passage of one seed, as the released code reads it.
-    """
-    means, variances = design(n, n_classes)
-    target = collinear_asymptotic_error(means[:, 0], variances) + EXCESS
-    if name == "ours":
-        import jax
-
-        from sims.naive_bayes_vs_logistic import logistic_errors
-        from sims.naive_bayes_vs_logistic.sizes import bisect_sizes, geometric_sizes
-
-        n_seeds = 10
-        sizes = geometric_sizes(4 * n_classes, largest, 1.1, n_classes)
-
-        @jax.jit
-        def errors(keys, size):
-            def error(key):
-                most = int(sizes[-1])
-                return logistic_errors(key, size[None], means, variances, max_samples=most, tolerance=TOLERANCE)[0]
-
-            return jax.lax.map(error, keys)
-
-        def run(seed):
-            keys = jax.random.split(jax.random.key(seed), n_seeds)
-            grid, per_seed = bisect_sizes(lambda size: errors(keys, np.int64(size)), sizes, target)
-            log_means, log_sizes = np.log(per_seed.mean(axis=0)), np.log(grid)
-            above = np.flatnonzero(log_means > np.log(target))[-1]
-            pair = slice(above, above + 2)
-            return float(np.exp(np.interp(-np.log(target), -log_means[pair], log_sizes[pair])))
-
-        return run, n_seeds
-
-    from sklearn.linear_model import LogisticRegression
-
-    test_labels = np.arange(TEST_POINTS["search"]) % n_classes
-
-    def run(seed):
-        rng = np.random.default_rng(seed)
-        test = draw(rng, test_labels, means, variances)
-        size = 2 * n_classes
-        while True:
-            labels = np.concatenate([np.arange(n_classes), rng.integers(0, n_classes, size - n_classes)])
-            peer = LogisticRegression(C=1.0, max_iter=1000).fit(draw(rng, labels, means, variances), labels)
-            if (peer.predict(test) != test_labels).mean() < target:
-                return float(size)
-            size += math.ceil(math.log(n))
-
-    return run, 1
-
-
 def answer_seed(kind: str, name: str, *sizes: int) -> Callable[[int], Response]:
     """The processor seconds of one run, how many units it did, and the figure it found."""
-    run, units = {"naive Bayes": naive_bayes, "ridge": ridge, "search": search}[kind](name, *sizes)
+    run, units = {"naive Bayes": naive_bayes, "ridge": ridge}[kind](name, *sizes)
 
     def answer(seed: int) -> Response:
         seconds, figure = timed(run, seed)
@@ -242,7 +177,7 @@ def run(quick: bool) -> None:
             f"{kind}, n = {n}, m {'=' if kind == 'ridge' else 'up to'} {m}, K = {n_classes}",
             {name: (kind, name, n, m, n_classes) for name in CONTENDERS[kind]},
             rounds,
-            ours=[name for name in CONTENDERS[kind] if name.startswith("ours")],
+            ours=["ours"],
             figure=figure,
             figure_of=mean_figure,
             unit=f"ms per {unit}",

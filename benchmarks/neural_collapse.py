@@ -1,4 +1,4 @@
-"""Training deep linear heads from many seeds, and the value of their optimum, side by side with what users would run.
+"""Training deep linear heads from many seeds side by side with what users would run.
 
 `python -m benchmarks.neural_collapse [--quick]`
 
@@ -22,7 +22,6 @@ Run = Callable[[int], float]  # seed -> the figure that says what was computed
 LEARNING_RATE, MOMENTUM = 0.1, 0.9
 DEPTH = 3
 GROUP = 64  # seeds that our program trains at once: more do not fit the cache
-SHALLOW = ((20, 10, 5, 5), 0.01, 0.02)  # class sizes and decays of the optima at depth one
 
 
 class Workload(NamedTuple):
@@ -47,9 +46,8 @@ WORKLOADS = {
 }
 PEERS = ["NumPy, seed by seed", "PyTorch, seed by seed", "NumPy, all seeds"]
 OURS = ["ours", "ours, class means"]
-OPTIMA = ["L-BFGS, best of 8", "convex program", "closed form"]
-TABLES = [("ensemble", PEERS + OURS, 3), ("paper size", PEERS[:2] + OURS, 3), ("optimum", OPTIMA, 5)]
-QUICK = [("quick ensemble", PEERS + OURS, 1), ("optimum", OPTIMA[1:], 2)]
+TABLES = [("ensemble", PEERS + OURS, 3), ("paper size", PEERS[:2] + OURS, 3)]
+QUICK = [("quick ensemble", PEERS + OURS, 1)]
 
 
 def work(name: str, workload: Workload) -> tuple[int, int]:
@@ -164,47 +162,15 @@ def our_trainer(workload: Workload, seeds: int, steps: int, *, reduced: bool) ->
     return run
 
 
-def optimum_finder(name: str) -> tuple[Run, int]:
-    """The error of the value of a head's global minimum at depth one, and how many minima one run computes."""
-    sizes, weight_decay, feature_decay = SHALLOW
-    exact = mse_optimum(sizes, [weight_decay], feature_decay).value
-    repeats = 1000 if name == "closed form" else 10
-    if name == "closed form":
-
-        def find(seed):
-            return mse_optimum(sizes, [weight_decay], feature_decay).value
-
-    else:
-        import jax
-
-        from sims import neural_collapse as observed
-
-        problem = observed.Problem(sizes, (weight_decay,), feature_decay)
-
-        def find(seed):
-            if name == "convex program":
-                return observed.nuclear_norm_optimum(sizes, weight_decay, feature_decay).value
-            return observed.best_of(problem, jax.random.key(seed), 8, widths=(8,)).value
-
-    def run(seed):
-        return max(abs(find(seed * repeats + i) - exact) for i in range(repeats))
-
-    return run, repeats
-
-
 def answer_seed(kind: str, name: str) -> Callable[[int], Response]:
     """The processor seconds of one run, how many of them the whole workload takes, and the figure it found."""
-    if kind == "optimum":
-        run, repeats = optimum_finder(name)
-        per_unit = 1 / repeats
+    workload = WORKLOADS[kind]
+    seeds, steps = work(name, workload)
+    per_unit = workload.seeds * workload.steps / (seeds * steps)
+    if name.startswith("ours"):
+        run = our_trainer(workload, seeds, steps, reduced=name == "ours, class means")
     else:
-        workload = WORKLOADS[kind]
-        seeds, steps = work(name, workload)
-        per_unit = workload.seeds * workload.steps / (seeds * steps)
-        if name.startswith("ours"):
-            run = our_trainer(workload, seeds, steps, reduced=name == "ours, class means")
-        else:
-            run = (torch_trainer if name.startswith("PyTorch") else numpy_trainer)(workload, seeds, steps)
+        run = (torch_trainer if name.startswith("PyTorch") else numpy_trainer)(workload, seeds, steps)
 
     def answer(seed: int) -> Response:
         seconds, figure = timed(run, seed)
@@ -215,27 +181,22 @@ def answer_seed(kind: str, name: str) -> Callable[[int], Response]:
 
 def run(quick: bool) -> None:
     for kind, names, rounds in QUICK if quick else TABLES:
-        if kind == "optimum":
-            title, figure = f"value of the optimum, n = {SHALLOW[0]}, M = 1", "largest error"
-        else:
-            sizes = WORKLOADS[kind]
-            seeds = f"{sizes.seeds} seed{'s' if sizes.seeds > 1 else ''}"
-            title = f"{kind}: n = {sizes.class_sizes}, width {sizes.width}, M = {DEPTH}, {sizes.steps} steps, {seeds}"
-            figure = "share at the optimum"
+        sizes = WORKLOADS[kind]
+        seeds = f"{sizes.seeds} seed{'s' if sizes.seeds > 1 else ''}"
+        title = f"{kind}: n = {sizes.class_sizes}, width {sizes.width}, M = {DEPTH}, {sizes.steps} steps, {seeds}"
 
-        def figure_of(name, answers, kind=kind):
-            if kind != "optimum" and work(name, WORKLOADS[kind])[1] < WORKLOADS[kind].steps:
+        def figure_of(name, answers, sizes=sizes):
+            if work(name, sizes)[1] < sizes.steps:
                 return "-"
-            figures = [answer["figure"] for answer in answers]
-            return f"{max(figures) if kind == 'optimum' else statistics.mean(figures):.3g}"
+            return f"{statistics.mean(answer['figure'] for answer in answers):.3g}"
 
         compare(
             "benchmarks.neural_collapse",
             title,
             {name: (kind, name) for name in names},
             rounds,
-            ours=[*OURS, "closed form"],
-            figure=figure,
+            ours=OURS,
+            figure="share at the optimum",
             figure_of=figure_of,
             per_unit=lambda name, answers: answers[0]["per_unit"],
             mark=lambda name, answers: "~" if answers[0]["per_unit"] > 1 else "",
