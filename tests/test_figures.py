@@ -56,12 +56,17 @@ def two_titles(width: int = 3):
     axes.set_xlim(0, width)
     axes.text(1, 0.5, "one")
     axes.text(1, 0.5, "other")
+    axes.set(xlabel="κ_n of 2^n in x_left_right", ylabel="T$_2$ of a_b")
     return fig
 
 
 def test_texts_that_overlap_are_said_and_kept_beside_the_plotted_numbers(tmp_path):
     (_, numbers, _), overlaps = Figure("paper", "F1", two_titles, {}).save(tmp_path, quick=False, small=True)
-    assert overlaps == json.loads(numbers.read_text(encoding="utf-8"))["overlaps"] == ["'one' and 'other' overlap"]
+    kept = json.loads(numbers.read_text(encoding="utf-8"))
+    assert overlaps == kept["overlaps"] == ["'one' and 'other' overlap"]
+    assert (kept["axes"][0]["x"], kept["axes"][0]["y"]) == ("$κ_{n}$ of 2$^{n}$ in x_left_right", "T$_2$ of a_b")
+    assert figures("briefs.taylor_attention")[0].marks == ""
+    assert figures("briefs.attention_gradients")[0].marks.startswith("points: largest derivative by complex steps; lin")
 
 
 def without_caption(width: int = 1):

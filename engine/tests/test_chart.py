@@ -1,5 +1,6 @@
 """The picture of a page: a name has one colour and one entry of the legend, and what was given is what is drawn."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -11,8 +12,6 @@ X = np.arange(1.0, 5.0)
 
 @pytest.fixture
 def axes():
-    import matplotlib.pyplot as plt
-
     with style():
         fig = chart(
             {"mean": (X, 2.0, 0.5), "bounds": (X, np.stack([X, X**2], axis=1))},
@@ -40,6 +39,13 @@ def test_what_was_given_is_drawn(axes):
     band = axes.collections[0].get_paths()[0].vertices[:, 1]
     assert (band.min(), band.max()) == (1.5, 2.5)
     assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_yscale()) == ("n", "y", "log")
+
+
+def test_many_points_in_one_place_are_drawn_as_their_mean_and_quantiles():
+    axes = chart({}, {"crowd": (np.repeat([1.0, 2.0], 21), np.tile(np.arange(21.0), 2))}, x="x", y="y").axes[0]
+    assert axes.lines[0].get_xydata().tolist() == [[1, 10], [2, 10]]
+    np.testing.assert_allclose([bar[:, 1] for bar in axes.collections[0].get_segments()], [[1, 19], [1, 19]])
+    plt.close()
 
 
 def test_a_name_keeps_its_colour_and_a_line_its_dashes(axes):

@@ -1,6 +1,7 @@
 """Training without augmentation in the plane of separability and exponent: F3."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -47,7 +48,8 @@ def tail_deficits(
     "F3",
     quick={"cells": (5, 7), "runs": 40, "profile_runs": 40, "profiles": (20, 160)},
     claims=("erm_phase_curve", "erm_phase_curve-simulated"),
-    marks="(a) lines: 1 − cos = ε at finite κ, dashed: in the limit. (b) lines: theory; dotted: end of separability",
+    marks="(a) lines: 1 − cos = ε at finite κ, dashed: in the limit; grey: no samples or not separable. (b) points: "
+    "means, 99 % intervals; lines: theory. Dotted: end of separability, m²/2",
 )
 def phase_diagram(
     cells: tuple[int, int] = (9, 20), runs: int = 40, profiles: Sequence[float] = (20, 80, 160), profile_runs: int = 100
@@ -85,24 +87,15 @@ def _map(axes: Axes, cells: tuple[int, int], runs: int, limit: float) -> None:
     axes.set(xscale="log", yscale="log", xlabel="separability  κ  (dimensionless)", ylabel="log n / κ  (dimensionless)")
     edges = axes.get_xlim()
     grid = np.geomspace(*edges, 60)
-    edge = [withStroke(linewidth=1.2, foreground="black")]
+    white: Any = {"color": "white", "linewidth": 0.8, "path_effects": [withStroke(linewidth=1.6, foreground="0.3")]}
+    axes.text(1.02, limit, "m²/2", color=COLOURS[1], fontsize=7, va="center", transform=axes.get_yaxis_transform())
     for epsilon in (0.1, 0.05, 0.02, 0.005):
         exponent = predicted.critical_exponent(REFERENCE.pair(1), epsilon)
-        axes.axhline(exponent, color="white", linestyle="--", linewidth=0.8)
+        axes.axhline(exponent, linestyle="--", **white)
         finite = [predicted.erm_samples(REFERENCE.pair(kappa), epsilon) / kappa for kappa in grid]
-        axes.plot(grid, finite, color="white", linewidth=0.8)
-        axes.text(
-            grid[-2],
-            exponent,
-            f"ε = {epsilon:g}",
-            color="white",
-            fontsize=7,
-            ha="right",
-            va="bottom",
-            path_effects=edge,
-        )
+        axes.plot(grid, finite, **white)
+        axes.text(1.02, exponent, f"ε = {epsilon:g}", fontsize=7, va="center", transform=axes.get_yaxis_transform())
     axes.axhline(limit, color=COLOURS[1], linestyle=":")
-    axes.text(grid[-2], limit, "m²/2: no longer separable", color=COLOURS[1], fontsize=7, ha="right", va="bottom")
     axes.set(xlim=edges, ylim=exponents[[0, -1]])
     ticks = [5, 10, 20, 40, 80, 160]
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
@@ -123,4 +116,4 @@ def _profiles(axes: Axes, kappas: Sequence[float], runs: int, limit: float) -> N
     axes.plot(fine, [predicted.phase_cosine(REFERENCE.pair(1), nu) for nu in fine], color=COLOURS[6], label="κ → ∞")
     axes.axvline(limit, color=COLOURS[1], linestyle=":")
     axes.set(xscale="log", xlabel="log n / κ  (dimensionless)", ylabel="mean of cos(w, b)  (dimensionless)")
-    axes.legend(loc="lower right", frameon=True, edgecolor="none")
+    axes.legend(loc="upper left")

@@ -147,7 +147,7 @@ def hysteresis(
         panel.set(xlabel="weight decay  λ", title=f"M = {depth}")
         label(panel, letter)
     axes[0, 0].set(ylabel=r"share kept  $σ_k / \sqrt{n}$", ylim=(-0.04, 1))
-    axes[0, -1].legend(loc="upper right")
+    axes[0, -1].legend(loc="center left")
     return fig
 
 

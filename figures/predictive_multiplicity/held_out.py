@@ -25,14 +25,13 @@ def held_out(
 ) -> Figure:
     """Competing classifiers conflict on new people about as often as on those they were found with.
 
-    COMPAS without race, split at random into `training_share` and the rest, `splits` times. Blue circles
-    (a little to the left of their tolerance): exact discrepancy (a) and ambiguity (b) on the training people. Orange
-    squares (a little to the right): the same classifiers (for ambiguity, those
-    of the flips and the most discrepant one) applied to the held-out people; these are not optima there, and a score of
-    0 counts as negative. (c) Errors of the baseline (dotted, mean over splits) and of the most discrepant competitor:
-    on training people it stays within R + ε by definition, the line. Lines in (a, b): knapsack and flip bounds on the
-    training people. Means over splits with 99 % Student intervals, which show the chance of the split, not of the
-    people. After Marx, Calmon & Ustun 2020, who show one split.
+    COMPAS without race, split at random into `training_share` and the rest, `splits` times. Blue circles (to the left
+    of their tolerance): exact discrepancy (a) and ambiguity (b) on the training people. Orange squares (to the right):
+    the same classifiers (for ambiguity, those of the flips and the most discrepant one) applied to the held-out people;
+    these are not optima there, and a score of 0 counts as negative. (c) Errors of the baseline (dotted, mean over
+    splits) and of the most discrepant competitor: on training people it stays within R + ε by definition, the line.
+    Lines in (a, b): knapsack and flip bounds on the training people. Means over splits with 99 % Student intervals,
+    which show the chance of the split, not of the people. After Marx, Calmon & Ustun 2020, who show one split.
     """
     samples = observed.compas_samples(target)
     columns = features_without_race(samples, features)
@@ -51,14 +50,13 @@ def held_out(
         bound = {"discrepancy": "knapsack bound", "ambiguity": "flip bound", "errors": "R + ε"}[name]
         axes.plot(at, limit, color=COLOURS[6], label=bound)
         points_with_intervals(axes, at - beside, measured[f"{name}, training"], COLOURS[0], label="training people")
-        points_with_intervals(
-            axes, at + beside, measured[f"{name}, held out"], COLOURS[1], fmt="s", label="held-out people"
-        )
+        new = measured[f"{name}, held out"]
+        points_with_intervals(axes, at + beside, new, COLOURS[1], fmt="s", label="held-out people")
         axes.set(xlabel="error tolerance ε (% of people)", ylabel=f"{name} (% of people)")
     for part, colour in (("training", COLOURS[0]), ("held out", COLOURS[1])):
-        panels[2].axhline(measured[f"baseline, {part}"].mean(), color=colour, linestyle=":")
-    for axes in panels[:2]:
-        axes.set_ylim(0, 1.4 * axes.get_ylim()[1])  # room for the legend
+        panels[2].axhline(measured[f"baseline, {part}"].mean(), color=colour, linestyle=":", label=f"baseline, {part}")
+    for axes, lowest, room in zip(panels, (0, 0, panels[2].get_ylim()[0]), (0.4, 0.4, 0.7), strict=True):
+        axes.set_ylim(lowest, axes.get_ylim()[1] + room * (axes.get_ylim()[1] - lowest))  # room for the legend
     panels[2].set_ylabel("errors of the competitor (% of people)")
     panels[0].set_title(f"{target}, {size} of {samples.counts.sum()} people, {splits} splits")
     for axes, letter in zip(panels, "abc", strict=True):

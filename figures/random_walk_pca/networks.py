@@ -24,7 +24,8 @@ _MARKERS = ("o", "s", "^", "D")
     "F6",
     quick={"runs": 4, "n_steps": 1000, "window": 250},
     claims=("nn_walk_with_drift", "drift_mixing"),
-    marks="(a) coloured lines: walk with drift. (b) dots: one run; lines: cosines of the walk",
+    marks="(a) points: means over runs, 99 % intervals; coloured lines: walk with drift. (b) dots: one run; lines: "
+    "cosines of the walk; numbers: median squared overlap",
 )
 def linear_regression(
     runs: int = 10, n_steps: int = 2000, window: int = 500, batch: int = 32, learning_rate: float = 0.02
@@ -33,21 +34,13 @@ def linear_regression(
 
     A linear model of scikit-learn's 8 x 8 digits (650 parameters, half the squared error over ten outputs), in place of
     the paper's CIFAR-10, n_steps of SGD recorded. PCA of the whole run (thinned to `window` points) and of windows at
-    its beginning, middle and end. (a) Ratios ρ_k: means over the runs with 99 % Student intervals; the walk's exact
-    ratios (black), and those of a walk with the straight drift that explains the first one (lines, in the points'
-    colours). (b) The first three scores of one run in each window (dots) and the walk's cosines (lines); the numbers
-    are the component's squared overlap with the cosine, median over the runs (the first few points of the left columns
-    lie above the panels). Antognini & Sohl-Dickstein 2018.
+    its beginning, middle and end. (a) Ratios ρ_k: means over the runs with 99 % Student intervals, side by side; the
+    walk's exact ratios (black), and those of a walk with the straight drift that explains the first one (lines, in the
+    points' colours). (b) The first three scores of one run in each window (dots) and the walk's cosines (lines); the
+    numbers are the component's squared overlap with the cosine, median over the runs. Antognini & Sohl-Dickstein 2018.
     """
-    static = {
-        "hidden": (),
-        "loss": "squared",
-        "batch": batch,
-        "n_steps": n_steps,
-        "window": window,
-        "n_components": 8,
-        "target_dim": None,
-    }
+    static = {"hidden": (), "loss": "squared", "batch": batch, "n_steps": n_steps, "window": window}
+    static |= {"n_components": 8, "target_dim": None}
     data = replicates(training_windows, runs, static, {"learning_rate": learning_rate})
     fig = plt.figure(figsize=(9.6, 4.4))
     parts: Any = fig.subfigures(1, 2, width_ratios=(1, 1.55))
@@ -67,7 +60,7 @@ def linear_regression(
             panel.plot(time, part[:, row], ".", color=COLOURS[column], markersize=2, markeredgewidth=0)
             panel.plot(time, cosines[:, row], color=COLOURS[6], linewidth=0.8)
             panel.text(0.97, 0.95, f"{contents[column, row]:.2f}", transform=panel.transAxes, ha="right", va="top")
-            panel.set(xlim=(0, window), ylim=(-2, 3.2))
+            panel.set(xlim=(0, window))
         panels[0, column].set_title(name)
         panels[2, column].set_xlabel("recorded point")
     for row in range(3):
@@ -108,15 +101,8 @@ def neural_networks(
     rows: Any = fig.subfigures(2, 1)
     models = ((tuple(widths[:1]), learning_rates[0], 0.0), (tuple(widths), learning_rates[1], momentum))
     for (hidden, learning_rate, velocity), row, letters in zip(models, rows, ("abcd", "efgh"), strict=True):
-        static = {
-            "hidden": hidden,
-            "loss": "cross_entropy",
-            "batch": batch,
-            "n_steps": n_steps,
-            "window": window,
-            "n_components": 8,
-            "target_dim": target_dim,
-        }
+        static = {"hidden": hidden, "loss": "cross_entropy", "batch": batch, "n_steps": n_steps, "window": window}
+        static |= {"n_components": 8, "target_dim": target_dim}
         process = {"learning_rate": learning_rate, "momentum": velocity}
         data = replicates(training_windows, runs, static, process)
         areas = row.subfigures(1, 4, width_ratios=(1.15, 1, 1, 1))
@@ -146,14 +132,15 @@ def _ratio_panel(
     index = np.arange(1, ratios.shape[2] + 1)
     axes.plot(index, predicted.explained_variance_ratio(window)[: len(index)], color=COLOURS[6], label="walk, no drift")
     for number, (name, colour, marker) in enumerate(zip(WINDOWS, COLOURS, _MARKERS, strict=False)):
-        points_with_intervals(axes, index, ratios[:, number], colour, fmt=marker, label=name)
+        beside = 1.03 ** (number - 1.5) if drifting else 1
+        points_with_intervals(axes, index * beside, ratios[:, number], colour, fmt=marker, label=name)
         if projected is not None:
             open_symbols = {"fmt": marker, "markerfacecolor": "white"}
             points_with_intervals(axes, index * 1.07, projected[:, number], colour, **open_symbols)
         if drifting:
             drift = _matching_drift(float(ratios[:, number, 0].mean()), window)
             spectrum = np.sort(predicted.drift_explained_variance_ratio(window, drift))[::-1]
-            axes.plot(index, spectrum[: len(index)], color=colour, linewidth=0.8)
+            axes.plot(index, spectrum[: len(index)], ("-", "--")[number % 2], color=colour, zorder=2 + number % 2)
     axes.set(xscale="log", yscale="log", xlabel="component  k", ylabel="explained variance ratio  $ρ_k$")
     axes.set_xticks([1, 2, 3, 4, 6, 8], ["1", "2", "3", "4", "6", "8"])
     axes.minorticks_off()

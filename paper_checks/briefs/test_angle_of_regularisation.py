@@ -180,7 +180,8 @@ def test_hinge_unbalanced(trial, negatives: Class, more: More, dim: Dim, above: 
 def turning_angles(positives: int = 20, dim: int = 5):
     """Weight decay turns a classifier to the difference of the means, but not a hinge classifier of unequal classes.
 
-    20 points against 20 or 10. Lines: theory, of the hinge from λ_0 or λ_1 on. Points: dual programs.
+    20 points against 20 or 10. δ: difference of the means. Marks: lines: theory (hinge: from λ_0 or λ_1 on); points:
+    dual programs.
     """
     penalties, lines, fans = np.geomspace(0.01, 10, 25), {}, {}
     for negatives in (20, 10):

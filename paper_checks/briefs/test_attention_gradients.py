@@ -131,8 +131,8 @@ def test_epsilon_is_all(trial, n: Scores, width: Width, scale: Scale):
 def derivatives_by_scale(floor=1e-4):
     """Small scores explode the gradients of linear attention, and ε caps those of the normalised one.
 
-    Two equal scores of size s, rows of V of length 1, ε = 0.0001. Largest derivative by complex steps (points); 1/4,
-    1/(4 s) and the bound 1/√ε (lines).
+    Two equal scores of size s, rows of V of length 1, ε = 0.0001. Marks: points: largest derivative by complex steps;
+    lines: 1/4, 1/(4 s) and the bound 1/√ε.
     """
     scales, values = np.geomspace(1e-5, 10, 19), np.array([[1.0, 0.0], [0.6, 0.8]])
     rows, normal = scales[:, None] * np.ones((1, 2)), partial(normalised, values=values, floor=floor)

@@ -175,7 +175,7 @@ def test_centre(trial, dim: Dims, points: Points):
 def noise_against_offset(relative_time: float = 3.0):
     """An offset is paid for twice: the noise of private gradient descent costs its fourth power.
 
-    n = 1000, ρ = 1, a = 1, h_min τ = `relative_time`. Lines: the law of small steps; points: a Lyapunov equation.
+    n = 1000, ρ = 1, a = 1, h_min τ = `relative_time`. Marks: lines: law of small steps; points: Lyapunov equation.
     """
     offsets = np.geomspace(0.25, 64, 33)
     raw = [flow_excess(c, 1.0, relative_time / modes(c, 1.0)[0][1], 1.0)[1] for c in offsets]

@@ -173,8 +173,8 @@ def test_ista_descent(trial, atoms: Atoms, share: Share):
 def change_of_rate(step: float = 0.1, most: float = 5.0):
     """A first-order attention step expands what it should compress: change of the coding rate R_c against x = βσ².
 
-    One head, one direction, step h = κβ = 0.1. Lines: the laws. Points: rates by determinants before and after a step.
-    The true gradient step lowers R_c everywhere, the first order turns round at x = 1.
+    One head, one direction, step h = κβ = 0.1. The true gradient step lowers R_c everywhere, the first order turns
+    round at x = 1. Marks: lines: laws; points: rates by determinants before and after a step.
     """
     x, at, u = np.linspace(0.05, most, 100), np.linspace(0.25, most, 20), np.array([[[1.0], [0.0]]])
     tokens = [np.array([[np.sqrt(y)], [0.3]]) for y in at]

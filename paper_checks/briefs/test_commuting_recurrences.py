@@ -183,8 +183,8 @@ def test_closure_dimension(trial, group: Group):
 def best_accuracy(groups=("S3", "S4", "S5", "A5")):
     """No diagonal recurrence tracks a group that does not commute.
 
-    The best accuracy against the length of the words: counts of words (lines), lookups over all words (points), and the
-    limit 1/|G'| (dashed; the same for S5 and A5).
+    The best accuracy against the length of the words. Marks: lines: counts; points: lookups over all words;
+    dotted: limits 1/|G'|, for S5 as for A5.
     """
     short, lengths = range(1, 13), [*range(1, 12), *np.geomspace(12, 64, 10).astype(int).tolist()]
     return chart(

@@ -173,8 +173,8 @@ def test_attained(trial, outcomes: Outcomes, propensity: Propensity, sensitivity
 def interval_of_the_mean(propensity: float = 0.5):
     """What a representation may hide: the interval of E[Y(1)|φ] against the sensitivity, and a world at its end.
 
-    Outcomes 0, 1, 2 and 5 with probabilities 0.1, 0.4, 0.3 and 0.2 among the treated. Lines: closed form; points:
-    linear programs; square: two hidden groups with odds ratios 1/2 and 2.
+    Outcomes 0, 1, 2 and 5 with probabilities 0.1, 0.4, 0.3 and 0.2 among the treated. The
+    world that attains the end: two hidden groups with odds ratios 1/2 and 2.
     """
     y, chances = np.array([0.0, 1, 2, 5]), np.array([0.1, 0.4, 0.3, 0.2])
     line, few = np.linspace(1, 4, 60), np.linspace(1.25, 4, 12)

@@ -175,8 +175,8 @@ def test_one_latent(trial, a1: First, a2: Second, edge: Edge):
 def quartiles_of_the_ratio(runs: int = 1000):
     """A normal hidden cause gives no estimate: quartiles of the estimated ratio against n, the true one being -1.5.
 
-    a1 = 1, noises are normal, L is exponential or normal. Points: quartiles over `runs` samples; lines: those of
-    N(r, v/(n k_112²)) with v = 77.125 and k_112 = -3, and of the Cauchy law.
+    a1 = 1, noises are normal, L is exponential or normal. N(r, v/(n k_112²)) has v = 77.125, k_112 = -3.
+    Marks: points: quartiles over 1000 samples; lines: of the normal or Cauchy law; names: law of L.
     """
     generator, sizes, quarters = np.random.default_rng(0), 2 ** np.arange(7, 12), [0.25, 0.5, 0.75]
     cauchy = stats.cauchy(*limit_of_the_ratio(np.array([[2, -1.5], [-1.5, 3.25]])))

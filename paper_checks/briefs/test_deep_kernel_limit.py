@@ -180,7 +180,7 @@ def test_depth(trial, k: Kernel, noise: Noise, power: Power, width: Width, depth
 def grams_by_layer(k: float = 1.0, noise: float = 0.3, power: float = 40.0, depth: int = 6):
     """A kernel that learns grows geometrically: the Gram value in each layer for three widths per output.
 
-    Lines: equal factors, from one equation; points: descents on the objective. Narrow networks overfit.
+    Narrow networks overfit. Marks: ν: width per output; lines: one equation; points: descents on the objective.
     """
     layers, lines, points = np.arange(depth + 1), {}, {}
     for width in (0.3, 3.0, 30.0):

@@ -140,7 +140,7 @@ def sketches_of_two_documents(near: float = 0.3, far: float = 0.6, draws: int = 
     """How soon hyperplanes find the nearer of two documents depends on where the other one lies.
 
     Documents at .3 and .6 radians from the query, where the angle between them is 0, 90 or 180 degrees; F is 0 if it is
-    the lower similarity, 1 if the higher. Lines: theory. Points: means over 2000 draws, with 95 % intervals.
+    the lower similarity, 1 if the higher. Marks: lines: theory; points: means of 2000 draws, 95 % intervals.
     """
     all_k, some, lines, points = np.arange(1, 41), np.array([1, 2, 4, 6, 8]), {}, {}
     for degrees in (0, 90, 180):

@@ -141,7 +141,7 @@ def test_random_pairs(trial, dim: AnyDim, vectors: Several, cosine: Cosine):
 def best_in_space(most: int = 12):
     """In space a sixth class costs nothing, and a seventh much: least worst |cos| of N lines in three dimensions.
 
-    Points: the best of four searches. Lines: the bounds of Welch, for all N, and 1/√3, which holds from N = 7 on.
+    Marks: points: best of four searches; lines: bounds of Welch and 1/√3, which holds from N = 7 on.
     """
     counts = np.arange(4, most + 1)
     cosines = [worst_cosine(best_arrangement(np.random.default_rng(0), 3, n, 4)) for n in counts]

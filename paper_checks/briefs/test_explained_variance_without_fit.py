@@ -136,8 +136,8 @@ def test_plug_in(trial, samples: Few, dim: Nodes, signal: Signal, noise: Noise):
 def signal_without_fit(dim: int = 100, signal: float = 0.5, noise: float = 0.5, repetitions: int = 200):
     """Explained variance of 100 features is estimated without bias from fewer samples than features.
 
-    Gaussian data, explained variance .5. Lines: mean of T, a band of two standard deviations, and the mean of the
-    plug-in |X'y|^2 / n^2, by theory. Points: 200 data sets, means and two standard deviations of T as bars.
+    Gaussian data, explained variance .5; the plug-in is |X'y|^2 / n^2. Marks: lines, band: mean, two standard
+    deviations by theory; points, bars: of 200 data sets.
     """
     generator, sizes, wide = np.random.default_rng(0), np.arange(25, 226, 40), np.arange(20, 241)
     variances, plug_in = gaussian_case(wide, dim, signal, noise)

@@ -180,8 +180,8 @@ def test_chordal_mean(trial, dim: Dim, steps: Steps):
 def prices(dim=5, steps=3):
     """A flag prices every turn, a subspace only those that leave it.
 
-    Cost of turning two of five components by φ in a flag of three: (w_i - w_j)(λ_i - λ_j) sin² φ, and the data
-    projected on each subspace. The unexplained variance of the largest subspace alone sees the last pair only.
+    Cost of turning two of five components by φ in a flag of three. The largest subspace V₃ alone sees the last pair
+    only. Marks: lines: (w_i − w_j)(λ_i − λ_j) sin² φ; points: data projected on each subspace.
     """
     points, values, vectors = data(np.random.default_rng(0), dim)
     angles, few, pairs = np.linspace(0, np.pi, 200), np.linspace(0, np.pi, 13), pairs_up_to(dim, steps)

@@ -132,8 +132,8 @@ def test_regrown_head(trial, classes: Classes, more: More):
 def mixed_distances(dim: int = 5, old: float = 4.0, pairs: int = 4000):
     """A better model keeps both inequalities only if prototypes repel: mean distance of new to old against κ_n.
 
-    Five dimensions, κ_o = 4. Lines: the law. Points: means of 4000 drawn pairs with two standard errors. Dotted: two
-    old features, at κ_n = κ_o. A better model must stay below this within a class and above it across: c < 0 only.
+    Five dimensions, κ_o = 4. A better model stays below two old features within a class and above them across: c < 0.
+    Marks: lines: law; points: 4000 pairs, two standard errors; dotted: two old features, κ_n = κ_o.
     """
     generator = np.random.default_rng(0)
     x, at, lines, points, levels = np.linspace(4, 40, 60), np.array([4, 8, 16, 28, 40]), {}, {}, {}

@@ -137,8 +137,8 @@ def test_chain(trial, slope: Slope):
 def heat_against_time(distance: float = 1.3, spacing: float = 0.1):
     """On a chain heat forgets the distance d at times below d times the spacing, on the circle it never does.
 
-    -4t log h_t - 2t log(4 π t) at distance 1.3 on the circle and on a chain of spacing .1. Lines: the squared
-    distance, and the chain's law to the order of t. Points: spectral sums and Bessel functions.
+    -4t log h_t - 2t log(4 π t) at distance 1.3 on the circle and on a chain of spacing .1. Marks: lines: d²,
+    law of the chain to the order of t; points: spectral sums, Bessel functions.
     """
     times, wide, early = np.geomspace(0.02, 0.5, 9), np.geomspace(0.003, 0.5, 200), np.geomspace(0.003, 0.5, 12)
     circle = np.array([heat_logarithm("circle", distance, t) for t in times]) - 2 * times * np.log(4 * np.pi * times)

@@ -179,8 +179,8 @@ def test_growth(trial, size: Large):
 def conditions(sizes=(8, 16, 32)):
     """How badly conditioned the eigenvalues of the HiPPO matrix are.
 
-    Condition of the eigenvalue -(j + 1) for three sizes N: from exact eigenvectors (points), by the closed form
-    (lines), and the leading term of the largest one (dotted).
+    Condition of the eigenvalue −(j + 1).
+    Marks: points: exact eigenvectors; lines: closed form; dotted: leading term of the largest.
     """
     _, base, limit = leading_condition()
     names = {size: f"N = {size}" for size in sizes}

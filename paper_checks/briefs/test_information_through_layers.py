@@ -140,7 +140,7 @@ def test_gaussian_noise(trial, dim: Dims, added: Added):
 def information_per_layer(dim: int = 24, samples: int = 12, draws: int = 40):
     """A layer counts by its rank: the information of linear layers falls along the network, for every training set.
 
-    Points: KL between a seen and a fresh point given w, for `draws` training sets; line: its mean -(r/2) log(1-1/n).
+    KL of a seen from a fresh point. Marks: line: −(r/2) log(1 − 1/n); points, bars: mean, 5 % to 95 % of 40 sets.
     """
     generator, ranks = np.random.default_rng(0), np.arange(dim, 0, -1)
     maps, offsets = linear_layers(generator, dim)[1:], generator.standard_normal((draws, dim)) / np.sqrt(samples)

@@ -179,8 +179,8 @@ def test_logistic(trial, samples: Samples, features: Features):
 def shrinking(spread=0.2, other=2.0):
     """A shrunken feature hides from IRMv1.
 
-    Sum over two environments, at their common fit, of the squared gradient and of the gap of the risk, when the
-    spurious feature is multiplied by c: the risk is the same all along.
+    Sum over two environments, at their common fit, of the squared gradient and of the gap of the risk, which stays the
+    same. Marks: lines: closed form; points: solved from the model's covariance.
     """
     spreads, shrinks, names = np.array([spread, other]), np.geomspace(1e-3, 1, 13), ("IRMv1", "gap")
     lines, points = (np.array([of(spreads, c) for c in shrinks]).T for of in (penalties_of_pair, penalties_of_model))

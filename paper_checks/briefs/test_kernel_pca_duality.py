@@ -169,8 +169,8 @@ def test_huber_bracket(trial, points: FewPoints):
 def thresholds(points=15):
     """The largest point decides from which threshold on nothing is left.
 
-    Depth √(-2 min) of ε-insensitive kernel PCA with one component, by the iteration from many starts, and r_1 - ε,
-    which holds from the second largest point r_2 on; the size √λ_1 of the first component would let it end later.
+    Depth √(-2 min) of ε-insensitive kernel PCA with one component. The size √λ_1 of it would let it end later. Marks:
+    points: iteration from many starts; r₁, r₂: the largest points; line: from r₂ on.
     """
     generator = np.random.default_rng(3)
     phi = features(generator, points, 4)

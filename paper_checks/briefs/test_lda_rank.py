@@ -138,7 +138,7 @@ def test_trace(trial, images: Images, views: FewViews, signals: Signals, decay: 
 def rank_against_views(signals: int = 4, images: int = 2000):
     """Few views let noise count as signal: LiDAR against the number of views q, for 0, 12 and 60 noise dimensions.
 
-    Lines: the limit of many images for four signals of variance 4 (dotted). Points: one draw of 2000 images each.
+    Four signals of variance 4. Marks: lines: limit of many images; points: one draw of 2000 images; dotted: signals.
     """
     generator, wide, at = np.random.default_rng(0), np.geomspace(2, 1000, 60), np.geomspace(2, 1000, 8).astype(int)
     kinds = {f"{m} noise dimensions": np.append(np.full(signals, 4.0), np.zeros(m)) for m in (60, 12, 0)}

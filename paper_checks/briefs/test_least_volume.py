@@ -135,7 +135,7 @@ def turning(offset=0.1):
     """The volume and the sum of deviations find principal components; the sum of variances does not.
 
     Penalties of two latents that are turned by φ from the principal components of variances 1 and ½, over the least
-    value of each (K = 1): points for turned encoders, lines for the predicted minima.
+    value of each (K = 1). Marks: points: turned encoders; dotted: predicted minimum of each.
     """
     points, values, basis = data(np.random.default_rng(0), 2)
     angles = np.linspace(-np.pi / 2, np.pi / 2, 41)

@@ -131,8 +131,8 @@ def test_geodesic(trial, low: Low, ratio: Ratio):
 def estimates(dim: int = 8, balls: int = 4000):
     """Few neighbours read too high a dimension: law of the estimate for k = 3, 5 and 20 neighbours in a ball.
 
-    Points: 4000 balls of dimension 8, shares in bins. Lines: the law of k θ/Γ. Dashed: the normal law that a large
-    sample would suggest for k = 3. Dotted: the true dimension.
+    Marks: points: 4000 balls, shares in bins; lines: law of k θ/Γ; dashed: normal law that a large sample would
+    suggest; dotted: true dimension θ = 8.
     """
     generator, x, ends, lines, points = (
         np.random.default_rng(0),

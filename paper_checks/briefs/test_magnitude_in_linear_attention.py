@@ -132,8 +132,8 @@ def test_negative_from(trial, tokens: Tokens, copies: Copies):
 def weights_by_magnitude(copies=4):
     """Rectified linear weights are straight lines in the query's magnitude, and cross zero.
 
-    Weights of four tokens with scores s at a = 1, and of the last in the same context four times: closed form (lines),
-    the layer's formula on scaled features (points), and where the least one becomes negative (dotted).
+    Weights of four tokens with scores s at a = 1, and of the last in the same context four times. Marks: lines: closed
+    form; points: layer on scaled features; dotted: zeros; s: score at a = 1.
     """
     scores, factors = np.array([1.5, 1.0, 0.75, 0.5]), np.linspace(0.01, 0.6, 13)
     several = np.tile(scores, copies)

@@ -139,8 +139,8 @@ def test_too_many(trial, dim: Narrow, first: Crowd, second: Crowd, precision: Pr
 def rank_of_a_class(dim: int = 6, most: int = 3):
     """A coarse precision costs whole directions: rate reduction of two classes of rank at most 3 against ε.
 
-    Six dimensions, equal classes. Lines: Σ v_j(r) for r = 1, 2, 3. Points: the best of all searches. Dotted: to here
-    three directions are best, ε⁴ = c π d²/9 with the exact c = .3175 (left), and with c = 1.
+    Six dimensions, equal classes. Marks: lines: Σ v_j(r) for ranks r; points: best of all searches; vertical: to here
+    r = 3 is best, ε⁴ = c π d²/9 with the exact c (left) or with c = 1.
     """
     fine, at = np.linspace(0.7, 1.4, 60), np.linspace(0.72, 1.38, 9)
     lines = {f"r = {r}": (fine, 2 * contribution(r, 0.5, dim / fine**2)) for r in range(1, most + 1)}

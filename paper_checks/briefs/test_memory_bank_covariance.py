@@ -134,8 +134,8 @@ def test_self_term(trial, batch: Batch, steps: Steps, decay: Decay, spread: Spre
 def error_of_the_average(batch: int = 8, runs: int = 200, times: int = 300):
     """A moving average is worth n (1 + β)/(1 − β) rows: squared error of C_t against time t for three decays.
 
-    Lines: the law. Points: means over 200 runs with batches of 8 uniform rows in four dimensions; intervals are two
-    standard errors. Dotted: the error of plain queues of n (1 + β)/(1 − β) rows.
+    Batches of n = 8 uniform rows in four dimensions. Marks: lines: law; points: 200 runs, two standard errors; dotted:
+    queues of n (1+β)/(1−β) rows.
     """
     generator, t, at = np.random.default_rng(0), np.arange(1, times + 1), np.geomspace(1, times, 14).astype(int)
     lines, points, levels = {}, {}, {}

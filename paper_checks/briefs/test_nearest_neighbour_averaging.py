@@ -140,7 +140,7 @@ def test_mean_shift(trial, honest: Honest, faulty: Faulty):
 def worst_ratios(faulty: int = 4):
     """A round survives less than a sixth of faulty machines: the worst ratio of squared distances after and before.
 
-    Lines: κ and the simple bound 8f/m; points: the attack on literal nearest neighbour averaging, f = `faulty`.
+    Marks: lines: worst ratio κ, simple bound 8f/m; points: attack on literal averaging, f = 4.
     """
     honest = np.arange(2 * faulty + 1, 14 * faulty, 2)
     shares = 1 + honest / faulty

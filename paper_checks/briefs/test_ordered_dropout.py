@@ -134,7 +134,7 @@ def test_plain_dropout(trial, size: Size, rank: Rank, kept: Kept):
 def cuts(size=6, rank=5):
     """Only nested training leaves every cut at its optimum.
 
-    Squared error of a map cut to its first b components. Line: singular values beyond b. Points: three trainings.
+    Squared error of a map cut to its first b components. Marks: line: singular values beyond b; points: trainings.
     """
     generator = np.random.default_rng(0)
     target, root = instance(generator, size)

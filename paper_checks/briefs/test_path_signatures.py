@@ -136,7 +136,7 @@ def levels_needed(order: int = 10):
     """The bound on a cut signature is exact for one rising channel and far too large for winding paths.
 
     Error of the flow of a controlled equation when the signature is cut after level N, total length C = 1.5 in both
-    cases. Points: product of matrix exponentials against sums over words. Line: the tail of exp(C).
+    cases. Marks: line: bound, the tail of exp(C); points: matrix exponentials against sums over words.
     """
     generator, levels = np.random.default_rng(0), np.arange(order + 1)
     winding, matrices = generator.normal(size=(6, 2)), generator.normal(size=(2, 3, 3))

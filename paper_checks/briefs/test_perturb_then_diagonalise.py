@@ -134,8 +134,8 @@ def test_ptd_uniform(trial, states: SeveralStates, size: Perturbation):
 def transfer_ratio(sizes=(16, 64), size=0.01):
     """S4D is wrong by large factors at high frequencies, a small perturbation is not.
 
-    |G_S4D/G|, which does not depend on C: 1/|1 + β| (lines) and dense solves (points); and |x_E|/|x| of one random
-    perturbation of spectral norm 0.01.
+    |G/G'| of S4D does not depend on C; PTD has a perturbation of spectral norm 0.01. Marks: lines: 1/|1 + β|; points:
+    dense solves.
     """
     lines, points = {}, {}
     for n in sizes:

@@ -176,8 +176,7 @@ def test_monotone(trial, below: Below, above: Above):
 def reliability(epsilons: tuple[float, ...] = (-1.0, 1.0, 2.0, 5.0)):
     """A network trained on Poly-1 is overconfident for positive ε and too cautious for negative ε.
 
-    Two classes: fitted probability against the true posterior. Lines: the theory. Points: minimisers found by search
-    over logits. Dotted: a calibrated network.
+    Two classes: fitted probability against the true posterior. Fitted: minimisers by search over logits.
     """
     import matplotlib.pyplot as plt
 

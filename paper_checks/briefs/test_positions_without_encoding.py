@@ -140,7 +140,7 @@ def test_first_collision(trial, bits: Digits):
 def positions_told_apart(last=4096):
     """In bf16 a causal mask alone tells some 180 positions apart, in fp16 some 1450.
 
-    How many of 1/1 … 1/t differ in p bits (points), and t (line); up to the dotted lines no two neighbours collide.
+    Marks: points: how many of 1/1 … 1/t differ in p bits; line: all t; dotted: to here no two neighbours collide.
     """
     t, formats = np.unique(np.geomspace(32, last, 40).astype(int)), {"bf16, p = 8": 8, "fp16, p = 11": 11}
     points = {name: (t, t - np.searchsorted(collisions(last, bits), t)) for name, bits in formats.items()}

@@ -140,7 +140,7 @@ def test_lognormal(trial, angle: Angle, s: Spread):
 def deviations(radius=1.0):
     """Positive features win only where the kernel is small.
 
-    Standard deviation of a feature against q · k for |q| = |k| = 1. Lines: theory. Points: quadrature. Dotted: u*.
+    Standard deviation of a feature, |q| = |k| = 1. Marks: lines: theory; points: quadrature; u*: where two are equal.
     """
     products, names = np.linspace(-0.98, 0.98, 25), ("positive", "trigonometric", "hyperbolic")
     pairs = [pair(radius, radius, np.arccos(u)) for u in products]

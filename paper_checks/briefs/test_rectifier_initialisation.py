@@ -178,8 +178,8 @@ def test_backward(trial, inputs: Few, first: Wide, second: Wide, slope: Kinked):
 def size_against_depth(depth: int = 30, networks: int = 200):
     """He's scale keeps the mean square of activations and lets the typical square fall by a factor each layer.
 
-    ReLU networks of widths 10 and 40. Points: medians of |h_l|^2 / |x|^2 over 200 networks, bars from the 10 % to the
-    90 % quantile. Dashed: exp of the sum of e(n), the typical size. Black: the mean.
+    ReLU networks. Marks: points: medians of |h_l|² / |x|² over 200 networks, bars: 10 % to 90 % quantile; dashed: exp
+    of the sum of e(n), the typical size; black: the mean.
     """
     import matplotlib.pyplot as plt
 

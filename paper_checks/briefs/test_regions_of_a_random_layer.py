@@ -126,7 +126,8 @@ def test_collisions(trial, units: FewUnits, inputs: Dims):
 def pairs_in_one_region(points: int = 200, runs: int = 20):
     """Few inputs make a poor hash: 200 normal points share linear regions long after a uniform hash has parted them.
 
-    Lines: C(N,2) E(1-θ/π)^n; points: means over `runs` random layers with N = `points` inputs; dashed: C(N,2)/2^n.
+    N = 200 inputs. Marks: lines: C(N,2) E(1 − θ/π)^n; points: means over 20 layers (d = 50: no pair seen from n = 20
+    on); dashed: C(N,2)/2^n.
     """
     import matplotlib.pyplot as plt
 

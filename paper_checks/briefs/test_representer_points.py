@@ -178,7 +178,7 @@ def test_total_weight(trial, samples: Samples, rows: Size, columns: Size, share:
 def contributions_are_a_choice(samples: int = 40, rows: int = 5, columns: int = 4):
     """Of a low-rank model the sum of contributions is the prediction, and each single one is a choice.
 
-    Points: what each of 40 training samples contributes to one score, under two values of c against c = 0.
+    Marks: points: contributions of 40 training samples to one score; line: those at c = 0.
     """
     import matplotlib.pyplot as plt
 

@@ -131,8 +131,8 @@ def test_small_lambda(trial, points: Points, missed: Missed, draws: Draws):
 def spread_of_the_estimate(points: int = 200, centres: int = 5, draws: int = 40, redraws: int = 2000):
     """Tight clusters make forty samples as good as knowing all losses; uniform sampling keeps its error.
 
-    Losses in five clusters, 40 draws. Lines: exact relative standard deviations and sqrt(2 λ Φ / (L s)), the
-    bound on that of sensitivity sampling. Points: the spread of 2000 estimates.
+    Losses in five clusters, 40 draws. The bound on sensitivity sampling is √(2 λ Φ / (L s)).
+    Marks: lines: exact relative standard deviations; points: spread of 2000 estimates.
     """
     generator, sizes = np.random.default_rng(0), np.geomspace(0.01, 1, 13)
     centre_losses = np.resize(generator.uniform(0.2, 2, centres), points)

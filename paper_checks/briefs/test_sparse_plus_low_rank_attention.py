@@ -127,9 +127,9 @@ def test_shared_hash_error(trial, length: Length):
 def errors(angle: float = 1.2, bits: int = 2, features: int = 2):
     """Scatterbrain is the better part in one: mean squared error of an attention score against the temperature.
 
-    Query and key of one length, at a fixed angle, are stretched together. Lines: laws of the sparse part, of m = 2
-    features alone, and of both. Points: both, over all outcomes of hash and features. Beyond the vertical line,
-    where exp(s) − 1 = m, the features harm more than they help.
+    Query and key of one length, at a fixed angle, are stretched together. Beyond the vertical line, where
+    exp(s) − 1 = m, the features harm more than they help.
+    Marks: lines: laws of m = 2 features; points: all outcomes of hash and features; A: score.
     """
     lengths = np.linspace(0.15, 1.2, 60)
     q, k = lengths[:, None] * [1, 0], lengths[:, None] * [np.cos(angle), np.sin(angle)]

@@ -177,8 +177,8 @@ def initial_growth(steps):
 def modulation(most: int = 8):
     """Small eigenvalues take their time: whitened eigenvalue after T = 1, 2, 4, 8 steps against its share of the trace.
 
-    Lines: the law φ_T. Points: the matrix iteration on one covariance with twelve eigenvalues. Dashed: the first-order
-    growth (9/4)^T λ, which no eigenvalue exceeds.
+    Marks: lines: law φ_T; points: matrix iteration on one covariance with twelve eigenvalues; dashed: first-order
+    growth (9/4)^T λ, which no eigenvalue exceeds (drawn to 1.5).
     """
     import matplotlib.pyplot as plt
 

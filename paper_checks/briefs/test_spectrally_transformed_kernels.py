@@ -138,7 +138,7 @@ def test_sample_bias(trial, points: Few, draws: Draws):
 def bias_of_powers(points: int = 4, most: int = 6):
     """A transformed kernel from a sample is biased upwards from the cube on, by a share that falls like 1/N.
 
-    Means of the empirical K_2 and K_3, traces as a share of the population's. Lines: theory. Points: all samples.
+    Means of the empirical K_2 and K_3, traces over the population's. Marks: lines: theory; points: all samples.
     """
     kernel, chances, _ = domain(np.random.default_rng(0), points)
     sizes, means = np.arange(1, most + 1), {}

@@ -176,8 +176,8 @@ def test_rate(trial, targets: Targets, weights: Weights, outer: Outer):
 def inner_steps_pay(targets: int = 12, weights: int = 5, outer: int = 25):
     """More inner steps for one gradient lower the loss faster, up to a projection that no basis can spoil.
 
-    Logistic loss of a linear model, twelve targets, singular values 2 to 1/2, η = 1/L = 4. Points: runs with m inner
-    steps a gradient. Lines: the recursion of the theory.
+    Logistic loss of a linear model, twelve targets, singular values 2 to 1/2, η = 1/L = 4. Marks: m: inner steps
+    a gradient; lines: recursion of the theory; points: runs.
     """
     import matplotlib.pyplot as plt
 

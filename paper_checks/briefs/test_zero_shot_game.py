@@ -138,8 +138,8 @@ def test_price_of_independence(trial, classes: Classes, attributes: Attributes):
 def values_of_the_game(attributes: int = 4, tables: int = 60):
     """For two classes one attribute decides: the value of the game against the largest difference between the classes.
 
-    Line: ½(1 - max_j |A_1j - A_2j|); points: linear programs over all joint laws, and, below, what independent
-    attributes would allow, for random tables of four attributes.
+    Marks: line: ½(1 − largest difference); points: linear programs over all joint laws, and what independent
+    attributes would allow, for 60 random tables of four attributes.
     """
     random = np.random.default_rng(0).uniform(0, 1, (tables, 2, attributes))
     largest = np.max(np.abs(random[:, 0] - random[:, 1]), axis=1)

@@ -56,7 +56,8 @@ class Figure:
         draw: the function; its parameters are the settings, with the published ones as defaults.
         quick: settings of the reduced version (`--quick`).
         claims: names of the paper's claims that decide what the figure shows, e.g. "sim_evr".
-        marks: what stands for what, written below the panels where a legend does not name every mark.
+        marks: what stands for what, written below the panels where a legend does not name every mark; by default what
+            the caption says after "Marks: ".
     """
 
     paper: str
@@ -88,6 +89,7 @@ class Figure:
         three paths, and a sentence for each text or legend that meets another, covers data, or leaves the figure.
         """
         import matplotlib.pyplot as plt
+        from matplotlib.text import Text
 
         settings = self.settings(quick)
         folder = folder.joinpath(*self.paper.split("."))
@@ -102,6 +104,10 @@ class Figure:
                     fig.legends[0].set_title(marks)
                 else:
                     fig.supxlabel(marks, fontsize=7.5)
+            for text in fig.findobj(Text):
+                if "$" not in (plain := text.get_text()):  # set κ_n and 2^n as they are meant
+                    indices = re.sub(r"(?<!\w)([^\W\d_])_([^\W_²³]+)(?![^\W²³])", r"$\1_{\2}$", plain)
+                    text.set_text(re.sub(r"\^(\w+)", r"$^{\1}$", indices))
             overlaps = collisions(fig)
             fig.savefig(picture, dpi=_SMALL if small else None)
             if small:
@@ -140,8 +146,8 @@ def figure(
     """Register a drawing function as figure `name` of the paper its module is named after, in `figures` or a check.
 
     `quick` overrides its settings for the reduced version; `claims` names the claims of that paper which decide what
-    it shows; `marks` says in a line below the panels what no legend names. Raises `ValueError` for a missing caption
-    (docstring), a setting without a default, or a quick setting that it does not have.
+    it shows; `marks`, or else the docstring after "Marks: ", says in a line below the panels what no legend names.
+    Raises `ValueError` for no caption (docstring), a setting without a default, or a quick setting that it lacks.
     """
     overrides = quick or {}
 
@@ -151,8 +157,8 @@ def figure(
             raise ValueError(f"figure {name} needs a docstring: its caption")
         if any(p.default is inspect.Parameter.empty for p in parameters.values()) or set(overrides) - set(parameters):
             raise ValueError(f"figure {name}: every setting needs a default, and quick settings must be among them")
-        paper = _paper(draw)
-        _REGISTERED[f"{paper}.{name}"] = Figure(paper, name, draw, overrides, claims, marks)
+        paper, written = _paper(draw), marks or " ".join(draw.__doc__.split()).partition("Marks: ")[2].rstrip(".")
+        _REGISTERED[f"{paper}.{name}"] = Figure(paper, name, draw, overrides, claims, written)
         return draw
 
     return register

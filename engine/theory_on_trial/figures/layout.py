@@ -76,11 +76,13 @@ def _data(axes: Any) -> Any:
     from matplotlib.patches import Rectangle
 
     for line in axes.lines:
-        if line.get_visible() and line.get_transform().contains_branch(axes.transData):
+        if line.get_visible() and line.get_transform() != axes.transAxes:
             path = line.get_transform().transform(np.column_stack(line.get_data(orig=False)).astype(float))
             joined = line.get_linestyle() not in ("None", "none", " ", "")
             yield "a line", _within(axes, _along(path) if joined else path)
     for cloud in axes.collections:
+        for segment in getattr(cloud, "get_segments", list)():
+            yield "an interval", _within(axes, _along(cloud.get_transform().transform(segment)))
         offsets = np.asarray(cloud.get_offsets(), dtype=float)
         if cloud.get_visible() and len(offsets) and cloud.get_offset_transform() == axes.transData:
             yield "points", _within(axes, axes.transData.transform(offsets))
