@@ -184,13 +184,14 @@ def best_accuracy(groups=("S3", "S4", "S5", "A5")):
     """No diagonal recurrence tracks a group that does not commute.
 
     The best accuracy against the length of the words. Marks: lines: counts; points: lookups over all words;
-    dotted: limits 1/|G'|, for S5 as for A5.
+    dotted: limits 1/|G'|, for S_5 as for A_5.
     """
+    names = {group: f"${group[0]}_{group[1]}$" for group in groups}
     short, lengths = range(1, 13), [*range(1, 12), *np.geomspace(12, 64, 10).astype(int).tolist()]
     return chart(
-        {group: (lengths, [ceiling(group, n) / 2**n for n in lengths]) for group in groups},
-        {group: (short, [lookup_successes(group, n) / 2**n for n in short]) for group in groups},
-        levels={group: 1 / commutator_order(int(group[1])) for group in groups},
+        {name: (lengths, [ceiling(group, n) / 2**n for n in lengths]) for group, name in names.items()},
+        {name: (short, [lookup_successes(group, n) / 2**n for n in short]) for group, name in names.items()},
+        levels={name: 1 / commutator_order(int(group[1])) for group, name in names.items()},
         x="length of the words  (letters)",
         y="best accuracy  (dimensionless)",
         log="xy",

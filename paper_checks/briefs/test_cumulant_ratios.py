@@ -176,17 +176,22 @@ def quartiles_of_the_ratio(runs: int = 1000):
     """A normal hidden cause gives no estimate: quartiles of the estimated ratio against n, the true one being -1.5.
 
     a1 = 1, noises are normal, L is exponential or normal. N(r, v/(n k_112²)) has v = 77.125, k_112 = -3.
-    Marks: points: quartiles over 1000 samples; lines: of the normal or Cauchy law; names: law of L.
+    Marks: points: quartiles of 1000 samples, 99 %; lines: normal or Cauchy law; names: law of L.
     """
-    generator, sizes, quarters = np.random.default_rng(0), 2 ** np.arange(7, 12), [0.25, 0.5, 0.75]
+    generator, sizes, quarters = np.random.default_rng(0), 2 ** np.arange(7, 12), np.array([0.25, 0.5, 0.75])
     cauchy = stats.cauchy(*limit_of_the_ratio(np.array([[2, -1.5], [-1.5, 3.25]])))
     normal = [stats.norm(-1.5, np.sqrt(77.125 / n) / 3).ppf(quarters) for n in sizes]
 
+    reach, points = 2.576 * np.sqrt(quarters * (1 - quarters) / runs), {}
+
     def quartiles(law, n):
         hidden, noise = getattr(generator, law)(size=(runs, n)), generator.normal(size=(2, runs, n))
-        return np.quantile(estimated_ratio(hidden + noise[0], noise[1] - 1.5 * hidden), quarters)
+        ratios = estimated_ratio(hidden + noise[0], noise[1] - 1.5 * hidden)
+        return np.quantile(ratios, [quarters - reach, quarters, quarters + reach])
 
     lines = {"exponential": (sizes, normal), "normal": (sizes, np.tile(cauchy.ppf(quarters), (5, 1)))}
-    points = {law: (np.repeat(sizes, 3), np.ravel([quartiles(law, n) for n in sizes])) for law in lines}
+    for law in lines:
+        low, middle, high = np.array([quartiles(law, n) for n in sizes]).swapaxes(0, 1).reshape(3, -1)
+        points[law] = np.repeat(sizes, 3), middle, [middle - low, high - middle]
     y = "quartiles of the estimate (dimensionless)"
-    return chart(lines, points, legend="lower right", x="sample size n", y=y, ylim=(-2.5, 0))
+    return chart(lines, points, legend="lower right", x="sample size n", y=y, ylim=(-2.5, 0.3))

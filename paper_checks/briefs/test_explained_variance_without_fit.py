@@ -143,8 +143,8 @@ def signal_without_fit(dim: int = 100, signal: float = 0.5, noise: float = 0.5, 
     variances, plug_in = gaussian_case(wide, dim, signal, noise)
     x = generator.normal(size=(repetitions, sizes[-1], dim))
     y = np.sqrt(signal) * x[..., 0] + np.sqrt(noise) * generator.normal(size=(repetitions, sizes[-1]))
-    pairs = np.array([path_statistics(x[:, :n], y[:, :n], most=2)[:, 0] for n in sizes])
+    runs = {"T": (sizes, [path_statistics(x[:, :n], y[:, :n], most=2)[:, 0] for n in sizes])}
+    runs["plug-in"] = sizes - 5, [plug_in_statistic(x[:, :n], y[:, :n]) for n in sizes - 5]
     lines = {"T": (wide, signal, 2 * np.sqrt(variances)), "plug-in": (wide, plug_in)}
-    points: dict[str, tuple] = {"T": (sizes, pairs.mean(axis=1), 2 * pairs.std(axis=1))}
-    points["plug-in"] = sizes, [plug_in_statistic(x[:, :n], y[:, :n]).mean() for n in sizes]
-    return chart(lines, points, x="samples n", y="explained variance")
+    points = {name: (n, np.mean(s, axis=1), 2 * np.std(s, axis=1)) for name, (n, s) in runs.items()}
+    return chart(lines, points, x="samples n", y="explained variance  (units of y²)")

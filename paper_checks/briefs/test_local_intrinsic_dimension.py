@@ -131,20 +131,17 @@ def test_geodesic(trial, low: Low, ratio: Ratio):
 def estimates(dim: int = 8, balls: int = 4000):
     """Few neighbours read too high a dimension: law of the estimate for k = 3, 5 and 20 neighbours in a ball.
 
-    Marks: points: 4000 balls, shares in bins; lines: law of k θ/Γ; dashed: normal law that a large sample would
-    suggest; dotted: true dimension θ = 8.
+    Marks: points: 4000 balls, shares in bins, 99 % intervals; lines: law of k θ/Γ; dashed: normal law that a large
+    sample would suggest; dotted: true dimension θ = 8.
     """
-    generator, x, ends, lines, points = (
-        np.random.default_rng(0),
-        np.linspace(0.3, 25, 300),
-        np.linspace(0, 25, 40),
-        {},
-        {},
-    )
+    generator, lines, points = np.random.default_rng(0), {}, {}
+    x, ends = np.linspace(0.3, 25, 300), np.linspace(0, 25, 40)
     for neighbours in (3, 5, 20):
         sample = likelihood_estimate(generator, balls, dim, neighbours, 10)
         lines[f"k = {neighbours}"] = x, likelihood_law(dim, neighbours).pdf(x)
-        points[f"k = {neighbours}"] = (ends[1:] + ends[:-1]) / 2, np.histogram(sample, ends)[0] * 39 / 25 / balls
+        shares = np.histogram(sample, ends)[0] / balls
+        widths = 2.576 * np.sqrt(shares * (1 - shares) / balls)
+        points[f"k = {neighbours}"] = (ends[1:] + ends[:-1]) / 2, shares * 39 / 25, widths * 39 / 25
     lines["normal, k = 3"] = x, stats.norm(dim, dim / np.sqrt(3)).pdf(x)
     truth, normal = {"θ": dim}, ["normal, k = 3"]
     return chart(lines, points, thresholds=truth, dashed=normal, xlim=(0, 25), x="estimated dimension", y="density")

@@ -175,7 +175,7 @@ def sweeps_needed(gains=(0.5, 1.0, 2.0, 4.0), length=128):
     """How many sweeps a parallel evaluation takes depends on whether differences grow.
 
     Largest error for h → tanh(W h + u) with 16 units and 128 steps, W random with a gain. Marks: points: Newton's
-    sweeps; dashed: Picard's; vertical: exact from 128 on; above: Newton's first sweeps at gain 4; below: exactly 0.
+    sweeps; dashed: Picard's; vertical: exact from 128 on; above: Newton's first sweep at gain 4; below: exactly 0.
     """
     import matplotlib.pyplot as plt
 
@@ -193,6 +193,6 @@ def sweeps_needed(gains=(0.5, 1.0, 2.0, 4.0), length=128):
             style, name = ("o-", "Newton") if newton else ("--", "Picard")
             axes.plot(range(1, len(errors) + 1), errors, style, color=colour, ms=2, label=f"gain {gain:g}, {name}")
     axes.axvline(exact_after(length)[-1], color=COLOURS[6], linewidth=0.8, label="exact, theory")
-    axes.set(xlabel="sweeps  (dimensionless)", ylabel="largest error  (dimensionless)", yscale="log", ylim=(1e-16, 1e6))
+    axes.set(xlabel="sweeps  (dimensionless)", ylabel="largest error  (dimensionless)", yscale="log", ylim=(1e-16, 1e9))
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     return fig

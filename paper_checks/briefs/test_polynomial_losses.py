@@ -185,9 +185,9 @@ def reliability(epsilons: tuple[float, ...] = (-1.0, 1.0, 2.0, 5.0)):
     for epsilon, colour in zip(epsilons, COLOURS, strict=False):
         axes.plot(fine[:, 0], [sharpened(p, epsilon)[0] for p in fine], color=colour, label=f"ε = {epsilon:g}, theory")
         fits = [minimiser(p, epsilon)[0][0] for p in coarse]
-        axes.plot(coarse[:, 0], fits, "o", color=colour, label=f"ε = {epsilon:g}, fitted")
+        axes.plot(coarse[:, 0], fits, "o", color=colour, mfc="none", label=f"ε = {epsilon:g}, fitted")
     axes.axline((0, 0), slope=1, color=COLOURS[6], linestyle=":", label="calibrated")
     axes.set(xlabel="true probability of the class", ylabel="fitted probability")
-    axes.set(xlim=(-0.02, 1.45), xticks=np.linspace(0, 1, 6))
-    axes.legend(loc="lower right")
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     return fig

@@ -123,11 +123,10 @@ def test_collisions(trial, units: FewUnits, inputs: Dims):
 
 
 @figure("F1", claims=("collisions",))
-def pairs_in_one_region(points: int = 200, runs: int = 20):
+def pairs_in_one_region(points: int = 200, runs: int = 400):
     """Few inputs make a poor hash: 200 normal points share linear regions long after a uniform hash has parted them.
 
-    N = 200 inputs. Marks: lines: C(N,2) E(1 − θ/π)^n; points: means over 20 layers (d = 50: no pair seen from n = 20
-    on); dashed: C(N,2)/2^n.
+    N = 200 inputs. Marks: lines: C(N,2) E(1 − θ/π)^n; points: 400 layers, 99 %; dashed: C(N,2)/2^n.
     """
     import matplotlib.pyplot as plt
 
@@ -138,8 +137,10 @@ def pairs_in_one_region(points: int = 200, runs: int = 20):
         weights = generator.standard_normal((runs, dim, units[-1]))
         signs = 2.0 * (generator.standard_normal((runs, points, dim)) @ weights > 0) - 1
         agree = [signs[..., :n] @ signs[..., :n].transpose(0, 2, 1) == n for n in units]
-        together = [(np.sum(same) / runs - points) / 2 for same in agree]
-        axes.plot(units, together, marker, color=colour, label=f"d = {dim}")
+        together = np.array([(np.sum(same, axis=(1, 2)) - points) / 2 for same in agree])
+        widths = 2.59 * together.std(axis=1, ddof=1) / np.sqrt(runs)  # Student's quantile, 399 degrees of freedom
+        mean, name = together.mean(axis=1), f"d = {dim}"
+        axes.errorbar(units, mean, widths, fmt=marker, mfc="none", elinewidth=0.8, color=colour, label=name)
     axes.plot(units, pairs / 2.0**units, "--", color="grey", label="uniform hash")
     axes.set(xlabel="units n", ylabel="pairs of points in one region", yscale="log", ylim=(1e-3, None))
     axes.legend()

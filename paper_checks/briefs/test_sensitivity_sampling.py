@@ -132,18 +132,19 @@ def spread_of_the_estimate(points: int = 200, centres: int = 5, draws: int = 40,
     """Tight clusters make forty samples as good as knowing all losses; uniform sampling keeps its error.
 
     Losses in five clusters, 40 draws. The bound on sensitivity sampling is √(2 λ Φ / (L s)).
-    Marks: lines: exact relative standard deviations; points: spread of 2000 estimates.
+    Marks: lines: exact relative deviations; points: spread of 100 estimates, 20 times, 99 %.
     """
-    generator, sizes = np.random.default_rng(0), np.geomspace(0.01, 1, 13)
+    generator, sizes, lines, estimates = np.random.default_rng(0), np.geomspace(0.01, 1, 13), {}, {}
     centre_losses = np.resize(generator.uniform(0.2, 2, centres), points)
     distances = sizes[:, None] * generator.uniform(0, 1, points) * centre_losses
     losses, ceilings = centre_losses + distances * generator.uniform(-1, 1, points), centre_losses + distances
-    variances, deviations, bound = [], [], variance_bounds(losses, centre_losses, distances, 1.0, draws)[1]
-    for row, chances in zip(losses, ceilings / ceilings.sum(axis=1, keepdims=True), strict=True):
-        variances.append([mean_and_variance(row, p, draws)[1] for p in (chances, np.full(points, 1 / points))])
-        sample = generator.choice(points, p=chances, size=(redraws, draws))
-        deviations.append(np.std(np.mean(row[sample] / chances[sample], axis=1)) / row.sum())
-    curves = zip(("sensitivity sampling", "uniform sampling", "bound"), [*np.transpose(variances), bound], strict=True)
-    lines = {name: (sizes, np.sqrt(variance) / losses.sum(axis=1)) for name, variance in curves}
-    x, y = "cluster radius / centre loss", "relative standard deviation"
-    return chart(lines, {"sensitivity sampling": (sizes, deviations)}, log="xy", x=x, y=y)
+    laws = {"sensitivity sampling": ceilings / ceilings.sum(axis=1, keepdims=True)}
+    laws["uniform sampling"], totals = np.full_like(losses, 1 / points), losses.sum(axis=1)
+    for name, chances in laws.items():
+        pairs = [*zip(losses, chances, strict=True)]
+        lines[name] = sizes, np.sqrt([mean_and_variance(row, p, draws)[1] for row, p in pairs]) / totals
+        samples = [(row / p)[generator.choice(points, p=p, size=(20, redraws // 20, draws))] for row, p in pairs]
+        spreads = np.std(np.mean(samples, axis=3), axis=2, ddof=1) / totals[:, None]
+        estimates[name] = sizes, spreads.mean(axis=1), 2.86 * spreads.std(axis=1, ddof=1) / np.sqrt(20)  # Student's
+    lines["bound"] = sizes, np.sqrt(variance_bounds(losses, centre_losses, distances, 1.0, draws)[1]) / totals
+    return chart(lines, estimates, log="xy", x="cluster radius / centre loss", y="relative standard deviation")

@@ -192,7 +192,7 @@ def variances(dim=8):
     fig, axes = plt.subplots(figsize=(5.4, 3.4))
     for k, name in enumerate(("flat", "Gaussian", "one-hot")):
         axes.plot(grid, lines[k], color=COLOURS[k], label=f"{name} x, closed form")
-        axes.plot(points, exact[k], "o", color=COLOURS[6], label="all 3⁸ rows listed" if k == 2 else None)
+        axes.plot(points, exact[k], "os^"[k], color=COLOURS[k], mfc="none", label=f"{name} x, 3⁸ rows listed")
     axes.set(xscale="log", yscale="symlog", xlabel="sparsity s  (1/s of the entries are not zero)")
     axes.set(ylabel="k Var f / |x|⁴  (dimensionless)", ylim=(-0.1, 150))
     axes.legend(loc="lower right")

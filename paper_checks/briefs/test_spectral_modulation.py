@@ -178,7 +178,7 @@ def modulation(most: int = 8):
     """Small eigenvalues take their time: whitened eigenvalue after T = 1, 2, 4, 8 steps against its share of the trace.
 
     Marks: lines: law φ_T; points: matrix iteration on one covariance with twelve eigenvalues; dashed: first-order
-    growth (9/4)^T λ, which no eigenvalue exceeds (drawn to 1.5).
+    growth (9/4)^T λ, which no eigenvalue exceeds.
     """
     import matplotlib.pyplot as plt
 
@@ -188,9 +188,9 @@ def modulation(most: int = 8):
     shares /= shares.sum()
     for colour, steps in zip(COLOURS, [t for t in (1, 2, 4, 8) if t <= most], strict=False):
         axes.loglog(x, modulated(x, steps), color=colour, label=f"φ_T, T = {steps}")
-        axes.loglog(x, np.minimum(initial_growth(steps) * x, 1.5), "--", color=colour, linewidth=0.7)
-        axes.loglog(shares, np.diag(whitened(np.diag(shares), steps)), "o", color=colour)
-    axes.plot([], [], "o", color=COLOURS[6], label="matrix iteration")
+        axes.loglog(x, initial_growth(steps) * x, "--", color=colour, linewidth=0.7)
+        axes.loglog(shares, np.diag(whitened(np.diag(shares), steps)), "o", color=colour, mfc="none")
+    axes.plot([], [], "o", color=COLOURS[6], mfc="none", label="matrix iteration")
     axes.plot([], [], "--", color=COLOURS[6], linewidth=0.7, label="(9/4)^T λ")
     axes.set(xlabel="share λ of the trace (dimensionless)", ylabel="eigenvalue of Φ Σ Φ", ylim=(1e-6, 3))
     axes.legend(loc="lower right", ncols=2)

@@ -191,7 +191,7 @@ def inner_steps_pay(targets: int = 12, weights: int = 5, outer: int = 25):
             line.append(logistic(labels, z)[0])
             z = after_inner_steps(x, z, logistic(labels, z)[1], 4.0, step, inner)
         axes.plot(line, color=colour, label=f"m = {inner}, theory")
-        axes.plot(runs, "o", color=colour, label=f"m = {inner}, run")
+        axes.plot(runs, "o", color=colour, mfc="none", label=f"m = {inner}, run")
     axes.set(xlabel="gradients asked for", ylabel="loss")
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return fig
