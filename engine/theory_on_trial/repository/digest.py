@@ -1,10 +1,10 @@
 """The digest of source code: of some modules and of all that they import, so that a result knows when it is stale.
 
-What counts is the syntax tree without docstrings and without what local variables are called: names, comments, layout
-and sentences compute nothing. Imports are followed through the source, without running it: those inside functions and
-those for type checkers too. In a package that is only passed through on the way to one of its modules, those alone
-count that run on its import. A module that is imported by a name made at run time is not seen, nor is a file that is
-read as data.
+What counts is the syntax tree without docstrings, the functions that `figure` decorates, what errors say and what local
+variables are called: names, comments, layout and sentences compute nothing. Imports are followed through the source,
+without running it: those inside functions and those for type checkers too. In a package that is only passed through on
+the way to one of its modules, those alone count that run on its import. A module that is imported by a name made at run
+time is not seen, nor is a file that is read as data.
 """
 
 import ast
@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from theory_on_trial import repository
 from theory_on_trial.repository.names import Numbered
@@ -184,8 +184,12 @@ def _tree(source: bytes) -> str:
         if isinstance(node, list):
             parts.append("[")
             for entry in node:
-                visit(entry)
+                if not _draws(entry):
+                    visit(entry)
             parts.append("]")
+        elif isinstance(node, ast.Raise) and _says(node.exc):
+            parts.append(f"Raise {ast.dump(node.exc.func)}")
+            visit(node.cause)
         elif isinstance(node, ast.AST):
             parts.append(type(node).__name__)
             has_docstring = (
@@ -206,6 +210,20 @@ def _tree(source: bytes) -> str:
     except (SyntaxError, ValueError):
         return hashlib.sha256(source).hexdigest()
     return hashlib.sha256(" ".join(parts).encode()).hexdigest()
+
+
+def _says(error: Any) -> TypeGuard[ast.Call]:
+    """Tell whether all that an error is made with is one sentence."""
+    if not isinstance(error, ast.Call) or error.keywords or len(error.args) != 1:
+        return False
+    text = error.args[0]
+    return isinstance(text, ast.JoinedStr) or (isinstance(text, ast.Constant) and isinstance(text.value, str))
+
+
+def _draws(node: Any) -> bool:
+    """Tell whether a function draws the figure of a page, on which no verdict rests."""
+    calls = (entry.func for entry in getattr(node, "decorator_list", []) if isinstance(entry, ast.Call))
+    return any(isinstance(function, ast.Name) and function.id == "figure" for function in calls)
 
 
 @lru_cache(maxsize=4096)
