@@ -102,8 +102,8 @@ def of_generator(draws: Draws, stream: Callable[[str], np.random.Generator], bat
         samples = numbers(draws(generator, m), m, what)
         if _same(before, generator.bit_generator.state):
             raise ValueError(
-                f"{what} does not draw from the generator that it is given, so that its numbers are no samples: draw them "
-                "with it, or seed with generator.integers(2**62) what you draw with"
+                f"{what} does not draw from the generator that it is given, so that its numbers are no samples: draw "
+                "them with it, or seed with generator.integers(2**62) what you draw with"
             )
         if not independence.calls:
             if not np.allclose(numbers(draws(stream(""), m), m, what), samples, rtol=1e-3):
@@ -120,8 +120,8 @@ def of_generator(draws: Draws, stream: Callable[[str], np.random.Generator], bat
                     )
             elif any(np.all(other == other[0]) and np.any(other[0] != samples[0]) for other in probes):
                 raise ValueError(
-                    f"{what} gives {m} equal samples, and other ones each time: they are one sample; a model that is fitted "
-                    "once a call must be fitted once a sample"
+                    f"{what} gives {m} equal samples, and other ones each time: they are one sample; a model that is "
+                    "fitted once a call must be fitted once a sample"
                 )
             for other in probes:
                 independence.compare(other)

@@ -60,7 +60,7 @@ def limit(
         interval = _richardson(_enclosed(values), sizes, tuple(np.atleast_1d(np.asarray(order, float))))
     else:
         raise ValueError(
-            "a limit needs either remainder=, a bound on what the last size is still off, or order=, that of convergence"
+            "a limit needs either remainder=, a bound on what the last size is off, or order=, that of convergence"
         )
     finding = judge(interval, prediction, controls, printed)
     return replace(finding, note=_wanting(interval, prediction)) if finding.outcome == "INCONCLUSIVE" else finding
@@ -153,9 +153,7 @@ def convergence_order(errors: Any, sizes: Any, rounding: Any = None) -> Enclosur
     Raises `ValueError` for fewer sizes, sizes that do not double, and errors that do not exceed their rounding.
     """
     if is_random(errors) == (rounding is not None):
-        raise ValueError(
-            "exact errors need their rounding in rounding=, a bound on each; intervals hold theirs already"
-        )
+        raise ValueError("exact errors need their rounding in rounding=, a bound on each; intervals hold theirs")
     boxes, sizes = _enclosed(errors), np.asarray(sizes, float)
     if len(boxes.low) < 4 or np.any(sizes[1:] < 2 * sizes[:-1]):
         raise ValueError("an order of convergence needs at least four sizes, each at least twice the one before")
