@@ -174,7 +174,7 @@ REFUSED = {
         (lambda t: t.limit([UNSURE] * 2, [1, 2], 1.0, **REMAINDER), "misses with a chance of 0.45 decides nothing"),
         (lambda t: (t.generator(), t.limit([POINT] * 2, [1, 2], 1.0, **REMAINDER)), "draws at random are not exact"),
         (lambda t: trends.convergence_order(np.ones(4), DOUBLING), "need their rounding"),
-        (lambda t: trends.convergence_order([BOX] * 4, DOUBLING, 0.0), "hold theirs already"),
+        (lambda t: trends.convergence_order([BOX] * 4, DOUBLING, 0.0), "intervals hold theirs"),
         (lambda t: trends.convergence_order([BOX] * 3 + [1.0], DOUBLING), "either every size"),
         (lambda t: trends.convergence_order(BOX, DOUBLING), "one interval per size"),
         (lambda t: trends.convergence_order(np.ones(3), [1, 2, 4], 0), "at least four sizes"),
