@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.fft import dct
+from scipy.linalg import lapack
 from scipy.stats import rankdata
 
 from theory import random_walk_pca as predicted
@@ -21,6 +22,7 @@ OF_VARIANCE = ("variance", "clustering", "covariance")
 _SLOW = 3  # half-cosines in time, of changes of the covariance
 _NEAR = 5  # steps, over which variance is remembered
 _TOGETHER = 64  # signed permutations whose quadratic forms are one product of matrices
+_BESIDE = 1000  # random steps that all others are compared with in direction
 
 
 class Departure(NamedTuple):
@@ -41,9 +43,10 @@ def departures(
     squared displacement. "momentum": products of neighbouring steps (negative where a step is taken back). "noise": the
     trend of the squared step lengths. "variance": the largest peak in the spectrum of the ranks of these lengths, by
     periods and by changes. "clustering": products of the ranks up to five steps apart. "covariance": slow changes of
-    the squared cosines between steps. `ordered` steps change their signs only, which leaves the level exact for steps
-    whose variance changes; the last four then say nothing. The joint p-value ranks the smallest of their ranks, and
-    among equal ones the larger deviation: no Bonferroni, and the level is exact whatever their dependence.
+    the squared cosines with a thousand random ones of the steps. `ordered` steps change their signs only, which leaves
+    the level exact for steps whose variance changes; the last four then say nothing. The joint p-value ranks the
+    smallest of their ranks, and among equal ones the larger deviation: no Bonferroni, and the level is exact whatever
+    their dependence.
     """
     values = _statistics(gram, n_components, draws, np.random.default_rng(seed), ordered)
     ranks = np.stack([_two_sided(column) for column in values.T], axis=1)
@@ -67,10 +70,11 @@ def _statistics(
     sines *= np.sqrt(predicted.eigenvalues(steps + 1)[:n_components])
     weights = np.column_stack([sines, np.ones(steps)])
     cosines = np.cos(np.pi * np.outer(time - 0.5, np.arange(1, _SLOW + 1)) / steps)
-    lengths = np.diagonal(gram)
+    lengths, coordinates = np.diagonal(gram), factor(gram)
     ranks = rankdata(lengths) - (steps + 1) / 2
-    squares = gram**2 / np.maximum(np.outer(lengths, lengths), np.finfo(float).tiny)
-    np.fill_diagonal(squares, 0.0)
+    some = rng.spawn(1)[0].permutation(steps)[:_BESIDE]
+    squares = gram[:, some] ** 2 / np.maximum(np.outer(lengths, lengths[some]), np.finfo(float).tiny)
+    squares[some, np.arange(len(some))] = 0.0
     squares -= squares.mean()
     rows = []
     for start in range(0, draws + 1, _TOGETHER):
@@ -81,7 +85,7 @@ def _statistics(
             order[0], signs[0] = np.arange(steps), 1.0
         if ordered:
             order[:] = np.arange(steps)
-        forms = _forms(gram, order, signs[:, :, None] * weights)
+        forms = _forms(coordinates, order, signs[:, :, None] * weights)
         forms = np.log(np.maximum(forms, np.finfo(float).tiny))  # of which both tails have a length
         flips = _forms(squares, order, np.broadcast_to(cosines, (count, *cosines.shape))).sum(axis=1)
         ranking = ranks[order]
@@ -93,14 +97,22 @@ def _statistics(
     return np.concatenate(rows)
 
 
+def factor(gram: Float[np.ndarray, "steps steps"]) -> Float[np.ndarray, "steps rank"]:
+    """Coordinates of the steps, as many as they have directions, with these inner products: pivoted Cholesky."""
+    upper, pivots, rank, _ = lapack.dpstrf(gram)
+    coordinates = np.empty((len(gram), rank))
+    coordinates[pivots - 1] = np.triu(upper[:rank]).T
+    return coordinates
+
+
 def _forms(
-    matrix: Float[np.ndarray, "steps steps"], order: Int[np.ndarray, "draws steps"], weights: Float[np.ndarray, "..."]
+    rows: Float[np.ndarray, "steps columns"], order: Int[np.ndarray, "draws steps"], weights: Float[np.ndarray, "..."]
 ) -> Float[np.ndarray, "draws _"]:
-    """The quadratic form of each column of weights, draws x steps x columns, with the steps in this order."""
+    """Squared length of the sum of the rows in this order with each column of weights, draws x steps x columns."""
     grid = np.zeros(weights.shape)
     np.put_along_axis(grid, order[:, :, None], weights, axis=1)
-    flat = grid.transpose(1, 0, 2).reshape(len(matrix), -1)
-    forms: Float[np.ndarray, "draws _"] = np.sum(flat * (matrix @ flat), axis=0).reshape(len(order), -1)
+    sums = rows.T @ grid.transpose(1, 0, 2).reshape(len(rows), -1)
+    forms: Float[np.ndarray, "draws _"] = np.sum(sums**2, axis=0).reshape(len(order), -1)
     return forms
 
 

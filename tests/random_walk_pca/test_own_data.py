@@ -253,6 +253,7 @@ def test_scores_that_are_not_known_do_not_touch_the_verdict():
     steps = np.random.default_rng(4).standard_normal((60, 50)) + 0.8
     result = tool.random_walk_test(np.cumsum(steps, axis=0), n_components=30)
     assert np.isnan(result.ratio_z).any()
+    assert "cannot judge: the ratio of PC 3, which" in str(tool.random_walk_test(trajectory(0, 60, 5)))
     assert result.p_value <= 0.002
     assert "not a random walk" in str(result)
     assert next(iter(result.causes)) == "drift over noise"
