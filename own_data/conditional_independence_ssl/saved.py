@@ -8,12 +8,14 @@ from jaxtyping import Float
 
 from own_data.conditional_independence_ssl.result import LabelsSaved, Risks
 from theory import conditional_independence_ssl as predicted
-from theory_on_trial.contract import LONGEST, USABLE_SCALE, Count, Interval, guarded, require
+from theory_on_trial.contract import ANY_NUMBER, LONGEST, MAY_BE_EMPTY, USABLE_SCALE, Count, Interval, guarded, require
 from theory_on_trial.own_data.answer import Doubt
 from theory_on_trial.own_data.arrays import entries, numbers, require_memory
 from theory_on_trial.own_data.copies import copied_rows
 from theory_on_trial.own_data.estimate import Estimate
-from theory_on_trial.own_data.jackknife import GROUPS, covariances, jackknife, stratified_groups
+from theory_on_trial.own_data.features import groups_of
+from theory_on_trial.own_data.jackknife import GROUPS, covariances, jackknife
+from theory_on_trial.own_data.neighbours import beside, near
 
 View = Annotated[Float[np.ndarray, "pairs features"], USABLE_SCALE]
 LabelSizes = Sequence[Annotated[int, Interval(2, LONGEST)]]
@@ -37,6 +39,7 @@ def labels_saved(
     y: Any,
     labels: LabelSizes = (20, 50, 100, 200, 500),
     rank: Count | None = None,
+    groups: Annotated[Any, ANY_NUMBER, MAY_BE_EMPTY] = None,
 ) -> LabelsSaved:
     """How many labels predicting X2 from X1 saves, by least squares throughout, and until how many labels it pays.
 
@@ -52,6 +55,7 @@ def labels_saved(
         y: labels of the first len(y) rows: numbers, or a column for each class (one-hot).
         labels: the numbers of labels to answer for.
         rank: directions of the pretext to keep; by default as many as predict X2 best in five-fold cross-validation.
+        groups: a name for each label, where those of one name (a patient) share noise: jackknifed in whole groups.
 
     Raises ValueError for no more than d1 + 2 unlabelled pairs, for too few labels to tell noise from error, for labels
     or views that are constant, for columns of X1 that are linearly dependent, and for a rank above the pretext's;
@@ -80,10 +84,10 @@ def labels_saved(
     best = min(_effective_rank(pretext, second), most)
     width = best if rank is None else rank
     inputs = (X1[:n_labelled] - centre) @ white
-    spread, groups = outcomes.std(axis=0), stratified_groups(np.zeros(n_labelled, int))
-    parts = covariances(np.hstack([inputs, (outcomes - outcomes.mean(axis=0)) / spread]), groups)
+    spread, parts_of = outcomes.std(axis=0), groups_of(groups, n_labelled)[1]
+    parts = covariances(np.hstack([inputs, (outcomes - outcomes.mean(axis=0)) / spread]), parts_of)
     # Rows: all labels and those without each group; columns: what the raw input, the pretext and its part leave.
-    counts = [n_labelled, *(n_labelled - np.bincount(groups)).tolist()]
+    counts = [n_labelled, *(n_labelled - np.bincount(parts_of)).tolist()]
     heads = [np.eye(dim), directions.T, directions[:width].T]
     left = np.array(
         [[_left(part, count, head, spread) for head in heads] for part, count in zip(parts, counts, strict=True)]
@@ -108,7 +112,7 @@ def labels_saved(
         error_of_pretext=jackknife(left[:, 1] - left[:, 0], _CONFIDENCE),
         n_pairs=n_pairs,
         n_labelled=n_labelled,
-        doubts=_doubts(X1, X2, outcomes, pretext, inputs, labels, width),
+        doubts=_doubts(X1, X2, outcomes, pretext, inputs, labels, width, groups is None),
     )
 
 
@@ -220,6 +224,7 @@ def _doubts(
     inputs: Float[np.ndarray, "labelled dim"],
     labels: LabelSizes,
     kept: int,
+    alone: bool,
 ) -> tuple[Doubt, ...]:
     (n_labelled, dim), smallest = inputs.shape, min(labels)
     second = X2[n_labelled:] - X2[n_labelled:].mean(axis=0)
@@ -230,6 +235,8 @@ def _doubts(
     residuals, leverages = _residuals(inputs, outcomes)
     squares = np.sum(residuals**2, axis=1) / (1 - leverages)
     uneven = _uneven(np.column_stack([leverages, inputs]), squares)
+    left = residuals / residuals.std(axis=0)
+    alike = alone and (beside(left) or near(inputs, left))
     shift = float(n_labelled * np.sum(inputs.mean(axis=0) ** 2) - dim) / np.sqrt(2 * dim)
     classes = len(np.unique(outcomes))
     matches = copied_rows(X1[:n_labelled], np.column_stack([X2[:n_labelled], outcomes]))
@@ -251,6 +258,11 @@ def _doubts(
         (
             uneven < _UNEVEN,
             "what X1 leaves of y changes with X1: y is not linear in it, or its noise is uneven, and risks are rough",
+        ),
+        (
+            bool(alike),
+            "what X1 leaves of y is alike in rows beside or near each other: y is not linear in X1, or intervals are "
+            "too narrow unless groups are named",
         ),
         (
             abs(shift) > _DOUBT,
