@@ -68,7 +68,7 @@ class Forgetting(Answer):
         angles = ", ".join(f"{cosine:.3g}" for cosine in self.cos_angles[:5]) or "none"
         return [
             f"forgetting {self.forgetting:.4g}: outputs on {len(self.per_sample)} inputs move by {typical:.3g} (rms)",
-            f"residuals of this length in a random direction: {self.expected_if_random}; bound {self.bound:.4g}",
+            f"residuals of this length in a random direction: {self.expected_if_random} (95 %); bound {self.bound:.4g}",
             f"learnable with {self.memory} directions kept: {self.learnable:.1%} of the squared residual",
             f"largest cosines between the tasks: {angles}; length of the update {self.update:.4g}",
             *self.notes[:3],

@@ -156,7 +156,9 @@ def random_walk_test(
     walk_ratios, ratio_z = _judge_ratios(ratios, len(gram) + 1, dimension)
     walk_contents, content_z = _judge_contents(contents, variances, dimension)
     statistics, p_value = departures(gram, n_components, draws, seed)
+    causes = _causes(gram, _of_directions(gram, statistics, n_components, draws, seed))
     return WalkTest(
+        level=0.95 if causes else None,
         n_points=len(gram) + 1,
         effective_dimension=dimension,
         variance_ratios=ratios,
@@ -167,7 +169,7 @@ def random_walk_test(
         content_z=content_z,
         departures=statistics,
         p_value=p_value,
-        causes=_causes(gram, _of_directions(gram, statistics, n_components, draws, seed)),
+        causes=causes,
         doubts=(*_doubts(dimension, len(contents)), *(_jump(gram) if p_value > _LEVEL else ())),
         missing=_standing_still(gram),
     )
