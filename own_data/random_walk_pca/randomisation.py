@@ -86,7 +86,7 @@ def _statistics(
         if ordered:
             order[:] = np.arange(steps)
         forms = _forms(coordinates, order, signs[:, :, None] * weights)
-        forms = np.log(np.maximum(forms, np.finfo(float).tiny))  # of which both tails have a length
+        forms **= 0.25  # of which both tails have about one length, of one square or of many
         flips = _forms(squares, order, np.broadcast_to(cosines, (count, *cosines.shape))).sum(axis=1)
         ranking = ranks[order]
         peak = np.abs(dct(ranking, axis=1, norm="ortho")).max(axis=1)

@@ -178,6 +178,7 @@ SETS: list[Any] = [
     no_walk("one jump of 8 standard deviations", walk(jumping), "one jump", judge=doubts_a_jump),
     no_walk("momentum .5", walk(partial(correlated, memory=0.5)), "momentum", MOMENTUM),
     no_walk("drift", walk(lambda rng: normal(rng) + 0.5), "drift", DRIFT),
+    no_walk("drift of 7 standard errors in one column", walk(lambda rng: normal(rng, d=1) + 0.5), "drift", DRIFT),
     no_walk("a pull to the minimum, .2", path(partial(pulled, rate=0.2)), "reversion", BACK),
     no_walk("noise that decays as t^-1", walk(lambda rng: normal(rng) / np.sqrt(np.arange(1, 201))[:, None]), "decay",
             DECAY),
