@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.fft import dct
 from scipy.linalg import lapack
 from scipy.stats import rankdata
 
@@ -27,7 +26,7 @@ _BESIDE = 1000  # random steps that all others are compared with in direction
 
 class Departure(NamedTuple):
     """One statistic of the steps beside its values on B signed permutations: by how many of their standard `deviations`
-    it is above their mean, and the two-sided `p_value` of a random walk, at least 2 / (B + 1).
+    it is above their mean, and the `p_value` of a random walk, at least 2 / (B + 1): two-sided, but for "variance".
     """
 
     deviations: float
@@ -49,12 +48,12 @@ def departures(
     their dependence.
     """
     values = _statistics(gram, n_components, draws, np.random.default_rng(seed), ordered)
-    ranks = np.stack([_two_sided(column) for column in values.T], axis=1)
+    names = [*(f"PC {k}" for k in range(1, n_components + 1)), "drift", "momentum", "noise", *OF_VARIANCE]
+    ranks = np.stack([_ranks(v, 1 + (of != "variance")) for of, v in zip(names, values.T, strict=True)], axis=1)
     spread = values.std(axis=0)
     away = (values - values.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     farthest = np.abs(away).max(axis=1)
-    joint = ranks.min(axis=1) - farthest / (1 + farthest) / len(values)  # ranks are multiples of 2 / (B + 1)
-    names = [*(f"PC {k}" for k in range(1, n_components + 1)), "drift", "momentum", "noise", *OF_VARIANCE]
+    joint = ranks.min(axis=1) - farthest / (1 + farthest) / len(values)  # ranks differ by 1 / (B + 1)
     measures = {name: Departure(float(d), float(p)) for name, d, p in zip(names, away[0], ranks[0], strict=True)}
     return measures, float(np.mean(joint <= joint[0]))
 
@@ -89,7 +88,7 @@ def _statistics(
         forms **= 0.25  # of which both tails have about one length, of one square or of many
         flips = _forms(squares, order, np.broadcast_to(cosines, (count, *cosines.shape))).sum(axis=1)
         ranking = ranks[order]
-        peak = np.abs(dct(ranking, axis=1, norm="ortho")).max(axis=1)
+        peak = np.abs(np.fft.rfft(ranking, 2 * steps, axis=1)).max(axis=1)  # at half frequencies, too
         clusters = sum(np.sum(ranking[:, :-lag] * ranking[:, lag:], axis=1) for lag in range(1, _NEAR + 1))
         neighbours = np.sum(signs[:, :-1] * signs[:, 1:] * gram[order[:, :-1], order[:, 1:]], axis=1)
         trend = lengths[order] @ (time - time.mean())
@@ -116,9 +115,9 @@ def _forms(
     return forms
 
 
-def _two_sided(values: Float[np.ndarray, " draws"]) -> Float[np.ndarray, " draws"]:
-    """Twice the share of values at least as far out as each, on its nearer side; at most 1."""
+def _ranks(values: Float[np.ndarray, " draws"], sides: int) -> Float[np.ndarray, " draws"]:
+    """The share of values at least as far above as each; on two sides twice that on its nearer side, at most 1."""
     order = np.sort(values)
-    below = np.searchsorted(order, values, side="right") / values.size
     above = 1 - np.searchsorted(order, values, side="left") / values.size
-    return np.minimum(1.0, 2 * np.minimum(below, above))
+    below = np.searchsorted(order, values, side="right") / values.size if sides == 2 else above
+    return np.clip(sides * np.minimum(below, above), 2 / values.size, 1.0)

@@ -53,7 +53,7 @@ class WalkTest(Answer):
     asked: ClassVar[str] = "is this a random walk: are the steps independent, of one law, symmetric about zero?"
     rests_on: ClassVar[str] = "signed permutations of the steps; the level is exact for any noise"
     unseen: ClassVar[str] = (
-        "a step without its like (heavy tails make such too), and dependence that moves no statistic"
+        "one long step (as of heavy tails), departures too weak for these points, or such as move no statistic"
     )
 
     n_points: int

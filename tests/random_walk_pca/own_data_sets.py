@@ -64,9 +64,9 @@ def garch(rng: np.random.Generator) -> np.ndarray:
     return steps
 
 
-def seasonal(rng: np.random.Generator, period: float, d: int = 20) -> np.ndarray:
+def seasonal(rng: np.random.Generator, period: float, n: int = 300, d: int = 20) -> np.ndarray:
     """A standard deviation that swings by a half."""
-    return normal(rng, 300, d) * (1 + 0.5 * np.sin(2 * np.pi * np.arange(300) / period))[:, None]
+    return normal(rng, n, d) * (1 + 0.5 * np.sin(2 * np.pi * np.arange(n) / period))[:, None]
 
 
 def switched(rng: np.random.Generator) -> np.ndarray:
@@ -173,7 +173,7 @@ SETS: list[Any] = [
     no_walk("GARCH", walk(garch), "memory of the variance", judge=changes),
     no_walk("seasons of 30 steps", walk(partial(seasonal, period=30)), "seasonal variance", judge=changes),
     no_walk("seasons of 7 steps", walk(partial(seasonal, period=7)), "seasonal variance", judge=changes),
-    no_walk("seasons of 7 steps in one column", walk(partial(seasonal, period=7, d=1)), "seasonal variance"),
+    no_walk("seasons of 7 steps in one column", walk(partial(seasonal, period=7, n=600, d=1)), "seasonal variance"),
     no_walk("a covariance that switches half-way", walk(switched), "change of covariance", judge=changes),
     no_walk("one jump of 8 standard deviations", walk(jumping), "one jump", judge=doubts_a_jump),
     no_walk("momentum .5", walk(partial(correlated, memory=0.5)), "momentum", MOMENTUM),
