@@ -187,5 +187,7 @@ SETS: list[Any] = [
     no_walk("a noisy circle", path(curve(0.01)), "a curve"),
     no_walk("every point recorded twice", path(repeated), "steps of zero between others"),
     no_walk("momentum in 4 dimensions", walk(lambda rng: correlated(rng, 0.8)[:, :4]), "momentum", MOMENTUM),
+    no_walk("drift in 4 dimensions", walk(lambda rng: normal(rng, d=4) + 0.3), "drift", DRIFT),
+    no_walk("a pull in 4 dimensions", path(lambda rng: pulled(rng, 0.5)[:, :4]), "reversion", BACK),
     no_walk("a network on digits, momentum .9", trained, "momentum and drift", draws=8),
 ]  # fmt: skip
