@@ -184,14 +184,6 @@ def _left(
     return float(left @ spread**2) * (count - 1) / (count - width - 1)
 
 
-def _residuals(
-    features: Float[np.ndarray, "labelled features"], outcomes: Float[np.ndarray, "labelled outputs"]
-) -> tuple[Float[np.ndarray, "labelled outputs"], Float[np.ndarray, " labelled"]]:
-    """Residuals of least squares with an intercept, and leverages."""
-    basis, _ = np.linalg.qr(np.column_stack([np.ones(len(features)), features]))
-    return outcomes - basis @ (basis.T @ outcomes), np.sum(basis**2, axis=1)
-
-
 def _risks(n_labels: int, widths: tuple[int, int, int], left: Float[np.ndarray, "subsets heads"]) -> Risks:
     """All risks at n labels: what a head leaves, times how much fitting adds to it, less σ^2."""
     factors = np.array([1 + predicted.excess_risk(n_labels, width, 1.0, intercept=True) for width in widths])
@@ -204,16 +196,21 @@ def _risks(n_labels: int, widths: tuple[int, int, int], left: Float[np.ndarray, 
     return Risks(n_labels, raw, pretext, truncated, saved)
 
 
-def _uneven(regressors: Float[np.ndarray, "rows columns"], squares: Float[np.ndarray, " rows"]) -> float:
-    """Chance of squares that follow the first regressor, or all of them, as much as these: Koenker's test (1981)."""
+def _uneven(
+    basis: Float[np.ndarray, "rows width"], leverages: Float[np.ndarray, " rows"], squares: Float[np.ndarray, " rows"]
+) -> float:
+    """Chance of squares that follow the leverages, or these and the basis, as much as these: Koenker's test (1981)."""
     from scipy.stats import chi2
 
-    basis = np.linalg.qr(regressors - regressors.mean(axis=0))[0]
-    deviation = squares.std()
-    if deviation == 0:
+    deviations, own = squares - squares.mean(), leverages - leverages.mean()
+    own /= max(float(np.linalg.norm(own)), 1e-300)
+    beyond = own - basis @ (basis.T @ own)
+    length, variance = float(np.linalg.norm(beyond)), float(deviations.var())
+    if not variance:
         return 1.0
-    projections = (basis.T @ (squares - squares.mean()) / deviation) ** 2
-    return float(2 * min(chi2.sf(projections[0], 1), chi2.sf(projections.sum(), len(projections))))
+    new = float(beyond @ deviations) / length if length > _COLLINEAR else 0.0  # leverages may be a sum of the inputs
+    every = (np.sum((basis.T @ deviations) ** 2) + new**2) / variance
+    return float(2 * min(chi2.sf((own @ deviations) ** 2 / variance, 1), chi2.sf(every, basis.shape[1])))
 
 
 def _doubts(
@@ -232,9 +229,10 @@ def _doubts(
     linear = int(np.sum(unexplained.std(axis=0) < _COPIED * second.std(axis=0)))
     # Fourth moments enter the mean of an inverse Gram matrix first: E|x|^4 - d (d + 2) over d n, relatively.
     excess = float(np.mean(np.sum(pretext**2, axis=1) ** 2)) / dim - (dim + 2)
-    residuals, leverages = _residuals(inputs, outcomes)
+    basis = np.linalg.qr(np.column_stack([np.ones(n_labelled), inputs]))[0]
+    residuals, leverages = outcomes - basis @ (basis.T @ outcomes), np.sum(basis**2, axis=1)
     squares = np.sum(residuals**2, axis=1) / (1 - leverages)
-    uneven = _uneven(np.column_stack([leverages, inputs]), squares)
+    uneven = _uneven(basis, leverages, squares)
     left = residuals / residuals.std(axis=0)
     alike = alone and (beside(left) or near(inputs, left))
     shift = float(n_labelled * np.sum(inputs.mean(axis=0) ** 2) - dim) / np.sqrt(2 * dim)
