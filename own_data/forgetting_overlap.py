@@ -20,10 +20,7 @@ from theory_on_trial.own_data.estimate import Estimate
 _ZERO, _SURE = 1e-13, 1e-9  # of the largest singular value: rounding up to here, real from there on
 _EASY = 1e-4  # the square root of a ridge at which normal equations keep their digits
 _SINGLE = 1e-6  # what features in single precision do not resolve
-_STILL, _LAZY = (
-    0.0025,
-    0.1,
-)  # of the weights; a longer update moves gradients; leaves the regime in which they hardly move
+_STILL = 1e-5  # share of their length by which the weights of a net may move without a word
 _DRAWS = 4000
 
 
@@ -43,13 +40,13 @@ class Forgetting(Answer):
         learnable: share of the squared residual that T can fit, off the memory, along directions that single precision
             shows: others are rounding, or need weights a million times as long.
         update: length of the change of the weights.
+        change: this change itself, w_T - w_S.
+        of_net: whether weights of a net were given.
         memory: how many directions are kept.
     """
 
     asked: ClassVar[str] = "how far does training on T move the outputs on the inputs of S?"
-    rests_on: ClassVar[str] = (
-        "T trained to the end, by least squares with this ridge; weights that move little, if a net's"
-    )
+    rests_on: ClassVar[str] = "T trained to the end, by least squares with this ridge; a model linear in its weights"
     unseen: ClassVar[str] = "inputs of S that were not handed in"
 
     forgetting: float
@@ -60,6 +57,8 @@ class Forgetting(Answer):
     bound: float
     learnable: float
     update: float
+    change: Float[np.ndarray, " dim"]
+    of_net: bool
     memory: int
     notes: tuple[str, ...]
 
@@ -69,11 +68,16 @@ class Forgetting(Answer):
         angles = ", ".join(f"{cosine:.3g}" for cosine in self.cos_angles[:5]) or "none"
         return [
             f"forgetting {self.forgetting:.4g}: outputs on {len(self.per_sample)} inputs move by {typical:.3g} (rms)",
-            f"residuals of this length in a random direction: {self.expected_if_random}; bound {self.bound:.4g}",
+            f"residuals of this length in a random direction: {self.expected_if_random} (95 %); bound {self.bound:.4g}",
             f"learnable with {self.memory} directions kept: {self.learnable:.1%} of the squared residual",
             f"largest cosines between the tasks: {angles}; length of the update {self.update:.4g}",
             *self.notes[:3],
         ]
+
+    def to_do(self) -> str:
+        """Return what shows how far gradients of a net turn."""
+        ask_again = "ask again with the gradients at these weights plus .change: this is off by about the difference"
+        return ask_again if self.of_net else ""
 
     def plot(self, axes: Any = None) -> Any:
         """Draw what each direction of the first task contributes; return the axes."""
@@ -141,7 +145,8 @@ def predicted_forgetting(
 
     T is trained to the end on the sum of squares plus `ridge` times the squared distance from where it starts; a ridge
     of 0 is the limit of gradient descent. Exact for models that are linear in their weights; of a net of width n up to
-    O(1/n), as long as the weights hardly move.
+    O(1/n), as long as the weights hardly move. How far its gradients turn meanwhile (in a narrow ReLU net whose weights
+    move by 1 % of their length, forgetting may be twice the forecast) only these gradients themselves can tell.
 
     Args:
         features_s: a row per input of S (of a net its gradients by all weights), n_S x p.
@@ -149,9 +154,8 @@ def predicted_forgetting(
         residual_t: labels of T less the model's outputs before T is trained: not the labels themselves.
         ridge: λ; what multiplies the squared distance where nothing is halved or averaged.
         memory: how many leading right singular vectors of `features_s` T may not use (gradients projected off them).
-        weights: of a net after S: a doubt says by how much its gradients, and so the forgetting, change by then;
-            by an unknown size from a tenth of their length on. None for a model that is linear in its weights, of which
-            every update is exact.
+        weights: of a net after S: a doubt says by which share of their length they move. None for a model that is
+            linear in its weights, of which every update is exact.
 
     Raises ValueError for features of different width, another number of residuals than rows, a negative ridge, numbers
     that are not finite, and where the ridge does not decide the rank: a singular value of `features_t` (off the memory)
@@ -175,26 +179,27 @@ def predicted_forgetting(
     bound = memory_bound(features_s, k) * update**2 if k else (largest_s * (overlap * clear_norm + rest)) ** 2
     learnable = _learnable(clear_parts, residual_t)
     usual = float(np.linalg.norm(residual_t)) / max(largest_t, 1e-300)
-    forgetting, usual_forgetting = float(drifts @ drifts), _random(first, second, ridge, residual_t, k)
     remarks = {
         "residual zero: task T is already solved": is_solved,
         "zero overlap: nothing is forgotten": overlap < 1e-12 and rest <= 1e-12 * clear_norm,
         "projection would also forbid learning T": bool(k) and not is_solved and learnable < 1e-12,
     }
     return Forgetting(
-        forgetting=forgetting,
+        forgetting=float(drifts @ drifts),
         per_sample=first.left @ drifts,
         cos_angles=angles,
         by_direction=drifts**2,
-        expected_if_random=usual_forgetting,
+        expected_if_random=_random(first, second, ridge, residual_t, k),
         bound=float(bound),
         learnable=learnable,
         update=update,
+        change=change,
+        of_net=weights is not None,
         memory=k,
         notes=tuple(sentence for sentence, holds in remarks.items() if holds),
         doubts=(
             *_unresolved(first, change, clear_change, k, usual),
-            *_far(update, weights, forgetting, usual_forgetting.value),
+            *_far(update, weights),
         ),
     )
 
@@ -328,14 +333,10 @@ def _unresolved(
     return (Doubt(reason, rest / total, "of the update"),) if rest > max(part, usual) else ()
 
 
-def _far(update: float, weights: Weights | None, forgetting: float, usual: float) -> tuple[Doubt, ...]:
-    """A doubt of a net's forgetting: gradients change by about the share of their length that the weights move."""
+def _far(update: float, weights: Weights | None) -> tuple[Doubt, ...]:
+    """A doubt of a net's forgetting, whose gradients turn as the weights move."""
     if weights is None or update <= _STILL * (length := float(np.linalg.norm(weights))):
         return ()
-    if update > _LAZY * length:
-        fraction = f"{update / length:.0%} of its length" if length else "all of its length"
-        reason = f"training T moves the weight vector by {fraction}: the gradients of a net would not stand still"
-        return (Doubt(reason, float("inf"), "of the forgetting"),)
-    share = update / length
-    reason = f"training T moves the weight vector by {share:.1%} of its length, and the gradients of a net with it"
-    return (Doubt(reason, 4 * share * max(1.0, usual / max(forgetting, 1e-300)), "of the forgetting"),)
+    share = f"{update / length:.2g} of its length" if length else "all of its length"
+    reason = f"training T moves the weight vector by {share}, and the gradients of a net turn with it"
+    return (Doubt(reason, np.inf, "of the forgetting"),)

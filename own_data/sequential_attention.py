@@ -97,7 +97,7 @@ class SelectionAudit(Answer):
         nearest = min(self.rounds, key=lambda one: one.margin, default=None)
         lines = [
             f"order: {_listed([str(j) for j in self.order])}, of {'standardised' * self.standardised or 'raw'} "
-            f"columns; {self.explained:.4g} of y explained, of y in random order {self.by_chance}",
+            f"columns; {self.explained:.4g} of y explained, of y in 99 random orders {self.by_chance}",
             f"alone for lambda: {_listed(windows)}",
             f"forward selection would take: {_listed(other) or 'the same in each round'}",
             f"coherence {self.coherence:.4g} certifies supports of up to {self.certified_size}: "

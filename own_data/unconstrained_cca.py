@@ -12,8 +12,8 @@ from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.arrays import require_memory
 from theory_on_trial.own_data.copies import copied_rows
 from theory_on_trial.own_data.estimate import Estimate
-from theory_on_trial.own_data.features import class_numbers
-from theory_on_trial.own_data.jackknife import GROUPS, at_least, covariances, jackknife, stratified_groups
+from theory_on_trial.own_data.features import groups_of
+from theory_on_trial.own_data.jackknife import GROUPS, at_least, covariances, jackknife
 from theory_on_trial.own_data.neighbours import beside, near
 
 Embedding = Annotated[Float[np.ndarray, "rows columns"], USABLE_SCALE]
@@ -140,13 +140,7 @@ def ey_certificate(
     exponential ones and in 92 % for 100 groups.
     """
     rows, columns = Z1.shape
-    of_row, n_groups = np.arange(rows), rows
-    if groups is not None:
-        of_row, names = class_numbers("groups", groups)
-        n_groups = len(names)
-        require(len(of_row) == rows, f"groups must have a label for each of the {rows} rows, got {len(of_row)}")
-        require(n_groups >= 2 * GROUPS, f"groups must be at least {2 * GROUPS} different ones, got {n_groups}")
-    parts_of = stratified_groups(np.zeros(n_groups, int))[of_row]
+    of_row, parts_of = groups_of(groups, rows)
     fewest = int(min(rows - np.bincount(parts_of, minlength=GROUPS)))
     require(
         rows >= 2 * GROUPS and fewest > 2 * columns + 1,

@@ -152,17 +152,17 @@ def test_copies_of_rows_are_doubted_and_values_that_meet_by_chance_are_not():
             assert not any("duplicated" in doubt.reason for doubt in doubts)
 
 
-def test_noise_that_grows_with_the_input_is_doubted_and_even_noise_is_not():
-    counts = np.zeros(2, int)
-    for seed in range(60):
-        rng = np.random.default_rng(seed)
-        x, noise = rng.normal(size=(900, 5)), rng.normal(size=300)
-        second = x[:, :2] + rng.normal(size=(900, 2))
-        for at, scale in enumerate((np.ones(300), np.exp(x[:300, 0] / 2))):
-            answer = tool.labels_saved(x, second, x[:300, 0] + scale * noise, labels=(50,))
-            counts[at] += any("changes with X1" in doubt.reason for doubt in answer.doubts)
-    assert counts[0] <= binom(60, 0.001).ppf(0.9999)
-    assert counts[1] == 60
+def test_noise_that_labels_share_is_doubted_unless_its_groups_are_named():
+    """Ten labels in a row of one patient, whose noise is half of theirs: squares of them are correlated by 1 / 4."""
+    patients, ratios = np.arange(400) // 10, []
+    for seed in range(20):
+        (first, second, _), rng = own(seed, n_labelled=400), np.random.default_rng(seed)
+        labels = first[:400, 0] + rng.normal(size=40)[patients] + rng.normal(size=400)
+        alone, named = (tool.labels_saved(first, second, labels, groups=of) for of in (None, patients))
+        said = [any("rows beside or near" in doubt.reason for doubt in answer.doubts) for answer in (alone, named)]
+        assert said == [True, False]
+        ratios.append(np.ptp(named.noise) / np.ptp(alone.noise))
+    assert np.mean(ratios) == pytest.approx(np.sqrt(1 + 9 / 4), rel=0.2)
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def test_a_summary_has_twelve_lines_with_the_largest_doubts():
     assert lines[:3] == ["two of three", "a", "b"]
     assert lines[3] == "doubt: reason inf; off by an unknown size"
     assert lines[4] == "doubt: reason 19; off up to 19 steps"
-    assert lines[-1] == "doubts: 12 more in .doubts"
+    assert lines[-1] == "doubt: reason 12; off up to 12 steps (11 more in .doubts)"
     assert repr(Found(doubts=doubts[:9])).count("doubt: ") == 9
 
 
@@ -131,7 +131,7 @@ def test_a_summary_says_what_was_asked_what_it_rests_on_what_it_cannot_see_and_w
     assert lines[:4] == ["asked: how many steps?", "two of three", "a", "b"]
     assert lines[4] == "rests on: independent steps; intervals hold at 0.95"
     assert lines[5] == "cannot see: steps that were not taken"
-    assert lines[-2:] == ["doubts: 5 more in .doubts", "to do: take more"]
+    assert lines[-2:] == ["doubt: reason 4; off up to 4 steps (4 more in .doubts)", "to do: take more"]
     assert Whole().to_dict()["unseen"] == "steps that were not taken"
 
 

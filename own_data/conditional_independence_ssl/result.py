@@ -45,8 +45,8 @@ class LabelsSaved(Answer):
     """
 
     asked = "how many labels does predicting X2 from X1 first save, by least squares?"
-    rests_on = "independent rows, and noise of y that is the same whatever X1"
-    unseen = "what is not linear in X1, and predictors that see both views"
+    rests_on = "independent rows (or groups of labels, if named), and noise of y that is the same whatever X1"
+    unseen = "what is not linear in X1, predictors that see both views, and noise that labels share far from each other"
     level: float | None = 0.95
     table: tuple[Risks, ...]
     break_even: Estimate

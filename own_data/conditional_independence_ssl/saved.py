@@ -8,12 +8,14 @@ from jaxtyping import Float
 
 from own_data.conditional_independence_ssl.result import LabelsSaved, Risks
 from theory import conditional_independence_ssl as predicted
-from theory_on_trial.contract import LONGEST, USABLE_SCALE, Count, Interval, guarded, require
+from theory_on_trial.contract import ANY_NUMBER, LONGEST, MAY_BE_EMPTY, USABLE_SCALE, Count, Interval, guarded, require
 from theory_on_trial.own_data.answer import Doubt
 from theory_on_trial.own_data.arrays import entries, numbers, require_memory
 from theory_on_trial.own_data.copies import copied_rows
 from theory_on_trial.own_data.estimate import Estimate
-from theory_on_trial.own_data.jackknife import GROUPS, covariances, jackknife, stratified_groups
+from theory_on_trial.own_data.features import groups_of
+from theory_on_trial.own_data.jackknife import GROUPS, covariances, jackknife
+from theory_on_trial.own_data.neighbours import beside, near
 
 View = Annotated[Float[np.ndarray, "pairs features"], USABLE_SCALE]
 LabelSizes = Sequence[Annotated[int, Interval(2, LONGEST)]]
@@ -37,6 +39,7 @@ def labels_saved(
     y: Any,
     labels: LabelSizes = (20, 50, 100, 200, 500),
     rank: Count | None = None,
+    groups: Annotated[Any, ANY_NUMBER, MAY_BE_EMPTY] = None,
 ) -> LabelsSaved:
     """How many labels predicting X2 from X1 saves, by least squares throughout, and until how many labels it pays.
 
@@ -52,6 +55,7 @@ def labels_saved(
         y: labels of the first len(y) rows: numbers, or a column for each class (one-hot).
         labels: the numbers of labels to answer for.
         rank: directions of the pretext to keep; by default as many as predict X2 best in five-fold cross-validation.
+        groups: a name for each label, where those of one name (a patient) share noise: jackknifed in whole groups.
 
     Raises ValueError for no more than d1 + 2 unlabelled pairs, for too few labels to tell noise from error, for labels
     or views that are constant, for columns of X1 that are linearly dependent, and for a rank above the pretext's;
@@ -80,10 +84,10 @@ def labels_saved(
     best = min(_effective_rank(pretext, second), most)
     width = best if rank is None else rank
     inputs = (X1[:n_labelled] - centre) @ white
-    spread, groups = outcomes.std(axis=0), stratified_groups(np.zeros(n_labelled, int))
-    parts = covariances(np.hstack([inputs, (outcomes - outcomes.mean(axis=0)) / spread]), groups)
+    spread, parts_of = outcomes.std(axis=0), groups_of(groups, n_labelled)[1]
+    parts = covariances(np.hstack([inputs, (outcomes - outcomes.mean(axis=0)) / spread]), parts_of)
     # Rows: all labels and those without each group; columns: what the raw input, the pretext and its part leave.
-    counts = [n_labelled, *(n_labelled - np.bincount(groups)).tolist()]
+    counts = [n_labelled, *(n_labelled - np.bincount(parts_of)).tolist()]
     heads = [np.eye(dim), directions.T, directions[:width].T]
     left = np.array(
         [[_left(part, count, head, spread) for head in heads] for part, count in zip(parts, counts, strict=True)]
@@ -108,7 +112,7 @@ def labels_saved(
         error_of_pretext=jackknife(left[:, 1] - left[:, 0], _CONFIDENCE),
         n_pairs=n_pairs,
         n_labelled=n_labelled,
-        doubts=_doubts(X1, X2, outcomes, pretext, inputs, labels, width),
+        doubts=_doubts(X1, X2, outcomes, pretext, inputs, labels, width, groups is None),
     )
 
 
@@ -180,14 +184,6 @@ def _left(
     return float(left @ spread**2) * (count - 1) / (count - width - 1)
 
 
-def _residuals(
-    features: Float[np.ndarray, "labelled features"], outcomes: Float[np.ndarray, "labelled outputs"]
-) -> tuple[Float[np.ndarray, "labelled outputs"], Float[np.ndarray, " labelled"]]:
-    """Residuals of least squares with an intercept, and leverages."""
-    basis, _ = np.linalg.qr(np.column_stack([np.ones(len(features)), features]))
-    return outcomes - basis @ (basis.T @ outcomes), np.sum(basis**2, axis=1)
-
-
 def _risks(n_labels: int, widths: tuple[int, int, int], left: Float[np.ndarray, "subsets heads"]) -> Risks:
     """All risks at n labels: what a head leaves, times how much fitting adds to it, less σ^2."""
     factors = np.array([1 + predicted.excess_risk(n_labels, width, 1.0, intercept=True) for width in widths])
@@ -200,16 +196,21 @@ def _risks(n_labels: int, widths: tuple[int, int, int], left: Float[np.ndarray, 
     return Risks(n_labels, raw, pretext, truncated, saved)
 
 
-def _uneven(regressors: Float[np.ndarray, "rows columns"], squares: Float[np.ndarray, " rows"]) -> float:
-    """Chance of squares that follow the first regressor, or all of them, as much as these: Koenker's test (1981)."""
+def _uneven(
+    basis: Float[np.ndarray, "rows width"], leverages: Float[np.ndarray, " rows"], squares: Float[np.ndarray, " rows"]
+) -> float:
+    """Chance of squares that follow the leverages, or these and the basis, as much as these: Koenker's test (1981)."""
     from scipy.stats import chi2
 
-    basis = np.linalg.qr(regressors - regressors.mean(axis=0))[0]
-    deviation = squares.std()
-    if deviation == 0:
+    deviations, own = squares - squares.mean(), leverages - leverages.mean()
+    own /= max(float(np.linalg.norm(own)), 1e-300)
+    beyond = own - basis @ (basis.T @ own)
+    length, variance = float(np.linalg.norm(beyond)), float(deviations.var())
+    if not variance:
         return 1.0
-    projections = (basis.T @ (squares - squares.mean()) / deviation) ** 2
-    return float(2 * min(chi2.sf(projections[0], 1), chi2.sf(projections.sum(), len(projections))))
+    new = float(beyond @ deviations) / length if length > _COLLINEAR else 0.0  # leverages may be a sum of the inputs
+    every = (np.sum((basis.T @ deviations) ** 2) + new**2) / variance
+    return float(2 * min(chi2.sf((own @ deviations) ** 2 / variance, 1), chi2.sf(every, basis.shape[1])))
 
 
 def _doubts(
@@ -220,6 +221,7 @@ def _doubts(
     inputs: Float[np.ndarray, "labelled dim"],
     labels: LabelSizes,
     kept: int,
+    alone: bool,
 ) -> tuple[Doubt, ...]:
     (n_labelled, dim), smallest = inputs.shape, min(labels)
     second = X2[n_labelled:] - X2[n_labelled:].mean(axis=0)
@@ -227,9 +229,12 @@ def _doubts(
     linear = int(np.sum(unexplained.std(axis=0) < _COPIED * second.std(axis=0)))
     # Fourth moments enter the mean of an inverse Gram matrix first: E|x|^4 - d (d + 2) over d n, relatively.
     excess = float(np.mean(np.sum(pretext**2, axis=1) ** 2)) / dim - (dim + 2)
-    residuals, leverages = _residuals(inputs, outcomes)
+    basis = np.linalg.qr(np.column_stack([np.ones(n_labelled), inputs]))[0]
+    residuals, leverages = outcomes - basis @ (basis.T @ outcomes), np.sum(basis**2, axis=1)
     squares = np.sum(residuals**2, axis=1) / (1 - leverages)
-    uneven = _uneven(np.column_stack([leverages, inputs]), squares)
+    uneven = _uneven(basis, leverages, squares)
+    left = residuals / residuals.std(axis=0)
+    alike = alone and (beside(left) or near(inputs, left))
     shift = float(n_labelled * np.sum(inputs.mean(axis=0) ** 2) - dim) / np.sqrt(2 * dim)
     classes = len(np.unique(outcomes))
     matches = copied_rows(X1[:n_labelled], np.column_stack([X2[:n_labelled], outcomes]))
@@ -251,6 +256,11 @@ def _doubts(
         (
             uneven < _UNEVEN,
             "what X1 leaves of y changes with X1: y is not linear in it, or its noise is uneven, and risks are rough",
+        ),
+        (
+            bool(alike),
+            "what X1 leaves of y is alike in rows beside or near each other: y is not linear in X1, or intervals are "
+            "too narrow unless groups are named",
         ),
         (
             abs(shift) > _DOUBT,

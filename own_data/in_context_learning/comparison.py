@@ -138,6 +138,7 @@ def which_algorithm(
         scale=scale,
         alike=alike,
         degree=degree(usual.answers, (scaled or usual).answers, scale, groups, confidence),
+        level=confidence,
         doubts=tuple(doubts),
         missing=""
         if matching

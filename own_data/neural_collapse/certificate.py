@@ -73,12 +73,15 @@ class HeadCertificate(Answer):
             best = f"{below} and at most {self.upper_bound:.10g}" if np.isfinite(self.upper_bound) else below
             verdict = f"objective {self.value:.10g}, global minimum {best} (proved): gap at most {share}{remark}"
         frames = ", ".join(f"{distance:.2g}" for distance in self.metrics.suffix_frames)
+        distances = [
+            f"NC1, spread within classes {self.metrics.within_class:.3g} (at collapse 0, as NC2 and NC3)",
+            f"NC2 of W_M ... W_m, m = 1 .. M: {frames}; of the class means {self.metrics.feature_frame:.2g}",
+            f"NC3 of the logits {self.metrics.logit_frame:.2g}; of head and class means {self.metrics.duality:.2g}",
+        ]
         return [
             verdict,
             f"of the gap from unbalanced layers {self.imbalance:.3g}; length of the gradient {self.gradient_norm:.3g}",
-            f"NC1, spread within classes {self.metrics.within_class:.3g}",
-            f"NC2 of W_M ... W_m, m = 1 .. M: {frames}; of the class means {self.metrics.feature_frame:.2g}",
-            f"NC3 of the logits {self.metrics.logit_frame:.2g}; of head and class means {self.metrics.duality:.2g}",
+            *[line.replace("nan", "undefined") for line in distances],
             *[f"note: {sentence}" for sentence in self.remarks[:2]],
         ]
 

@@ -48,7 +48,7 @@ def mse_reference(head: Head) -> Reference:
             f"{min(head.widths)}, and these decays kill what weighs less than {smallest:.4g} samples"
         )
     if rank == 0:
-        remarks.append("all is zero at the optimum: it has no frame, and distances to frames are NaN")
+        remarks.append("all is zero at the optimum: it has no frame, and distances to frames are undefined")
     if optimum.cut_is_tied or "tie" in optimum.regimes:
         remarks.append("the optimum is not unique (a tie): distances are those to one of its geometries")
     targets = predicted.optimum_targets(optimum)
@@ -82,7 +82,7 @@ def ce_reference(head: Head) -> Reference:
     is_attained = wide_enough or optimum.trivial
     remarks = [] if is_attained else [narrow]
     if optimum.trivial:
-        remarks.append("all is zero at the optimum: it has no frame, and distances to frames are NaN")
+        remarks.append("all is zero at the optimum: it has no frame, and distances to frames are undefined")
         targets = predicted.frame_targets(np.zeros((n_classes, n_classes)), depth)
     upper = optimum.value if is_attained else np.inf
     return Reference(optimum.value, upper, targets, singular_values, tuple(remarks))

@@ -128,7 +128,7 @@ class Search:
     def run(self) -> None:
         """Find, then prove, until all is proved or the time is over; what an interrupt leaves is kept."""
         try:
-            for step in (self._find, self._enumerate, self._prove_least, self._find_optimal, self._prove_disagreement):
+            for step in (self._enumerate, self._find, self._prove_least, self._find_optimal, self._prove_disagreement):
                 if not self._over():
                     step()
             self._prove_flips()
@@ -165,7 +165,7 @@ class Search:
             self.baseline, self.caps = self._best(), {}
 
     def _find(self) -> None:
-        if not self._limited and self.known.noted("found") is not None:
+        if self._all_proved() or (not self._limited and self.known.noted("found") is not None):
             return
         positives, negatives = self.table.positives, self.table.negatives
         if not self.least and self.table.rows.size <= _SMALL:  # no row has both labels: are they linear?
@@ -235,9 +235,9 @@ class Search:
             return
         half = sum(math.comb(n_rows - 1, k) for k in range(dim + 1))
         left = self._deadline.left()
-        most = _MOST_SIGN_TESTS if left is None else min(_MOST_SIGN_TESTS, 0.5 * _SIGN_TESTS * left)
+        most = _MOST_SIGN_TESTS if left is None else min(_MOST_SIGN_TESTS, 0.5 * _SIGN_TESTS * (left - _COMPILES))
         aligned = max(np.unique(column, return_counts=True)[1].max() for column in table.rows.T) > dim
-        if aligned or half * n_rows > most or (left is not None and left < _COMPILES):
+        if aligned or half * n_rows > most:
             return
         import jax
 

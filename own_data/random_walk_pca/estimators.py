@@ -99,8 +99,8 @@ def estimate_reversion(
     deviations = _normal_quantile(confidence)
     points = len(gram) + 1
     step = np.arange(1, points)
-    earlier, later = np.minimum.outer(step, step), np.maximum.outer(step, step)
-    total_variance = np.sum(gram * earlier * (points - later)) / points
+    apart, own = step @ np.triu(gram, 1) @ (points - step), np.diagonal(gram) @ (step * (points - step))
+    total_variance = (2 * apart + own) / points
     log_ratio = np.log(total_variance / np.trace(gram))
     rate = _rate_of_log_ratio(log_ratio, points)
     half_width = deviations * np.sqrt(2 / effective_dimension(gram)) * _spread_of_log_ratio(points, rate)
@@ -130,13 +130,24 @@ def _rate_of_log_ratio(target: float, points: int) -> float:
 
 
 def _spread_of_log_ratio(points: int, rate: float) -> float:
-    """Frobenius norm |K / tr K - V / tr V| over the noise, that is between A^T C A and A^T B^T B A."""
-    from scipy.linalg import toeplitz
+    """Frobenius norm |K / tr K - V / tr V| over the noise, that is between A^T C A and A^T B^T B A.
 
-    response = np.tril(toeplitz(predicted.ornstein_uhlenbeck_impulse_response(points, rate)))
-    deviations, steps = _centre(response), np.diff(response, axis=0)
-    of_points, of_steps = deviations.T @ deviations, steps.T @ steps
-    return float(np.linalg.norm(of_points / np.trace(of_points) - of_steps / np.trace(of_steps)))
+    Both by diagonals: noise `lag` apart, with `after` points that follow the later of the two.
+    """
+    response = predicted.ornstein_uhlenbeck_impulse_response(points, rate)
+    lag, after = np.ogrid[:points, :points]
+    inside = lag + after < points
+    sums, earlier = np.cumsum(response), np.minimum(lag + after, points - 1)
+
+    def products(of: Float[np.ndarray, " points"]) -> Float[np.ndarray, "points points"]:
+        return np.cumsum(of[earlier] * of, axis=1)
+
+    of_points = products(response) - sums[earlier] * sums[after] / points
+    of_steps = products(np.diff(response, prepend=0.0))
+    of_steps[0, -1] -= response[0] ** 2  # nothing steps into the first point
+    difference = of_points / of_points[0].sum() - of_steps / of_steps[0].sum()
+    difference[1:] *= np.sqrt(2)
+    return float(np.linalg.norm(difference[inside]))
 
 
 def _centre(rows: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows columns"]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.fft import dct
+from scipy.linalg import lapack
 from scipy.stats import rankdata
 
 from theory import random_walk_pca as predicted
@@ -21,11 +21,12 @@ OF_VARIANCE = ("variance", "clustering", "covariance")
 _SLOW = 3  # half-cosines in time, of changes of the covariance
 _NEAR = 5  # steps, over which variance is remembered
 _TOGETHER = 64  # signed permutations whose quadratic forms are one product of matrices
+_BESIDE = 1000  # random steps that all others are compared with in direction
 
 
 class Departure(NamedTuple):
     """One statistic of the steps beside its values on B signed permutations: by how many of their standard `deviations`
-    it is above their mean, and the two-sided `p_value` of a random walk, at least 2 / (B + 1).
+    it is above their mean, and the `p_value` of a random walk, at least 2 / (B + 1): two-sided, but for "variance".
     """
 
     deviations: float
@@ -41,17 +42,18 @@ def departures(
     squared displacement. "momentum": products of neighbouring steps (negative where a step is taken back). "noise": the
     trend of the squared step lengths. "variance": the largest peak in the spectrum of the ranks of these lengths, by
     periods and by changes. "clustering": products of the ranks up to five steps apart. "covariance": slow changes of
-    the squared cosines between steps. `ordered` steps change their signs only, which leaves the level exact for steps
-    whose variance changes; the last four then say nothing. The joint p-value ranks the smallest of their ranks, and
-    among equal ones the larger deviation: no Bonferroni, and the level is exact whatever their dependence.
+    the squared cosines with a thousand random ones of the steps. `ordered` steps change their signs only, which leaves
+    the level exact for steps whose variance changes; the last four then say nothing. The joint p-value ranks the
+    smallest of their ranks, and among equal ones the larger deviation: no Bonferroni, and the level is exact whatever
+    their dependence.
     """
     values = _statistics(gram, n_components, draws, np.random.default_rng(seed), ordered)
-    ranks = np.stack([_two_sided(column) for column in values.T], axis=1)
+    names = [*(f"PC {k}" for k in range(1, n_components + 1)), "drift", "momentum", "noise", *OF_VARIANCE]
+    ranks = np.stack([_ranks(v, 1 + (of != "variance")) for of, v in zip(names, values.T, strict=True)], axis=1)
     spread = values.std(axis=0)
     away = (values - values.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     farthest = np.abs(away).max(axis=1)
-    joint = ranks.min(axis=1) - farthest / (1 + farthest) / len(values)  # ranks are multiples of 2 / (B + 1)
-    names = [*(f"PC {k}" for k in range(1, n_components + 1)), "drift", "momentum", "noise", *OF_VARIANCE]
+    joint = ranks.min(axis=1) - farthest / (1 + farthest) / len(values)  # ranks differ by 1 / (B + 1)
     measures = {name: Departure(float(d), float(p)) for name, d, p in zip(names, away[0], ranks[0], strict=True)}
     return measures, float(np.mean(joint <= joint[0]))
 
@@ -67,10 +69,11 @@ def _statistics(
     sines *= np.sqrt(predicted.eigenvalues(steps + 1)[:n_components])
     weights = np.column_stack([sines, np.ones(steps)])
     cosines = np.cos(np.pi * np.outer(time - 0.5, np.arange(1, _SLOW + 1)) / steps)
-    lengths = np.diagonal(gram)
+    lengths, coordinates = np.diagonal(gram), factor(gram)
     ranks = rankdata(lengths) - (steps + 1) / 2
-    squares = gram**2 / np.maximum(np.outer(lengths, lengths), np.finfo(float).tiny)
-    np.fill_diagonal(squares, 0.0)
+    some = rng.spawn(1)[0].permutation(steps)[:_BESIDE]
+    squares = gram[:, some] ** 2 / np.maximum(np.outer(lengths, lengths[some]), np.finfo(float).tiny)
+    squares[some, np.arange(len(some))] = 0.0
     squares -= squares.mean()
     rows = []
     for start in range(0, draws + 1, _TOGETHER):
@@ -81,11 +84,11 @@ def _statistics(
             order[0], signs[0] = np.arange(steps), 1.0
         if ordered:
             order[:] = np.arange(steps)
-        forms = _forms(gram, order, signs[:, :, None] * weights)
-        forms = np.log(np.maximum(forms, np.finfo(float).tiny))  # of which both tails have a length
+        forms = _forms(coordinates, order, signs[:, :, None] * weights)
+        forms **= 0.25  # of which both tails have about one length, of one square or of many
         flips = _forms(squares, order, np.broadcast_to(cosines, (count, *cosines.shape))).sum(axis=1)
         ranking = ranks[order]
-        peak = np.abs(dct(ranking, axis=1, norm="ortho")).max(axis=1)
+        peak = np.abs(np.fft.rfft(ranking, 2 * steps, axis=1)).max(axis=1)  # at half frequencies, too
         clusters = sum(np.sum(ranking[:, :-lag] * ranking[:, lag:], axis=1) for lag in range(1, _NEAR + 1))
         neighbours = np.sum(signs[:, :-1] * signs[:, 1:] * gram[order[:, :-1], order[:, 1:]], axis=1)
         trend = lengths[order] @ (time - time.mean())
@@ -93,20 +96,28 @@ def _statistics(
     return np.concatenate(rows)
 
 
+def factor(gram: Float[np.ndarray, "steps steps"]) -> Float[np.ndarray, "steps rank"]:
+    """Coordinates of the steps, as many as they have directions, with these inner products: pivoted Cholesky."""
+    upper, pivots, rank, _ = lapack.dpstrf(gram)
+    coordinates = np.empty((len(gram), rank))
+    coordinates[pivots - 1] = np.triu(upper[:rank]).T
+    return coordinates
+
+
 def _forms(
-    matrix: Float[np.ndarray, "steps steps"], order: Int[np.ndarray, "draws steps"], weights: Float[np.ndarray, "..."]
+    rows: Float[np.ndarray, "steps columns"], order: Int[np.ndarray, "draws steps"], weights: Float[np.ndarray, "..."]
 ) -> Float[np.ndarray, "draws _"]:
-    """The quadratic form of each column of weights, draws x steps x columns, with the steps in this order."""
+    """Squared length of the sum of the rows in this order with each column of weights, draws x steps x columns."""
     grid = np.zeros(weights.shape)
     np.put_along_axis(grid, order[:, :, None], weights, axis=1)
-    flat = grid.transpose(1, 0, 2).reshape(len(matrix), -1)
-    forms: Float[np.ndarray, "draws _"] = np.sum(flat * (matrix @ flat), axis=0).reshape(len(order), -1)
+    sums = rows.T @ grid.transpose(1, 0, 2).reshape(len(rows), -1)
+    forms: Float[np.ndarray, "draws _"] = np.sum(sums**2, axis=0).reshape(len(order), -1)
     return forms
 
 
-def _two_sided(values: Float[np.ndarray, " draws"]) -> Float[np.ndarray, " draws"]:
-    """Twice the share of values at least as far out as each, on its nearer side; at most 1."""
+def _ranks(values: Float[np.ndarray, " draws"], sides: int) -> Float[np.ndarray, " draws"]:
+    """The share of values at least as far above as each; on two sides twice that on its nearer side, at most 1."""
     order = np.sort(values)
-    below = np.searchsorted(order, values, side="right") / values.size
     above = 1 - np.searchsorted(order, values, side="left") / values.size
-    return np.minimum(1.0, 2 * np.minimum(below, above))
+    below = np.searchsorted(order, values, side="right") / values.size if sides == 2 else above
+    return np.clip(sides * np.minimum(below, above), 2 / values.size, 1.0)

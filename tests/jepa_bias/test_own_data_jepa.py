@@ -1,7 +1,6 @@
 """What a user's views would teach a network: exact identities, planted truths, coverage of intervals, doubts."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -99,22 +98,6 @@ def test_fewer_than_ten_pairs_per_feature_are_no_answer():
     assert answer.order.dropped == 1
     assert not answer.answerable
     assert "at least 60 distinct pairs for 6 columns, got 45" in str(answer)
-
-
-@pytest.mark.parametrize("spoil", ["repeats", "neighbours"])
-def test_dependent_rows_do_not_make_intervals_narrow(spoil):
-    """Rows that say nothing new: as many of the same, in any order, or slowly changing ones."""
-    X, Y = pairs(0, 200, *TRUTH)
-    alone = learning_order_of_views(X, Y, 2, 1e-3, "mae")
-    if spoil == "repeats":
-        rows = np.random.default_rng(0).permutation(np.repeat(np.arange(200), 8))
-    else:
-        rows = np.repeat(np.arange(200), 8)
-    noise = 1e-9 * np.random.default_rng(1).standard_normal((1600, 2)) * (spoil == "neighbours")
-    found = learning_order_of_views(X[rows] + noise, Y[rows], 2, 1e-3, "mae")
-    assert found.distinct == (200 if spoil == "repeats" else 1600)
-    for one, other in zip(found.times, alone.times, strict=True):
-        assert np.log(one.high / one.low) > 0.5 * np.log(other.high / other.low)  # independent: 0.35
 
 
 def test_heavy_tails_are_doubted():

@@ -64,9 +64,9 @@ def garch(rng: np.random.Generator) -> np.ndarray:
     return steps
 
 
-def seasonal(rng: np.random.Generator, period: float, d: int = 20) -> np.ndarray:
+def seasonal(rng: np.random.Generator, period: float, n: int = 300, d: int = 20) -> np.ndarray:
     """A standard deviation that swings by a half."""
-    return normal(rng, 300, d) * (1 + 0.5 * np.sin(2 * np.pi * np.arange(300) / period))[:, None]
+    return normal(rng, n, d) * (1 + 0.5 * np.sin(2 * np.pi * np.arange(n) / period))[:, None]
 
 
 def switched(rng: np.random.Generator) -> np.ndarray:
@@ -173,11 +173,12 @@ SETS: list[Any] = [
     no_walk("GARCH", walk(garch), "memory of the variance", judge=changes),
     no_walk("seasons of 30 steps", walk(partial(seasonal, period=30)), "seasonal variance", judge=changes),
     no_walk("seasons of 7 steps", walk(partial(seasonal, period=7)), "seasonal variance", judge=changes),
-    no_walk("seasons of 7 steps in one column", walk(partial(seasonal, period=7, d=1)), "seasonal variance"),
+    no_walk("seasons of 7 steps in one column", walk(partial(seasonal, period=7, n=600, d=1)), "seasonal variance"),
     no_walk("a covariance that switches half-way", walk(switched), "change of covariance", judge=changes),
     no_walk("one jump of 8 standard deviations", walk(jumping), "one jump", judge=doubts_a_jump),
     no_walk("momentum .5", walk(partial(correlated, memory=0.5)), "momentum", MOMENTUM),
     no_walk("drift", walk(lambda rng: normal(rng) + 0.5), "drift", DRIFT),
+    no_walk("drift of 7 standard errors in one column", walk(lambda rng: normal(rng, d=1) + 0.5), "drift", DRIFT),
     no_walk("a pull to the minimum, .2", path(partial(pulled, rate=0.2)), "reversion", BACK),
     no_walk("noise that decays as t^-1", walk(lambda rng: normal(rng) / np.sqrt(np.arange(1, 201))[:, None]), "decay",
             DECAY),
@@ -186,5 +187,7 @@ SETS: list[Any] = [
     no_walk("a noisy circle", path(curve(0.01)), "a curve"),
     no_walk("every point recorded twice", path(repeated), "steps of zero between others"),
     no_walk("momentum in 4 dimensions", walk(lambda rng: correlated(rng, 0.8)[:, :4]), "momentum", MOMENTUM),
+    no_walk("drift in 4 dimensions", walk(lambda rng: normal(rng, d=4) + 0.3), "drift", DRIFT),
+    no_walk("a pull in 4 dimensions", path(lambda rng: pulled(rng, 0.5)[:, :4]), "reversion", BACK),
     no_walk("a network on digits, momentum .9", trained, "momentum and drift", draws=8),
 ]  # fmt: skip

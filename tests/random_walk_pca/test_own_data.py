@@ -100,35 +100,6 @@ def test_the_level_is_exact_for_any_noise(noise):
     assert_level(p_values)
 
 
-@pytest.mark.parametrize(
-    ("cause", "name"),
-    [
-        ({"drift_ratio": 0.05}, "drift over noise"),
-        ({"momentum": 0.75}, "momentum"),
-        ({"reversion": 0.1}, "reversion"),
-        ({"decay": 1.0}, "decay of the noise"),
-    ],
-    ids=str,
-)
-def test_in_four_dimensions_the_cause_is_found_and_named(cause, name):
-    """An MLP's run has a few directions of noise: no score z holds there, and the verdict does."""
-    results = [tool.random_walk_test(step_gram=gram, n_components=2) for gram in runs(8, 400, 4, **cause)]
-    assert np.mean([result.p_value <= 0.01 for result in results]) >= 0.75
-    assert np.mean([name in result.causes for result in results]) >= 0.75
-    assert all("below 30" in result.doubts[0].reason for result in results)
-
-
-@pytest.mark.parametrize(
-    "cause", [{"drift_ratio": 0.01}, {"momentum": 0.95}, {"reversion": 0.01}, {"decay": 0.5}], ids=str
-)
-def test_power(cause):
-    """The cause moves a score by far more than its spread at d = 5000, so that no run may pass for a walk."""
-    for gram in runs(10, 200, 5000, **cause):
-        result = tool.random_walk_test(step_gram=gram)
-        assert result.p_value <= 0.002
-        assert max(np.abs(result.ratio_z).max(), np.abs(result.content_z).max()) > 4
-
-
 @settings(max_examples=15, deadline=None)
 @given(
     seed=st.integers(0, 2**31),
@@ -253,6 +224,7 @@ def test_scores_that_are_not_known_do_not_touch_the_verdict():
     steps = np.random.default_rng(4).standard_normal((60, 50)) + 0.8
     result = tool.random_walk_test(np.cumsum(steps, axis=0), n_components=30)
     assert np.isnan(result.ratio_z).any()
+    assert "cannot judge: the ratio of PC 3, which" in str(tool.random_walk_test(trajectory(0, 60, 5)))
     assert result.p_value <= 0.002
     assert "not a random walk" in str(result)
     assert next(iter(result.causes)) == "drift over noise"

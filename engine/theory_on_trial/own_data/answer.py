@@ -83,10 +83,10 @@ class Answer(ABC):
             before += [f"cannot judge: {self.missing}"]
         after = _tagged("to do", self.to_do())
         doubts = sorted(self.doubts, key=lambda doubt: -doubt.size)
-        room = _LONGEST - len(before) - len(after)
-        lines = [f"doubt: {doubt}" for doubt in doubts[: room if len(doubts) <= room else room - 1]]
-        rest = len(doubts) - len(lines)
-        return "\n".join([*before, *lines, *([f"doubts: {rest} more in .doubts"] if rest else []), *after])
+        lines = [f"doubt: {doubt}" for doubt in doubts[: max(1, _LONGEST - len(before) - len(after))]]
+        if len(doubts) > len(lines):
+            lines[-1] += f" ({len(doubts) - len(lines)} more in .doubts)"
+        return "\n".join([*before, *lines, *after])
 
     def to_dict(self) -> dict[str, Any]:
         """Return all fields in plain Python types, for JSON: arrays as lists, what is infinite or undefined as None."""

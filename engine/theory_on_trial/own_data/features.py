@@ -92,6 +92,21 @@ def class_numbers(name: str, labels: Any) -> tuple[Int[np.ndarray, " samples"], 
     return numbers, tuple(classes.tolist())
 
 
+def groups_of(groups: Any, rows: int) -> tuple[Int[np.ndarray, " rows"], Int[np.ndarray, " rows"]]:
+    """The group of each row, by default one of its own, and the twentieth of all groups that this one belongs to.
+
+    TypeError and ValueError as `class_numbers`, for another number of labels than rows, and for few groups.
+    """
+    if groups is None:
+        return np.arange(rows), stratified_groups(np.zeros(rows, int))
+    of_row, names = class_numbers("groups", groups)
+    if len(of_row) != rows:
+        raise ValueError(f"groups must have a label for each of the {rows} rows, got {len(of_row)}")
+    if len(names) < 2 * GROUPS:
+        raise ValueError(f"groups must be at least {2 * GROUPS} different ones, got {len(names)}")
+    return of_row, stratified_groups(np.zeros(len(names), int))[of_row]
+
+
 def _require_enough(
     values: Float[np.ndarray, "samples features"],
     labels: Int[np.ndarray, " samples"],

@@ -5,7 +5,7 @@ from jaxtyping import Float
 
 _CHANCE = 5.0  # standard errors, which the largest of a thousand correlations of independent rows passes once in 2000
 _NEAREST = 4  # rows
-_FEWEST, _DISTANCES = 200, 2**22  # rows whose nearest ones are sought, at least, and as many as have these distances
+_FEWEST, _DISTANCES = 200, 2**21  # rows whose nearest ones are sought, at least, and as many as have these distances
 
 
 def beside(*views: Float[np.ndarray, "rows _"]) -> float:
