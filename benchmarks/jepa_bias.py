@@ -42,7 +42,6 @@ CURVES = {
 DESCENTS = {
     "NumPy loop": Contender(2),
     "NumPy, all runs at once": Contender(RUNS),
-    "PyTorch, all runs at once": Contender(RUNS, 1000),
     "ours": Contender(RUNS),
 }
 TABLES = [("curves", CURVES, 5), ("jepa descents", DESCENTS, 3)]
@@ -127,7 +126,7 @@ def draw_networks(seed: int):
 
 
 def descent(Sigma_xx, Sigma_yx, layers, predictor, steps: int):
-    """Gradient descent on the JEPA loss with any array library; leading axes of the matrices are runs."""
+    """Gradient descent on the JEPA loss; leading axes of the matrices are runs."""
     first, second, third = layers
     for _ in range(steps):
         below = second @ first
@@ -163,20 +162,12 @@ def descender(name: str, cells: int, steps: int) -> Run:
             return np.asarray(program(*networks))
 
         return ours
-    if name.startswith("PyTorch"):
-        import torch
-
-        torch.set_num_threads(1)
-        convert = torch.tensor
-    else:
-        convert = np.asarray
 
     def run(networks):
-        matrices = [convert(matrix) for matrix in networks]
         if name.endswith("at once"):
-            Sigma_xx, Sigma_yx, layers, predictor = matrices
-            return np.asarray(descent(Sigma_xx, Sigma_yx, layers.swapaxes(0, 1), predictor, steps))
-        return np.array([np.asarray(descent(*(part[i] for part in matrices), steps)) for i in range(cells)])
+            Sigma_xx, Sigma_yx, layers, predictor = networks
+            return descent(Sigma_xx, Sigma_yx, layers.swapaxes(0, 1), predictor, steps)
+        return np.array([descent(*(part[i] for part in networks), steps) for i in range(cells)])
 
     return run
 

@@ -3,7 +3,7 @@
 `python -m benchmarks.neural_collapse [--quick]`
 
 Heavy-ball descent on the square loss with free features, as in the released code of Dang et al. 2023: a loop over
-seeds in NumPy and in PyTorch, all seeds at once in NumPy, and ours, with a column of features per sample or per class.
+seeds in NumPy, all seeds at once in NumPy, and ours, with a column of features per sample or per class.
 What the first run takes beyond a later one (compilation) has its own column. Slow contenders run one seed or a few
 steps only: they are extrapolated, and marked by ~. Processes, turns and seconds are those of `audits.side_by_side`.
 """
@@ -44,9 +44,9 @@ WORKLOADS = {
     "quick ensemble": Workload((20, 10, 5, 5), width=8, decay=5e-3, std=0.3, steps=5000, seeds=64),
     "paper size": Workload((200, 100, 50, 50), width=64, decay=5e-4, std=0.1, steps=30_000, seeds=1),
 }
-PEERS = ["NumPy, seed by seed", "PyTorch, seed by seed", "NumPy, all seeds"]
+PEERS = ["NumPy, seed by seed", "NumPy, all seeds"]
 OURS = ["ours", "ours, class means"]
-TABLES = [("ensemble", PEERS + OURS, 3), ("paper size", PEERS[:2] + OURS, 3)]
+TABLES = [("ensemble", PEERS + OURS, 3), ("paper size", PEERS[:1] + OURS, 3)]
 QUICK = [("quick ensemble", PEERS + OURS, 1)]
 
 
@@ -94,39 +94,6 @@ def numpy_trainer(workload: Workload, seeds: int, steps: int) -> Run:
     return run
 
 
-def torch_trainer(workload: Workload, seeds: int, steps: int) -> Run:
-    import torch
-
-    torch.set_num_threads(1)
-    torch.set_default_dtype(torch.float64)
-    labels = torch.repeat_interleave(torch.arange(len(workload.class_sizes)), torch.tensor(workload.class_sizes))
-    targets, n_samples = torch.eye(len(workload.class_sizes))[:, labels], len(labels)
-    shapes = [(workload.width,) * 2] * (DEPTH - 1) + [(len(targets), workload.width), (workload.width, n_samples)]
-
-    optimum = workload.optimum()
-
-    def run(seed):
-        torch.manual_seed(seed)
-        parts = [(workload.std * torch.randn(shape)).requires_grad_() for shape in shapes]
-        optimiser = torch.optim.SGD(parts, lr=LEARNING_RATE, momentum=MOMENTUM, weight_decay=workload.decay)
-
-        def loss():
-            outputs = parts[-1]
-            for layer in parts[:-1]:
-                outputs = layer @ outputs
-            return ((outputs - targets) ** 2).sum() / (2 * n_samples)
-
-        for _ in range(steps):
-            optimiser.zero_grad()
-            loss().backward()
-            optimiser.step()
-        with torch.no_grad():
-            value = loss() + workload.decay / 2 * sum((part**2).sum() for part in parts)
-        return float(abs(value.item() - optimum) < 1e-6)
-
-    return run
-
-
 def our_trainer(workload: Workload, seeds: int, steps: int, *, reduced: bool) -> Run:
     import jax
 
@@ -170,7 +137,7 @@ def answer_seed(kind: str, name: str) -> Callable[[int], Response]:
     if name.startswith("ours"):
         run = our_trainer(workload, seeds, steps, reduced=name == "ours, class means")
     else:
-        run = (torch_trainer if name.startswith("PyTorch") else numpy_trainer)(workload, seeds, steps)
+        run = numpy_trainer(workload, seeds, steps)
 
     def answer(seed: int) -> Response:
         seconds, figure = timed(run, seed)

@@ -1,20 +1,17 @@
-"""Proven optimality on COMPAS, and enumeration in low dimension: `python -m benchmarks.predictive_multiplicity`.
+"""Proven optimality on COMPAS, and what a search finds in ten seconds: `python -m benchmarks.predictive_multiplicity`.
 
 `--quick` takes about half a minute.
 
 On COMPAS (arrest) the 0/1 formulation stands beside big-M and the published one, by the same solver, on 137 distinct
-rows or on 6172 samples, and beside the elastic-net pool, which proves nothing. Slow contenders get some of the rows
-only: their time for all is extrapolated, and marked by ~; > marks a time limit that came first. In low dimension
-everybody gets the same points and the same baseline; enumeration answers for every tolerance at once, the integer
-program for one. Last, the tool for users' own data, pools of penalised fits, and the published program search as long
-as each other, around the same rule. What the first run takes beyond a later one (imports,
-compilation) has its own column. Processes, turns and seconds are those of `audits.side_by_side`.
+rows. Slow contenders get some of the rows only: their time for all is extrapolated, and marked by ~; > marks a time
+limit that came first. Then the tool for users' own data, pools of penalised fits, and the published program search as
+long as each other, around the same rule. What the first run takes beyond a later one (imports, compilation) has its own
+column. Processes, turns and seconds are those of `audits.side_by_side`.
 """
 
 import time
 import warnings
 from collections.abc import Callable
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -22,24 +19,11 @@ import numpy as np
 from audits.side_by_side import Response, command, compare, timed
 
 MODULE = "benchmarks.predictive_multiplicity"
-TOLERANCES = (0.0, 0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05)
 AT_LEAST = 0.5  # seconds for which a fast contender repeats its task
-CHUNK = 4000
 
 OURS = "0/1, HiGHS"
 PROGRAMS = {OURS: "margin_free", "big-M, HiGHS": "big_m", "published, HiGHS": "published"}
-PER_SAMPLE, POOL, COVERAGE = "published, HiGHS, per sample", "elastic-net pool, 1100 models", "0/1, HiGHS, by covering"
-TASKS = {
-    "baseline": [*PROGRAMS, PER_SAMPLE],
-    "flips": list(PROGRAMS),
-    "discrepancy at 1 %": list(PROGRAMS),
-    "discrepancy, nine tolerances": [OURS, POOL],
-    "ambiguity at 1 %": [OURS, COVERAGE],
-}
-
-ENUMERATION, INTEGER = "ours", "0/1, HiGHS, one tolerance"
-ENUMERATORS = [ENUMERATION, "NumPy", "PyTorch", INTEGER]
-SETS = [(100, 2), (200, 2), (400, 2), (60, 3)]  # n, d
+TASKS = ("baseline", "flips", "discrepancy at 1 %")
 AROUND = 0.05  # the one tolerance
 
 LAST: dict[str, Any] = {
@@ -63,7 +47,7 @@ def compas_task(task: str, name: str, limit: float, n_rows: int) -> Callable[[],
     from sims import predictive_multiplicity as observed
 
     table = observed.compas()
-    formulation = PROGRAMS.get(name, PROGRAMS["published, HiGHS" if name == PER_SAMPLE else OURS])
+    formulation = PROGRAMS[name]
     options: dict[str, Any] = {"formulation": formulation, "time_limit": limit}
     h_0 = observed.co_optimal(table).solutions[0]
     rows = np.arange(len(table.rows))
@@ -74,7 +58,7 @@ def compas_task(task: str, name: str, limit: float, n_rows: int) -> Callable[[],
         return (f"{value:g}", share) if value == bound else (f"{min(value, bound):g} to {max(value, bound):g}", 0.0)
 
     def baseline():
-        solution = observed.minimise_errors(_per_sample(table) if name == PER_SAMPLE else table, **options)
+        solution = observed.minimise_errors(table, **options)
         return bracket(solution.value, solution.bound)
 
     def flips():
@@ -82,31 +66,11 @@ def compas_task(task: str, name: str, limit: float, n_rows: int) -> Callable[[],
         proved = int((found.errors == found.bounds).sum())
         return f"{proved} of {len(some)} proved", len(some) / len(rows) * (proved == len(some))
 
-    def discrepancy(tolerances=(0.01,)):
-        if name == POOL:
-            counts = table.rows, table.positives, table.negatives
-            pool = observed.pool_dichotomies(table.rows, observed.elastic_net_pool(*counts))
-            admitted = np.array([observed.tolerance_of(table, epsilon) for epsilon in tolerances])
-            found = observed.pool_multiplicity(pool, *counts[1:], h_0.dichotomy, admitted)
-            return f"sum >= {found.discrepancy.sum():g}", 1.0
-        path = observed.discrepancy_path(table, h_0, tolerances, **options)
-        text, share = bracket(path.disagreement.sum(), path.bounds.sum())
-        return ("sum " if len(tolerances) > 1 else "") + text, share
+    def discrepancy():
+        path = observed.discrepancy_path(table, h_0, [0.01], **options)
+        return bracket(path.disagreement[0], path.bounds[0])
 
-    def ambiguity():
-        if name == COVERAGE:
-            found = observed.ambiguity_by_coverage(table, h_0, 0.01, time_limit=limit)
-            return bracket(found.ambiguous, found.bound)
-        path = observed.ambiguity_path(table, h_0, observed.flip_errors(table, h_0, **options), [0.01])
-        return bracket(path.ambiguous[0], path.bounds[0])
-
-    return {
-        "baseline": baseline,
-        "flips": flips,
-        "discrepancy at 1 %": discrepancy,
-        "discrepancy, nine tolerances": lambda: discrepancy(TOLERANCES),
-        "ambiguity at 1 %": ambiguity,
-    }[task]
+    return dict(zip(TASKS, (baseline, flips, discrepancy), strict=True))[task]
 
 
 def _per_sample(table):
@@ -163,97 +127,6 @@ def table_of(points, labels, baseline):
     h_0 = np.zeros(len(table.rows), int)
     h_0[table.row_of_sample] = baseline
     return table, h_0
-
-
-def enumerator(library: Any, scatter_max: Callable[[Any, Any, Any], Any]) -> Callable[..., Any]:
-    """All planes through d of n points, the points on them given either label, in array operations by blocks."""
-
-    def paths(points, labels, baseline):
-        (n, d), array = points.shape, library.asarray
-        lifted, labels, baseline = array(np.column_stack([np.ones(n), points])), array(labels), array(baseline)
-        subsets = array(np.array(list(combinations(range(n), d))))
-        path, flips = array(np.zeros(n + 1, int)), array(np.full(n, n))
-        columns = array([[k for k in range(d + 1) if k != left] for left in range(d + 1)])
-        turns = array([(-1.0) ** left for left in range(d + 1)])
-        for start in range(0, len(subsets), CHUNK):
-            through = subsets[start : start + CHUNK]
-            minors = library.stack([library.linalg.det(lifted[through][:, :, kept]) for kept in columns])
-            positive = (turns[:, None] * minors).T @ lifted.T > 0
-            which = library.arange(len(through))[:, None]
-            for pattern in range(2**d):
-                positive[which, through] = array([bool(pattern >> k & 1) for k in range(d)])
-                for predicted in (positive, ~positive):
-                    errors, differs = (predicted != labels).sum(1), predicted != baseline
-                    path = scatter_max(path, errors, differs.sum(1))
-                    flips = library.minimum(flips, library.amin(library.where(differs, errors[:, None], n), 0))
-        return np.maximum.accumulate(np.asarray(path)), np.asarray(flips)
-
-    return paths
-
-
-def low_dimension_task(name: str, n: int, d: int, limit: float) -> Callable[..., dict[str, Any]]:
-    from sims import predictive_multiplicity as observed
-
-    if name == INTEGER:
-
-        def integer(points, labels, baseline):
-            table, h_0 = table_of(points, labels, baseline)
-            path = observed.discrepancy_path(table, h_0, [AROUND], time_limit=limit)
-            value, bound = path.disagreement[0].item(), path.bounds[0].item()
-            return {"result": value if value == bound else f"{value} to {bound}", "mark": "" if value == bound else ">"}
-
-        return integer
-
-    def everything(points, labels, baseline):
-        if name == ENUMERATION:
-            found = observed.enumerate_paths(points, labels.astype(int), (~labels).astype(int), baseline.astype(int))
-            return {"result": int(found.discrepancy[int(AROUND * n)]), "flips": int(found.flip_errors.sum())}
-        path, flips = peer(points, labels, baseline)
-        return {"result": int(path[np.sum(labels != baseline) + int(AROUND * n)]), "flips": int(flips.sum())}
-
-    if name == "NumPy":
-
-        def scatter(path, errors, differences):
-            np.maximum.at(path, errors, differences)
-            return path
-
-        peer = enumerator(np, scatter)
-    elif name == "PyTorch":
-        import torch
-
-        torch.set_num_threads(1)
-        peer = enumerator(torch, lambda path, errors, differences: path.scatter_reduce(0, errors, differences, "amax"))
-    return everything
-
-
-def answer_set(name: str, n: int, d: int, limit: float) -> Callable[[int], Response]:
-    import jax
-
-    jax.config.update("jax_enable_x64", True)
-    run = low_dimension_task(name, n, d, limit)
-
-    def answer(round_: int) -> Response:
-        if round_ == 0 and name == INTEGER:
-            return {"seconds": 0.0}
-        seconds, found = timed(run, *draw(round_, n, d))
-        return {"seconds": seconds, "mark": "", **found}
-
-    return answer
-
-
-def compare_set(n: int, d: int, limit: float, rounds: int) -> None:
-    answers = compare(
-        MODULE,
-        f"n = {n} Gaussian points, d = {d}",
-        {name: ("set", name, n, d, limit) for name in ENUMERATORS},
-        rounds,
-        ours=[ENUMERATION],
-        figure=f"discrepancy at {AROUND:.0%}, last round:",
-        **LAST,
-    )
-    flips = {name: [answer["flips"] for answer in found] for name, found in answers.items() if name != INTEGER}
-    if any(found != flips[ENUMERATION] for found in flips.values()):
-        raise RuntimeError(f"the enumerators disagree on the sum of flip errors: {flips}")
 
 
 def sample(kind: str, round_: int, n: int, d: int):
@@ -362,19 +235,16 @@ def run(quick: bool) -> None:
         compare_pools(*POOLS[0], 2.0, 1)
         for task in ("baseline", "flips"):
             compare_task(task, [OURS, "big-M, HiGHS"], 10.0, 4)
-        compare_set(100, 2, 3.0, 1)
         return
-    for task, names in TASKS.items():
-        compare_task(task, names, 120.0, 6)
-    for n, d in SETS:
-        compare_set(n, d, 20.0, 3)
+    for task in TASKS:
+        compare_task(task, list(PROGRAMS), 120.0, 6)
     for pool in POOLS:
         compare_pools(*pool, 10.0, 1)
 
 
 def answer_seed(kind: str, *workload: Any) -> Callable[[int], Response]:
     kinds: dict[str, Callable[..., Callable[[int], Response]]]
-    kinds = {"task": answer_task, "set": answer_set, "pool": answer_pool}
+    kinds = {"task": answer_task, "pool": answer_pool}
     return kinds[kind](*workload)
 
 

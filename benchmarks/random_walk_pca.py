@@ -1,6 +1,6 @@
 """PCA of a random walk side by side with scikit-learn: `python -m benchmarks.random_walk_pca [--quick]`.
 
-Each contender draws a walk and computes its leading explained variance ratios (or scores), generation included. Ours
+Each contender draws a walk and computes its leading explained variance ratios, generation included. Ours
 comes by two routes: streaming (the noise Gram matrix in blocks of coordinates) and Bartlett (a few columns that have
 exactly the law of the whole walk). Where the stored walk alone would take gigabytes, scikit-learn is not attempted.
 Processes, turns and seconds are those of `audits.side_by_side`.
@@ -17,12 +17,10 @@ from audits.side_by_side import Response, command, compare, timed
 COMPONENTS = 5
 PEERS = ["sklearn auto", "sklearn full", "sklearn randomized f32"]
 OURS = ["streaming", "Bartlett"]
-SCORES = ["sklearn full scores", "streaming scores", "Bartlett scores"]
 
 WORKLOADS = [  # points, dimension, contenders, rounds
     (300, 10_000, PEERS + OURS, 7),
     (1000, 10_000, PEERS + OURS, 5),
-    (1000, 10_000, SCORES, 5),
     (300, 1_000_000, OURS, 1),
     (1000, 1_000_000, OURS, 1),
 ]
@@ -33,22 +31,19 @@ def sklearn_contender(name: str, n_points: int, dim: int) -> tuple[Callable[[int
     from sklearn.decomposition import PCA
 
     dtype = np.float32 if "f32" in name else np.float64
-    wants_scores = name.endswith("scores")
     solver = name.split()[1]
 
     def walk(seed):
         return np.random.default_rng(seed).standard_normal((n_points, dim), dtype).cumsum(axis=0)
 
     def run(seed):
-        pca = PCA(None if wants_scores else COMPONENTS, svd_solver=solver, random_state=0)
-        scores = pca.fit_transform(walk(seed)) if wants_scores else pca.fit(walk(seed))
-        return pca.explained_variance_ratio_[:COMPONENTS], scores
+        return PCA(COMPONENTS, svd_solver=solver, random_state=0).fit(walk(seed)).explained_variance_ratio_
 
     def error(seed):
         points = walk(seed).astype(float)
         points -= points.mean(axis=0)
         variances = np.linalg.eigvalsh(points @ points.T)[::-1]
-        return float(np.abs(run(seed)[0] - variances[:COMPONENTS] / variances.sum()).max())
+        return float(np.abs(run(seed) - variances[:COMPONENTS] / variances.sum()).max())
 
     return run, error
 
@@ -60,7 +55,7 @@ def our_contender(name: str, n_points: int, dim: int) -> tuple[Callable[[int], A
 
     jax.config.update("jax_enable_x64", True)
 
-    streams, wants_scores = name.startswith("streaming"), name.endswith("scores")
+    streams = name == "streaming"
 
     def walk(key):
         if streams:
@@ -69,12 +64,8 @@ def our_contender(name: str, n_points: int, dim: int) -> tuple[Callable[[int], A
 
     @jax.jit
     def compiled(key):
-        if wants_scores:
-            components = observed.principal_components_of_gram if streams else observed.principal_components
-            variances, _, scores, total_variance = components(walk(key), COMPONENTS)
-            return variances / total_variance, scores
         ratios = observed.leading_variance_ratios_of_gram if streams else observed.leading_variance_ratios
-        return ratios(walk(key), COMPONENTS).ratios, None
+        return ratios(walk(key), COMPONENTS).ratios
 
     def run(seed):
         return jax.block_until_ready(compiled(jax.random.key(seed)))
@@ -82,7 +73,7 @@ def our_contender(name: str, n_points: int, dim: int) -> tuple[Callable[[int], A
     def error(seed):
         exact = observed.variance_ratios_of_gram if streams else observed.variance_ratios
         ratios = exact(jax.jit(walk)(jax.random.key(seed)))[:COMPONENTS]
-        return float(np.abs(run(seed)[0] - ratios).max())
+        return float(np.abs(run(seed) - ratios).max())
 
     return run, error
 
@@ -106,7 +97,7 @@ def run(quick: bool) -> None:
     for n_points, dim, names, rounds in QUICK if quick else WORKLOADS:
         compare(
             "benchmarks.random_walk_pca",
-            f"T = {n_points}, d = {dim}{', with scores' if names is SCORES else ''}",
+            f"T = {n_points}, d = {dim}",
             {name: (name, n_points, dim) for name in names},
             rounds,
             ours=[name for name in names if not name.startswith("sklearn")],
