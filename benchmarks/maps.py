@@ -20,7 +20,7 @@ QUICK = [(6, 1)]
 
 
 @cache
-def grid(cells: int) -> dict[str, list[float]]:
+def grid(cells: int) -> dict[str, Any]:
     """Values of both settings, inside the claim's domain."""
     alphas, separabilities = np.geomspace(0.1, 10, cells), np.geomspace(100, 10_000, cells)
     return {"alpha": [float(f"{x:.4g}") for x in alphas], "least": [float(f"{x:.4g}") for x in separabilities]}

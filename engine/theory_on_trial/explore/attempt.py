@@ -75,7 +75,7 @@ class Attempt:
         """Return the attempt whose line holds these fields."""
         return cls(settings, seed, **fields | {"error": tuple(fields["error"]) if fields["error"] else None})
 
-    def packed(self) -> UInt8[np.ndarray, "{BYTES}"]:
+    def packed(self) -> UInt8[np.ndarray, " bytes"]:
         """Return the line in bytes, filled up with blanks; texts are cut where it would be too long."""
         line = self.kept()
         if len(line) > BYTES:
@@ -84,8 +84,8 @@ class Attempt:
         return np.frombuffer(line.ljust(BYTES).encode(), np.uint8)
 
 
-def trial(key: Any, /, **settings: Any) -> UInt8[np.ndarray, "{BYTES}"]:
-    """Tell `sweep` what a cell of a map returns, `Attempt.packed`; what fills it is not traced (see `explore.map`)."""
+def trial(key: Any, /, **settings: Any) -> UInt8[np.ndarray, " bytes"]:
+    """Tell `sweep` what a cell of a map returns, `Attempt.packed`; what fills it is not traced (see `explore.cells`)."""
     return np.zeros(BYTES, np.uint8)
 
 
