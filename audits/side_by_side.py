@@ -38,13 +38,11 @@ ONE_CORE = {
 }
 
 
-def timed(
-    function: Callable[..., T], *arguments: Any, clock: Callable[[], float] = time.process_time
-) -> tuple[float, T]:
-    """The seconds of a call, the processor's, and what it returned (NumPy or a JAX array that is ready)."""
-    start = clock()
+def timed(function: Callable[..., T], *arguments: Any) -> tuple[float, T]:
+    """The processor seconds of a call, and what it returned (NumPy or a JAX array that is ready)."""
+    start = time.process_time()
     value = function(*arguments)
-    return clock() - start, value
+    return time.process_time() - start, value
 
 
 def command(description: str, run: Callable[[bool], None], contender: Callable[..., Callable[[int], Response]]) -> None:
@@ -176,9 +174,7 @@ def compare(
 
 
 def answers(
-    contenders: Mapping[str, Callable[..., Callable[[int], T]]],
-    judge: Callable[..., dict[str, Any]],
-    clock: Callable[[], float] = time.process_time,
+    contenders: Mapping[str, Callable[..., Callable[[int], T]]], judge: Callable[..., dict[str, Any]]
 ) -> Callable[..., Callable[[int], Response]]:
     """What `command` asks for, of contenders that are made for the sizes of a workload and then called with a seed.
 
@@ -189,7 +185,7 @@ def answers(
         solve = contenders[name](*sizes)
 
         def answer(seed: int) -> Response:
-            seconds, result = timed(solve, seed, clock=clock)
+            seconds, result = timed(solve, seed)
             return {"seconds": seconds, **judge(seed, result, *sizes)}
 
         return answer

@@ -85,7 +85,7 @@ class Attempt:
 
 
 def trial(key: Any, /, **settings: Any) -> UInt8[np.ndarray, " bytes"]:
-    """Tell `sweep` what a cell of a map returns, `Attempt.packed`; what fills it is not traced (see `explore.cells`)."""
+    """Tell `sweep` what a cell of a map returns, `Attempt.packed`; what fills it is not traced: see `explore.cells`."""
     return np.zeros(BYTES, np.uint8)
 
 

@@ -80,7 +80,7 @@ class Processes:
 
     def attempt(self, settings: dict[str, Any], seed: int) -> Attempt:
         """Return what becomes of settings, in a process that has nothing else to do."""
-        process = self._idle.pop() if self._idle else self._started()
+        process = self._taken()
         outcome, why, start = "late", late_after(self.limit), time.perf_counter()
         try:
             process.connection.send((settings, seed, self._options))
@@ -106,8 +106,10 @@ class Processes:
             self._closed = True
         self._end()
 
-    def _started(self) -> "_Process":
+    def _taken(self) -> "_Process":
         with self._lock:
+            if self._idle:
+                return self._idle.pop()
             if self._closed:
                 raise RuntimeError("these processes have been closed")
             process = _Process(self.claim_id, self.file)
