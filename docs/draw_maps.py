@@ -1,4 +1,7 @@
-"""Draw the maps of docs/maps.md: `python docs/draw_maps.py [PAPER …]`, from the root; cells on file stay."""
+"""Draw the maps of docs/maps.md: `python docs/draw_maps.py [PAPER …]`, from the root; cells on file stay.
+
+A cell has ten minutes: a slow machine is to draw the same maps.
+"""
 
 import shlex
 import sys
@@ -29,7 +32,7 @@ def draw(only: list[str]) -> int:
         claim, *options = shlex.split(line)
         if not only or claim.rpartition(".")[0] in only:
             out = Path("docs", "maps", f"{claim}.webp")
-            status |= main(["map", claim, *options, "--out", str(out)])
+            status |= main(["map", claim, *options, "--limit", "600", "--out", str(out)])
             print(out, flush=True)
     return status
 

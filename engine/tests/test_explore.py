@@ -9,19 +9,26 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 
 import pytest
 
 from theory_on_trial import claim
 from theory_on_trial.command import main
+from theory_on_trial.explore import processes
 from theory_on_trial.explore.attempt import attempt
 from theory_on_trial.explore.draw import domains
+from theory_on_trial.explore.map import map_of
 from theory_on_trial.explore.runs import Runs
 from theory_on_trial.explore.search import search, simpler
+
+pytestmark = pytest.mark.usefixtures("warm_children")
 
 CHECKS = '''
 """Toys (Nobody & Somebody 2024, "What 100 % of _toys_ do & don't", arXiv 2401.00001)."""
 
+import os
+import signal
 import time
 from typing import Annotated, Literal
 
@@ -60,6 +67,20 @@ def test_limits(
 def test_share(trial, share: Annotated[float, Interval(0.1, 0.75)] = 0.2, of: SHORT = (3, 4)):
     """A share is at most 1."""
     trial.bound(share, 1.0, found_by="grid", ops=1, controls={"half of it": share / 2})
+
+
+@claim(ours("made up"), kind="identity")
+def test_mortal(trial, n: Annotated[int, Interval(1, 9)] = 1, way: Literal["end", "stop", "hang", "eat"] = "end"):
+    """1 = 1, where it ends."""
+    if n >= 3 and way == "hang":
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+    if n >= 3 and way in ("stop", "hang"):
+        time.sleep(2)
+    if n >= 3 and way == "end":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if n >= 3 and way == "eat":
+        bytearray(13 * 2**30)
+    trial.identity(1.0, 1.0, ops=2, controls=WRONG)
 
 
 @claim(ours("made up"), kind="identity")
@@ -104,6 +125,16 @@ def test_a_claim_that_holds_everywhere_has_no_false_finding(here, name):
     assert (result.tightest or (0.75,))[0] == 0.75
 
 
+def test_a_setting_that_ends_its_process_is_a_failure(here):
+    subject = claim(f"{here}.mortal")
+    with Runs(subject, workers=2) as runs:
+        failure = search(subject, runs, most=4, seconds=math.inf).failure
+    assert failure.line == f'claim("{here}.mortal").run(n=3, seed=0)'
+    assert failure.why == "ended its process (SIGKILL)"
+    assert failure.confirmed == [0, 1, 2]
+    assert failure.nearby == {"n": "= 2 holds (3 fails)"}
+
+
 def test_limits_that_a_claim_needs_are_told_from_narrow_ones(here):
     limits = searched(claim(f"{here}.limits"), most=20, outside=True).limits
     assert limits == {
@@ -142,7 +173,7 @@ def test_the_command_says_it_in_lines_and_in_json(here, capsys):
             main(arguments)
 
 
-def test_an_interrupted_search_tells_what_is_known_and_resumes(here, tmp_path):
+def test_an_interrupted_search_tells_what_is_known_and_resumes(here, tmp_path, true_children):
     command = [sys.executable, "-m", "theory_on_trial.command", "search", f"{here}.slow", "--runs", "2000", "--workers"]
     environment = {**os.environ, "THEORY_ON_TRIAL_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1"}
     with subprocess.Popen([*command, "2"], env=environment, stdout=subprocess.PIPE, text=True) as running:
@@ -196,13 +227,65 @@ def test_a_map_is_a_picture_or_a_page_whose_cells_tell_their_rows(here, tmp_path
     assert main([*third, "--out", "ways.svg"]) == 0
 
 
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_cell_that_is_late_or_dies_is_named_and_costs_no_other(here, monkeypatch, elsewhere):
+    monkeypatch.setattr(processes, "_GRACE", 0.5)  # for those that let no alarm through
+    grid = {"n": [1, 3, 2], "way": ["end", "stop", "hang", "eat"]}
+    with ThreadPoolExecutor(2) if elsewhere else nullcontext() as pool:  # anything with `submit`
+        options = {"workers": 2, "executor": pool}
+        dataset = map_of(claim(f"{here}.mortal"), grid, limit=1.0, **options)
+        assert dataset["outcome"].sel(n=[1, 2]).values.tolist() == [["VERIFIED"] * 4] * 2
+        assert dataset["outcome"].sel(n=3).values.tolist() == ["died", "late", "late", "exception"]
+        whys = ["ended its process (SIGKILL)", "no end within 1 s", "no end within 1 s", "MemoryError: "]
+        assert dataset["why"].sel(n=3).values.tolist() == whys
+        # What was late is tried again where it has longer, the rest is on file.
+        ended = []
+        again = map_of(
+            claim(f"{here}.mortal"), grid, limit=30.0, progress=lambda *done: ended.append(done[:2]), **options
+        )
+    processes._waiting.cache_clear()  # they wait for the next chunk
+    assert again["outcome"].sel(n=3).values.tolist() == ["died", "VERIFIED", "VERIFIED", "exception"]
+    assert ended[-1] == (2, 2)
+    assert len(ended) == 2
+
+
+def test_an_interrupted_map_resumes(here, tmp_path, true_children):
+    command = [
+        sys.executable,
+        "-m",
+        "theory_on_trial.command",
+        "map",
+        f"{here}.slow",
+        "--x",
+        "n=1..128",
+        "--cells",
+        "300",
+    ]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        [*command, "--out", "map.png"], env=environment, stderr=subprocess.PIPE, text=True
+    ) as running:
+        folder, start = tmp_path / "cache" / "cells", time.monotonic()
+        while not list(folder.glob("*/*.chunk")) and time.monotonic() < start + 100:
+            time.sleep(0.05)
+        running.send_signal(signal.SIGINT)
+        running.communicate(timeout=60)
+    assert not (tmp_path / "map.png").exists()
+    kept = len(list(folder.glob("*/*.chunk"))) * 8
+    assert 0 < kept < 128
+    ended = []
+    dataset = map_of(
+        claim(f"{here}.slow"), {"n": range(1, 129)}, workers=2, progress=lambda *done: ended.append(done[0])
+    )
+    assert kept < ended[0] <= kept + 8
+    assert (dataset["outcome"] == "VERIFIED").all()
+
+
 def test_cells_on_file_are_not_run_again(here):
     subject = claim(f"{here}.slow")
     with Runs(subject, workers=1) as runs:
         list(runs.at(({"n": n}, 0) for n in range(1, 6)))
         assert runs.new == 5
-    with ThreadPoolExecutor(2) as pool, Runs(subject, executor=pool) as runs:  # anything with `submit`
-        assert [run.outcome for run in runs.at(({"n": n}, 1) for n in range(1, 4))] == ["as expected"] * 3
     with Runs(subject, workers=1) as runs:
         attempts = list(runs.at(({"n": n}, 0) for n in range(1, 8)))
         assert runs.new == 2

@@ -113,7 +113,8 @@ def _parser() -> argparse.ArgumentParser:
     mapping.add_argument("--cells", type=int, default=30, help="how many values a range has (default 30)")
     mapping.add_argument("--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help="other settings")
     mapping.add_argument("--seed", type=int, default=0, help="decides every random number (default 0)")
-    mapping.add_argument("--outside", action="store_true", help="go on beyond the declared domain, which is framed")
+    mapping.add_argument("--outside", action="store_true", help="go on beyond the declared domain, which is shaded")
+    mapping.add_argument("--limit", type=float, default=60.0, metavar="S", help="seconds a cell may take (default 60)")
     mapping.add_argument("--workers", type=int, help="processes (default: one for each core)")
 
     command("figures", None, "redraw figures; takes the options of `python -m figures`")

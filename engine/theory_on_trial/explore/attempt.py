@@ -8,10 +8,11 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Self
 
 import numpy as np
+from jaxtyping import UInt8
 
 from theory_on_trial.decide.decision import Finding
 from theory_on_trial.ledger import Row, brief, brief_interval
@@ -19,8 +20,10 @@ from theory_on_trial.trial.decisions import Trial
 from theory_on_trial.trial.domain import OutsideDomain, beyond_limits
 from theory_on_trial.trial.registry import Claim, claim, recorded
 
-LIMIT = 60
-"""How many seconds one trial may take."""
+LIMIT = 60.0
+"""How many seconds one trial may take if nobody says."""
+BYTES, _TEXT = 2048, 80
+"""How long the line of an attempt may be in `packed`, and to how many characters texts are cut where it is longer."""
 _HIDDEN = 1e-6
 """A ratio of which rounding may make up as much is not known."""
 MEMORY = 12 * 2**30
@@ -34,7 +37,8 @@ class Attempt:
     Attributes:
         settings, seed: what it was tried at; the other settings as the claim has them.
         outcome: "as expected"; "INCONCLUSIVE"; "outside" (a joint condition, or the domain, refuses the settings);
-            "wrong" (REFUTED, a printed form VERIFIED, or an exception); "late" (no end within `LIMIT` seconds).
+            "wrong" (REFUTED, a printed form VERIFIED, or an exception); "late" (no end within the limit); "died" (the
+            trial ended its process).
         why: a sentence where the outcome is not as expected.
         verdict: of the claim's row; "" where it has none.
         error: (measured - predicted) / |predicted| and the interval's ends in the same unit, of the coordinate that is
@@ -61,26 +65,53 @@ class Attempt:
         """The settings in a line."""
         return ", ".join(f"{name} = {value!r}" for name, value in {**self.settings, "seed": self.seed}.items())
 
-    def kept(self, key: str) -> str:
-        """Return the attempt as a line of a file, without the settings, for which `key` stands."""
+    def kept(self, **more: str) -> str:
+        """Return the attempt as a line of JSON without its settings and seed, and what `more` shall stand there."""
         fields = {name: value for name, value in asdict(self).items() if name not in ("settings", "seed")}
-        return json.dumps({"key": key, **fields})
+        return json.dumps(more | fields)
+
+    @classmethod
+    def of(cls, settings: dict[str, Any], seed: int, fields: dict[str, Any]) -> Self:
+        """Return the attempt whose line holds these fields."""
+        return cls(settings, seed, **fields | {"error": tuple(fields["error"]) if fields["error"] else None})
+
+    def packed(self) -> UInt8[np.ndarray, " bytes"]:
+        """Return the line in bytes, filled up with blanks; texts are cut where it would be too long."""
+        line = self.kept()
+        if len(line) > BYTES:
+            texts = {name: getattr(self, name)[:_TEXT] for name in ("why", "shown", "notices")}
+            line = replace(self, **texts).kept()
+        return np.frombuffer(line.ljust(BYTES).encode(), np.uint8)
+
+
+def trial(key: Any, /, **settings: Any) -> UInt8[np.ndarray, " bytes"]:
+    """Tell `sweep` what a cell of a map returns, `Attempt.packed`; what fills it is not traced: see `explore.cells`."""
+    return np.zeros(BYTES, np.uint8)
 
 
 def attempt(
-    subject: Claim, settings: dict[str, Any], seed: int = 0, *, beyond: bool = False, trial: type[Trial] = Trial
+    subject: Claim,
+    settings: dict[str, Any],
+    seed: int = 0,
+    *,
+    beyond: bool = False,
+    limit: float = LIMIT,
+    trial: type[Trial] = Trial,
 ) -> Attempt:
-    """Put a claim on trial at some settings, with `beyond` outside its annotations; `trial` may decide otherwise."""
+    """Put a claim on trial at some settings, with `beyond` outside its annotations; `trial` may decide otherwise.
+
+    It is stopped after `limit` seconds, where a thread may be interrupted: in the main one.
+    """
     original = claim(subject.id.removesuffix("-as-printed")) if subject.printed_form else subject
     instance, rows, start = trial(original.id, seed), list[Row](), time.perf_counter()
     outcome, why = "", ""
     try:
-        with beyond_limits() if beyond else nullcontext(), _in_time(), recorded(original, instance, "") as rows:
+        with beyond_limits() if beyond else nullcontext(), _in_time(limit), recorded(original, instance, "") as rows:
             original.function(instance, **settings)
     except OutsideDomain as refusal:
         outcome, why, rows = "outside", _first_line(refusal), []
     except _Late:
-        outcome, why = "late", f"no end within {LIMIT} s"
+        outcome, why = "late", late_after(limit)
     except Exception as error:
         outcome, why = "wrong", f"{type(error).__name__}: {_first_line(error)}"
     failures = [row for row in rows if not row.as_expected and row.verdict != "INCONCLUSIVE"]
@@ -134,13 +165,17 @@ def _first_line(error: BaseException) -> str:
     return str(error).split("\n")[0][:300]
 
 
+def late_after(limit: float) -> str:
+    """Say why a trial is late."""
+    return f"no end within {limit:g} s"
+
+
 class _Late(BaseException):
     """Passes through what a check catches."""
 
 
 @contextmanager
-def _in_time() -> Iterator[None]:
-    """Stop after `LIMIT` seconds, where a thread may be interrupted: in the main one."""
+def _in_time(limit: float) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -149,11 +184,11 @@ def _in_time() -> Iterator[None]:
         raise _Late
 
     before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(LIMIT)
+    signal.setitimer(signal.ITIMER_REAL, limit)
     try:
         yield
     finally:
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
 
 

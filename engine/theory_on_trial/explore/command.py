@@ -55,7 +55,7 @@ def draw_map(claim_id: str, folder: Path, options: argparse.Namespace) -> int:
     from theory_on_trial.explore.map import map_of
     from theory_on_trial.explore.picture import SUFFIXES, caption, save
 
-    _at_least(options, cells=2, workers=1)
+    _at_least(options, cells=2, workers=1, limit=1)
     if options.out.suffix not in SUFFIXES:
         raise ValueError(f"--out must end in {', '.join(SUFFIXES)}, got {options.out}")
     texts = [text for text in (options.x, options.y, options.z) if text is not None]
@@ -74,6 +74,7 @@ def draw_map(claim_id: str, folder: Path, options: argparse.Namespace) -> int:
             cells=options.cells,
             seed=options.seed,
             outside=options.outside,
+            limit=options.limit,
             workers=options.workers,
         )
         save(dataset, path)

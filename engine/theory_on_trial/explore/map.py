@@ -1,11 +1,10 @@
 """A map of a claim: a grid over some of its settings, each cell a trial of its own.
 
 `claim("…").map(n="10..10000", dim=[2, 5, 10])` returns it as an xarray Dataset, `theory-on-trial map` draws it. Cells
-are kept as they end (`explore.runs`), so that an interrupted map resumes and a finer one keeps what it shares.
+go through `sweep` (`explore.cells`), so that an interrupted map resumes and a finer one keeps what it shares.
 """
 
 import ast
-import itertools
 import json
 import math
 import sys
@@ -14,20 +13,18 @@ from typing import Any, get_args
 
 import numpy as np
 
-from theory_on_trial.base.progress import ProgressSetting, progress_bar
+from theory_on_trial.base.progress import ProgressSetting
 from theory_on_trial.contract import LONGEST, Alternative
-from theory_on_trial.explore.attempt import Attempt
+from theory_on_trial.explore.attempt import LIMIT, Attempt
+from theory_on_trial.explore.cells import tried
 from theory_on_trial.explore.draw import domains, extent
-from theory_on_trial.explore.runs import Runs
 from theory_on_trial.trial.registry import Claim
 
 CELLS = 30
 """How many cells a range has if nobody says."""
 DECADES = 30.0
 """A range whose ends are this far apart is divided logarithmically."""
-HERE = 2.0
-"""How many seconds of trials a map runs before it starts processes."""
-OUTCOMES = ("VERIFIED", "INCONCLUSIVE", "REFUTED", "exception", "late", "outside")
+OUTCOMES = ("VERIFIED", "INCONCLUSIVE", "REFUTED", "exception", "late", "died", "outside")
 
 
 def values_of(name: str, given: Any, kind: Alternative | None, cells: int = CELLS) -> list[Any]:
@@ -73,6 +70,7 @@ def map_of(
     cells: int = CELLS,
     seed: int = 0,
     outside: bool = False,
+    limit: float = LIMIT,
     workers: int | None = None,
     executor: Any = None,
     progress: ProgressSetting = "auto",
@@ -85,8 +83,9 @@ def map_of(
     `axes` are one to three settings, each with its values (see `values_of`), of which a range has `cells`; the other
     `settings` are, if not given, their defaults or those of the first case. `seed` decides every random number, of all
     cells. Cells beyond the declared domain are `outside`, or are tried if that is True. Cells run in `workers`
-    processes, one for each core if not given, or in an `executor`, anything with `submit`, such as Dask's. `progress`
-    is as that of `sweep`.
+    processes, one for each core if not given, or in those of an `executor`, anything with `submit`, such as Dask's;
+    here, and not kept, if no file states the claim. A cell is `late` after `limit` seconds, and tried again by a map
+    with a longer one. `progress` is as that of `sweep`.
 
     Raises `ValueError` for a setting that the claim lacks, and for values that are none.
     """
@@ -101,16 +100,9 @@ def map_of(
     grid = {name: values_of(name, given, kinds.get(name), cells) for name, given in axes.items()}
     first: dict[str, Any] = getattr(subject.function, "first_case", {})
     constants = {name: value for name, value in {**first, **(settings or {})}.items() if name not in grid}
-    points = [{**constants, **dict(zip(grid, values, strict=True))} for values in itertools.product(*grid.values())]
+    where = {"workers": workers, "executor": executor, "progress": progress}
+    results = tried(subject, grid, constants, seed, beyond=outside, limit=limit, **where)
     shape = [len(values) for values in grid.values()]
-    with (
-        Runs(subject, workers=workers, beyond=outside, executor=executor, here=HERE) as runs,
-        progress_bar(progress, subject.id, "cell", len(points), 0) as advance,
-    ):
-        results = []
-        for run in runs.at((cell, seed) for cell in points):
-            results.append(run)
-            advance(1)
     nowhere = (math.nan,) * 3
     columns: dict[str, Sequence[Any]] = {
         "outcome": [outcome_of(run) for run in results],
@@ -136,7 +128,7 @@ def map_of(
 
 def outcome_of(done: Attempt) -> str:
     """Return which of `OUTCOMES` an attempt came to."""
-    if done.outcome in ("late", "outside"):
+    if done.outcome in ("late", "died", "outside"):
         return done.outcome
     return "exception" if done.outcome == "wrong" and done.verdict in ("", "INCONCLUSIVE") else done.verdict
 

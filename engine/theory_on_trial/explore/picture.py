@@ -14,9 +14,11 @@ import numpy as np
 from theory_on_trial.explore.map import DECADES, OUTCOMES
 from theory_on_trial.figures.drawing import COLOURS, style
 
-_HATCHES = dict(zip(OUTCOMES, ("", "....", "xxxx", "////", "||||", ""), strict=True))
-_MARKS = dict(zip(OUTCOMES, ("o", "s", "X", "v", "P", ""), strict=True))
+_HATCHES = dict(zip(OUTCOMES, ("", "....", "xxxx", "////", "||||", "----", ""), strict=True))
+_MARKS = dict(zip(OUTCOMES, ("o", "s", "X", "v", "P", "D", ""), strict=True))
 _NOWHERE = "0.85"  # the grey of a cell whose error has no number
+_SHADE, _PALE = COLOURS[3], "0.9"  # of the declared domain: between the cells of a map, and behind a curve
+_GAP = 0.2  # between cells, as a share of their distance, where the domain is shaded: no colour of a cell is touched
 SUFFIXES = (".png", ".pdf", ".svg", ".webp", ".html")
 _PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>{claim}</title>
@@ -39,7 +41,9 @@ def draw(dataset: Any) -> Any:
             _curve(axes, dataset, names[0])
         else:
             panels = [dataset.isel({names[2]: at}) for at in range(dataset.sizes[names[2]])] if names[2:] else [dataset]
-            figure, row = plt.subplots(1, len(panels), figsize=(1.2 + 3.4 * len(panels), 3.4), squeeze=False)
+            size = max(1.0, max(dataset.sizes[name] for name in names[:2]) / 20)  # room for the hatching of a cell
+            width = 1.2 + 3.4 * len(panels)
+            figure, row = plt.subplots(1, len(panels), figsize=(width * size, 3.4 * size), squeeze=False)
             scale = _scale(dataset)
             for number, (axes, panel) in enumerate(zip(row[0], panels, strict=True)):
                 _map(axes, panel, names[0], names[1], scale, number)
@@ -69,9 +73,14 @@ def caption(dataset: Any) -> str:
     """Return what the picture shows, in sentences."""
     settings = dataset.attrs["settings"]
     pairs = [(name, int((dataset["outcome"].values == name).sum())) for name in OUTCOMES]
-    counts = ", ".join(f"{number} {name}" for name, number in pairs if number)
-    frame = " The frame is the declared domain." if dataset.attrs["outside"] and len(dataset.sizes) > 1 else ""
-    return f"{counts}{f'; {settings}' if settings else ''}; seed {dataset.attrs['seed']}.{frame}"
+    counts = ", ".join(f"{number} {_word(dataset, name)}" for name, number in pairs if number)
+    shade = " Shaded: the declared domain." if dataset.attrs["outside"] else ""
+    return f"{counts}{f'; {settings}' if settings else ''}; seed {dataset.attrs['seed']}.{shade}"
+
+
+def _word(dataset: Any, outcome: str) -> str:
+    """What an outcome is called: beyond the declared domain nothing is outside, but a joint condition may refuse it."""
+    return "refused" if outcome == "outside" and dataset.attrs["outside"] else outcome
 
 
 def _scale(dataset: Any) -> Any:
@@ -91,13 +100,18 @@ def _map(axes: Any, panel: Any, x: str, y: str, scale: Any, number: int) -> None
     from matplotlib.patches import Rectangle
 
     errors, outcomes = np.abs(panel["error"].values), panel["outcome"].values
+    gap = _GAP if panel.attrs["outside"] else 0.0
+    if gap:
+        (left, right), (low, high) = (_declared(panel, name) for name in (x, y))
+        axes.add_patch(Rectangle((left, low), right - left, high - low, facecolor=_SHADE, linewidth=0))
     for i, j in np.ndindex(errors.shape):
         outcome = outcomes[i, j]
         face: Any = _NOWHERE
         if scale is not None and np.isfinite(errors[i, j]):
             face = scale.to_rgba(max(errors[i, j], scale.norm.vmin))
         dark = face != _NOWHERE and np.dot(face[:3], (0.3, 0.6, 0.1)) < 0.5
-        cell = Rectangle((i - 0.5, j - 0.5), 1, 1, facecolor="white" if outcome == "outside" else face, linewidth=0)
+        cell = Rectangle((i - (1 - gap) / 2, j - (1 - gap) / 2), 1 - gap, 1 - gap, linewidth=0)
+        cell.set(facecolor="white" if outcome == "outside" else face)
         cell.set(edgecolor="white" if dark else "black", hatch=_HATCHES[outcome], gid=f"cell-{number}-{i}-{j}")
         axes.add_patch(cell)
     axes.set(xlim=(-0.5, errors.shape[0] - 0.5), ylim=(-0.5, errors.shape[1] - 0.5), xlabel=x, ylabel=y)
@@ -105,10 +119,6 @@ def _map(axes: Any, panel: Any, x: str, y: str, scale: Any, number: int) -> None
         values = panel[name].values
         at = np.arange(0, len(values), max(1, -(-len(values) // 5)))  # evenly, at most five
         axis.set_ticks(at, [_brief(value) for value in values[at]])
-    if panel.attrs["outside"]:
-        (left, right), (low, high) = (_declared(panel, name) for name in (x, y))
-        frame = Rectangle((left, low), right - left, high - low, fill=False, edgecolor=COLOURS[1], linewidth=2)
-        axes.add_patch(frame)
 
 
 def _declared(panel: Any, name: str) -> tuple[float, float]:
@@ -144,10 +154,13 @@ def _curve(axes: Any, dataset: Any, name: str) -> None:
         axes.set_xticks([], minor=True)
     if not numbers:
         axes.set_xticks(xs, [_brief(value) for value in values])
-    limits = json.loads(dataset.attrs["domain"]).get(name, [None, None])
-    for end in limits if dataset.attrs["outside"] else ():
-        if end is not None and numbers and values.min() <= end <= values.max():
-            axes.axvline(end, color=COLOURS[1], linestyle="--", linewidth=1)
+    if dataset.attrs["outside"] and numbers:
+        low, high = json.loads(dataset.attrs["domain"]).get(name, [None, None])
+        left, right = axes.get_xlim()
+        ends = (left if low is None else max(low, left), right if high is None else min(high, right))
+        if ends[0] < ends[1]:
+            axes.axvspan(*ends, color=_PALE, linewidth=0, zorder=-1)
+            axes.set_xlim(left, right)
     axes.set(xlabel=name, ylabel="(measured - predicted) / |predicted|")
 
 
@@ -162,13 +175,12 @@ def _legend(figure: Any, dataset: Any) -> None:
         for handle, name in zip(handles, names, strict=True):
             handle.set_color(COLOURS[0] if name == "VERIFIED" else COLOURS[1])
     else:
-        kinds = [("white" if name == "outside" else _NOWHERE, _HATCHES[name], name) for name in names]
+        kinds = [("white" if name == "outside" else _NOWHERE, _HATCHES[name], _word(dataset, name)) for name in names]
         handles = [Patch(facecolor=face, edgecolor="black", hatch=hatch, label=name) for face, hatch, name in kinds]
     if len(dataset.sizes) == 1 and (dataset["high"] > dataset["low"]).any():
         handles.append(Patch(facecolor=COLOURS[0], alpha=0.25, label="interval"))
     if dataset.attrs["outside"]:
-        handles.append(Line2D([], [], color=COLOURS[1], label="declared domain"))
-        handles[-1].set_linestyle("--" if len(dataset.sizes) == 1 else "-")
+        handles.append(Patch(color=_SHADE if len(dataset.sizes) > 1 else _PALE, label="declared domain"))
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 3))
 
 

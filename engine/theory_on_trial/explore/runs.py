@@ -1,60 +1,54 @@
-"""Many trials of one claim: over processes, in the order asked for, and each kept in the cache as it ends.
+"""Many trials of one claim at settings that nobody knows beforehand: in the order asked for, each kept as it ends.
 
-A cell of `sweep` is a function that JAX traces; a trial draws until it decides and traces what it needs itself, so
-that its cells are run here.
+The cells of a map, which are known, go through `sweep` instead (`explore.map`); both run where `bench` says.
 """
 
 import contextlib
 import inspect
 import json
-import multiprocessing
 import os
-import sys
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Future
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
 from theory_on_trial import repository
-from theory_on_trial.explore.attempt import Attempt, attempt, begin
+from theory_on_trial.explore.attempt import LIMIT, Attempt, attempt
+from theory_on_trial.explore.processes import Here, Processes
 from theory_on_trial.repository import records
-from theory_on_trial.trial.registry import Claim, claim
+from theory_on_trial.trial.registry import Claim
 
-_CLEARED = 40
-"""After how many trials a process forgets its compiled programs: each setting has its own, and memory maps are few."""
-_count = 0
+
+def bench(
+    subject: Claim, *, here: bool = False, beyond: bool = False, limit: float = LIMIT, workers: int | None = None
+) -> Here | Processes:
+    """Return where trials of a claim run: in processes of their own, or here, if asked or if no file states the claim.
+
+    Raises `ValueError` for a claim whose settings pytest gives.
+    """
+    if lacking := [name for name, value in subject.settings.items() if value is inspect.Parameter.empty]:
+        raise ValueError(f"{subject.id} cannot be tried elsewhere: pytest gives {', '.join(lacking)}")
+    if here or not file_of(subject).is_file():
+        return Here(subject, beyond=beyond, limit=limit)
+    return Processes(subject.id, file_of(subject), beyond=beyond, limit=limit, workers=workers)
 
 
 class Runs:
     """Trials of a claim, as a context: what has ended under the present source is not run again.
 
-    They run in `workers` processes, one for each core by default, or in an `executor`, anything with `submit`; in this
-    process if `workers` is 1, if no file states the claim, and for the first `here` seconds, as starting others takes
-    longer than a thousand cheap trials. `beyond` admits numbers outside the annotations.
+    They run in `workers` processes, one for each core by default, or here if that is 1 or if no file states the claim.
+    `beyond` admits numbers outside the annotations.
 
     Raises `ValueError` for a claim whose settings pytest gives.
     """
 
-    def __init__(
-        self,
-        subject: Claim,
-        *,
-        workers: int | None = None,
-        beyond: bool = False,
-        executor: Any = None,
-        here: float = 0.0,
-    ):
-        if lacking := [name for name, value in subject.settings.items() if value is inspect.Parameter.empty]:
-            raise ValueError(f"{subject.id} cannot be tried elsewhere: pytest gives {', '.join(lacking)}")
+    def __init__(self, subject: Claim, *, workers: int | None = None, beyond: bool = False):
         self.subject, self.beyond = subject, beyond
-        self.executor, self._here = executor, here
-        self._pool: ProcessPoolExecutor | None = None
-        self.workers = workers or os.cpu_count() or 1
-        self._ahead = 2 * self.workers if executor is None else 256  # trials that are handed out at a time
+        self._bench = bench(subject, here=workers == 1, beyond=beyond, workers=workers)
+        self._ahead = 2 * (workers or os.cpu_count() or 1)  # trials that are handed out at a time
         self.deadline, self.left = float("inf"), float("inf")
         self.new = 0
         self._path = kept_path(subject, "explored", Path(inspect.getfile(attempt)))
@@ -66,44 +60,29 @@ class Runs:
 
     def at(self, asked: Iterable[tuple[dict[str, Any], int]]) -> Iterator[Attempt]:
         """Yield what becomes of settings with their seeds, in this order, as long as it is allowed."""
-        queue: deque[tuple[dict[str, Any], int, Any]] = deque()
+        queue: deque[tuple[str, Attempt | Future[Attempt]]] = deque()
         for settings, seed in asked:
             if self.left <= 0 or time.perf_counter() > self.deadline:
                 break
             self.left -= 1
             key = repr((sorted(settings.items()), seed, self.beyond))
-            queue.append((settings, seed, self._known.get(key) or self._begun(settings, seed)))
-            while len(queue) > self._ahead or (queue and not isinstance(queue[0][2], Future)):
+            if line := self._known.get(key):
+                fields = {name: value for name, value in line.items() if name != "key"}
+                queue.append((key, Attempt.of(settings, seed, fields)))
+            else:
+                queue.append((key, self._bench.submit(self._bench.attempt, settings, seed)))
+            while queue and (len(queue) > self._ahead or isinstance(queue[0][1], Attempt) or queue[0][1].done()):
                 yield self._ended(*queue.popleft())
         while queue:
             yield self._ended(*queue.popleft())
 
-    def _begun(self, settings: dict[str, Any], seed: int) -> Any:
-        if self.executor is None and self._here <= 0 and self._path is not None and self.workers > 1:
-            self._others = set(multiprocessing.active_children())
-            context = multiprocessing.get_context("spawn")
-            self._pool = self.executor = ProcessPoolExecutor(self.workers, mp_context=context, initializer=begin)
-        if self.executor is None:
-            result = attempt(self.subject, settings, seed, beyond=self.beyond)
-            self._here -= result.seconds
+    def _ended(self, key: str, result: Attempt | Future[Attempt]) -> Attempt:
+        if isinstance(result, Attempt):  # on file
             return result
-        return self.executor.submit(_attempted, self.subject.id, settings, seed, self.beyond)
-
-    def _ended(self, settings: dict[str, Any], seed: int, result: Any) -> Attempt:
-        if isinstance(result, dict):  # on file
-            fields = {name: value for name, value in result.items() if name != "key"}
-            return Attempt(settings, seed, **(fields | {"error": tuple(fields["error"]) if fields["error"] else None}))
-        try:
-            trial_result: Attempt = result if isinstance(result, Attempt) else result.result()
-        except BrokenProcessPool:
-            place = ", ".join(f"{name}={value!r}" for name, value in settings.items())
-            raise ValueError(
-                f"{self.subject.id} ended its process, at {place} or at one of the next settings"
-            ) from None
+        trial_result = result.result()
         self.new += 1
         if self._path is not None:
-            key = repr((sorted(settings.items()), seed, self.beyond))
-            self._known[key] = json.loads(line := trial_result.kept(key))
+            self._known[key] = json.loads(line := trial_result.kept(key=key))
             keep_line(self._path, line)
         return trial_result
 
@@ -111,21 +90,7 @@ class Runs:
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._pool is None:
-            return
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        for child in set(multiprocessing.active_children()) - self._others:
-            child.terminate()  # a trial that nobody waits for
-
-
-def _attempted(claim_id: str, settings: dict[str, Any], seed: int, beyond: bool) -> Attempt:
-    """Run in a process of its own, which finds the claim by its id."""
-    global _count
-    _count += 1
-    result = attempt(claim(claim_id), settings, seed, beyond=beyond)
-    if _count % _CLEARED == 0 and "jax" in sys.modules:
-        sys.modules["jax"].clear_caches()
-    return result
+        self._bench.close()
 
 
 def file_of(subject: Claim) -> Path:
@@ -144,9 +109,13 @@ def kept_path(subject: Claim, folder: str, judge: Path) -> Path | None:
         return None
     place = cache_folder() / folder
     place.mkdir(exist_ok=True)
+    return place / f"{subject.id}-{source_of(subject, judge)}.jsonl"
+
+
+def source_of(subject: Claim, judge: Path) -> str:
+    """Return the digests of a claim's source and of the engine's rules that it and `judge` reach, and the version."""
     source = records.source(repository.root(), file_of(subject), judge)
-    digest = source["digest"] + source["rules"]
-    return place / f"{subject.id}-{digest}-{version('theory-on-trial')}.jsonl"
+    return f"{source['digest']}{source['rules']}-{version('theory-on-trial')}"
 
 
 def keep_line(path: Path, line: str) -> None:

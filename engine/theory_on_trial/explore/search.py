@@ -1,7 +1,8 @@
 """Is there a setting at which a claim fails? `theory-on-trial search CLAIM …` draws some, and makes a failure small.
 
 The claim runs at its own cases, then at settings drawn from its annotations (`draw.spread`), each under another seed. A
-failure (REFUTED, a printed form VERIFIED, an exception) is made smaller, in the manner of Hypothesis: fewest settings
+failure (REFUTED, a printed form VERIFIED, an exception, a process that ended) is made smaller, in the manner of
+Hypothesis: fewest settings
 off the default, smallest sizes, roundest numbers; then it is confirmed under three seeds, and each of its settings is
 moved until the claim holds again. With `outside` each end of a setting's domain is passed, further and further.
 """
@@ -118,7 +119,7 @@ def search(
     which there are none without it. `advance` is called after each trial.
     """
     result, start = Searched(subject.id), time.perf_counter()
-    bad = ("wrong", "INCONCLUSIVE") if inconclusive else ("wrong",)
+    bad = ("wrong", "died", *("INCONCLUSIVE",) * inconclusive)
     candidates = enumerate([{}, *islice(spread(subject, seed), most)] if domains(subject) else [{}])
     attempts: list[Attempt] = []
     try:
