@@ -27,28 +27,11 @@ CHECKED = 32  # features or runs whose error is computed
 Run = Callable[[Any], Any]  # what was drawn -> the numbers that are compared
 
 
-class Contender(NamedTuple):
-    """How many of the cells it computes, and of the steps it makes."""
-
-    cells: int
-    steps: int = STEPS
-
-
-CURVES = {
-    "SciPy LSODA loop": Contender(64),
-    "closed form, NumPy": Contender(128),
-    "ours": Contender(FEATURES),
-}
-DESCENTS = {
-    "NumPy loop": Contender(2),
-    "NumPy, all runs at once": Contender(RUNS),
-    "ours": Contender(RUNS),
-}
+# How many of the cells each contender computes.
+CURVES = {"SciPy LSODA loop": 64, "closed form, NumPy": 128, "ours": FEATURES}
+DESCENTS = {"NumPy loop": 2, "NumPy, all runs at once": RUNS, "ours": RUNS}
 TABLES = [("curves", CURVES, 5), ("jepa descents", DESCENTS, 3)]
-QUICK = [
-    ("curves", CURVES | {"SciPy LSODA loop": Contender(16)}, 1),
-    ("jepa descents", {name: DESCENTS[name] for name in ("NumPy loop", "ours")}, 1),
-]
+QUICK = [("curves", CURVES | {"SciPy LSODA loop": 16}, 1), ("jepa descents", {"NumPy loop": 2, "ours": RUNS}, 1)]
 
 
 class Features(NamedTuple):
@@ -125,10 +108,10 @@ def draw_networks(seed: int):
     return Sigma_xx, Sigma_yx, layers, predictor
 
 
-def descent(Sigma_xx, Sigma_yx, layers, predictor, steps: int):
+def descent(Sigma_xx, Sigma_yx, layers, predictor):
     """Gradient descent on the JEPA loss; leading axes of the matrices are runs."""
     first, second, third = layers
-    for _ in range(steps):
+    for _ in range(STEPS):
         below = second @ first
         encoder = third @ below
         error = predictor @ encoder @ Sigma_xx - encoder @ Sigma_yx
@@ -143,7 +126,7 @@ def descent(Sigma_xx, Sigma_yx, layers, predictor, steps: int):
     return third @ second @ first
 
 
-def descender(name: str, cells: int, steps: int) -> Run:
+def descender(name: str, cells: int) -> Run:
     if name == "ours":
         import jax
 
@@ -152,7 +135,7 @@ def descender(name: str, cells: int, steps: int) -> Run:
 
         def one(Sigma_xx, Sigma_yx, layers, predictor):
             start = Parameters(layers, predictor)
-            return encoder(gradient_descent(start, Sigma_xx, Sigma_yx, STEP, steps, steps, "jepa").parameters)
+            return encoder(gradient_descent(start, Sigma_xx, Sigma_yx, STEP, STEPS, STEPS, "jepa").parameters)
 
         program = jax.jit(lambda *networks: map_cells(one, *networks, mode="vmap"))
 
@@ -166,21 +149,21 @@ def descender(name: str, cells: int, steps: int) -> Run:
     def run(networks):
         if name.endswith("at once"):
             Sigma_xx, Sigma_yx, layers, predictor = networks
-            return descent(Sigma_xx, Sigma_yx, layers.swapaxes(0, 1), predictor, steps)
-        return np.array([descent(*(part[i] for part in networks), steps) for i in range(cells)])
+            return descent(Sigma_xx, Sigma_yx, layers.swapaxes(0, 1), predictor)
+        return np.array([descent(*(part[i] for part in networks)) for i in range(cells)])
 
     return run
 
 
-def answer_round(table: str, name: str, cells: int, steps: int) -> Callable[[int], Response]:
+def answer_round(table: str, name: str, cells: int) -> Callable[[int], Response]:
     """The processor seconds of one round, and the largest relative error."""
     if table == "curves":
         draw, run, exact = draw_features, curve_solver(name, cells), exact_curves
     else:
-        draw, run = draw_networks, descender(name, cells, steps)
+        draw, run = draw_networks, descender(name, cells)
 
         def exact(networks, checked):
-            return np.array([descent(*(part[i] for part in networks), steps) for i in range(min(checked, 2))])
+            return np.array([descent(*(part[i] for part in networks)) for i in range(min(checked, 2))])
 
     def answer(seed: int) -> Response:
         problem = draw(seed)
@@ -198,12 +181,12 @@ def run(quick: bool) -> None:
         cells = RUNS if table == "jepa descents" else FEATURES
 
         def whole(name, answers, contenders=contenders, cells=cells):
-            return cells * STEPS / (contenders[name].cells * contenders[name].steps)
+            return cells / contenders[name]
 
         compare(
             "benchmarks.jepa_bias",
             f"{cells} {table}",
-            {name: (table, name, *size) for name, size in contenders.items()},
+            {name: (table, name, size) for name, size in contenders.items()},
             rounds,
             ours=["ours"],
             figure="largest relative error",

@@ -2,7 +2,7 @@
 
 Worlds of d features, half of them kept. "excess" is what the worst expected regret is above the value.
 The program gives the mean of a projection, of which sets must still be drawn; ours gives sets, judged by projection.
-Principal components are what most people keep. `python -m benchmarks.representation_game [--quick]` prints the table.
+`python -m benchmarks.representation_game [--quick]` prints the table.
 """
 
 import statistics
@@ -18,15 +18,11 @@ WORKLOADS = [(6, 7), (12, 5), (24, 3)]  # features, rounds
 QUICK = [(4, 2)]
 
 
-def world(seed: int, dim: int) -> tuple[np.ndarray, np.ndarray]:
-    return observed.drawn_world(seed, dim)
-
-
 def semidefinite(dim: int) -> Callable[[int], float]:
     import cvxpy
 
     def solve(seed: int) -> float:
-        covariance, prior = world(seed, dim)
+        covariance, prior = observed.drawn_world(seed, dim)
         half = np.linalg.cholesky(prior).T @ np.linalg.cholesky(covariance)
         projector, value = cvxpy.Variable((dim, dim), symmetric=True), cvxpy.Variable()
         left = half @ (np.eye(dim) - projector) @ half.T
@@ -39,7 +35,7 @@ def semidefinite(dim: int) -> Callable[[int], float]:
 
 def closed_form(dim: int) -> Callable[[int], float]:
     def solve(seed: int) -> float:
-        game = world(seed, dim)
+        game = observed.drawn_world(seed, dim)
         spectrum, tasks = predicted.task_spectrum(*game), predicted.task_directions(*game)
         chances, members = predicted.systematic_mixture(predicted.inclusion(spectrum, dim // 2))
         sets = np.array([tasks[:, chosen] for chosen in members])
@@ -48,24 +44,12 @@ def closed_form(dim: int) -> Callable[[int], float]:
     return solve
 
 
-def components(dim: int) -> Callable[[int], float]:
-    from sklearn.decomposition import PCA
-
-    def solve(seed: int) -> float:
-        covariance, prior = world(seed, dim)
-        rows = np.random.default_rng(seed).standard_normal((100 * dim, dim)) @ np.linalg.cholesky(covariance).T
-        axes = PCA(dim // 2).fit(rows).components_.T
-        return float(observed.worst_regret(covariance, prior, axes))
-
-    return solve
-
-
-CONTENDERS = {"cvxpy, CLARABEL": semidefinite, "scikit-learn, PCA": components, "ours": closed_form}
+CONTENDERS = {"cvxpy, CLARABEL": semidefinite, "ours": closed_form}
 
 
 def excess(seed: int, value: float, dim: int) -> dict[str, float]:
     """By how much the value is above the least, relatively."""
-    best = predicted.mixed_value(predicted.task_spectrum(*world(seed, dim)), dim // 2)
+    best = predicted.mixed_value(predicted.task_spectrum(*observed.drawn_world(seed, dim)), dim // 2)
     return {"excess": value / best - 1}
 
 

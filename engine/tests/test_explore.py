@@ -250,20 +250,10 @@ def test_a_cell_that_is_late_or_dies_is_named_and_costs_no_other(here, monkeypat
 
 
 def test_an_interrupted_map_resumes(here, tmp_path, true_children):
-    command = [
-        sys.executable,
-        "-m",
-        "theory_on_trial.command",
-        "map",
-        f"{here}.slow",
-        "--x",
-        "n=1..128",
-        "--cells",
-        "300",
-    ]
+    words = f"-m theory_on_trial.command map {here}.slow --x n=1..128 --cells 300 --out map.png"
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(
-        [*command, "--out", "map.png"], env=environment, stderr=subprocess.PIPE, text=True
+        [sys.executable, *words.split()], env=environment, stderr=subprocess.PIPE, text=True
     ) as running:
         folder, start = tmp_path / "cache" / "cells", time.monotonic()
         while not list(folder.glob("*/*.chunk")) and time.monotonic() < start + 100:
