@@ -17,9 +17,7 @@ from theory.naive_bayes_vs_logistic import official_design
 
 Run = Callable[[int], float]  # seed -> the figure that says what was computed
 
-TOLERANCE = 1e-6
-TEST_POINTS = 2000
-DATA_SETS = 8
+TOLERANCE, TEST_POINTS, DATA_SETS = 1e-6, 2000, 8
 
 WORKLOADS = [  # kind, (n, m, K), rounds; m is the training size, the largest one where there are several
     ("naive Bayes", (100, 42, 2), 5),
