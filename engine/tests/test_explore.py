@@ -15,7 +15,7 @@ import pytest
 
 from theory_on_trial import claim
 from theory_on_trial.command import main
-from theory_on_trial.explore import processes
+from theory_on_trial.explore import cells, processes
 from theory_on_trial.explore.attempt import attempt
 from theory_on_trial.explore.draw import domains
 from theory_on_trial.explore.map import map_of
@@ -243,7 +243,7 @@ def test_a_cell_that_is_late_or_dies_is_named_and_costs_no_other(here, monkeypat
         again = map_of(
             claim(f"{here}.mortal"), grid, limit=30.0, progress=lambda *done: ended.append(done[:2]), **options
         )
-    processes._waiting.cache_clear()  # they wait for the next chunk
+    cells._waiting.cache_clear()  # they wait for the next chunk
     assert again["outcome"].sel(n=3).values.tolist() == ["died", "VERIFIED", "VERIFIED", "exception"]
     assert ended[-1] == (2, 2)
     assert len(ended) == 2

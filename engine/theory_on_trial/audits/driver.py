@@ -18,7 +18,7 @@ from typing import Any
 
 from theory_on_trial import repository
 from theory_on_trial.explore.attempt import begin
-from theory_on_trial.explore.runs import file_of
+from theory_on_trial.explore.processes import file_of
 from theory_on_trial.repository import outline, records
 from theory_on_trial.trial.registry import Claim, claim, claims
 

@@ -5,19 +5,22 @@ program for each shape of its own, so that the executor that the sweep is given 
 parameters of the sweep's grid, and label what is kept; other values are static.
 """
 
-import contextlib
+import functools
 import inspect
 import itertools
 import json
-from functools import partial
+import os
+import time
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from theory_on_trial.base.compilation_cache import cache_folder
 from theory_on_trial.base.progress import ProgressSetting
 from theory_on_trial.explore.attempt import BYTES, Attempt, trial
-from theory_on_trial.explore.processes import packed, packed_elsewhere
-from theory_on_trial.explore.runs import bench, file_of, source_of
+from theory_on_trial.explore.processes import Processes, Run, bench, file_of
+from theory_on_trial.explore.runs import source_of
 from theory_on_trial.trial.registry import Claim
 
 _CHUNK = 8
@@ -38,20 +41,19 @@ def tried(
     progress: ProgressSetting,
 ) -> list[Attempt]:
     """Return what becomes of a claim at the points of a grid, the last setting fastest; see `explore.map.map_of`."""
-    stated = file_of(subject).is_file()
+    stated, count = file_of(subject).is_file(), workers or os.cpu_count() or 1
     source = source_of(subject, Path(inspect.getfile(trial))) if stated else ""
-    with contextlib.closing(bench(subject, beyond=beyond, limit=limit, workers=workers)) as here:
-        submit, count = partial(here.submit, packed, here.attempt), here.workers
+    with bench(subject, count, beyond=beyond, limit=limit) as (run, submit):
+        chunks = _Chunks(functools.partial(submit, _rows, run), count, constants)
         if executor is not None:
-            start = {"claim_id": subject.id, "file": file_of(subject), "source": source}
-            arguments = tuple({**start, "beyond": beyond, "limit": limit}.items())
-            submit, count = partial(executor.submit, packed_elsewhere, arguments), getattr(executor, "_max_workers", 16)
-        chunks = _Chunks(submit, count, constants)
+            start = (subject.id, file_of(subject), beyond, limit, source)
+            submit = functools.partial(executor.submit, _rows_elsewhere, start)
+            chunks = _Chunks(submit, getattr(executor, "_max_workers", 16), constants)  # as `sweep` counts them
         options = {"executor": chunks, "progress": progress, "cache": cache_folder() / "cells" if stated else None}
         about = (subject.id, source, beyond)
         results = _swept(grid, constants, seed, about, **options)
         # What was late under a shorter limit is late in this sweep for ever: another one tries it again.
-        late = [point for point, run in results.items() if run.outcome == "late" and run.seconds < limit]
+        late = [point for point, result in results.items() if result.outcome == "late" and result.seconds < limit]
         if late:
             axes = zip(grid.items(), zip(*late, strict=True), strict=True)
             part = {name: [value for value in values if value in column] for (name, values), column in axes}
@@ -87,7 +89,7 @@ def _are_numbers(values: list[Any]) -> bool:
 
 
 class _Chunks:
-    """The executor of these sweeps: `submit` has the cells of a chunk run, trial by trial, on one of `workers`.
+    """The executor of these sweeps: `submit` has the cells of a chunk run, trial by trial, on one of so many workers.
 
     Settings that are no parameters of the sweep have the values in `constants`.
     """
@@ -104,3 +106,19 @@ class _Chunks:
             for *values, seed in zip(*columns, task.seeds.tolist(), strict=True)
         ]
         return self._submit(cells)
+
+
+def _rows(run: Run, cells: list[tuple[dict[str, Any], int]]) -> tuple[dict[str, Any], float]:
+    """What `sweep` has of a chunk: its outputs, and the seconds they took."""
+    start = time.perf_counter()
+    return {"trial": np.stack([run(*cell).packed() for cell in cells])}, time.perf_counter() - start
+
+
+def _rows_elsewhere(start: tuple[Any, ...], cells: list[tuple[dict[str, Any], int]]) -> tuple[dict[str, Any], float]:
+    """The same on a worker of an executor, whose process waits for the next chunk."""
+    return _rows(_waiting(*start).attempt, cells)
+
+
+@functools.lru_cache(maxsize=1)  # those of another claim, or of its earlier source, end as nobody holds them any more
+def _waiting(claim_id: str, file: Path, beyond: bool, limit: float, _source: str) -> Processes:
+    return Processes(claim_id, file, beyond=beyond, limit=limit)

@@ -5,6 +5,7 @@ They are started as programs: `multiprocessing` would run the user's script agai
 
 import contextlib
 import functools
+import inspect
 import os
 import signal
 import socket
@@ -13,154 +14,110 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from theory_on_trial import repository
 from theory_on_trial.base.compilation_cache import programs_asked_for
 from theory_on_trial.explore.attempt import LIMIT, Attempt, attempt, begin, late_after
 from theory_on_trial.trial.registry import Claim, claim
 
+Run = Callable[[dict[str, Any], int], Attempt]
+"""Tries settings under a seed."""
 _PROGRAMS = 1000
 """After how many compiled programs a process forgets them: each setting has its own, and memory maps are few."""
 _GRACE = 10.0
 """How many seconds a trial that is late has for ending by itself: compiled code is not interrupted."""
-Cells = list[tuple[dict[str, Any], int]]
-"""Settings, each with its seed."""
 
 
-class Here:
-    """Trials in this very process, one after the other."""
+@contextlib.contextmanager
+def bench(subject: Claim, workers: int, **options: Any) -> Iterator[tuple[Run, Callable[..., Future[Any]]]]:
+    """Yield what tries settings of a claim, and what runs that in one of as many threads, each with a process.
 
-    workers = 1
+    Both work in this very process, one trial after the other, for no workers and for a claim that no file states.
+    `options` are those of `attempt`. Raises `ValueError` for a claim whose settings pytest gives.
+    """
+    if lacking := [name for name, value in subject.settings.items() if value is inspect.Parameter.empty]:
+        raise ValueError(f"{subject.id} cannot be tried elsewhere: pytest gives {', '.join(lacking)}")
+    if not workers or not file_of(subject).is_file():
+        yield functools.partial(attempt, subject, **options), _at_once
+        return
+    processes, threads = Processes(subject.id, file_of(subject), **options), ThreadPoolExecutor(workers)
+    try:
+        yield processes.attempt, threads.submit
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)
+        processes.close()  # with trials that nobody waits for
 
-    def __init__(self, subject: Claim, *, beyond: bool = False, limit: float = LIMIT):
-        self.attempt = functools.partial(attempt, subject, beyond=beyond, limit=limit)
 
-    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        """Run a function and return its result as a future."""
-        future: Future[Any] = Future()
-        future.set_result(function(*arguments))
-        return future
+def file_of(subject: Claim) -> Path:
+    """Return the module of a claim's check."""
+    return Path(inspect.unwrap(subject.function).__code__.co_filename)
 
-    def close(self) -> None:
-        """Nothing is left to be ended."""
+
+def _at_once(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+    future: Future[Any] = Future()
+    future.set_result(function(*arguments))
+    return future
 
 
 class Processes:
-    """Processes for trials of the claim `claim_id`, as many as threads ask for one at a time.
+    """Processes for trials of the claim that a file states, one for each thread that asks; `close` ends them."""
 
-    `file` states the claim, `source` is the digest of what they load, `beyond` and `limit` are those of `attempt`.
-    `submit` runs functions in `workers` threads, one for each core if not given.
-    """
-
-    def __init__(
-        self,
-        claim_id: str,
-        file: Path,
-        *,
-        beyond: bool = False,
-        limit: float = LIMIT,
-        workers: int | None = None,
-        source: str = "",
-    ):
-        self.claim_id, self.file, self.limit = claim_id, file, limit
+    def __init__(self, claim_id: str, file: Path, *, beyond: bool = False, limit: float = LIMIT):
+        self._claim_id, self._file, self._limit = claim_id, file, limit
         self._options = {"beyond": beyond, "limit": limit}
-        self.workers = workers or os.cpu_count() or 1
-        self._threads = ThreadPoolExecutor(self.workers)
-        self._idle: list[_Process] = []
-        self._all: set[_Process] = set()
-        self._lock, self._closed = threading.Lock(), False
-        self._end = weakref.finalize(self, _end, self._threads, self._all)
+        self._own = threading.local()
+        self._programs: list[subprocess.Popen[bytes]] = []
+        self.close = weakref.finalize(self, _end, self._programs)
 
     def attempt(self, settings: dict[str, Any], seed: int) -> Attempt:
-        """Return what becomes of settings, in a process that has nothing else to do."""
-        process = self._taken()
-        outcome, why, start = "late", late_after(self.limit), time.perf_counter()
+        """Return what becomes of settings in this thread's process, which is started if need be."""
+        program, connection = self._own.process = getattr(self._own, "process", None) or self._started()
+        outcome, why, start = "late", late_after(self._limit), time.perf_counter()
         try:
-            process.connection.send((settings, seed, self._options))
-            if process.connection.poll(self.limit + _GRACE):
-                result: Attempt = process.connection.recv()
-                self._idle.append(process)
+            connection.send((settings, seed, self._options))
+            if connection.poll(self._limit + _GRACE):
+                result: Attempt = connection.recv()
                 return result
-            process.end()
+            _end([program])
         except (EOFError, OSError):
-            status = process.program.wait()
+            status = program.wait()
             how = signal.Signals(-status).name if status < 0 else f"status {status}"
             outcome, why = "died", f"ended its process ({how})"
-        self._all.discard(process)
+        self._own.process = None
         return Attempt(settings, seed, outcome, why, seconds=time.perf_counter() - start)
 
-    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        """Run a function in a thread."""
-        return self._threads.submit(function, *arguments)
-
-    def close(self) -> None:
-        """End all, with the trials for which nobody waits."""
-        with self._lock:
-            self._closed = True
-        self._end()
-
-    def _taken(self) -> "_Process":
-        with self._lock:
-            if self._idle:
-                return self._idle.pop()
-            if self._closed:
-                raise RuntimeError("these processes have been closed")
-            process = _Process(self.claim_id, self.file)
-            self._all.add(process)
-        try:
-            process.connection.recv()
-        except (EOFError, OSError):
-            raise RuntimeError(f"no process could be started for trials of {self.claim_id}, as it says above") from None
-        return process
-
-
-def _end(threads: ThreadPoolExecutor, processes: "set[_Process]") -> None:
-    threads.shutdown(wait=False, cancel_futures=True)
-    for process in list(processes):
-        process.end()
-
-
-class _Process:
-    """A program that runs `main`, and the connection to it, which is its standard input."""
-
-    def __init__(self, claim_id: str, file: Path):
+    def _started(self) -> tuple["subprocess.Popen[bytes]", Connection]:
+        """A program that runs `main`, and the connection to it, which is its standard input."""
         ours, theirs = socket.socketpair()
+        connection = Connection(ours.detach())
         with theirs:
-            self.program = subprocess.Popen(
-                [sys.executable, "-m", "theory_on_trial.explore.processes", claim_id, str(file)],
+            program = subprocess.Popen(
+                [sys.executable, "-m", "theory_on_trial.explore.processes", self._claim_id, str(self._file)],
                 stdin=theirs.fileno(),
-                cwd=repository.root(file.parent),
+                cwd=repository.root(self._file.parent),
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
                 process_group=0,  # Ctrl-C is for the parent
             )
-        self.connection = Connection(ours.detach())
-
-    def end(self) -> None:
-        self.program.kill()
-        self.program.wait()
-
-
-def packed(run: Callable[[dict[str, Any], int], Attempt], cells: Cells) -> tuple[dict[str, Any], float]:
-    """Return rows of attempts as a chunk of a sweep of `trial` has them, and the seconds they took."""
-    start = time.perf_counter()
-    return {"trial": np.stack([run(*cell).packed() for cell in cells])}, time.perf_counter() - start
+        self._programs.append(program)
+        try:
+            if not self.close.alive:  # by a thread that was starting this one
+                _end([program])
+            connection.recv()
+        except (EOFError, OSError):
+            message = f"no process could be started for trials of {self._claim_id}, as it says above"
+            raise RuntimeError(message) from None
+        return program, connection
 
 
-def packed_elsewhere(arguments: tuple[tuple[str, Any], ...], cells: Cells) -> tuple[dict[str, Any], float]:
-    """Do so on a worker of an executor, whose processes wait for its next chunk."""
-    return packed(_waiting(arguments).attempt, cells)
-
-
-@functools.lru_cache(maxsize=1)  # those of another claim end as nobody holds them any more
-def _waiting(arguments: tuple[tuple[str, Any], ...]) -> Processes:
-    return Processes(**dict(arguments))
+def _end(programs: "list[subprocess.Popen[bytes]]") -> None:
+    for program in list(programs):
+        program.kill()
+        program.wait()
 
 
 def main(claim_id: str, file: str) -> None:
@@ -170,9 +127,8 @@ def main(claim_id: str, file: str) -> None:
         os.dup2(nothing.fileno(), 0)
     begin()
     repository.import_file(Path(file))  # and no other of the paper's
-    subject = claim(claim_id)
+    subject, forgotten = claim(claim_id), 0
     connection.send("ready")
-    forgotten = 0
     with contextlib.suppress(EOFError, OSError):  # nobody waits any more
         while True:
             settings, seed, options = connection.recv()

@@ -16,24 +16,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from theory_on_trial import repository
-from theory_on_trial.explore.attempt import LIMIT, Attempt, attempt
-from theory_on_trial.explore.processes import Here, Processes
+from theory_on_trial.explore.attempt import Attempt, attempt
+from theory_on_trial.explore.processes import bench, file_of
 from theory_on_trial.repository import records
 from theory_on_trial.trial.registry import Claim
-
-
-def bench(
-    subject: Claim, *, here: bool = False, beyond: bool = False, limit: float = LIMIT, workers: int | None = None
-) -> Here | Processes:
-    """Return where trials of a claim run: in processes of their own, or here, if asked or if no file states the claim.
-
-    Raises `ValueError` for a claim whose settings pytest gives.
-    """
-    if lacking := [name for name, value in subject.settings.items() if value is inspect.Parameter.empty]:
-        raise ValueError(f"{subject.id} cannot be tried elsewhere: pytest gives {', '.join(lacking)}")
-    if here or not file_of(subject).is_file():
-        return Here(subject, beyond=beyond, limit=limit)
-    return Processes(subject.id, file_of(subject), beyond=beyond, limit=limit, workers=workers)
 
 
 class Runs:
@@ -47,8 +33,9 @@ class Runs:
 
     def __init__(self, subject: Claim, *, workers: int | None = None, beyond: bool = False):
         self.subject, self.beyond = subject, beyond
-        self._bench = bench(subject, here=workers == 1, beyond=beyond, workers=workers)
-        self._ahead = 2 * (workers or os.cpu_count() or 1)  # trials that are handed out at a time
+        count = workers or os.cpu_count() or 1
+        self._bench = bench(subject, 0 if count == 1 else count, beyond=beyond)
+        self._ahead = 2 * count  # trials that are handed out at a time
         self.deadline, self.left = float("inf"), float("inf")
         self.new = 0
         self._path = kept_path(subject, "explored", Path(inspect.getfile(attempt)))
@@ -70,7 +57,7 @@ class Runs:
                 fields = {name: value for name, value in line.items() if name != "key"}
                 queue.append((key, Attempt.of(settings, seed, fields)))
             else:
-                queue.append((key, self._bench.submit(self._bench.attempt, settings, seed)))
+                queue.append((key, self._submit(self._run, settings, seed)))
             while queue and (len(queue) > self._ahead or isinstance(queue[0][1], Attempt) or queue[0][1].done()):
                 yield self._ended(*queue.popleft())
         while queue:
@@ -87,15 +74,11 @@ class Runs:
         return trial_result
 
     def __enter__(self) -> Self:
+        self._run, self._submit = self._bench.__enter__()
         return self
 
-    def __exit__(self, *error: object) -> None:
-        self._bench.close()
-
-
-def file_of(subject: Claim) -> Path:
-    """Return the module of a claim's check."""
-    return Path(inspect.unwrap(subject.function).__code__.co_filename)
+    def __exit__(self, *error: Any) -> None:
+        self._bench.__exit__(*error)
 
 
 def kept_path(subject: Claim, folder: str, judge: Path) -> Path | None:
