@@ -90,14 +90,9 @@ def trial(key: Any, /, **settings: Any) -> UInt8[np.ndarray, " bytes"]:
 
 
 def attempt(
-    subject: Claim,
-    settings: dict[str, Any],
-    seed: int = 0,
-    *,
-    beyond: bool = False,
-    limit: float = LIMIT,
+    subject: Claim, settings: dict[str, Any], seed: int = 0, *, beyond: bool = False, limit: float = LIMIT,
     trial: type[Trial] = Trial,
-) -> Attempt:
+) -> Attempt:  # fmt: skip
     """Put a claim on trial at some settings, with `beyond` outside its annotations; `trial` may decide otherwise.
 
     It is stopped after `limit` seconds, where a thread may be interrupted: in the main one.

@@ -29,17 +29,9 @@ _ABOUT = "the claim"  # a static value beside the settings, none of which has a 
 
 
 def tried(
-    subject: Claim,
-    grid: dict[str, list[Any]],
-    constants: dict[str, Any],
-    seed: int,
-    *,
-    beyond: bool,
-    limit: float,
-    workers: int | None,
-    executor: Any,
-    progress: ProgressSetting,
-) -> list[Attempt]:
+    subject: Claim, grid: dict[str, list[Any]], constants: dict[str, Any], seed: int, beyond: bool, limit: float,
+    workers: int | None, executor: Any, progress: ProgressSetting,
+) -> list[Attempt]:  # fmt: skip
     """Return what becomes of a claim at the points of a grid, the last setting fastest; see `explore.map.map_of`."""
     stated, count = file_of(subject).is_file(), workers or os.cpu_count() or 1
     source = source_of(subject, Path(inspect.getfile(trial))) if stated else ""

@@ -31,15 +31,8 @@ def search(ids: Sequence[str], folder: Path, options: argparse.Namespace) -> int
                 Runs(subject, workers=options.workers, beyond=True) as beyond,
                 tqdm(desc=subject.id, unit="trial", file=sys.stderr, leave=False, disable=None) as bar,
             ):
-                result = search_one(
-                    subject,
-                    runs,
-                    seed=options.seed,
-                    inconclusive=options.inconclusive,
-                    outside=beyond if options.outside else None,
-                    advance=bar.update,
-                    **budget,
-                )
+                passed = {"outside": beyond if options.outside else None, "inconclusive": options.inconclusive}
+                result = search_one(subject, runs, seed=options.seed, advance=bar.update, **passed, **budget)
             results.append(result)
             if not options.json:
                 print(result, flush=True)
@@ -67,16 +60,8 @@ def draw_map(claim_id: str, folder: Path, options: argparse.Namespace) -> int:
     settings = settings_of(options.set, "--set")
     path = options.out.absolute()
     with contextlib.chdir(folder):
-        dataset = map_of(
-            claim(claim_id),
-            axes,
-            settings,
-            cells=options.cells,
-            seed=options.seed,
-            outside=options.outside,
-            limit=options.limit,
-            workers=options.workers,
-        )
+        names = ("cells", "seed", "outside", "limit", "workers")
+        dataset = map_of(claim(claim_id), axes, settings, **{name: getattr(options, name) for name in names})
         save(dataset, path)
     print(f"{claim_id}: {caption(dataset)}")
     return 0

@@ -63,18 +63,10 @@ def is_axis(value: Any) -> bool:
 
 
 def map_of(
-    subject: Claim,
-    axes: dict[str, Any],
-    settings: dict[str, Any] | None = None,
-    *,
-    cells: int = CELLS,
-    seed: int = 0,
-    outside: bool = False,
-    limit: float = LIMIT,
-    workers: int | None = None,
-    executor: Any = None,
+    subject: Claim, axes: dict[str, Any], settings: dict[str, Any] | None = None, *, cells: int = CELLS, seed: int = 0,
+    outside: bool = False, limit: float = LIMIT, workers: int | None = None, executor: Any = None,
     progress: ProgressSetting = "auto",
-) -> Any:
+) -> Any:  # fmt: skip
     """Put a claim on trial at every cell of a grid; return an xarray Dataset whose dimensions are the axes.
 
     Its variables are `outcome` (one of `OUTCOMES`), `error` with `low` and `high` (see `Attempt.error`), `why`,
@@ -100,8 +92,7 @@ def map_of(
     grid = {name: values_of(name, given, kinds.get(name), cells) for name, given in axes.items()}
     first: dict[str, Any] = getattr(subject.function, "first_case", {})
     constants = {name: value for name, value in {**first, **(settings or {})}.items() if name not in grid}
-    where = {"workers": workers, "executor": executor, "progress": progress}
-    results = tried(subject, grid, constants, seed, beyond=outside, limit=limit, **where)
+    results = tried(subject, grid, constants, seed, outside, limit, workers, executor, progress)
     shape = [len(values) for values in grid.values()]
     nowhere = (math.nan,) * 3
     columns: dict[str, Sequence[Any]] = {

@@ -102,16 +102,9 @@ class Searched:
 
 
 def search(
-    subject: Claim,
-    runs: Runs,
-    *,
-    most: int = _MOST,
-    seconds: float = SECONDS,
-    seed: int = 0,
-    inconclusive: bool = False,
-    outside: Runs | None = None,
-    advance: Callable[[], Any] = lambda: None,
-) -> Searched:
+    subject: Claim, runs: Runs, *, most: int = _MOST, seconds: float = SECONDS, seed: int = 0,
+    inconclusive: bool = False, outside: Runs | None = None, advance: Callable[[], Any] = lambda: None,
+) -> Searched:  # fmt: skip
     """Look for a setting of a claim's domain at which it fails, and report the simplest one.
 
     At most `most` settings are drawn, for `seconds` at most, and tried by `runs`; `seed` decides them and the
