@@ -4,7 +4,6 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,6 @@ WORKLOADS = [(30, 1)]  # values of each of two settings, rounds
 QUICK = [(6, 1)]
 
 
-@cache
 def grid(cells: int) -> dict[str, Any]:
     """Values of both settings, inside the claim's domain."""
     alphas, separabilities = np.geomspace(0.1, 10, cells), np.geomspace(100, 10_000, cells)

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 
 import pytest
+from matplotlib.colors import to_rgba
 
 from theory_on_trial import claim
 from theory_on_trial.command import main
@@ -19,8 +20,10 @@ from theory_on_trial.explore import cells, processes
 from theory_on_trial.explore.attempt import attempt
 from theory_on_trial.explore.draw import domains
 from theory_on_trial.explore.map import map_of
+from theory_on_trial.explore.picture import draw
 from theory_on_trial.explore.runs import Runs
 from theory_on_trial.explore.search import search, simpler
+from theory_on_trial.figures.drawing import COLOURS
 
 pytestmark = pytest.mark.usefixtures("warm_children")
 
@@ -225,6 +228,17 @@ def test_a_map_is_a_picture_or_a_page_whose_cells_tell_their_rows(here, tmp_path
     assert "penalty = 3.0" in (tmp_path / "curve.html").read_text()
     third = ["map", f"{here}.from_seven", "--x", "n=2..20", "--y", "way=a,b", "--cells", "3", "--workers", "1"]
     assert main([*third, "--out", "ways.svg"]) == 0
+
+
+def test_the_declared_domain_is_shaded_and_named(here):
+    subject, colours = claim(f"{here}.limits"), (to_rgba(COLOURS[3]), to_rgba("0.9"))  # of a map, and of a curve
+    plane = draw(subject.map(dim=[0, 1, 6, 7], penalty=[1.0, 1e3, 1e4], outside=True))
+    line = draw(subject.map(dim=[-8, 0, 2, 8], outside=True))
+    extents = [[[0.5, -0.5], [2.5, 1.5]], [[1, 0], [6, 1]]]  # around cells; from 1 to 6
+    for figure, colour, extent in zip((plane, line), colours, extents, strict=True):
+        (shade,) = [patch for patch in figure.axes[0].patches if patch.get_facecolor() == colour]
+        assert shade.get_bbox().get_points().tolist() == extent
+        assert "declared domain" in [text.get_text() for text in figure.legends[0].get_texts()]
 
 
 @pytest.mark.parametrize("elsewhere", [False, True])

@@ -66,7 +66,8 @@ def save(dataset: Any, path: Path) -> None:
         if path.suffix == ".html":
             path.write_text(_page(figure, dataset), encoding="utf-8")
         else:
-            figure.savefig(path, dpi=100 if path.suffix == ".webp" else None)
+            # Lossy, the colours of small cells run into each other.
+            figure.savefig(path, **{"dpi": 100, "pil_kwargs": {"lossless": True}} if path.suffix == ".webp" else {})
 
 
 def caption(dataset: Any) -> str:

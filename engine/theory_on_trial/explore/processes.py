@@ -109,8 +109,7 @@ class Processes:
                 _end([program])
             connection.recv()
         except (EOFError, OSError):
-            message = f"no process could be started for trials of {self._claim_id}, as it says above"
-            raise RuntimeError(message) from None
+            raise RuntimeError(f"no process for trials of {self._claim_id} has started, as it says above") from None
         return program, connection
 
 
