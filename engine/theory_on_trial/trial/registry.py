@@ -115,8 +115,8 @@ class Claim:
         """Put the claim on trial over a grid and return an xarray Dataset of verdicts and errors; a notebook draws it.
 
         A setting that is a list or a range, as in `map(n="10..10000", dim=[2, 5])`, is an axis, of `cells` values if it
-        is a range; others are fixed. `outside` goes beyond the declared domain. Cells run in `workers` processes of this
-        machine, or wherever an `executor` with `submit` runs them. Raises `ValueError` for what does not fit.
+        is a range; others are fixed. `outside` goes beyond the declared domain. Cells run in `workers` processes, or
+        wherever an `executor` with `submit` runs them. Raises `ValueError` for what does not fit.
         """
         # The room above this one, which a trial does not need.
         explore = importlib.import_module("theory_on_trial.explore.map")
