@@ -13,6 +13,7 @@ from own_data.denoising_posterior import posterior_uncertainty
 from own_data.forgetting_overlap import memory_needed
 from own_data.multicalibration_boosting import multicalibration_audit
 from own_data.sequential_attention import selection_audit
+from own_data.unconstrained_cca import ey_certificate
 
 CONDITIONS = (1.5, 4.0, 25.0)
 CHOSEN = 10
@@ -65,6 +66,18 @@ def bare_labels(x, y):
     pretext = np.linalg.lstsq(first[n:], second[n:])[0]
     errors = [np.linalg.lstsq(own, labels)[1] for own in (first[:n], first[:n] @ pretext[:, :CHOSEN])]
     return float(np.sum(errors[0]))
+
+
+def halves(x):
+    """Two related views of as many columns each."""
+    half = x.shape[1] // 2
+    return x[:, :half], 0.5 * x[:, :half] + x[:, half:]
+
+
+def bare_correlations(x, y):
+    """Canonical correlations by two QR factorisations and a singular value decomposition."""
+    first, second = (np.linalg.qr(view - view.mean(axis=0))[0] for view in halves(x))
+    return float(np.linalg.svd(first.T @ second, compute_uv=False).sum())
 
 
 def scores(x):
@@ -139,6 +152,7 @@ TOOLS = {  # rows, columns, the tool, its bare algebra
     "stable_neighbours": (2000, 768, lambda x, y: stable_neighbours(x), bare_neighbours),
     "selection_audit": (4000, 600, lambda x, y: selection_audit(x, y, CHOSEN, standardise=False), bare_pursuit),
     "labels_saved": (20_000, 100, lambda x, y: labels_saved(*views(x, y)), bare_labels),
+    "ey_certificate": (50_000, 256, lambda x, y: ey_certificate(*halves(x)), bare_correlations),
     "infonce_bias": (1000, 1000, lambda x, y: infonce_bias(scores(x), CANDIDATES, held_out=True), bare_infonce),
     "memory_needed": (
         400,

@@ -149,7 +149,7 @@ def ey_certificate(
     )
     require_memory("Z1 and Z2", 6 * rows * columns + (2 * _BLOCKS * columns**2 if groups is not None else 0))
     (W1, back1), (W2, back2) = (_white(name, Z) for name, Z in (("Z1", Z1), ("Z2", Z2)))
-    parts = covariances(np.hstack([W1, W2]), parts_of)
+    parts = covariances(parts_of, W1, W2)
     for name, own in (("Z1", slice(columns)), ("Z2", slice(columns, None))):
         ranks = np.sum(np.linalg.eigvalsh(parts[:, own, own]) > _SINGULAR, axis=1)
         require(ranks == columns, _singular(name, int(ranks.min()), columns))
@@ -189,8 +189,8 @@ def _singular(name: str, rank: int, columns: int) -> str:
 def _white(name: str, Z: Embedding) -> tuple[Embedding, Float[np.ndarray, "columns columns"]]:
     """White rows W, and the matrix B with Z - mean = W B: covariances of W keep the digits that those of Z lose."""
     centred = Z - Z.mean(axis=0)
-    scales = centred.std(axis=0)
-    rank = int(np.sum(scales > _SINGULAR * np.abs(Z).max(axis=0)))
+    scales = np.sqrt(np.einsum("ij,ij->j", centred, centred) / len(Z))
+    rank = int(np.sum(scales > _SINGULAR * np.maximum(Z.max(axis=0), -Z.min(axis=0))))
     require(rank == Z.shape[1], _singular(name, rank, Z.shape[1]))
     centred /= scales
     variances, axes = np.linalg.eigh(centred.T @ centred / len(Z))
@@ -206,16 +206,21 @@ def _losses(part: Float[np.ndarray, "both both"], *backs: Float[np.ndarray, "col
     own, other, cross = part[:K, :K], part[K:, K:], part[:K, K:]
     total = backs[0].T @ own @ backs[0] + backs[1].T @ other @ backs[1]
     loss = -4 * np.sum((backs[0].T @ cross) * backs[1].T) + np.sum(total**2)
-    return float(loss), predicted.least_loss(_components(part, *backs)[0], K)
+    correlations = np.linalg.svd(_between(part, K)[0], compute_uv=False)
+    return float(loss), predicted.least_loss(np.minimum(correlations, 1), K)
+
+
+def _between(part: Float[np.ndarray, "both both"], K: int) -> tuple[np.ndarray, list[np.ndarray]]:
+    """The correlation matrix of rows made white by Cholesky factors, and these."""
+    roots = [np.linalg.cholesky(part[own, own]) for own in (slice(K), slice(K, None))]
+    return np.linalg.solve(roots[1], np.linalg.solve(roots[0], part[:K, K:]).T).T, roots
 
 
 def _components(
     part: Float[np.ndarray, "both both"], *backs: Float[np.ndarray, "columns columns"]
 ) -> tuple[Float[np.ndarray, " columns"], Float[np.ndarray, " columns"]]:
     """Canonical correlations, and how strong each canonical component is in the embeddings."""
-    K = len(backs[0])
-    roots = [np.linalg.cholesky(part[own, own]) for own in (slice(K), slice(K, None))]
-    between = np.linalg.solve(roots[1], np.linalg.solve(roots[0], part[:K, K:]).T).T
+    between, roots = _between(part, len(backs[0]))
     left, correlations, right = np.linalg.svd(between)
     loads = (backs[0].T @ roots[0] @ left + backs[1].T @ roots[1] @ right.T) / np.sqrt(2)
     return np.minimum(correlations, 1), np.sum(loads**2, axis=0)
@@ -226,7 +231,7 @@ def _dependent(W1: Embedding, W2: Embedding, cross: Float[np.ndarray, "columns c
     correlation = beside(W1, W2)
     if correlation:
         return f"neighbouring rows are alike in both views (correlation {correlation:.2f}), if they were not sorted"
-    return "rows are alike in one view where they are in the other, as in groups" if near(W1, W2 - W1 @ cross) else ""
+    return "rows are alike in one view where they are in the other, as in groups" if near(W1, W2, cross) else ""
 
 
 def _related(
@@ -250,8 +255,8 @@ def _by_groups(
     groups beyond a thousand together.
     """
     K, rng = W1.shape[1], np.random.default_rng(0)
-    roots = [np.linalg.cholesky(part[own, own]) for own in (slice(K), slice(K, None))]
-    left, _, right = np.linalg.svd(np.linalg.solve(roots[1], np.linalg.solve(roots[0], part[:K, K:]).T).T)
+    between, roots = _between(part, K)
+    left, _, right = np.linalg.svd(between)
     first, second = W1 @ np.linalg.solve(roots[0].T, left), W2 @ np.linalg.solve(roots[1].T, right.T)
     blocks = rng.permutation(int(of_row.max()) + 1)[of_row] % _BLOCKS
     order, n_blocks = np.argsort(blocks, kind="stable"), int(blocks.max()) + 1

@@ -28,11 +28,12 @@ def test_rows_in_shuffled_groups_are_alike_where_they_are_near():
     first, second = rng.standard_normal((2, 30, 3))[:, of_row] + 0.3 * rng.standard_normal((2, 300, 3))
     assert beside(first, second) == 0
     assert near(first, second)
+    assert near(1e150 * first, second + first, np.eye(3) / 1e150)
 
 
 def test_covariances_without_each_group_are_numpys():
     rows, groups = np.random.default_rng(2).standard_normal((47, 3)) + 0.1, stratified_groups(np.zeros(47, int))
-    found = covariances(rows, groups)
+    found = covariances(groups, rows[:, :1], rows[:, 1:])
     for group, one in zip(range(-1, 20), found, strict=True):
         assert one == pytest.approx(np.cov(rows[groups != group].T))
 

@@ -85,7 +85,7 @@ def labels_saved(
     width = best if rank is None else rank
     inputs = (X1[:n_labelled] - centre) @ white
     spread, parts_of = outcomes.std(axis=0), groups_of(groups, n_labelled)[1]
-    parts = covariances(np.hstack([inputs, (outcomes - outcomes.mean(axis=0)) / spread]), parts_of)
+    parts = covariances(parts_of, inputs, (outcomes - outcomes.mean(axis=0)) / spread)
     # Rows: all labels and those without each group; columns: what the raw input, the pretext and its part leave.
     counts = [n_labelled, *(n_labelled - np.bincount(parts_of)).tolist()]
     heads = [np.eye(dim), directions.T, directions[:width].T]

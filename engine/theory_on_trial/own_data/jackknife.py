@@ -39,18 +39,22 @@ def jackknife(values: Float[np.ndarray, " fits"], confidence: float, scale: Scal
 
 
 def covariances(
-    rows: Float[np.ndarray, "rows columns"], groups: Int[np.ndarray, " rows"]
+    groups: Int[np.ndarray, " rows"], *views: Float[np.ndarray, "rows _"]
 ) -> Float[np.ndarray, "fits columns columns"]:
-    """Of all rows, and of all but each group: from one pass, so that columns should have means near 0 and like scales.
+    """Of the columns of all views, over all rows and all but each group: from one pass, so that columns should have
+    means near 0 and like scales.
 
     Divisors are one less than the numbers of rows.
     """
     order, sizes = np.argsort(groups, kind="stable"), np.bincount(groups, minlength=GROUPS)
-    chunks = np.split(rows[order], np.cumsum(sizes)[:-1])
-    scatters, sums = np.array([chunk.T @ chunk for chunk in chunks]), np.array([chunk.sum(axis=0) for chunk in chunks])
+    columns = sum(view.shape[1] for view in views)
+    scatters, sums = np.empty((GROUPS, columns, columns)), np.empty((GROUPS, columns))
+    for group, members in enumerate(np.split(order, np.cumsum(sizes)[:-1])):
+        chunk = np.hstack([view[members] for view in views])
+        scatters[group], sums[group] = chunk.T @ chunk, chunk.sum(axis=0)
     without = scatters.sum(axis=0) - np.concatenate([0 * scatters[:1], scatters])
     remaining = sums.sum(axis=0) - np.vstack([0 * sums[:1], sums])
-    left = len(rows) - np.array([0, *sizes])[:, None, None]
+    left = len(groups) - np.array([0, *sizes])[:, None, None]
     covariances: np.ndarray = (without - remaining[:, :, None] * remaining[:, None, :] / left) / (left - 1)
     return covariances
 

@@ -1,7 +1,7 @@
 """Whether rows are independent of those beside them and of those near them, as intervals and tests assume."""
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 _CHANCE = 5.0  # standard errors, which the largest of a thousand correlations of independent rows passes once in 2000
 _NEAREST = 4  # rows
@@ -24,14 +24,29 @@ def _following(view: Float[np.ndarray, "rows columns"]) -> float:
     return correlation if correlation > _CHANCE / np.sqrt(len(view)) else 0.0
 
 
-def near(features: Float[np.ndarray, "rows features"], left: Float[np.ndarray, "rows outcomes"]) -> bool:
-    """Whether what a fit left of outcomes is alike in rows that are nearest in the features, beyond chance.
+def near(
+    features: Float[np.ndarray, "rows features"],
+    outcomes: Float[np.ndarray, "rows outcomes"],
+    slopes: Float[np.ndarray, "features outcomes"] | None = None,
+) -> bool:
+    """Whether outcomes, or what slopes leave of them, are alike in rows nearest in the features, beyond chance.
 
     It is where rows come in groups, and where the outcomes follow the features otherwise than was fitted.
     """
+
+    def left(rows: Int[np.ndarray, " some"]) -> Float[np.ndarray, "some outcomes"]:
+        return outcomes[rows] if slopes is None else outcomes[rows] - features[rows] @ slopes
+
     probes = np.random.default_rng(0).permutation(len(features))[: max(_FEWEST, _DISTANCES // len(features))]
-    distances = np.einsum("ij,ij->i", features, features) - 2 * features[probes] @ features.T
+    # Which is the nearest needs few digits.
+    shorter = (features / max(features.max(), -features.min(), 1e-300)).astype(np.float32)
+    distances = shorter[probes] @ (-2 * shorter.T)
+    distances += np.einsum("ij,ij->i", shorter, shorter)
     distances[np.arange(len(probes)), probes] = np.inf
-    nearest = np.argpartition(distances, _NEAREST, axis=1)[:, :_NEAREST]
-    products = np.einsum("ij,ij->i", left[probes], left[nearest].sum(axis=1))
+    around = 0.0
+    for _ in range(_NEAREST):
+        nearest = distances.argmin(axis=1)
+        around += left(nearest)
+        distances[np.arange(len(probes)), nearest] = np.inf
+    products = np.einsum("ij,ij->i", left(probes), around)
     return bool(products.sum() > _CHANCE * np.sqrt(products @ products))
