@@ -101,6 +101,7 @@ def written_out(points, projected, dims, signal, noise):
     c, total = predicted.shrinkage(signal, noise), np.mean(np.sum(points**2, axis=1))
     return {
         "2 c s for B": total - 2 * c * signal * projected + (c * noise) ** 2 * dims,
+        "no noise": total - c * signal * (2 - c * signal) * projected,
         "1 / s for c": total - projected + (noise / signal) ** 2 * dims,
     }
 
@@ -158,14 +159,17 @@ def test_loss_is_clustering(trial, ambient: Several, dims: Dims, noise: Level, s
     predict = predicted.clustering_loss(points, bases, signal, noise)
     of_all = [predicted.clustering_loss(points, [basis], signal, noise) for basis in bases]
     controls = {"clusters drawn, not chosen": np.mean(of_all)} if min(dims) < ambient else {}
-    controls |= written_out(points, squares.max(axis=0).mean(), mean_dim, signal, noise)
+    scale, wrong = (
+        np.mean(np.sum(points**2, axis=1)),
+        written_out(points, squares.max(axis=0).mean(), mean_dim, signal, noise),
+    )
+    controls |= told_apart(predict, 1e-12 * ambient * scale, wrong)
     nodes = observed.gauss_hermite(2, 40) if ambient == 2 else observed.cubature(ambient)
     setting = points, bases, rising_weights(dims), signal, noise, *nodes
     loss, noisy = (observed.denoising_loss(*setting, rule) for rule in ("clean", "noisy"))
     # Where no node moves a point to another cluster, this is no other process.
     processes = {"argmax at x_t": noisy} if abs(noisy - loss) > 1e-3 * loss else {}
-    rounding = {"ops": 200 * ambient, "scale": np.mean(np.sum(points**2, axis=1))}
-    trial.identity(loss, predict, controls=controls, wrong_processes=processes, **rounding)
+    trial.identity(loss, predict, ops=200 * ambient, scale=scale, controls=controls, wrong_processes=processes)
 
 
 def wrong_price(trial, dim, subspaces, signal, noise):

@@ -43,7 +43,9 @@ Level = Annotated[float, Interval(0.005, 0.02, why="the sizes that are tried lie
 """ε, the error above the asymptotic one."""
 Runs = Annotated[float, Interval(0.5, 20, why="a share of the usual number, and minutes at the upper end")]
 """How many training sets in comparison with the stated experiment."""
-Many = Annotated[int, Interval(300, 10**6, why="with fewer training sets the intervals have no ends")]
+Many = Annotated[
+    int, Interval(300, 2000, why="with fewer training sets the intervals have no ends; a minute at the high end")
+]
 
 
 def boxes_of(curves):
@@ -109,7 +111,7 @@ def official(sizes, n_classes):
 @claim(NO_GROWTH, kind="rate", loose="it falls, from 6 at 25 features to 4 from 200 on, the least that is tried")
 def test_nb_growth_upper(
     trial,
-    first: Annotated[int, Interval(25, 200, why="the sizes that are tried lie around these crossings")] = 25,
+    first: Annotated[int, Interval(25, 35, why="of more, hardly over the four samples that are tried first")] = 25,
     level: Level = 0.01,
     n_runs: Many = 350,
 ):

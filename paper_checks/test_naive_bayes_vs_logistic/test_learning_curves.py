@@ -94,7 +94,7 @@ def test_real_two_regimes(
 @claim(ours("Ψ(t) >= t^2 / 2, and Jensen: it holds for any rule, fitted or not"), kind="bound")
 def test_lr_surrogate_consistency(
     trial,
-    n_features: Annotated[int, Interval(1, 4, why="of more, no fit is seen near the bound")] = 2,
+    n_features: Annotated[int, Interval(1, 2, why="of more, no fit is seen near the bound")] = 2,
     signal: Annotated[float, Interval(0.05, 0.25, why="fits that err are seen")] = 0.2,
     n_runs: Annotated[int, Interval(50, 2000, why="few may miss the worst, and each is fitted")] = 100,
 ):

@@ -26,6 +26,7 @@ LargeCrossover = Annotated[float, Interval(15, 25, why="sixteen times as much is
 """The least α T of five."""
 TrappedPoints = Annotated[int, Interval(3, 100, why="tens of thousands are drawn")]
 TrappedDimension = Annotated[int, Interval(30, MOST, why="of fewer, the norm scatters as much as it is")]
+AnyDimension = Annotated[int, Interval(1, MOST, why="it enters a formula alone, and floats hold it")]
 FewPoints = Annotated[int, Interval(3, 10, why="three to this power walks are run")]
 FewDimensions = Annotated[int, Interval(4, 7, why="of more, too few visits are seen")]
 Crossover = Annotated[float, Interval(0.05, 40, why="beyond, extrapolation wants more points")]
@@ -99,9 +100,13 @@ def test_ou_crossover(trial, crossover: Crossover, count: Components = 3):
         spectrum = observed.leading_population_spectrum(int(n), count, reversion=crossover / n)
         return spectrum.eigenvalues / spectrum.total_variance
 
+    measured = np.array([ratios(n) for n in sizes])
+    left = np.diff(2 * measured[1:] - measured[:-1], axis=0)[-3:]  # of second order, so that each is a quarter
+    settled = np.all(np.abs(left[:-1] / left[1:] / 4 - 1) < 0.3)
+    trial.require(settled, f"crossover must not be where a second-order correction vanishes, got {crossover}")
     walk = predicted.explained_variance_ratio_limit(count)
     trial.limit(
-        [ratios(n) for n in sizes],
+        measured,
         sizes,
         predicted.crossover_explained_variance_ratio(crossover, count),
         order=(1, 2),
@@ -162,7 +167,7 @@ def test_ou_trapping__start(trial, n_points: Points, rate: AnyRate):
 
 
 @claim(ours("the settled norm is chi-square"), kind="distribution", cases=[(8, 2000, 0.4), (6, 3, 0.6)])
-def test_ou_trapping__spread(trial, n_points: FewPoints, dim: Annotated[int, Interval(1, MOST)], rate: Trapping):
+def test_ou_trapping__spread(trial, n_points: FewPoints, dim: AnyDimension, rate: Trapping):
     """The settled squared norm has the relative spread sqrt(2 / d)."""
     left = settled_points(trial, n_points, rate)
     # Three nodes of Gauss and Hermite for each step: means of polynomials up to degree five are exact.
