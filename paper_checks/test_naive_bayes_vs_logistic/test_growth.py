@@ -44,7 +44,7 @@ Level = Annotated[float, Interval(0.005, 0.02, why="the sizes that are tried lie
 Runs = Annotated[float, Interval(0.5, 20, why="a share of the usual number, and minutes at the upper end")]
 """How many training sets in comparison with the stated experiment."""
 Many = Annotated[
-    int, Interval(300, 2000, why="with fewer training sets the intervals have no ends; a minute at the high end")
+    int, Interval(300, 5000, why="with fewer training sets the intervals have no ends; a minute at the high end")
 ]
 
 
