@@ -152,7 +152,7 @@ def width_exponent(widths: Widths, movement: Movement, *, level: Fraction = 0.95
     doubts, reach = [], 0.0
     test = _mean(bends, 1 - _SIGNIFICANT)
     if test.low > 0 or test.high < 0:
-        reach = max(-curvature.low, curvature.high) * float(np.ptp(logs))
+        reach = max(-test.low, test.high) * float(np.ptp(logs))
         bent = "the movement is not yet a power law of the width; drop the smallest width or train longer"
         doubts.append(Doubt(bent, reach, "of the exponent"))
     if exponent.value > _NEAR and _mean(slopes, 1 - _SIGNIFICANT).low > 0:

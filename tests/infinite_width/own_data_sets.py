@@ -1,5 +1,6 @@
 """Data for `width_exponent`: networks of known powers, scatter about laws of the width, and laws without a power."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -37,14 +38,14 @@ def asked(
     )  # fmt: skip
 
 
-def networks(name: str, scaling: Any, truth: str, *given: Any) -> DataSet:
-    """Of 20 seeds: the verdict is right, or open."""
+def networks(scaling: Any, truth: str) -> DataSet:
+    """Of 20 seeds, after four steps: the verdict is right, or open."""
 
     def judge(answer: Any) -> Worth:
         return "right" if answer.verdict == truth else "none" if answer.verdict == "undecided" else "wrong"
 
-    steps, widths, rate = given
-    return asked(name, widths, lambda seed: movements(scaling, steps, 20, widths, seed, rate), judge, truth, 0.99)
+    draw = partial(movements, named_scaling(scaling), 4, 20, LADDER)
+    return asked(f"{scaling}, four steps", LADDER, draw, judge, truth, 0.99)
 
 
 def scattered(law: Any, widths: Any, seeds: int, scatter: Any) -> Any:
@@ -85,13 +86,11 @@ SETS = [
     *(asked(f"NTK, a small step, at {level:.0%}", [256, 512, 1024],
             lambda seed: movements(NTK, 1, 6, [256, 512, 1024], seed, 0.1), None, -0.5, level, level)
       for level in (0.8, 0.95)),
-    networks("muP, four steps", named_scaling("muP"), "features move alike", 4, LADDER, 1.0),
-    networks("standard, four steps", named_scaling("standard"), "features move less and less", 4, LADDER, 1.0),
+    networks("muP", "features move alike"), networks("standard", "features move less and less"),
     of_power(0.0, SHORT, 3, 0.8), of_power(-0.5, SHORT, 3, 0.05), of_power(0.5, LADDER, 8, 0.3),
     of_power(-0.5, LADDER, 5, [0.4, 0.2, 0.1, 0.05], "falling with n"),
     growing(0.0, SHORT, 3, 0.8), growing(0.0, LADDER, 8, 0.8), growing(0.5, SHORT, 3, 0.05),
-    bent("a bend in the logarithms", lambda n: np.exp(-0.1 * np.log(n) ** 2), LADDER, 8, 1e-3,
-                -0.2 * np.log(8)),
+    bent("a bend in the logarithms", lambda n: np.exp(-0.1 * np.log(n) ** 2), LADDER, 8, 1e-3, -0.2 * np.log(8)),
     *(bent("1 / n^3 and a constant", lambda n: n**-3.0 + 1, widths, seeds, scatter)
       for widths, seeds, scatter in ((SHORT, 3, 0.03), (SHORT, 3, 0.1), (SHORT, 8, 0.1), (LADDER, 3, 0.1))),
 ]  # fmt: skip
