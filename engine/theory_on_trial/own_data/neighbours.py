@@ -29,6 +29,7 @@ def near(
     features: Float[np.ndarray, "rows features"],
     outcomes: Float[np.ndarray, "rows outcomes"],
     slopes: Float[np.ndarray, "features outcomes"] | None = None,
+    chance: float = _CHANCE,
 ) -> bool:
     """Whether outcomes, or what slopes leave of them, are alike in rows nearest in the features, beyond chance.
 
@@ -50,4 +51,4 @@ def near(
         around += left(nearest)
         distances[np.arange(len(probes)), nearest] = np.inf
     products = np.einsum("ij,ij->i", left(probes), around)
-    return bool(products.sum() > _CHANCE * np.sqrt(products @ products))
+    return bool(products.sum() > chance * np.sqrt(products @ products))
