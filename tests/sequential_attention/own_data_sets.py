@@ -10,10 +10,11 @@ from audits.tools import DataSet, Worth
 from own_data.sequential_attention import selection_audit
 
 Rng = np.random.Generator
+Table = Callable[[Rng], tuple[Any, Any]]
 NOISE, TIE = ("random order", "alike in y"), ("copies to a millionth",)
 
 
-def asked(name: str, table: Callable[[Rng], Any], k: int, truth: Any, said: Any, level: float | None = None) -> DataSet:
+def asked(name: str, table: Table, k: int, truth: Any, said: Any, level: float | None = None) -> DataSet:
     """Right where these features come first, or no more is explained than by chance; doubted where that is said."""
 
     def judge(answer: Any) -> Worth:
@@ -29,15 +30,15 @@ def asked(name: str, table: Callable[[Rng], Any], k: int, truth: Any, said: Any,
     )  # fmt: skip
 
 
-def signal(n: int, p: int, size: float = 3.0) -> Callable[[Rng], Any]:
-    def table(rng: Rng) -> Any:
+def signal(n: int, p: int, size: float = 3.0) -> Table:
+    def table(rng: Rng) -> tuple[Any, Any]:
         X = rng.normal(size=(n, p))
         return X, size * X[:, :2].sum(axis=1) + rng.normal(size=n)
 
     return table
 
 
-def noise(draw: Callable[[Rng, int], Any], p: int = 30) -> Callable[[Rng], Any]:
+def noise(draw: Callable[[Rng, int], Any], p: int = 30) -> Table:
     return lambda rng: (draw(rng, p), draw(rng, 1)[:, 0])
 
 
@@ -50,8 +51,8 @@ def grouped(sizes: Any, own: float) -> Callable[[Rng, int], Any]:
     return lambda rng, p: rng.normal(size=(len(sizes), p))[of_row] + own * rng.normal(size=(len(of_row), p))
 
 
-def copied(off: float) -> Callable[[Rng], Any]:
-    def table(rng: Rng) -> Any:
+def copied(off: float) -> Table:
+    def table(rng: Rng) -> tuple[Any, Any]:
         X, y = signal(30, 6)(rng)
         return np.column_stack([X, X[:, 0] + off * rng.normal(size=30)]), X[:, 0] + 0.01 * y
 
