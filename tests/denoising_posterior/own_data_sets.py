@@ -29,7 +29,7 @@ PRIORS: dict[str, Any] = {
 
 
 def asked(prior: str, quantity: str, told: float = 0.7) -> DataSet:
-    """A denoiser for noise of .7: what is said of x itself, of that noise, or of the variance, which is off by as much."""
+    """A denoiser for noise of .7: what is said of x itself, of that noise, or of the variance, off by its square."""
     signal, denoise = PRIORS[prior]
 
     def ask(seed: int) -> Any:
@@ -43,7 +43,7 @@ def asked(prior: str, quantity: str, told: float = 0.7) -> DataSet:
         if quantity == "the noise":
             return held(seen, 0.7, answer, "") if seen else "none"
         if quantity == "the variance":
-            return "doubted" if any(doubt.unit == "of each variance" for doubt in answer.doubts) else "wrong"
+            return "doubted" if any(doubt.unit in ("of each variance", "") for doubt in answer.doubts) else "wrong"
         return held(part.interval, x @ part.direction, answer, "")
 
     fits, level = told == 0.7, 0.99 if quantity == "the noise" else 0.9
