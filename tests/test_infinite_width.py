@@ -59,41 +59,12 @@ def test_nodes_have_the_means_of_drawn_networks():
         assert exact.mean() != pytest.approx(many.mean(), rel=0.1)
 
 
-@pytest.mark.parametrize(
-    ("scaling", "steps", "verdict", "doubt"),
-    [
-        ((np.array([0, 0.5]), np.array([0, 1.0]), 0.0), 2, "features move less and less", "not yet a power law"),
-        ((np.array([0, 0.5]), np.array([0, 0.0]), -1.0), 1, "undecided", "the rate is unstable"),
-    ],
-)
-def test_networks_get_their_verdict_or_a_doubt(scaling, steps, verdict, doubt):
-    widths = [64, 256, 1024, 4096] if steps == 2 else LADDER
-    rate = 0.01 if verdict == "undecided" else 1.0
-    answer = tool.width_exponent(widths, movements(scaling, steps, 100, widths, rate=rate))
-    assert answer.verdict == verdict
-    assert any(doubt in d.reason for d in answer.doubts)
-    assert f"from width {answer.widths[0]:g} to {answer.widths[-1]:g} {verdict}" in str(answer)
-    assert answer.to_dict()["verdict"] == verdict
-
-
 def test_the_order_of_widths_and_the_unit_do_not_matter():
     movement = movements(NTK, 1, 5)
     answer = tool.width_exponent(LADDER, movement)
     other = tool.width_exponent(LADDER[::-1], 1e200 * movement[:, ::-1])
     assert other.exponent == pytest.approx(answer.exponent, abs=1e-12)
     assert other.curvature == pytest.approx(answer.curvature, abs=1e-12)
-
-
-def test_scatter_leaves_it_undecided_and_a_bend_counts_against_the_verdict():
-    noise = rng().lognormal(0, 1, (3, 4))
-    assert tool.width_exponent(LADDER, noise).verdict == "undecided"
-    logs = np.log(np.array(LADDER) / 128)
-    bent = np.exp(-0.1 * logs**2) * rng().lognormal(0, 1e-3, (8, 4))
-    answer = tool.width_exponent(LADDER, bent)
-    assert answer.exponent.high < -0.1
-    assert answer.curvature.value == pytest.approx(-0.1, abs=0.01)
-    assert answer.verdict == "undecided"
-    assert answer.doubts[0].size == pytest.approx(0.1 * np.log(8), rel=0.05)
 
 
 def test_plots_show_movement_and_power_law():

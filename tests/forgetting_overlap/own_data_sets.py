@@ -1,4 +1,4 @@
-"""Data for `predicted_forgetting` and `memory_needed`: linear models that are refitted, a narrow net that is trained."""
+"""Data for `predicted_forgetting` and `memory_needed`: linear models, refitted, and a narrow net, trained."""
 
 from typing import Any
 

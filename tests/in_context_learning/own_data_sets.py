@@ -302,16 +302,11 @@ def learner(
     # Each interval holds its parameter with 95 %: all of them with at least 1 less 5 % for each.
     continuous = sum(symbol != "t" for symbol in RANGES.get(family, {}))
     return DataSet(
-        tool="which_algorithm",
-        name=name,
-        fits=fits,
-        ask=ask,
+        tool="which_algorithm", name=name, fits=fits, ask=ask,
         truth=f"{family} with what was drawn" if family else "none, or alike on 2000 fresh prompts",
-        judge=lambda told: judged(told, family),
-        headline=headline,
-        draws=draws,
+        judge=lambda told: judged(told, family), headline=headline, draws=draws,
         level=1 - 0.05 * max(continuous, 1) if fits else None,
-    )
+    )  # fmt: skip
 
 
 def listed(

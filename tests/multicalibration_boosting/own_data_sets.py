@@ -27,14 +27,10 @@ def ten(rng: Rng) -> Any:
     return f, rng.random(20_000) < np.minimum(f + 0.1 * (group == 0), 1), group[:, None] == np.arange(10)
 
 
-def binned(share: float) -> Callable[[Rng], Any]:
+def binned(rng: Rng, share: float) -> Any:
     """Predictions spread over bins, .01 too low, of rare labels; units of 2 and groups of weight -3."""
-
-    def draw(rng: Rng) -> Any:
-        f, member = rng.uniform(0.0, 0.1, 400), rng.random(400) < share
-        return 2 * f, 2.0 * (rng.random(400) < f + 0.01), -3.0 * member[:, None]
-
-    return draw
+    f = rng.uniform(0.0, 0.1, 400)
+    return 2 * f, 2.0 * (rng.random(400) < f + 0.01), -3.0 * (rng.random((400, 1)) < share)
 
 
 def of_numbers(rng: Rng) -> Any:
@@ -45,8 +41,7 @@ def of_numbers(rng: Rng) -> Any:
 
 def following(rng: Rng) -> Any:
     """Right at each row, of labels that hang on those before."""
-    series = lfilter([np.sqrt(1 - 0.95**2)], [1, -0.95], rng.standard_normal(1400))[500:]
-    f = rng.choice(THREE, 900)
+    f, series = rng.choice(THREE, 900), lfilter([0.312], [1, -0.95], rng.standard_normal(1400))[500:]
     return f, norm.cdf(series) < f, np.ones((900, 1))
 
 
@@ -69,34 +64,20 @@ def copied(rng: Rng, times: int = 2) -> Any:
     return np.resize(f, n), np.resize(y, n), np.resize(h, (n, 1))
 
 
-def copied_levels(rng: Rng) -> Any:
+def redrawn(rng: Rng) -> Any:
     """Three levels and a numeric group, drawn with replacement."""
-    f, y, h = rng.choice(THREE, 500), rng.random(500) < 0.5, rng.random((500, 1))
     rows = rng.integers(0, 500, 2000)
-    return f[rows], y[rows], h[rows]
+    return rng.choice(THREE, 500)[rows], (rng.random(500) < 0.5)[rows], rng.random((500, 1))[rows]
 
 
-def cancelling(rng: Rng) -> Any:
-    """Off by +-.02 by turns in twenty values, of which ten bins see nothing."""
-    f = (rng.integers(0, 20, 20_000) + 0.5) / 20
-    chances = f + np.where(np.round(20 * f - 0.5) % 2, -0.02, 0.02)
-    return f, (rng.random(20_000) < chances).astype(float), np.ones((20_000, 1))
+def over(rng: Rng, grid: Any, n: int, turns: float = 0.0) -> Any:
+    """Values of a grid, off by this by turns."""
+    place = rng.integers(0, len(grid), n)
+    return grid[place], (rng.random(n) < grid[place] - turns * (-1) ** place).astype(float), np.ones((n, 1))
 
 
-def hardly_wider(rng: Rng) -> Any:
-    f = rng.integers(0, 13, 3000) / 12
-    return f, (rng.random(3000) < f).astype(float), np.ones((3000, 1))
-
-
-def twins(rng: Rng) -> Any:
-    f, y, groups = scored(rng, 2000)
-    return f, y, groups[:, [0, 0, 1]]
-
-
-def lonely(rng: Rng) -> Any:
-    f, y, groups = scored(rng, 2000)
-    f[0] = 0.51
-    return f, y, groups
+def changed(change: Callable[[Any, Any, Any], Any]) -> Callable[[Rng], Any]:
+    return lambda rng: change(*scored(rng, 2000))
 
 
 def audited(name: str, draw: Any, judge: Any, truth: str, level: float | None = 0.95, **given: Any) -> DataSet:
@@ -126,11 +107,7 @@ def combined(answer: Any) -> Worth:
 
 def doubted(name: str, draw: Any, sentence: str) -> DataSet:
     """Data that must be doubted by this sentence, in any draw."""
-
-    def judge(answer: Any) -> Worth:
-        return "doubted" if sentence in answer.summary() else "wrong"
-
-    return audited(name, draw, judge, "doubted", None)
+    return audited(name, draw, lambda answer: "doubted" if sentence in answer.summary() else "wrong", "doubted", None)
 
 
 SETS = [
@@ -144,17 +121,19 @@ SETS = [
             cells(lambda v: 0.1 * np.minimum(0.1, 1 - v) * (np.arange(10) == 0), 1), "E[h r | v]"),
     audited("groups of 2 to 100 %, the smallest off by .2", lambda rng: scored(rng, 20_000, 0.2, UNEQUAL),
             cells(lambda v: (v == 0.5) * 0.02 * 0.2 * np.append(1, UNEQUAL[1:])), "E[h r | v]"),
-    *(audited(f"rare labels in bins, {share:.0%}", binned(share), cells(partial(np.full_like, fill_value=mean)),
-              f"{mean}", n_levels=20, bounds=(0.0, 2.0), min_count=15) for share, mean in ((0.3, -0.018), (1, -0.06))),
+    *(audited(f"rare labels in bins, {share:.0%}", partial(binned, share=share),
+              cells(partial(np.full_like, fill_value=mean)), f"{mean}", n_levels=20, bounds=(0.0, 2.0), min_count=15) for share, mean in ((0.3, -0.018), (1, -0.06))),
     audited("numbers as labels and groups", of_numbers, cells(lambda v: np.array([0.1 / 3, 0]) + 0 * v), "1/30, 0"),
     doubted("labels that follow those before, .95", following, "residuals of neighbouring rows are alike"),
     doubted("a score fitted on these rows", fitted_scores, "an audit on training data says nothing"),
     doubted("means of these labels as a score", level_means, "an audit on training data says nothing"),
     doubted("each row twice", copied, "rows are copies of others"),
     doubted("each row twenty times", lambda rng: copied(rng, 20), "rows are copies of others"),
-    doubted("rows drawn with replacement", copied_levels, "rows are copies of others"),
-    doubted("off by turns within the bins", cancelling, "which can hide miscalibration"),
-    doubted("bins hardly wider than the grid", hardly_wider, "which share a level hangs on rounding"),
-    doubted("a group given twice", twins, "1 groups are equal to others"),
-    doubted("a level of one row", lonely, "levels of one row"),
+    doubted("rows drawn with replacement", redrawn, "rows are copies of others"),
+    doubted("off by turns within the bins", lambda rng: over(rng, (np.arange(20) + 0.5) / 20, 20_000, 0.02),
+            "which can hide miscalibration"),
+    doubted("bins hardly wider than the grid", lambda rng: over(rng, np.arange(13) / 12, 3000),
+            "which share a level hangs on rounding"),
+    doubted("a group given twice", changed(lambda f, y, h: (f, y, h[:, [0, 0, 1]])), "1 groups are equal to others"),
+    doubted("a level of one row", changed(lambda f, y, h: (np.append(f[1:], 0.51), y, h)), "levels of one row"),
 ]  # fmt: skip

@@ -232,15 +232,10 @@ def of_errors(name: str) -> DataSet:
 
 def of_leads(name: str) -> DataSet:
     return DataSet(
-        tool="assumption_diagnostics",
-        name=name,
-        fits=name in FITTING,
-        ask=lambda seed: asked(name, seed),
-        truth="no such table" if name == "30 rows" else said(name),
-        judge=ahead(name),
-        headline=lambda answer: answer.lines()[0].split("classes: ")[1],
-        draws=200 if name in FITTING else 20,
-    )
+        tool="assumption_diagnostics", name=name, fits=name in FITTING, ask=lambda seed: asked(name, seed),
+        truth="no such table" if name == "30 rows" else said(name), judge=ahead(name),
+        headline=lambda answer: answer.lines()[0].split("classes: ")[1], draws=200 if name in FITTING else 20,
+    )  # fmt: skip
 
 
 @cache
@@ -274,16 +269,10 @@ def of_needs(share: float) -> DataSet:
         return "none" if not found else held(found, needed(share), answer, "samples")
 
     return DataSet(
-        tool="assumption_diagnostics",
-        name=f"a class of {share:.0%}: samples that naive Bayes needs",
-        fits=True,
-        ask=ask,
-        truth=f"{needed(share):.0f}",
-        judge=judge,
-        headline=lambda answer: str(answer.predicted and answer.predicted.samples),
-        draws=40,
-        level=0.95,
-    )
+        tool="assumption_diagnostics", name=f"a class of {share:.0%}: samples that naive Bayes needs", fits=True,
+        ask=ask, truth=f"{needed(share):.0f}", judge=judge,
+        headline=lambda answer: str(answer.predicted and answer.predicted.samples), draws=40, level=0.95,
+    )  # fmt: skip
 
 
 def labelled(rng: np.random.Generator, rows: int) -> tuple[Any, Any]:
@@ -294,15 +283,11 @@ def labelled(rng: np.random.Generator, rows: int) -> tuple[Any, Any]:
 def of_hidden(name: str, draw: Drawer, word: str) -> DataSet:
     """Right where the answer names what tells the classes, none where it says that nothing does."""
     return DataSet(
-        tool="assumption_diagnostics",
-        name=name,
-        fits=False,
-        ask=lambda seed: assumption_diagnostics(*draw(np.random.default_rng(seed), 300)),
-        truth=word,
+        tool="assumption_diagnostics", name=name, fits=False,
+        ask=lambda seed: assumption_diagnostics(*draw(np.random.default_rng(seed), 300)), truth=word,
         judge=lambda answer: "right" if word in str(answer) and answer.answerable else "wrong",
-        headline=lambda answer: answer.departures[0] if answer.departures else answer.missing,
-        draws=40,
-    )
+        headline=lambda answer: answer.departures[0] if answer.departures else answer.missing, draws=40,
+    )  # fmt: skip
 
 
 def exclusive(rng: np.random.Generator, rows: int) -> tuple[Any, Any]:

@@ -34,15 +34,10 @@ def unrelated(name: str, draw: Drawer, fits: bool = False) -> DataSet:
         return "right" if answer.related == 0 else "doubted" if alike else "wrong"
 
     return DataSet(
-        tool="ey_certificate",
-        name=f"unrelated views: {name}",
-        fits=fits,
-        ask=lambda seed: ey_certificate(*draw(np.random.default_rng(seed))),
-        truth="0 related",
-        judge=judge,
-        headline=lambda answer: f"{answer.related} related",
-        level=0.99 if fits else None,
-    )
+        tool="ey_certificate", name=f"unrelated views: {name}", fits=fits,
+        ask=lambda seed: ey_certificate(*draw(np.random.default_rng(seed))), truth="0 related", judge=judge,
+        headline=lambda answer: f"{answer.related} related", level=0.99 if fits else None,
+    )  # fmt: skip
 
 
 def related(rows: int) -> DataSet:
@@ -51,15 +46,11 @@ def related(rows: int) -> DataSet:
         return ey_certificate(own, RHO * own + np.sqrt(1 - RHO**2) * other)
 
     return DataSet(
-        tool="ey_certificate",
-        name=f"related views of {rows} independent rows: best loss",
-        fits=True,
-        ask=ask,
+        tool="ey_certificate", name=f"related views of {rows} independent rows: best loss", fits=True, ask=ask,
         truth=f"{-np.sum(RHO**2):.4f}",
         judge=lambda answer: held(answer.best, -float(np.sum(RHO**2)), answer, "of the loss"),
-        headline=lambda answer: str(answer.best),
-        level=0.95,
-    )
+        headline=lambda answer: str(answer.best), level=0.95,
+    )  # fmt: skip
 
 
 SETS = [
