@@ -78,19 +78,6 @@ def test_the_audit_is_that_of_loops():
     assert audit.groups[1].bias == pytest.approx(sum(variances) / 500)
 
 
-@pytest.mark.parametrize(
-    ("decimals", "n", "share"), [(None, 400, 0.3), (None, 3000, 0.05), (2, 3000, 0.4), (3, 1000, 1.0)]
-)
-def test_scores_on_a_grid_are_neither_copies_nor_trained(decimals, n, share):
-    generator, doubts = np.random.default_rng(1), []
-    for _ in range(30):
-        f = generator.uniform(0.1, 0.9, n)
-        f = np.round(f / 0.05) * 0.05 if decimals is None else np.round(f, decimals)
-        groups = generator.random((n, 20)) < share
-        doubts += tool.multicalibration_audit(f, generator.random(n) < f, groups, min_count=5).doubts
-    assert not any("training data" in doubt.reason or "copies" in doubt.reason for doubt in doubts)
-
-
 def test_predictions_that_differ_by_rounding_are_one_level():
     f = np.repeat([0.3, 0.1 + 0.2, 0.7], 100)
     audit = tool.multicalibration_audit(f, np.arange(300) % 2 == 0, np.ones((300, 1)), n_levels=2)

@@ -1,5 +1,6 @@
 """Data for `samples_needed`: subspaces whose samples are normal with white noise, and samples of other laws."""
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -48,20 +49,12 @@ def of_law(quantity: str, name: str, truth: Any, *law: Any, wanted: float = WANT
     )  # fmt: skip
 
 
-def walks(rng: Rng, shape: Any) -> Any:
-    return np.cumsum(rng.standard_normal(shape), axis=0) / 6
-
-
 def following(rng: Rng, shape: Any) -> Any:
     return lfilter([0.4], [1, -np.sqrt(0.84)], rng.standard_normal((100 + shape[0], shape[1])), axis=0)[100:]
 
 
-def two_sizes(rng: Rng, shape: Any) -> Any:
-    return rng.standard_normal(shape) * np.where(np.arange(shape[0]) % 10, 1, 10)[:, None]
-
-
-def unlike(rng: Rng, shape: Any) -> Any:
-    return rng.standard_normal(shape) * np.geomspace(0.1, 3, shape[1])
+def times(scale: Callable[[Any], Any]) -> Callable[[Rng, Any], Any]:
+    return lambda rng, shape: rng.standard_normal(shape) * scale(shape)
 
 
 FITTING = [
@@ -74,15 +67,16 @@ SETS = [
     *(of_law("noise", "", law[3], *law) for law in FITTING),
     *(of_law("needed", "", len(law[2]) + 1 + 2 * (law[0] - len(law[2])) * sum(1 / v for v in law[2]), *law,
              wanted=law[3] ** 2) for law in FITTING),
-    of_law("error", "noise that walks", None, *LAW, noises=walks),
+    of_law("error", "noise that walks", None, *LAW, noises=lambda g, shape: g.normal(0, 1 / 6, shape).cumsum(axis=0)),
     of_law("error", "noise of heavy tails", None, *LAW, noises=lambda rng, shape: rng.standard_t(1.5, shape)),
-    of_law("error", "noise unlike in its columns", None, *LAW, noises=unlike),
+    of_law("error", "noise of unlike columns", None, *LAW, noises=times(lambda shape: np.geomspace(0.1, 3, shape[1]))),
     of_law("error", "five latents, of which one is weak, asked for four", None, 20, 40, (9, 4, 4, 4, 0.1), 0.02),
     of_law("error", "noise of a quarter of the latents", None, 60, 60, FOUR, 0.25),
     of_law("error", "latents that follow each other", None, *LAW, latents=following),
     of_law("needed", "six samples", 5 + 2 * 1e-6 * 64 / WANTED, 20, 6, FOUR, 0.001),
     *(of_law("needed", name, needed(latents), 20, n, FOUR, 0.02, latents=latents) for n, name, latents in (
         (40, "latents of mean 2", lambda rng, shape: rng.standard_normal(shape) + 2),
-        (40, "latents ten times as large in a tenth", two_sizes), (40, "latents that follow each other", following),
+        (40, "latents that grow tenfold", times(lambda shape: np.geomspace(0.3, 3, shape[0])[:, None])),
+        (40, "latents that follow each other", following),
         (400, "latents of Student's t of 3 degrees", lambda rng, shape: rng.standard_t(3, shape) / np.sqrt(3)))),
 ]  # fmt: skip

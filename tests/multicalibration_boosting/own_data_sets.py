@@ -122,9 +122,12 @@ SETS = [
     audited("groups of 2 to 100 %, the smallest off by .2", lambda rng: scored(rng, 20_000, 0.2, UNEQUAL),
             cells(lambda v: (v == 0.5) * 0.02 * 0.2 * np.append(1, UNEQUAL[1:])), "E[h r | v]"),
     *(audited(f"rare labels in bins, {share:.0%}", partial(binned, share=share),
-              cells(partial(np.full_like, fill_value=mean)), f"{mean}", n_levels=20, bounds=(0.0, 2.0), min_count=15) for share, mean in ((0.3, -0.018), (1, -0.06))),
+              cells(partial(np.full_like, fill_value=m)), f"{m}", n_levels=20, bounds=(0.0, 2.0), min_count=15)
+      for share, m in ((0.3, -0.018), (1, -0.06))),
     audited("numbers as labels and groups", of_numbers, cells(lambda v: np.array([0.1 / 3, 0]) + 0 * v), "1/30, 0"),
     doubted("labels that follow those before, .95", following, "residuals of neighbouring rows are alike"),
+    audited("right, on a grid: neither copies nor fitted", lambda rng: over(rng, np.arange(2, 19) / 20, 3000),
+            lambda answer: "wrong" if "copies" in str(answer) or "training" in str(answer) else "right", "no", 0.99),
     doubted("a score fitted on these rows", fitted_scores, "an audit on training data says nothing"),
     doubted("means of these labels as a score", level_means, "an audit on training data says nothing"),
     doubted("each row twice", copied, "rows are copies of others"),
@@ -135,5 +138,5 @@ SETS = [
     doubted("bins hardly wider than the grid", lambda rng: over(rng, np.arange(13) / 12, 3000),
             "which share a level hangs on rounding"),
     doubted("a group given twice", changed(lambda f, y, h: (f, y, h[:, [0, 0, 1]])), "1 groups are equal to others"),
-    doubted("a level of one row", changed(lambda f, y, h: (np.append(f[1:], 0.51), y, h)), "levels of one row"),
+    doubted("a level of one row", changed(lambda f, y, h: (np.append(0.51, f[1:]), y, h)), "levels of one row"),
 ]  # fmt: skip

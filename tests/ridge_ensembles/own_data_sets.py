@@ -1,6 +1,7 @@
 """Data for `choose_subsample`: risks of bags that are fitted anew, at new points of the law of the rows."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -57,25 +58,18 @@ def unrelated(draw: Callable[[Rng, int], Any]) -> Callable[[Rng], Any]:
     return lambda rng: (draw(rng, 20), draw(rng, 1)[:, 0], np.eye(21))
 
 
-def repeated(times: int, noise: float) -> Callable[[Rng], Any]:
-    def law(rng: Rng) -> Any:
-        x, y, second = regression(rng, 60, 30)
-        x, y = np.repeat(x, times, axis=0), np.repeat(y, times)
-        x, y = x + noise * rng.standard_normal(x.shape), y + noise * rng.standard_normal(len(y))
-        return x, y, second + noise**2 * np.eye(31)
-
-    return law
+def repeated(rng: Rng, times: int, noise: float) -> Any:
+    x, y, second = regression(rng, 60, 30)
+    x, y = np.repeat(x, times, axis=0), np.repeat(y, times)
+    x, y = x + noise * rng.standard_normal(x.shape), y + noise * rng.standard_normal(len(y))
+    return x, y, second + noise**2 * np.eye(31)
 
 
-def scaled(outlier: float) -> Callable[[Rng], Any]:
+def scaled(rng: Rng, outlier: float = 0.0) -> Any:
     """Rows of lengths of Student's t."""
-
-    def law(rng: Rng) -> Any:
-        x = rng.standard_t(2.5, (200, 1)) * rng.standard_normal((200, 80))
-        y = x @ np.ones(80) / 9 + rng.standard_normal(200) + outlier * (np.arange(200) == 7)
-        return x, y, moments(5 * np.eye(80), np.ones(80) / 9, 1.0)
-
-    return law
+    x = rng.standard_t(2.5, (200, 1)) * rng.standard_normal((200, 80))
+    y = x @ np.ones(80) / 9 + rng.standard_normal(200) + outlier * (np.arange(200) == 7)
+    return x, y, moments(5 * np.eye(80), np.ones(80) / 9, 1.0)
 
 
 def bag(name: str, law: Callable[[Rng], Any], k: int, *penalties: float, fits: bool = False) -> DataSet:
@@ -107,6 +101,7 @@ SETS = [
     bag("noise in independent rows", unrelated(lambda rng, p: rng.standard_normal((200, p))), 120, 0.5, fits=True),
     *(bag(f"noise that follows itself, {share}", unrelated(following(share)), 120, 0.5) for share in (0.7, 0.9, 0.98)),
     *(bag(f"noise in groups {'shuffled' * s or 'in order'}", unrelated(grouped(s)), 120, 0.5) for s in (False, True)),
-    bag("each row twice", repeated(2, 0.0), 60, 0.5), bag("each row thrice, nearly", repeated(3, 0.1), 90, 0.1),
-    bag("rows of unlike scale", scaled(0.0), 120, 0.05), bag("an outlier", scaled(1e4), 120, 0.05),
+    bag("each row twice", partial(repeated, times=2, noise=0.0), 60, 0.5),
+    bag("each row thrice, nearly", partial(repeated, times=3, noise=0.1), 90, 0.1),
+    bag("rows of unlike scale", scaled, 120, 0.05), bag("an outlier", partial(scaled, outlier=1e4), 120, 0.05),
 ]  # fmt: skip
