@@ -72,7 +72,8 @@ def worth(data: DataSet, seed: int) -> tuple[Worth, str]:
         reply = data.ask(seed)
     except (ValueError, TypeError) as refusal:
         return "none", str(refusal)
-    answer, *truth = reply if isinstance(reply, tuple) else (reply,)
+    pair: Any = reply if type(reply) is tuple else (reply,)  # which a named one is not: it is an answer
+    answer, *truth = pair
     return (data.judge(answer, *truth), data.headline(answer)) if answer.answerable else ("none", answer.missing)
 
 
