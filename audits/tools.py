@@ -36,8 +36,7 @@ class DataSet:
         tool: that is asked.
         name: of the data, in a few words.
         fits: whether the tool's assumptions do.
-        ask: draws the data of a seed and returns what the tool answers, or that and the truth of this draw; a
-            ValueError or TypeError is a refusal.
+        ask: draws the data of a seed, returns the answer, or it and this draw's truth; a ValueError or TypeError refuses.
         truth: by a route of its own, as it is printed.
         judge: what an answer is, given the truth (that of the draw, if `ask` returns one, as its second argument);
             `held` makes one from an interval.
@@ -49,7 +48,7 @@ class DataSet:
     tool: str
     name: str
     fits: bool
-    ask: Callable[[int], Answer | tuple[Answer, Any]]
+    ask: Callable[[int], Any]
     truth: str
     judge: Callable[..., Worth]
     headline: Callable[[Any], str] = str
@@ -72,8 +71,7 @@ def worth(data: DataSet, seed: int) -> tuple[Worth, str]:
         reply = data.ask(seed)
     except (ValueError, TypeError) as refusal:
         return "none", str(refusal)
-    pair: Any = reply if type(reply) is tuple else (reply,)  # which a named one is not: it is an answer
-    answer, *truth = pair
+    answer, *truth = reply if type(reply) is tuple else (reply,)  # a named one is an answer
     return (data.judge(answer, *truth), data.headline(answer)) if answer.answerable else ("none", answer.missing)
 
 

@@ -48,19 +48,10 @@ FITTING: dict[str, tuple[GaussianPair, float, int, float]] = {  # classes, cosin
     "beyond the tails of 200 rows": (GaussianPair(PLANE[0], PLANE[1], 10.0), 0.99, 200, 0.5),
 }
 MISFITS = (
-    "uniform noise",
-    "Laplace noise",
-    "Student noise of 3 degrees",
-    "lognormal",
-    "standard deviations 3 and 1",
-    "a class in two clouds",
-    "digits 3 and 8, ten components",
-    "breast cancer, 4 features",
-    "time stamps of 1.7e12",
-    "every row five times",
-    "pure noise",
-    "30 rows",
-)
+    "uniform noise", "Laplace noise", "Student noise of 3 degrees", "lognormal", "standard deviations 3 and 1",
+    "a class in two clouds", "digits 3 and 8, ten components", "breast cancer, 4 features", "time stamps of 1.7e12",
+    "every row five times", "pure noise", "30 rows",
+)  # fmt: skip
 
 
 def gaussian(pair: GaussianPair, rng: np.random.Generator, rows: int, share: float = 0.5) -> tuple[Any, Any]:

@@ -15,10 +15,10 @@ Rng = np.random.Generator
 THREE, UNEQUAL = np.array([0.2, 0.5, 0.8]), np.array([0.02, 0.1, 0.5, 1.0])
 
 
-def scored(rng: Rng, n: int = 900, off: float = 0.0, shares: Any = (0.4, 0.5)) -> Any:
+def scored(rng: Rng, n: int = 900, off: float = 0.0, shares: Any = (0.4, 0.5), groups: Any = ...) -> Any:
     """Predictions .2, .5 or .8, groups of these shares, labels off by that much in the first one at .5."""
-    f, groups = rng.choice(THREE, n), rng.random((n, len(shares))) < shares
-    return f, (rng.random(n) < f + off * groups[:, 0] * (f == 0.5)).astype(float), groups
+    f, member = rng.choice(THREE, n), rng.random((n, len(shares))) < shares
+    return f, (rng.random(n) < f + off * member[:, 0] * (f == 0.5)).astype(float), member[:, groups]
 
 
 def ten(rng: Rng) -> Any:
@@ -74,10 +74,6 @@ def over(rng: Rng, grid: Any, n: int, turns: float = 0.0) -> Any:
     """Values of a grid, off by this by turns."""
     place = rng.integers(0, len(grid), n)
     return grid[place], (rng.random(n) < grid[place] - turns * (-1) ** place).astype(float), np.ones((n, 1))
-
-
-def changed(change: Callable[[Any, Any, Any], Any]) -> Callable[[Rng], Any]:
-    return lambda rng: change(*scored(rng, 2000))
 
 
 def audited(name: str, draw: Any, judge: Any, truth: str, level: float | None = 0.95, **given: Any) -> DataSet:
@@ -137,6 +133,7 @@ SETS = [
             "which can hide miscalibration"),
     doubted("bins hardly wider than the grid", lambda rng: over(rng, np.arange(13) / 12, 3000),
             "which share a level hangs on rounding"),
-    doubted("a group given twice", changed(lambda f, y, h: (f, y, h[:, [0, 0, 1]])), "1 groups are equal to others"),
-    doubted("a level of one row", changed(lambda f, y, h: (np.append(0.51, f[1:]), y, h)), "levels of one row"),
+    doubted("a group given twice", lambda rng: scored(rng, 2000, groups=[0, 0, 1]), "1 groups are equal to others"),
+    doubted("a level of one row", lambda rng: (np.append(0.51, (data := scored(rng, 2000))[0][1:]), *data[1:]),
+            "levels of one row"),
 ]  # fmt: skip
