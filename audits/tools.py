@@ -36,7 +36,7 @@ class DataSet:
         tool: that is asked.
         name: of the data, in a few words.
         fits: whether the tool's assumptions do.
-        ask: draws the data of a seed, returns the answer, or it and this draw's truth; a ValueError or TypeError refuses.
+        ask: draws the data of a seed, returns the answer, or it and this draw's truth; Value- or TypeErrors refuse.
         truth: by a route of its own, as it is printed.
         judge: what an answer is, given the truth (that of the draw, if `ask` returns one, as its second argument);
             `held` makes one from an interval.

@@ -67,14 +67,14 @@ SETS = [
              wanted=law[3] ** 2) for law in FITTING),
     of_law("error", "noise that walks", None, *LAW, noises=lambda g, shape: g.normal(0, 1 / 6, shape).cumsum(axis=0)),
     of_law("error", "noise of heavy tails", None, *LAW, noises=lambda rng, shape: rng.standard_t(1.5, shape)),
-    of_law("error", "noise of unlike columns", None, *LAW, noises=lambda g, s: g.normal(0, np.geomspace(0.1, 3, 20), s)),
+    of_law("error", "uneven noise", None, *LAW, noises=lambda g, s: g.normal(0, np.geomspace(0.1, 3, 20), s)),
     of_law("error", "five latents, of which one is weak, asked for four", None, 20, 40, (9, 4, 4, 4, 0.1), 0.02),
     of_law("error", "noise of a quarter of the latents", None, 60, 60, FOUR, 0.25),
     of_law("error", "latents that follow each other", None, *LAW, latents=following),
     of_law("needed", "six samples", 5 + 2 * 1e-6 * 64 / WANTED, 20, 6, FOUR, 0.001),
     *(of_law("needed", name, needed(latents), 20, n, FOUR, 0.02, latents=latents) for n, name, latents in (
         (40, "latents of mean 2", lambda rng, shape: rng.standard_normal(shape) + 2),
-        (40, "a tenth of the latents tenfold", lambda g, s: g.normal(0, 1 + 9 * (np.arange(s[0])[:, None] % 10 == 0), s)),
+        (40, "a tenth of latents tenfold", lambda g, s: g.normal(0, 1 + 9 * (np.arange(s[0])[:, None] % 10 == 0), s)),
         (40, "latents that follow each other", following),
         (400, "latents of Student's t of 3 degrees", lambda rng, shape: rng.standard_t(3, shape) / np.sqrt(3)))),
 ]  # fmt: skip
