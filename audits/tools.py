@@ -36,9 +36,10 @@ class DataSet:
         tool: that is asked.
         name: of the data, in a few words.
         fits: whether the tool's assumptions do.
-        ask: draws the data of a seed and returns what the tool answers; a ValueError or TypeError is a refusal.
+        ask: draws the data of a seed, returns the answer, or it and this draw's truth; Value- or TypeErrors refuse.
         truth: by a route of its own, as it is printed.
-        judge: what an answer is, given the truth; `held` makes one from an interval.
+        judge: what an answer is, given the truth (that of the draw, if `ask` returns one, as its second argument);
+            `held` makes one from an interval.
         headline: the number that the answer leads with, as it is printed.
         draws: how many seeds.
         level: share of right answers that the tool promises; None where it gives no interval.
@@ -47,30 +48,31 @@ class DataSet:
     tool: str
     name: str
     fits: bool
-    ask: Callable[[int], Answer]
+    ask: Callable[[int], Any]
     truth: str
-    judge: Callable[[Any], Worth]
+    judge: Callable[..., Worth]
     headline: Callable[[Any], str] = str
     draws: int = 200
     level: float | None = None
 
 
 def held(estimate: Estimate, truth: float, answer: Answer, unit: str) -> Worth:
-    """Right where the interval holds the truth, doubted where a doubt in this unit is as large as what is missing."""
+    """Right where the interval holds the truth, doubted where a doubt in this unit or none is as large as the rest."""
     low, _, high = sorted(estimate)
     off = max(low - truth, truth - high, 0.0)
     if not off:
         return "right"
-    return "doubted" if any(doubt.size >= off for doubt in answer.doubts if doubt.unit == unit) else "wrong"
+    return "doubted" if any(doubt.size >= off for doubt in answer.doubts if doubt.unit in (unit, "")) else "wrong"
 
 
 def worth(data: DataSet, seed: int) -> tuple[Worth, str]:
     """Ask once: what the answer is worth, and what it says."""
     try:
-        answer = data.ask(seed)
+        reply = data.ask(seed)
     except (ValueError, TypeError) as refusal:
         return "none", str(refusal)
-    return (data.judge(answer), data.headline(answer)) if answer.answerable else ("none", answer.missing)
+    answer, *truth = reply if type(reply) is tuple else (reply,)  # a named one is an answer
+    return (data.judge(answer, *truth), data.headline(answer)) if answer.answerable else ("none", answer.missing)
 
 
 def line(paper: str, data: DataSet, most: int) -> list[Any]:

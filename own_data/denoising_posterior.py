@@ -31,7 +31,7 @@ _ASYMMETRIC, _IMPRECISE = 0.1, 0.1
 _SATURATED = 0.8  # of d, above which tr J leaves too little of y - mu_1 to tell the noise by
 _SURELY = 4.0  # standard errors
 _LEVEL = 0.99  # of the noise that the residual allows
-_VAGUE = 1.5  # times the noise as told: an interval that reaches further checks little
+_VAGUE = 2**0.5  # times the noise as told: beyond it variances are off by a factor of two
 _PAIRS = 50
 _ROUNDED = f"the denoiser does not react to steps of {_STEP} sigma, or jumps: rounded outputs have no derivatives"
 _UNTOLD = "the denoiser keeps nearly all of y, so that the noise level cannot be checked"
@@ -418,16 +418,14 @@ def _doubts(
     doubts = []
     if seen is None:
         doubts.append(Doubt(_UNTOLD, np.inf, ""))
-    elif not seen.low <= sigma <= seen.high:
-        reason = f"the residual speaks for a noise of {seen.value:.3g}, not {sigma:.3g}"
-        doubts.append(Doubt(reason, float(abs(seen.value**2 / sigma**2 - 1)), "of each variance"))
-    elif sigma > _VAGUE * seen.low or seen.high > _VAGUE * sigma:
-        reason = (
-            f"{y.size} coordinates check the noise little: it may be anything from {seen.low:.3g} to {seen.high:.3g}"
-        )
-        doubts.append(
-            Doubt(reason, float(max(1 - seen.low**2 / sigma**2, seen.high**2 / sigma**2 - 1)), "of each variance")
-        )
+    else:
+        size = max(abs(end**2 / sigma**2 - 1) for end in (seen.low, seen.high))
+        if not seen.low <= sigma <= seen.high:
+            reason = f"the residual speaks for a noise of {seen.value:.3g}, not {sigma:.3g}"
+            doubts.append(Doubt(reason, size, "of each variance"))
+        elif sigma > _VAGUE * seen.low or seen.high > _VAGUE * sigma:
+            reason = f"{y.size} coordinates check the noise little: it may be anything from {seen.low:.3g} to"
+            doubts.append(Doubt(f"{reason} {seen.high:.3g}", size, "of each variance"))
     edge = max(np.mean(y == y.min()), np.mean(y == y.max()))
     if y.size >= 2 / _CLIPPED and edge > _CLIPPED:
         doubts.append(Doubt(f"{edge:.0%} of y lies on one value, as after clipping: not Gaussian noise", np.inf, ""))

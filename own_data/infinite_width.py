@@ -122,9 +122,10 @@ def width_exponent(widths: Widths, movement: Movement, *, level: Fraction = 0.95
             fixed layer, for the same data after the same steps; any unit.
         level: of the intervals.
 
-    The verdict needs the whole interval within 0.1 of zero, or below -0.1. A quadratic term that is significant at 1 %
-    is doubted, and the interval widened by what it does to the slope before it is judged; growth by more than n^0.1
-    that is significant at 1 % is doubted too.
+    The verdict needs the whole interval within 0.1 of zero, or below -0.1, as that of a parabola's slope at the largest
+    width must be, too, where movement may have levelled off. A quadratic term that is significant at 1 % is doubted,
+    and the interval widened by what it does to the slope before it is judged; growth by more than n^0.1 that is
+    significant at 1 % is doubted too.
     Raises ValueError for too short a ladder, a width in two columns, fewer seeds, movement that is zero, negative or
     not finite, and for rows that repeat one seed.
     Source: the exponent is r of `theory.infinite_width.feature_exponent`, the intervals are ours.
@@ -145,12 +146,13 @@ def width_exponent(widths: Widths, movement: Movement, *, level: Fraction = 0.95
     logs, log_moves = np.log(widths[order]), np.log(movement[:, order])
     powers = np.vander(logs - logs.mean(), 3, increasing=True)
     slopes = np.linalg.lstsq(powers[:, :2], log_moves.T)[0][1]
-    bends = np.linalg.lstsq(powers, log_moves.T)[0][2]
+    _, inclines, bends = np.linalg.lstsq(powers, log_moves.T)[0]
+    last = _mean(inclines + 2 * bends * powers[-1, 1], level)
     exponent, curvature = _mean(slopes, level), _mean(bends, level)
     doubts, reach = [], 0.0
     test = _mean(bends, 1 - _SIGNIFICANT)
     if test.low > 0 or test.high < 0:
-        reach = abs(curvature.value) * float(np.ptp(logs))
+        reach = max(-test.low, test.high) * float(np.ptp(logs))
         bent = "the movement is not yet a power law of the width; drop the smallest width or train longer"
         doubts.append(Doubt(bent, reach, "of the exponent"))
     if exponent.value > _NEAR and _mean(slopes, 1 - _SIGNIFICANT).low > 0:
@@ -158,7 +160,8 @@ def width_exponent(widths: Widths, movement: Movement, *, level: Fraction = 0.95
         doubts.append(Doubt(grows, np.inf, "of the exponent"))
     low, high = exponent.low - reach, exponent.high + reach
     moves = low > -_NEAR and high < _NEAR
-    verdict = "features move alike" if moves else "features move less and less" if high < -_NEAR else "undecided"
+    less = max(high, last.high) < -_NEAR
+    verdict = "features move alike" if moves else "features move less and less" if less else "undecided"
     typical = np.exp(log_moves.mean(axis=0))
     return WidthExponent(
         widths=widths[order],

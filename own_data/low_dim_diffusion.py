@@ -105,8 +105,9 @@ def samples_needed(samples: Rows, dim: Dim, wanted: Wanted, noise: NonNegative |
 
     d + 1 + 2 δ^2 (n - d)(N - d - 1) sum_(j <= d) 1 / σ_j^2 / D^2, by the mean of an inverse Wishart matrix: for
     normal latents of mean zero. Arguments, doubts and errors as there; more doubts: a mean of the latents that is not
-    zero, latents with heavy tails or few values, and few samples more than d, at which errors have a mean and no
-    variance. Raises ValueError for a wanted D^2 of 2 min(d, n - d) or more.
+    zero, latents with heavy tails (which these samples may happen not to show), with few values or that follow each
+    other, and few samples more than d, at which errors have a mean and no variance. Raises ValueError for a wanted D^2
+    of 2 min(d, n - d) or more.
     """
     return _judged(samples, dim, noise, float(wanted))
 
@@ -201,6 +202,9 @@ def _doubts_of_number(left: Float[np.ndarray, "samples d"], needed: Estimate, fe
     (n, dim), doubts = left.shape, []
     if np.sum(left.sum(axis=0) ** 2) > dim + _FAR * np.sqrt(2 * dim) + _FAR**2 / 2:
         doubts.append(Doubt("the latents have a mean, which the number of samples needed does not know", np.inf, ""))
+    lagged = n * np.sum((left[1:].T @ left[:-1]) ** 2)  # of independent samples a chi-square
+    if lagged > dim**2 + _FAR * np.sqrt(2) * dim + _FAR**2 / 2:
+        doubts.append(Doubt("latents of neighbouring samples are alike: there are fewer independent ones", np.inf, ""))
     fourth = n * np.sum(np.sum(left**2, axis=1) ** 2) - dim * (dim + 2) * n / (n + 2)
     if abs(fourth) > 1.25 * _FAR * np.sqrt(8 * dim * (dim + 2) / n):
         doubts.append(Doubt("the latents are not normal", np.inf, ""))

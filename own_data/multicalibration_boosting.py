@@ -19,6 +19,7 @@ from theory_on_trial.contract import RISING, USABLE_SCALE, Fraction, Interval, g
 from theory_on_trial.laws import exact_ends
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.estimate import Estimate
+from theory_on_trial.own_data.neighbours import beside
 
 Numbers = Annotated[Float[np.ndarray, " rows"], USABLE_SCALE]
 Labels = Numbers | Bool[np.ndarray, " rows"]
@@ -167,8 +168,8 @@ def multicalibration_audit(
     sets, Hoeffding's or empirical Bernstein ones (Maurer & Pontil 2009) otherwise, whichever is shorter, each at
     half the level. Doubts name bins, which can hide what cancels within them; bins hardly wider than the spacing of
     the predictions; residuals closer to zero than labels of other rows allow (an audit on training data); equal
-    groups; copied rows. Dependent rows cannot be seen. Raises ValueError for fewer than two rows, labels or
-    predictions outside `bounds`, and where all cells have too few rows.
+    groups; copied rows; neighbouring rows that are alike (no other dependence can be seen). Raises ValueError for
+    fewer than two rows, labels or predictions outside `bounds`, and where all cells have too few rows.
 
     >>> generator = np.random.default_rng(0)
     >>> f = generator.choice([0.2, 0.5, 0.8], 6000)
@@ -183,7 +184,7 @@ def multicalibration_audit(
     require(n >= 2, f"y must have at least two rows, got {n}")
     for name, numbers in (("predictions", predictions), ("y", y)):
         require((numbers >= low) & (numbers <= high), f"{name} must lie within bounds, {low} to {high}")
-    levels = _Levels(predictions, low, high, n_levels)
+    levels, following = _Levels(predictions, low, high, n_levels), beside((y - predictions)[:, None])
     # From here on rows are in the order of their levels.
     predictions, y, h = predictions[levels.order], y[levels.order], groups[levels.order].astype(float)
     sums = _Sums(levels, h * (y - predictions)[:, None])
@@ -213,7 +214,7 @@ def multicalibration_audit(
         groups=tuple(sums.error(group, np.where(enough, _from_zero(*ends), 0.0)) for group in range(h.shape[1])),
         combination=combination,
         round_gain=round_gain,
-        doubts=tuple(_doubts(levels, predictions, y, h, bound)),
+        doubts=tuple(_doubts(levels, predictions, y, h, bound, following)),
         level=confidence,
     )
 
@@ -378,9 +379,16 @@ def _corrections(
     return corrections, min(most, levels.high - levels.low)
 
 
-def _doubts(levels: _Levels, predictions: Vector, y: Vector, h: Columns, bound: float) -> list[Doubt]:
+def _doubts(levels: _Levels, predictions: Vector, y: Vector, h: Columns, bound: float, following: float) -> list[Doubt]:
     """Why the answer may be off."""
     n, doubts = len(y), []
+    if following:
+        reason = f"residuals of neighbouring rows are alike (correlation {following:.2f}): unless they were sorted so"
+        doubts.append(Doubt(f"{reason}, there are fewer independent rows", np.inf, "of each interval's length"))
+    copies = _copied(levels, predictions, y, h)
+    if copies > _COPIES * n:
+        reason = f"{copies} rows are copies of others, and count as if they were new"
+        doubts.append(Doubt(reason, np.inf, "of each interval's length"))
     if levels.binned:
         reason = f"predictions are put into bins of width {levels.width:.3g}, which can hide miscalibration"
         doubts.append(Doubt(f"{reason}: all K2 are lower bounds", np.inf, "of K2"))
@@ -401,10 +409,6 @@ def _doubts(levels: _Levels, predictions: Vector, y: Vector, h: Columns, bound: 
     if single:
         reason = f"levels of one row, {single:.2g} of all, are left out of the unbiased K2"
         doubts.append(Doubt(reason, single * bound * (levels.high - levels.low) ** 2, "of K2"))
-    copies = _copied(levels, predictions, y, h)
-    if copies > _COPIES * n:
-        reason = f"{copies} rows are copies of others, and count as if they were new"
-        doubts.append(Doubt(reason, np.inf, "of each interval's length"))
     return doubts
 
 

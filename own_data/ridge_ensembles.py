@@ -26,6 +26,7 @@ Vector = Float[np.ndarray, " n"]
 _LEAST_POINTS, _LEAST_LEFT = 30, 10  # in all; outside a member that has no residual on its own
 _NEAR = 5  # least squares is undefined where k = p, and diverges on either side
 _ALIKE, _UNEVEN = 0.2, 0.15  # relative: what of the risk may hang on a row's nearest ones, and on unequal leverages
+_FAR = 3.5  # standard errors, which a correlation of independent rows passes once in 2000
 _SHOWN = 5  # settings in the summary
 _NEIGHBOURS, _HEAVIEST = 4, 0.25  # rows; share of the risk
 
@@ -268,7 +269,7 @@ class _Whole:
         rise = (without(nearest) - without(shift)) / left_out.mean()
         uneven = float(np.mean(residuals**2) / leverage.mean() ** 2 / left_out.mean() - 1)
         gain = 1 - left_out.mean() / without_intercept
-        following = beside((residuals / leverage)[:, None])
+        following = beside((residuals / leverage)[:, None], chance=_FAR)
         lines = []
         if gain > _ALIKE:
             lines.append(f"an intercept would lower the error of a row left out by {gain:.0%}: centre x and y")
@@ -278,7 +279,7 @@ class _Whole:
             )
         if rise > _ALIKE:
             lines.append(f"rows come in groups: without its nearest rows too, a row's error rises by {rise:.0%}")
-        if abs(uneven) > _UNEVEN:
+        if abs(uneven) > _UNEVEN or squares.std() > squares.mean():  # of many mixed coordinates they are nearly alike
             lines.append(f"rows differ in scale: cross-validation is {uneven:+.0%} off leave-one-out")
         if left_out.max() > _HEAVIEST * left_out.sum():
             share = left_out.max() / left_out.sum()

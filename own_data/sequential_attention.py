@@ -25,6 +25,7 @@ _ORDERS = 99  # of y, against which what is explained is held
 _SAME = 1e-12  # of a squared length; and of the length of y, what is left of it
 _NO_MEAN = 0.01  # share of y's square that a mean may have where no intercept is fitted
 _FEWEST, _COMPARED = 40, 1000  # rows, of which it is asked whether they depend on each other
+_FAR = 3.5  # standard errors, which a correlation of independent rows passes once in 2000
 _SHOWN = 8
 
 
@@ -143,8 +144,9 @@ def selection_audit(X: Features, y: Responses, k: Rounds, *, standardise: bool) 
             are, without an intercept: centre them first, or have a column of ones among the features.
 
     It stops with a doubt where y is explained before round k, and cannot judge a y that no column is correlated with.
-    Ties, duplicates and rows that depend on each other are doubted. Raises ValueError for fewer rows than k, for k
-    above the rank of X, for numbers that are not finite, and, when standardising, for a column that is constant.
+    Ties, duplicates and rows that depend on each other are doubted, though not each time rows in groups that overlap.
+    Raises ValueError for fewer rows than k, for k above the rank of X, for numbers that are not finite, and, when
+    standardising, for a column that is constant.
     Source: `theory.sequential_attention.entry_levels`, `theory.sequential_attention.second_entry_level`.
     """
     n, p = X.shape
@@ -221,9 +223,12 @@ def _round(left: predicted.Leftover, correlations: Vector, lengths: Vector, copy
 def _dependent(chosen: Float[np.ndarray, "n p"], y: Float[np.ndarray, " n"], residual: Float[np.ndarray, " n"]) -> bool:
     """Whether rows depend on each other, so that another order of y is not as likely."""
     some = np.random.default_rng(0).permutation(len(y))[:_COMPARED]
-    left = residual - residual.mean()  # which has one where no intercept is fitted
+    affine = np.column_stack([np.ones(len(y)), chosen])
+    left = residual - affine @ np.linalg.lstsq(affine, residual)[0]  # no intercept may have been fitted
     rounding = np.linalg.norm(left) <= _ALIKE * np.linalg.norm(y)
-    return beside(y[:, None], chosen) > 0 or bool(not rounding and near(chosen[some], left[some, None]))
+    return beside(y[:, None], chosen, chance=_FAR) > 0 or bool(
+        not rounding and near(chosen[some], left[some, None], chance=_FAR)
+    )
 
 
 def _directions(X: Features) -> tuple[Vector, Cosines]:

@@ -1,4 +1,4 @@
-"""Tests of posterior moments from denoisers: properties, simulators, refusals, coverage, hostility."""
+"""Tests of posterior moments from denoisers: properties, simulators, refusals, hostility."""
 
 import math
 
@@ -9,23 +9,17 @@ import numpy as np
 import pytest
 from promises import Case, promises, refused
 from scipy.integrate import quad
-from scipy.stats import binom, norm
+from scipy.stats import norm
 
 from own_data import denoising_posterior as tool
 from paper_checks.test_denoising_posterior.test_claims import LINE, MIXTURE, spatial
 from sims import denoising_posterior as observed
-from sims.denoising_posterior.mixtures import posterior_parts, solved
+from tests.denoising_posterior.own_data_sets import denoiser
 from theory import denoising_posterior as predicted
 from theory_on_trial.testing.suite import check_readable
 
 WEIGHTS, MEANS, DEVIATIONS = MIXTURE.weights, MIXTURE.means[:, 0], np.sqrt(MIXTURE.covariances[:, 0, 0])
 WORLD, Y, V, _ = spatial(0, 6)
-
-
-def denoiser(world, sigma):
-    """The posterior mean in NumPy, which JAX cannot trace."""
-    known = solved(world, sigma)
-    return lambda y: np.einsum("k,ki->i", *posterior_parts(world, known, np.asarray(y))[1:])
 
 
 def traced(sigma):
@@ -142,45 +136,6 @@ def test_many_coordinates_are_looked_at_by_products_alone():
     refused = tool.posterior_uncertainty(lambda z: crooked @ z, y, 0.5)
     assert refused.asymmetry == pytest.approx(odd, rel=0.1)
     assert not refused.answerable
-
-
-def test_intervals_hold_what_they_say():
-    r, hits, runs = np.random.default_rng(5), 0, 150
-    x, y = observed.sample_pairs(r, WORLD, 0.7, runs)
-    for signal, seen in zip(x, y, strict=True):
-        found = tool.posterior_uncertainty(denoiser(WORLD, 0.7), seen, 0.7, n_components=1)
-        assert found.answerable
-        part = found.components[0]
-        hits += part.interval.low <= signal @ part.direction <= part.interval.high
-    assert hits >= binom(runs, 0.9).ppf(1e-4)
-
-
-def told_noise(prior, told, seed):
-    """What the tool says of one y whose noise is 0.7, of a denoiser for 0.7, told another level."""
-    r = np.random.default_rng(seed)
-    x, keep = prior
-    x = x(r)
-    y = x + 0.7 * r.normal(size=x.size)
-    return tool.posterior_uncertainty(lambda z: np.asarray(keep(z)), y, told, order=2, n_components=1)
-
-
-SPECTRUM = np.geomspace(1, 1e-4, 32)
-PRIORS = {
-    "normal": (lambda r: np.sqrt(SPECTRUM) * r.normal(size=32), lambda z: SPECTRUM / (SPECTRUM + 0.49) * np.asarray(z)),
-    "signs": (lambda r: r.choice([-1.0, 1.0], size=32), lambda z: np.tanh(np.asarray(z) / 0.49)),
-    "three": (lambda r: 1.5 * r.choice([-1.0, 1.0], size=3), lambda z: 1.5 * np.tanh(1.5 * np.asarray(z) / 0.49)),
-}
-
-
-@pytest.mark.parametrize("prior", PRIORS)
-def test_the_noise_is_rarely_doubted_where_it_is_so_and_always_where_it_is_not(prior):
-    """At 0.7 the interval misses the truth once in a hundred; told 1.0, deviations are 43 % too large."""
-    fitting = [told_noise(PRIORS[prior], 0.7, seed) for seed in range(60)]
-    missed = [not answer.sigma_seen.low <= 0.7 <= answer.sigma_seen.high for answer in fitting if answer.sigma_seen]
-    assert sum(missed) <= binom(60, 0.01).ppf(1 - 1e-4)
-    for answer in (told_noise(PRIORS[prior], 1.0, seed) for seed in range(40)):
-        assert any("residual speaks for" in doubt.reason or "the noise" in doubt.reason for doubt in answer.doubts)
-        assert not answer.answerable or max(doubt.size for doubt in answer.doubts) > 0.4
 
 
 def net32(dim, sigma):

@@ -1,4 +1,4 @@
-"""Tests of low-dimensional diffusion: properties, simulators, the tool's coverage and refusals."""
+"""Tests of low-dimensional diffusion: properties, simulators, the tool's doubts and refusals."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from promises import Case, promises, refused
-from scipy.stats import binom, chi
+from scipy.stats import chi
 
 from own_data import low_dim_diffusion as tool
 from sims import low_dim_diffusion as observed
+from tests.low_dim_diffusion.own_data_sets import own
 from theory import low_dim_diffusion as predicted
 
 
@@ -82,66 +83,6 @@ def test_lloyd_ends_among_ties_that_rounding_makes():
     points = np.array([[0.0, -0.743874143, 0.315647847, 0.0], [0.55, 3.6e-243, -3.0, -3.0]])
     for seed in range(20):
         assert abs(observed.k_subspaces(np.random.default_rng(seed), points, 4, 5)[1]) < 1e-12
-
-
-def own(generator, ambient, n, variances, noise, latents=None, noises=None):
-    dim = len(variances)
-    x = noise * (generator.standard_normal((n, ambient)) if noises is None else noises)
-    x[:, :dim] += (generator.standard_normal((n, dim)) if latents is None else latents) * np.sqrt(variances)
-    return x
-
-
-@pytest.mark.parametrize(
-    ("ambient", "n", "variances", "noise"),
-    [
-        *((20, 16, (4, 2, 1, 0.5), 0.02), (50, 12, (1, 1), 0.05), (10, 100, (1, 2, 3), 0.1)),
-        *((2, 3, (1,), 0.01), (2, 8, (1,), 0.01), (3, 6, (1, 1), 0.01), (6, 8, (4, 2, 1), 0.01)),
-    ],
-)
-def test_intervals_hold_what_they_say_as_often_as_they_say(ambient, n, variances, noise):
-    generator, runs, hits, doubts, dim, ratios = np.random.default_rng(1), 300, np.zeros(3), 0, len(variances), []
-    goal = noise**2
-    truth = dim + 1 + 2 * (ambient - dim) * sum(1 / v for v in variances)
-    for _ in range(runs):
-        answer = tool.samples_needed(own(generator, ambient, n, variances, noise), dim, goal)
-        error = 2 * np.sum(answer.subspace[dim:] ** 2)
-        pairs = (answer.error, error), (answer.needed, truth), (answer.noise, noise)
-        hits += [interval.low <= value <= interval.high for interval, value in pairs]
-        doubts += bool(answer.doubts)
-        ratios.append(error / answer.error.value)
-        assert answer.answerable
-    assert min(hits) >= binom(runs, 0.95).ppf(1e-4)
-    if (n - dim) * (ambient - dim) > 50:
-        assert doubts <= binom(runs, 0.07).ppf(1 - 1e-4)
-        assert np.mean(ratios) == pytest.approx(1, abs=6 * np.std(ratios) / runs**0.5 + 0.02)
-
-
-def two_sizes(g):
-    return g.standard_normal((40, 4)) * np.where(np.arange(40) < 4, 10, 1)[:, None]
-
-
-def white(g):
-    return g.standard_normal((40, 20))
-
-
-@pytest.mark.parametrize(
-    ("data", "reason"),
-    [
-        (lambda g: own(g, 20, 40, (1,) * 4, 0.02, noises=np.cumsum(white(g), axis=0) / 6), "not that of white noise"),
-        (lambda g: own(g, 20, 40, (1,) * 4, 0.02, noises=g.standard_t(1.5, (40, 20))), "not that of white noise"),
-        (lambda g: own(g, 20, 40, (1,) * 4, 0.02, noises=white(g) * np.geomspace(0.1, 3, 20)), "white"),
-        (lambda g: own(g, 20, 40, (9, 4, 4, 4, 0.1), 0.02), "d too small"),
-        (lambda g: own(g, 20, 40, (1,) * 4, 0.02, latents=g.standard_normal((40, 4)) + 2), "the latents have a mean"),
-        (lambda g: own(g, 20, 40, (1,) * 4, 0.02, latents=two_sizes(g)), "the latents are not normal"),
-        (lambda g: own(g, 20, 6, (1,) * 4, 0.001), "a mean and no variance"),
-        (lambda g: own(g, 60, 60, (1,) * 4, 0.25), "not small beside the least"),
-    ],
-)
-def test_data_that_do_not_fit_are_doubted(data, reason):
-    found = [tool.samples_needed(data(np.random.default_rng(seed)), 4, 1e-3) for seed in range(10)]
-    doubted = [one for one in found if any(reason in doubt.reason for doubt in one.doubts)]
-    assert len(doubted) >= 9
-    assert ("doubt: " in doubted[0].summary(), doubted[0].to_dict()["answerable"]) == (True, True)
 
 
 def test_noise_that_is_given_is_compared_with_the_data():

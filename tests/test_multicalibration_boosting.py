@@ -1,4 +1,4 @@
-"""Tests of multicalibration as boosting: properties, simulators, refusals, coverage, hostile input."""
+"""Tests of multicalibration as boosting: properties, simulators, refusals, hostile input."""
 
 from functools import partial
 from itertools import product
@@ -7,11 +7,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from promises import Case, promises, refused
-from scipy.stats import binom
 
 from own_data import multicalibration_boosting as tool
 from paper_checks.test_multicalibration_boosting.test_claims import sampled_levels
 from sims import multicalibration_boosting as observed
+from tests.multicalibration_boosting.own_data_sets import scored
 from theory import multicalibration_boosting as predicted
 from theory_on_trial import Trial
 
@@ -53,29 +53,6 @@ def test_the_worst_error_is_that_of_the_vertices():
         assert found == pytest.approx(best**2, rel=1e-6)
 
 
-def scored(generator, n, off=0.0):
-    """Predictions .2, .5 or .8, two groups of 40 % and 50 %, labels off by that much in the first one at .5."""
-    f, groups = generator.choice([0.2, 0.5, 0.8], n), generator.random((n, 2)) < [0.4, 0.5]
-    y = generator.random(n) < f + off * groups[:, 0] * (f == 0.5)
-    return f, y.astype(float), groups
-
-
-def test_intervals_and_bounds_hold_as_often_as_they_say():
-    generator, runs, off = np.random.default_rng(6), 150, 0.15
-    hits = {"cells": 0, "least": 0, "combination": 0}
-    for _ in range(runs):
-        f, y, groups = scored(generator, 900, off)
-        audit = tool.multicalibration_audit(f, y, groups)
-        truth = np.zeros((3, 2))
-        truth[1] = 0.4 * off, 0.4 * 0.5 * off
-        shares = audit.counts / 900
-        hits["cells"] += all(c.residual.low <= truth[c.level, c.group] <= c.residual.high for c in audit.cells)
-        hits["least"] += all(group.least <= shares @ truth[:, g] ** 2 for g, group in enumerate(audit.groups))
-        hits["combination"] += audit.combination.least <= 1.2 * shares @ (truth @ audit.combination.weights) ** 2
-        assert audit.doubts == ()
-    assert min(hits.values()) >= binom(runs, 0.95).ppf(1e-4), hits
-
-
 def test_what_a_round_and_a_combination_of_groups_save():
     f, y, groups = scored(np.random.default_rng(7), 60_000, 0.3)
     audit = tool.multicalibration_audit(f, y, groups)
@@ -85,35 +62,6 @@ def test_what_a_round_and_a_combination_of_groups_save():
     assert audit.combination.unbiased == pytest.approx(0.4 * 0.09 / 3, rel=0.1)
     assert audit.groups[0].unbiased == pytest.approx(0.12**2 / 3, rel=0.1)
     assert "worst group 0" in audit.summary()
-
-
-def test_a_tenth_of_the_rows_that_is_off_by_a_tenth_is_found_and_nobody_else():
-    """Ten groups at ten levels: of 20,000 rows some 200 are in the cells that are off; groups do not overlap."""
-    discoveries = hits = 0
-    for seed in range(20):
-        generator = np.random.default_rng(seed)
-        f, group = generator.choice(np.arange(0.05, 1, 0.1), 20_000), generator.integers(10, size=20_000)
-        y = generator.random(20_000) < np.minimum(f + 0.1 * (group == 0), 1)
-        audit = tool.multicalibration_audit(f, y, group[:, None] == np.arange(10))
-        discoveries += any(c.group == 0 and c.residual.low > 0 for c in audit.cells)
-        truth = 0.1 * np.minimum(0.1, 1 - audit.values)
-        hits += all(c.residual.low <= truth[c.level] * (c.group == 0) <= c.residual.high for c in audit.cells)
-    assert discoveries >= 18
-    assert hits >= binom(20, 0.95).ppf(1e-4)
-
-
-@pytest.mark.parametrize("share", [0.3, 1.0])
-def test_exact_intervals_hold_in_bins_and_for_rare_labels(share):
-    """Predictions spread over bins, .01 too low; labels that are rare; units of 2 and groups of weight -3."""
-    generator, runs, hits = np.random.default_rng(10), 200, 0
-    for _ in range(runs):
-        f, member = generator.uniform(0.0, 0.1, 400), generator.random(400) < share
-        y = 2.0 * (generator.random(400) < f + 0.01)
-        audit = tool.multicalibration_audit(
-            2 * f, y, -3.0 * member[:, None], n_levels=20, bounds=(0.0, 2.0), min_count=15
-        )
-        hits += all(c.residual.low <= -3 * share * 0.02 <= c.residual.high for c in audit.cells)
-    assert hits >= binom(runs, 0.95).ppf(1e-4)
 
 
 def test_the_audit_is_that_of_loops():
@@ -128,102 +76,6 @@ def test_the_audit_is_that_of_loops():
     assert audit.bound == 4
     variances = [np.var(h[f == v, 1] * (y - f)[f == v], ddof=1) for v in np.unique(f)]
     assert audit.groups[1].bias == pytest.approx(sum(variances) / 500)
-
-
-def test_a_calibrated_score_is_not_accused():
-    generator, alarms = np.random.default_rng(9), 0
-    for _ in range(30):
-        f, y, groups = scored(generator, 3000)
-        audit = tool.multicalibration_audit(f, y, groups)
-        alarms += any(not c.residual.low <= 0 <= c.residual.high for c in audit.cells)
-        assert audit.round_gain.low <= 0
-        assert audit.groups[0].least == 0
-    assert alarms <= 5
-
-
-def fitted_scores(generator):
-    x = generator.uniform(-1, 1, 2000)
-    y = (generator.random(2000) < 0.5 + 0.2 * x).astype(float)
-    basis = np.column_stack([np.ones(2000), x])
-    return basis @ np.linalg.lstsq(basis, y, rcond=None)[0], y, (x > 0)[:, None]
-
-
-def level_means(generator):
-    """Means of the labels of each of eight levels, of the rows that are audited."""
-    level = generator.integers(0, 8, 2000)
-    y = (generator.random(2000) < (level + 1) / 9).astype(float)
-    means = np.bincount(level, y) / np.bincount(level)
-    return means[level], y, (generator.random(2000) < 0.5)[:, None]
-
-
-def copied(generator, times=2):
-    f, n = generator.random(1000), 1000 * times
-    y, h = generator.random(1000) < f, generator.random((1000, 1)) < 0.5
-    return np.resize(f, n), np.resize(y, n), np.resize(h, (n, 1))
-
-
-def copied_levels(generator):
-    """Three levels and a numeric group, drawn with replacement."""
-    f, y, h = generator.choice([0.2, 0.5, 0.8], 500), generator.random(500) < 0.5, generator.random((500, 1))
-    rows = generator.integers(0, 500, 2000)
-    return f[rows], y[rows], h[rows]
-
-
-def cancelling(generator, n=20_000):
-    """Off by +-.02 by turns in twenty values, of which ten bins see nothing."""
-    f = (generator.integers(0, 20, n) + 0.5) / 20
-    chances = f + np.where(np.round(20 * f - 0.5) % 2, -0.02, 0.02)
-    return f, (generator.random(n) < chances).astype(float), np.ones((n, 1))
-
-
-def hardly_wider(generator):
-    f = generator.integers(0, 13, 3000) / 12
-    return f, (generator.random(3000) < f).astype(float), np.ones((3000, 1))
-
-
-def twins(generator):
-    f, y, groups = scored(generator, 2000)
-    return f, y, groups[:, [0, 0, 1]]
-
-
-def lonely(generator):
-    f, y, groups = scored(generator, 2000)
-    f[0] = 0.51
-    return f, y, groups
-
-
-@pytest.mark.parametrize(
-    ("data", "sentence"),
-    [
-        (fitted_scores, "an audit on training data says nothing"),
-        (level_means, "an audit on training data says nothing"),
-        (copied, "rows are copies of others"),
-        (lambda generator: copied(generator, 20), "rows are copies of others"),
-        (copied_levels, "rows are copies of others"),
-        (cancelling, "which can hide miscalibration"),
-        (hardly_wider, "which share a level hangs on rounding"),
-        (twins, "1 groups are equal to others"),
-        (lonely, "levels of one row"),
-    ],
-)
-def test_data_that_do_not_fit_are_doubted(data, sentence):
-    for seed in range(3):
-        audit = tool.multicalibration_audit(*data(np.random.default_rng(seed)))
-        assert any(sentence in doubt.reason for doubt in audit.doubts), audit.doubts
-        assert sentence in audit.summary()
-
-
-@pytest.mark.parametrize(
-    ("decimals", "n", "share"), [(None, 400, 0.3), (None, 3000, 0.05), (2, 3000, 0.4), (3, 1000, 1.0)]
-)
-def test_scores_on_a_grid_are_neither_copies_nor_trained(decimals, n, share):
-    generator, doubts = np.random.default_rng(1), []
-    for _ in range(30):
-        f = generator.uniform(0.1, 0.9, n)
-        f = np.round(f / 0.05) * 0.05 if decimals is None else np.round(f, decimals)
-        groups = generator.random((n, 20)) < share
-        doubts += tool.multicalibration_audit(f, generator.random(n) < f, groups, min_count=5).doubts
-    assert not any("training data" in doubt.reason or "copies" in doubt.reason for doubt in doubts)
 
 
 def test_predictions_that_differ_by_rounding_are_one_level():

@@ -4,7 +4,6 @@ import jax
 import numpy as np
 import pytest
 from promises import Case, promises, refused
-from scipy.stats import binom
 
 from own_data import unconstrained_cca as tool
 from sims import unconstrained_cca as observed
@@ -59,20 +58,6 @@ def test_two_batches_are_the_mean_of_all_pairs_and_one_is_that_of_their_squares(
     assert np.asarray(found) == pytest.approx([apart, np.var(V, ddof=1)], rel=1e-5)
 
 
-@pytest.mark.parametrize(("rows", "weights"), [(200, np.ones(3)), (1000, BEST), (1000, np.array([1, 0.7, 0.5]))])
-def test_intervals_hold_the_population_of_normal_embeddings_as_often_as_they_say(rows, weights):
-    rng, squares = np.random.default_rng(0), weights**2
-    truth = np.sum(4 * squares**2 - 4 * RHO * squares)
-    answers = [tool.ey_certificate(*views(rng, rows, weights)) for _ in range(100)]
-    for estimates, value in (
-        ([answer.loss for answer in answers], truth),
-        ([answer.best for answer in answers], -np.sum(RHO**2)),
-        ([answer.gap for answer in answers], truth + np.sum(RHO**2)),
-    ):
-        assert sum(ci.low <= value + 1e-12 and value <= ci.high for ci in estimates) >= binom(100, 0.95).ppf(1e-4)
-    assert sum(len(answer.doubts) > 0 for answer in answers) <= 4
-
-
 def test_the_sample_gap_is_that_of_the_covariances():
     Z = views(np.random.default_rng(2), 300, np.array([1, 0.7, 0.5]))
     S = np.cov(np.hstack(Z).T)
@@ -117,19 +102,6 @@ def test_unrelated_views_and_heavy_tails_are_doubted():
     assert "300 rows are copies of others" in str(tool.ey_certificate(*np.tile(few, (1, 4, 1))))
 
 
-def test_unrelated_views_of_named_groups_are_related_once_in_a_hundred():
-    """Without the groups 19 of 20 are, half of the variance being of the group."""
-    counts = {True: 0, False: 0}
-    for seed in range(100):
-        rng = np.random.default_rng(seed)
-        of_row = rng.permutation(np.repeat(np.arange(50), 10))
-        Z = rng.standard_normal((2, 50, 3))[:, of_row] + rng.standard_normal((2, 500, 3))
-        counts[True] += tool.ey_certificate(*Z, groups=of_row).related > 0
-        counts[False] += seed < 20 and tool.ey_certificate(*Z).related > 0
-    assert counts[True] <= binom(100, 0.01).ppf(1 - 1e-3)
-    assert counts[False] > 10
-
-
 def test_batches_of_named_groups_are_drawn_from_whole_ones():
     """Batches of rows drawn singly have .80 [.62, .98] instead of 1.9: no interval held it."""
 
@@ -147,18 +119,6 @@ def test_batches_of_named_groups_are_drawn_from_whole_ones():
         hits += answer.batch.bias.low <= truth <= answer.batch.bias.high
         assert answer.related == 0
     assert hits >= 17
-
-
-def test_related_views_of_named_groups_are_found_and_their_best_loss_is_held():
-    hits = 0
-    for seed in range(60):
-        rng = np.random.default_rng(seed)
-        of_row = rng.permutation(np.repeat(np.arange(100), 10))
-        own, other = (rng.standard_normal((2, 100, 3))[:, of_row] + rng.standard_normal((2, 1000, 3))) / np.sqrt(2)
-        answer = tool.ey_certificate(own, RHO * own + np.sqrt(1 - RHO**2) * other, groups=[f"g{k}" for k in of_row])
-        assert answer.related == 3
-        hits += answer.best.low <= -np.sum(RHO**2) <= answer.best.high
-    assert hits >= binom(60, 0.9).ppf(1e-3)
 
 
 def test_many_rows_cost_one_covariance_and_little_more():

@@ -37,15 +37,10 @@ def of_noise(name: str, uneven: bool) -> DataSet:
         return labels_saved(x, second, y[:LABELLED], (ASKED,))
 
     return DataSet(
-        tool="labels_saved",
-        name=name,
-        fits=not uneven,
-        ask=ask,
-        truth=f"{saved(uneven):.3f}",
+        tool="labels_saved", name=name, fits=not uneven, ask=ask, truth=f"{saved(uneven):.3f}",
         judge=lambda answer: held(answer.table[0].saved, saved(uneven), answer, "of each risk"),
-        headline=lambda answer: str(answer.table[0].saved),
-        level=None if uneven else 0.95,
-    )
+        headline=lambda answer: str(answer.table[0].saved), level=None if uneven else 0.95,
+    )  # fmt: skip
 
 
 SETS = [of_noise("noise of one size", False), of_noise("noise that grows like exp(x / 2)", True)]

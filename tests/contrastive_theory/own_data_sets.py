@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from scipy.signal import lfilter
 
-from audits.tools import DataSet, Worth, held
+from audits.tools import DataSet, held
 from own_data.contrastive_theory import infonce_bias
 
 RHO, CANDIDATES = 0.5, 16
@@ -26,9 +26,10 @@ def expected() -> float:
     return float(np.mean(np.log(ratios[:, 0] / ratios.mean(axis=1))))
 
 
-def of_pairs(name: str, share: float) -> DataSet:
+def of_pairs(name: str, share: float, quantity: str = "estimate") -> DataSet:
     """Standard normal pairs, each following the one before by `share`."""
-    truth = expected()
+    chi2 = RHO**2 / (1 - RHO**2)
+    truth = {"chi2": chi2, "predicted_gap": chi2 / 2 / CANDIDATES}.get(quantity) or expected()
 
     def ask(seed: int) -> Any:
         drawn = lfilter([np.sqrt(1 - share**2)], [1, -share], np.random.default_rng(seed).standard_normal((2, 2400)))
@@ -36,15 +37,10 @@ def of_pairs(name: str, share: float) -> DataSet:
         return infonce_bias(scores(x, RHO * x + np.sqrt(1 - RHO**2) * noise), CANDIDATES, held_out=True)
 
     return DataSet(
-        tool="infonce_bias",
-        name=name,
-        fits=share == 0,
-        ask=ask,
-        truth=f"{truth:.4f}",
-        judge=lambda answer: held(answer.estimate, truth, answer, "nats"),
-        headline=lambda answer: str(answer.estimate),
-        level=0.95 if share == 0 else None,
-    )
+        tool="infonce_bias", name=name, fits=share == 0, ask=ask, truth=f"{truth:.4f}",
+        judge=lambda answer: held(getattr(answer, quantity), truth, answer, "nats"),
+        headline=lambda answer: str(getattr(answer, quantity)), level=0.95 if share == 0 else None,
+    )  # fmt: skip
 
 
 def in_groups(seed: int) -> Any:
@@ -59,28 +55,17 @@ def fitted(seed: int) -> Any:
     return infonce_bias(30 * x @ np.linalg.pinv(x), 30, held_out=False)
 
 
-def judge_fitted(answer: Any) -> Worth:
-    return "wrong" if answer.answerable else "none"
-
-
 SETS = [
     of_pairs("400 independent pairs", 0.0),
+    *(of_pairs(f"400 independent pairs: {quantity}", 0.0, quantity) for quantity in ("chi2", "predicted_gap")),
     of_pairs("400 pairs that follow each other, .98", 0.98),
     DataSet(
-        tool="infonce_bias",
-        name="40 groups of 10 pairs, of unrelated views, by a weak critic",
-        fits=False,
-        ask=in_groups,
-        truth="0",
+        tool="infonce_bias", name="40 groups of 10 pairs, of unrelated views, by a weak critic", fits=False, truth="0",
+        ask=in_groups, headline=lambda answer: str(answer.estimate),
         judge=lambda answer: "right" if answer.estimate.low <= 0 else held(answer.estimate, 0.0, answer, "nats"),
-        headline=lambda answer: str(answer.estimate),
     ),
     DataSet(
-        tool="infonce_bias",
-        name="a critic fitted on these pairs of noise",
-        fits=False,
-        ask=fitted,
-        truth="0",
-        judge=judge_fitted,
+        tool="infonce_bias", name="a critic fitted on these pairs of noise", fits=False, ask=fitted, truth="0",
+        judge=lambda answer: "wrong" if answer.answerable else "none",
     ),
-]
+]  # fmt: skip

@@ -187,34 +187,20 @@ def bayes(X: np.ndarray, Y: np.ndarray, queries: np.ndarray) -> Any:
 
 
 TEXTBOOK: dict[str, Callable[..., Predict]] = {
-    "least squares": lambda: least_squares,
-    "always zero": lambda: lambda X, Y, queries: np.zeros(len(queries)),
-    "mean label": lambda: lambda X, Y, queries: Y.mean(axis=1),
-    "nearest": lambda: nearest(1),
-    "3 nearest": lambda: nearest(3),
-    "3 nearest, weighted": lambda: nearest(3, weighted=True),
-    "Bayesian average": lambda: bayes,
-    "ridge": ridge,
-    "one gradient step": lambda step: descent(1, step),
-    "one pass of SGD": one_pass,
-    "gradient steps": descent,
-    "gradient steps with momentum": descent,
-    "lasso": elastic_net,
-    "elastic net": elastic_net,
-    "kernel average": kernel,
-    "softmax attention": attention,
-}
+    "least squares": lambda: least_squares, "always zero": lambda: lambda X, Y, queries: np.zeros(len(queries)),
+    "mean label": lambda: lambda X, Y, queries: Y.mean(axis=1), "nearest": lambda: nearest(1),
+    "3 nearest": lambda: nearest(3), "3 nearest, weighted": lambda: nearest(3, weighted=True),
+    "Bayesian average": lambda: bayes, "ridge": ridge, "one gradient step": lambda step: descent(1, step),
+    "one pass of SGD": one_pass, "gradient steps": descent, "gradient steps with momentum": descent,
+    "lasso": elastic_net, "elastic net": elastic_net, "kernel average": kernel, "softmax attention": attention,
+}  # fmt: skip
 RANGES: dict[str, dict[str, tuple[float, float]]] = {
-    "ridge": {"λ": (0.03, 30)},
-    "one gradient step": {"α": (0.003, 0.1)},
-    "one pass of SGD": {"α": (0.003, 0.06)},
+    "ridge": {"λ": (0.03, 30)}, "one gradient step": {"α": (0.003, 0.1)}, "one pass of SGD": {"α": (0.003, 0.06)},
     "gradient steps": {"t": (2, 50), "α": (0.002, 0.02)},
-    "gradient steps with momentum": {"t": (2, 50), "α": (0.003, 0.02), "β": (0.2, 0.9)},
-    "lasso": {"λ₁": (0.1, 3)},
-    "elastic net": {"λ₁": (0.1, 2), "λ₂": (0.1, 5)},
-    "kernel average": {"h": (0.3, 2)},
+    "gradient steps with momentum": {"t": (2, 50), "α": (0.003, 0.02), "β": (0.2, 0.9)}, "lasso": {"λ₁": (0.1, 3)},
+    "elastic net": {"λ₁": (0.1, 2), "λ₂": (0.1, 5)}, "kernel average": {"h": (0.3, 2)},
     "softmax attention": {"T": (0.5, 5)},
-}
+}  # fmt: skip
 """From where the parameters are drawn, log-uniformly: of inputs of variance 1, and steps that do not diverge."""
 
 
@@ -302,16 +288,11 @@ def learner(
     # Each interval holds its parameter with 95 %: all of them with at least 1 less 5 % for each.
     continuous = sum(symbol != "t" for symbol in RANGES.get(family, {}))
     return DataSet(
-        tool="which_algorithm",
-        name=name,
-        fits=fits,
-        ask=ask,
+        tool="which_algorithm", name=name, fits=fits, ask=ask,
         truth=f"{family} with what was drawn" if family else "none, or alike on 2000 fresh prompts",
-        judge=lambda told: judged(told, family),
-        headline=headline,
-        draws=draws,
+        judge=lambda told: judged(told, family), headline=headline, draws=draws,
         level=1 - 0.05 * max(continuous, 1) if fits else None,
-    )
+    )  # fmt: skip
 
 
 def listed(
@@ -389,22 +370,12 @@ SETS = [
     listed("ridge", few, ", 40 prompts, answers 5 % off", slightly_off),
     listed("ridge", twice, ", each prompt twice, answers 5 % off", slightly_off),
     listed("ridge", correlated, ", correlated inputs"),
-    listed("ridge", says=", single precision", change=in_single_precision),
-    listed("ridge", heavy, ", heavy tails"),
-    listed("least squares", exact_labels, ", hardly any noise", draws=20),
-    listed("one pass of SGD"),
-    listed("gradient steps"),
-    listed("gradient steps", few, ", 40 prompts"),
-    listed("gradient steps with momentum"),
-    listed("gradient steps with momentum", correlated, ", correlated inputs"),
-    listed("lasso"),
-    listed("elastic net"),
-    listed("softmax attention"),
-    listed("Bayesian average", draws=20),
-    listed("mean label", draws=20),
-    listed("nearest", draws=20),
-    listed("3 nearest", draws=20),
-    listed("3 nearest, weighted", draws=20),
+    listed("ridge", says=", single precision", change=in_single_precision), listed("ridge", heavy, ", heavy tails"),
+    listed("least squares", exact_labels, ", hardly any noise", draws=20), listed("one pass of SGD"),
+    listed("gradient steps"), listed("gradient steps", few, ", 40 prompts"), listed("gradient steps with momentum"),
+    listed("gradient steps with momentum", correlated, ", correlated inputs"), listed("lasso"), listed("elastic net"),
+    listed("softmax attention"), listed("Bayesian average", draws=20), listed("mean label", draws=20),
+    listed("nearest", draws=20), listed("3 nearest", draws=20), listed("3 nearest, weighted", draws=20),
     listed("always zero", draws=20),
     other("ridge times 1.5 to 10", lambda rng: times(log_uniform(rng, 1.5, 10), ridge(log_uniform(rng, 0.1, 3)))),
     other("minus ridge", lambda rng: times(-1, ridge(log_uniform(rng, 0.1, 10)))),
@@ -427,4 +398,4 @@ SETS = [
     learner("ridge, time stamps of 1.7e12", False, partial(drawn, "ridge"), time_stamps, family="ridge", draws=12),
     other("twice ridge, near-constant column", lambda rng: times(2, ridge(log_uniform(rng, 0.1, 10))), near_constant),
     other("steps along signs, each prompt twice", lambda rng: by_sign(3, log_uniform(rng, 0.02, 0.3)), twice),
-]
+]  # fmt: skip

@@ -5,7 +5,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from own_data.jepa_bias import learning_order, learning_order_of_views, shared_features
-from theory import jepa_bias as predicted
 
 ROUNDING = 2.0**-53
 SEEDS, DIMS = st.integers(0, 2**31), st.integers(1, 6)
@@ -70,23 +69,6 @@ def test_features_that_are_not_learned_are_counted():
 
 
 TRUTH = (in_basis(rotation(0.7), np.array([2.0, 0.5])), in_basis(rotation(0.7), np.array([1.0, 0.45])))
-
-
-def test_intervals_hold_the_truth():
-    """A 95 % interval, each, of a commuting population: fewer than 7 of 12 hits have a chance below 1e-4."""
-    times = predicted.critical_time(
-        0.5, 1e-3, 2, np.array([1.0, 0.45]), np.array([0.5, 0.9]), objective="mae", clock="flow"
-    )
-    truths = {"times": times, "covariance": (1.0, 0.45), "regression": (0.5, 0.9)}
-    hits = {name: np.zeros(2, int) for name in truths}
-    commuting_seen = 0
-    for seed in range(12):
-        answer = learning_order_of_views(*pairs(seed, 300, *TRUTH), 2, 1e-3, "mae")
-        commuting_seen += answer.squared_commutator.low == 0 and answer.squared_asymmetry.low == 0
-        for name, truth in truths.items():
-            hits[name] += [ci.low <= value <= ci.high for ci, value in zip(getattr(answer, name), truth, strict=True)]
-    assert min(counts.min() for counts in hits.values()) >= 7
-    assert commuting_seen >= 7
 
 
 def test_fewer_than_ten_pairs_per_feature_are_no_answer():

@@ -48,19 +48,10 @@ FITTING: dict[str, tuple[GaussianPair, float, int, float]] = {  # classes, cosin
     "beyond the tails of 200 rows": (GaussianPair(PLANE[0], PLANE[1], 10.0), 0.99, 200, 0.5),
 }
 MISFITS = (
-    "uniform noise",
-    "Laplace noise",
-    "Student noise of 3 degrees",
-    "lognormal",
-    "standard deviations 3 and 1",
-    "a class in two clouds",
-    "digits 3 and 8, ten components",
-    "breast cancer, 4 features",
-    "time stamps of 1.7e12",
-    "every row five times",
-    "pure noise",
-    "30 rows",
-)
+    "uniform noise", "Laplace noise", "Student noise of 3 degrees", "lognormal", "standard deviations 3 and 1",
+    "a class in two clouds", "digits 3 and 8, ten components", "breast cancer, 4 features", "time stamps of 1.7e12",
+    "every row five times", "pure noise", "30 rows",
+)  # fmt: skip
 
 
 def gaussian(pair: GaussianPair, rng: np.random.Generator, rows: int, share: float = 0.5) -> tuple[Any, Any]:
@@ -186,29 +177,19 @@ def shown(learner: str, answer: Any) -> str:
 
 def of(name: str, learner: str) -> DataSet:
     return DataSet(
-        tool="samples_needed_on",
-        name=f"{name}: {learner}",
-        fits=True,
-        ask=partial(asked, name),
-        truth=f"{_known(name, learner):.0f}",
-        judge=partial(judged, name, learner),
-        headline=partial(shown, learner),
+        tool="samples_needed_on", name=f"{name}: {learner}", fits=True, ask=partial(asked, name),
+        truth=f"{_known(name, learner):.0f}", judge=partial(judged, name, learner), headline=partial(shown, learner),
         level=0.95,
-    )
+    )  # fmt: skip
 
 
 def against(name: str) -> DataSet:
     """No number is right where the classes are not what the laws assume; one with doubts of unknown size is doubted."""
     return DataSet(
-        tool="samples_needed_on",
-        name=name,
-        fits=False,
-        ask=partial(asked, name),
-        truth="no law holds",
+        tool="samples_needed_on", name=name, fits=False, ask=partial(asked, name), truth="no law holds",
         judge=lambda answer: "doubted" if any(np.isinf(doubt.size) for doubt in answer.doubts) else "wrong",
-        headline=lambda answer: answer.lines()[1].strip(),
-        draws=20,
-    )
+        headline=lambda answer: answer.lines()[1].strip(), draws=20,
+    )  # fmt: skip
 
 
 SETS = [of(name, learner) for name in FITTING for learner in LEARNERS] + [against(name) for name in MISFITS]

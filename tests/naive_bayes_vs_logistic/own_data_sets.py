@@ -102,26 +102,20 @@ FITTING: dict[str, tuple[Any, Any, Any, int]] = {
     "6 features, correlation .3, half of them tell": (two(0.8 * (np.arange(6) < 3)), equal(6, 0.3), None, 800),
     "12 weak features": (two(np.full(12, 0.4)), np.eye(12), None, 240),
     "correlation .6 against the signal": (two(ALTERNATING), equal(4, 0.6), None, 600),
-    "3 classes": (THREE, equal(4, 0.2), None, 240),
-    "a class of 20 %": (two(np.full(4, 0.8)), equal(4, 0.2), 0.2, 300),
+    "3 classes": (THREE, equal(4, 0.2), None, 240), "a class of 20 %": (two(np.full(4, 0.8)), equal(4, 0.2), 0.2, 300),
     "100 rows of 2 features": (two(np.full(2, 1.0)), equal(2, 0.3), None, 100),
     "units from 1e-6 to 1e12": (two(np.full(4, 0.8)), np.eye(4), None, 200),
-}
+}  # fmt: skip
 UNITS = np.array([1e-6, 1.0, 1e6, 1e12])
 MISFITS: dict[str, tuple[Drawer, int]] = {
-    "standard deviations 4 and 1": (wide, 300),
-    "lognormal": (shaped(lambda r, s: r.lognormal(size=s)), 300),
+    "standard deviations 4 and 1": (wide, 300), "lognormal": (shaped(lambda r, s: r.lognormal(size=s)), 300),
     "Student noise of 2 degrees": (shaped(lambda r, s: r.standard_t(2, s)), 300),
-    "time stamps of 1.7e12": (stamped, 300),
-    "a leaking column": (leaking, 300),
-    "every row four times": (copied, 400),
-    "near-constant and constant columns": (sparse, 300),
-    "classes on crossed corners": (crossed, 300),
+    "time stamps of 1.7e12": (stamped, 300), "a leaking column": (leaking, 300), "every row four times": (copied, 400),
+    "near-constant and constant columns": (sparse, 300), "classes on crossed corners": (crossed, 300),
     "pure noise": (shaped(lambda r, s: r.standard_normal(s), gap=0.0), 300),
     "30 rows": (shaped(lambda r, s: r.standard_normal(s)), 30),
-    "breast cancer, 250 of 569": (bundled("breast_cancer"), 250),
-    "wine, 120 of 178": (bundled("wine"), 120),
-}
+    "breast cancer, 250 of 569": (bundled("breast_cancer"), 250), "wine, 120 of 178": (bundled("wine"), 120),
+}  # fmt: skip
 
 
 def drawer(name: str) -> tuple[Drawer, int]:
@@ -232,15 +226,10 @@ def of_errors(name: str) -> DataSet:
 
 def of_leads(name: str) -> DataSet:
     return DataSet(
-        tool="assumption_diagnostics",
-        name=name,
-        fits=name in FITTING,
-        ask=lambda seed: asked(name, seed),
-        truth="no such table" if name == "30 rows" else said(name),
-        judge=ahead(name),
-        headline=lambda answer: answer.lines()[0].split("classes: ")[1],
-        draws=200 if name in FITTING else 20,
-    )
+        tool="assumption_diagnostics", name=name, fits=name in FITTING, ask=lambda seed: asked(name, seed),
+        truth="no such table" if name == "30 rows" else said(name), judge=ahead(name),
+        headline=lambda answer: answer.lines()[0].split("classes: ")[1], draws=200 if name in FITTING else 20,
+    )  # fmt: skip
 
 
 @cache
@@ -274,16 +263,10 @@ def of_needs(share: float) -> DataSet:
         return "none" if not found else held(found, needed(share), answer, "samples")
 
     return DataSet(
-        tool="assumption_diagnostics",
-        name=f"a class of {share:.0%}: samples that naive Bayes needs",
-        fits=True,
-        ask=ask,
-        truth=f"{needed(share):.0f}",
-        judge=judge,
-        headline=lambda answer: str(answer.predicted and answer.predicted.samples),
-        draws=40,
-        level=0.95,
-    )
+        tool="assumption_diagnostics", name=f"a class of {share:.0%}: samples that naive Bayes needs", fits=True,
+        ask=ask, truth=f"{needed(share):.0f}", judge=judge,
+        headline=lambda answer: str(answer.predicted and answer.predicted.samples), draws=40, level=0.95,
+    )  # fmt: skip
 
 
 def labelled(rng: np.random.Generator, rows: int) -> tuple[Any, Any]:
@@ -294,15 +277,11 @@ def labelled(rng: np.random.Generator, rows: int) -> tuple[Any, Any]:
 def of_hidden(name: str, draw: Drawer, word: str) -> DataSet:
     """Right where the answer names what tells the classes, none where it says that nothing does."""
     return DataSet(
-        tool="assumption_diagnostics",
-        name=name,
-        fits=False,
-        ask=lambda seed: assumption_diagnostics(*draw(np.random.default_rng(seed), 300)),
-        truth=word,
+        tool="assumption_diagnostics", name=name, fits=False,
+        ask=lambda seed: assumption_diagnostics(*draw(np.random.default_rng(seed), 300)), truth=word,
         judge=lambda answer: "right" if word in str(answer) and answer.answerable else "wrong",
-        headline=lambda answer: answer.departures[0] if answer.departures else answer.missing,
-        draws=40,
-    )
+        headline=lambda answer: answer.departures[0] if answer.departures else answer.missing, draws=40,
+    )  # fmt: skip
 
 
 def exclusive(rng: np.random.Generator, rows: int) -> tuple[Any, Any]:

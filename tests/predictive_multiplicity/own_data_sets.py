@@ -91,31 +91,20 @@ def brute(
 ) -> DataSet:
     ask = partial(asked, draw, **options)
     return DataSet(
-        tool="multiplicity",
-        name=name,
-        fits=fits,
-        ask=ask,
-        truth="brute force",
-        judge=against_brute_force,
-        headline=headline,
-        draws=draws,
-        level=1.0 if fits else None,
-    )
+        tool="multiplicity", name=name, fits=fits, ask=ask, truth="brute force", judge=against_brute_force,
+        headline=headline, draws=draws, level=1.0 if fits else None,
+    )  # fmt: skip
 
 
 def large(name: str, features: Any, classes: Any, *, separable: bool = False) -> DataSet:
     scaled = (features - features.mean(axis=0)) / features.std(axis=0)
     errors = int((LogisticRegression(max_iter=2000).fit(scaled, classes).predict(scaled) != classes).sum())
     return DataSet(
-        tool="multiplicity",
-        name=name,
-        fits=False,
+        tool="multiplicity", name=name, fits=False,
         ask=lambda seed: multiplicity(features, classes, TOLERANCES, time_limit=3 + seed, progress=False),
         truth="δ <= ε, E_0 = 0" if separable else f"E_0 <= {errors}, not proved",
-        judge=partial(against_logistic, errors=errors, separable=separable),
-        headline=headline,
-        draws=2,
-    )
+        judge=partial(against_logistic, errors=errors, separable=separable), headline=headline, draws=2,
+    )  # fmt: skip
 
 
 SETS = [

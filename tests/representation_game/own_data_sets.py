@@ -24,15 +24,10 @@ def of_past_tasks(count: int, unit: float, dim: int = 4, rows: int = 500) -> Dat
         return held(answer.worst_regret, 1 / 3, answer, "of lambda_1")
 
     return DataSet(
-        tool="optimal_representation",
-        name=f"{count} past tasks, columns in units of {unit:g}^i",
-        fits=count >= 60,
-        ask=ask,
-        truth="0.3333",
-        judge=judge,
-        headline=lambda answer: str(answer.worst_regret),
+        tool="optimal_representation", name=f"{count} past tasks, columns in units of {unit:g}^i", fits=count >= 60,
+        ask=ask, truth="0.3333", judge=judge, headline=lambda answer: str(answer.worst_regret),
         level=0.95 if count >= 60 else None,
-    )
+    )  # fmt: skip
 
 
 SETS = [of_past_tasks(count, unit) for count, unit in ((10, 1.0), (60, 1.0), (200, 1.0), (200, 3.0), (4000, 1.0))]

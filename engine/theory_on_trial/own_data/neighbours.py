@@ -8,26 +8,28 @@ _NEAREST = 4  # rows
 _FEWEST, _DISTANCES = 200, 2**21  # rows whose nearest ones are sought, at least, and as many as have these distances
 
 
-def beside(*views: Float[np.ndarray, "rows _"]) -> float:
-    """Largest correlation of a column with its next row, in the view where it is least; 0 within chance.
+def beside(*views: Float[np.ndarray, "rows _"], chance: float = _CHANCE) -> float:
+    """Largest correlation of a column with its next row, in the view where it is least; 0 within chance, in standard
+    errors.
 
     Dependent rows of one view alone do not relate it to another, so that all views given must have them.
     """
-    return min(_following(view) for view in views)
+    return min(_following(view, chance) for view in views)
 
 
-def _following(view: Float[np.ndarray, "rows columns"]) -> float:
+def _following(view: Float[np.ndarray, "rows columns"], chance: float) -> float:
     deviations = view - view.mean(axis=0)
     squares = np.einsum("ij,ij->j", deviations, deviations)
     products = np.einsum("ij,ij->j", deviations[1:], deviations[:-1])
     correlation = float(np.max(np.abs(products) / np.where(squares > 0, squares, 1)))
-    return correlation if correlation > _CHANCE / np.sqrt(len(view)) else 0.0
+    return correlation if correlation > chance / np.sqrt(len(view)) else 0.0
 
 
 def near(
     features: Float[np.ndarray, "rows features"],
     outcomes: Float[np.ndarray, "rows outcomes"],
     slopes: Float[np.ndarray, "features outcomes"] | None = None,
+    chance: float = _CHANCE,
 ) -> bool:
     """Whether outcomes, or what slopes leave of them, are alike in rows nearest in the features, beyond chance.
 
@@ -49,4 +51,4 @@ def near(
         around += left(nearest)
         distances[np.arange(len(probes)), nearest] = np.inf
     products = np.einsum("ij,ij->i", left(probes), around)
-    return bool(products.sum() > _CHANCE * np.sqrt(products @ products))
+    return bool(products.sum() > chance * np.sqrt(products @ products))
