@@ -1,7 +1,7 @@
 """The claims of the paper; what its letters mean stands in the package."""
 
 from itertools import product
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -129,7 +129,9 @@ def test_cosines_not_unique(trial, items: Items, rank: Several, penalty: Penalty
     generator = trial.generator()
     x = ratings(generator, items)
     fits = fitted(generator, x, rank, penalty, "product")
-    pairs, ends, beyond, most = [], [], [], 1.0
+    ends: list[Any] = []
+    beyond: list[Any] = []
+    pairs, most = [], 1.0
     for fit in fits:
         cosines = observed.cosines(fit.b)
         i, j = np.unravel_index(np.abs(cosines).argmin(), cosines.shape)
@@ -142,12 +144,10 @@ def test_cosines_not_unique(trial, items: Items, rank: Several, penalty: Penalty
         most = max(most, condition)
     least = predicted.objective1_minimum(x, rank, penalty)
     values, error = [observed.loss(x, a, b, penalty, "product") for a, b in ends], value_error(x, fits) * most**0.5
-    margin, rivals = 1e-9 * least + 2 * error, {"k - 1": (rank - 1, penalty), "λ + 1 %": (rank, 1.01 * penalty)}
-    minima = {name: predicted.objective1_minimum(x, *rival) for name, rival in rivals.items()}
-    distinct = {
-        name: value for name, value in minima.items() if name == "k - 1" or abs(value - least) > 10 * np.max(margin)
-    }
-    trial.value(values, least, error=error, margin=margin, controls=distinct)
+    margin, others = 1e-9 * least + 2 * error, {"k - 1": (rank - 1, penalty), "λ + 1 %": (rank, 1.01 * penalty)}
+    minima = {name: predicted.objective1_minimum(x, *other) for name, other in others.items()}
+    apart = {name: m for name, m in minima.items() if name == "k - 1" or abs(m - least) > 10 * np.max(margin)}
+    trial.value(values, least, error=error, margin=margin, controls=apart)
     descents = [observed.fit(x, a, b, penalty**0.5, "factors").b for a, b in ends]
     rivals = {"where the search ended": [fit.b for fit in fits], "the factors penalised, from there": descents}
     rivals["a gauge of 10 % more"] = [b for _, b in beyond]

@@ -37,7 +37,8 @@ def near(
     """
 
     def left(rows: Int[np.ndarray, " some"]) -> Float[np.ndarray, "some outcomes"]:
-        return outcomes[rows] if slopes is None else outcomes[rows] - features[rows] @ slopes
+        kept: Float[np.ndarray, "some outcomes"] = outcomes[rows]
+        return kept if slopes is None else kept - features[rows] @ slopes
 
     probes = np.random.default_rng(0).permutation(len(features))[: max(_FEWEST, _DISTANCES // len(features))]
     # Which is the nearest needs few digits.
@@ -45,7 +46,7 @@ def near(
     distances = shorter[probes] @ (-2 * shorter.T)
     distances += np.einsum("ij,ij->i", shorter, shorter)
     distances[np.arange(len(probes)), probes] = np.inf
-    around = 0.0
+    around = np.zeros_like(left(probes))
     for _ in range(_NEAREST):
         nearest = distances.argmin(axis=1)
         around += left(nearest)
