@@ -65,6 +65,17 @@ def test_eigenvalues_that_lie_far_apart(dim):
     assert predicted.inclusion(spectrum, 1)[:2] == pytest.approx([1, 0])
 
 
+def test_known_values_at_the_edges():
+    assert predicted.estimation_excess([3.0, 1.0, 1.0], 1) == 1
+    assert predicted.estimation_excess([3.0, 2.0, 0.0, 0.0], 2) == 0
+    assert predicted.pair_excess([1.0, 0.01], 1) == pytest.approx(0.01 - 1 / 101)  # one round, in which f_1 is kept
+    for half in np.random.default_rng(0).normal(size=(9, 6, 2)):
+        assert predicted.task_spectrum(WORLD.covariance, half @ half.T).min() >= 0
+    asked_ = WORLD.covariance, np.eye(6)[:, :1], np.ones(6)
+    regrets = observed.least_squares_regret(np.random.default_rng(0), *asked_, 1.0, 8, 20_000)
+    assert np.mean(regrets) == pytest.approx(predicted.regret(*asked_), abs=5 * np.std(regrets) / 20_000**0.5)
+
+
 def test_the_tool_keeps_what_the_tasks_ask_for_and_not_what_varies_most():
     rows = rows_of(np.random.default_rng(0), EXAMPLE[0], 20_000) + 7
     answer = tool.optimal_representation(rows, 1, EXAMPLE[1], mixed=True)
@@ -244,6 +255,7 @@ test_what_cannot_be_answered_is_refused = refused(
         (lambda: predicted.pure_value([1.0, 2.0], 2), "kept must be below the dimension 2"),
         (lambda: predicted.pure_representation(*WORLD, 6), "kept must be below the dimension 6"),
         (lambda: predicted.estimation_excess([2.0, 1.0, 1.0], 2), "spectrum must have lambda_r > "),
+        (lambda: predicted.estimation_excess([3.0, 2.0, 1.0, 1.0], 2), "spectrum must have a simple"),
         (lambda: predicted.systematic_mixture([0.5, 0.2]), "inclusion must sum to a whole number of directions"),
         (lambda: predicted.systematic_mixture([0.0, 0.0]), "inclusion must sum to a whole number of directions"),
         (lambda: predicted.regret(np.eye(2), np.ones((2, 2)), [1.0, 2.0]), "must be able to hold"),

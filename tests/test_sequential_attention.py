@@ -2,6 +2,7 @@
 
 import itertools
 
+import jax
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
@@ -51,13 +52,18 @@ def test_windows_at_the_edges():
     assert predicted.second_entry_level([[1, -0.6], [0, 0.8]], [1, 1.5]) == pytest.approx(0.75, rel=1e-14)
     nearly = [[1, 1 - 5e-10, 0], [0, 2e-5, 0], [0, 0, 1]]  # columns of cosine 1 - 2e-10, whose lines meet at 0.4
     assert predicted.second_entry_level(nearly, [1, 1e-5, 0.1]) == pytest.approx(0.4, rel=1e-6)
+    for turn in np.geomspace(1e-5, 1e-3, 20):  # a tie of columns so alike that rounding tells
+        first, between, other = np.transpose([np.cos(a := 0.3 + turn * np.array([0, 0.5, 1])), np.sin(a)])
+        assert predicted.second_entry_level(np.transpose([first, other]), between) == pytest.approx(1, rel=1e-5)
+    assert predicted.leftover(X, y, (0, 1)).basis.shape == (30, 2)
     # A longer column, of slope 2: its line meets +lambda above the window only, at 1.5.
     assert predicted.second_entry_level([[1, 2], [0, 0.5]], [1, -3]) == pytest.approx(0.5, rel=1e-14)
 
 
 @given(st.integers(1, 40), st.floats(0, 1))
 def test_a_size_is_certified_where_the_ratio_is_below_one(size, mu):
-    below = mu < predicted.recovery_coherence(size)
+    assert predicted.recovery_coherence(size) == pytest.approx(1 / (2 * size - 1))
+    below = mu < 1 / (2 * size - 1)
     if abs(mu * (2 * size - 1) - 1) > 1e-9:
         assert (predicted.certified_size(mu, 40) >= size) == below
         if (size - 1) * mu < 1:
@@ -121,10 +127,11 @@ def test_what_is_certified_is_found_whatever_the_lengths_of_the_columns():
 
 def test_a_column_as_short_as_floats_go_is_no_column_of_zeros():
     X, y = table(0)
-    audit = tool.selection_audit(X * [1, 1e-200, 1, 1, 1, 1], y, 2, standardise=False)
+    short = X * [1, 1e-200, 1, 1, 1, 1]
+    audit = tool.selection_audit(short, y, 2, standardise=False)
     assert audit.order == tool.selection_audit(X * [1, 0, 1, 1, 1, 1], y, 2, standardise=False).order
     assert audit.certified_size == 0  # it would not be found
-    assert audit.coherence == pytest.approx(predicted.coherence(X), rel=1e-12)
+    assert audit.coherence == pytest.approx(predicted.coherence(X), rel=1e-12) == predicted.coherence(short)
 
 
 def doubts(X, y, k, *, standardise=False):
@@ -194,6 +201,28 @@ def test_an_answer_is_short_goes_through_json_and_is_drawn():
     assert [bar[1] for bar in bars] == pytest.approx([4, 0.8, 0.6], rel=1e-12)
     assert [text.get_text() for text in axes.texts] == ["0", "2 (forward: 1)", "1"]
     plt.close(axes.figure)
+
+
+def test_gates_are_trained_as_numpy_trains_them():
+    """Many steps of the softmax alone, two of the module's, on the problems that a key gives."""
+    keys = jax.random.split(jax.random.key(0), 60)
+    hits = jax.vmap(lambda key: observed.softmax_agreement(key, 24, 9, 0.5, 0.05, (5, 400)))(keys)
+    picks = jax.vmap(lambda key, rate: observed.coded_picks(key, 24, 9, rate, (1, 2)), (0, None))
+    trained = picks(keys, 0.1).tolist()
+    assert [first for first, _ in trained] == picks(keys, 0.0)[:, 0].tolist()  # the largest logit as drawn
+    for key, agreement, (first, second) in zip(keys, hits, trained, strict=True):
+        draws = [
+            [np.array(jax.random.normal(k, s)) for s in ((24, 1), (24, 9), 9, 24)] for k in jax.random.split(key, 4)
+        ]
+        X = np.sqrt(0.5) * (draws[0][0] + draws[1][1])
+        y = X @ draws[2][2] + draws[3][3]
+        targets = [np.argmax(np.abs(X.T @ y)), np.argmax(np.abs(np.linalg.lstsq(X, y)[0]))]
+        logits = [observed.softmax_descent(X, y, 0.05, steps) for steps in (5, 400)]
+        assert agreement.tolist() == [[np.argmax(a) == target for target in targets] for a in logits]
+        X, w, gates = draws[0][1], draws[2][2] / 3, np.where(np.arange(9) == first, 1, 1 / 8)
+        y = 5 * X[:, 4] + 2 * X[:, 8] + 0.1 * draws[1][3]
+        w += 0.1 * X.T @ (y - X @ w) / 24
+        assert second == np.argmax(np.where(gates == 1, -np.inf, w * (X.T @ (y - X @ (w * gates)))))
 
 
 @pytest.mark.parametrize("number", [np.float32, np.float64])
