@@ -109,9 +109,8 @@ def test_exact_intervals_hold_in_bins_and_for_rare_labels(share):
     for _ in range(runs):
         f, member = generator.uniform(0.0, 0.1, 400), generator.random(400) < share
         y = 2.0 * (generator.random(400) < f + 0.01)
-        audit = tool.multicalibration_audit(
-            2 * f, y, -3.0 * member[:, None], n_levels=20, bounds=(0.0, 2.0), min_count=15
-        )
+        groups = -3.0 * member[:, None]
+        audit = tool.multicalibration_audit(2 * f, y, groups, n_levels=20, bounds=(0.0, 2.0), min_count=15)
         hits += all(c.residual.low <= -3 * share * 0.02 <= c.residual.high for c in audit.cells)
     assert hits >= binom(runs, 0.95).ppf(1e-4)
 

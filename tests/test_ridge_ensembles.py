@@ -306,10 +306,7 @@ test_what_cannot_be_answered_is_refused = refused(
         (lambda: choose(y=np.ones(200)), "y must hold different numbers, got 1.0 throughout"),
         (lambda: choose(sizes=[]), "sizes and penalties must not be empty"),
         (lambda: choose(members=0), "members must be at least 1"),
-        (
-            lambda: choose(x=WIDE, y=WIDE[:, 0], sizes=[35], penalties=[0.0]),
-            r"sizes must leave 10 rows out at penalty 0, got \[35\] of 40",
-        ),
+        (lambda: choose(x=WIDE, y=WIDE[:, 0], sizes=[35], penalties=[0.0]), r"leave 10 rows out at .* \[35\] of 40"),
     ]
 )
 

@@ -23,7 +23,7 @@ def views(rng, rows, weights, draw=None):
     return own * weights @ ROTATION, (RHO * own + np.sqrt(1 - RHO**2) * other) * weights @ ROTATION
 
 
-def test_batches_and_what_they_keep():
+def test_descent_keeps_what_the_formula_says_and_views_are_made_of_sources():
     for batch in (2, 1000, 2**29):  # of (1, r) both survive where r > 1 / (2 b + 1)
         assert predicted.batch_that_keeps([1.0, 0.5 / batch]) == batch
     strengths = observed.strengths_after_descent(jax.random.key(0), RHO, 64, 1, 2000, 0.02)
