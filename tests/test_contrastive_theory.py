@@ -51,6 +51,12 @@ def test_the_spread_is_that_of_a_covariance_matrix():
     assert predicted.spread(*WORLD) == pytest.approx(sum(terms) / predicted.collision_probability(weights), rel=1e-12)
 
 
+def test_log_ratios_of_normal_pairs_have_their_means():
+    for place, value in ((0, 0), (1, -1 / 3)):  # of what belongs together, and of what does not
+        mean, error = sampled(lambda key, i=place: observed.gaussian_log_ratios(key, 0.5, 2)[i], 40_000)
+        assert mean == pytest.approx(value - math.log(0.75) / 2, abs=error)
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 def test_the_losses_are_those_of_all_triples(loss):
     weights, laws, features = SMALL
