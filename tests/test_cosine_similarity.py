@@ -224,7 +224,7 @@ test_what_cannot_be_answered_is_refused = refused(
     [
         (lambda: predicted.objective1_minimum(X, 8, 1.0), "rank must be at most 7, the smaller side of x, got 8"),
         (lambda: predicted.objective1_product(X[:, :1] * X[0], 2, 1.0), "rank must be at most the rank of x, 1"),
-        (lambda: predicted.objective1_product(np.eye(4), 2, 1.0), "x must have singular values 2 and 3 apart"),
+        (lambda: predicted.objective1_product(0.05 * np.eye(4), 2, 1.0), "x must have singular values 2 and 3 apart"),
         (lambda: predicted.objective2_factors(3 * np.eye(4), 2, 1.0), "x must have singular values 2 and 3 apart"),
         (lambda: predicted.balancing_gauge(np.ones((4, 2)), np.eye(2)), "a must have full column rank"),
         (lambda: predicted.balancing_gauge(np.eye(2), np.ones((4, 2))), "b must have full column rank"),
