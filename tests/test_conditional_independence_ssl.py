@@ -212,10 +212,7 @@ test_what_cannot_be_answered_is_refused = refused(
         (lambda: observed.conditionals(np.eye(4), 3, 1), r"covariance must have more than 3 \+ 1 rows"),
         (lambda: observed.learned_pretext(KEY, 3, np.ones((2, 3)), np.eye(2)), "n_pairs must exceed the 3"),
         (lambda: observed.leading_directions(np.ones((2, 3)), 3), "kept must be at most 2, got 3"),
-        (
-            lambda: observed.excess_risk(KEY, 4, TARGET, PRETEXT, 1.0, intercept=True, steadied=True),
-            "be at least 5, got 4",
-        ),
+        (lambda: observed.excess_risk(KEY, 4, TARGET, PRETEXT, 1.0, intercept=True, steadied=True), "be at least 5"),
         (lambda: tables(2**12, 2**12, 2**12, 2), "n_worlds and the sizes must ask for arrays of at most"),
         (asked(lambda x, z, y: (x[:212], z[:212], y)), r"X1 must have more than 10 \+ 2 rows without a label"),
         (asked(lambda x, z, y: (x, z, y[:39])), "y must label at least 40 rows for 10 features, got 39"),

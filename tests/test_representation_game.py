@@ -65,15 +65,15 @@ def test_eigenvalues_that_lie_far_apart(dim):
     assert predicted.inclusion(spectrum, 1)[:2] == pytest.approx([1, 0])
 
 
-def test_known_values_at_the_edges():
+def test_ties_single_rounds_low_ranks_and_few_samples():
     assert predicted.estimation_excess([3.0, 1.0, 1.0], 1) == 1
     assert predicted.estimation_excess([3.0, 2.0, 0.0, 0.0], 2) == 0
     assert predicted.pair_excess([1.0, 0.01], 1) == pytest.approx(0.01 - 1 / 101)  # one round, in which f_1 is kept
     for half in np.random.default_rng(0).normal(size=(9, 6, 2)):
         assert predicted.task_spectrum(WORLD.covariance, half @ half.T).min() >= 0
-    asked_ = WORLD.covariance, np.eye(6)[:, :1], np.ones(6)
-    regrets = observed.least_squares_regret(np.random.default_rng(0), *asked_, 1.0, 8, 20_000)
-    assert np.mean(regrets) == pytest.approx(predicted.regret(*asked_), abs=5 * np.std(regrets) / 20_000**0.5)
+    game = WORLD.covariance, np.eye(6)[:, :1], np.ones(6)
+    regrets = observed.least_squares_regret(np.random.default_rng(0), *game, 1.0, 8, 20_000)
+    assert np.mean(regrets) == pytest.approx(predicted.regret(*game), abs=5 * np.std(regrets) / 20_000**0.5)
 
 
 def test_the_tool_keeps_what_the_tasks_ask_for_and_not_what_varies_most():

@@ -53,8 +53,8 @@ def test_windows_at_the_edges():
     nearly = [[1, 1 - 5e-10, 0], [0, 2e-5, 0], [0, 0, 1]]  # columns of cosine 1 - 2e-10, whose lines meet at 0.4
     assert predicted.second_entry_level(nearly, [1, 1e-5, 0.1]) == pytest.approx(0.4, rel=1e-6)
     for turn in np.geomspace(1e-5, 1e-3, 20):  # a tie of columns so alike that rounding tells
-        first, between, other = np.transpose([np.cos(a := 0.3 + turn * np.array([0, 0.5, 1])), np.sin(a)])
-        assert predicted.second_entry_level(np.transpose([first, other]), between) == pytest.approx(1, rel=1e-5)
+        one, other, between = (np.array([np.cos(angle), np.sin(angle)]) for angle in 0.3 + turn * np.array([0, 1, 0.5]))
+        assert predicted.second_entry_level(np.transpose([one, other]), between) == pytest.approx(1, rel=1e-5)
     assert predicted.leftover(X, y, (0, 1)).basis.shape == (30, 2)
     # A longer column, of slope 2: its line meets +lambda above the window only, at 1.5.
     assert predicted.second_entry_level([[1, 2], [0, 0.5]], [1, -3]) == pytest.approx(0.5, rel=1e-14)
