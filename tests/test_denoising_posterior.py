@@ -327,6 +327,7 @@ test_what_cannot_be_answered_is_refused = refused(
 )
 
 AT = Case({"world": WORLD, "y": Y}, extreme=False)
+HALF = {"denoise": lambda z: 0.5 * z, "y": Y, "mask": None, "clean": None}
 test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answers = promises(
     [predicted, observed, tool],
     {
@@ -336,9 +337,6 @@ test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answer
         "marginal_nodes": Case({"world": MIXTURE}),
         "difference_fourth_moment": Case({"world": MIXTURE}, extreme=False),
         "sample_pairs": Case({"world": WORLD}),
-        "posterior_uncertainty": Case(
-            {"denoise": lambda z: 0.5 * z, "y": Y, "mask": None, "clean": None},
-            infinite="the denoiser of a constant half knows no skewness of nothing",
-        ),
+        "posterior_uncertainty": Case(HALF, infinite="the denoiser of a constant half knows no skewness of nothing"),
     },
 )

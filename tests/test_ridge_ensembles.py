@@ -327,9 +327,7 @@ test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answer
         **{name: SINGULAR for name in ("smoothers", "bagged_coefficients", "trace_form", "traces")},
         **{name: Case(FORM) for name in ("gcv", "sims.union_gcv", "corrected_gcv")},
         "zero_means": Case(ROWS | {"variances": np.ones(4), "blocks": np.ones((1, 4)), "penalty": 0.5}),
-        "choose_subsample": Case(
-            {**DATA, "sizes": [30], "penalties": [0.5]}, infinite="the size of a doubt that nothing bounds"
-        ),
+        "choose_subsample": Case({**DATA, "sizes": [30], "penalties": [0.5]}, infinite="the size of some doubts"),
     },
     examples=3,  # each shape is a program
 )
