@@ -61,6 +61,15 @@ def test_where_there_is_no_break_even_and_no_least_squares():
     assert predicted.excess_risk(5, 2, 1.0, intercept=True) == pytest.approx(2.6)
 
 
+def test_tiny_targets_short_directions_third_causes_and_scaled_tables():
+    tiny = predicted.approximation_error(np.eye(2), [[1.0, 0]], 1e-8 * np.eye(2))
+    assert tiny == pytest.approx(1e-16, rel=1e-9, abs=0)
+    leak = np.column_stack([np.ones(100), 2e-10 * (-1.0) ** np.arange(100)])
+    assert predicted.shared_cause(np.zeros((2, 1)), np.zeros((100, 1)), leak).rank == 2
+    assert observed.gaussian_world(n_causes=3).second[1, 2] == np.cos(6)
+    assert tables(3, 4, 2, 2, violation=1.0)[0].joint.sum(axis=(1, 2, 3)) == pytest.approx(1)
+
+
 def own(seed, world=WORLD, n_pairs=400, n_labelled=200):
     first, second, labels = observed.draw(np.random.default_rng(seed), world, n_pairs + n_labelled)
     return first, second, labels[:n_labelled]
@@ -203,7 +212,8 @@ test_what_cannot_be_answered_is_refused = refused(
         (lambda: observed.conditionals(np.eye(4), 3, 1), r"covariance must have more than 3 \+ 1 rows"),
         (lambda: observed.learned_pretext(KEY, 3, np.ones((2, 3)), np.eye(2)), "n_pairs must exceed the 3"),
         (lambda: observed.leading_directions(np.ones((2, 3)), 3), "kept must be at most 2, got 3"),
-        (lambda: observed.excess_risk(KEY, 2, np.ones((1, 3)), np.eye(3), 1.0), "n_labels must be at least"),
+        (lambda: observed.excess_risk(KEY, 4, TARGET, PRETEXT, 1.0, intercept=True, steadied=True), "be at least 5"),
+        (lambda: tables(2**12, 2**12, 2**12, 2), "n_worlds and the sizes must ask for arrays of at most"),
         (asked(lambda x, z, y: (x[:212], z[:212], y)), r"X1 must have more than 10 \+ 2 rows without a label"),
         (asked(lambda x, z, y: (x, z, y[:39])), "y must label at least 40 rows for 10 features, got 39"),
         (asked(lambda x, z, y: (x, z, np.ones(200))), "y must vary in every column"),

@@ -13,6 +13,7 @@ from promises import Case, promises, refused
 
 from own_data import cosine_similarity as tool
 from sims import cosine_similarity as observed
+from sims.cosine_similarity.gauges import _best_of_coordinate
 from theory import cosine_similarity as predicted
 
 GENERATOR = np.random.default_rng(0)
@@ -92,7 +93,19 @@ def test_degenerate_pairs_do_not_move():
         assert np.ptp([ranges([[1.0, 2.0]], [[0.0, 1.0]], 1.0)]) == pytest.approx(0, abs=1e-15)
     assert predicted.diagonal_gauge_range([[1.0, 0.0]], [[0.0, 1.0]], 1e6) == (0, 0)
     assert predicted.any_gauge_range([[1.0, 0.0]], [[0.0, 1.0]], 1e6).high[0] == pytest.approx(1, abs=1e-5)
+    assert observed.cosines([[3.0, 4.0], [0.0, 1e-200]])[0, 1] == pytest.approx(0.8)
     assert np.array_equal(predicted.extreme_gauge([1.0, 1.0], [2.0, 2.0], 9.0, "low"), np.eye(2))
+
+
+def test_a_search_begins_at_every_corner_and_takes_the_best_point_of_a_coordinate():
+    for seed in range(20):
+        u, v = np.random.default_rng(seed).normal(size=(2, 8))
+        ends = observed.search_diagonal(np.random.default_rng(seed), u, v, 9.0, 1)
+        assert ends == pytest.approx(np.ravel(predicted.diagonal_gauge_range([u], [v], 9.0)), abs=1e-9)
+        slope, *others = np.transpose([-abs(u * v), u * u, v * v])  # some best ones lie between the ends
+        g = np.append(np.linspace(1, 9, 1001), _best_of_coordinate(np.sum(others, axis=0)[None], slope, 9.0))
+        n, a, b = np.sum(others, axis=0)[:, None] + np.outer(slope, g)
+        assert np.max(n / np.sqrt(a * b)) == pytest.approx(n[-1] / np.sqrt(a[-1] * b[-1]), abs=1e-12)
 
 
 @pytest.mark.parametrize("factor", [1e-6, 1e3, 1e6])
@@ -224,7 +237,7 @@ test_what_cannot_be_answered_is_refused = refused(
     [
         (lambda: predicted.objective1_minimum(X, 8, 1.0), "rank must be at most 7, the smaller side of x, got 8"),
         (lambda: predicted.objective1_product(X[:, :1] * X[0], 2, 1.0), "rank must be at most the rank of x, 1"),
-        (lambda: predicted.objective1_product(np.eye(4), 2, 1.0), "x must have singular values 2 and 3 apart"),
+        (lambda: predicted.objective1_product(0.05 * np.eye(4), 2, 1.0), "x must have singular values 2 and 3 apart"),
         (lambda: predicted.objective2_factors(3 * np.eye(4), 2, 1.0), "x must have singular values 2 and 3 apart"),
         (lambda: predicted.balancing_gauge(np.ones((4, 2)), np.eye(2)), "a must have full column rank"),
         (lambda: predicted.balancing_gauge(np.eye(2), np.ones((4, 2))), "b must have full column rank"),

@@ -199,9 +199,8 @@ def test_negative_eigenvalues_that_do_not_lead_are_seen():
     eigenvalues = np.r_[0.9, 0.8, 0.7, -0.6, -0.6, np.full(35, 0.01)]
     frame = np.linalg.qr(np.random.default_rng(0).normal(size=(40, 40)))[0]
     matrix, y = (frame * eigenvalues) @ frame.T, np.ones(40)
-    assert (
-        "an eigenvalue of the Jacobian is negative" in tool.posterior_uncertainty(lambda z: matrix @ z, y, 0.5).missing
-    )
+    negative = tool.posterior_uncertainty(lambda z: matrix @ z, y, 0.5)
+    assert "an eigenvalue of the Jacobian is negative" in negative.missing
     positive = (frame * np.abs(eigenvalues)) @ frame.T
     assert tool.posterior_uncertainty(lambda z: positive @ z, y, 0.5).answerable
 
@@ -283,6 +282,7 @@ test_what_cannot_be_answered_is_refused = refused(
 )
 
 AT = Case({"world": WORLD, "y": Y}, extreme=False)
+HALF = {"denoise": lambda z: 0.5 * z, "y": Y, "mask": None, "clean": None}
 test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answers = promises(
     [predicted, observed, tool],
     {
@@ -292,9 +292,6 @@ test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answer
         "marginal_nodes": Case({"world": MIXTURE}),
         "difference_fourth_moment": Case({"world": MIXTURE}, extreme=False),
         "sample_pairs": Case({"world": WORLD}),
-        "posterior_uncertainty": Case(
-            {"denoise": lambda z: 0.5 * z, "y": Y, "mask": None, "clean": None},
-            infinite="the denoiser of a constant half knows no skewness of nothing",
-        ),
+        "posterior_uncertainty": Case(HALF, infinite="the denoiser of a constant half knows no skewness of nothing"),
     },
 )

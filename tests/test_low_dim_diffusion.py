@@ -120,10 +120,7 @@ test_what_cannot_be_answered_is_refused = refused(
         (lambda: tool.subspace_error(np.ones((5, 9)), 4), r"samples must be at least dim \+ 2 \(the .* got 5 for 4"),
         (lambda: tool.subspace_error(np.ones((9, 4)), 4), "dim must be below the 4 columns of samples, got 4"),
         (lambda: tool.subspace_error(np.zeros((9, 4)), 2), "samples must not all be zero"),
-        (
-            lambda: tool.samples_needed(own(np.random.default_rng(0), 20, 40, (1,) * 3, 0.02), 3, 100.0),
-            r"wanted must be below 6, which no D\^2 exceeds, got 100",
-        ),
+        (lambda: tool.samples_needed(TWELVE, 1, 100.0), r"wanted must be below 2, which no D\^2 exceeds, got 100"),
     ]
 )
 

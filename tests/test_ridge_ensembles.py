@@ -246,10 +246,7 @@ test_what_cannot_be_answered_is_refused = refused(
         (lambda: choose(y=np.ones(200)), "y must hold different numbers, got 1.0 throughout"),
         (lambda: choose(sizes=[]), "sizes and penalties must not be empty"),
         (lambda: choose(members=0), "members must be at least 1"),
-        (
-            lambda: choose(x=WIDE, y=WIDE[:, 0], sizes=[35], penalties=[0.0]),
-            r"sizes must leave 10 rows out at penalty 0, got \[35\] of 40",
-        ),
+        (lambda: choose(x=WIDE, y=WIDE[:, 0], sizes=[35], penalties=[0.0]), r"leave 10 rows out at .* \[35\] of 40"),
     ]
 )
 
@@ -270,9 +267,7 @@ test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answer
         **{name: SINGULAR for name in ("smoothers", "bagged_coefficients", "trace_form", "traces")},
         **{name: Case(FORM) for name in ("gcv", "sims.union_gcv", "corrected_gcv")},
         "zero_means": Case(ROWS | {"variances": np.ones(4), "blocks": np.ones((1, 4)), "penalty": 0.5}),
-        "choose_subsample": Case(
-            {**DATA, "sizes": [30], "penalties": [0.5]}, infinite="the size of a doubt that nothing bounds"
-        ),
+        "choose_subsample": Case({**DATA, "sizes": [30], "penalties": [0.5]}, infinite="the size of some doubts"),
     },
     examples=3,  # each shape is a program
 )

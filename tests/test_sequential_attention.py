@@ -2,6 +2,7 @@
 
 import itertools
 
+import jax
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
@@ -51,13 +52,18 @@ def test_windows_at_the_edges():
     assert predicted.second_entry_level([[1, -0.6], [0, 0.8]], [1, 1.5]) == pytest.approx(0.75, rel=1e-14)
     nearly = [[1, 1 - 5e-10, 0], [0, 2e-5, 0], [0, 0, 1]]  # columns of cosine 1 - 2e-10, whose lines meet at 0.4
     assert predicted.second_entry_level(nearly, [1, 1e-5, 0.1]) == pytest.approx(0.4, rel=1e-6)
+    for turn in np.geomspace(1e-5, 1e-3, 20):  # a tie of columns so alike that rounding tells
+        one, other, between = (np.array([np.cos(angle), np.sin(angle)]) for angle in 0.3 + turn * np.array([0, 1, 0.5]))
+        assert predicted.second_entry_level(np.transpose([one, other]), between) == pytest.approx(1, rel=1e-5)
+    assert predicted.leftover(X, y, (0, 1)).basis.shape == (30, 2)
     # A longer column, of slope 2: its line meets +lambda above the window only, at 1.5.
     assert predicted.second_entry_level([[1, 2], [0, 0.5]], [1, -3]) == pytest.approx(0.5, rel=1e-14)
 
 
 @given(st.integers(1, 40), st.floats(0, 1))
 def test_a_size_is_certified_where_the_ratio_is_below_one(size, mu):
-    below = mu < predicted.recovery_coherence(size)
+    assert predicted.recovery_coherence(size) == pytest.approx(1 / (2 * size - 1))
+    below = mu < 1 / (2 * size - 1)
     if abs(mu * (2 * size - 1) - 1) > 1e-9:
         assert (predicted.certified_size(mu, 40) >= size) == below
         if (size - 1) * mu < 1:
@@ -121,10 +127,11 @@ def test_what_is_certified_is_found_whatever_the_lengths_of_the_columns():
 
 def test_a_column_as_short_as_floats_go_is_no_column_of_zeros():
     X, y = table(0)
-    audit = tool.selection_audit(X * [1, 1e-200, 1, 1, 1, 1], y, 2, standardise=False)
+    short = X * [1, 1e-200, 1, 1, 1, 1]
+    audit = tool.selection_audit(short, y, 2, standardise=False)
     assert audit.order == tool.selection_audit(X * [1, 0, 1, 1, 1, 1], y, 2, standardise=False).order
     assert audit.certified_size == 0  # it would not be found
-    assert audit.coherence == pytest.approx(predicted.coherence(X), rel=1e-12)
+    assert audit.coherence == pytest.approx(predicted.coherence(X), rel=1e-12) == predicted.coherence(short)
 
 
 def doubts(X, y, k, *, standardise=False):
@@ -178,6 +185,20 @@ def test_an_answer_is_short_goes_through_json_and_is_drawn():
     plt.close(axes.figure)
 
 
+def test_gates_begin_as_omp_and_the_module_as_its_formulas_say():
+    keys = jax.random.split(jax.random.key(0), 60)
+    early = jax.vmap(lambda key: observed.softmax_agreement(key, 24, 9, 0.5, 0.001, (2, 5)))(keys)
+    assert early[:, :, 0].all()
+    picks = jax.vmap(lambda key, rate: observed.coded_picks(key, 24, 9, rate, (1, 2)), (0, None))
+    assert picks(keys, 0.1)[:, 0].tolist() == picks(keys, 0.0)[:, 0].tolist()  # the largest logit as drawn
+    for key, (first, second) in zip(keys, picks(keys, 0.1), strict=True):
+        shapes = zip(jax.random.split(key, 4), ((24, 9), 24, 9), strict=False)
+        X, noise, w = (np.array(jax.random.normal(*one)) for one in shapes)
+        y, gates = 5 * X[:, 4] + 2 * X[:, 8] + 0.1 * noise, np.where(np.arange(9) == first, 1, 1 / 8)
+        w = w / 3 + 0.1 * X.T @ (y - X @ w / 3) / 24
+        assert second == np.argmax(np.where(gates == 1, -np.inf, w * (X.T @ (y - X @ (w * gates)))))
+
+
 @pytest.mark.parametrize("number", [np.float32, np.float64])
 def test_in_floats_a_pick_is_due_at_its_step_or_at_the_next(number):
     """As the module counts: floor((t / T - .1) / .9 K) in floating point; the theory counts in fractions."""
@@ -207,14 +228,8 @@ test_what_cannot_be_answered_is_refused = refused(
         (lambda: observed.equicorrelated(3, 0.9), "hold what follows from size = 3"),
         (lambda: observed.refitted(THREE[None], [[1, 1, 1]], 4, "best fit"), "rounds must be at most the smaller side"),
         (lambda: tool.selection_audit(X[:3], y[:3], 4, standardise=False), "k must be at most the 3 rows of X, got 4"),
-        (
-            lambda: tool.selection_audit(X[:, [0, 1, 0]], y, 3, standardise=False),
-            "after round 2 no column is left outside the span, got 3",
-        ),
-        (
-            lambda: tool.selection_audit(np.column_stack([X, 0 * y + 1]), y, 2, standardise=True),
-            r"when standardising, got constant columns \[6\]",
-        ),
+        (lambda: tool.selection_audit(X[:, [0, 1, 0]], y, 3, standardise=False), "round 2 no column is left outside"),
+        (lambda: tool.selection_audit(np.insert(X, 6, 1, axis=1), y, 2, standardise=True), r"constant columns \[6\]"),
         (lambda: tool.selection_audit(X, y[:-1], 2, standardise=True), "y must have one entry for each of the 30 n"),
         (lambda: tool.selection_audit(X, y, 0, standardise=True), "k must be at least 1"),
         (lambda: tool.selection_audit(X, y, 2), "standardise"),

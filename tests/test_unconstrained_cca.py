@@ -22,6 +22,15 @@ def views(rng, rows, weights, draw=None):
     return own * weights @ ROTATION, (RHO * own + np.sqrt(1 - RHO**2) * other) * weights @ ROTATION
 
 
+def test_descent_keeps_what_the_formula_says_and_views_are_made_of_sources():
+    for batch in (2, 1000, 2**29):  # of (1, r) both survive where r > 1 / (2 b + 1)
+        assert predicted.batch_that_keeps([1.0, 0.5 / batch]) == batch
+    strengths = observed.strengths_after_descent(jax.random.key(0), RHO, 64, 1, 2000, 0.02)
+    assert strengths == pytest.approx(predicted.shrunk_strengths(RHO, 64), abs=0.03)
+    views = observed.embeddings(jax.random.key(0), RHO[1:2], np.ones((2, 1, 1)), 1000, "exponential")
+    assert views[1].min() > -1.4  # 0.6 s + 0.8 s', both above -1
+
+
 def test_of_small_batches_in_the_librarys_form_the_difference_of_the_views_is_a_local_minimum():
     for rho, is_one in ((0.1, True), (0.12, False)):
         assert is_one == (rho * (8 + rho**2) < (1 - rho) * (1 - rho**2))
@@ -36,6 +45,7 @@ def test_of_small_batches_in_the_librarys_form_the_difference_of_the_views_is_a_
 def test_without_a_positive_eigenvalue_nothing_is_best():
     assert predicted.least_loss(np.array([-1.0, 0.0]), 2) == 0
     assert predicted.columns_used(np.array([-1.0, 0.0]), 2) == 0
+    assert predicted.eigenvalues_of_views([0.6, 0.9], unmatched=1).tolist() == [0.9, 0.6, 0.0, -0.6, -0.9]
     assert not predicted.minimising_gram(-np.eye(2), np.eye(2), 1).any()
 
 
