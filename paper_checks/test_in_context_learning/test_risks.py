@@ -130,7 +130,9 @@ def test_gd__risk(trial, dimension: Dimension, examples: Examples, weight_std: S
     noiseless = exact_risks("gradient_step", dimension, examples, weight_std, 0.0)
     of_unit = [predicted.gradient_step_risk(dimension, examples, step) for step in steps_of(dimension)]
     quiet = weight_std**2 * np.array(of_unit)
-    trial.identity(noiseless, quiet, ops=nodes, scale=weight_std**2 + quiet, controls={"with noise": law})
+    fourth = (2 * weight_std * steps_of(dimension)) ** 2 * examples * dimension
+    controls = {"with noise": law, "k + d for k + d + 1": quiet - fourth}
+    trial.identity(noiseless, quiet, ops=nodes, scale=weight_std**2 + quiet, controls=controls)
 
 
 @claim(ours("the vertex of the parabola that the risk is in α"), kind="optimality", cases=[(2, 2), (1, 3), (3, 1)])
