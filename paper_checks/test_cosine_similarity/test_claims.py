@@ -129,22 +129,28 @@ def test_cosines_not_unique(trial, items: Items, rank: Several, penalty: Penalty
     generator = trial.generator()
     x = ratings(generator, items)
     fits = fitted(generator, x, rank, penalty, "product")
-    pairs, ends, most = [], [], 1.0
+    pairs, ends, beyond, most = [], [], [], 1.0
     for fit in fits:
         cosines = observed.cosines(fit.b)
         i, j = np.unravel_index(np.abs(cosines).argmin(), cosines.shape)
         ratio = (1 - wanted) / (1 + wanted) * (1 + cosines[i, j]) / (1 - cosines[i, j])  # of tangents of half the angle
         condition = max(ratio, 1 / ratio)
-        gauge = extreme_gauges(fit.b[i], fit.b[j], condition)[0 if ratio > 1 else 1]
+        for place, k in ((ends, condition), (beyond, 1.1 * condition)):
+            gauge = extreme_gauges(fit.b[i], fit.b[j], k)[0 if ratio > 1 else 1]
+            place.append(observed.regauge(fit.a, fit.b, gauge))
         pairs.append((i, j))
-        ends.append(observed.regauge(fit.a, fit.b, gauge))
         most = max(most, condition)
     least = predicted.objective1_minimum(x, rank, penalty)
     values, error = [observed.loss(x, a, b, penalty, "product") for a, b in ends], value_error(x, fits) * most**0.5
-    fewer = {"k - 1": predicted.objective1_minimum(x, rank - 1, penalty)}
-    trial.value(values, least, error=error, margin=1e-9 * least + 2 * error, controls=fewer)
+    margin, rivals = 1e-9 * least + 2 * error, {"k - 1": (rank - 1, penalty), "λ + 1 %": (rank, 1.01 * penalty)}
+    minima = {name: predicted.objective1_minimum(x, *rival) for name, rival in rivals.items()}
+    distinct = {
+        name: value for name, value in minima.items() if name == "k - 1" or abs(value - least) > 10 * np.max(margin)
+    }
+    trial.value(values, least, error=error, margin=margin, controls=distinct)
     descents = [observed.fit(x, a, b, penalty**0.5, "factors").b for a, b in ends]
     rivals = {"where the search ended": [fit.b for fit in fits], "the factors penalised, from there": descents}
+    rivals["a gauge of 10 % more"] = [b for _, b in beyond]
     processes, error = {name: lacking(rows, pairs) for name, rows in rivals.items()}, 1e-13 * most
     gaps = lacking([b for _, b in ends], pairs)
     trial.value(gaps, np.full(3, 1 - wanted), error=error, margin=10 * error, wrong_processes=processes)

@@ -50,7 +50,7 @@ def test_overlap_identity(trial, n_s: Size, n_t: Size, dim: Size, ridge: SomeRid
     update = right.T @ (inner * entering)
     controls["Σ_T^2 for Σ_T"] = float(np.sum((tasks.features_s @ update) ** 2))
     measured = observed.drift(tasks.features_s, tasks.weights, after)
-    ops = 2 * dim * condition(tasks.features_t, ridge)
+    ops = 2 * (n_s + n_t + dim) * condition(tasks.features_t, ridge)
     meets(trial, float(measured), truth, controls, ops, subtracted(tasks.features_s, tasks.weights, after))
 
 
@@ -70,8 +70,12 @@ def test_chain(trial, n_s: Size, n_k: Size, dim: Size, tasks: Tasks, ridge: Some
         for block, own in zip(features, residuals, strict=True)
     )
     controls = {"sum of squared drifts": float(np.sum(drifts**2)), "residuals against w_S": float(at_start @ at_start)}
-    other = predicted.chained_drifts(first, features, residuals, 1.1 * ridge).sum(axis=0)
-    controls["λ + 10 %"] = float(other @ other)  # where drifts cancel by chance, the others are far away
+    # Where drifts cancel by chance, the two above are far away.
+    rivals = {
+        "λ + 10 %": predicted.chained_drifts(first, features, residuals, 1.1 * ridge),
+        "without the last": drifts[:-1],
+    }
+    controls |= {name: float(np.sum(rival.sum(axis=0) ** 2)) for name, rival in rivals.items()}
     truth = float(np.sum(drifts.sum(axis=0) ** 2))
     worst = max(condition(task, ridge) for task in features) ** 0.5  # of the stacked least squares
     size = subtracted(first, weights, after)
@@ -188,11 +192,13 @@ def test_principal_angle_bound(trial, n_s: Size, n_t: Size, spare: Spare, ridge:
     deltas = np.append(*still)
     factors = np.repeat([predicted.angle_bound(*tasks.features), predicted.angle_bound(*pair)], [len(updates), 1])
     angle = np.repeat([predicted.cosines(*tasks.features)[0], predicted.cosines(*pair)[0]], [len(updates), 1])
-    values = np.linalg.svd(tasks.features_s, compute_uv=False)
+    values, of_t = (np.linalg.svd(matrix, compute_uv=False) for matrix in tasks.features)
     second = np.repeat([(values[1] / values[0]) if n_s > 1 else 1.0, 2 / 3], [len(updates), 1])
     controls = {"cos^4": factors * angle**2 * squares, "sigma_{S,2}": factors * second**2 * squares}
-    bound = {"found_by": "draws", "independent": draws, "ops": 1000}
-    trial.bound(deltas, factors * squares, controls=controls, scale=factors * squares + deltas, **bound)
+    # An update's error is relative to the inverse of the stacked design, and counts across the angle.
+    blown = np.repeat([1 + np.sqrt(ridge) / of_t[-1], 1.0], [len(updates), 1]) / angle
+    bound = {"found_by": "draws", "independent": draws, "ops": 1000, "scale": blown * (factors * squares + deltas)}
+    trial.bound(deltas, factors * squares, controls=controls, **bound)
 
 
 def forgotten_at(generator, subspaces, n, teacher):

@@ -32,8 +32,8 @@ def test_critical_jepa(
         powers = mpmath.fsum(depth / (n * ratio ** (2 * depth - n - 1) * root**n) for n in range(1, 2 * depth))
         left = float(exact_time(fraction, init, depth, lambda_, rho, "jepa", digits) - powers / mpmath.mpf(lambda_))
     remainder = predicted.jepa_remainder(fraction, init, depth, lambda_, rho, **PAPER)
-    controls = {"twice the logarithm": remainder - unit * np.log(init), "nothing left": 0.0}
-    controls |= {"on the flow's clock": remainder / depth} if depth > 1 else {}
+    controls = {"nothing left": 0.0, **({"on the flow's clock": remainder / depth} if depth > 1 else {})}
+    controls |= {"twice the logarithm": remainder - unit * np.log(init)} if init < 0.999 else {}
     # Its 2L + 3 terms, the largest of them s^(-n) / n with s^L = p or the logarithms, all relative to `unit` L.
     terms = 1 + np.abs(np.log(init)) + depth * np.abs(np.log(rho)) + 2 * depth / fraction**2
     trial.identity(left, remainder, ops=20 * depth, scale=unit * depth * terms, controls=controls)

@@ -187,7 +187,7 @@ def test_lambda_dominates__threshold(
     """The ε below which λ wins tends to [(κ-1)(2L-2) / ((2L-1)(1/ρ_1 - 1/ρ_2))]^L as κ -> 1."""
     require_order(trial, rho_1, rho_2)
     contrast, sizes = 1 / rho_1 - 1 / rho_2, 2.0 ** np.arange(5)
-    excess = 0.01 * min(1, fraction) * rho_1 * contrast / sizes
+    excess = 0.01 * fraction ** (2 / depth) * rho_1 * contrast / sizes
     formula = predicted.init_threshold(1 + excess, depth, rho_1, rho_2)
     roots = lower_edge(1 + excess, fraction, depth, (rho_1, rho_2), formula) ** (1 / depth) / excess
     limit = formula[-1] ** (1 / depth) / excess[-1]

@@ -186,7 +186,7 @@ PRICE = ours("law of total variance; the least mean square error is that of the 
 Few = Annotated[int, Interval(1, 16, why="hundreds of thousands of points are drawn")]
 
 
-ORDERS = {1: (60, 50), 2: (60, 50), 3: (22, 18), 4: (14, 12)}
+ORDERS = {1: (60, 50), 2: (60, 50), 3: (22, 18), 4: (18, 16)}
 
 
 @claim(PRICE, kind="identity", cases=[(0.5, 1, 2, 1.0), (3.0, 2, 2, 2.0), (1.0, 1, 3, 1.0), (3.0, 2, 1, 1.0)])

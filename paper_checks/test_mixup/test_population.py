@@ -116,7 +116,7 @@ def test_bayes_direction(
         return (pair.mean + noise) @ rules.T <= 0
 
     rivals = {"variance 2 / κ": np.array([noisy.error(rule) for rule in rules])}
-    trial.probability(sampler=wrong, predict=errors, margin=0.01 * errors, controls=rivals, first=65536, most=6_000_000)
+    trial.probability(sampler=wrong, predict=errors, margin=0.01 * errors, controls=rivals, first=65536, most=16_000_000)
     spreads = 10.0 ** rng.uniform(-3, 0, (n_directions, 1)) * np.linalg.norm(pair.bayes_direction)
     near = pair.bayes_direction + spreads * rng.standard_normal((n_directions, dim))
     least = np.full(n_directions, pair.error(pair.bayes_direction))

@@ -72,10 +72,11 @@ def test_imb_bias__trivial(trial, class_sizes: Sizes = (6, 4, 2, 1), strength: C
     problem = problem_of(class_sizes, weight_decays, feature_decay, bias=True)
     end = observed.best_of(problem, trial.key("starts"), 3, widths=(len(sizes) + 1,))
     trivial = 0.5 - np.sum(sizes**2) / (2 * n_samples**2)
-    trial.identity(optimum.value, trivial, ops=60, scale=1.0, controls={"without bias": 0.5})
+    controls = {"without bias": 0.5, "the unbiased variance": trivial * n_samples / (n_samples - 1)}
+    trial.identity(optimum.value, trivial, ops=60, scale=1.0, controls=controls)
     labels = np.asarray(np.diag(np.sqrt(sizes)) / n_samples)
     dual = observed.dual_value(labels, class_sizes, weight_decays[0], feature_decay, bias=True)
-    trial.gap(end.value, dual, trivial, margin=1e-8, scale=1.0, ops=100, controls={"without bias": 0.5})
+    trial.gap(end.value, dual, trivial, margin=1e-8, scale=1.0, ops=100, controls=controls)
 
 
 @claim(DECAYED, kind="optimality", cases=[(1, 0.1), (1, 0.3), (1, 1.0), (1, 10.0), (2, 0.5), (2, 1.0), (2, 5.0)])

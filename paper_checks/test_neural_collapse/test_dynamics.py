@@ -20,8 +20,8 @@ STEP, MOMENTUM, START = 0.1, 0.9, 0.1  # of the released code
 
 RATES = ours("heavy-ball descent near the minimum, by the curvatures of the Hessian there")
 RAMPED = ours("the non-zero solution stays a local minimum up to β_ex, and zero always is one at depth two and more")
-FewSeeds = Annotated[int, Interval(3, 10_000, why="seven settings; fewer signs carry no level of 1e-6")]
-Seeds = Annotated[int, Interval(7, 400, why="fewer signs carry no level of 1e-6, more take minutes")]
+FewSeeds = Annotated[int, Interval(3, 100, why="seven settings; fewer signs carry no level of 1e-6")]
+Seeds = Annotated[int, Interval(7, 100, why="fewer signs carry no level of 1e-6, more take minutes")]
 Weak = Annotated[float, Interval(3e-3, 6e-3, why="stronger decay kills such starts, weaker takes longer")]
 Steps = Annotated[int, Interval(4000, 10**6, why="each level is followed to rest")]
 Deep = Annotated[int, Interval(2, 3, why="a shallow net has its own claim, deeper ones take longer to leave zero")]

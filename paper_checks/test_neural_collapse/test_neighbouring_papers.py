@@ -18,7 +18,7 @@ ANGLES = ours("classical (Rankin); Liu et al. 2023 (arXiv 2302.12453) regularise
 LINES = ours("classical (Welch); Shen et al. 2023 (arXiv 2303.11637) want vectors as orthogonal as possible")
 Draws = Annotated[int, Interval(1, 1000, why="each is drawn")]
 Vectors = Annotated[int, Interval(3, 10, why="above the least dim; descents find the best of so few")]
-Seeds = Annotated[int, Interval(4, 1000, why="fewer may miss the best, and each is a descent")]
+Seeds = Annotated[int, Interval(4, 100, why="fewer may miss the best, and each is a descent")]
 Dim = Annotated[int, Interval(3, 32, why="each seed descends over that many coordinates")]
 Pair = Annotated[int, Interval(2, 16, why="descents find the best of so few")]
 
@@ -46,6 +46,7 @@ def test_scl_of(
 ):
     """Non-negative features under SCL: min = sum_c n_c log(n_c - 1 + (N - n_c) e^(-1)), an orthogonal frame."""
     trial.require(len(class_sizes) >= 2, "class_sizes must be two or more")
+    trial.require(steps * n_seeds <= 10**6, "steps times n_seeds must be at most 10^6: each step of each costs")
     trial.require(dim > len(class_sizes), "dim must exceed the number of classes: with no room to spare descents stall")
     labels = tuple(np.repeat(np.arange(len(class_sizes)), class_sizes).tolist())
     keys = jax.random.split(trial.key("starts"), n_seeds)
