@@ -59,7 +59,7 @@ def _list_shown(value: Any) -> str:
     lengths = sorted({len(row) for row in value if isinstance(row, list | tuple)})
     if len(lengths) > 1:
         return f"a {type(value).__name__} with rows of {lengths[0]} and of {lengths[-1]} entries"
-    return f"a value of type {type(value).__name__}"
+    return f"a {type(value).__name__} of {len(value)} {'rows' if lengths else 'entries'}"
 
 
 def _odd_entry(value: Any) -> tuple[str, Any]:

@@ -5,6 +5,7 @@ experiment's settings with their defaults.
 """
 
 import ast
+import dis
 import importlib
 import inspect
 import os
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args, overload
 
@@ -223,7 +225,7 @@ _IMPLIED: dict[str, Kind] = {
 A mean or a probability on one side is a "bound".
 """
 _MEANT = {
-    **dict.fromkeys(("mean", "proportion", "probability", "variance"), "distribution"),
+    **dict.fromkeys(("mean", "average", "proportion", "proba", "probability", "variance"), "distribution"),
     **{"inequality": "bound", "equality": "identity", "order": "rate", "growth": "rate", "trained": "empirical"},
 }
 
@@ -349,7 +351,10 @@ def _implied(function: Callable[..., None]) -> Kind:
     codes, names, one_sided = [inspect.unwrap(function).__code__], set[str](), False
     while codes:
         code = codes.pop()
-        names |= set(code.co_names)
+        # What is asked of the trial: a mean of an array is no decision.
+        for loaded, asked in pairwise(dis.get_instructions(code)):
+            if "trial" in (loaded.argval, *(loaded.argval if isinstance(loaded.argval, tuple) else ())):
+                names |= {asked.argval} & set(code.co_names)
         one_sided |= any(side in code.co_consts for side in ("at most", "at least"))
         codes += [inner for inner in code.co_consts if inspect.iscode(inner)]
     kinds = {kind for decision, kind in _IMPLIED.items() if decision in names}
