@@ -107,7 +107,11 @@ def test_an_interval_is_shown_by_its_first_coordinate(nesting):
 
 def test_the_decision_implies_the_kind_where_it_can():
     def test_implied(trial):
-        """An identity, of an array's mean."""
+        """A mean is a distribution."""
+        trial.mean(lambda key: key, 0.0, law=None)
+
+    def test_of_an_array(trial):
+        """An array's mean is no decision."""
         trial.identity(np.ones(2).mean(), 1.0, ops=1)
 
     def test_open(trial):
@@ -118,7 +122,8 @@ def test_the_decision_implies_the_kind_where_it_can():
         """A mean on one side is a bound."""
         trial.mean(lambda key: key, 0.0, law=None, side="at most")
 
-    assert claim(paper("Section 1"))(test_implied).claim.kind == "identity"
+    assert claim(paper("Section 1"))(test_implied).claim.kind == "distribution"
+    assert claim(paper("Section 1"))(test_of_an_array).claim.kind == "identity"
     assert claim(paper("Section 1"))(test_one_sided).claim.kind == "bound"
     with pytest.raises(ValueError, match="test_open: say what kind of claim it is"):
         claim(paper("Section 1"))(test_open)

@@ -79,7 +79,14 @@ def test_chain(trial, n_s: Size, n_k: Size, dim: Size, tasks: Tasks, ridge: Some
     truth = float(np.sum(drifts.sum(axis=0) ** 2))
     worst = max(condition(task, ridge) for task in features) ** 0.5  # of the stacked least squares
     size = subtracted(first, weights, after)
-    meets(trial, float(observed.drift(first, weights, after)), truth, controls, 4 * tasks * (n_s + n_k + dim) * worst, size)
+    meets(
+        trial,
+        float(observed.drift(first, weights, after)),
+        truth,
+        controls,
+        4 * tasks * (n_s + n_k + dim) * worst,
+        size,
+    )
 
 
 @claim(
@@ -120,9 +127,8 @@ def test_early_stopping(trial, share: Share, steps: Steps, n_s: Size = 5, n_t: S
     controls["ridge 1 / (η m)"] = predicted.forgetting(*tasks.features, tasks.residual, 1 / (rate * steps))
     truth = theory(rate, steps)
     measured, size = (way(tasks.features_s, tasks.weights, after) for way in (observed.drift, subtracted))
-    excursion = (
-        2 * np.linalg.norm(tasks.residual) / np.linalg.norm(tasks.features_t, 2)
-    )  # of a first step of nearly two
+    # A first step of nearly two goes so far.
+    excursion = 2 * np.linalg.norm(tasks.residual) / np.linalg.norm(tasks.features_t, 2)
     size *= 1 + excursion / np.linalg.norm(tasks.weights)
     meets(trial, measured, truth, controls, 10 * (n_s + n_t + dim) * steps, size)
 

@@ -25,7 +25,7 @@ def _digests(view: Shaped[np.ndarray, "rows columns"]) -> Shaped[np.ndarray, " r
     """A number for each row, equal for equal rows and, but for chance in 2^64, for these alone."""
     factors = np.random.default_rng(0).integers(2**64, size=view.shape[1], dtype=np.uint64) | np.uint64(1)
     digests = np.empty(len(view), np.uint64)
-    step = max(1, _AT_ONCE // view.shape[1])
+    step = max(1, _AT_ONCE // max(1, view.shape[1]))
     for start in range(0, len(view), step):
         part = np.ascontiguousarray(view[start : start + step] + 0.0, dtype=np.float64)  # adding 0 makes -0 equal to 0
         hashes = part.view(np.uint64)

@@ -46,10 +46,11 @@ def near(
     distances = shorter[probes] @ (-2 * shorter.T)
     distances += np.einsum("ij,ij->i", shorter, shorter)
     distances[np.arange(len(probes)), probes] = np.inf
-    around = np.zeros_like(left(probes))
+    own = left(probes)
+    around = np.zeros_like(own)
     for _ in range(_NEAREST):
         nearest = distances.argmin(axis=1)
         around += left(nearest)
         distances[np.arange(len(probes)), nearest] = np.inf
-    products = np.einsum("ij,ij->i", left(probes), around)
+    products = np.einsum("ij,ij->i", own, around)
     return bool(products.sum() > chance * np.sqrt(products @ products))
