@@ -104,10 +104,10 @@ def samples_needed(samples: Rows, dim: Dim, wanted: Wanted, noise: NonNegative |
     """Say of how many samples like these the principal subspace has a given mean D^2, beside `subspace_error`.
 
     d + 1 + 2 δ^2 (n - d)(N - d - 1) sum_(j <= d) 1 / σ_j^2 / D^2, by the mean of an inverse Wishart matrix: for
-    normal latents of mean zero. Arguments, doubts and errors as there; more doubts: a mean of the latents that is not
-    zero, latents with heavy tails (which these samples may happen not to show), with few values or that follow each
-    other, and few samples more than d, at which errors have a mean and no variance. Raises ValueError for a wanted D^2
-    of 2 min(d, n - d) or more.
+    latents of mean zero that are about normal; the interval widens with their kurtosis. Arguments, doubts and errors
+    as there; more doubts: a mean of the latents that is not zero, latents that are not normal, grow, or follow each
+    other, and few samples more than d, at which errors have no variance. Raises ValueError for a wanted D^2 of
+    2 min(d, n - d) or more.
     """
     return _judged(samples, dim, noise, float(wanted))
 
@@ -145,7 +145,8 @@ def _judged(x: Rows, dim: int, given: float | None, wanted: float | None) -> Sub
             extras = mean, 0.0, np.inf
             if few > 0:  # its trace has this relative variance, which of an inverse chi-square is 2 / (above - 4)
                 above = 4 + width * (n - dim) * few / (n - 1)
-                extras = mean, *(end * above / (above - 2) for end in _around(mean, above, dof)[1:])
+                factors, wider = _around(1.0, above, dof)[1:], _wider(left[:, :dim])
+                extras = mean, *(mean * (factor * above / (above - 2)) ** wider for factor in factors)
             needed = Estimate(*(dim + 1 + extra for extra in extras))
             doubts += _doubts_of_number(left[:, :dim], needed, few)
     return SubspaceError(
@@ -198,6 +199,14 @@ def _doubts(singular: Float[np.ndarray, " values"], n: int, ambient: int, dim: i
     return doubts
 
 
+def _wider(left: Float[np.ndarray, "samples d"]) -> float:
+    """How many times as far latents of this kurtosis κ scatter about their second moment as normal ones, of variance
+    (κ - 1) / 2, at least as far as those.
+    """
+    kurtosis = (len(left) + 2) * float(np.mean(np.sum(left**4, axis=0)))
+    return max(1.0, (kurtosis - 1) / 2) ** 0.5
+
+
 def _doubts_of_number(left: Float[np.ndarray, "samples d"], needed: Estimate, few: int) -> list[Doubt]:
     (n, dim), doubts = left.shape, []
     if np.sum(left.sum(axis=0) ** 2) > dim + _FAR * np.sqrt(2 * dim) + _FAR**2 / 2:
@@ -205,6 +214,9 @@ def _doubts_of_number(left: Float[np.ndarray, "samples d"], needed: Estimate, fe
     lagged = n * np.sum((left[1:].T @ left[:-1]) ** 2)  # of independent samples a chi-square
     if lagged > dim**2 + _FAR * np.sqrt(2) * dim + _FAR**2 / 2:
         doubts.append(Doubt("latents of neighbouring samples are alike: there are fewer independent ones", np.inf, ""))
+    lengths = np.log(np.maximum(np.sum(left**2, axis=1), 1e-300))
+    if lengths.std() and abs(np.corrcoef(lengths, np.arange(n))[0, 1]) > _FAR / np.sqrt(n):
+        doubts.append(Doubt("the latents grow or fall from sample to sample", np.inf, ""))
     fourth = n * np.sum(np.sum(left**2, axis=1) ** 2) - dim * (dim + 2) * n / (n + 2)
     if abs(fourth) > 1.25 * _FAR * np.sqrt(8 * dim * (dim + 2) / n):
         doubts.append(Doubt("the latents are not normal", np.inf, ""))

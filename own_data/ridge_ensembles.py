@@ -26,7 +26,7 @@ Vector = Float[np.ndarray, " n"]
 _LEAST_POINTS, _LEAST_LEFT = 30, 10  # in all; outside a member that has no residual on its own
 _NEAR = 5  # least squares is undefined where k = p, and diverges on either side
 _ALIKE, _UNEVEN = 0.2, 0.15  # relative: what of the risk may hang on a row's nearest ones, and on unequal leverages
-_FAR = 3.5  # standard errors, which a correlation of independent rows passes once in 2000
+_FAR, _EXPECTED = 3.5, 2.0  # standard errors, which a correlation of independent rows passes once in 2000, in 20
 _SHOWN = 5  # settings in the summary
 _NEIGHBOURS, _HEAVIEST = 4, 0.25  # rows; share of the risk
 
@@ -39,7 +39,7 @@ class Setting(NamedTuple):
         equivalent_penalty: λ' of ridge on all n points with the same risk as infinitely many members.
         risk_full: the risk of infinitely many members.
         gcv_naive: what ordinary cross-validation would say of the bag.
-        risk: the risk of the bag, with a 95 % interval for these data.
+        risk: the risk of the bag, on average over its random subsamples, with a 95 % interval for these data.
         excess: the bag's risk minus that of the best setting, with the 95 % interval of the paired difference.
     """
 
@@ -185,8 +185,10 @@ class _Judged:
         scatter = max(self.scatter, other.scatter if other else 0.0)
         half_width = 1.96 * float(shares.std(ddof=1)) * np.sqrt(scatter / len(shares))
         mean = float(shares.mean())
-        low = mean - half_width
-        return Estimate(mean, low if other else max(low, 0.0), mean + half_width)
+        if other:
+            return Estimate(mean, mean - half_width, mean + half_width)
+        factor = float(np.exp(half_width / mean)) if mean else 1.0  # a mean square is skewed, its logarithm hardly
+        return Estimate(mean, mean / factor, mean * factor)
 
 
 def _kept(eigenvalues: Vector, penalty: float) -> Vector:
@@ -269,7 +271,8 @@ class _Whole:
         rise = (without(nearest) - without(shift)) / left_out.mean()
         uneven = float(np.mean(residuals**2) / leverage.mean() ** 2 / left_out.mean() - 1)
         gain = 1 - left_out.mean() / without_intercept
-        following = beside((residuals / leverage)[:, None], chance=_FAR)
+        # Errors alike by chance are no rarity; in rows that follow each other they are what is to be expected.
+        following = beside((residuals / leverage)[:, None], chance=_EXPECTED if beside(self.x) else _FAR)
         lines = []
         if gain > _ALIKE:
             lines.append(f"an intercept would lower the error of a row left out by {gain:.0%}: centre x and y")

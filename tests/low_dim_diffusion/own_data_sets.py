@@ -31,10 +31,12 @@ def needed(latents: Any) -> float:
     return float(np.interp(-WANTED, -np.array(errors), sizes))
 
 
-def of_law(quantity: str, name: str, truth: Any, *law: Any, wanted: float = WANTED, **given: Any) -> DataSet:
+def of_law(
+    quantity: str, name: str, truth: Any, *law: Any, wanted: float = WANTED, near: bool = False, **given: Any
+) -> DataSet:
     """What it says of one quantity; without a truth, the error of the sample's own subspace is the sine's square."""
     dim = min(len(law[2]), 4)
-    fits = not name
+    fits = not name or near
 
     def judge(answer: Any) -> Worth:
         if quantity == "doubts":
@@ -52,6 +54,10 @@ def of_law(quantity: str, name: str, truth: Any, *law: Any, wanted: float = WANT
 
 def following(rng: Rng, shape: Any) -> Any:
     return lfilter([0.4], [1, -np.sqrt(0.84)], rng.standard_normal((100 + shape[0], shape[1])), axis=0)[100:]
+
+
+def heavy(rng: Rng, shape: Any) -> Any:
+    return rng.standard_t(3, shape) / np.sqrt(3)
 
 
 FITTING = [
@@ -76,5 +82,9 @@ SETS = [
         (40, "latents of mean 2", lambda rng, shape: rng.standard_normal(shape) + 2),
         (40, "a tenth of latents tenfold", lambda g, s: g.normal(0, 1 + 9 * (np.arange(s[0])[:, None] % 10 == 0), s)),
         (40, "latents that follow each other", following),
-        (400, "latents of Student's t of 3 degrees", lambda rng, shape: rng.standard_t(3, shape) / np.sqrt(3)))),
+        (40, "latents that grow tenfold", lambda g, s: g.normal(0, 1, s) * np.geomspace(1, 10, s[0])[:, None]),
+        (400, "latents of Student's t of 3 degrees", heavy))),
+    *(of_law("needed", f"{name}, {n} of them", needed(latents), 20, n, FOUR, 0.02, latents=latents, near=True)
+      for n in (20, 40) for name, latents in (
+        ("Student's t of 3 degrees", heavy), ("Laplace's law", lambda rng, shape: rng.laplace(0, 0.5**0.5, shape)))),
 ]  # fmt: skip
