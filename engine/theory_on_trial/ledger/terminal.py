@@ -6,6 +6,7 @@ Every line begins with "+" where a verdict is the expected one and with "!" wher
 import math
 import re
 import textwrap
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -163,8 +164,6 @@ def _noticing(rows: Sequence[Row]) -> str:
 
 def not_run_sentence(not_run: Sequence[dict[str, str]], tier: str) -> str:
     """Return how many claims were not run, and why."""
-    skips = sum(entry["reason"].startswith("skipped") for entry in not_run)
-    outside = sum(entry["reason"].startswith("outside") for entry in not_run)
-    above = f"{len(not_run) - skips - outside} claims above tier {tier} (see --trial-tier)"
-    clauses = f", {skips} skipped" * (skips > 0) + f", {outside} outside their domain" * (outside > 0)
-    return f"not run: {above}{clauses}"
+    words = {"tier": f"above tier {tier} (see --trial-tier)", "skipped": "skipped", "outside": "outside their domain"}
+    reasons = Counter(words.get(re.split(r"\W", entry["reason"])[0], "that did not begin") for entry in not_run)
+    return f"not run: {', '.join(f'{count} {reason}' for reason, count in reasons.items())}"
