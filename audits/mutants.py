@@ -435,8 +435,9 @@ def run(paper: str, count: int, package: str = "theory", seed: int = 0) -> list[
     if not chosen:
         return [f"{folder_of(package)} holds nothing of {paper} that could be changed"]
     survivors = judge_all(package, paper, chosen, _of_present_source(package, paper))
-    why = reasons(package, paper)
-    return [f"nothing notices {': '.join(name)}" for name in survivors if ": ".join(name) not in why]
+    why, place = reasons(package, paper), _reasons_file(package, paper).name
+    names = [name for name in map(": ".join, survivors) if name not in why]
+    return [f"nothing notices {name}; a claim shall, or {place} says under this name why none can" for name in names]
 
 
 def path_of(package: str, paper: str) -> Path:
@@ -462,12 +463,15 @@ def _of_present_source(package: str, paper: str) -> dict[Name, str]:
     return {name: result["noticed_by"] for name, result in results.items() if result.get("source") == source}
 
 
+def _reasons_file(package: str, paper: str) -> Path:
+    if paper in outline.papers():
+        return outline.beside(paper, "survivors.json")
+    return repository.root() / folder_of(package).parent / "tests" / "survivors.json"
+
+
 def reasons(package: str, paper: str) -> dict[str, str]:
     """Why nothing notices a mutant, by place and change, as `survivors.json` says beside the claims or the tests."""
-    if paper in outline.papers():
-        path = outline.beside(paper, "survivors.json")
-    else:
-        path = repository.root() / folder_of(package).parent / "tests" / "survivors.json"
+    path = _reasons_file(package, paper)
     texts: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     return texts
 

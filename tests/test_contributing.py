@@ -101,7 +101,7 @@ def test_a_row_passes_the_whole_gate_but_for_being_the_toy(row):
     assert {"docs", "benchmarks", "figures"} <= told
 
 
-CHECKS, RENEW = f"paper_checks/test_{ROW}", f"`python -m figures {ROW} --small --out docs/papers` puts it there"
+CHECKS, RENEW = f"paper_checks/test_{ROW}", f"`theory-on-trial figures {ROW} --small --out docs/papers` puts it there"
 CONSTANT = f"theory/{ROW}.py", "1 / (power + 1))\n", "1 / (power + 1.3))\n"
 UNUSED = "import os\n\nimport jax\nfrom theory import  mixup\n"
 
@@ -118,7 +118,7 @@ UNUSED = "import os\n\nimport jax\nfrom theory import  mixup\n"
         ),
         (
             "figures", f"figures/{ROW}.py", "def means(", "def averages(",
-            [f"the gallery lacks F1_averages.webp: {RENEW}", "the gallery holds F1_means.webp, and there is no such"],
+            [f"the gallery lacks F1_averages.webp: {RENEW}", "holds F1_means.webp, and no figure: delete it"],
         ),
         (
             "linters", f"sims/{ROW}.py", "import jax\n", UNUSED,
