@@ -8,7 +8,6 @@ from theory_on_trial import Trial
 from theory_on_trial.laws import Bounded
 from theory_on_trial.trial.hints import explain, where
 
-DOUBLING = [8, 16, 32, 64]
 KNOWN = {"law": Bounded(0, 1), "margin": 0.1}
 
 
@@ -25,32 +24,22 @@ def law_is(t, cdf, wrong=stats.norm.cdf):
 
 
 MISFITS = [
-    (lambda t: mean(t, controls=0.3), "trial.mean: controls= is a dictionary, its keys say what is wrong, got 0.3"),
-    (lambda t: mean(t, controls={"w": abs}), "trial.mean: control 'w' is a number, or one for each coordinate"),
-    (
-        lambda t: mean(t, law="bounded"),
-        "trial.mean: law= is a law of theory_on_trial.laws, as Bounded.*, got 'bounded'",
-    ),
-    (lambda t: mean(t, sampler=lambda n: n), r"sampler= is called with \(generator, n\), which <lambda> does not take"),
-    (lambda t: mean(t, sampler=np.ones(9)), r"sampler= is a function of \(generator, n\), got an array"),
+    (lambda t: mean(t, controls=0.3), "trial.mean: controls= must be a dictionary, its keys say .*, got 0.3"),
+    (lambda t: mean(t, controls={"w": abs}), "trial.mean: control 'w' must be a number, or one for each coordinate"),
+    (lambda t: mean(t, law="bounded"), "law= must be a law of theory_on_trial.laws, as Bounded.*, got 'bounded'"),
+    (lambda t: mean(t, sampler=lambda n: n), r"sampler= must be a function of .*, got a function of \(n\)"),
+    (lambda t: mean(t, sampler=np.ones(9)), r"sampler= must be a function of \(generator, n\), got an array"),
     (lambda t: mean(t, most="many"), "trial.mean: most= must be a number, got 'many'"),
-    (lambda t: mean(t, wrong_processes=[uniform]), "wrong_processes= is a dictionary"),
-    (
-        lambda t: mean(t, lambda g, n: g.random((n, 4)), np.full(4, 0.5), controls={"w": np.zeros(3)}),
-        r"control 'w' has shape \(3,\), what it is a wrong value of has \(4,\)",
-    ),
+    (lambda t: mean(t, wrong_processes=[uniform]), "wrong_processes= must be a dictionary"),
+    (lambda t: mean(t, predict=[0.5] * 4, controls={"w": [0, 0, 0]}), r"predict .* \(4,\), control 'w' .* \(3,\)"),
     (lambda t: t.probability(sampler=uniform, predict=0.5, **KNOWN), "trial.probability: law= is known"),
-    (lambda t: law_is(t, 0.5), r"trial.distribution: cdf= is a function of \(x\), got 0.5"),
-    (lambda t: law_is(t, stats.norm), "cdf= is a function of an array: write .cdf after the law of SciPy"),
-    (lambda t: law_is(t, stats.uniform.cdf, 0.3), r"control 'w' is a function of \(x\), got 0.3"),
-    (lambda t: t.bound(1.0, 2.0, found_by="luck", ops=1), "found_by= is one of draws, search, grid, all, got 'luck'"),
-    (lambda t: t.bound([1.0, 2], [1.0, 2, 3], found_by="all", ops=1), r"lhs has shape \(2,\), rhs has \(3,\)"),
-    (lambda t: t.identity([[1], [1, 2]], 1.0, ops=1), "trial.identity: value has rows of different lengths"),
-    (
-        lambda t: t.order(0.5, 8, -1.0, rounding=0.0, margin=0.1, controls={"w": -2.0}),
-        "trial.order: errors and sizes hold an entry for each size, got a single number",
-    ),
-]
+    (lambda t: law_is(t, 0.5), "trial.distribution: cdf= must be a function of an array, as .*, got 0.5"),
+    (lambda t: law_is(t, stats.norm), "cdf= must be a function of an array, as scipy.stats.norm.cdf, got"),
+    (lambda t: law_is(t, stats.uniform.cdf, 0.3), "control 'w' must be a function of an array, as .*, got 0.3"),
+    (lambda t: t.bound(1.0, 2.0, found_by="luck", ops=1), "found_by= must be one of draws, .*, got 'luck'"),
+    (lambda t: t.bound([1.0, 2], [1, 2, 3], found_by="all", ops=1), r"lhs has shape \(2,\), rhs has shape \(3,\)"),
+    (lambda t: t.identity([[1], [1, 2]], 1.0, ops=1), "trial.identity: rows have different lengths"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("decide", "sentence"), MISFITS)
@@ -61,11 +50,8 @@ def test_an_argument_of_another_sort_is_named(decide, sentence):
 
 
 def test_an_error_of_what_the_claim_calls_is_left_as_it_is():
-    def fails(generator, n):
-        raise ValueError("the data are not there")
-
-    with pytest.raises(ValueError, match=r"^the data are not there$"), explain():
-        mean(Trial("toys.misfit"), sampler=fails)
+    with pytest.raises(ZeroDivisionError, match="division by zero"), explain():
+        mean(Trial("toys.misfit"), sampler=lambda generator, n: n / 0)
 
 
 def test_a_refuted_claim_says_where_and_few_runs_how_many_are_needed():
@@ -74,10 +60,9 @@ def test_a_refuted_claim_says_where_and_few_runs_how_many_are_needed():
         trial.bound([[1.0, 2.1], [0.5, 2.2]], [1.0, 2.0], found_by="all", ops=1)
     trial.identity(3.0, 3.0, ops=1)
     trial.runs([1.0] * 3, alpha=1e-4, controls={"w": [-1.0, 2.0, -3.0]})
+    trial.runs([1.0] * 15, alpha=1e-4, controls={"w": -np.arange(15.0)})
+    assert trial.findings[-1].outcome == "VERIFIED"
     assert list(where(trial.findings)) == [
         "n=3: refuted at 2 of 4 coordinates, most at [1, 1]: predicted 2, measured 2.2",
         "of 3 runs none decides at alpha=0.0001: it takes 15 that agree",
     ]
-    trial.runs([1.0] * 15, alpha=1e-4, controls={"w": -np.arange(15.0)})
-    assert trial.findings[-1].outcome == "VERIFIED"
-    assert len(list(where(trial.findings))) == 2

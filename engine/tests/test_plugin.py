@@ -320,7 +320,7 @@ DECORATORS = "@given(x=st.integers())", '@claim(paper("Section 1"), kind="identi
         (PAPER, ["--trial-set", "pover=2"], "--trial-set: no claim has a setting 'pover'; there are power"),
         (PAPER.replace(", as_printed=SAID", ""), [], "as_printed= of a decision needs @claim(…, as_printed=paper("),
         (PAPER.replace("(trial, power=1)", "(trial, power)"), [], "(see --trial-tier), 2 that did not begin"),
-        (PAPER.replace("law=Bounded(0, 1)", "law='bounded'"), [], "trial.mean: law= is a law of theory_on_trial.laws"),
+        (PAPER.replace("law=Bounded(0, 1)", "law='bounded'"), [], "trial.mean: law= must be a law of"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_gets_one_sentence(pytester, written, arguments, sentence):

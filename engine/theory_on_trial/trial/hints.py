@@ -5,7 +5,7 @@ Nothing here decides: a claim that runs without pytest has the same verdict, and
 
 import inspect
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, get_args
 
@@ -17,20 +17,16 @@ from theory_on_trial.decide.evidence import FoundBy
 from theory_on_trial.trial.decisions import Trial
 
 _DECISIONS = {f"Trial.{name}" for name, member in vars(Trial).items() if inspect.isfunction(member) and name[0] != "_"}
-_NUMBERS = (
-    "ops",
-    "most",
-    "first",
-    "alpha",
-    "margin",
-    "slack",
-    "scale",
-    "error",
-    "independent",
-    "rounding",
-    "remainder",
-)
-_PAIRS = (("value", "predict"), ("lhs", "rhs"), ("values", "sizes"), ("errors", "sizes"), ("primal", "dual"))
+_NUMBERS = "ops", "most", "first", "alpha", "margin", "slack", "scale", "error", "independent", "rounding", "remainder"
+_CDF = "a function of an array, as scipy.stats.norm.cdf"
+_WANTED: list[tuple[tuple[str, ...], Callable[[Any], bool], str]] = [
+    (("controls", "wrong_processes"), lambda v: isinstance(v, Mapping), "a dictionary, its keys say what is wrong"),
+    (("law",), lambda v: hasattr(v, "interval"), "a law of theory_on_trial.laws, as Bounded(0, 1)"),
+    (("found_by",), lambda v: v in get_args(FoundBy), f"one of {', '.join(get_args(FoundBy))}"),
+    (("sampler",), lambda v: _takes(v, "generator", "n"), "a function of (generator, n)"),
+    (("cdf",), lambda v: _takes(v, "x"), _CDF),
+    (_NUMBERS, lambda v: not isinstance(v, str), "a number"),
+]
 
 
 @contextmanager
@@ -42,8 +38,7 @@ def explain() -> Iterator[None]:
         step = error.__traceback__
         while step is not None:
             code, given = step.tb_frame.f_code, step.tb_frame.f_locals
-            sentence = next(_misfits(code.co_name, given), "") if code.co_qualname in _DECISIONS else ""
-            if sentence:
+            if code.co_qualname in _DECISIONS and (sentence := next(_misfits(code.co_name, given), "")):
                 error.add_note(f"({error})")
                 error.args = (f"trial.{code.co_name}: {sentence}",)
                 break
@@ -53,69 +48,39 @@ def explain() -> Iterator[None]:
 
 def _misfits(decision: str, given: Mapping[str, Any]) -> Iterator[str]:
     """Yield a sentence for each argument of a decision that is of another sort than it takes."""
-    if "law" in given.get("options", {}):
+    if decision == "probability" and "law" in given["options"]:
         yield "law= is known, a sample is 0 or 1: leave it out"
-    for name in ("controls", "wrong_processes"):
-        wrong = given.get(name)
-        if wrong is not None and not isinstance(wrong, Sequence if decision == "growth" else Mapping):
-            yield f"{name}= is a dictionary, its keys say what is wrong, got {in_words(wrong)}"
-    if "law" in given and not hasattr(given["law"], "interval"):
-        yield f"law= is a law of theory_on_trial.laws, as Bounded(0, 1), got {in_words(given['law'])}"
-    controls = given.get("controls") or {}
-    functions = [("sampler=", given.get("sampler"), "generator, n"), ("cdf=", given.get("cdf"), "x")]
-    functions += [(f"control {name!r}", wrong, "x") for name, wrong in controls.items() if decision == "distribution"]
-    for name, function, call in functions:
-        if hasattr(function, "cdf"):
-            yield f"{name} is a function of an array: write .cdf after the law of SciPy"
-        elif function is not None and not callable(function):
-            yield f"{name} is a function of ({call}), got {in_words(function)}"
-        elif function is not None and not _takes(function, *call.split(", ")):
-            yield f"{name} is called with ({call}), which {getattr(function, '__name__', function)} does not take"
-    if given.get("found_by", "all") not in get_args(FoundBy):
-        yield f"found_by= is one of {', '.join(get_args(FoundBy))}, got {given['found_by']!r}"
-    for name in (name for name in _NUMBERS if isinstance(given.get(name), str)):
-        yield f"{name}= must be a number, got {given[name]!r}"
-    for first, second in (pair for pair in _PAIRS if given.keys() >= set(pair)):
-        shapes = _shape(given[first], second == "sizes"), _shape(given[second], second == "sizes")
-        if None in shapes:
-            yield f"{(first, second)[shapes.index(None)]} has rows of different lengths"
-        elif second == "sizes" and () in shapes:
-            yield f"{first} and sizes hold an entry for each size, got a single number"
-        elif not _fit(*shapes):
-            yield f"{first} has shape {shapes[0]}, {second} has {shapes[1]}"
-    if decision in ("distribution", "growth", "runs"):
+    if decision == "growth":  # its arguments are words
         return
-    judged = _shape(given.get("predict", given.get("rhs")))
-    for name, wrong in controls.items():
-        if callable(wrong):
-            yield f"control {name!r} is a number, or one for each coordinate, got a function"
-        elif not _fit(_shape(wrong), judged):
-            yield f"control {name!r} has shape {_shape(wrong)}, what it is a wrong value of has {judged}"
+    for names, fits, what in _WANTED:
+        for name in names:
+            if given.get(name) is not None and not fits(given[name]):
+                yield f"{name}= must be {what}, got {_shown(given[name])}"
+    must = _CDF if decision == "distribution" else "a number, or one for each coordinate"
+    shapes = {name: given[name] for name in ("value", "predict", "lhs", "rhs") if name in given}
+    for name, value in (given.get("controls") or {}).items():
+        if callable(value) != (decision == "distribution"):
+            yield f"control {name!r} must be {must}, got {_shown(value)}"
+        shapes |= {} if decision in ("distribution", "runs") else {f"control {name!r}": value}
+    try:
+        shapes = {name: np.shape(value) for name, value in shapes.items()}
+        np.broadcast_shapes(*shapes.values())
+    except ValueError as error:
+        told = ", ".join(f"{name} has shape {shape}" for name, shape in shapes.items() if isinstance(shape, tuple))
+        yield told if "broadcast" in str(error) else "rows have different lengths"
 
 
 def _takes(function: Any, *arguments: str) -> bool:
+    """Tell whether something is called with these arguments, as far as its signature is known."""
     try:
         inspect.signature(function).bind(*arguments)
     except (TypeError, ValueError) as error:
-        return isinstance(error, ValueError)  # of what is compiled no signature may be known
-    return True
+        return isinstance(error, ValueError)
+    return not hasattr(function, "cdf")
 
 
-def _shape(value: Any, is_sequence: bool = False) -> tuple[int, ...] | None:
-    """Return a value's shape, of a sequence (which may be of intervals) its length; None if rows differ in length."""
-    try:
-        shape: tuple[int, ...] = np.shape(value)
-        return shape[:1] if is_sequence else shape
-    except ValueError:
-        return (len(value),) if is_sequence else None
-
-
-def _fit(*shapes: Any) -> bool:
-    try:
-        np.broadcast_shapes(*(shape or () for shape in shapes))
-    except ValueError:
-        return False
-    return True
+def _shown(value: Any) -> str:
+    return f"a function of {inspect.signature(value)}" if inspect.isfunction(value) else in_words(value)
 
 
 def where(findings: Sequence[Finding]) -> Iterator[str]:
