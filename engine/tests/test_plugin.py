@@ -320,6 +320,8 @@ DECORATORS = "@given(x=st.integers())", '@claim(paper("Section 1"), kind="identi
         (PAPER, ["--trial-set", "pover=2"], "--trial-set: no claim has a setting 'pover'; there are power"),
         (PAPER.replace(", as_printed=SAID", ""), [], "as_printed= of a decision needs @claim(…, as_printed=paper("),
         (PAPER.replace("(trial, power=1)", "(trial, power)"), [], "(see --trial-tier), 2 that did not begin"),
+        (PAPER.replace("power=1)", "power: __import__('theory_on_trial').contract.Interval(1, 3) = 1)"),
+         [], "dice.mean: a domain stands in Annotated, power: Annotated[float, …]"),
         (PAPER.replace("law=Bounded(0, 1)", "law='bounded'"), [], "trial.mean: law= must be a law of"),
     ],
 )  # fmt: skip

@@ -67,14 +67,21 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
         from theory_on_trial.trial.elsewhere import crossings_elsewhere
         from theory_on_trial.trial.sides import crossings, marked
 
+        functions = {getattr(item, "function", None): None for item in report.result}  # parametrised: several items
+        checks: list[Any] = [check for check in functions if hasattr(check, "claim")]
+        sentences = [
+            f"{check.claim.id}: a domain stands in Annotated, {name}: Annotated[float, …] or Annotated[int, …]"
+            for check in checks
+            for name, domain in check.__annotations__.items()
+            if hasattr(domain, "admits")
+        ]
         if marked(collector.path):
             from theory_on_trial.trial.domain import unguarded
 
-            checks = {getattr(item, "function", None): None for item in report.result}  # parametrised: several items
-            sentences = crossings(collector.path) + crossings_elsewhere(collector.path)
-            sentences += [text for check in checks if hasattr(check, "claim") for text in unguarded(check)]
-            if sentences:
-                report.outcome, report.longrepr, report.result = "failed", "\n".join(sentences), []
+            sentences += crossings(collector.path) + crossings_elsewhere(collector.path)
+            sentences += [text for check in checks for text in unguarded(check)]
+        if sentences:
+            report.outcome, report.longrepr, report.result = "failed", "\n".join(sentences), []
     return report  # type: ignore[no-any-return]
 
 
