@@ -371,14 +371,11 @@ def _table(options: argparse.Namespace, path: Path, folder: Path) -> None:
     from theory_on_trial.page import formats
 
     rows, ledger = _rows(path)
-    rows = [row for row in rows if not options.paper or any(_same(row.paper, name) for name in options.paper)]
+    asked = tuple(f".{outline.normal(name)}" for name in options.paper) or ""
+    rows = [row for row in rows if f".{outline.normal(row.paper)}".endswith(asked)]
     titles = {paper: outline.title(paper, folder) for paper in dict.fromkeys(row.paper for row in rows)}
     texts = formats.table_of(rows, options.format, ledger["seed"], ledger["tier"], titles)
     formats.write(options.path, texts)
-
-
-def _same(paper: str, asked: str) -> bool:
-    return f".{outline.normal(paper)}".endswith(f".{outline.normal(asked)}")
 
 
 def _rows(path: Path) -> tuple[list[Any], dict[str, Any]]:

@@ -34,7 +34,8 @@ _COLUMNS = (
     _Column("predicted", 9, 9, lambda row, digits: brief(row.predicted, digits)),
     _Column("measured", 9, 8, lambda row, digits: brief(row.measured, digits)),
     _Column("interval", 21, 0, lambda row, digits: brief_interval(row.interval, digits)),
-    _Column("notices", 9, 7, lambda row, _: _noticed(row.notices)),
+    # The size alone; the row and the report say of what.
+    _Column("notices", 9, 7, lambda row, _: re.split(",| tighter| of its| in prob| error", row.notices)[0]),
     _Column("P(error)", 8, 8, lambda row, digits: brief(row.error_probability, digits), 2),
     _Column("n", 7, 0, lambda row, digits: brief(row.samples, digits), 2),
     _Column("s", 5, 5, lambda row, _: f"{row.seconds:.1f}"),
@@ -73,11 +74,6 @@ def _fitted(column: _Column, row: Row, room: int) -> str:
     """The text of a cell with as many digits as fit; digits are dropped, an exponent never is."""
     texts = [column.text(row, digits) for digits in range(column.digits, 0, -1)]
     return next((text for text in texts if len(text) <= room), texts[-1][:room])
-
-
-def _noticed(notices: str) -> str:
-    """Of what a row notices, the size alone; the row and the report say of what."""
-    return re.split(r",| tighter| of its scale| in probability| error", notices)[0]
 
 
 def table(rows: Sequence[Row], width: int = WIDTH) -> list[str]:

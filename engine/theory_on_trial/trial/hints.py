@@ -7,6 +7,8 @@ import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
+from traceback import walk_tb
 from typing import Any, get_args
 
 import numpy as np
@@ -35,14 +37,11 @@ def explain() -> Iterator[None]:
     try:
         yield
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        step = error.__traceback__
-        while step is not None:
-            code, given = step.tb_frame.f_code, step.tb_frame.f_locals
-            if code.co_qualname in _DECISIONS and (sentence := next(_misfits(code.co_name, given), "")):
+        frames = [frame for frame, _ in walk_tb(error.__traceback__) if frame.f_code.co_qualname in _DECISIONS]
+        for frame in frames[:1]:
+            for sentence in islice(_misfits(frame.f_code.co_name, frame.f_locals), 1):
                 error.add_note(f"({error})")
-                error.args = (f"trial.{code.co_name}: {sentence}",)
-                break
-            step = step.tb_next
+                error.args = (f"trial.{frame.f_code.co_name}: {sentence}",)
         raise
 
 
