@@ -489,8 +489,8 @@ def test_it(trial):
 """
 
 
-def run(pytester, body, marker="", *arguments):
-    pytester.makepyfile(test_sums=f"{HEAD}{marker}{CLAIM}" + "".join(f"    {line}\n" for line in body))
+def run(pytester, body, marker="", *arguments, claim=CLAIM):
+    pytester.makepyfile(test_sums=f"{HEAD}{marker}{claim}" + "".join(f"    {line}\n" for line in body))
     return ledger(pytester, *arguments)
 
 
@@ -522,17 +522,8 @@ def test_a_decision_that_raised_counts_where_the_check_catches_it(pytester, afte
 
 
 def test_a_decision_that_raised_before_the_printed_form_costs_no_row(pytester):
-    pytester.makepyfile(
-        test_sums=HEAD
-        + """
-@claim(paper("Section 1"), kind="identity", as_printed=paper("Section 1", says="One and one are three."))
-def test_it(trial):
-    "One and one are two."
-    decide(trial, 2)
-    raise RuntimeError("no memory")
-"""
-    )
-    done, book = ledger(pytester)
+    claim = CLAIM.replace("kind=", 'as_printed=paper("Section 1", says="One and one are three."), kind=')
+    done, book = run(pytester, ["decide(trial, 2)", "raise RuntimeError('no memory')"], claim=claim)
     assert [row["verdict"] for row in book["claims"]] == ["INCONCLUSIVE"]
     assert "RuntimeError: no memory" in book["claims"][0]["note"]
     assert done.ret == 1

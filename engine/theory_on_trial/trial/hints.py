@@ -38,10 +38,10 @@ def explain() -> Iterator[None]:
         yield
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         frames = [frame for frame, _ in walk_tb(error.__traceback__) if frame.f_code.co_qualname in _DECISIONS]
-        for frame in frames[:1]:
-            for sentence in islice(_misfits(frame.f_code.co_name, frame.f_locals), 1):
-                error.add_note(f"({error})")
-                error.args = (f"trial.{frame.f_code.co_name}: {sentence}",)
+        pairs = ((f.f_code.co_name, sentence) for f in frames for sentence in _misfits(f.f_code.co_name, f.f_locals))
+        for decision, sentence in islice(pairs, 1):
+            error.add_note(f"({error})")
+            error.args = (f"trial.{decision}: {sentence}",)
         raise
 
 
