@@ -33,7 +33,7 @@ MISFITS = [
     (lambda t: mean(t, wrong_processes=[uniform]), "wrong_processes= must be a dictionary"),
     (lambda t: mean(t, predict=[0.5] * 4, controls={"w": [0, 0, 0]}), r"predict .* \(4,\), control 'w' .* \(3,\)"),
     (lambda t: t.probability(sampler=uniform, predict=0.5, **KNOWN), "trial.probability: law= is known"),
-    (lambda t: t.probability(sampler=uniform, predict=0.5, margin=0.1, controls=0.3), "trial.mean: controls= must be a"),
+    (lambda t: t.probability(sampler=uniform, predict=0.5, margin=0.1, controls=0.3), "mean: controls= must be a"),
     (lambda t: law_is(t, 0.5), "trial.distribution: cdf= must be a function of an array, as .*, got 0.5"),
     (lambda t: law_is(t, stats.norm), "cdf= must be a function of an array, as scipy.stats.norm.cdf, got"),
     (lambda t: law_is(t, stats.uniform.cdf, 0.3), "control 'w' must be a function of an array, as .*, got 0.3"),
