@@ -33,23 +33,25 @@ def copy(tmp_path_factory):
     """A copy of the repository in which the first command of the guide has been run."""
     folder = tmp_path_factory.mktemp("repository")
     copy_workbench(folder)
-    before = everything_in(folder)
-    run = follow(folder, COMMANDS[0])
-    assert run.returncode == 0, run.stderr
-    after = everything_in(folder)
-    assert {path: after.get(path) for path in before} == before, "a new paper must not touch what exists"
-    assert sorted(run.stdout.splitlines()) == sorted(str(folder / path) for path in set(after) - set(before))
+    printed, new = laid_down(folder, COMMANDS[0])
+    assert sorted(printed.splitlines()) == sorted(str(folder / path) for path in new)
     return folder
 
 
 @pytest.fixture(scope="module")
 def row(copy):
-    before = everything_in(copy)
-    done = follow(copy, f"theory-on-trial new-paper --row {ROW}")
-    assert done.returncode == 0, done.stderr
-    after = everything_in(copy)
-    assert {path: after.get(path) for path in before} == before, "a new paper must not touch what exists"
+    laid_down(copy, f"theory-on-trial new-paper --row {ROW}")
     return Paper(ROW, copy)
+
+
+def laid_down(folder, command):
+    """What a command prints, and which files it makes: it touches none that is there."""
+    before = everything_in(folder)
+    done = follow(folder, command)
+    assert done.returncode == 0, done.stderr
+    after = everything_in(folder)
+    assert {path: after.get(path) for path in before} == before
+    return done.stdout, set(after) - set(before)
 
 
 def everything_in(folder):

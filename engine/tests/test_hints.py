@@ -31,15 +31,12 @@ MISFITS = [
     (lambda t: mean(t, sampler=np.ones(9)), r"sampler= must be a function of \(generator, n\), got an array"),
     (lambda t: mean(t, most="many"), "trial.mean: most= must be a number, got 'many'"),
     (lambda t: mean(t, wrong_processes=[uniform]), "wrong_processes= must be a dictionary"),
-    (lambda t: mean(t, predict=[0.5] * 4, controls={"w": [0, 0, 0]}), r"predict .* \(4,\), control 'w' .* \(3,\)"),
     (lambda t: t.probability(sampler=uniform, predict=0.5, **KNOWN), "trial.probability: law= is known"),
     (lambda t: t.probability(sampler=uniform, predict=0.5, margin=0.1, controls=0.3), "mean: controls= must be a"),
     (lambda t: law_is(t, 0.5), "trial.distribution: cdf= must be a function of an array, as .*, got 0.5"),
     (lambda t: law_is(t, stats.norm), "cdf= must be a function of an array, as scipy.stats.norm.cdf, got"),
     (lambda t: law_is(t, stats.uniform.cdf, 0.3), "control 'w' must be a function of an array, as .*, got 0.3"),
     (lambda t: t.bound(1.0, 2.0, found_by="luck", ops=1), "found_by= must be one of draws, .*, got 'luck'"),
-    (lambda t: t.bound([1.0, 2], [1, 2, 3], found_by="all", ops=1), r"lhs has shape \(2,\), rhs has shape \(3,\)"),
-    (lambda t: t.identity([[1], [1, 2]], 1.0, ops=1), "trial.identity: rows have different lengths"),
 ]  # fmt: skip
 
 

@@ -56,17 +56,9 @@ def _misfits(decision: str, given: Mapping[str, Any]) -> Iterator[str]:
             if given.get(name) is not None and not fits(given[name]):
                 yield f"{name}= must be {what}, got {_shown(given[name])}"
     must = _CDF if decision == "distribution" else "a number, or one for each coordinate"
-    shapes = {name: given[name] for name in ("value", "predict", "lhs", "rhs") if name in given}
     for name, value in (given.get("controls") or {}).items():
         if callable(value) != (decision == "distribution"):
             yield f"control {name!r} must be {must}, got {_shown(value)}"
-        shapes |= {} if decision in ("distribution", "runs") else {f"control {name!r}": value}
-    try:
-        shapes = {name: np.shape(value) for name, value in shapes.items()}
-        np.broadcast_shapes(*shapes.values())
-    except ValueError as error:
-        told = ", ".join(f"{name} has shape {shape}" for name, shape in shapes.items() if isinstance(shape, tuple))
-        yield told if "broadcast" in str(error) else "rows have different lengths"
 
 
 def _takes(function: Any, *arguments: str) -> bool:
