@@ -29,7 +29,7 @@ from typing import Any
 
 from audits.benchmarks import processor
 from theory_on_trial import repository
-from theory_on_trial.audits.driver import Audit, Measured
+from theory_on_trial.audits.driver import Audit, Measured, Row
 from theory_on_trial.repository import records
 
 TIMES = 100
@@ -127,6 +127,15 @@ def source(name: str) -> dict[str, Any]:
     return records.source(repository.root(), Path(inspect.getfile(figure.draw)))
 
 
+def _note(rows: list[Row]) -> str:
+    return (
+        f"Processor seconds of a job of one and of two processes on {os.cpu_count()} cores of: {processor()}, load "
+        f"average {os.getloadavg()[0]:.0f} (beyond the cores, costs are uncertain by half); hours are start + cells x "
+        "seconds per cell / workers. Beyond two workers this is computed with the costs of two processes: it leaves "
+        "out reading the results back and whatever the machines have in common."
+    )
+
+
 AUDIT = Audit(
     name="scaling",
     title=f"Figures with {TIMES} times their default runs, on one worker and on many",
@@ -134,12 +143,7 @@ AUDIT = Audit(
     parts=lambda: list(samples()),
     measure=rows_of,
     source=source,
-    note=lambda rows: (
-        f"Processor seconds of a job of one and of two processes on {os.cpu_count()} cores of: {processor()}, load "
-        f"average {os.getloadavg()[0]:.0f} (beyond the cores, costs are uncertain by half); hours are start + cells x "
-        "seconds per cell / workers. Beyond two workers this is computed with the costs of two processes: it leaves "
-        "out reading the results back and whatever the machines have in common."
-    ),
+    note=_note,
     selects="FIGURE",
     workers=None,
     reuse=False,

@@ -8,7 +8,7 @@ may be wrong. The table is `tools.json` of the records.
 """
 
 import importlib
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -115,6 +115,18 @@ def source(paper: str) -> dict[str, Any]:
     return records.source(repository.root(), repository.root() / "tests" / paper / "own_data_sets.py")
 
 
+def _options(parser: ArgumentParser) -> None:
+    parser.add_argument("--most", type=int, default=10**6, help="draws of each kind of data (default: as it says)")
+
+
+def _note(rows: list[Row]) -> str:
+    return (
+        "Answers to data drawn anew: right (the interval or the statement holds for a truth found by another route), "
+        "doubted (wrong by no more than a doubt that it states), none (refused or not answerable), wrong. The answer "
+        "shown is that to the first draw."
+    )
+
+
 main = Audit(
     name="tools",
     title="The tools on data that nobody prepared",
@@ -122,15 +134,9 @@ main = Audit(
     parts=papers,
     measure=measure,
     source=source,
-    note=lambda rows: (
-        "Answers to data drawn anew: right (the interval or the statement holds for a truth found by another route), "
-        "doubted (wrong by no more than a doubt that it states), none (refused or not answerable), wrong. The answer "
-        "shown is that to the first draw."
-    ),
+    note=_note,
     complaint=complaint,
     selects="PAPER",
-    options=lambda parser: parser.add_argument(
-        "--most", type=int, default=10**6, help="draws of each kind of data (default: as it says)"
-    ),
+    options=_options,
     workers=None,
 ).main
