@@ -237,13 +237,6 @@ def folder_of(package: str) -> Path:
     return folders[0].relative_to(root)
 
 
-def _is_here(package: str) -> bool:
-    try:
-        return bool(folder_of(package))
-    except ValueError:
-        return False
-
-
 def sources(package: str, paper: str) -> list[str]:
     """The files of a paper in a package that hold something to mutate, relative to the root."""
     folder = repository.root() / folder_of(package)
@@ -435,8 +428,8 @@ def run(paper: str, count: int, package: str = "theory", seed: int = 0) -> list[
     if not chosen:
         return [f"{folder_of(package)} holds nothing of {paper} that could be changed"]
     survivors = judge_all(package, paper, chosen, _of_present_source(package, paper))
-    why = reasons(package, paper)
-    return [f"nothing notices {': '.join(name)}" for name in survivors if ": ".join(name) not in why]
+    names = [name for name in map(": ".join, survivors) if name not in reasons(package, paper)]
+    return [f"nothing notices {name}; a claim shall, or a reason stands in the file of survivors" for name in names]
 
 
 def path_of(package: str, paper: str) -> Path:
@@ -479,18 +472,13 @@ TABLE = Table(
         *("package", "paper", "mutants", "noticed", "by a claim", "score", "explained", "not explained"),
         "the explained ones",
     ),
-    parts=lambda: sorted({package_of(path) for path in (repository.records_folder() / "mutants").glob("*.jsonl")}),
+    parts=lambda: sorted({path.stem.partition(".")[0] for path in path_of("", "").parent.glob("*.jsonl")}),
     note=lambda rows: (
         "A mutant changes one number, operator, sign or comparison. Noticed: a claim fails, or, where none does, a "
         "test. Score: the share noticed of those not explained; an explained one is an equivalent program or an "
         "accuracy setting."
     ),
 )
-
-
-def package_of(path: Path) -> str:
-    """The package whose results a file holds."""
-    return path.stem.partition(".")[0]
 
 
 def lines() -> dict[str, list[Line]]:
@@ -537,7 +525,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     survivors: list[str] = []
     try:
-        for package in [options.package] if options.package else [name for name in PACKAGES if _is_here(name)]:
+        root = repository.root()
+        here = [name for name in PACKAGES if any(root.glob(f"{name}/")) or any(root.glob(f"*/{name}/"))]
+        for package in [options.package] if options.package else here:
             for paper in options.papers or [name for name in outline.papers() if sources(package, name)]:
                 if not sources(package, paper):
                     parser.error(f"{folder_of(package)} holds nothing of {paper!r} that could be changed")

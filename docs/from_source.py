@@ -79,15 +79,9 @@ def on_post_page(output: str, **_: Any) -> str:
     return "".join(part if part.startswith("<pre") else re.sub(r"\n\s*\n", "\n", part) for part in parts)
 
 
-def paper_on(page: Any) -> str:
-    """Return the name of the paper that a page is about."""
-    short = page.file.src_uri.startswith("papers/briefs/")
-    return f"{BRIEFS * short}{page.file.name}"
-
-
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Replace the markers of a page."""
-    paper = paper_on(page)
+    paper = f"{BRIEFS * page.file.src_uri.startswith('papers/briefs/')}{page.file.name}"
     makers = {
         "claims": lambda: claims_table(paper),
         "errata": lambda: errata_table(paper),

@@ -102,10 +102,6 @@ def _tools(lines: list[Line]) -> str:
     return f"{_total(lines, 'draws')} answers to {len(lines)} kinds of data; {'; '.join(sentences)}"
 
 
-def _faults(lines: list[Line]) -> str:
-    return f"{len(lines)} faults: nothing lost, nothing wrong read"
-
-
 RECORDS: dict[str, tuple[str, Callable[[list[Line]], str], str]] = {
     "calibration": ("how often is a verdict wrong, over many seeds?", _calibration, "calibration"),
     "full_tier": ("and in the full tier?", partial(_calibration, tier="full"), "full-tier"),
@@ -133,13 +129,12 @@ def answers() -> list[tuple[str, str, str, str]]:
 def table() -> str:
     """Return the whole table as Markdown."""
     faults = read(ROOT / "records" / "faults.json")
-    lines = [dict(zip(faults["columns"], row, strict=True)) for row in faults["rows"]]
     rows = [
         *answers(),
         ("do two ledgers agree?", "", "", "`theory-on-trial compare`"),
         (
             "what do kills, full disks and broken files leave?",
-            _faults(lines),
+            f"{len(faults['rows'])} faults: nothing lost, nothing wrong read",
             "",
             "`pytest engine/tests/test_faults.py`",
         ),

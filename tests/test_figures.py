@@ -119,7 +119,7 @@ def test_a_wrong_argument_gets_one_sentence_and_status_2(capsys, arguments, sent
         main(arguments)
     assert stopped.value.code == 2
     last = capsys.readouterr().err.splitlines()[-1]
-    assert last.startswith(f"python -m figures: error: {sentence}")
+    assert last.startswith(f"theory-on-trial figures: error: {sentence}")
 
 
 def test_ctrl_c_ends_the_drawing_in_one_line_and_leaves_no_process(tmp_path):

@@ -41,10 +41,6 @@ PROMPTS = RNG.normal(size=(60, 5, 2))
 ANSWERS = PROMPTS @ [1.0, -1.0]
 
 
-def last(inputs, labels, queries):
-    return labels[:, -1]
-
-
 TOOLS = {  # what is asked, its good arguments, and what is asked beside them
     "assumption_diagnostics": (assumption_diagnostics, {"X": TABLE, "y": CLASSES}, {}),
     "samples_needed_on": (
@@ -73,7 +69,7 @@ TOOLS = {  # what is asked, its good arguments, and what is asked beside them
         {"depth": 2, "epsilon": 0.01, "objective": "jepa"},
     ),
     "which_algorithm": (
-        lambda inputs, labels: which_algorithm(last, inputs, labels),
+        lambda inputs, labels: which_algorithm(lambda inputs, labels, queries: labels[:, -1], inputs, labels),
         {"inputs": PROMPTS, "labels": ANSWERS},
         {},
     ),

@@ -171,7 +171,8 @@ def test_a_check_of_one_paper_takes_what_is_on_record_and_records_nothing(folder
     source = mutants.source_of("theory", "rolls")["digest"]
     kept(folder, *((*name, "nobody", source) for name in chosen))
     recorded = mutants.path_of("theory", "rolls").read_text()
-    assert mutants.run("rolls", 3) == [f"nothing notices {': '.join(name)}" for name in chosen]
+    told = "nothing notices {}; a claim shall, or a reason stands in the file of survivors"
+    assert mutants.run("rolls", 3) == [told.format(": ".join(name)) for name in chosen]
     assert mutants.path_of("theory", "rolls").read_text() == recorded
     assert mutants.run("rolls", 3, package="sims") == ["sims holds nothing of rolls that could be changed"]
 

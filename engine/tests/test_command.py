@@ -155,6 +155,8 @@ def test_run_prints_the_row_and_tells_whether_it_is_as_expected(here, capsys, ar
         (["show", f"{SUMS}.summ"], f"no claim '{SUMS}.summ'; nearest: {SUMS}.sum"),
         (["run", "verification.sumz.sum"], f"no claim 'verification.sumz.sum'; nearest: {SUMS}"),
         (["show", f"{SUMS}.double[4]"], f"no claim '{SUMS}.double[4]'; known: {SUMS}.do"),
+        (["run", SUMS], f"{SUMS} is a paper, say which of its claims: {SUMS}.sum, {SUMS}.triangle, {SUMS}.double"),
+        (["run", f"{SUMS}.double-as-printed"], f"{SUMS}.double has no printed form"),
         (["list", "nobody"], f"no paper 'nobody'; there are {SUMS}"),
         (["run", f"{SUMS}.sum", "--set", "shift"], "--set takes NAME=VALUE, got 'shift'"),
         (["run", f"{SUMS}.sum", "--set", "size=3"], f"{SUMS}.sum has no setting 'size'; its settings are terms, shift"),

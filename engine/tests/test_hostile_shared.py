@@ -10,13 +10,9 @@ from theory_on_trial.base.mapping import map_cells, resolve_mode
 from theory_on_trial.base.precision import require_float64
 from theory_on_trial.sweep import sweep
 
-
-def noisy(key, rate, power):
-    return rate**power + jax.random.normal(key)
-
-
 SWEEP = {
-    **{"simulator": noisy, "grid": {"rate": [0.5, 1.0]}, "seeds": 2, "key": 0, "static": {"power": 2}},
+    "simulator": lambda key, rate, power: rate**power + jax.random.normal(key),
+    **{"grid": {"rate": [0.5, 1.0]}, "seeds": 2, "key": 0, "static": {"power": 2}},
     **{"common": ("rate",), "mode": "map", "chunk": 2, "progress": False},
 }
 DOCUMENTED = {"progress": "anything that is true"}

@@ -35,11 +35,6 @@ CHUNKS = 10
 ALPHA = 1e-2
 
 
-def cut(repetitions, most):
-    """The sizes of the chunks of so many repetitions: of what stays in the processor's cache."""
-    return [min(most, repetitions - begun) for begun in range(0, repetitions, most)]
-
-
 def most_allowed(repetitions, level):
     return stats.binom.isf(1e-6, repetitions, level)
 
@@ -81,10 +76,6 @@ def wrong_verdicts(law, draw, truth, margin, looks, *, slack_share=0.4, alpha=AL
     return counts
 
 
-def rare_three_point(rng, n, r):
-    return rng.choice([0.0, 0.5, 1.0], p=[0.9, 0.07, 0.03], size=(n, r))
-
-
 def normal_pairs(rng, n, r):
     denominator = 2 + rng.standard_normal((n, r))
     return np.stack([denominator + rng.standard_normal((n, r)), denominator], axis=-1)
@@ -108,7 +99,7 @@ def signs(rng, n, r):
         (Bernoulli(), events(0.3), 0.3, 0.15, (20, 40, 80, 160)),
         (Bernoulli(), events(0.05), 0.05, 0.049, (20, 40, 80, 160)),
         (Bounded(0, 1), lambda g, n, r: g.random((n, r)), 0.5, 0.2, (16, 48, 96)),
-        (Bounded(0, 1), rare_three_point, 0.065, 0.06, (32, 96, 200)),
+        (Bounded(0, 1), lambda g, n, r: g.choice([0, 0.5, 1], (n, r), p=[0.9, 0.07, 0.03]), 0.065, 0.06, (32, 96, 200)),
         (Normal(), normal, 0.0, 0.6, (5, 10, 20, 40, 80)),
         (NormalVariance(), normal, 1.0, 0.8, (5, 10, 20, 40, 80)),
         (SubGaussian(1.0), signs, 0.0, 0.6, (10, 20, 40)),
@@ -154,7 +145,8 @@ def test_asymptotic_intervals_miss_no_more_often_than_they_say(name):
     laws = (means, variances, (RatioOfMeans(), 1.0))
     for n in (60, 200, 700):
         misses, finite = np.zeros(3, int), np.zeros(3, int)
-        for chunk, runs in enumerate(cut(repetitions, 150_000 // n)):
+        most = 150_000 // n  # what stays in the processor's cache
+        for chunk, runs in enumerate(min(most, repetitions - begun) for begun in range(0, repetitions, most)):
             rng = np.random.default_rng([21, n, chunk])
             x = draw(rng, (n, runs, 2)) + 3 * np.sqrt(variance) - mean
             for i, (law, truth) in enumerate(laws):
@@ -221,10 +213,6 @@ def distances(x, at, before):
     return np.max(np.maximum(steps[1:] - at, before - steps[:-1]), axis=0)
 
 
-def uniform_cdf(x):
-    return np.clip(x, 0, 1)
-
-
 @pytest.mark.parametrize("truth", [0.0, 0.3])
 def test_one_sample_distance_errs_less_than_its_level(truth):
     """Samples truth + (1 - truth) U are at sup distance `truth` from U; slack 0 and margin 0.3 put both on a border."""
@@ -236,7 +224,8 @@ def test_one_sample_distance_errs_less_than_its_level(truth):
         for n in looks:
             x, band = np.sort(samples[:n], axis=0), np.sqrt(np.log(2 * len(looks) / ALPHA) / (2 * n))
             distance = distances(x, x, x)
-            found = SupDistance(uniform_cdf).interval([samples[: n // 2, 0], samples[n // 2 : n, 0]], ALPHA / 4, band)
+            law = SupDistance(lambda x: np.clip(x, 0, 1))
+            found = law.interval([samples[: n // 2, 0], samples[n // 2 : n, 0]], ALPHA / 4, band)
             np.testing.assert_allclose(found[:3], [distance[0], max(distance[0] - band, 0), distance[0] + band], 1e-14)
             verdict = np.where(verdict == 0, three_zones(distance - band, distance + band, 0.0, 0.3, 0.0), verdict)
             outside |= np.abs(distance - truth) > band

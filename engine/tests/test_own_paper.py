@@ -17,23 +17,15 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "own_paper"
-VERDICTS = {
-    "averages.bernstein": "VERIFIED",
-    "averages.monte-carlo": "VERIFIED",
-    "averages.squared_cosine": "VERIFIED",
-    "averages.standard_deviation": "VERIFIED",
-    "averages.standard_deviation-as-printed": "REFUTED",
-    "descent.worst_case": "VERIFIED",
-    "information.infonce": "VERIFIED",
-    "kernels.phase": "VERIFIED",
-    "kernels.variance": "VERIFIED",
-    "networks.second_moment[1]": "VERIFIED",
-    "networks.second_moment[2]": "VERIFIED",
-    "networks.second_moment[3]": "VERIFIED",
-    "regression.ridgeless[10-40]": "VERIFIED",
-    "regression.ridgeless[40-10]": "VERIFIED",
-    "spectra.edge": "VERIFIED",
-}
+VERDICTS = dict.fromkeys(
+    [
+        *(f"averages.{name}" for name in ("bernstein", "monte-carlo", "squared_cosine", "standard_deviation")),
+        *("descent.worst_case", "information.infonce", "kernels.phase", "kernels.variance", "spectra.edge"),
+        *(f"networks.second_moment[{depth}]" for depth in (1, 2, 3)),
+        *("regression.ridgeless[10-40]", "regression.ridgeless[40-10]"),
+    ],
+    "VERIFIED",
+) | {"averages.standard_deviation-as-printed": "REFUTED"}
 
 
 @pytest.fixture(scope="session")
@@ -103,7 +95,8 @@ def packages(programs, tmp_path_factory):
     return folder
 
 
-def test_all_verdicts_are_as_expected(namespaces):
+def test_all_verdicts_are_as_expected(programs, namespaces):
+    pytest_in(programs, namespaces, "--trial-seed", 1)  # as the page says; under this one a claim once ran out of draws
     found = rows(namespaces / "ledger.json")
     assert {name: row["verdict"] for name, row in found.items()} == VERDICTS
     assert all(row["controls"] for row in found.values())

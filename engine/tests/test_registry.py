@@ -89,7 +89,11 @@ def test_what_registration_refuses():
     def nameless(trial, n, /):
         """A statement."""
 
-    wrong = ((no_docstring, "needs a docstring"), (no_trial, "`trial` as its first"), (nameless, "all that have names"))
+    wrong = (
+        (no_docstring, "needs a docstring"),
+        (no_trial, "first parameter of a claim is `trial`"),
+        (nameless, "each can be given by name"),
+    )
     for function, message in wrong:
         with pytest.raises(ValueError, match=message):
             claim(paper("Section 1"), kind="identity")(function)
@@ -118,6 +122,10 @@ def test_the_decision_implies_the_kind_where_it_can():
         """A value may be anything."""
         trial.value(1.0, 1.0, error=0.1)
 
+    def test_none(trial):
+        """An assertion is no decision."""
+        assert trial
+
     def test_one_sided(trial):
         """A mean on one side is a bound."""
         trial.mean(lambda key: key, 0.0, law=None, side="at most")
@@ -125,5 +133,7 @@ def test_the_decision_implies_the_kind_where_it_can():
     assert claim(paper("Section 1"))(test_implied).claim.kind == "distribution"
     assert claim(paper("Section 1"))(test_of_an_array).claim.kind == "identity"
     assert claim(paper("Section 1"))(test_one_sided).claim.kind == "bound"
-    with pytest.raises(ValueError, match="test_open: say what kind of claim it is"):
+    with pytest.raises(ValueError, match=r"test_open calls trial.value, or .*: say what kind of claim it is"):
         claim(paper("Section 1"))(test_open)
+    with pytest.raises(ValueError, match="test_none calls no decision of trial: say what kind"):
+        claim(paper("Section 1"))(test_none)

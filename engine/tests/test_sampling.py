@@ -199,15 +199,10 @@ def test_what_is_no_sample_gets_one_sentence(measure, predict, sentence):
         decide(measure, predict)
 
 
-def rarely(key):
-    """A key-dependent number that is the same for all keys."""
-    return jnp.floor(jax.random.uniform(key) * 0.999)
-
-
 @pytest.mark.parametrize("law", [Normal(), NormalVariance(), Bounded(-1, 1), SubGaussian(1), Symmetric(), Asymptotic()])
 def test_equal_samples_are_no_sample(law):
     with pytest.raises(ValueError, match=r"all 64 samples are equal, 0: a constant is no process \(the measurement"):
-        decide(rarely, 0.0, law)
+        decide(lambda key: jnp.floor(jax.random.uniform(key) * 0.999), 0.0, law)  # depends on the key, and is 0 for all
 
 
 def test_one_coordinate_of_equal_samples_is_named_unless_it_is_known():

@@ -197,19 +197,17 @@ def test_a_computed_remainder_needs_the_last_interval_only():
     assert (found.error, found.guarantee) == (2e-7, "asymptotic (computed remainder)")
 
 
-def simulated_mean_errors(generator, sizes, runs=400):
-    return [np.sqrt(np.mean(generator.standard_normal((runs, n)).mean(axis=1) ** 2)) for n in sizes]
-
-
 def test_a_trial_takes_what_it_drew_for_exact_only_if_it_is_told_so():
     sizes, rate = (4, 8, 16, 32), {"margin": 0.1, "controls": {"as 1 / n": -1.0}}
     for draw in (lambda trial: trial.generator("draws"), lambda trial: trial.key("draws")):
         trial = Trial("a.claim")
-        exact = 3.0 / np.array(sizes)
+        exact, rng = 3.0 / np.array(sizes), np.random.default_rng(1)
         trial.order(exact, sizes, -1.0, rounding=1e-15, margin=0.1, controls={"as n^-2": -2.0})
         draw(trial)
         with pytest.raises(ValueError, match="numbers of a claim that draws at random are not exact"):
-            trial.order(simulated_mean_errors(np.random.default_rng(1), sizes), sizes, -0.5, rounding=0.0, **rate)
+            trial.order(
+                [rng.standard_normal((400, n)).mean(axis=1).std() for n in sizes], sizes, -0.5, rounding=0.0, **rate
+            )
         for numbers in (exact, [Enclosure(v, v, v, 1e-9, "finite-n", 9) for v in exact]):
             with pytest.raises(ValueError, match="numbers of a claim that draws at random are not exact"):
                 trial.limit(numbers, sizes, 0.0, order=1, margin=0.1)

@@ -117,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     mapping.add_argument("--limit", type=float, default=60.0, metavar="S", help="seconds a cell may take (default 60)")
     mapping.add_argument("--workers", type=int, help="processes (default: one for each core)")
 
-    command("figures", None, "redraw figures; takes the options of `python -m figures`")
+    command("figures", None, "redraw figures; `figures --help` names its options")
     command("audit", None, "measure how far the verdicts are to be trusted; `audit --help` names the audits")
 
     reporting = command("report", _report, "put the papers on trial and write the report, one self-contained HTML page")
@@ -232,6 +232,8 @@ def _known_claim(claim_id: str, folder: Path) -> tuple[str, outline.Stated]:
     name = outline.normal(claim_id.partition("[")[0].removesuffix("-as-printed").removesuffix("_as_printed"))
     for claim in claims:
         if outline.normal(claim.id) == name:
+            if outline.normal(claim_id).endswith("_as_printed") and not claim.printed and claim_id != claim.id:
+                raise ValueError(f"{claim.id} has no printed form")
             return claim.id + claim_id[len(claim.id) :], claim
     # A name alone is enough where one claim bears it.
     matches = [claim for claim in claims if outline.normal(claim.id.rpartition(".")[2]) == name]
@@ -239,6 +241,8 @@ def _known_claim(claim_id: str, folder: Path) -> tuple[str, outline.Stated]:
         return _known_claim(matches[0].id + claim_id[len(name) :], folder)
     if matches:
         raise ValueError(f"{claim_id!r} is the name of several claims: {', '.join(claim.id for claim in matches)}")
+    if ids := [claim.id for claim in claims if outline.normal(claim.id.rpartition(".")[0]) == name]:
+        raise ValueError(f"{claim_id} is a paper, say which of its claims: {', '.join(ids)}")
     from theory_on_trial.trial.registry import unknown_claim
 
     raise ValueError(unknown_claim(claim_id, [claim.id for claim in claims]))
@@ -367,14 +371,11 @@ def _table(options: argparse.Namespace, path: Path, folder: Path) -> None:
     from theory_on_trial.page import formats
 
     rows, ledger = _rows(path)
-    rows = [row for row in rows if not options.paper or any(_same(row.paper, name) for name in options.paper)]
+    asked = tuple(f".{outline.normal(name)}" for name in options.paper) or ""
+    rows = [row for row in rows if f".{outline.normal(row.paper)}".endswith(asked)]
     titles = {paper: outline.title(paper, folder) for paper in dict.fromkeys(row.paper for row in rows)}
     texts = formats.table_of(rows, options.format, ledger["seed"], ledger["tier"], titles)
     formats.write(options.path, texts)
-
-
-def _same(paper: str, asked: str) -> bool:
-    return f".{outline.normal(paper)}".endswith(f".{outline.normal(asked)}")
 
 
 def _rows(path: Path) -> tuple[list[Any], dict[str, Any]]:

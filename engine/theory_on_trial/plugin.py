@@ -67,14 +67,21 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
         from theory_on_trial.trial.elsewhere import crossings_elsewhere
         from theory_on_trial.trial.sides import crossings, marked
 
+        functions = {getattr(item, "function", None): None for item in report.result}  # parametrised: several items
+        checks: list[Any] = [check for check in functions if hasattr(check, "claim")]
+        sentences = [
+            f"{check.claim.id}: a domain stands in Annotated, {name}: Annotated[float, …] or Annotated[int, …]"
+            for check in checks
+            for name, domain in check.__annotations__.items()
+            if hasattr(domain, "admits")
+        ]
         if marked(collector.path):
             from theory_on_trial.trial.domain import unguarded
 
-            checks = {getattr(item, "function", None): None for item in report.result}  # parametrised: several items
-            sentences = crossings(collector.path) + crossings_elsewhere(collector.path)
-            sentences += [text for check in checks if hasattr(check, "claim") for text in unguarded(check)]
-            if sentences:
-                report.outcome, report.longrepr, report.result = "failed", "\n".join(sentences), []
+            sentences += crossings(collector.path) + crossings_elsewhere(collector.path)
+            sentences += [text for check in checks for text in unguarded(check)]
+        if sentences:
+            report.outcome, report.longrepr, report.result = "failed", "\n".join(sentences), []
     return report  # type: ignore[no-any-return]
 
 
@@ -151,6 +158,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
     from theory_on_trial.repository import records_folder
     from theory_on_trial.trial.decisions import Trial
     from theory_on_trial.trial.domain import OutsideDomain
+    from theory_on_trial.trial.hints import explain, where
     from theory_on_trial.trial.registry import recorded
     from theory_on_trial.trial.sides import MOST_PROGRAMS, marked
 
@@ -168,8 +176,11 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
     rows: list[Row] = []
     programs = _programs()
     try:
-        with recorded(claim, trial, command) as rows:
+        with recorded(claim, trial, command) as rows, explain():
             result = yield
+            if claim.as_printed is None and any(finding.printed is not None for finding in trial.findings):
+                needed = "@claim(…, as_printed=paper(…, says=…)) too: without it no row is judged by it"
+                pytest.fail(f"as_printed= of a decision needs {needed}", pytrace=False)
     except OutsideDomain as outside:
         pyfuncitem.user_properties.append(("outside", _not_run(claim, f"outside the claim's domain: {outside}")))
         pytest.fail(f"{claim.id} says nothing for these settings: {outside}", pytrace=False)
@@ -192,6 +203,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
         pyfuncitem.user_properties.append(("programs", asked))
     unexpected = [row.failure() for row in rows if not row.as_expected]
     if unexpected:
+        unexpected += where(trial.findings)
         pytest.fail("\n".join(unexpected), pytrace=False)
     return result
 
@@ -302,6 +314,12 @@ class Ledger:
             return
         tier = config.getoption("trial_tier")
         claims = [(item, item.stash.get(CLAIM, None)) for item in items]
+        names = {name for _, claim in claims if claim is not None for name in claim.settings}
+        for text in config.getoption("trial_set") if names else []:
+            if (name := text.partition("=")[0]) not in names:
+                raise pytest.UsageError(
+                    f"--trial-set: no claim has a setting {name!r}; there are {', '.join(sorted(names))}"
+                )
         above = [(item, c) for item, c in claims if c is not None and TIERS.index(c.tier) > TIERS.index(tier)]
         for _, claim in above:
             for entry in _not_run(claim, f"tier {claim.tier} is above this run's tier {tier}"):

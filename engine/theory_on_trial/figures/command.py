@@ -19,7 +19,7 @@ from theory_on_trial.repository import root
 
 def main(arguments: list[str] | None = None) -> int:
     """Draw what was asked for; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m figures", description="Redraw the papers' figures.")
+    parser = argparse.ArgumentParser(prog="theory-on-trial figures", description="Redraw the papers' figures.")
     parser.add_argument("selection", nargs="*", metavar="PAPER[.FIGURE]", help="default: all figures of all papers")
     parser.add_argument("--list", action="store_true", help="list the figures and stop")
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: figures/out")

@@ -8,7 +8,6 @@ from jaxtyping import Float
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-    from matplotlib.transforms import BboxBase
 
 _SLACK = 1.0  # points by which boxes may touch
 
@@ -22,8 +21,17 @@ def collisions(figure: "Figure") -> list[str]:
     figure.draw_without_rendering()
     slack = _SLACK * figure.dpi / 72
     boxes = list(_texts(figure))
-    faults = [f"{name} and {other} overlap" for (name, a), (other, b) in combinations(boxes, 2) if _meet(a, b, slack)]
-    faults += [f"{name} leaves the figure" for name, box in boxes if _outside(box, figure.bbox, slack)]
+    faults = [
+        f"{name} and {other} overlap"
+        for (name, a), (other, b) in combinations(boxes, 2)
+        if min(a.x1, b.x1) - max(a.x0, b.x0) > slack and min(a.y1, b.y1) - max(a.y0, b.y0) > slack
+    ]
+    page = figure.bbox
+    faults += [
+        f"{name} leaves the figure"
+        for name, box in boxes
+        if min(box.x0 - page.x0, box.y0 - page.y0, page.x1 - box.x1, page.y1 - box.y1) < -slack
+    ]
     for axes in figure.axes:
         legend = axes.get_legend()
         if legend is None:
@@ -104,14 +112,6 @@ def _along(path: Float[np.ndarray, "vertices 2"]) -> Float[np.ndarray, "points 2
 def _within(axes: Any, points: Float[np.ndarray, "points 2"]) -> Float[np.ndarray, "points 2"]:
     box = axes.bbox
     return points[((points >= [box.x0, box.y0]) & (points <= [box.x1, box.y1])).all(axis=1)]
-
-
-def _meet(a: "BboxBase", b: "BboxBase", slack: float) -> bool:
-    return bool(min(a.x1, b.x1) - max(a.x0, b.x0) > slack and min(a.y1, b.y1) - max(a.y0, b.y0) > slack)
-
-
-def _outside(box: "BboxBase", page: "BboxBase", slack: float) -> bool:
-    return bool(min(box.x0 - page.x0, box.y0 - page.y0, page.x1 - box.x1, page.y1 - box.y1) < -slack)
 
 
 def _excerpt(text: Any) -> str:

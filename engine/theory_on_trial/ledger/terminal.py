@@ -6,6 +6,7 @@ Every line begins with "+" where a verdict is the expected one and with "!" wher
 import math
 import re
 import textwrap
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -33,7 +34,8 @@ _COLUMNS = (
     _Column("predicted", 9, 9, lambda row, digits: brief(row.predicted, digits)),
     _Column("measured", 9, 8, lambda row, digits: brief(row.measured, digits)),
     _Column("interval", 21, 0, lambda row, digits: brief_interval(row.interval, digits)),
-    _Column("notices", 9, 7, lambda row, _: _noticed(row.notices)),
+    # The size alone; the row and the report say of what.
+    _Column("notices", 9, 7, lambda row, _: re.split(",| tighter| of its| in prob| error", row.notices)[0]),
     _Column("P(error)", 8, 8, lambda row, digits: brief(row.error_probability, digits), 2),
     _Column("n", 7, 0, lambda row, digits: brief(row.samples, digits), 2),
     _Column("s", 5, 5, lambda row, _: f"{row.seconds:.1f}"),
@@ -72,11 +74,6 @@ def _fitted(column: _Column, row: Row, room: int) -> str:
     """The text of a cell with as many digits as fit; digits are dropped, an exponent never is."""
     texts = [column.text(row, digits) for digits in range(column.digits, 0, -1)]
     return next((text for text in texts if len(text) <= room), texts[-1][:room])
-
-
-def _noticed(notices: str) -> str:
-    """Of what a row notices, the size alone; the row and the report say of what."""
-    return re.split(r",| tighter| of its scale| in probability| error", notices)[0]
 
 
 def table(rows: Sequence[Row], width: int = WIDTH) -> list[str]:
@@ -163,8 +160,6 @@ def _noticing(rows: Sequence[Row]) -> str:
 
 def not_run_sentence(not_run: Sequence[dict[str, str]], tier: str) -> str:
     """Return how many claims were not run, and why."""
-    skips = sum(entry["reason"].startswith("skipped") for entry in not_run)
-    outside = sum(entry["reason"].startswith("outside") for entry in not_run)
-    above = f"{len(not_run) - skips - outside} claims above tier {tier} (see --trial-tier)"
-    clauses = f", {skips} skipped" * (skips > 0) + f", {outside} outside their domain" * (outside > 0)
-    return f"not run: {above}{clauses}"
+    words = {"tier": f"above tier {tier} (see --trial-tier)", "skipped": "skipped", "outside": "outside their domain"}
+    reasons = Counter(words.get(re.split(r"\W", entry["reason"])[0], "that did not begin") for entry in not_run)
+    return f"not run: {', '.join(f'{count} {reason}' for reason, count in reasons.items())}"

@@ -148,10 +148,6 @@ def drawn_in(folder: Path) -> list[Picture]:
     return [Picture(path) for _, path in sorted(numbers)]
 
 
-def _numbers(value: Any) -> str:
-    return ", ".join(brief(entry) for entry in np.ravel(np.asarray(value, object)))
-
-
 def _coordinates(part: dict[str, Any]) -> list[dict[str, str]]:
     """Return one row of cells for each coordinate of a decision; margin and slack are broadcast."""
     low, high = part["interval"] or (None, None)
@@ -162,16 +158,14 @@ def _coordinates(part: dict[str, Any]) -> list[dict[str, str]]:
             "predicted": brief(predicted, 8),
             "measured": brief(measured, 8),
             # Of a growth law, whose measured value is its name, the box itself is what was measured.
-            "interval": brief(low, 8) if isinstance(measured, str) and low == high else _interval(low, high),
+            "interval": brief(low, 8)
+            if isinstance(measured, str) and low == high
+            else brief_interval(None if low is None else [low, high], 6),
             "margin": brief(margin, 2),
             "slack": brief(slack, 2),
         }
         for predicted, measured, low, high, margin, slack in zip(*map(np.ravel, arrays), strict=True)
     ]
-
-
-def _interval(low: Any, high: Any) -> str:
-    return brief_interval(None if low is None else [low, high], 6)
 
 
 def _searched(row: Row) -> str:
@@ -194,7 +188,7 @@ def _environment() -> jinja2.Environment:
         "typeset": typeset,
         "brief": brief,
         "interval": brief_interval,
-        "numbers": _numbers,
+        "numbers": lambda value: ", ".join(map(brief, np.ravel(np.asarray(value, object)))),
         "coordinates": _coordinates,
         "asdict": asdict,
         "plot": interval_plot,

@@ -80,7 +80,9 @@ def _bound(function: str, names: list[str], case: Any) -> dict[str, Any]:
     values = case if isinstance(case, dict | tuple) else (case,)
     if not isinstance(values, dict):
         if len(values) > len(names):
-            raise ValueError(f"a case of {function} gives {len(values)} values, its settings are {', '.join(names)}")
+            raise ValueError(
+                f"a case of {function} gives {len(values)} values, its settings are {', '.join(names) or 'none'}"
+            )
         values = dict(zip(names, values, strict=False))
     if unknown := [name for name in values if name not in names]:
         raise ValueError(f"{function} has no setting {unknown[0]!r}; its settings are {', '.join(names) or 'none'}")

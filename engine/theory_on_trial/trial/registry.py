@@ -313,7 +313,9 @@ def claim(
         if parameters[:2] == ("self", "trial"):
             raise ValueError(f"{function.__qualname__} is a method: a claim is a function of its module")
         if parameters[:1] != ("trial",) or function.__code__.co_posonlyargcount:
-            raise ValueError(f"{function.__name__} needs `trial` as its first parameter, and all that have names")
+            raise ValueError(
+                f"{function.__name__}: the first parameter of a claim is `trial`, and each can be given by name"
+            )
         file = _file_of(function)
         paper_name = repository.paper_of(file) if file else function.__module__.split(".")[-1].removeprefix("test_")
         statement = " ".join(function.__doc__.strip().split("\n\n")[0].split())
@@ -359,7 +361,11 @@ def _implied(function: Callable[..., None]) -> Kind:
         codes += [inner for inner in code.co_consts if inspect.iscode(inner)]
     kinds = {kind for decision, kind in _IMPLIED.items() if decision in names}
     if len(kinds) != 1 or "value" in names:
-        raise ValueError(f"{function.__name__}: say what kind of claim it is, kind= one of {', '.join(get_args(Kind))}")
+        raise ValueError(
+            f"{function.__name__} calls "
+            f"{'trial.value, or several decisions' if kinds or 'value' in names else 'no decision of trial'}: "
+            f"say what kind of claim it is, kind= one of {', '.join(get_args(Kind))}"
+        )
     return "bound" if one_sided and names & {"mean", "probability"} else kinds.pop()
 
 

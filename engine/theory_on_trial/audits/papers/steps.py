@@ -191,11 +191,11 @@ def figures(paper: Paper) -> list[str]:
     faults = re.findall(rf"^{paper.name}\.\w+: .*", process.stdout, flags=re.MULTILINE)
     if not gallery.parents[len(own) - 1].is_dir():
         return faults
-    renew = f"`python -m figures {paper.name} --small --out docs/papers` puts it there"
+    renew = f"`theory-on-trial figures {paper.name} --small --out docs/papers` puts it there"
     for suffix in ("webp", "json", "txt"):
         stems = {path.stem for path in gallery.glob(f"*.{suffix}")}
         faults += [f"the gallery lacks {name}.{suffix}: {renew}" for name in sorted(names - stems)]
-        faults += [f"the gallery holds {name}.{suffix}, and there is no such figure" for name in sorted(stems - names)]
+        faults += [f"the gallery holds {name}.{suffix}, and no figure: delete it" for name in sorted(stems - names)]
     return faults
 
 
