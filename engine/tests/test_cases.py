@@ -92,6 +92,7 @@ def test_a_setting_without_an_annotation_has_no_domain():
     ("cases", "sentence"),
     [
         ([], "must be at least one"),
+        (3, "must be a list of settings, got 3"),
         ([(1, 2, 3)], "a case of test_of gives 3 values, its settings are a, b"),
         ([{"c": 1}], "test_of has no setting 'c'; its settings are a, b"),
         ([(1,), (1, 2)], "give the same settings each"),

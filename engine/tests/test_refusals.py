@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from theory_on_trial import Trial, abstract, claim, claims, code, ours, paper
-from theory_on_trial.contract import Argument, Count
+from theory_on_trial.contract import Argument, Count, Interval
 from theory_on_trial.decide import evidence, trends
 from theory_on_trial.decide.decision import ControlTooClose, Prediction, check_controls, check_margin, decide
 from theory_on_trial.laws import Bernoulli, Bounded, Enclosure, Normal, SubGaussian, Symmetric
@@ -139,7 +139,8 @@ REFUSED = {
         (interval_of(SubGaussian(0.9), RNG.standard_normal(10_000)), "are not SubGaussian"),
         (interval_of(Symmetric(), RNG.standard_exponential(10_000)), "mean lies above the median"),
         (interval_of(Symmetric(), -RNG.lognormal(size=10_000)), "mean lies below the median"),
-        (lambda t: Bounded(1, 1), "a < b"),
+        *((lambda t, ends=ends: Bounded(*ends), "a < b") for ends in ((1, 1), (0, float("inf")))),
+        *((lambda t, ends=ends: Interval(*ends), "low <= high") for ends in ((5, 1), (1, 5, "why not"))),
         (lambda t: SubGaussian(0.0), "sigma > 0"),
         # Sizes that grow.
         (lambda t: growth(low=(1, np.nan)), "0 <= low <= high"),
@@ -177,6 +178,7 @@ REFUSED = {
         (lambda t: claim(paper("Section 1"), kind="identity", tier="slow"), "tier must be one of fast"),
         *((lambda t, source=source: claim(source, kind="identity"), r"the source of a claim is paper\(\.\.\.\)")
           for source in ("Theorem 1", None, 3)),
+        (lambda t: claim("Smith 2020"), r"the source of a claim is paper\(\.\.\.\)"),
         *((lambda t, said=said: claim(ours("made up"), kind="identity", as_printed=said), "as_printed says what")
           for said in ("It is 3.", paper("Theorem 1"), ours("compared"))),
         *((make, "must say where the statement stands, or how it follows")

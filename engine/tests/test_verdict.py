@@ -26,7 +26,7 @@ HONEST = {"controls": {"1 % more": 1.01}, "error": 1e-9}
 @pytest.mark.parametrize(
     ("decide", "kind", "why"),
     [
-        (lambda t: t.identity(2.0, 2.0, ops=1), "identity", "no control that could have failed"),
+        (lambda t: t.identity(2.0, 2.0, ops=1), "identity", "no control that could have failed (controls=)"),
         (lambda t: t.value(1.0, 1.0, margin=1e-3, error=0, controls={}), "identity", "no control"),
         (lambda t: t.identity(np.ones(10), np.ones(10), ops=1, controls={"one": np.r_[2, np.ones(9)]}), "identity",
          "refuted on 10 % of the coordinates only"),

@@ -302,8 +302,8 @@ class Bounded:
     time_uniform: bool = True
 
     def __post_init__(self) -> None:
-        if not self.a < self.b:
-            raise ValueError(f"Bounded(a, b) needs a < b, got a={self.a}, b={self.b}")
+        if not -np.inf < self.a < self.b < np.inf:
+            raise ValueError(f"Bounded(a, b) needs finite a < b, got a={self.a}, b={self.b}")
 
     def interval(self, batches: Batches, error: float, target: np.ndarray) -> Enclosure:
         """Return all means that neither bettor rejects. Raises `ValueError` for a sample outside `[a, b]`."""

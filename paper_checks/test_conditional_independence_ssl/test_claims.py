@@ -437,18 +437,27 @@ def test_no_gain_if_wide(trial, dim: Several = 6, second_dim: Several = 8, n_lab
     """With d2 >= d1, n1 > d1 and n >= d1 labels a head on the uncut learned pretext is that on x1: nothing is saved."""
     trial.require(second_dim >= dim > 2, "second_dim must be at least dim, above the two directions of the control")
     trial.require(n_labels >= dim, "n_labels must be at least dim")
-    first, second, labels = observed.draw(trial.generator(), observed.gaussian_world(0.0, dim, second_dim), 300)
-    pretext = np.linalg.lstsq(first[100:], second[100:], rcond=None)[0]
+    generator, world = trial.generator(), observed.gaussian_world(0.0, dim, second_dim)
+
+    def drawn():
+        first, second, labels = observed.draw(generator, world, 300)
+        pretext = np.linalg.lstsq(first[100:], second[100:], rcond=None)[0]
+        return first, labels, pretext, np.linalg.svd(first[:n_labels] @ pretext, compute_uv=False)[[0, dim - 1]]
+
+    # True of any data, so that it is asked of those of which rounding leaves most.
+    first, labels, pretext, (most, least) = max((drawn() for _ in range(20)), key=lambda data: data[-1][1])
     cut = np.linalg.svd(pretext)[0][:, :2]
 
     def says(through, count=n_labels):
         return observed.head_predictions(first[:count] @ through, labels[:count], first[50:100] @ through)
 
     raw, few = says(np.eye(dim)), dim - 1
+    longest = np.linalg.norm(first[50:100] @ pretext, axis=1).max()
     trial.identity(
         says(pretext),
         raw,
-        ops=100 * n_labels * np.linalg.cond(pretext),
+        # Weights of length |y| / least, in which an error of the design grows by its condition.
+        ops=10 * n_labels * most / least * max(longest / least, 1.0),
         scale=np.max(np.abs(labels)),
         wrong_processes={
             "cut to two directions": says(cut),

@@ -24,6 +24,10 @@ class Interval:
     closed: Literal["[]", "[)", "(]", "()"] = "[]"
     why: str = ""
 
+    def __post_init__(self) -> None:
+        if not self.low <= self.high or self.closed not in ("[]", "[)", "(]", "()"):
+            raise ValueError(f"Interval(low, high, closed) needs low <= high and closed as in '[)', got {self}")
+
     def admits(self, values: Any) -> Any:
         """Return whether a number, or which entries of an array, are in the interval."""
         above = values >= self.low if self.closed[0] == "[" else values > self.low

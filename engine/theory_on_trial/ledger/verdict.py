@@ -73,7 +73,7 @@ def _unearned(claim: Any, finding: Finding) -> str:
     if survivors:
         return f"control survived: {', '.join(survivors)}"
     if not finding.controls:
-        return "no control that could have failed"
+        return "no control that could have failed (controls=)"
     if reason := _far_fetched(finding):
         return reason
     # A distance between laws is an equality; of runs the sign is known and no size.

@@ -29,6 +29,8 @@ def over_cases(function: Callable[..., None], cases: Iterable[Any] | None) -> Ca
     """
     parameters = list(inspect.signature(function).parameters.values())
     names = [parameter.name for parameter in parameters[1:]]
+    if not isinstance(cases, Iterable | None):
+        raise ValueError(f"the cases of {function.__name__} must be a list of settings, got {cases!r}")
     bound = None if cases is None else [_bound(function.__name__, names, case) for case in cases]
     if bound is not None and (not bound or any(case.keys() != bound[0].keys() for case in bound)):
         raise ValueError(f"the cases of {function.__name__} must be at least one, and give the same settings each")

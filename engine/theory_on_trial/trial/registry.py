@@ -280,7 +280,7 @@ def claim(
     cases that do not fit the settings, a check without docstring or without a `trial` parameter, one that Hypothesis
     draws or that is a class's method, and for a second claim of one id.
     """
-    if isinstance(source, str) and kind is None:
+    if isinstance(source, str) and kind is None and " " not in source:
         return _find(source)
     if tier not in TIERS:
         raise ValueError(f"tier must be one of {', '.join(TIERS)}, got {tier!r}")
