@@ -44,6 +44,8 @@ def test_pca_ogd__identity(trial, memory: Size, rows: Spare, spare: Spare, n_t: 
         gradient = np.linalg.norm(left.T @ tasks.targets)
         worst *= float(np.linalg.norm(tasks.features_t, 2) * np.linalg.norm(tasks.targets) / gradient)
     size = subtracted(tasks.features_s, tasks.weights, after) if truth else rivals[0]
+    lost = 2 * dim * worst * 2.0**-53 * size
+    trial.require(lost < 1e-5 * (truth or size), "ridge must let no more than 1e-5 of what is forgotten be rounding")
     meets(trial, float(observed.drift(tasks.features_s, tasks.weights, after)), truth, controls, 2 * dim * worst, size)
 
 

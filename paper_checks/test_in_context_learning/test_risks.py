@@ -178,7 +178,9 @@ def test_sgd__risk(trial, dimension: Dimension, examples: Examples, weight_std: 
         trial.identity(measured, theory, **size, controls={"d for d + 2": rival})
     noiseless = exact_risks("sgd", dimension, examples, weight_std, 0.0)
     quiet = weight_std**2 * np.array([predicted.sgd_risk(dimension, examples, step) for step in steps])
-    trial.identity(noiseless, quiet, ops=nodes, scale=weight_std**2 + quiet, controls={"with noise": law})
+    by_less = weight_std**2 * dimension * (1 - 4 * steps + 4 * steps**2 * dimension) ** examples
+    controls = {"with noise": law, "d for d + 2": by_less}
+    trial.identity(noiseless, quiet, ops=nodes, scale=weight_std**2 + quiet, controls=controls)
     shorter, limit, longer = noiseless[1:]
     processes = {"a smaller step": shorter, "a larger step": longer, "with noise": measured[2]}
     trial.identity(limit, zero, ops=nodes, scale=2 * zero, wrong_processes=processes)
