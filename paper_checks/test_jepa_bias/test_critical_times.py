@@ -117,11 +117,14 @@ def test_depth_cap(
     tops = predicted.asymptote(depths.astype(int), rho, objective=objective)
     ties = np.min(np.abs(np.log(init / np.concatenate([tops, fraction * tops])))) < 1e-3
     trial.require(caps[0] < 8 and not ties, "init must be above the target from eight layers on, and not on a target")
-    # The powers in the time of a rise, L / (n rho^(2L-1-n) epsilon^(n/L)) for n < 2L, are up to L = 8 at most L / n
-    # times the larger of epsilon^-2 and rho^-16: in all 8 (1 + 1/2 + ... + 1/15) < 27 times; the rest is the approach.
-    late = 40 * (init**-2 + rho**-16)
-    problem, options = (init, 1.0, rho, late * np.arange(1, 5) / 4), {"objective": objective, **PAPER}
-    strength = np.array([observed.simulate_flow(depth, *problem, **options)[-1] for depth in depths])
+    # The powers in the time of a rise, L / (n rho^(2L-1-n) epsilon^(n/L)) for n < 2L, are at most L / n times the
+    # larger of epsilon^-2 and rho^-2L: in all L (1 + 1/2 + ... + 1/(2L-1)) < 27 times; the rest is the approach.
+    late, options = 40 * (init**-2 + rho ** (-2 * depths)), {"objective": objective, **PAPER}
+    flows = (
+        observed.simulate_flow(L, init, 1.0, rho, t * np.arange(1, 5) / 4, **options)
+        for L, t in zip(depths, late, strict=True)
+    )
+    strength = np.array([flow[-1] for flow in flows])
     measured = [np.where(init < fraction * strength, 1, -1), np.where(strength > init, 1, -1)]
     signs = np.array([np.where(depths <= cap, 1, -1) for cap in caps])
     below = np.where(depths <= caps[0], 1, -1)

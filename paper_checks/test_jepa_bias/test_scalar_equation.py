@@ -42,11 +42,12 @@ def residuals(parameters):
 
 def drift(parameters, slopes):
     """Return the derivative of the residuals: they are quadratic, so whatever step a central difference takes is it."""
+    size = max(np.abs(slope).max() for slope in slopes)  # of a step as long as the factors least is lost
     ahead, behind = (
-        residuals(jax.tree.map(lambda at, slope, sign=sign: at + sign * np.asarray(slope), parameters, slopes))
+        residuals(jax.tree.map(lambda at, slope, sign=sign: at + sign / size * np.asarray(slope), parameters, slopes))
         for sign in (1, -1)
     )
-    return (ahead - behind) / 2
+    return (ahead - behind) * size / 2
 
 
 @claim(ours("V^T grad_V = grad_(W_L) W_L^T, and likewise in all pairs of factors"), kind="identity", cases=OBJECTIVES)
@@ -60,10 +61,10 @@ def test_balance_conserved(trial, objective: Objective, dim: Dim = 4, depth: Dep
     if objective == "jepa":
         full_slopes = _gradients(parameters, *views, "jepa", stop_gradient=False)
         processes["without the stop-gradient"] = drift(parameters, full_slopes)
-    norms = [np.linalg.norm(factor) for factor in (*parameters.layers, parameters.predictor)]
-    longest = max(norms) + max(np.linalg.norm(slope) for slope in (*slopes.layers, slopes.predictor))
+    norms = [np.linalg.norm(factor, 2) for factor in (*parameters.layers, parameters.predictor)]
+    steepest = max(np.abs(slope).max() for slope in slopes)
     products = np.prod(np.maximum(1, norms)) ** 2 * sum(np.linalg.norm(view) for view in views)
-    scale, still = longest * (longest + products), np.zeros((depth, dim, dim))
+    scale, still = steepest * (max(norms) + dim) ** 2 + max(norms) * products, np.zeros((depth, dim, dim))
     trial.identity(drift(parameters, slopes), still, ops=2 * dim * (depth + 2), scale=scale, wrong_processes=processes)
 
 
