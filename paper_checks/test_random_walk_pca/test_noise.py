@@ -356,4 +356,5 @@ def test_bartlett_equals_walk__rows(trial, n_points: TrianglePoints, dim: Triang
         margin=0.006 * dim,
         controls={"one degree of freedom less": dim - 1.0},
         first=2048,
+        most=1_000_000,
     )
