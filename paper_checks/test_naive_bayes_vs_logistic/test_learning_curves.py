@@ -96,7 +96,7 @@ def test_lr_surrogate_consistency(
     trial,
     n_features: Annotated[int, Interval(1, 2, why="of more, no fit is seen near the bound")] = 2,
     signal: Annotated[float, Interval(0.05, 0.25, why="fits that err are seen")] = 0.2,
-    n_runs: Annotated[int, Interval(50, 2000, why="few may miss the worst, and each is fitted")] = 100,
+    n_runs: Annotated[int, Interval(200, 2000, why="few may miss the worst, and each is fitted")] = 200,
 ):
     """For every fitted regression the 0-1 excess is at most the square root of twice the logistic excess."""
     sizes, ridges = np.repeat([20, 50, 200], 2), np.tile([1e-4, 1.0], 3)  # a heavy penalty, and none to speak of

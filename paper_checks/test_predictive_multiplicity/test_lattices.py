@@ -82,8 +82,9 @@ def test_cover__count(
     rng = trial.generator("points")
     numbers = [len(np.unique(observed.dichotomies(rng.standard_normal((n_rows, dim))), axis=0)) for _ in range(n_sets)]
     trial.require(n_rows > dim + 2, "n_rows must exceed dim + 2: every labelling of fewer points is linear")
-    more = {"D terms more": predicted.cover_count(n_rows, dim + 2)}
-    trial.identity(numbers, np.full(n_sets, predicted.cover_count(n_rows, dim + 1)), ops=0, controls=more)
+    count, terms = predicted.cover_count, dim + 1
+    controls = {"a term more": count(n_rows, terms + 1), "C(n, k) for C(n - 1, k)": count(n_rows + 1, terms)}
+    trial.identity(numbers, np.full(n_sets, count(n_rows, terms)), ops=0, controls=controls)
 
 
 @claim(ours("by trying whole weights, of which 4 is the largest that four bits need"), kind="identity", cases=[2, 3, 4])
