@@ -72,9 +72,7 @@ class SelectionAudit(Answer):
 
     asked: ClassVar[str] = "in which order, and over which penalties, are features chosen one by one?"
     rests_on: ClassVar[str] = "this table alone, of which the order is exact"
-    unseen: ClassVar[str] = (
-        "what other rows of the same law would choose; whether rows share a draw in groups, unless it is plain"
-    )
+    unseen: ClassVar[str] = "what other rows of the same law would choose"
 
     rounds: tuple[Round, ...]
     standardised: bool
