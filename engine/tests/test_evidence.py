@@ -134,6 +134,8 @@ def test_runs_on_one_side_carry_two_to_the_one_minus_their_number(count):
     """The sign test by hand: P(all on one side) = 2^(1 - S). That level is carried, any smaller one is not."""
     level = 2.0 ** (1 - count)
     one_sided, against = np.arange(1.0, count + 1), -np.ones(count)
+    with pytest.raises(ValueError, match="a multiple of the outcomes"):
+        evidence.runs(one_sided, {"upside down": -one_sided}, alpha=level)
     finding = evidence.runs(one_sided, {"no effect": against}, alpha=level)
     assert (finding.outcome, finding.controls[0].outcome) == ("VERIFIED", "REFUTED")
     assert finding.interval.error == pytest.approx(level, rel=1e-11)

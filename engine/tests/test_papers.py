@@ -113,6 +113,10 @@ def test_every_missing_file_and_section_is_named(toy):
     assert not any("## Notation" in sentence or "<!-- claims -->" in sentence for sentence in sentences)
 
 
+def test_claims_as_expected_leave_nothing_to_say(toy):
+    assert steps.claims(toy) == []
+
+
 def test_a_wrong_claim_is_named_once_and_claims_of_the_full_tier_are_run(toy):
     wrong = CHECKS.replace("2 * 2, 4", "2 * 2, 6").replace("1 + 1, 2", "1 + 1, 5")
     (toy.folder / "paper_checks" / "test_toy.py").write_text(wrong)
