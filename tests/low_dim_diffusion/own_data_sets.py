@@ -34,7 +34,10 @@ def needed(latents: Any) -> float:
 def of_law(
     quantity: str, name: str, truth: Any, *law: Any, wanted: float = WANTED, near: bool = False, **given: Any
 ) -> DataSet:
-    """What it says of one quantity; without a truth, the error of the sample's own subspace is the sine's square."""
+    """What it says of one quantity; without a truth, the error of the sample's own subspace is the sine's square.
+
+    A law without a name fits, and one that is `near` to normal.
+    """
     dim = min(len(law[2]), 4)
     fits = not name or near
 
