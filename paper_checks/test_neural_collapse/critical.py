@@ -25,16 +25,22 @@ def subsets(trial, problem):
     return [np.array([subset >> k & 1 for k in range(len(betas))], bool) for subset in range(2 ** len(betas))]
 
 
-def decide_critical(trial, problem, heads, longer):
-    """Decide that the gradient vanishes at some heads, and does not at the same heads with logits 1 % longer."""
-    decays = [*problem.weight_decays, problem.feature_decay]
-    factors = [np.asarray(factor) for head in heads for factor in (*head.weights, head.features)]
-    rounding = 1000 * 2.0**-53 * max(1.0, *decays) * max(1.0, *(np.linalg.norm(factor, 2) for factor in factors))
+def decide_critical(trial, problem, alive, widths):
+    """Return the heads of some sets of classes; decide that the gradient vanishes there, and not with longer logits."""
+    decays, lengths = [*problem.weight_decays, problem.feature_decay], {"1 % longer": 1.01, "twice as long": 2.0}
+    heads = [subset_head(problem, subset, widths) for subset in alive]
+    size = max(np.linalg.norm(factor, 2) for head in heads for factor in (*head.weights, head.features))
+    rounding = 1000 * 2.0**-53 * max(1.0, *decays) * max(1.0, size)
+
+    def slopes(stretch):
+        return [value_and_slope(problem, subset_head(problem, subset, widths, stretch))[1] for subset in alive]
+
     trial.value(
-        [value_and_slope(problem, head)[1] for head in heads],
+        slopes(1.0),
         np.zeros(len(heads)),
         error=rounding,
         margin=2 * rounding,
-        scale=min(decays),
-        wrong_processes={"1 % longer": [value_and_slope(problem, head)[1] for head in longer]},
+        scale=min(decays) * size,  # what the decay of a factor pulls
+        wrong_processes={name: slopes(stretch) for name, stretch in lengths.items()},
     )
+    return heads

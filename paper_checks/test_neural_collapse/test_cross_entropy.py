@@ -244,7 +244,7 @@ def test_ce_deep_global__search(
     per_class: Annotated[int, Interval(2, 6, why="a cap, which nothing requires")] = 4,
     decay: Annotated[float, Interval(5e-4, 2e-3, why="a cap, which nothing requires")] = 1e-3,
     width: Annotated[int, Interval(7, 10, why="wide starts end at the simplex frame")] = 8,
-    starts: Annotated[int, Interval(8, 1000, why="fewer may miss the best, and each is a descent")] = 8,
+    starts: Annotated[int, Interval(8, 100, why="fewer may miss the best, and each is a descent")] = 8,
 ):
     """K = 6, M = 2: descents from random starts end below the simplex frame, the best of them at rank three."""
     problem = problem_of((per_class,) * 6, (decay, decay), decay, loss="ce")

@@ -53,8 +53,7 @@ def test_gd_basin__subsets(trial, depth: Deep, class_sizes: Sizes = (6, 4, 3, 2)
     sizes, widths = np.array(class_sizes), (len(class_sizes) + 1,) * depth
     problem = problem_of(class_sizes, *shared_decays(class_sizes, depth, strength))
     alive = subsets(trial, problem)
-    heads = [subset_head(problem, live, widths) for live in alive]
-    decide_critical(trial, problem, heads, [subset_head(problem, live, widths, stretch=1.01) for live in alive])
+    heads = decide_critical(trial, problem, alive, widths)
     spectra = [observed.hessian_spectrum(problem, head) for head in heads]
     # 1 for a minimum, -1 for a strict saddle, and 0 for a curvature that is neither zero nor clearly negative.
     relative = np.array([spectrum[0] / spectrum[-1] for spectrum in spectra])
@@ -135,7 +134,8 @@ def test_hessian_kernel__slowest(trial, depth: Depth, strength: Strength, class_
     trial.identity(spectrum[kernel : kernel + 1], exact, controls=controls, wrong_processes=processes, **options)
     radial = predicted.radial_eigenvalues(roots, decay, depth)
     nearest = spectrum[np.abs(spectrum[:, None] - radial).argmin(axis=0)]
-    trial.identity(nearest, radial, controls={"M for M + 1": decay * (2 + depth * (roots**depth - 1))}, **options)
+    controls = {"M for M + 1": decay * (2 + depth * (roots**depth - 1)), "half of it": radial / 2}
+    trial.identity(nearest, radial, controls=controls, **options)
     if depth == 1:
         exact_spectrum = predicted.shallow_spectrum(roots, decay)
         root_spectrum = predicted.shallow_spectrum(roots + 1, decay)  # x = beta^(-1/2) - 1
