@@ -69,7 +69,7 @@ def random_maps(trial, n_classes, n_points, dim, n_maps, spreads):
         likelihoods /= likelihoods.sum(axis=1, keepdims=True)
         features = 2 * rng.standard_normal((n_points, dim))[owner]
         features += 10 ** rng.uniform(*spreads) * rng.standard_normal((n_points, dim))
-        yield features, priors, likelihoods
+        yield np.sqrt(2 / dim) * features, priors, likelihoods
 
 
 def contrastive_losses(trial, n_classes, n_points, dim, n_maps, spreads):
@@ -92,8 +92,7 @@ ARORA = paper("Arora et al. 2019, one negative sample")
 @claim(ARORA, kind="bound", loose="of many dimensions random features stay below; a claim of its own attains it")
 def test_sec_arora_bound(
     trial, n_classes: NClasses = 4, n_points: NPoints = 12,
-    dim: Annotated[int, Interval(1, 12, why="in more, random classes come apart and no loss is left")] = 2,
-    n_maps: Maps = 200,
+    dim: Dim = 2, n_maps: Maps = 200,
 ):  # fmt: skip
     """The mean classifier's loss is at most (L_un - τ) / (1 - τ), for every f, with hinge and logistic loss."""
     problem = n_classes, n_points, dim, n_maps, (-3, 0.5)

@@ -91,7 +91,7 @@ def test_noise_law(
     trial,
     ambient: Flat,
     dim: Count,
-    samples: Annotated[int, Interval(11, 256, why="thousands of matrices of that size are decomposed")],
+    samples: Annotated[int, Interval(11, 64, why="thousands of matrices of that size are decomposed")],
     noise: Annotated[float, Interval(1e-6, 0.1, why="rounding below, the next order in δ^2 above")],
     decay: Annotated[float, Interval(1, 4, why="the least variance is above the noise")] = 1.0,
 ):
