@@ -16,7 +16,7 @@ LAW = predicted.MixingLaw.beta(1.0, 12)
 
 Least = Annotated[float, Interval(1e4, 1e5, why="a limit; of more, the fits' tolerance shows")]
 Separability = Annotated[float, Interval(3e3, 1e5, why="of less, higher orders show, of more, the fits' tolerance")]
-Sets = Annotated[int, Interval(6, 200, why="fewer may miss a failure, and each is fitted")]
+Sets = Annotated[int, Interval(6, 100, why="fewer may miss a failure, and each is fitted")]
 Size = Annotated[int, Interval(8, 40, why="smaller classes may be separable, and all pairs are formed")]
 
 

@@ -122,7 +122,7 @@ def test_mask_limit_inverse_mean(trial, dim: Dim, law: Law):
 
 
 @claim(ours("the error of the limit's direction; that it may be worse is in the abstract"), kind="identity")
-def test_mask_suboptimal(trial, n_pairs: Annotated[int, Interval(1, 1000, why="each is drawn")] = 40, dim: Dim = 4):
+def test_mask_suboptimal(trial, n_pairs: Annotated[int, Interval(1, 300, why="each is fitted")] = 40, dim: Dim = 4):
     """The limit of masking errs with chance Φ(-sqrt(a) r), r <= 1, r = 1 iff Σ (1 / μ) is along μ."""
     rng, law = trial.generator("pairs"), mask_law(dim)
 

@@ -21,7 +21,7 @@ NODES = 30
 
 Nodes = Annotated[int, Interval(1, 100, why="all pairs at all nodes are listed")]
 Pairs = Annotated[int, Interval(6, 1000, why="coefficients of few may be small, and each costs")]
-Draws = Annotated[int, Interval(1, 10**5, why="all logits are held at once")]
+Draws = Annotated[int, Interval(1, 10**4, why="all logits are held at once")]
 Classes = Annotated[int, Interval(2, 1000, why="labels of two are mixed; all logits are held at once")]
 Broad = Annotated[float, Interval(0.1, 20, why="narrower laws mix next to nothing, or always half and half")]
 """α or β of a Beta law."""
