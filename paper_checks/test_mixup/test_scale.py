@@ -50,9 +50,7 @@ def test_scale_limit(
     without = limit * curvature.noise / curvature.scale
     changes_sign = "alpha must keep away from .39, where the correction changes sign and no theory is near it"
     trial.require(abs(correction) > 0.11 * abs(without - correction), changes_sign)
-    trial.require(
-        abs(alpha - 0.1125) > 0.0125, "alpha must not lie in [0.1, 0.125]: the order after changes sign there"
-    )
+    trial.require(abs(alpha - 0.1125) > 0.0125, "alpha must not lie in [0.1, 0.125]: the next order changes sign there")
     slack = effective[-1] * error
     terms = {"without h'": without, "h' without 1/2": 2 * correction - without}
     trial.limit(
