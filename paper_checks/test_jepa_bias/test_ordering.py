@@ -161,13 +161,15 @@ def test_lambda_dominates__limit(
 ):  # fmt: skip
     """As ε -> 0 the ratio t*_2 / t*_1 of JEPA tends to λ_1 / λ_2 at every depth, whatever the ρ."""
     require_order(trial, rho_1, rho_2)
-    init = HALVINGS**-depth
+    # The ratio is about (1 / ρ_1 - 1 / ρ_2) ε^(1 / L) off κ, and κ itself near one.
+    sizes = HALVINGS * max(1.0, 0.2 * (1 / rho_1 - 1 / rho_2) / min(kappa - 1, 1.0))
+    init = sizes**-depth
     require_below(trial, init.max(), fraction, depth, rho_1, "jepa")
     first = rise_times(fraction, depth, init, kappa, rho_1, "jepa")
     second = rise_times(fraction, depth, init, 1.0, rho_2, "jepa")
     margin = 0.01 * min(kappa - 1, 1)
     controls = {"ρ decides": kappa * rho_1 / rho_2, "a tie": 1.0}
-    trial.limit(second / first, HALVINGS, kappa, order=1, margin=margin, controls=apart(trial, kappa, margin, controls))
+    trial.limit(second / first, sizes, kappa, order=1, margin=margin, controls=apart(trial, kappa, margin, controls))
 
 
 def lower_edge(kappa, fraction, depth, rhos, near):
