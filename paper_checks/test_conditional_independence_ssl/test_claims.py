@@ -17,7 +17,7 @@ Violation = Annotated[float, Interval(0, 1, why="with more, the samples that tel
 Violated = Annotated[float, Interval(0.2, 1, why="a smaller violation is not told from none")]
 Seen = Annotated[float, Interval(1e-3, 2, why="less is lost in rounding, more makes class means linearly dependent")]
 Smallest = Annotated[float, Interval(1e-4, 0.02, why="less is lost in rounding, of more the next order is seen")]
-Worlds = Annotated[int, Interval(500, 10**4, why="in fewer half the bound may hold, more take seconds")]
+Worlds = Annotated[int, Interval(2000, 10**4, why="in fewer none may attain a bound, more take seconds")]
 Several = Annotated[int, Interval(2, 24, why="one leaves nothing to learn, more are not needed")]
 Drawn = Annotated[int, Interval(2, 300, why="as many are drawn")]
 Size = Annotated[int, Interval(1, 128, why="worlds of this size are decomposed in a moment")]

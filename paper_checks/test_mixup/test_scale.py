@@ -36,11 +36,7 @@ def scores_without_noise(laws):
 
 
 @claim(ours("by expanding the derivative of the loss along b in 1 / a"), kind="limit", cases=[(0.2, 400), (1.0, 400)])
-def test_scale_limit(
-    trial,
-    alpha: Alpha,
-    least: Annotated[float, Interval(400, 2000, why="a limit of large a, of which rounding leaves less")],
-):
+def test_scale_limit(trial, alpha: Alpha, least: Annotated[float, Interval(400, 2000, why="a limit; then rounding")]):
     """As κ grows u* tends to u_inf, a (u_inf - u*) to (u h + u^2 h' / 2) / L_2, if soft mixed pairs exist."""
     # λ is within 1 / sqrt(8 α) of 1/2: powers of α / a follow one another, not of 1 / a.
     law, effective = predicted.MixingLaw.beta(alpha, NODES), max(least, 20 * alpha) * 2.0 ** np.arange(5)
@@ -56,15 +52,10 @@ def test_scale_limit(
     trial.limit(
         effective * (limit - scores), effective, correction, order=1, margin=1e-3 * without, slack=slack, controls=terms
     )
-    half, quarter = (lambda mixing: 0 * mixing + 0.5), np.array([0.5])
-    laws = [
-        law,
-        predicted.MixingLaw.beta(alpha, NODES, half),
-        predicted.MixingLaw.atoms(quarter, np.ones(1)),
-        predicted.MixingLaw.atoms(quarter, np.ones(1), lambda mixing: mixing / 2),
-        predicted.MixingLaw.atoms(np.array([0.0, 0.3, 1.0]), np.array([0.45, 0.1, 0.45])),
-        predicted.MixingLaw.atoms(np.array([0.0, 0.3, 0.5, 1.0]), np.array([0.45, 0.0, 0.1, 0.45])),
-    ]
+    atoms, half = predicted.MixingLaw.atoms, np.array([0.5])
+    laws = [law, predicted.MixingLaw.beta(alpha, NODES, lambda mixing: 0 * mixing + 0.5), atoms(half, np.ones(1))]
+    laws += [atoms(half, np.ones(1), lambda mixing: mixing / 2), atoms([0.0, 0.3, 1.0], [0.45, 0.1, 0.45])]
+    laws.append(atoms([0.0, 0.3, 0.5, 1.0], [0.45, 0.0, 0.1, 0.45]))
     existence = np.array([int(np.isfinite(predicted.limit_scale(member))) for member in laws])
     convergence = np.array([int(fit_without_noise(member).converged) for member in laws])
     terms = {"bounded for every law": np.ones(len(laws), int), "only if g = λ": np.array([1, 0, 1, 0, 1, 1])}

@@ -35,12 +35,7 @@ def decide_critical(trial, problem, alive, widths):
     def slopes(stretch):
         return [value_and_slope(problem, subset_head(problem, subset, widths, stretch))[1] for subset in alive]
 
-    trial.value(
-        slopes(1.0),
-        np.zeros(len(heads)),
-        error=rounding,
-        margin=2 * rounding,
-        scale=min(decays) * size,  # what the decay of a factor pulls
-        wrong_processes={name: slopes(stretch) for name, stretch in lengths.items()},
-    )
+    scale = min(decays) * size  # what the decay of a factor pulls
+    options = {"margin": 2 * rounding, "scale": scale, "wrong_processes": {k: slopes(v) for k, v in lengths.items()}}
+    trial.value(slopes(1.0), np.zeros(len(heads)), error=rounding, **options)
     return heads
