@@ -42,7 +42,8 @@ def test_gd_basin(trial, depth: Depth, starts: Starts, class_sizes: Sizes = (6, 
     # The critical point without the largest class is none of these.
     saddle = value_and_slope(problem, subset_head(problem, living & ~largest, widths))[0]
     processes = {"a saddle": distance([*lows, saddle])}
-    trial.value(distance(lows), 0.0, error=1e-10, margin=1e-6, scale=levels.max(), wrong_processes=processes)
+    gain = np.abs(levels - 0.5).max()  # over zero
+    trial.value(distance(lows), 0.0, error=1e-10, margin=1e-6, scale=gain, wrong_processes=processes)
 
 
 @claim(HESSIAN, kind="optimality", cases=[2, 3])
