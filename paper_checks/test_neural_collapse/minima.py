@@ -45,12 +45,10 @@ def schatten_bound(problem, widths):
     return searched_minimum(values, problem.n_samples, problem.weight_decays, problem.feature_decay, rank)
 
 
-def lowest(problem, key, starts, widths, *, reduced=True):
-    """Return the lowest end of descents from random starts and from perturbed truncations of the labels.
-    Random starts near a threshold lose all directions or none; a truncation to the r largest singular values of the
-    labels, factorised evenly, has lost just the others.
+def truncations(problem, key, widths, *, reduced=True):
+    """Yield heads near the truncations of the labels to their r largest singular values, factorised evenly.
+    Random starts near a threshold lose all directions or none; these have lost just the others.
     """
-    ends = observed.optima(problem, key, starts, widths=widths, reduced=reduced)
     sizes = np.array(problem.class_sizes, float)
     centre = np.outer(sizes, np.sqrt(sizes)) / sizes.sum() if problem.bias else 0.0
     left, values, right = np.linalg.svd(np.diag(np.sqrt(sizes)) - centre)
@@ -60,8 +58,14 @@ def lowest(problem, key, starts, widths, *, reduced=True):
         logits = (left[:, :rank] * values[:rank]) @ right[:rank]
         weights, features = predicted.balanced_factorisation(logits, [1.0] * problem.depth, 1.0, widths)
         *layers, last = (f + 0.02 * rng.standard_normal(f.shape) for f in (*weights, features @ columns))
-        start = observed.Head(tuple(layers), last, np.zeros(len(sizes)))
-        ends.append(observed.minimise(problem, start, newton_steps=0))
+        yield observed.Head(tuple(layers), last, np.zeros(len(sizes)))
+
+
+def lowest(problem, key, starts, widths, *, reduced=True):
+    """Return the lowest end of descents from random starts and from `truncations`."""
+    ends = observed.optima(problem, key, starts, widths=widths, reduced=reduced)
+    heads = truncations(problem, key, widths, reduced=reduced)
+    ends += [observed.minimise(problem, head, newton_steps=0) for head in heads]
     return min(ends, key=lambda end: end.value)
 
 
