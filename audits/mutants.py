@@ -9,9 +9,10 @@ another package: its modules stand for papers, and their judges are the tests be
 
 Each result is kept in the folder `mutants` of the records as it comes: an interrupted run goes on where it stopped. It
 goes by its function, the text of its line and the change, and counts as long as that line stands there; it is judged
-again once the code or its judges have changed. A mutant that all let pass is a hole in the checks, or an equivalent
-program: `survivors.json` beside the paper's claims (`survivors_<paper>.json` where these are one module) says which,
-and why. `--open` judges those again of which it does not.
+again once the file that noticed it has changed, or what this imports; one that nobody noticed, once any of its judges
+has. A mutant that all let pass is a hole in the checks, or an equivalent program: `survivors.json` beside the paper's
+claims (`survivors_<paper>.json` where these are one module) says which, and why. `--open` judges those again of which
+it does not.
 """
 
 import argparse
@@ -255,12 +256,16 @@ def judges(package: str, paper: str) -> list[str]:
     return [path.relative_to(repository.root()).as_posix() for path in [*judging, *claims]]
 
 
-def source_of(package: str, paper: str) -> dict[str, Any]:
-    """Return what the results of a paper rest on: its part of the package, its tests and its claims."""
+def source_of(package: str, paper: str, *noticed_by: str) -> dict[str, Any]:
+    """Return what results rest on: the files of those who noticed, with all that they import; of a mutant that nobody
+    noticed the paper's part of the package, its tests and its claims.
+    """
     root, folder = repository.root(), repository.root() / folder_of(package)
     parts = [place for place in (folder / paper, folder / f"{paper}.py") if place.exists()][:1]
     tests, claims = _tests_and_claims(package, paper)
-    return records.source(root, *parts, *tests, *claims)
+    files = {root / who.partition("::")[0] for who in noticed_by}
+    known = bool(files) and all(file.is_file() for file in files)
+    return records.source(root, *filter(Path.is_file, files), *([] if known else [*parts, *tests, *claims]))
 
 
 def _tests_and_claims(package: str, paper: str) -> tuple[list[Path], list[Path]]:
@@ -395,7 +400,7 @@ def judge_all(
 
     Returns those that nobody noticed. Raises RuntimeError if a judge fails on sound code.
     """
-    known, source = dict(known), source_of(package, paper)["digest"]
+    known = dict(known)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "copy"
         copy_workbench(folder)
@@ -408,6 +413,7 @@ def judge_all(
             if name not in known:
                 known[name] = judged(folder, package, paper, name, sound())
                 if kept is not None:
+                    source = source_of(package, paper, known[name])["digest"]
                     line = {"place": name[0], "change": name[1], "noticed_by": known[name], "source": source}
                     kept.parent.mkdir(parents=True, exist_ok=True)
                     keep_line(kept, json.dumps(line))
@@ -450,9 +456,12 @@ def results_on_file(package: str, paper: str) -> dict[Name, dict[str, Any]]:
 
 
 def _of_present_source(package: str, paper: str) -> dict[Name, str]:
-    source = source_of(package, paper)["digest"]
-    results = results_on_file(package, paper)
-    return {name: result["noticed_by"] for name, result in results.items() if result.get("source") == source}
+    results, digest = results_on_file(package, paper), cache(lambda file: source_of(package, paper, file)["digest"])
+    return {
+        name: result["noticed_by"]
+        for name, result in results.items()
+        if result.get("source") == digest(result["noticed_by"].partition("::")[0])
+    }
 
 
 def reasons(package: str, paper: str) -> dict[str, str]:
@@ -498,8 +507,9 @@ def lines() -> dict[str, list[Line]]:
         by_claims = sum(result["noticed_by"].partition("/")[0] == claims for result in results.values())
         share = f"{100 * killed / (len(results) - len(explained)):.0f} %" if killed else "0 %"
         counts = [len(results), killed, by_claims, share, len(explained), "; ".join(unexplained)]
-        digests = {result.get("source") for result in results.values()}
-        source = source_of(package, paper) | {"digest": digests.pop() if len(digests) == 1 else None}
+        source = source_of(package, paper, *(result["noticed_by"] for result in results.values()))
+        if len(_of_present_source(package, paper)) < len(results):
+            source["digest"] = None
         table.setdefault(package, []).append(([package, paper, *counts, "; ".join(explained)], source))
     return table
 

@@ -115,13 +115,15 @@ def test_a_paper_is_judged_by_its_tests_and_claims_and_a_shared_module_by_the_te
         mutants.sources("nothing", "rolls")
 
 
-def test_the_source_of_a_result_is_the_code_and_its_judges(folder):
+def test_the_source_of_a_result_is_who_noticed_or_all_judges(folder):
     before = mutants.source_of("theory", "rolls")
     assert before["of"] == ["paper_checks/test_rolls.py", "tests/test_rolls.py", "theory/rolls.py"]
     (folder / "sims" / "rolls" / "walls.py").write_text("def walls(x):\n    return 2 * x\n")
     assert mutants.source_of("theory", "rolls") == before
+    of_claim = mutants.source_of("theory", "rolls", "paper_checks/test_rolls.py::test_mean")
     (folder / "tests" / "test_rolls.py").write_text("def test_two():\n    pass\n")
-    assert mutants.source_of("theory", "rolls") != before
+    assert mutants.source_of("theory", "rolls", "nobody") != before  # while who noticed stands as it did
+    assert mutants.source_of("theory", "rolls", "paper_checks/test_rolls.py::test_mean") == of_claim
 
 
 def test_results_count_as_long_as_their_line_stands(folder):
