@@ -102,7 +102,9 @@ def _encoder_velocity(parameters, slopes):
 def decide_velocity(trial, objective, depth, dim):
     """Decide that the projected gradient of the whole network is the scalar velocity on the diagonal, zero off it."""
     rng = trial.generator("state")
-    weights, covariance, regression = rng.uniform((0.6, 0.5, 0.4), (1.1, 2.0, 1.6), (dim, 3)).T
+    weights, covariance, away = rng.uniform((0.6, 0.5, 0.2), (1.1, 2.0, 0.6), (dim, 3)).T
+    still = weights if objective == "jepa" else weights ** (depth + 1)  # at such ρ nothing moves
+    regression = still * np.exp(rng.choice((-1, 1), dim) * away)
     parameters, features = aligned_network(rng, weights, depth, objective)
     views = predicted.covariances_of_features(covariance, regression, features)
     slopes = _gradients_by_hand(parameters, *views, objective)
