@@ -219,9 +219,5 @@ def run(quick: bool) -> None:
     )
 
 
-def answer_seed(workload: str, name: str, steps: int) -> Callable[[int], Response]:
-    return answer_rules(name) if workload == "rules" else answer_training(name, steps)
-
-
 if __name__ == "__main__":
-    command(__doc__, run, answer_seed)
+    command(__doc__, run, lambda of, name, steps: answer_rules(name) if of == "rules" else answer_training(name, steps))

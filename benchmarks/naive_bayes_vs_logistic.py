@@ -7,7 +7,6 @@ later one (compilation) has its own column. Processes, turns and seconds are tho
 """
 
 import math
-import statistics
 from collections.abc import Callable
 
 import numpy as np
@@ -163,10 +162,6 @@ def answer_seed(kind: str, name: str, *sizes: int) -> Callable[[int], Response]:
     return answer
 
 
-def mean_figure(name: str, answers: list[Response]) -> str:
-    return f"{statistics.mean(answer['figure'] for answer in answers if not math.isnan(answer['figure'])):.3g}"
-
-
 def run(quick: bool) -> None:
     for kind, (n, m, n_classes), rounds in QUICK if quick else WORKLOADS:
         unit, figure = UNITS[kind]
@@ -177,7 +172,7 @@ def run(quick: bool) -> None:
             rounds,
             ours=["ours"],
             figure=figure,
-            figure_of=mean_figure,
+            figure_of=lambda name, answers: f"{np.nanmean([answer['figure'] for answer in answers]):.3g}",
             unit=f"ms per {unit}",
             per_unit=lambda name, answers: 1e3 / answers[0]["units"],
         )

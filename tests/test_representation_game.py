@@ -24,12 +24,8 @@ EXAMPLE = np.diag([10.0, 3, 1, 0.5]), np.diag([0.01, 0.1, 1, 1])
 spectra = st.lists(st.floats(1e-3, 1e3) | st.sampled_from([0.0, 1.0, 2.0]), min_size=2, max_size=9).map(np.array)
 
 
-def root(matrix):
-    return np.linalg.cholesky(matrix)
-
-
 def rows_of(generator, covariance, n):
-    return generator.standard_normal((n, len(covariance))) @ root(covariance).T
+    return generator.standard_normal((n, len(covariance))) @ np.linalg.cholesky(covariance).T
 
 
 @pytest.mark.parametrize(("dim", "kept"), [(4, 1), (4, 2), (6, 4), (7, 3), (9, 6)])

@@ -54,8 +54,9 @@ def test_scale_limit(trial, alpha: Alpha, least: Annotated[float, Interval(400, 
     )
     atoms, half = predicted.MixingLaw.atoms, np.array([0.5])
     laws = [law, predicted.MixingLaw.beta(alpha, NODES, lambda mixing: 0 * mixing + 0.5), atoms(half, np.ones(1))]
-    laws += [atoms(half, np.ones(1), lambda mixing: mixing / 2), atoms([0.0, 0.3, 1.0], [0.45, 0.1, 0.45])]
-    laws.append(atoms([0.0, 0.3, 0.5, 1.0], [0.45, 0.0, 0.1, 0.45]))
+    laws += [atoms(half, np.ones(1), lambda mixing: mixing / 2)]
+    hard = ([0.0, 0.3, 1.0], [0.45, 0.1, 0.45]), ([0.0, 0.3, 0.5, 1.0], [0.45, 0.0, 0.1, 0.45])
+    laws += [atoms(np.array(nodes), np.array(weights)) for nodes, weights in hard]
     existence = np.array([int(np.isfinite(predicted.limit_scale(member))) for member in laws])
     convergence = np.array([int(fit_without_noise(member).converged) for member in laws])
     terms = {"bounded for every law": np.ones(len(laws), int), "only if g = λ": np.array([1, 0, 1, 0, 1, 1])}

@@ -34,16 +34,12 @@ def test_the_quadrature_is_exact_for_logistic_functions(centre, scale):
         assert float(abs(found - expected)) <= SUMMED * scale_of_terms
 
 
-def stationary(pair):
-    """Bound on the relative Newton step at a minimiser: the gradient's rounding through the inverse Hessian."""
-    return SUMMED * pair.dim * CONDITION * (1 + pair.effective_separability)
-
-
 @pytest.mark.parametrize("separability", [0.05, 0.4, 4.0])
 def test_what_is_not_the_minimiser_has_a_long_newton_step(separability):
     pair = reference_pair(separability)
     loss, bayes = predicted.erm_expected_loss(pair), pair.bayes_direction
-    assert predicted.relative_newton_step(loss, predicted.erm_minimiser(pair)) <= stationary(pair)
+    rounding = SUMMED * pair.dim * CONDITION * (1 + pair.effective_separability)  # through the inverse Hessian
+    assert predicted.relative_newton_step(loss, predicted.erm_minimiser(pair)) <= rounding
     for wrong in (separability * bayes, 2 * separability * pair.mean, 2 * bayes):
         assert predicted.relative_newton_step(loss, wrong) > 0.1
 
