@@ -15,7 +15,7 @@ from theory_on_trial.contract import Interval
 LAW = predicted.MixingLaw.beta(1.0, 12)
 
 Least = Annotated[float, Interval(1e4, 1e5, why="a limit; of more, the fits' tolerance shows")]
-Separability = Annotated[float, Interval(3e3, 1e5, why="of less, higher orders show, of more, the fits' tolerance")]
+Separability = Annotated[float, Interval(3e3, 3e4, why="of less, higher orders show, of more, the fits' tolerance")]
 Sets = Annotated[int, Interval(6, 100, why="fewer may miss a failure, and each is fitted")]
 Size = Annotated[int, Interval(8, 40, why="smaller classes may be separable, and all pairs are formed")]
 
@@ -85,13 +85,14 @@ def test_reduced_problem(trial, n_zeros: Size, n_ones: Size, separability: Separ
             predicted.reduced_problem(means, scale * covariances, n_ones / len(labels), LAW) for scale in (1, 0.5, 2)
         ]
         deficits.append([predicted.one_minus_cosine(weights, direction) for direction in directions])
-        largest = np.abs((points - means[labels]) @ directions[0]).max()
-        remainders.append(largest**4 * np.linalg.cond(covariances.mean(axis=0)))
+        fourth = np.mean(((points - means[labels]) @ directions[0]) ** 4)
+        flattest = np.linalg.eigvalsh(covariances.mean(axis=0))[0]
+        remainders.append(fourth**1.5 / (flattest * np.sum(np.square(directions[0]))))
     half, quarter, full = np.transpose(deficits)
     trial.value(
         half,
         np.zeros(count),
-        margin=np.array(remainders) + 1e-8,  # fourth powers of scores, as far as the weakest curvature amplifies them
+        margin=150 * np.array(remainders) + 1e-8,  # the gradient's third powers of scores over the weakest curvature
         scale=1.0,  # one minus a cosine
         error=1e-9,
         wrong_processes={"a quarter of Q": quarter, "all of Q": full},
