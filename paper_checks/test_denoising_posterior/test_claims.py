@@ -125,9 +125,9 @@ def test_moment_recursion(trial, prior: Prior, sigma: Scale, order: Order, point
 
 
 @claim(ABSTRACT, kind="identity", cases=[(6, 0.7), (1, 0.4), (20, 1.5)])
-def test_directional_moments(trial, dim: Dim, sigma: Level, seed: Natural = 0):
+def test_directional_moments(trial, dim: Dim, sigma: Level, instance: Natural = 0):
     """μ_2^v = σ^2 v'Jv, μ_3^v = σ^2 D_v μ_2^v, μ_4^v = σ^2 D_v μ_3^v + 3 (μ_2^v)^2, all of v'mu_1."""
-    world, y, v, w = spatial(seed, dim)
+    world, y, v, w = spatial(instance, dim)
     moments, derivatives, scale = on_a_line(world, y, v, sigma, 4)
     predict = predicted.central_moments(derivatives, sigma)
     longer = derivatives * 1.1 ** np.arange(2, 5)
@@ -139,9 +139,9 @@ def test_directional_moments(trial, dim: Dim, sigma: Level, seed: Natural = 0):
 
 
 @claim(ABSTRACT, kind="identity", cases=[(6, 0.7), (1, 0.4), (20, 1.5)])
-def test_posterior_covariance(trial, dim: Dim, sigma: Level, seed: Natural = 0):
+def test_posterior_covariance(trial, dim: Dim, sigma: Level, instance: Natural = 0):
     """Cov(x | y) = σ^2 J with J = d μ_1 / dy, which is thereby symmetric and positive semidefinite."""
-    world, y, *_ = spatial(seed, dim)
+    world, y, *_ = spatial(instance, dim)
     jacobian, covariance = observed.jacobian(world, y, sigma), observed.posterior_covariance(world, y, sigma)
     predict = predicted.posterior_covariance(jacobian, sigma)
     controls = {"σ^2 (J - I)": predict - sigma**2 * np.eye(dim)}
@@ -158,12 +158,12 @@ def test_moment_tensors(
     points: Several,
     dim: Annotated[int, Interval(1, 20, why="all entries are summed")] = 3,
     sigma: Level = 0.7,
-    seed: Natural = 1,
+    instance: Natural = 1,
 ):
     """[μ_3]_ijk = σ^2 d_k [μ_2]_ij, and [μ_4] = σ^2 d [μ_3] + the three pairings of μ_2 with itself."""
     trial.require(points * dim**4 <= 10**7, "points and dim must ask for sums of at most 10^7 terms")
     trial.require(sigma**2 >= 0.08 * dim, "sigma^2 must be at least .08 dim, or one point is all that is left")
-    r = np.random.default_rng(seed)
+    r = np.random.default_rng(instance)
     x, p = r.normal(size=(points, dim)), r.random(points)
     y, step = x.mean(axis=0), 1e-25 * sigma
 
@@ -191,10 +191,10 @@ def test_moment_tensors(
 
 
 @claim(REGIONS, kind="identity", cases=[(6, 2, 0.7), (6, 5, 0.7), (20, 3, 1.5)])
-def test_masked_components(trial, dim: Wide, kept: Kept, sigma: Seeing, seed: Natural = 0):
+def test_masked_components(trial, dim: Wide, kept: Kept, sigma: Seeing, instance: Natural = 0):
     """Principal components of a region are those of the principal submatrix of σ^2 J, all of y being given."""
     trial.require(kept < dim, f"kept must be less than dim, got {kept} of {dim}")
-    world, y, *_ = spatial(seed, dim)
+    world, y, *_ = spatial(instance, dim)
     mask = np.arange(dim) < kept
 
     def components(covariance):
@@ -274,15 +274,17 @@ def test_difference_iteration(
     stencil: Slope,
     dim: Annotated[int, Interval(2, 160, why="one has no second direction, more take seconds")],
     sigma: Annotated[float, Interval(0.3, 3, why="of less, two directions may be as good, of more, all nearly are")],
-    seed: Natural = 0,
+    instance: Natural = 0,
 ):
     """Power iteration on (μ_1(y + c v) - μ_1(y)) / c ends at a variance that is off by c κ_3^v / (2 σ^2).
 
     On (μ_1(y + c v) - μ_1(y - c v)) / 2c by c^2 κ_4^v / (6 σ^4), v being the first principal direction.
     """
-    world, y, *_ = spatial(seed, dim)
+    world, y, *_ = spatial(instance, dim)
     variances, directions = predicted.masked_components(observed.jacobian(world, y, sigma), sigma, np.ones(dim, bool))
-    trial.require(variances[1] <= 0.9 * variances[0], "seed must leave one direction whose variance stands out by 10 %")
+    trial.require(
+        variances[1] <= 0.9 * variances[0], "instance must leave one direction of a variance 10 % above others"
+    )
     v = directions[:, 0]
     shares = 2.0 ** np.arange(4, 9)
     steps, power = sigma / shares, 1 if stencil == "forward" else 2
@@ -290,7 +292,7 @@ def test_difference_iteration(
     off = (np.array(ends) - variances[0]) / (steps / sigma) ** power
     third, fourth = observed.line_moments(world, y, v, sigma, 4)[1:] - [0, 3 * variances[0] ** 2]
     predict = predicted.iteration_error(sigma, third if power == 1 else fourth, sigma, stencil)
-    trial.require(abs(predict) > 1e-3 * variances[0], "seed must leave a variance that the step moves")
+    trial.require(abs(predict) > 1e-3 * variances[0], "instance must leave a variance that the step moves")
     controls = {"a step that costs nothing": 0.0, "twice it": 2 * predict, "the other sign": -predict}
     trial.limit(off, shares, predict, order=power, margin=0.01 * abs(predict), controls=controls)
 

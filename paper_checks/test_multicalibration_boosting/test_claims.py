@@ -139,9 +139,9 @@ def test_binning_hides(trial, levels: Several, merged: Several, draws: Count = 2
 
 
 @claim(ours("law of total variance"), kind="identity", cases=[(4, 2, 0), (20, 5, 0), (300, 10, 1)])
-def test_binning_hides__exactly(trial, levels: Several, merged: Several, seed: Natural):
+def test_binning_hides__exactly(trial, levels: Several, merged: Several, instance: Natural):
     """What bins hide of K2 is the sum over bins of P(b) Var(E[r|v] | b)."""
-    generator, bins = np.random.default_rng(seed), 2 * (np.arange(levels) // merged)
+    generator, bins = np.random.default_rng(instance), 2 * (np.arange(levels) // merged)
     weights, biases = generator.dirichlet(np.ones(levels)), generator.uniform(-1, 1, levels)
     if levels > merged + 1:  # the first bin is empty
         weights = weights * (bins > 0) / weights[bins > 0].sum()

@@ -451,12 +451,12 @@ def logistic_regret(seen, unseen, nodes=48):
 
 @claim(ours("second order of the log loss in small logits; the abstract has general losses for an algorithm only"),
        kind="limit", cases=[(0, 6, 2), (1, 5, 1), (2, 8, 4)])  # fmt: skip
-def test_logistic_loss(trial, seed: Seed, dim: Dim, kept: Count):
+def test_logistic_loss(trial, world: Seed, dim: Dim, kept: Count):
     """For labels of logit t f'x the regret in log loss is t^2 Regret(R, f) / 8 as t -> 0, whatever R and f.
 
     So the game of small logits has the representations of squared error, and an eighth of its value.
     """
-    covariance, *_ = game(trial, seed, dim, kept)
+    covariance, *_ = game(trial, world, dim, kept)
     R, task = half_seen(trial.generator(), covariance, kept)
     unseen = predicted.regret(covariance, R, task)
     sizes = 2.0 ** np.arange(1, 6)
@@ -467,12 +467,12 @@ def test_logistic_loss(trial, seed: Seed, dim: Dim, kept: Count):
 
 
 @claim(ours("pure_value over eight, for tasks of small logits"), kind="optimality", cases=[(0, 6, 2), (1, 5, 1)])
-def test_logistic_loss__value(trial, seed: Seed, dim: Wide, kept: Count):
+def test_logistic_loss__value(trial, world: Seed, dim: Wide, kept: Count):
     """In log loss the pure representation of squared error has the least worst regret, an eighth of λ_(r+1).
 
     To 1 % for logits of standard deviation up to .1: PCA, and directions drawn at random, have a larger one.
     """
-    covariance, prior, spectrum, *_ = game(trial, seed, dim, kept)
+    covariance, prior, spectrum, *_ = game(trial, world, dim, kept)
     representations = [predicted.pure_representation(covariance, prior, kept)]
     representations += [np.linalg.eigh(covariance)[1][:, -kept:], trial.generator().normal(size=(dim, kept))]
     scale = 0.01 / spectrum[0]
@@ -483,7 +483,7 @@ def test_logistic_loss__value(trial, seed: Seed, dim: Wide, kept: Count):
         return logistic_regret(scale * max(task @ covariance @ task - unseen, 0.0), scale * unseen) / scale
 
     best, *regrets = map(worst, representations)
-    trial.require(min(regrets) > 1.02 * best, "seed must leave PCA and drawn directions 2 % worse")
+    trial.require(min(regrets) > 1.02 * best, "world must leave PCA and drawn directions 2 % worse")
     value = predicted.small_logit_regret(predicted.pure_value(spectrum, kept))
     processes = {"PCA": regrets[0], "directions drawn at random": regrets[1]}
     options = {"error": 0.003 * value, "margin": 0.01 * value, "wrong_processes": processes}
