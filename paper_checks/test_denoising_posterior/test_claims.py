@@ -282,9 +282,7 @@ def test_difference_iteration(
     """
     world, y, *_ = spatial(instance, dim)
     variances, directions = predicted.masked_components(observed.jacobian(world, y, sigma), sigma, np.ones(dim, bool))
-    trial.require(
-        variances[1] <= 0.9 * variances[0], "instance must leave one direction of a variance 10 % above others"
-    )
+    trial.require(variances[1] <= 0.9 * variances[0], "instance must leave a variance that stands out by 10 %")
     v = directions[:, 0]
     shares = 2.0 ** np.arange(4, 9)
     steps, power = sigma / shares, 1 if stencil == "forward" else 2
