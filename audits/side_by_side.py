@@ -17,7 +17,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from operator import truediv
 from typing import IO, Any, TypeVar
 
 from theory_on_trial import repository
@@ -160,11 +159,8 @@ def compare(
             "first_run": f"+{max(0.0, first - steady):.2f}" if first else "-",
             "megabytes": round(max(answer["megabytes"] for answer in answers[name])),
             "figure": f"{figure} {figure_of(name, answers[name])}",
-            # the median over rounds of the ratio of seconds
             "faster_by": {
-                our: f"{mark(name, answers[name])}{statistics.median(map(truediv, spent[name], spent[our])):.3g}"
-                for our in ours
-                if our != name
+                our: f"{mark(name, answers[name])}{_ratio(spent[name], spent[our]):.3g}" for our in ours if our != name
             },
         }
         RECORDS.append(record)
@@ -220,6 +216,11 @@ def contest(
 def worst(entry: str = "error") -> Callable[[str, list[Response]], str]:
     """A `figure_of`: the largest entry of a contender's answers, to one digit."""
     return lambda name, answers: f"{max(answer[entry] for answer in answers):.1g}"
+
+
+def _ratio(theirs: Iterable[float], ours: Iterable[float]) -> float:
+    """How many times faster ours is: the median over rounds of the ratio of seconds."""
+    return statistics.median(their / our for their, our in zip(theirs, ours, strict=True))
 
 
 def _print_cells(*cells: object) -> None:

@@ -470,7 +470,7 @@ def test_logistic_loss(trial, world: Seed, dim: Dim, kept: Count):
 def test_logistic_loss__value(trial, world: Seed, dim: Wide, kept: Count):
     """In log loss the pure representation of squared error has the least worst regret, an eighth of λ_(r+1).
 
-    To 1 % for logits of standard deviation up to .1: PCA, and directions drawn at random, have a larger one.
+    To 1 % for logits of standard deviation up to .1: PCA, and most directions drawn at random, have a larger one.
     """
     covariance, prior, spectrum, *_ = game(trial, world, dim, kept)
     representations = [predicted.pure_representation(covariance, prior, kept)]

@@ -55,9 +55,9 @@ def volatile(rng: np.random.Generator) -> np.ndarray:
     return steps
 
 
-def garch(rng: np.random.Generator, n: int = 600) -> np.ndarray:
+def garch(rng: np.random.Generator) -> np.ndarray:
     """GARCH(1, 1) with .15 and .8; of 300 steps one walk in twelve varies too little to be told at the 1 % level."""
-    steps, variance = normal(rng, n, 20), 1.0
+    steps, variance = normal(rng, 600, 20), 1.0
     for t in range(len(steps)):
         steps[t] *= np.sqrt(variance)
         variance = 0.05 + 0.15 * np.mean(steps[t] ** 2) + 0.8 * variance
