@@ -43,8 +43,11 @@ def decide_shapes(trial, problem, end, frames, wrong):
     """Decide the Gram matrices of the last layer and of the class means, each divided by its norm."""
     matrices = grams(problem, end.head)
     shapes = np.stack([matrices[name] / np.linalg.norm(matrices[name]) for name in ("classifier", "features")])
-    controls = apart(trial, frames, MARGIN, wrong)
-    trial.value(shapes, frames, error=normalised_error(problem, end), margin=MARGIN, controls=controls)
+    controls, error = apart(trial, frames, MARGIN, wrong), normalised_error(problem, end)
+    trial.require(
+        error < MARGIN, "class_sizes and decays must leave more curvature: the minimum is too flat to be known"
+    )
+    trial.value(shapes, frames, error=error, margin=MARGIN, controls=controls)
 
 
 def predicted_grams(optimum):

@@ -46,7 +46,7 @@ def schatten_bound(problem, widths):
 
 
 def truncations(problem, key, widths, *, reduced=True):
-    """Yield heads near the truncations of the labels to their r largest singular values, factorised evenly.
+    """Yield heads near the truncations of the labels to their r largest singular values, shared as by the decays.
     Random starts near a threshold lose all directions or none; these have lost just the others.
     """
     sizes = np.array(problem.class_sizes, float)
@@ -56,7 +56,8 @@ def truncations(problem, key, widths, *, reduced=True):
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
     for rank in range(min(len(sizes), *widths) + 1):
         logits = (left[:, :rank] * values[:rank]) @ right[:rank]
-        weights, features = predicted.balanced_factorisation(logits, [1.0] * problem.depth, 1.0, widths)
+        decays = problem.weight_decays, problem.feature_decay
+        weights, features = predicted.balanced_factorisation(logits, *decays, widths)
         *layers, last = (f + 0.02 * rng.standard_normal(f.shape) for f in (*weights, features @ columns))
         yield observed.Head(tuple(layers), last, np.zeros(len(sizes)))
 

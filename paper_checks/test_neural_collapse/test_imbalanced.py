@@ -50,7 +50,7 @@ def decide_duality(trial, problem, end, ratios, wrong):
     """Decide that row k of W_M .. W_1 is `ratios[k]` times the class mean h_k, for the classes that live."""
     total = np.linalg.multi_dot([*(np.asarray(w) for w in end.head.weights[::-1]), np.eye(end.head.features.shape[0])])
     means = np.asarray(end.head.features) / np.sqrt(np.array(problem.class_sizes, float))
-    alive = ratios > 0
+    alive, scale = ratios > 0, np.abs(total).max()
 
     def residual(factors):
         return (total - (factors * means).T)[alive]
@@ -60,8 +60,8 @@ def decide_duality(trial, problem, end, ratios, wrong):
         np.zeros(residual(ratios).shape),
         error=(1 + ratios.max()) * gram_error(problem, end),
         margin=MARGIN,
-        scale=np.abs(total).max(),
-        wrong_processes={name: residual(factors) for name, factors in wrong.items()},
+        scale=scale,
+        wrong_processes=apart(trial, 0.0, 0.005 * scale, {name: residual(factors) for name, factors in wrong.items()}),
     )
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+import scipy.stats  # noqa: F401 - loaded on demand, it is not the first claim's time
 
 from theory_on_trial.plugin import CLAIM
 
