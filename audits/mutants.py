@@ -45,16 +45,8 @@ from theory_on_trial.testing.warm_python import keep_examples_in
 PACKAGES = {"theory": 100, "sims": 30, "briefs": 20}
 """What is broken unless told otherwise, and at least how many mutants of it are judged for each paper."""
 # Imported once for all mutants; nothing of the repository is.
-PRELOADED = [
-    "theory_on_trial.testing.plugins",
-    "jax",
-    "mpmath",
-    "beartype",
-    "coverage",
-    "scipy.optimize",
-    "scipy.stats",
-    "scipy.special",
-]
+PRELOADED = ["theory_on_trial.testing.plugins", "jax", "mpmath", "beartype", "coverage"]
+PRELOADED += ["scipy.optimize", "scipy.stats", "scipy.special"]
 PATIENCE = 30  # seconds, beside five times those that the tests take with sound code; a mutant may loop for ever
 _USAGE, _NO_TESTS = 4, 5  # exit statuses of pytest
 QUICK = 8  # tests that are tried first: most mutants are noticed by any
@@ -521,12 +513,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("papers", nargs="*", metavar="PAPER", help="default: all")
     parser.add_argument("--package", help=f"what to break (default: {' and '.join(PACKAGES)})")
-    parser.add_argument(
-        "--count",
-        type=int,
-        help="mutants of each paper, those on record first (default: all on record, and at least "
-        f"{' or '.join(f'{least} of {package}' for package, least in PACKAGES.items())})",
-    )
+    least = " or ".join(f"{least} of {package}" for package, least in PACKAGES.items())
+    text = f"mutants of each paper, those on record first (default: all on record, and at least {least})"
+    parser.add_argument("--count", type=int, help=text)
     parser.add_argument("--seed", type=int, default=0, help="decides which are added to those on record (default 0)")
     parser.add_argument("--again", action="store_true", help="judge those again that were judged on this source")
     parser.add_argument(

@@ -197,10 +197,7 @@ def predicted_forgetting(
         of_net=weights is not None,
         memory=k,
         notes=tuple(sentence for sentence, holds in remarks.items() if holds),
-        doubts=(
-            *_unresolved(first, change, clear_change, k, usual),
-            *_far(update, weights),
-        ),
+        doubts=(*_unresolved(first, change, clear_change, k, usual), *_far(update, weights)),
     )
 
 

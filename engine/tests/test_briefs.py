@@ -80,12 +80,10 @@ def test_a_page_whose_sides_meet_is_an_error_at_collection_that_names_both(page,
     assert old in PAGE
     page.write_text(PAGE.replace(old, new))
     if "twice" in new:  # through a module that it imports
-        page.with_name("helpers.py").write_text(
-            "def twice(n):\n    from test_squares import closed_form as f\n    return f(n)\n"
-        )
-    process = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"], capture_output=True, text=True, check=False
-    )
+        helper = "def twice(n):\n    from test_squares import closed_form as f\n    return f(n)\n"
+        page.with_name("helpers.py").write_text(helper)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
     assert process.returncode == 2, process.stdout
     assert re.search(sentence, process.stdout), process.stdout
 
@@ -135,8 +133,7 @@ def test_a_claim_that_fails_at_an_end_alone_is_found_there(page):
 def test_what_is_laid_down_passes_and_is_still_called_a_toy(repository):
     linted = "[tool.ruff]\nline-length = 120\nlint.select = ['E', 'F', 'I']\n"
     tmp_path = repository({"tests/conftest.py": ""}, CONFIGURED + linted)
-    (laid,) = lay_down("uniform", tmp_path)
-    assert laid == tmp_path / "tests" / "test_uniform.py"
+    assert lay_down("uniform", tmp_path) == [laid := tmp_path / "tests" / "test_uniform.py"]
     assert paper_of(laid) == "uniform"
     with pytest.raises(ValueError, match=r"NAME must be new, and tests/test_uniform.py exists"):
         lay_down("uniform", tmp_path)
