@@ -253,11 +253,12 @@ def source_of(package: str, paper: str, *noticed_by: str) -> dict[str, Any]:
     noticed the paper's part of the package, its tests and its claims.
     """
     root, folder = repository.root(), repository.root() / folder_of(package)
+    files = {root / who.partition("::")[0] for who in noticed_by}
+    if files and all(map(Path.is_file, files)):
+        return records.source(root, *files)
     parts = [place for place in (folder / paper, folder / f"{paper}.py") if place.exists()][:1]
     tests, claims = _tests_and_claims(package, paper)
-    files = {root / who.partition("::")[0] for who in noticed_by}
-    known = bool(files) and all(file.is_file() for file in files)
-    return records.source(root, *filter(Path.is_file, files), *([] if known else [*parts, *tests, *claims]))
+    return records.source(root, *filter(Path.is_file, files), *parts, *tests, *claims)
 
 
 def _tests_and_claims(package: str, paper: str) -> tuple[list[Path], list[Path]]:
