@@ -541,10 +541,8 @@ def _renew(package: str, paper: str, options: argparse.Namespace) -> list[str]:
     """Judge the mutants of a paper that were asked for, write the table, and return the survivors without a reason."""
     results, known = results_on_file(package, paper), _of_present_source(package, paper)
     if options.open:
-        why = reasons(package, paper)
-        chosen = [
-            name for name, result in results.items() if result["noticed_by"] == "nobody" and ": ".join(name) not in why
-        ]
+        why, nobody = reasons(package, paper), [name for name in results if results[name]["noticed_by"] == "nobody"]
+        chosen = [name for name in nobody if ": ".join(name) not in why]
     else:
         count = options.count or max(len(results), PACKAGES.get(package, min(PACKAGES.values())))
         chosen = list(dict.fromkeys([*results, *draw(package, paper, count, options.seed)]))[:count]

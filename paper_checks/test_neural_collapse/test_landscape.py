@@ -7,6 +7,7 @@ import numpy as np
 from paper_checks.test_neural_collapse import HESSIAN, Depth, NClasses, Sizes, Starts, Strength
 from paper_checks.test_neural_collapse.critical import decide_critical, subset_head, subsets
 from paper_checks.test_neural_collapse.problems import (
+    apart,
     optimal_head,
     problem_of,
     reduced_head,
@@ -41,8 +42,8 @@ def test_gd_basin(trial, depth: Depth, starts: Starts, class_sizes: Sizes = (6, 
 
     # The critical point without the largest class is none of these.
     saddle = value_and_slope(problem, subset_head(problem, living & ~largest, widths))[0]
-    processes = {"a saddle": distance([*lows, saddle])}
     gain = np.abs(levels - 0.5).max()  # over zero
+    processes = apart(trial, 0.0, 0.005 * gain, {"a saddle": distance([*lows, saddle])})
     trial.value(distance(lows), 0.0, error=1e-10, margin=1e-6, scale=gain, wrong_processes=processes)
 
 
