@@ -194,7 +194,8 @@ class Independence:
         self.atom += np.sum(rows == self.first[len(self.first) // 2], axis=0)
         scores = np.empty(rows.shape)
         for score, column, first in zip(scores.T, rows.T, self.first.T, strict=True):
-            score[:] = np.searchsorted(first, column, "left") + np.searchsorted(first, column, "right")
+            order = np.argsort(column)  # neighbours are sought together: several times as fast
+            score[order] = sum(np.searchsorted(first, column[order], side) for side in ("left", "right"))
         scores /= 2 * len(self.first)
         deviations = scores - scores.mean(axis=0)
         least = min(len(deviations), len(self.before))

@@ -31,7 +31,7 @@ def stated(folder: Path) -> tuple[Stated, ...]:
 
 def papers(folder: Path | None = None) -> list[str]:
     """Return the names of the papers of the repository around a folder, in alphabetical order."""
-    return sorted({paper_of(claim.file) for claim in stated(root(folder))})
+    return sorted({paper_of(file) for file in {claim.file for claim in stated(root(folder))}})
 
 
 def files(paper: str | None = None, folder: Path | None = None) -> list[Path]:
