@@ -201,6 +201,7 @@ def asked(change):
     return lambda: tool.labels_saved(*change(*own(5)))
 
 
+UNRELATED = asked(lambda x, z, y: (np.vstack([x[:400], -x[200:400]]), np.tile(z[:200, :1], (3, 1)), y))
 test_what_cannot_be_answered_is_refused = refused(
     [
         (lambda: predicted.posterior(np.ones((2, 2)), np.ones((1, 2))), "class_means must have linearly independent"),
@@ -225,7 +226,7 @@ test_what_cannot_be_answered_is_refused = refused(
         (asked(lambda x, z, y: (np.column_stack([x, x[:, 0] + x[:, 1]]), z, y)), "X1 must have linearly"),
         (asked(lambda x, z, y: (np.column_stack([x, np.ones(600)]), z, y)), "X1 must vary in every column"),
         (asked(lambda x, z, y: (x, np.ones((600, 2)), y)), "X2 must vary, got"),
-        (asked(lambda x, z, y: (np.r_[x[:400], -x[200:400]], np.tile(z[:200, :1], (3, 1)), y)), "X2 must vary with X1"),
+        (UNRELATED, "X2 must vary with X1, got no covariance"),
         (asked(lambda x, z, y: (x, z[:-1], y)), "X2 must have one entry for each of the 600 pairs"),
         (asked(lambda x, z, y: (x, z, y, (50,), 7)), "rank must be at most 6"),
         (asked(lambda x, z, y: (x, z, y, ())), "labels must name at least one"),

@@ -46,7 +46,7 @@ def schatten_bound(problem, widths):
 
 
 def truncations(problem, key, widths, *, reduced=True):
-    """Yield heads near the truncations of the labels to their r largest singular values, shared as by the decays.
+    """Yield heads near the truncations of the labels to their r largest singular values, balanced as decays ask.
     Random starts near a threshold lose all directions or none; these have lost just the others.
     """
     sizes = np.array(problem.class_sizes, float)
