@@ -79,9 +79,11 @@ def test_what_is_against_a_tool(ask, fits, level, said):
 
 @pytest.mark.parametrize("paper", papers())
 @pytest.mark.filterwarnings("default")  # fits that do not converge are data, too
-def test_a_draw_of_each_kind_of_data_has_no_complaint(paper):
+def test_draws_of_some_kinds_of_data_have_no_complaint(paper):
+    """The audit draws all kinds, many times."""
     sets = importlib.import_module(f"tests.{paper}.own_data_sets").SETS
-    rows = [dict(zip(COLUMNS, line(paper, kind, 1), strict=True)) for kind in sets]
+    some = sets[:: -(-len(sets) // 6)]
+    rows = [dict(zip(COLUMNS, line(paper, kind, 1), strict=True)) for kind in some]
     assert [said for said in map(complaint, rows) if said and "gave no answer" not in said] == []  # one draw may not
 
 

@@ -20,6 +20,7 @@ from theory_on_trial.contract import MOST, NON_NEGATIVE, Interval, Positive, gua
 
 _MOST = 1e15  # samples: beyond them the law of the error loses its digits
 _FARTHEST = 1e8  # Delta^2, beyond which the efficiency is zero
+_PLACES, _AROUND = np.linspace(-20, 20, 65), np.linspace(-1, 1, 17)
 _NODES = 0.2 * np.arange(64)  # the integrand has fallen below 1e-5 of its peak even for one feature
 
 Pairs = Annotated[Float[np.ndarray, " pairs"], NON_NEGATIVE]
@@ -168,32 +169,40 @@ class _PairLaw(NamedTuple):
 
     def error(self, share: float, size: float) -> float:
         """Chance that a point of the class of this share is taken for the other, with m = `size` samples of both."""
-        from scipy.optimize import minimize_scalar
-
         values, half = self.values * (1 + 1 / size), share - 0.5
         log_odds = np.log(share / (1 - share)) * size / (size + 4)
         constant = log_odds + half * (self.own @ self.alpha**2 - self.signal)
         slope = self.beta * share - 2 * half * self.own * self.alpha
 
+        pull = half * self.own
+        mean = constant + slope @ self.alpha + pull @ self.alpha**2 + pull.sum() / size
+        # Of a score that is negative on average what is left to one, on the other side of the pole: no digits are lost.
+        side = 1.0 if mean >= 0 else -1.0
+
         def log_integrand(x: Any) -> Any:
             x = np.asarray(x)[..., None]
-            linear, square = -x * slope, x**2 * values - 2 * half * x * self.own
+            linear, square = -side * x * slope, x**2 * values - 2 * side * x * pull
             rest = 1 - square / size
             terms = (linear * self.alpha + linear**2 / (2 * size) + square * self.alpha**2 / 2) / rest - np.log(
                 rest
             ) / 2
             x = x[..., 0]
-            return terms.sum(axis=-1) - np.log(x) - x * constant + x**2 * log_odds**2 * self.scale / (2 * size)
+            return terms.sum(axis=-1) - np.log(x) - side * x * constant + x**2 * log_odds**2 * self.scale / (2 * size)
 
-        pull = half * self.own
-        most = float(np.min((pull + np.sqrt(pull**2 + values * size)) / values))
-        saddle = float(minimize_scalar(log_integrand, bounds=(1e-9 * most, most * (1 - 1e-9)), method="bounded").x)
+        most = float(np.min((side * pull + np.sqrt(pull**2 + values * size)) / values))
+        # Any vertical will do; near the saddle few nodes do. Its place is sought as log(x / (most - x)).
+        places = _PLACES
+        for _ in range(3):
+            nearest = places[np.argmin(log_integrand(most / (1 + np.exp(-places))))]
+            places = nearest + (places[1] - places[0]) * _AROUND
+        saddle = most / (1 + np.exp(-nearest))
         step = 1e-3 * min(saddle, most - saddle)
         peak = float(log_integrand(saddle))
         curvature = (log_integrand(saddle - step) + log_integrand(saddle + step) - 2 * peak) / step**2
         width = 1 / np.sqrt(max(float(curvature), 1e-300))
         terms = np.exp(log_integrand(saddle + 1j * width * np.sinh(_NODES)) - peak).real * np.cosh(_NODES)
-        return float(min(1.0, np.exp(peak) * _NODES[1] * width / np.pi * (terms.sum() - terms[0] / 2)))
+        tail = min(1.0, float(np.exp(peak) * _NODES[1] * width / np.pi * (terms.sum() - terms[0] / 2)))
+        return tail if side > 0 else 1 - tail
 
 
 @guarded

@@ -44,18 +44,18 @@ def random_classes(seed, n_classes, n_features):
 SEEDS, SIZES = st.integers(0, 2**31), st.integers(2, 9)
 
 
-def fitted_errors(rng, gap, correlation, n_samples, runs):
+def fitted_errors(rng, gap, correlation, n_samples, runs, share=0.5):
     """Errors of naive Bayes fitted to fresh samples of two classes, pooled variances, judged in closed form."""
-    n_features, half = len(gap), n_samples // 2
-    root = np.linalg.cholesky(correlation)
-    noise = rng.standard_normal((runs, 2, half, n_features)) @ root.T
-    means = noise.mean(axis=2)
-    variances = np.mean((noise - means[:, :, None]) ** 2, axis=(1, 2))
+    root, second = np.linalg.cholesky(correlation), round(share * n_samples)
+    noise = rng.standard_normal((runs, n_samples, len(gap))) @ root.T
+    parts = noise[:, second:], noise[:, :second]
+    variances = sum(part.var(axis=1) * part.shape[1] for part in parts) / n_samples
+    means = np.stack([part.mean(axis=1) for part in parts], axis=1)
     means[:, 1] += gap
     weights = (means[:, 1] - means[:, 0]) / variances
-    intercepts = -np.sum(weights * means.mean(axis=1), axis=1)
+    intercepts = np.log(share / (1 - share)) - np.sum(weights * means.mean(axis=1), axis=1)
     spreads = np.sqrt(np.einsum("ri,ij,rj->r", weights, correlation, weights))
-    return (ndtr(intercepts / spreads) + ndtr(-(weights @ gap + intercepts) / spreads)) / 2
+    return (1 - share) * ndtr(intercepts / spreads) + share * ndtr(-(weights @ gap + intercepts) / spreads)
 
 
 @pytest.mark.parametrize("n_features", [4, 12])
@@ -163,15 +163,7 @@ def test_the_law_of_unequal_classes_is_that_of_simulated_fits():
     d, correlation = np.linspace(0.3, 1.0, 8), np.full((8, 8), 0.05) + 0.95 * np.eye(8)
     for share, size in ((0.5, 100), (0.2, 60), (0.1, 80)):
         curve = NaiveBayesCurve(np.array([share]), np.ones(1), d[None], correlation)
-        rng, root = np.random.default_rng(1), np.linalg.cholesky(correlation)
-        counts = np.array([1 - share, share]) * size
-        errors = []
-        for _ in range(4000):
-            first, second = (rng.standard_normal((round(count), 8)) @ root.T for count in counts)
-            means = np.stack([first.mean(axis=0), second.mean(axis=0) + d])
-            variances = (first.var(axis=0) * counts[0] + second.var(axis=0) * counts[1]) / size
-            rule = predicted.naive_bayes_rule(means, variances, counts / size)
-            errors.append(predicted.linear_rule_error(*rule, np.stack([0 * d, d]), correlation, counts / size))
+        errors = fitted_errors(np.random.default_rng(1), d, correlation, size, 4000, share)
         excess, noise = np.mean(errors) - curve.limits[0], np.std(errors) / np.sqrt(4000)
         assert curve.excess(size) == pytest.approx(excess, rel=0.05 + 0.3 / (share * size), abs=3 * noise)
 

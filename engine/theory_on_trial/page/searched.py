@@ -22,14 +22,14 @@ def beside_search(row: Row, folder: Path) -> Row:
     return replace(row, tightness=best[0], note="; ".join(filter(None, [row.note, note])))
 
 
+@cache
 def tightest(claim: str, folder: Path) -> tuple[float, str] | None:
     """Return the largest lhs / rhs that a search of the present source found for a claim, and its instance; or None."""
-    return _searched(folder).get(claim)
-
-
-@cache
-def _searched(folder: Path) -> dict[str, tuple[float, str]]:
     table = read(folder / "falsifier.json") or {"columns": [], "rows": []}
-    rows = [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
-    fresh = [row for row, old in zip(rows, stale(table, folder.parent), strict=True) if not old]
-    return {row["claim"]: (ratio, row["where"]) for row in fresh if (ratio := row["tightest lhs / rhs"]) is not None}
+    for values, source in zip(table["rows"], table.get("sources", [None] * len(table["rows"])), strict=True):
+        row = dict(zip(table["columns"], values, strict=True))
+        # Of this claim alone: to read the source of all takes seconds.
+        if row["claim"] == claim and not any(stale({"rows": [values], "sources": [source]}, folder.parent)):
+            ratio = row["tightest lhs / rhs"]
+            return None if ratio is None else (ratio, row["where"])
+    return None
