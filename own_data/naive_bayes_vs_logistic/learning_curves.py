@@ -100,12 +100,11 @@ class NaiveBayesCurve:
         """
         least = 1 / np.minimum(self.shares, 1 - self.shares)
         sizes = np.maximum(least, n_samples * self.weights).tolist()
-        return np.array(
-            [
-                (1 - share) * law.error(1 - share, size) + share * law.error(share, size)
-                for law, share, size in zip(self._laws, self.shares.tolist(), sizes, strict=True)
-            ]
-        )
+        errors = []
+        for law, share, size in zip(self._laws, self.shares.tolist(), sizes, strict=True):
+            chances = {part: law.error(part, size) for part in {share, 1 - share}}
+            errors.append(sum(part * chances[part] for part in (1 - share, share)))
+        return np.array(errors)
 
     @guarded
     def excess(self, n_samples: Annotated[float, Interval(2, _MOST)]) -> float:

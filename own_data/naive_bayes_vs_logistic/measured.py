@@ -120,11 +120,13 @@ def _both_wrong(
     train: Int[np.ndarray, " train"],
     test: Int[np.ndarray, " test"],
 ) -> Bool[np.ndarray, "2 test"]:
+    from sklearn import config_context
     from sklearn.naive_bayes import GaussianNB
 
     centre, scale = features[train].mean(axis=0), features[train].std(axis=0)
     inputs = (features - centre) / np.where(scale > 0, scale, 1)
-    with np.errstate(all="ignore"):  # a feature may be constant in all of the rows that train
+    # A feature may be constant in all of the rows that train; these have been checked.
+    with np.errstate(all="ignore"), config_context(assume_finite=True, skip_parameter_validation=True):
         naive_bayes = GaussianNB().fit(inputs[train], labels[train]).predict(inputs[test])
     weights = tuned_logistic(inputs[train], labels[train], int(labels.max()) + 1)
     logistic = np.argmax(np.column_stack([inputs[test], np.ones(len(test))]) @ weights, axis=1)

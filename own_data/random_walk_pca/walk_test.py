@@ -253,7 +253,8 @@ def _of_directions(
 
 def _causes(gram: Float[np.ndarray, "steps steps"], found: dict[str, Departure]) -> dict[str, Estimate]:
     """What each significant departure would be if it were the only one, the farthest first."""
-    decays = bool(np.all(np.diagonal(gram) > 0)) and _decays(np.log(np.diagonal(gram)))
+    lengths, noise = np.diagonal(gram), found["noise"]
+    decays = noise.p_value <= _LEVEL and bool(np.all(lengths > 0)) and _decays(np.log(lengths))
     steps = found["momentum"]
     # Reversion takes steps back, and holds the walk together.
     back = min(steps, found["PC 1"], key=lambda one: (one.deviations > 0, one.p_value))
@@ -261,7 +262,7 @@ def _causes(gram: Float[np.ndarray, "steps steps"], found: dict[str, Departure])
         "drift over noise": (found["drift"], found["drift"].deviations > 0, estimate_drift_ratio),
         "momentum": (steps, steps.deviations > 0, estimate_momentum),
         "reversion": (back, back.deviations < 0, estimate_reversion),
-        "decay of the noise": (found["noise"], decays, estimate_noise_decay),
+        "decay of the noise": (noise, decays, estimate_noise_decay),
     }
     hits = [(name, *rest) for name, rest in candidates.items() if rest[0].p_value <= _LEVEL and rest[1]]
     hits.sort(key=lambda one: -abs(one[1].deviations))
@@ -282,14 +283,14 @@ def _decays(logs: Float[np.ndarray, " steps"]) -> bool:
 
 def _jump(gram: Float[np.ndarray, "steps steps"]) -> tuple[Doubt, ...]:
     """A doubt of a step that is longer than the longest of normal ones of this dimension."""
-    from scipy.stats import chi2
+    from scipy.special import chdtrc
 
     lengths = np.diagonal(gram)
     at = int(lengths.argmax())
     others = np.delete(gram, at, axis=0)
     dimension = effective_dimension(np.delete(others, at, axis=1))
     usual = float(np.diagonal(np.delete(others, at, axis=1)).mean())
-    chance = len(lengths) * float(chi2(dimension).sf(dimension * lengths[at] / usual))
+    chance = len(lengths) * float(chdtrc(dimension, dimension * lengths[at] / usual))
     if chance > _LEVEL:
         return ()
     share = float(lengths[at] / lengths.sum())

@@ -71,12 +71,12 @@ def _stale() -> int:
     from theory_on_trial import repository
     from theory_on_trial.repository import records
 
-    root, status = repository.root(), 0
+    root, status, known = repository.root(), 0, records.Known()
     for file, table in records.tables_by_file(repository.records_folder()).items():
-        if sentence := records.staleness(table, root):
+        if sentence := records.staleness(table, root, known):
             status = 1
             print(f"{file}: {sentence}")
-            lines = zip(table["sources"], records.stale(table, root), strict=True)
+            lines = zip(table["sources"], records.stale(table, root, known), strict=True)
             for names in dict.fromkeys(", ".join(entry["of"]) for entry, stale in lines if stale):
                 print(f"  {names}")
     return status

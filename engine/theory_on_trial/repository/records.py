@@ -16,12 +16,15 @@ from typing import Any
 from theory_on_trial import repository
 from theory_on_trial.repository.digest import digest
 
+Known = dict[tuple[str, ...], dict[str, Any]]
+"""The present sources of some files, for those who ask about many tables at a time; empty where a file is gone."""
+
 
 def tables(folder: Path) -> list[dict[str, Any]]:
     """Return the tables in a folder's JSON files, by file name; their notes say how many rows are up to date."""
-    listing = list(tables_by_file(folder).values())
+    listing, known = list(tables_by_file(folder).values()), Known()
     for table in listing:
-        if sentence := staleness(table, folder.parent) or freshness(table, folder.parent):
+        if sentence := staleness(table, folder.parent, known) or freshness(table, folder.parent, known):
             table["note"] = " ".join(filter(None, [table.get("note"), sentence]))
     return listing
 
@@ -93,14 +96,14 @@ def source(folder: Path, *places: Path) -> dict[str, Any]:
     return {"of": names, "digest": own[:16], "rules": rules[:16]}
 
 
-def stale(table: dict[str, Any], folder: Path) -> list[bool]:
+def stale(table: dict[str, Any], folder: Path, known: Known | None = None) -> list[bool]:
     """Return, for each row of a table, whether what it was measured on has changed since in the repository `folder`."""
-    return [bool(names) for names in _changed(table, folder)]
+    return [bool(names) for names in _changed(table, folder, known)]
 
 
-def staleness(table: dict[str, Any], folder: Path) -> str:
+def staleness(table: dict[str, Any], folder: Path, known: Known | None = None) -> str:
     """Return the sentence that says how much of a table is stale and by what, "" if nothing is."""
-    changes = [parts for parts in _changed(table, folder) if parts]
+    changes = [parts for parts in _changed(table, folder, known) if parts]
     again = f"; `{table['command']}` measures again" if "command" in table else ""
     by_rules = sum(parts == {"rules"} for parts in changes)
     of_them = f" ({'all' if by_rules == len(changes) else by_rules} by the engine's rules alone)" if by_rules else ""
@@ -109,22 +112,24 @@ def staleness(table: dict[str, Any], folder: Path) -> str:
     )
 
 
-def freshness(table: dict[str, Any], folder: Path) -> str:
+def freshness(table: dict[str, Any], folder: Path, known: Known | None = None) -> str:
     """Return how many lines of a table are of the present source, "" for a table that names no source."""
     if not any(table.get("sources", [])):
         return ""
-    number, lines = sum(not parts for parts in _changed(table, folder)), len(table["rows"])
+    number, lines = sum(not parts for parts in _changed(table, folder, known)), len(table["rows"])
     return f"{number} of {lines} lines are of the present source."
 
 
-def _changed(table: dict[str, Any], folder: Path) -> list[set[str]]:
+def _changed(table: dict[str, Any], folder: Path, known: Known | None = None) -> list[set[str]]:
     """Return for each row which of its source's entries are others now; `of` where a file is gone."""
-    changes: dict[str, set[str]] = {"null": set()}
-    for entry in table.get("sources", []):
-        if (key := _json(entry)) not in changes:
+    present, changes = Known() if known is None else known, list[set[str]]()
+    for entry in table.get("sources", [None] * len(table["rows"])):
+        of = tuple(entry["of"]) if entry else ()
+        if of not in present:
             try:
-                present = source(folder, *(folder / name for name in entry["of"]))
-                changes[key] = {name for name in present if present[name] != entry.get(name)}
+                present[of] = source(folder, *(folder / name for name in of)) if entry else {}
             except FileNotFoundError:
-                changes[key] = {"of"}
-    return [changes[_json(entry)] for entry in table.get("sources", [None] * len(table["rows"]))]
+                present[of] = {}
+        now = present[of]
+        changes.append({name for name in now if now[name] != entry.get(name)} if now or not entry else {"of"})
+    return changes
