@@ -117,17 +117,23 @@ class NaiveBayesCurve:
         from scipy.optimize import brentq
 
         def above(log_samples: float) -> float:
-            return self.excess(float(np.exp(log_samples))) - excess
+            return self.excess(min(float(np.exp(log_samples)), _MOST)) - excess
 
-        # A rare class may be lost on a few samples that are better ignored: the excess may rise before it falls.
-        lower, upper = None, float(np.log(self.fewest))
-        below = 0
-        while below < 2:
-            if upper > np.log(_MOST):
+        # A rare class may be lost on a few samples that are better ignored: the excess may rise before it falls, but
+        # not where the noise of the weights is a hundredth of the signal: from there on down.
+        noise = max(law.own.sum() / law.signal / weight for law, weight in zip(self._laws, self.weights, strict=True))
+        most = float(np.log(_MOST))
+        least = min(float(np.log(self.fewest)), most)
+        upper = min(max(least, float(np.log(100 * noise))), most)
+        while above(upper) > 0:
+            if upper == most:
                 return np.inf
-            lower, below = (upper, 0) if above(upper) > 0 else (lower, below + 1)
-            upper += 1
-        return self.fewest if lower is None else float(np.exp(brentq(above, lower, lower + 1, xtol=1e-4)))
+            upper = min(upper + 1, most)
+        while above(lower := max(upper - 1, least)) <= 0:
+            if lower == least:
+                return self.fewest
+            upper = lower
+        return float(np.exp(brentq(above, lower, upper, xtol=1e-4)))
 
 
 def kind_order(curve: NaiveBayesCurve) -> Int[np.ndarray, " features"]:
