@@ -34,12 +34,7 @@ def seconds_of(paper: str, cache: str) -> list[float]:
             environment |= {"THEORY_ON_TRIAL_CACHE": str(empty)}
         command = ["-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "audits.clock"]
         run = subprocess.run(
-            [sys.executable, *command, *claims],
-            cwd=repository.root(),
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
+            [sys.executable, *command, *claims], cwd=repository.root(), env=environment, capture_output=True, text=True
         )
         if run.returncode:
             raise RuntimeError(f"a claim of {paper} fails\n{run.stdout}{run.stderr}")

@@ -80,13 +80,7 @@ def run_in(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     """Run `python -m command` in a copy of the repository, which hides the installed one; stop it after 20 minutes."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(import_paths(folder))}
     return subprocess.run(
-        [sys.executable, "-m", *command],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=1200,
+        [sys.executable, "-m", *command], cwd=folder, env=environment, capture_output=True, text=True, timeout=1200
     )
 
 

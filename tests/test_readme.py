@@ -28,7 +28,6 @@ def test_the_first_claim_prints_what_the_page_says(tmp_path):
         env={**os.environ, "COLUMNS": "120"},
         capture_output=True,
         text=True,
-        check=False,
     )
     assert run.returncode == 0, run.stdout + run.stderr
     rows = (re.findall(r"^[+] uniform[.].*", text, flags=re.MULTILINE) for text in (README, run.stdout))

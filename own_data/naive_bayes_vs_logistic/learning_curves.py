@@ -185,14 +185,12 @@ class _PairLaw(NamedTuple):
         side = 1.0 if mean >= 0 else -1.0
 
         def log_integrand(x: Any) -> Any:
-            x = np.asarray(x)[..., None]
-            linear, square = -side * x * slope, x**2 * values - 2 * side * x * pull
+            x = side * np.asarray(x)[..., None]
+            linear, square = -x * slope, x**2 * values - 2 * x * pull
             rest = 1 - square / size
-            terms = (linear * self.alpha + linear**2 / (2 * size) + square * self.alpha**2 / 2) / rest - np.log(
-                rest
-            ) / 2
-            x = x[..., 0]
-            return terms.sum(axis=-1) - np.log(x) - side * x * constant + x**2 * log_odds**2 * self.scale / (2 * size)
+            terms = (linear * self.alpha + linear**2 / (2 * size) + square * self.alpha**2 / 2) / rest
+            x, of_scale = x[..., 0], log_odds**2 * self.scale / (2 * size)
+            return (terms - np.log(rest) / 2).sum(axis=-1) - np.log(side * x) - x * constant + x**2 * of_scale
 
         most = float(np.min((side * pull + np.sqrt(pull**2 + values * size)) / values))
         # Any vertical will do; near the saddle few nodes do. Its place is sought as log(x / (most - x)).
