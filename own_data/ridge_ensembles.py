@@ -132,7 +132,7 @@ def choose_subsample(
     require(not too_near, f"sizes must be {_NEAR} off the dimension {dim} at penalty 0 (risk diverges), got {too_near}")
     interpolating = [k for k in sizes if 0 in penalties and k < dim and n - k < _LEAST_LEFT]
     require(not interpolating, f"sizes must leave {_LEAST_LEFT} rows out at penalty 0, got {interpolating} of {n}")
-    require_memory("x", 7 * n**2 + subsets * n * min(max(sizes), dim))
+    require_memory("x", 7 * n**2 + 2 * subsets * n * min(max(sizes), dim))
     data = _Whole(x, y)
     rng = np.random.default_rng(seed)
     ranking = []
@@ -294,14 +294,14 @@ class _Part:
     """One subsample: the eigenvalues of the smaller of its two Gram matrices, all of its points' one, and its fits."""
 
     def __init__(self, x: Float[np.ndarray, "n dim"], y: Vector, rows: np.ndarray):
-        self.x, self.y, self.size, sample = x, y, len(rows), x[rows]
+        self.y, self.rows, self.size, sample = y, rows, len(rows), x[rows]
         self.tall = self.size > x.shape[1]
         gram = sample.T @ sample if self.tall else sample @ sample.T
-        self.eigenvalues, vectors = np.linalg.eigh(gram / self.size)
+        self.eigenvalues, self.vectors = np.linalg.eigh(gram / self.size)
         self.every = np.concatenate([np.zeros(self.size - len(gram)), self.eigenvalues])
         right = sample.T @ y[rows] if self.tall else y[rows]
-        self.coordinates = vectors.T @ right / self.size
-        self.predictions = x @ vectors if self.tall else x @ (sample.T @ vectors)
+        self.coordinates = self.vectors.T @ right / self.size
+        self.predictions = x @ self.vectors if self.tall else x @ (sample.T @ self.vectors)
 
     def residual_share(self, penalty: float) -> float:
         """What is 1 - df / k."""
@@ -318,4 +318,8 @@ class _Part:
 
     def residuals(self, penalty: float) -> Vector:
         """Of this member at all points."""
-        return self.y - self.predictions @ (self.coordinates / (self.eigenvalues + penalty))
+        dual = self.coordinates / (self.eigenvalues + penalty)
+        left = self.y - self.predictions @ dual
+        if not self.tall:  # where it almost interpolates, no difference of larger numbers
+            left[self.rows] = penalty * self.size * (self.vectors @ dual)
+        return left

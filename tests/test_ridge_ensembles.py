@@ -187,14 +187,15 @@ def test_all_points_are_ridge_and_its_cross_validation():
     assert (setting.risk_full, setting.risk.value, setting.gcv_naive) == pytest.approx((value,) * 3, rel=1e-6)
 
 
-@pytest.mark.parametrize("penalty", [1e-6, 2.5e-8, 1e-11])
+@pytest.mark.parametrize("penalty", [1e-6, 2.5e-8, 1e-11, 1e-30])
 def test_where_each_member_has_all_points_a_bag_is_one_fit(penalty):
-    """However small the residuals of a fit that almost interpolates, to the rounding of 60 eigenvalues beside it."""
+    """However small the residuals of a fit that almost interpolates: the dual's, over their mean share."""
     x, y, _ = regression(np.random.default_rng(0), 60, 200)
-    rounding = 1e-6 + 60 * 2.0**-53 * np.linalg.norm(x @ x.T / 60, 2) / penalty
+    inverse = np.linalg.inv(x @ x.T / 60 + penalty * np.eye(60))
+    risk = np.mean((inverse @ y) ** 2) / (np.trace(inverse) / 60) ** 2
     for members in (1, 5):
         setting = tool.choose_subsample(x, y, [60], [penalty], members).settings[0]
-        assert (setting.risk.value, setting.gcv_naive) == pytest.approx((setting.risk_full,) * 2, rel=rounding)
+        assert (setting.risk.value, setting.gcv_naive, setting.risk_full) == pytest.approx((risk,) * 3, rel=1e-9)
 
 
 def test_penalties_below_zero_are_matched_on_their_branch():
