@@ -22,13 +22,8 @@ def test_the_first_claim_prints_what_the_page_says(tmp_path):
     example = re.findall(r"^```python\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)[0]
     (tmp_path / "test_uniform.py").write_text(example, encoding="utf-8")
     (tmp_path / "pytest.ini").touch()
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest"],
-        cwd=tmp_path,
-        env={**os.environ, "COLUMNS": "120"},
-        capture_output=True,
-        text=True,
-    )
+    environment, command = os.environ | {"COLUMNS": "120"}, [sys.executable, "-m", "pytest"]
+    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr
     rows = (re.findall(r"^[+] uniform[.].*", text, flags=re.MULTILINE) for text in (README, run.stdout))
     written, fresh = ([row.split()[:-1] for row in found] for found in rows)  # without the seconds

@@ -51,14 +51,8 @@ def learning_curves(
     fluctuations of the direction put the orange points above it. (a-e) Growing κ. The four learners see the same
     samples. Oh & Yun 2023 for the curse and its cure; all lines are new.
     """
-    fig, axes = plt.subplots(
-        1,
-        len(separabilities),
-        figsize=(max(2.45 * len(separabilities), 6.5), 3.8),
-        sharey=True,
-        sharex=True,
-        squeeze=False,
-    )
+    size = max(2.45 * len(separabilities), 6.5), 3.8
+    fig, axes = plt.subplots(1, len(separabilities), figsize=size, sharey=True, sharex=True, squeeze=False)
     for learner, (name, colour, marker) in _LEARNERS.items():
         chosen = erm_sizes if learner == "erm" else sizes
         weights = [fitted(learner, n, separabilities, runs) for n in chosen]
