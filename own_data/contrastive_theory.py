@@ -21,7 +21,8 @@ from theory_on_trial.own_data.estimate import Estimate
 from theory_on_trial.own_data.jackknife import GROUPS, jackknife
 from theory_on_trial.own_data.neighbours import beside
 
-_HEAVY = 0.2  # share of a sum that one term may have
+_HEAVY, _UNSEEN = 0.2, 0.3  # share of a sum that one term may have, and the largest tenth of them
+_ROUNDING = 1e-10  # nats
 _NEAR_CEILING = 0.8
 _ENOUGH = 0.05  # of the estimate
 _MOST = 2**20  # candidates
@@ -187,8 +188,10 @@ def infonce_bias(scores: Scores, candidates: Candidates, *, held_out: bool) -> I
     enough = n >= 2 * GROUPS and kept >= candidates
     require(enough, f"scores must have at least 40 rows, and {candidates} less a twentieth of them left out, got {n}")
     require_memory("scores", n * (3 * n + 5 * candidates))
-    found, heaviest = _statistics(scores, candidates)
+    found, heaviest, tenth = _statistics(scores, candidates)
     estimate, chi2, coefficient = (jackknife(values, 0.95) for values in found)
+    # InfoNCE has no bias of its own: to correct it would only add the chance of which candidates are met.
+    estimate = Estimate(*(end - estimate.value + found[0, 0] for end in estimate))
     gap = Estimate(*(value / candidates for value in coefficient))
     needed = abs(coefficient.value) / (_ENOUGH * estimate.value) if estimate.low > 0 else math.inf
     ceiling = math.log(candidates)
@@ -215,6 +218,10 @@ def infonce_bias(scores: Scores, candidates: Candidates, *, held_out: bool) -> I
             "come in groups, of which there are fewer, or the critic misses much",
         ),
         (heaviest > _HEAVY, f"heavy tails: one pair makes up {heaviest:.0%} of a sum, and no interval holds"),
+        (
+            tenth > _UNSEEN,
+            f"heavy tails: a tenth of the pairs makes up {tenth:.0%} of chi^2, which with the gap may be far larger",
+        ),
         (abs(gap.value) > _FIRST_ORDER, "the gap is too large for its first order in 1 / K: take more candidates"),
         (estimate.value > _NEAR_CEILING * ceiling, "the estimate is near log K: the information may be anything above"),
     )
@@ -248,9 +255,9 @@ def _together(first: Float[np.ndarray, "n _"], second: Float[np.ndarray, "n _"],
     return float(found / chance) if found > 1.5 * chance + 8 * math.sqrt(chance) else 0.0
 
 
-def _statistics(scores: Float[np.ndarray, "n n"], candidates: int) -> tuple[Float[np.ndarray, "3 fits"], float]:
+def _statistics(scores: Float[np.ndarray, "n n"], candidates: int) -> tuple[Float[np.ndarray, "3 fits"], float, float]:
     """InfoNCE, E t - 1 and the coefficient of the gap, of all pairs and without each of twenty groups of neighbours;
-    and a pair's largest share of a sum. Sums are never differences of larger ones.
+    and the shares of a sum of one pair and of a tenth of them. Sums are never differences of larger ones.
     """
     n, size = len(scores), candidates - 1
     order = np.random.default_rng(0).permutation(n)  # rows that lie together may be alike
@@ -292,7 +299,9 @@ def _statistics(scores: Float[np.ndarray, "n n"], candidates: int) -> tuple[Floa
         found.append((infonce, excess, excess - (weighted - 1) / 2))
         if left_out < 0:
             heaviest = float(max(paired.max() / paired.sum(), np.max((highest / means) ** 2) / second.sum()))
-    return np.array(found).T, heaviest
+            tenth = float(np.sort(paired)[-(n // 10) :].sum() / paired.sum())
+    statistics = np.array(found).T
+    return np.where(np.abs(statistics) > _ROUNDING, statistics, 0.0), heaviest, tenth
 
 
 def _beside(tilts: Float[np.ndarray, "n n"], end: int, start: int, size: int) -> list[Float[np.ndarray, "n _"]]:
