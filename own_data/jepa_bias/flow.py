@@ -20,7 +20,7 @@ Factors = Float[np.ndarray, "factors batch dim dim"]
 
 _MOST_WORK, _MOST_EVALUATIONS = 1e10, 60_000  # multiplications, and velocities times factors where calls cost more
 _FEWEST_EVALUATIONS = 100  # with which a start can be left
-_SETTLED = 0.01  # distance to the end state, relative, from which on nothing is learned or lost
+_SETTLED = 0.01  # distance to the end state, relative, from which on nothing is learned or lost: at most 1 - p
 _MOST_STAGES = 2000
 _RADIUS_STEPS = 10  # between two looks at the fastest rate
 
@@ -55,18 +55,14 @@ def follow(
     Sigma_xx: Float[np.ndarray, "batch dim dim"],
     Sigma_yx: Float[np.ndarray, "batch dim dim"],
     end: Float[np.ndarray, "batch features features"],
-    depth: int,
-    epsilon: float,
-    objective: Objective,
-    horizon: float,
-    tolerance: float,
-) -> Track:
+    depth: int, epsilon: float, objective: Objective, fraction: float, horizon: float, tolerance: float,
+) -> Track:  # fmt: skip
     """The flows from factors epsilon^(1/L) I until the end states, the horizon, or the most that a run may cost, in a
     basis whose first vectors are the features. `tolerance` is relative, of every entry in a step.
     """
     batch, dim, n_features = len(end), Sigma_xx.shape[-1], end.shape[-1]
     lengths = np.sqrt(np.diagonal(end, axis1=1, axis2=2))
-    near = _SETTLED * lengths[:, :, None] * lengths[:, None]
+    near = min(_SETTLED, 1 - fraction) * lengths[:, :, None] * lengths[:, None]
     evaluations = min(_MOST_EVALUATIONS / (depth + 1), _MOST_WORK / ((4 * depth + 2) * batch * dim**3))
     if evaluations < _FEWEST_EVALUATIONS:
         start = np.full((1, batch, n_features), np.log(epsilon))

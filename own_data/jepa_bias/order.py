@@ -95,19 +95,25 @@ def learning_order(
         events = sorted(Event(float(times[i]), int(i), "learned") for i in indices)
         doubts = _of_alignment(modes.only(indices), times[indices], depth, objective)
     else:
+        coarse_steps = f"fraction must be at most {1 - _FINE} where the covariances do not commute, got {fraction}"
+        require(fraction <= 1 - _FINE, coarse_steps)
         power = 1 / depth if objective == "jepa" else (depth + 1) / depth
         ends = modes._replace(Sigma_xx=np.diag(modes.covariance / np.where(below, strengths, 1) ** power))
         slowest = np.max(
             _aligned_times(ends, grows & below, fraction, epsilon, depth, objective), initial=0, where=grows & below
         )
+        run = depth, epsilon, objective, fraction, _LONG * slowest
         fine, coarse = (
-            integrated(Sigma_xx[None], Sigma_yx[None], basis, depth, epsilon, objective, _LONG * slowest, tolerance)
-            for tolerance in (_FINE, COARSE)
+            integrated(Sigma_xx[None], Sigma_yx[None], basis, *run, tolerance) for tolerance in (_FINE, COARSE)
         )
         of_fine, of_coarse = (crossings(track, 0, fraction * finals[0]) for track, finals in (fine, coarse))
         events, horizon, error = _agreed(of_fine, of_coarse, fine[0], coarse[0])
         if error > _INEXACT and events:
             doubts = (Doubt(f"steps of the integration move times by {error:.1%}", error, "of each time"),)
+        is_settled = np.allclose(fine[0].log_strengths[-1, 0], np.log(strengths), atol=0.01)
+        if is_settled and np.linalg.slogdet(modes.Sigma_yx)[0] < 0:  # no determinant of an aligned layer changes sign
+            reason = "Sigma_yx has a negative determinant: only rounding leaves the saddle before the end state"
+            doubts += (Doubt(reason, np.inf, "of each time"),)
     factor = depth if clock == "paper" else 1
     first = {event.feature: event.time for event in reversed(events)}
     order = np.array(sorted(first, key=lambda feature: first[feature]), int)
@@ -147,32 +153,24 @@ def integrated(
     Sigma_xx: Float[np.ndarray, "batch dim dim"],
     Sigma_yx: Float[np.ndarray, "batch dim dim"],
     basis: Float[np.ndarray, "dim features"],
-    depth: int,
-    epsilon: float,
-    objective: Objective,
-    horizon: float,
-    tolerance: float,
-) -> tuple[Track, Float[np.ndarray, "batch features"]]:
+    depth: int, epsilon: float, objective: Objective, fraction: float, horizon: float, tolerance: float,
+) -> tuple[Track, Float[np.ndarray, "batch features"]]:  # fmt: skip
     """The flows of pairs of covariances at once, on the features of one, and final strengths; times are the flow's."""
     rotation = np.linalg.svd(basis, full_matrices=True)[0]
     rotation[:, : basis.shape[1]] = basis
     xx, yx = (rotation.T @ matrices @ rotation for matrices in (Sigma_xx, Sigma_yx))
     inner = (slice(None), slice(basis.shape[1]), slice(basis.shape[1]))
     end = end_state(xx[inner], yx[inner], depth, objective)
-    track = follow(xx, yx, end, depth, epsilon, objective, horizon, tolerance)
+    track = follow(xx, yx, end, depth, epsilon, objective, fraction, horizon, tolerance)
     if track.times[-1] >= horizon * (1 - 1e-9):  # a direction of negative regression keeps the end state out of reach
         return track, np.exp(track.log_strengths[-1])
     return track, np.sqrt(np.diagonal(end, axis1=1, axis2=2))
 
 
 def _aligned_times(
-    features: SharedFeatures,
-    grows: Bool[np.ndarray, " features"],
-    fraction: float,
-    epsilon: float,
-    depth: int,
+    features: SharedFeatures, grows: Bool[np.ndarray, " features"], fraction: float, epsilon: float, depth: int,
     objective: Objective,
-) -> Float[np.ndarray, " features"]:
+) -> Float[np.ndarray, " features"]:  # fmt: skip
     """Scalar critical times on the clock of the flow; NaN for a feature that decays or starts above."""
     times = predicted.critical_time(
         fraction,

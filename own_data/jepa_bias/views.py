@@ -224,32 +224,25 @@ def _squared_norms(
 
 
 def _times(
-    moments: tuple[Moments, Moments],
-    order: LearningOrder,
-    lambdas: Float[np.ndarray, "fits features"],
-    variances: Float[np.ndarray, "fits features"],
-    confidence: Fraction,
-    may_commute: bool,
-) -> tuple[Estimate, ...]:
+    moments: tuple[Moments, Moments], order: LearningOrder, lambdas: Float[np.ndarray, "fits features"],
+    variances: Float[np.ndarray, "fits features"], confidence: Fraction, may_commute: bool,
+) -> tuple[Estimate, ...]:  # fmt: skip
     """First times in the population: of all flows, stepped together, and of the scalar equations if they may hold."""
     if not order.answerable:
         return ()
     factor = order.depth if order.clock == "paper" else 1
     horizon = (order.horizon if np.isfinite(order.horizon) else 4 * order.times.max()) / factor
-    track, ends = integrated(*moments, order.basis, order.depth, order.epsilon, order.objective, horizon, COARSE)
+    track, ends = integrated(
+        *moments, order.basis, order.depth, order.epsilon, order.objective, order.fraction, horizon, COARSE
+    )
     onsets = np.full(lambdas.shape, np.inf)
     for fit, lengths in enumerate(ends):
         for event in crossings(track, fit, order.fraction * lengths):
             onsets[fit, event.feature] = min(onsets[fit, event.feature], factor * event.time)
     onsets *= order.times / np.where(np.isfinite(onsets[0]), onsets[0], order.times)  # the error of coarse steps
+    rates = np.abs(lambdas), np.abs(lambdas) / variances
     scalar_times = predicted.critical_time(
-        order.fraction,
-        order.epsilon,
-        order.depth,
-        np.abs(lambdas),
-        np.abs(lambdas) / variances,
-        objective=order.objective,
-        clock=order.clock,
+        order.fraction, order.epsilon, order.depth, *rates, objective=order.objective, clock=order.clock
     )
     scalar_times = np.where((lambdas > 0) & (scalar_times > 0), scalar_times, np.inf)
     times = []

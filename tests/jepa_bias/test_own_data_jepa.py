@@ -1,10 +1,12 @@
 """What a user's views would teach a network: exact identities, planted truths, coverage of intervals, doubts."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from own_data.jepa_bias import learning_order, learning_order_of_views, shared_features
+from tests.jepa_bias.jepa_flow_by_hand import descent_crossings
 
 ROUNDING = 2.0**-53
 SEEDS, DIMS = st.integers(0, 2**31), st.integers(1, 6)
@@ -66,6 +68,22 @@ def test_features_that_are_not_learned_are_counted():
     np.testing.assert_allclose(answer.covariance, [0.8, 0.5], rtol=8 * ROUNDING)
     np.testing.assert_allclose(abs(answer.basis), np.eye(5)[:, [0, 4]], atol=8 * ROUNDING)
     assert "2 of 5 features are learned, 1 not learned, 1 start above, 1 without variance" in str(answer)
+
+
+def test_high_fractions_are_reached_or_refused():
+    pair = np.array([[2.0, 0.3], [0.3, 1.0]]), np.array([[1.4, 0.5], [0.5, 0.9]])
+    answer = learning_order(*pair, 1, 0.05, "mae", fraction=0.999)
+    truth = descent_crossings(*pair, answer.basis, 1, 0.05, "mae", 0.999, 1e-2, 30.0)
+    np.testing.assert_allclose(answer.times, [times[0] for times in truth], rtol=0.02)
+    with pytest.raises(ValueError, match=r"^fraction must be at most 0\.999 where the covariances do not commute"):
+        learning_order(*pair, 1, 0.05, "mae", fraction=0.9999)
+
+
+def test_an_end_state_that_only_rounding_reaches_is_doubted():
+    pair = np.array([[2.0, 0.3], [0.3, 1.0]]), np.array([[1.0, 1.5], [0.5, -1.0]])
+    answer = learning_order(*pair, 1, 0.01, "mae")
+    (first,), _ = descent_crossings(*pair, answer.basis, 1, 0.01, "mae", 0.5, 1e-2, 10.0)  # rounding needs longer
+    assert abs(answer.times[0] / first - 1) < 0.02 or "negative determinant" in str(answer)
 
 
 TRUTH = (in_basis(rotation(0.7), np.array([2.0, 0.5])), in_basis(rotation(0.7), np.array([1.0, 0.45])))
