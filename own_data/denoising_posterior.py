@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from theory import denoising_posterior as predicted
-from theory_on_trial.contract import USABLE_SCALE, Interval, guarded, require
+from theory_on_trial.contract import SMALLEST, USABLE_SCALE, Interval, guarded, require
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.estimate import Estimate
 
@@ -166,6 +166,7 @@ def posterior_uncertainty(
         directions, residuals = _embedded(vectors, support), np.zeros(len(values))
     else:
         values, directions, residuals = _leading(line, support, n_components, generator)
+        region = max(region, float(values.sum()))  # an estimate until here, and part of it is known
     rounding = (1e-9 if line.double else 1e-3) + imprecision
     negative = values + residuals < -rounding * np.abs(values).max(initial=1e-300)
     residual = float(np.sum((y.ravel() - line.mean) ** 2))
@@ -273,16 +274,17 @@ class _Line:
         return (ahead - behind) * (length / (2 * self.step))
 
     def derivatives(self, v: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The first three derivatives of v'mu_1(at + t v), and the error of each."""
+        """The first three derivatives of v'mu_1(at + t v), and the error of each, in units of sigma."""
+        units = self.sigma ** np.arange(3.0)
         if self.exact:
             import jax.numpy as jnp
 
             place = jnp.asarray(at)
             way = jnp.asarray(v.reshape(at.shape), place.dtype)
-            values = _finite(self._along(place, way))
+            values = _finite(self._along(place, way)) * units
             if self.double:
                 return values, np.zeros(3)
-            shorter = _finite(self._along(place, 0.7 * way)) / 0.7 ** np.arange(2, 5)  # its rounding is another
+            shorter = _finite(self._along(place, 0.7 * way)) * units / 0.7 ** np.arange(2, 5)  # its rounding is another
             return values, np.abs(values - shorter)
         h = self.sigma * _STEPS
         middle, *around = self._values(v, [0.0, *h, *-h], at) @ v
@@ -290,7 +292,7 @@ class _Line:
         odd, even = (plus - minus) / 2, (plus + minus) / 2 - middle
         differences = (odd / h, 2 * even / h**2, (odd[1:] - 2 * odd[:-1]) / h[:-1] ** 3)
         values, errors = np.transpose([_agreed(row) for row in differences])
-        return values, errors
+        return values * units, errors * units
 
 
 def _agreed(differences: np.ndarray) -> tuple[float, float]:
@@ -339,7 +341,7 @@ def _leading(
     line: _Line, kept: np.ndarray, wanted: int, generator: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Eigenvalues of J on the region that lead in size, and a few more, with directions and residuals, by Lanczos."""
-    from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+    from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
     def product(v: np.ndarray) -> np.ndarray:
         return line.central(_embedded(v.reshape(size, 1), kept)[:, 0])[kept]
@@ -354,9 +356,10 @@ def _leading(
         more = min(size, max(3 * count, 24))
         try:
             basis = eigsh(operator, count, v0=start, ncv=more, maxiter=_ROUNDS, tol=_SETTLED)[1]
-        except ArpackNoConvergence as stopped:
-            draws = generator.normal(size=(size, count - stopped.eigenvectors.shape[1]))
-            basis = np.linalg.qr(np.hstack([stopped.eigenvectors, draws]))[0]
+        except ArpackError as stopped:  # of a J that is zero it finds none
+            found = getattr(stopped, "eigenvectors", np.empty((size, 0)))
+            draws = generator.normal(size=(size, count - found.shape[1]))
+            basis = np.linalg.qr(np.hstack([found, draws]))[0]
     images = line.products(_embedded(basis, kept))[0][kept]
     values, vectors = _falling(basis.T @ images)
     residuals = np.linalg.norm(images @ vectors - basis @ vectors * values, axis=0)
@@ -368,13 +371,12 @@ def _component(
 ) -> tuple[Component, float, bool]:
     """The posterior along v, the relative error of its moments, and whether a law may have them."""
     derivatives, errors = line.derivatives(v, line.y)
-    moments = predicted.central_moments(derivatives[: order - 1], sigma)
+    moments, errors = _moments(derivatives[: order - 1]), errors[: order - 1]
     variance, value = float(moments[0]), float(line.mean @ v)
     deviation = float(np.sqrt(max(variance, 0.0)))
     skewness = kurtosis = np.nan
     half, error, possible = deviation / np.sqrt(1 - _COVERED), 0.0, True
-    errors = errors[: order - 1] * sigma ** np.arange(2.0, 2 * order - 1, 2)
-    if deviation > 1e-6 * sigma:
+    if deviation > 1e-6:
         parts = errors / deviation ** np.arange(2.0, order + 1)
         mask = parts <= _IMPRECISE
         error = float(max(parts[0], parts[mask].max(initial=0.0)))
@@ -383,11 +385,16 @@ def _component(
     if np.isfinite(kurtosis):
         possible = np.isnan(skewness) or kurtosis + 2 >= skewness**2 - 1e-6 - 10 * error
         half = min(half, float(max(moments[2], 0.0) / (1 - _COVERED)) ** 0.25) if possible else half
-    share = variance / (sigma**2 * region) if region > 0 else np.nan
-    interval = Estimate(value, value - half, value + half)
+    share = variance / region if region > 0 else np.nan
+    interval = Estimate(value, value - sigma * half, value + sigma * half)
     image = v.reshape(line.y.shape)
-    component = Component(variance / sigma**2, float(residual), deviation, skewness, kurtosis, interval, share, image)
+    component = Component(variance, float(residual), sigma * deviation, skewness, kurtosis, interval, share, image)
     return component, error, possible
+
+
+def _moments(derivatives: np.ndarray) -> np.ndarray:
+    """Of derivatives in units of sigma, those that are next to nothing being none."""
+    return predicted.central_moments(np.where(np.abs(derivatives) > SMALLEST, derivatives, 0.0), 1.0)
 
 
 def _missing(asymmetry: float, negative: bool, impossible: bool, imprecision: float) -> str:
@@ -447,8 +454,8 @@ def _calibrated(
     for signal, observed in zip(x, noisy, strict=True):
         v = np.where(kept, generator.normal(size=kept.size), 0.0)
         v /= np.linalg.norm(v)
-        second, third = predicted.central_moments(line.derivatives(v, observed)[0][:2], sigma)
-        error = float(v @ (signal - line.value(observed)).ravel())
+        second, third = _moments(line.derivatives(v, observed)[0][:2])
+        error = float(v @ (signal - line.value(observed)).ravel()) / sigma
         off.append([error**2 - second, error**3 - third, second])
     deviations = np.array(off)
     errors = deviations[:, :2].std(axis=0, ddof=1) / np.sqrt(len(x))

@@ -138,6 +138,19 @@ def test_many_coordinates_are_looked_at_by_products_alone():
     assert not refused.answerable
 
 
+@pytest.mark.parametrize("dim", [2, 40])
+def test_what_is_certain_has_no_variance_in_whatever_unit_and_hides_no_other(dim):
+    """Of x = +-unit, sigma = unit; a derivative of tanh at 70 is 4e-61. Where all are 0, Lanczos has no start."""
+    y = np.array([0.3] + [70.0] * (dim - 1))
+    for unit in (1e-30, 1.0, 1e30):
+        first, second = tool.posterior_uncertainty(lambda z, u=unit: u * jnp.tanh(z / u), unit * y, unit).components[:2]
+        assert first.deviation == pytest.approx(unit / math.cosh(0.3), rel=1e-9)
+        assert first.skewness == pytest.approx(-2 * math.sinh(0.3), rel=1e-6)
+        assert second.deviation == pytest.approx(0, abs=1e-9 * unit)
+    assert tool.posterior_uncertainty(lambda z: 0 * z, y, 1.0).components[0].deviation == 0
+    assert tool.posterior_uncertainty(lambda z: 0 * z + z.mean() / 2, y, 1.0).components[0].share == pytest.approx(1)
+
+
 def net32(dim, sigma):
     """The posterior mean of signs in a random frame, in single precision throughout, as PyTorch's networks."""
     frame = np.linalg.qr(np.random.default_rng(0).normal(size=(dim, dim)))[0].astype(np.float32)
