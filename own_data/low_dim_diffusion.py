@@ -130,7 +130,7 @@ def _judged(x: Rows, dim: int, given: float | None, wanted: float | None) -> Sub
     missing, error, needed, doubts = "", Estimate(*[np.nan] * 3), None, []
     if len(np.unique(x, axis=0)) < n:
         missing = "samples that are repeated tell nothing new, so leave each in once"
-    elif singular[dim - 1] <= max(_GAP * edge, 1e-12 * singular[0]):
+    elif singular[dim - 1] <= max(_GAP * edge, (1e-12 if variance else 1e-6) * singular[0]):  # rounding is noise too
         missing = f"d = {dim} is not visible, as singular value {dim} lies within the noise, so take a smaller d"
     else:
         squares, sines = _without_noise(singular[:dim] ** 2, variance * n, variance * (ambient - dim))

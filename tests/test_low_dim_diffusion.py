@@ -99,6 +99,7 @@ def test_noise_that_is_given_is_compared_with_the_data():
     [
         (own(np.random.default_rng(0), 20, 16, (1,) * 4, 0.02), 5, "d = 5 is not visible"),
         (own(np.random.default_rng(0), 20, 16, (1,) * 4, 2.0), 4, "d = 4 is not visible"),
+        (own(np.random.default_rng(0), 10, 40, (1, 1e-18), 1e-14), 2, "d = 2 is not visible"),  # D^2 is 6e-11, not 0
         (np.repeat(own(np.random.default_rng(0), 20, 16, (1,) * 4, 0.02), 2, axis=0), 4, "samples that are repeated"),
     ],
 )
