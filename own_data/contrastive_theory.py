@@ -151,6 +151,7 @@ def contrastive_report(
     """
     require(loss > 1e-300, f"loss must be positive: no encoder has a loss of zero, got {loss}")
     require(unit != "hinge" or negatives == 1, f"negatives must be 1 for the hinge, got {negatives}")
+    require_memory("weights and negatives", 4 * len(weights) * negatives / views)
     base = math.e if unit == "nats" else 2.0
     floor = predicted.collision_floor(weights, negatives, base, views)
     if loss < floor * (1 - 1e-12):

@@ -233,6 +233,7 @@ test_what_cannot_be_answered_is_refused = refused(
         (lambda: tool.contrastive_report(1.0, [1.0]), "weights must give weight to at least two classes"),
         (lambda: tool.contrastive_report(1.0, WEIGHTS, 2, unit="hinge"), "negatives must be 1 for the hinge, got 2"),
         (lambda: tool.contrastive_report(0.0, WEIGHTS), "loss must be positive"),
+        (lambda: tool.contrastive_report(9.0, np.full(2**19, 2.0**-19), 2**20), "weights and negatives must fit this"),
         (biased(np.eye(50), 1), "candidates must lie in"),
         (biased(np.eye(30), 4), "scores must have at least 40 rows"),
         (biased(np.eye(50), 48), "scores must have at least 40 rows, and 48"),
