@@ -115,6 +115,18 @@ def test_the_rank_is_found_and_the_risks_are_those_of_the_estimates():
     assert len(check_readable(answer)["table"]) == 2
 
 
+def test_few_labels_or_pairs_leave_a_variance_that_is_one():
+    """Forty labels of 18 features: intervals of a variance reached below 0; four pairs of one left a fold empty."""
+    rng, noises = np.random.default_rng(0), []
+    for _ in range(20):
+        first, labels = rng.normal(size=(120, 18)), rng.normal(size=40)
+        noises.append(tool.labels_saved(first, first[:, :1] + rng.normal(size=(120, 1)), labels).noise)
+    assert all(0 <= low <= value for value, low, _ in noises)
+    assert sum(low <= 1 <= high for _, low, high in noises) >= 17
+    first = rng.normal(size=(44, 1))
+    assert tool.labels_saved(first, first + rng.normal(size=(44, 1)), rng.normal(size=40)).rank == 1
+
+
 def test_units_and_order_of_columns_do_not_matter():
     first, second, labels = own(3)
     answer = tool.labels_saved(first, second, labels)

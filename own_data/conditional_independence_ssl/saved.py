@@ -14,7 +14,7 @@ from theory_on_trial.own_data.arrays import entries, numbers, require_memory
 from theory_on_trial.own_data.copies import copied_rows
 from theory_on_trial.own_data.estimate import Estimate
 from theory_on_trial.own_data.features import groups_of
-from theory_on_trial.own_data.jackknife import GROUPS, covariances, jackknife
+from theory_on_trial.own_data.jackknife import GROUPS, at_least, covariances, jackknife
 from theory_on_trial.own_data.neighbours import beside, near
 
 View = Annotated[Float[np.ndarray, "pairs features"], USABLE_SCALE]
@@ -94,7 +94,7 @@ def labels_saved(
     )
     least = _ROUNDING * np.sum(spread**2)
     require(left[0, 0] > least, "y must not be a linear function of X1: there is no noise to compare with")
-    noise = jackknife(left[:, 0], _CONFIDENCE)
+    noise = at_least(jackknife(left[:, 0], _CONFIDENCE), 0.0)
     ratio = jackknife(left[:, 2] / left[:, 0] - 1, _CONFIDENCE)
 
     def crossing(share: float) -> float:
@@ -145,7 +145,7 @@ def _white(first: Float[np.ndarray, "pairs dim"]) -> tuple[Float[np.ndarray, " d
 def _effective_rank(pretext: Float[np.ndarray, "pairs dim"], second: Float[np.ndarray, "pairs second"]) -> int:
     """The number of leading directions that predicts rows left out best; of white and of centred rows."""
     fold = np.random.default_rng(0).permutation(len(pretext)) % _FOLDS
-    parts = [(pretext[fold == k], second[fold == k]) for k in range(_FOLDS)]
+    parts = [(pretext[fold == k], second[fold == k]) for k in np.unique(fold)]
     own, cross = pretext.T @ pretext, pretext.T @ second
     sums = pretext.sum(axis=0), second.sum(axis=0)
     errors = np.zeros(min(cross.shape))
