@@ -4,7 +4,6 @@
 where the order is arbitrary, where forward selection takes another feature, and what coherence guarantees.
 """
 
-import warnings
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -179,7 +178,7 @@ def selection_audit(X: Features, y: Responses, k: Rounds, *, standardise: bool) 
         left = project_off(left, r.feature, lengths)
     mu, uneven = _coherence(logs, cosines)
     share = float(1 - (np.linalg.norm(left.residual) / size) ** 2) if rounds else 0.0
-    by_chance = _explained_by_chance(X, y, len(rounds), cosines * lengths * lengths[:, None])
+    by_chance = _explained_by_chance(X, y, len(rounds), lengths, cosines)
     if rounds and share <= by_chance.high:
         reason = f"y in random order is explained as well, by {by_chance}: these features may have nothing to do with y"
         doubts.append(Doubt(reason, share, "of y's square"))
@@ -250,20 +249,23 @@ def _coherence(logs: Vector, cosines: Cosines) -> tuple[float, float]:
     return min(float(cross.max()), 1.0), float(np.exp(min(np.ptp(finite), 460.0)))
 
 
-def _explained_by_chance(X: Features, y: Responses, rounds: int, gram: Cosines) -> Estimate:
+def _explained_by_chance(X: Features, y: Responses, rounds: int, lengths: Vector, cosines: Cosines) -> Estimate:
     """The share of y that as many rounds explain if its entries are put into random order: median, least and most."""
-    from sklearn.linear_model import orthogonal_mp_gram
-
     if not rounds:
         return Estimate(0.0, 0.0, 0.0)
-    generator, scale = np.random.default_rng(0), max(float(np.abs(y).max()), 1e-300)
-    orders = np.stack([generator.permutation(y / scale) for _ in range(_ORDERS)], axis=1)
-    norm = max(float(np.sqrt(np.diag(gram).max())), 1e-300)
-    products = X.T @ orders / norm
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it stops where nothing is left
-        weights = orthogonal_mp_gram(gram / norm**2, products, n_nonzero_coefs=rounds).reshape(len(gram), -1)
-    shares = np.sum(weights * products, axis=0) / np.sum(orders**2, axis=0)
+    generator, shares = np.random.default_rng(0), np.zeros(_ORDERS)
+    orders = np.stack([generator.permutation(y / np.linalg.norm(y)) for _ in range(_ORDERS)])
+    for order, left in enumerate(orders @ (X / np.where(lengths > 0, lengths, 1.0))):
+        rest, rows = np.where(lengths > 0, 1.0, 0.0), np.zeros((rounds, len(lengths)))
+        for r in range(rounds):  # columns of length one, picked by their lengths: none is too short
+            sizes = np.where(rest > _ALIKE**2, np.abs(left) * lengths, 0.0)
+            if not sizes[pick := int(sizes.argmax())]:
+                break
+            rows[r] = (cosines[pick] - rows[:r, pick] @ rows[:r]) / np.sqrt(rest[pick])
+            gain = left[pick] / np.sqrt(rest[pick])
+            shares[order] += gain**2
+            left, rest = left - gain * rows[r], rest - rows[r] ** 2
+            rest[pick] = 0.0
     return Estimate(float(np.median(shares)), float(shares.min()), float(min(1.0, shares.max())))
 
 

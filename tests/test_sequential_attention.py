@@ -134,6 +134,15 @@ def test_a_column_as_short_as_floats_go_is_no_column_of_zeros():
     assert audit.coherence == pytest.approx(predicted.coherence(X), rel=1e-12) == predicted.coherence(short)
 
 
+def test_short_columns_explain_by_chance_as_long_ones_do():
+    X, y = table(0)
+    generator = np.random.default_rng(0)
+    orders = np.stack([generator.permutation(y) for _ in range(99)], axis=1)
+    shares = 1 - np.linalg.lstsq(X, orders)[1] / np.sum(orders**2, axis=0)
+    audit = tool.selection_audit(X * 10.0 ** np.arange(0, -30, -5), y, 6, standardise=False)
+    np.testing.assert_allclose(audit.by_chance, [np.median(shares), shares.min(), shares.max()], rtol=1e-9)
+
+
 def doubts(X, y, k, *, standardise=False):
     audit = tool.selection_audit(X, y, k, standardise=standardise)
     return audit, " | ".join(map(str, audit.doubts))
