@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import entr, expit
-from theory_instances import CONDITION, ROUNDING, general, random_covariance, reference_pair
+from theory_instances import CONDITION, ROUNDING, general, reference_pair
 
 from theory import mixup as predicted
 from theory.mixup.expected_losses import gaussian_expectation
@@ -59,7 +59,6 @@ def test_the_finite_radius_leaves_one_point_beyond(log_n):
 
 
 LAW = predicted.MixingLaw.atoms(np.array([0.2, 0.6, 0.9]), np.array([0.3, 0.5, 0.2]), np.sqrt)
-SMALL = predicted.MixingLaw.beta(1.0, 8)
 
 
 def test_the_sampled_coefficient_is_the_variance_of_the_pull_on_a_point():
@@ -87,54 +86,6 @@ def test_the_rate_of_mixup_has_its_fractions(separability):
     pair = reference_pair(separability)
     assert predicted.lda_rate(pair) == pytest.approx(float(exact), rel=64 * ROUNDING, abs=0)
     assert predicted.lda_rate(pair, 20) == pytest.approx(float(exact * Fraction(20, 16)), rel=64 * ROUNDING, abs=0)
-
-
-def data_set(seed, counts, separability, dim=3):
-    rng = np.random.default_rng(seed)
-    labels = np.repeat([0, 1], counts)
-    mean, covariance = rng.uniform(0.5, 1.5, dim), random_covariance(rng, dim)
-    noise = rng.normal(size=(len(labels), dim)) @ np.linalg.cholesky(covariance).T
-    return (2 * labels - 1)[:, None] * mean + noise / np.sqrt(separability), labels
-
-
-def class_moments(features, labels):
-    classes = [features[labels == label] for label in (0, 1)]
-    return np.stack([part.mean(axis=0) for part in classes]), np.stack([np.cov(part.T, bias=True) for part in classes])
-
-
-def second_order_objective(weights, means, covariances, p, law):
-    """The objective as its docstring has it, term by term."""
-    low, high = means @ weights
-    low_spread, high_spread = (weights @ covariance @ weights for covariance in covariances)
-    slope = lambda z: expit(z) * expit(-z)  # noqa: E731
-    total = p**2 * (np.logaddexp(0, -high) + slope(high) * law.second_moment * high_spread / 2)
-    total += (1 - p) ** 2 * (np.logaddexp(0, low) + slope(low) * law.second_moment * low_spread / 2)
-    share = law.input_weights
-    mixed = share * high + (1 - share) * low
-    spread = share**2 * high_spread + (1 - share) ** 2 * low_spread
-    terms = np.logaddexp(0, mixed) - law.nodes * mixed + slope(mixed) * spread / 2
-    return total + 2 * p * (1 - p) * law.weights @ terms
-
-
-@pytest.mark.parametrize("law", [SMALL, LAW])
-@pytest.mark.parametrize("counts", [(4, 8), (9, 6), (7, 7)])
-@pytest.mark.parametrize("separability", [3.0, 1e4])
-def test_the_reduced_problem_is_solved(law, counts, separability):
-    features, labels = data_set(11, counts, separability)
-    means, covariances = class_moments(features, labels)
-    p = counts[1] / sum(counts)
-    weights = predicted.reduced_problem(means, covariances, p, law)
-
-    def slope(direction, at):
-        """Central difference: the third derivative times 1e-8 and the rounding of the objective over 1e-4 are left."""
-        return (
-            second_order_objective(at + 1e-4 * direction, means, covariances, p, law)
-            - second_order_objective(at - 1e-4 * direction, means, covariances, p, law)
-        ) / 2e-4
-
-    for direction in np.eye(3):
-        assert abs(slope(direction, weights)) <= 1e-8 * np.abs(means).max() ** 3 * 8 + 8 * ROUNDING / 1e-4
-    assert max(abs(slope(direction, 1.1 * weights)) for direction in np.eye(3)) > 1e-4
 
 
 seeds = st.integers(0, 2**32 - 1)
