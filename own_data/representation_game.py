@@ -148,7 +148,7 @@ def optimal_representation(
     rows, size = _checked(X, r)
     covariance = rows.T @ rows / len(rows)
     past = tasks if tasks is not None and len(tasks) != X.shape[1] else None
-    prior, note, few = _prior(tasks, covariance)
+    prior, note, few, shrinkage = _prior(tasks, covariance)
     scale = float(np.abs(prior).max())
     prior = prior / scale
     spectrum, directions = predicted.task_spectrum(covariance, prior), predicted.task_directions(covariance, prior)
@@ -184,6 +184,9 @@ def optimal_representation(
             "average_price": float(predicted.mixed_average(spectrum, r) / average) if average > 0 else 1.0,
         }
     value = _share(np.array([row[r] / row[0] for row in without]))
+    added = shrinkage * float(spectrum.mean() / spectrum[0])  # where rows are white, to all eigenvalues alike
+    if added > (value.high - value.low) / 4:
+        few.append(Doubt(f"much of lambda_{r + 1} is what shrinking adds: the tasks' own may be less", added, _SHARE))
     doubts = [*few, *_doubts(scores, loadings, spectrum, r, excess, halves), *_doubt_of_copies(X)]
     return OptimalRepresentation(
         representation=None if is_tied else best / size,
@@ -218,11 +221,11 @@ def _checked(features: Features, kept: int) -> tuple[Features, float]:
     return rows / largest, largest * unit
 
 
-def _prior(tasks: Tasks | None, covariance: Square) -> tuple[Square, str, list[Doubt]]:
-    """S, what is known of it in words, and the doubts about it."""
+def _prior(tasks: Tasks | None, covariance: Square) -> tuple[Square, str, list[Doubt], float]:
+    """S, what is known of it in words, the doubts about it, and by how much it is shrunk."""
     dim = len(covariance)
     if tasks is None:
-        return np.eye(dim), "no tasks are given: with S = I the answer is PCA", []
+        return np.eye(dim), "no tasks are given: with S = I the answer is PCA", [], 0.0
     largest = float(np.abs(tasks).max())
     require(largest > 0, "tasks must not all be zero: nothing can be lost then")
     if len(tasks) == dim:
@@ -233,12 +236,12 @@ def _prior(tasks: Tasks | None, covariance: Square) -> tuple[Square, str, list[D
             "tasks with as many rows as columns are read as S and must be symmetric and positive semidefinite; "
             "of d past tasks F give F.T @ F / d",
         )
-        return tasks / 2 + tasks.T / 2, "", []
+        return tasks / 2 + tasks.T / 2, "", [], 0.0
     shrunk, shrinkage, error = _shrunk(tasks, covariance)
     reach = float(np.max(np.sum(tasks * np.linalg.solve(shrunk, tasks.T).T, axis=1)))
     note = f"S: second moment of {len(tasks)} past tasks, shrunk by {shrinkage:.2f}, times {reach:.3g} to hold them all"
     few = Doubt(f"{len(tasks)} past tasks do not tell a second moment in {dim} dimensions", np.inf, _SHARE)
-    return shrunk * reach, note, [few] if error > _FEW else []
+    return shrunk * reach, note, [few] if error > _FEW else [], shrinkage
 
 
 def _shrunk(tasks: Tasks, covariance: Square) -> tuple[Square, float, float]:

@@ -131,6 +131,10 @@ def test_past_tasks_are_all_plausible():
         assert any("do not tell a second moment" in one.reason for one in few.doubts)
     many = tool.optimal_representation(rows, 2, generator.standard_normal((4000, 6)) @ np.linalg.inv(ROOT.T))
     assert not any("do not tell a second moment" in one.reason for one in many.doubts)
+    for share, count, said in ((1e-8, 100, True), (0.1, 1000, False)):  # shrinking makes .005 of the former
+        past = rows_of(generator, np.diag([1, share]), count)
+        doubts = tool.optimal_representation(rows_of(generator, np.eye(2), 300), 1, past).doubts
+        assert any("is what shrinking adds" in doubt.reason for doubt in doubts) == said
 
 
 ROOT = np.linalg.cholesky(WORLD.covariance)
