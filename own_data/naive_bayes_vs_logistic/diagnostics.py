@@ -100,23 +100,14 @@ def assumption_diagnostics(
         if best < predicted.bayes_error.low:
             reasons = ("a classifier errs less than the best rule of Gaussian classes could",)
             predicted = None
-    doubts = [
-        Doubt(
-            f"column {name!r} alone tells the classes: it may be the label in disguise, leave it out and ask again",
-            np.inf,
-            "of the error rate",
-        )
-        for name in leaks
-    ]
+    disguise = "alone tells the classes: it may be the label in disguise, leave it out and ask again"
+    clues = [f"column {name!r} {disguise}" for name in leaks]
     if in_squares:
-        doubts.append(
-            Doubt(
-                "variances or correlations tell the classes and means do not: add squares and products of the columns, "
-                "which neither classifier sees all of",
-                np.inf,
-                "of the error rate",
-            )
+        squares = (
+            "variances or correlations tell the classes and means do not: add squares and products of the columns, "
         )
+        clues.append(f"{squares}which neither classifier sees all of")
+    doubts = [Doubt(reason, np.inf, "of the error rate") for reason in clues]
     if samples.copies:
         doubts.append(Doubt("rows that are copies of others count once", samples.copies, "samples"))
     return AssumptionDiagnostics(

@@ -120,7 +120,7 @@ class NaiveBayesCurve:
             return self.excess(min(float(np.exp(log_samples)), _MOST)) - excess
 
         # A rare class may be lost on a few samples that are better ignored: the excess may rise before it falls, but
-        # not where the noise of the weights is a hundredth of the signal: from there on down.
+        # not where the noise of the weights is a hundredth of their signal, from where it is sought.
         noise = max(law.own.sum() / law.signal / weight for law, weight in zip(self._laws, self.weights, strict=True))
         most = float(np.log(_MOST))
         least = min(float(np.log(self.fewest)), most)
@@ -220,19 +220,22 @@ class LogisticCurve:
     weights: Pairs
     distances: Annotated[Pairs, Interval(0, _FARTHEST)]
 
+    @cached_property
+    def fewest(self) -> float:
+        """Samples from which on the law holds: n for classes that overlap; fewer of far ones are separable."""
+        efficiencies = np.maximum(self._limits_and_efficiencies[1], 1e-280)
+        return float(np.max(self.n_features * (3 / efficiencies - 2) / self.sizes))
+
     @guarded
     def excess(self, n_samples: Positive) -> float:
         """Mean error when trained on m = `n_samples` samples, less its limit, without a penalty.
-        The excess of linear discriminant analysis over its efficiency (Efron 1975); a pair with fewer samples than
-        features errs by 1/2. A ridge penalty does better than this at small m.
+        The excess of linear discriminant analysis over its efficiency (Efron 1975), 0.5 to 3 times the simulated one
+        from `fewest` on; fewer are a ValueError. A ridge penalty does better than this at small m.
         """
+        require(n_samples >= self.fewest, f"n_samples must be at least {self.fewest:.4g}, where the law begins")
         ratios = self.n_features / (n_samples * self.sizes)
-        errors = np.array(
-            [
-                predicted.lda_expected_error(distance, ratio) if ratio < 1 else 0.5
-                for distance, ratio in zip(self.distances.tolist(), ratios.tolist(), strict=True)
-            ]
-        )
+        pairs = zip(self.distances.tolist(), ratios.tolist(), strict=True)
+        errors = np.array([predicted.lda_expected_error(distance, min(ratio, 1 - 1e-16)) for distance, ratio in pairs])
         limits, efficiencies = self._limits_and_efficiencies
         return float(self.weights @ np.minimum((errors - limits) / efficiencies, 0.5 - limits))
 
@@ -270,8 +273,7 @@ def learning_curves(means: Means, covariance: DefiniteMatrix, counts: Counts) ->
     factors = np.sqrt(signals / np.where(sample_distances > 0, sample_distances, 1))
 
     raw = np.sum(gaps * np.linalg.solve(correlation, gaps.T).T, axis=1)
-    distances = np.maximum(0, (freedom - n_features - 1) / freedom * raw - n_features * gap_noise)
-    require(distances <= _FARTHEST, f"means must have squared distances of at most {_FARTHEST:g}, got {raw.max():g}")
+    distances = (freedom - n_features - 1) / freedom * raw - n_features * gap_noise
     return (
         NaiveBayesCurve(
             counts[second] / (counts[first] + counts[second]),
@@ -279,5 +281,5 @@ def learning_curves(means: Means, covariance: DefiniteMatrix, counts: Counts) ->
             factors[:, None] * gaps,
             np.eye(n_features) + shrinkage * (correlation - np.eye(n_features)),
         ),
-        LogisticCurve(n_features, sizes, weights, distances),
+        LogisticCurve(n_features, sizes, weights, np.clip(distances, 0, _FARTHEST)),
     )

@@ -42,7 +42,7 @@ class Predicted:
         growth: exponent of n in `samples`, from half of the features to all.
         regime: how the samples grow that naive Bayes needs to come within `excess` of the Bayes error.
         naive_bayes: its learning curve, variances shared by the classes.
-        logistic: learning curve of logistic regression without a penalty; None for classes not about equally likely.
+        logistic: that of logistic regression without a penalty, from `fewest` samples on; None for unequal classes.
     """
 
     beta: Float[np.ndarray, "classes classes classes"]
@@ -160,10 +160,10 @@ class AssumptionDiagnostics(Answer):
             value, low, high = np.array([getattr(row, attribute) for row in self.measured]).T
             xs = sizes * (0.98 if colour == "C0" else 1.02)
             axes.errorbar(xs, value, [value - low, high - value], fmt="o", color=colour, label=f"{name}, measured")
-        grid = np.geomspace(sizes[0], 4 * sizes[-1], 60)
         for colour, (limit, curve, what) in zip(("C0", "C1"), curves, strict=False):
-            if curve is None:
+            if curve is None or curve.fewest > 4 * sizes[-1]:
                 continue
+            grid = np.geomspace(max(sizes[0], curve.fewest), 4 * sizes[-1], 60)
             errors = [limit + curve.excess(float(size)) for size in grid]
             axes.plot(grid, np.minimum(errors, 1), color=colour, label=f"predicted, {what}")
         if self.crossing.low > 0 or np.isfinite(self.crossing.high):

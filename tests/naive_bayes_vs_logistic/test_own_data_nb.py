@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtr
 from scipy.stats import t
+from sklearn.linear_model import LogisticRegression
 
 from own_data.naive_bayes_vs_logistic import assumption_diagnostics
 from own_data.naive_bayes_vs_logistic.diagnostics import _predicted
 from own_data.naive_bayes_vs_logistic.fits import fit
-from own_data.naive_bayes_vs_logistic.learning_curves import NaiveBayesCurve
+from own_data.naive_bayes_vs_logistic.learning_curves import LogisticCurve, NaiveBayesCurve
 from tests.naive_bayes_vs_logistic import own_data_sets as sets
 from theory_on_trial.own_data.jackknife import GROUPS, jackknife, stratified_groups
 
@@ -174,6 +175,30 @@ def test_a_class_that_is_all_but_never_named_leaves_its_share_of_errors(share, c
     for size in (1e4, 1e9, 1e15):
         assert curve.errors(size)[0] == pytest.approx(share, rel=1e-4)
         assert curve.excess(size) >= -1e-12
+
+
+def test_samples_count_from_where_an_excess_that_rose_has_fallen():
+    """5 samples were said to be enough for .02: few enough to ignore the rarer class, which is lost on 150."""
+    d, correlation = np.full(100, 0.04), np.eye(100)
+    curve, rng = NaiveBayesCurve(np.array([0.2]), np.ones(1), d[None], correlation), np.random.default_rng(1)
+    sizes = 150, round(curve.samples(0.02))
+    errors = [fitted_errors(rng, d, correlation, size, 100, 0.2).mean() for size in sizes]
+    assert errors - curve.limits[0] == pytest.approx([0.0576, 0.02], abs=0.0015)
+
+
+@pytest.mark.parametrize(("distance", "n"), [(2, 10), (5, 2)])
+def test_the_law_of_logistic_regression_begins_where_classes_are_not_separable(distance, n):
+    """Of classes 8 apart it said .16 after 40 samples of 10 features, which err by 1e-4."""
+    curve = LogisticCurve(n, np.ones(1), np.ones(1), np.array([distance**2.0]))
+    size, mean, errors = int(curve.fewest) + 1, np.full(n, distance / 2 / np.sqrt(n)), []
+    for seed in range(60):
+        rows, labels = drawn(seed, np.stack([-mean, mean]), np.eye(n), size)
+        rule = LogisticRegression(C=1e8, max_iter=10_000).fit(rows, labels)
+        margins = rule.coef_ @ mean + rule.intercept_ * [1, -1]
+        errors.append(ndtr(-margins / np.linalg.norm(rule.coef_)).mean())
+    assert 0.5 < curve.excess(size) / (np.mean(errors) - ndtr(-distance / 2)) < 3
+    with pytest.raises(ValueError, match=r"n_samples must be at least 1.795e\+04"):
+        LogisticCurve(10, np.ones(1), np.ones(1), np.array([64.0])).excess(40)
 
 
 @pytest.mark.parametrize(("n", "size"), [(2, 40), (5, 40), (10, 60)])

@@ -216,7 +216,7 @@ REFUSED = [
     (lambda: observed.gaussian_classes(KEY, np.array([0, 2]), ONE, np.ones(1)), "below n_classes = 2, got 2"),
     (lambda: observed.binary_statistics(KEY, 2, np.full((3, 1), 0.1), THIRDS), "n_samples must be at least 3"),
     (lambda: tool.learning_curves(MEANS, np.eye(2), np.array([2, 3])), r"at least n \+ K \+ 2 = 6, got 5"),
-    (lambda: tool.learning_curves(1e5 * MEANS, np.eye(2), np.array([9, 9])), "squared distances of at most 1e"),
+    (lambda: tool.learning_curves(1e5 * MEANS, np.eye(2), np.array([9, 9]))[1].excess(1e15), "n_samples must be at l"),
     (lambda: asked(with_entry(np.nan)), "no missing entries, got 1 in column 'x2'"),
     (lambda: asked(pd.DataFrame(with_entry(np.inf), columns=list("abc"))), "infinite entry in column 'b'"),
     (lambda: asked(TABLE[:, 0]), r"must be a table.*got shape \(60,\)"),
