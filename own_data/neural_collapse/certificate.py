@@ -121,8 +121,8 @@ def certify_head(
     whatever network makes the features.
 
     For "mse" the bounds are the minimum itself, at any depth, widths and class sizes. For "ce" at depth one they meet
-    at it too, in closed form for equal classes, else by a convex program solved to a billionth; widths below K - 1
-    leave the lower one only. For "ce" at larger depth the minimum is not known, and they bracket it: the lower one
+    at it too, in closed form for equal classes, else by a convex program, to a billionth if time allows; widths below
+    K - 1 leave the lower only. For "ce" at larger depth the minimum is not known, and they bracket it: the lower one
     bounds the decays by a power of the nuclear norm of the logits, the upper one is of the best configuration known.
     Metrics are distances to the geometry of the optimum, for "ce" to the simplex frame; of zeros they are NaN, and
     `remarks` say what has died. NC1 leaves out directions whose spread between classes is below a hundredth of the

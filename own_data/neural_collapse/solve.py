@@ -30,7 +30,7 @@ def solve(class_sizes: Int[np.ndarray, " classes"], slope: float, with_bias: boo
     roots, shares = np.sqrt(class_sizes), class_sizes / n_samples
     step = 2 * n_samples / (1 + with_bias * class_sizes.max())  # softmax curves by at most one half
     steps = int(min(max(_MOST_WORK / (30 * n_classes**3), 100), _MOST_STEPS, 10 / precision))
-    point, bias, momentum = np.zeros((n_classes, n_classes)), np.zeros(n_classes), 1.0
+    point, bias, momentum = np.zeros((n_classes, n_classes)), with_bias * np.log(shares), 1.0  # the best without logits
     ahead, bias_ahead, lower, upper, best = point, bias, 0.0, np.inf, point
     for count in range(1, steps + 1):
         residual = np.eye(n_classes) - softmax(ahead / roots + bias_ahead[:, None], axis=0)

@@ -179,6 +179,15 @@ def test_cross_entropy_of_unequal_classes_by_duality(with_bias):
         assert answer.gap >= answer.imbalance - 1e-12
 
 
+def test_a_rare_class_that_the_bias_alone_should_fit_is_certified():
+    shares = np.array([1e-5, 1 - 1e-5])
+    labels, bias = np.arange(100_000) > 0, np.log(shares)
+    answer = certify_head(
+        [np.zeros((2, 1))], np.zeros((100_000, 1)), labels.astype(int), [0.01, 0.01], bias=bias, loss="ce"
+    )
+    np.testing.assert_allclose([answer.value, answer.lower_bound, answer.upper_bound], -shares @ bias, rtol=1e-8)
+
+
 def test_deep_cross_entropy_is_bracketed():
     """Of six classes at depth 2 descents from many starts end between the bounds, and antipodal pairs win."""
     labels, decays = np.repeat(range(6), 10), [5e-4] * 3
