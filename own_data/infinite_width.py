@@ -21,7 +21,7 @@ LayerExponents = Annotated[Float[np.ndarray, " layers"], SCALE]
 RateExponent = Annotated[float, SCALE]
 
 _NEAR = 0.1  # exponents nearer to zero are not told apart from it
-_SIGNIFICANT = 0.01
+_SIGNIFICANT, _ROUNDING = 0.01, 1e-6
 _FEWEST_WIDTHS, _SHORTEST, _FEWEST_SEEDS = 3, 4, 3
 
 
@@ -139,11 +139,12 @@ def width_exponent(widths: Widths, movement: Movement, *, level: Fraction = 0.95
         count >= _FEWEST_WIDTHS and widths.max() >= _SHORTEST * widths.min(),
         f"widths are too short a ladder: three or more, from one to {_SHORTEST} times it, got {widths.tolist()[:9]}",
     )
-    require(len(set(widths.tolist())) == count, "widths must differ from column to column")
+    order = np.argsort(widths)
+    logs = np.log(widths[order])
+    require(np.diff(logs) > _ROUNDING, "widths must differ from column to column, by more than a millionth")
     require(seeds >= _FEWEST_SEEDS, f"movement must have at least {_FEWEST_SEEDS} rows, one per seed, got {seeds}")
     require(len(np.unique(movement, axis=0)) == seeds, "movement must not hold the same row twice: seeds must differ")
-    order = np.argsort(widths)
-    logs, log_moves = np.log(widths[order]), np.log(movement[:, order])
+    log_moves = np.log(movement[:, order])
     powers = np.vander(logs - logs.mean(), 3, increasing=True)
     slopes = np.linalg.lstsq(powers[:, :2], log_moves.T)[0][1]
     _, inclines, bends = np.linalg.lstsq(powers, log_moves.T)[0]
@@ -151,7 +152,7 @@ def width_exponent(widths: Widths, movement: Movement, *, level: Fraction = 0.95
     exponent, curvature = _mean(slopes, level), _mean(bends, level)
     doubts, reach = [], 0.0
     test = _mean(bends, 1 - _SIGNIFICANT)
-    if test.low > 0 or test.high < 0:
+    if max(test.low, -test.high) > _ROUNDING:
         reach = max(-test.low, test.high) * float(np.ptp(logs))
         bent = "the movement is not yet a power law of the width; drop the smallest width or train longer"
         doubts.append(Doubt(bent, reach, "of the exponent"))

@@ -67,6 +67,11 @@ def test_the_order_of_widths_and_the_unit_do_not_matter():
     assert other.curvature == pytest.approx(answer.curvature, abs=1e-12)
 
 
+def test_an_exact_power_law_is_not_doubted_for_its_rounding():
+    answer = tool.width_exponent(LADDER, np.array(LADDER) ** -0.3 * [[1], [2], [3]])
+    assert (answer.exponent.value, answer.doubts) == (pytest.approx(-0.3), ())
+
+
 def test_plots_show_movement_and_power_law():
     answer = tool.width_exponent(LADDER, movements(NTK, 1, 5))
     line, points = answer.plot().get_lines()
