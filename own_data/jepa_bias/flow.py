@@ -52,8 +52,7 @@ def end_state(Sigma_xx: Matrices, Sigma_yx: Matrices, depth: int, objective: Obj
 
 
 def follow(
-    Sigma_xx: Float[np.ndarray, "batch dim dim"],
-    Sigma_yx: Float[np.ndarray, "batch dim dim"],
+    Sigma_xx: Float[np.ndarray, "batch dim dim"], Sigma_yx: Float[np.ndarray, "batch dim dim"],
     end: Float[np.ndarray, "batch features features"],
     depth: int, epsilon: float, objective: Objective, fraction: float, horizon: float, tolerance: float,
 ) -> Track:  # fmt: skip

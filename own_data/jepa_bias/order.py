@@ -150,8 +150,7 @@ def learning_order(
 
 
 def integrated(
-    Sigma_xx: Float[np.ndarray, "batch dim dim"],
-    Sigma_yx: Float[np.ndarray, "batch dim dim"],
+    Sigma_xx: Float[np.ndarray, "batch dim dim"], Sigma_yx: Float[np.ndarray, "batch dim dim"],
     basis: Float[np.ndarray, "dim features"],
     depth: int, epsilon: float, objective: Objective, fraction: float, horizon: float, tolerance: float,
 ) -> tuple[Track, Float[np.ndarray, "batch features"]]:  # fmt: skip

@@ -228,10 +228,9 @@ class _Fit:
     @classmethod
     def of(
         cls,
-        features: Float[np.ndarray, "samples features"],
-        labels: Int[np.ndarray, " samples"],
+        features: Float[np.ndarray, "samples features"], labels: Int[np.ndarray, " samples"],
         rows: Bool[np.ndarray, " samples"],
-    ) -> "_Fit":
+    ) -> "_Fit":  # fmt: skip
         features, labels = features[rows], labels[rows]
         means = np.array([features[labels == k].mean(axis=0) for k in (0, 1)])
         apart = np.any(means[1] != means[0])
@@ -242,10 +241,9 @@ class _Fit:
 
     def errors(
         self,
-        features: Float[np.ndarray, "samples features"],
-        labels: Int[np.ndarray, " samples"],
+        features: Float[np.ndarray, "samples features"], labels: Int[np.ndarray, " samples"],
         rows: Bool[np.ndarray, " samples"],
-    ) -> int:
+    ) -> int:  # fmt: skip
         """Wrong predictions of the Bayes rule of the pair on these rows."""
         scores = (features[rows] - self.midpoint) @ self.pair.bayes_direction
         return int(np.sum((scores > 0) != (labels[rows] == 1)))

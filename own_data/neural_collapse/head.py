@@ -47,13 +47,10 @@ class Head:
 
 
 def head_of(
-    weights: Sequence[Float[AnyArray, "_ _"]],
-    features: Float[np.ndarray, "samples inputs"],
-    labels: Int[AnyArray, " samples"],
-    decays: Sequence[float] | Float[np.ndarray, " factors"],
-    bias: Float[AnyArray, " classes"] | None,
-    normalisation: Normalisation | float,
-) -> tuple[Head, float]:
+    weights: Sequence[Float[AnyArray, "_ _"]], features: Float[np.ndarray, "samples inputs"],
+    labels: Int[AnyArray, " samples"], decays: Sequence[float] | Float[np.ndarray, " factors"],
+    bias: Float[AnyArray, " classes"] | None, normalisation: Normalisation | float,
+) -> tuple[Head, float]:  # fmt: skip
     """The head, and α. Raises as `certify_head`."""
     layers, rows = [np.asarray(layer, float) for layer in weights], features
     classes = np.asarray(labels)

@@ -55,11 +55,9 @@ def solve(class_sizes: Int[np.ndarray, " classes"], slope: float, with_bias: boo
 
 
 def _dual_value(
-    probabilities: Float[np.ndarray, "classes classes"],
-    class_sizes: Int[np.ndarray, " classes"],
-    slope: float,
+    probabilities: Float[np.ndarray, "classes classes"], class_sizes: Int[np.ndarray, " classes"], slope: float,
     with_bias: bool,
-) -> float:
+) -> float:  # fmt: skip
     """Mean entropy of distributions per class whose residuals are feasible: near these, mixed with the frequencies."""
     n_samples = class_sizes.sum()
     shares = class_sizes / n_samples
