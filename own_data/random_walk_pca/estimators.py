@@ -28,10 +28,11 @@ def estimate_drift_ratio(
 
     >>> steps = np.random.default_rng(0).standard_normal((300, 500)) + 0.1
     >>> print(estimate_drift_ratio(np.cumsum(steps, axis=0)))
-    0.009837 [0.008787, 0.01089]
+    0.009837 [0.008783, 0.01089]
     """
+    from scipy.special import stdtrit
+
     gram = checked_step_gram(trajectory, step_gram)
-    deviations = _normal_quantile(confidence)
     steps = len(gram)
     row_means = (gram.sum(axis=1) - np.diagonal(gram)) / (steps - 1)
     drift = row_means.mean()
@@ -42,6 +43,7 @@ def estimate_drift_ratio(
     # The three parts: noise against noise, noise along the drift, and the noise variance in the denominator.
     variance = 2 * products / (steps * (steps - 1)) + 4 * along_drift / steps
     variance = variance / noise**2 + 2 * (drift / noise) ** 2 / (steps * dimension)
+    deviations = -stdtrit(steps - 1, (1 - confidence) / 2)  # the scatter along μ is of so many steps
     return _within(0.0, np.inf, drift / noise, deviations * np.sqrt(variance))
 
 

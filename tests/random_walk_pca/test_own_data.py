@@ -153,6 +153,12 @@ def test_interval_coverage(estimator, true, cause):
     assert abs(values.mean() - true) <= DEVIATIONS * values.std() / np.sqrt(300) + 0.1 * values.std()
 
 
+def test_few_steps_widen_the_interval_of_a_drift():
+    """Of ten points that of the normal law held 88 % of the runs."""
+    estimates = [tool.estimate_drift_ratio(step_gram=gram) for gram in runs(1000, 10, 200, drift_ratio=1.0)]
+    assert np.mean([estimate.low <= 1 <= estimate.high for estimate in estimates]) > 0.92
+
+
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_a_walk_has_no_cause(estimator):
     """At the boundary of the range the interval must hold zero at least as often as it says."""
