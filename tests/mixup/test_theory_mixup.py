@@ -88,6 +88,34 @@ def test_the_rate_of_mixup_has_its_fractions(separability):
     assert predicted.lda_rate(pair, 20) == pytest.approx(float(exact * Fraction(20, 16)), rel=64 * ROUNDING, abs=0)
 
 
+@pytest.mark.parametrize("counts", [(4, 8), (7, 7)])
+@pytest.mark.parametrize("noise", [0.01, 0.6])
+def test_the_reduced_problem_is_solved(counts, noise):
+    """Central differences of its objective: its third derivative times 1e-8 and its rounding over 1e-4 are left."""
+    rng, labels = np.random.default_rng(11), np.repeat([-1.0, 1.0], counts)
+    features = labels[:, None] * rng.uniform(0.5, 1.5, 3) + noise * rng.normal(size=(len(labels), 3))
+    classes, p, share = [features[labels == label] for label in (-1, 1)], counts[1] / sum(counts), LAW.input_weights
+    means, covariances = (
+        np.stack([of(part) for part in classes]) for of in (lambda x: x.mean(0), lambda x: np.cov(x.T))
+    )
+    half = lambda z: expit(z) * expit(-z) / 2  # noqa: E731
+
+    def objective(w):
+        (low, high), (a, b) = means @ w, covariances @ w @ w
+        mixed, spread = share * high + (1 - share) * low, share**2 * b + (1 - share) ** 2 * a
+        both = LAW.weights @ (np.logaddexp(0, mixed) - LAW.nodes * mixed + half(mixed) * spread)
+        first = np.logaddexp(0, low) + half(low) * LAW.second_moment * a
+        second = np.logaddexp(0, -high) + half(high) * LAW.second_moment * b
+        return p**2 * second + (1 - p) ** 2 * first + 2 * p * (1 - p) * both
+
+    def slopes(at):
+        return np.array([objective(at + step) - objective(at - step) for step in 1e-4 * np.eye(3)]) / 2e-4
+
+    weights = predicted.reduced_problem(means, covariances, p, LAW)
+    assert np.abs(slopes(weights)).max() <= 1e-8 * np.abs(means).max() ** 3 * 8 + 8 * ROUNDING / 1e-4
+    assert np.abs(slopes(1.1 * weights)).max() > 1e-4
+
+
 seeds = st.integers(0, 2**32 - 1)
 
 

@@ -9,6 +9,7 @@ from sklearn.datasets import load_iris
 
 from own_data import naive_bayes_vs_logistic as tool
 from sims import naive_bayes_vs_logistic as observed
+from sims.naive_bayes_vs_logistic import sizes
 from theory import naive_bayes_vs_logistic as predicted
 
 BINARY = predicted.BinaryFeatures(np.array([[0.25, 0.5], [0.5, 0.75]]))
@@ -113,6 +114,7 @@ SIMS = {
     "rotate": Case({"features": FEATURES}),
     "sample_statistics": Case({"key": KEY, "counts": COUNTS, "means": MEANS}, infinite="where a draw overflows"),
     "sample_statistics_correlated": Case({"key": KEY, "counts": COUNTS, "means": MEANS}),
+    "bisect_sizes": Case({"errors_at": lambda size: np.ones(2) / size, "sizes": np.array([2, 4, 8]), "target": 0.2}),
     "split_errors": once(
         SAMPLE | FITTED | {"key": KEY, "sizes": np.array([3, 4]), "max_samples": 4, "var_floor": 0.25}, within=(0, 1)
     ),
@@ -120,7 +122,7 @@ SIMS = {
 
 (
     test_sims_are_declared, test_sims_refuse, test_sims_answer, test_sims_answer_or_refuse_extremes,
-) = promises([observed], SIMS, examples=3)  # fmt: skip
+) = promises([observed, sizes], SIMS, examples=3)  # fmt: skip
 
 
 PLACES, ONES, ONE = np.array([[0.0, 0.0], [1.0, 0.5]]), np.ones(2), np.array([[-1.0], [1.0]])

@@ -6,6 +6,7 @@ from promises import Case, promises, refused
 
 from own_data import random_walk_pca as tool
 from sims import random_walk_pca as observed
+from sims import wishart
 from theory import random_walk_pca as predicted
 
 WARNS = Case(warns="the dimension is small, or the components are many")
@@ -38,8 +39,9 @@ TRAINED = {"inputs": CLOUD, "targets": np.eye(2)[[0, 1, 1, 0]], "hidden": (2,), 
 OVERFLOWS = "where the trajectory overflows"
 
 test_sims_are_declared, test_sims_refusals, test_sims_answers, test_sims_extremes = promises(
-    [observed],
+    [observed, wishart],
     {
+        "bartlett_factor": Case({"dtype": "float64"}),
         "noise": Case(DRAWN),
         "noise_gram": Case({**SIZES, "block": 2}),
         "squared_norms": Case(SIZES, infinite=OVERFLOWS),

@@ -80,6 +80,30 @@ def test_running_mean_is_the_mean_so_far(size):
     assert np.all(np.abs(observed.trajectory(noise, running_mean=True) - expected) <= bound)
 
 
+@settings(max_examples=30, deadline=None)
+@given(sizes)
+def test_all_routes_to_the_ratios_agree(size):
+    n_points, dim, _ = size
+    noise = random_rows(*size)
+    points = np.asarray(observed.trajectory(noise))
+    rows = points - points.mean(axis=0)
+    expected = np.linalg.svd(rows, compute_uv=False)[: n_points - 1] ** 2
+    expected = expected / expected.sum()
+    # Entries of a Gram matrix of unit trace and its eigenvalues: products of length n + d, LAPACK within 10 n ulp.
+    bound = 20 * (n_points + dim) * ULP * (1 + np.linalg.norm(points) ** 2 / np.linalg.norm(rows) ** 2)
+    count = len(expected)
+    of_gram = observed.variance_ratios_of_gram(observed.trajectory_gram(noise @ noise.T))
+    leading = observed.leading_variance_ratios(points, count)
+    components = observed.principal_components(points, count)
+    assert np.all(np.abs(observed.variance_ratios(points) - expected) <= bound)
+    assert np.all(np.abs(of_gram[:count] - expected) <= 4 * n_points * bound)
+    assert np.all(of_gram[count:] <= 4 * n_points * bound)
+    assert np.all(np.abs(leading.ratios - expected) <= leading.error + bound)
+    assert np.all(np.abs(components.variances / components.total_variance - expected) <= bound)
+    reconstructed = components.scores @ components.scores.T
+    assert np.all(np.abs(reconstructed - rows @ rows.T) <= bound * components.total_variance * n_points)
+
+
 def test_parameter_values_do_not_recompile():
     traces = []
 
