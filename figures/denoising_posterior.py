@@ -125,12 +125,8 @@ def _ellipse(axes: Axes, samples: int) -> None:
     turn = np.linspace(0, 2 * np.pi, 200)
     circle = np.linalg.cholesky(covariance) @ np.stack([np.cos(turn), np.sin(turn)])
     for size, style in ((1, "-"), (2, "--")):
-        axes.plot(
-            *(mean[:, None] + size * circle),
-            style,
-            color=COLOURS[0],
-            label=f"{size} standard deviation{'s' * (size > 1)}",
-        )
+        label = f"{size} standard deviation{'s' * (size > 1)}"
+        axes.plot(*(mean[:, None] + size * circle), style, color=COLOURS[0], label=label)
     axes.plot(*mean, "o", color=COLOURS[0], markersize=5, label="μ$_1$(y)")
     axes.plot(*y, "s", color=COLOURS[1], markersize=5, label="y")
     axes.set(xlabel="first coordinate (unit of y)", ylabel="second coordinate (unit of y)", aspect="equal")

@@ -62,13 +62,8 @@ def iterate_averaging(n_points: int = 1000, dim: int = 10_000, runs: int = 6, de
         measured = data["ratio"].values
         points_with_intervals(axes, picks, measured[:, picks - 1], colour, label=f"{name}:  $ρ_1$ = {ratios[0]:.3f}")
         lines = aligned(modes, cosines) * np.sqrt(n_points / 2)
-        tableau(
-            area,
-            f"({letter})  {name}",
-            points=aligned(data["score"].values[0, :, :4], lines),
-            lines=lines,
-            colour=colour,
-        )
+        title = f"({letter})  {name}"
+        tableau(area, title, points=aligned(data["score"].values[0, :, :4], lines), lines=lines, colour=colour)
     axes.set(xlabel="component  k", ylabel="explained variance ratio  $ρ_k$", title=f"T = {n_points}, d = {dim}")
     axes.legend(loc="lower left", handletextpad=0.3)
     label(axes, "a", x=-0.12)

@@ -105,11 +105,8 @@ PROGRAMS = {
 }
 
 (
-    test_simulators_are_declared,
-    test_simulators_refuse,
-    test_simulators_answer,
-    test_simulators_answer_or_refuse_extremes,
-) = promises([observed], PROGRAMS, {"Table": "a record: `aggregate` makes it and checks what it holds"}, examples=3)
+    test_simulators_are_declared, test_simulators_refuse, test_simulators_answer, test_simulators_refuse_extremes,
+) = promises([observed], PROGRAMS, {"Table": "a record that `aggregate` makes"}, examples=3)  # fmt: skip
 
 TOOL = {
     "multiplicity": Case(SAMPLE | {"progress": False, "workers": 1}),

@@ -16,8 +16,7 @@ from typing import Any
 from theory_on_trial import repository
 from theory_on_trial.repository.digest import digest
 
-Known = dict[tuple[str, ...], dict[str, Any]]
-"""The present sources of some files, for those who ask about many tables at a time; empty where a file is gone."""
+Known = dict[tuple[str, ...], dict[str, Any]]  # present sources by their files, empty where one is gone
 
 
 def tables(folder: Path) -> list[dict[str, Any]]:
