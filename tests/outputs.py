@@ -18,19 +18,8 @@ from nbclient import NotebookClient
 
 # Imported once for all kernels, which are forks of one process. Nothing of the repository is, nor what looks for the
 # kernel when it is imported: ipywidgets, pandas and what imports pandas.
-PRELOADED = [
-    "jax",
-    "matplotlib.pyplot",
-    "scipy.optimize",
-    "scipy.stats",
-    "diffrax",
-    "optax",
-    "optimistix",
-    "cvxpy",
-    "ipykernel.kernelapp",
-    "nbclient",
-    "pytest",
-]
+PRELOADED = ["jax", "matplotlib.pyplot", "scipy.optimize", "scipy.stats", "diffrax", "optax", "optimistix", "cvxpy"]
+PRELOADED += ["ipykernel.kernelapp", "nbclient", "pytest"]
 LAUNCHER = "jupyter_client.provisioning.local_provisioner.launch_kernel"
 INLINE = "module://matplotlib_inline.backend_inline"
 

@@ -178,15 +178,8 @@ CASES = {
         infinite=f"{DIES}, no implied decays where there are decays",
     ),
 }
-RECORDS = [
-    "BatchConditions",
-    "CollapseMetrics",
-    "CollapseTargets",
-    "HeadCertificate",
-    "HeadCertificate.plot",
-    "MseOptimum",
-]
-RECORDS += ["ShallowCrossEntropyOptimum"]
+RECORDS = ["BatchConditions", "CollapseMetrics", "CollapseTargets", "HeadCertificate", "HeadCertificate.plot"]
+RECORDS += ["MseOptimum", "ShallowCrossEntropyOptimum"]
 
 test_domains, test_refusals, test_answers, test_extreme_answers = promises(
     [predicted, tool], CASES, dict.fromkeys(RECORDS, "a record of results")
