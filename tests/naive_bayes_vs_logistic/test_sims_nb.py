@@ -62,6 +62,16 @@ def test_random_counts_and_labels_have_the_multinomial_law_given_that_every_clas
     assert goodness_of_fit(np.stack([(labels == k).sum(axis=1) for k in range(3)], 1), cells, probabilities) > LEVEL
 
 
+def test_features_of_each_class_have_its_mean_and_the_common_covariance():
+    covariance, means = np.array([[2.0, 0.6], [0.6, 0.5]]), np.array([[1.0, -2.0], [40.0, 3.0]])
+    labels = observed.balanced_labels(6000, 2)
+    for law in (covariance, np.diag(np.diag(covariance))):
+        features = np.asarray(observed.gaussian_classes(KEY, labels, means, observed.covariance_factor(law)))
+        white = np.linalg.solve(np.linalg.cholesky(law), (features - means[labels]).T)
+        for direction in ([1, 0], [0, 1], [0.6, 0.8], [0.6, -0.8]):
+            assert stats.kstest(np.asarray(direction) @ white, "norm").pvalue > LEVEL
+
+
 def test_small_binary_statistics_are_binomial_cell_by_cell():
     keys = jax.random.split(KEY, 4000)
     draw = jax.jit(jax.vmap(lambda key: observed.binary_statistics(key, 5, np.array([[0.3], [0.6], [0.5]]), PRIORS)))
