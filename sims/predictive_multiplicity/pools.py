@@ -42,7 +42,7 @@ def elastic_net_pool(
     All mixings μ share the `n_penalties` geometric values λ of the path at μ = 1/2; models are ordered by μ,
     then by falling λ. `positives` and `negatives` are the weights n⁺_u, n⁻_u of the labels at each row.
     Raises ValueError for weights that are all zero and labels of which every feature is independent; RuntimeError for a
-    fit whose gradient is not zero.
+    fit whose gradient is not zero; scikit-learn may warn of a gap, at mixings near 0, of one whose gradient is.
     Source: the ad-hoc baseline of the code of Marx et al. 2020 (arXiv 1909.06677); features are not rescaled here.
     """
     from sklearn.linear_model import enet_path
