@@ -41,7 +41,7 @@ def random_classes(seed, n_classes, n_features):
     return rng.standard_normal((n_classes, n_features)), root @ root.T / n_features + 0.1 * np.eye(n_features)
 
 
-SEEDS, SIZES = st.integers(0, 2**31), st.integers(2, 9)
+SEEDS = st.integers(0, 2**31)
 
 
 def fitted_errors(rng, gap, correlation, n_samples, runs, share=0.5):

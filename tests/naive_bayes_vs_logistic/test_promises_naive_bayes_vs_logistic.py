@@ -114,7 +114,7 @@ SIMS = {
     "rotate": Case({"features": FEATURES}),
     "sample_statistics": Case({"key": KEY, "counts": COUNTS, "means": MEANS}, infinite="where a draw overflows"),
     "sample_statistics_correlated": Case({"key": KEY, "counts": COUNTS, "means": MEANS}),
-    "bisect_sizes": Case({"errors_at": lambda size: np.ones(2) / size, "sizes": np.array([2, 4, 8]), "target": 0.2}),
+    "bisect_sizes": Case({"errors_at": lambda m: np.r_[1, 1.5] / m, "sizes": 2 ** np.arange(1, 5), "target": 0.2}),
     "split_errors": once(
         SAMPLE | FITTED | {"key": KEY, "sizes": np.array([3, 4]), "max_samples": 4, "var_floor": 0.25}, within=(0, 1)
     ),
