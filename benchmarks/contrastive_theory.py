@@ -8,9 +8,6 @@ import numpy as np
 
 from audits.side_by_side import answers, command, contest, worst
 
-WORKLOADS = [(200_000, 5)]  # triples, rounds
-QUICK = [(5_000, 2)]
-
 
 def world(seed: int):
     """Weights of three classes, their laws on six points, and features in the plane."""
@@ -60,7 +57,7 @@ def exactly(seed: int) -> float:
 
 answer_seed = answers(CONTENDERS, lambda seed, loss, _: {"error": abs(loss - exactly(seed))})
 run = contest(
-    "benchmarks.contrastive_theory", "{} triples", CONTENDERS, WORKLOADS, QUICK,
+    "benchmarks.contrastive_theory", "{} triples", CONTENDERS, [(200_000, 5)], [(5_000, 2)],
     ours=["ours, sampled", "ours, enumerated"], figure="worst error", figure_of=worst(),
 )  # fmt: skip
 

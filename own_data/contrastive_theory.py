@@ -21,7 +21,8 @@ from theory_on_trial.own_data.estimate import Estimate
 from theory_on_trial.own_data.jackknife import GROUPS, jackknife
 from theory_on_trial.own_data.neighbours import beside
 
-_HEAVY, _UNSEEN = 0.2, 0.3  # share of a sum that one term may have, and the largest tenth of them
+_HEAVY = 0.2  # share of a sum that one term may have
+_TAIL = 0.5  # index k of Pareto's law P(t > u) ~ u^(-1 / k) from where on its variance is infinite
 _ROUNDING = 1e-10  # nats
 _NEAR_CEILING = 0.8
 _ENOUGH = 0.05  # of the estimate
@@ -34,6 +35,7 @@ _FIRST_ORDER = 0.1  # nats; beyond, the next orders in 1 / K are no longer small
 Unit = Literal["nats", "bits", "hinge"]
 Candidates = Annotated[int, Interval(2, _MOST, why="the positive and at least one other")]
 Scores = Annotated[Float[np.ndarray, "n n"], USABLE_SCALE]
+_Statistics = tuple[Float[np.ndarray, "3 fits"], float, float, Float[np.ndarray, " 2"]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -178,10 +180,13 @@ def infonce_bias(scores: Scores, candidates: Candidates, *, held_out: bool) -> I
         held_out: whether the critic has never seen these pairs. A critic fitted on them knows each by heart and comes
             near log K without any information, which the scores do not show: there is no answer then.
 
-    Intervals are those of the grouped jackknife, over pairs. A doubt says where a few scores make up the sums, where
-    the estimate may be 0 or is so near log K that the information may be anything above, where neighbouring pairs are
-    alike, where pairs seem to come in groups, and where pairs are copies. Raises ValueError for fewer pairs, and for
-    scores whose exponentials vanish next to others in their row.
+    Intervals are those of the grouped jackknife, over pairs, for chi^2 and the gap with what tails may hide: beyond the
+    largest of n terms those of index k, P(t > u) ~ u^(-1 / k), hold 1 / (1 - k) times its share; k is 1/2 here, where
+    variances become infinite (of log r of Gaussian pairs it is their correlation). A doubt says where tails may be
+    heavier: at any correlation about 1 in 25 answers is off without a doubt, and between .55 and .65 most are doubted.
+    Others say where the estimate may be 0 or is so near log K that the information may be anything above, where
+    neighbouring pairs are alike, where pairs seem to come in groups, and where pairs are copies. Raises ValueError for
+    fewer pairs, and for scores whose exponentials vanish next to others in their row.
     Source: `theory.contrastive_theory.gap_coefficient`.
     """
     n = len(scores)
@@ -189,16 +194,17 @@ def infonce_bias(scores: Scores, candidates: Candidates, *, held_out: bool) -> I
     enough = n >= 2 * GROUPS and kept >= candidates
     require(enough, f"scores must have at least 40 rows, and {candidates} less a twentieth of them left out, got {n}")
     require_memory("scores", n * (3 * n + 5 * candidates))
-    found, heaviest, tenth = _statistics(scores, candidates)
+    found, heaviest, tenth, unseen = _statistics(scores, candidates)
     estimate, chi2, coefficient = (jackknife(values, 0.95) for values in found)
+    chi2 = chi2._replace(high=chi2.high + unseen[0])
+    coefficient = Estimate(coefficient.value, coefficient.low - unseen[1] / 2, coefficient.high + unseen[0])
     # InfoNCE has no bias of its own: to correct it would only add the chance of which candidates are met.
     estimate = Estimate(*(end - estimate.value + found[0, 0] for end in estimate))
     gap = Estimate(*(value / candidates for value in coefficient))
     needed = abs(coefficient.value) / (_ENOUGH * estimate.value) if estimate.low > 0 else math.inf
     ceiling = math.log(candidates)
     # Products of matrices may differ in the last digit.
-    few = np.column_stack([np.diag(scores), scores[:, 0], scores[0]]).round(9)  # equal for copies
-    distinct = len(np.unique(few, axis=0)) == n
+    distinct = len(np.unique((np.diag(scores) + 1j * scores[:, 0]).round(9))) == n  # equal for copies
     copied = 0 if distinct else copied_rows(scores.round(9), scores.T.round(9))
     directions = np.random.default_rng(0).standard_normal((n, _DIRECTIONS))
     directions -= directions.mean(axis=0)  # so that what all scores of a row have in common does not count
@@ -208,11 +214,7 @@ def infonce_bias(scores: Scores, candidates: Candidates, *, held_out: bool) -> I
     judged = (
         (estimate.low <= 0, "the estimate is not clearly above 0: nothing is found, and no K is named"),
         (copied > 0, f"{copied} pairs are duplicated: copies tell nothing new, and meet as others of each other"),
-        (
-            alike > 0,
-            f"neighbouring pairs are alike (correlation {alike:.2f}): unless they were sorted, there are fewer "
-            "independent ones",
-        ),
+        (alike > 0, f"neighbouring pairs are alike (correlation {alike:.2f}): unless sorted, fewer are independent"),
         (
             together > 0,
             f"pairs alike in one view are alike in the other, {together:.2g} times as often as by these scores: they "
@@ -220,8 +222,9 @@ def infonce_bias(scores: Scores, candidates: Candidates, *, held_out: bool) -> I
         ),
         (heaviest > _HEAVY, f"heavy tails: one pair makes up {heaviest:.0%} of a sum, and no interval holds"),
         (
-            tenth > _UNSEEN,
-            f"heavy tails: a tenth of the pairs makes up {tenth:.0%} of chi^2, which with the gap may be far larger",
+            # Of Pareto's law .1^(1 - k); less by this in 1 of 100 samples of n, simulated for 40 to 10 000, to .005.
+            tenth > 0.1 ** (1 - _TAIL) - n ** (-1 / 3) / 2,
+            f"heavy tails: a tenth of the pairs makes up {tenth:.0%} of a sum, chi^2 and the gap may be far larger",
         ),
         (abs(gap.value) > _FIRST_ORDER, "the gap is too large for its first order in 1 / K: take more candidates"),
         (estimate.value > _NEAR_CEILING * ceiling, "the estimate is near log K: the information may be anything above"),
@@ -249,23 +252,27 @@ def _together(first: Float[np.ndarray, "n _"], second: Float[np.ndarray, "n _"],
     apart = [np.sum(view**2, axis=1) - 2 * view[probes] @ view.T for view in (first, second)]
     for distances in apart:
         distances[np.arange(len(probes)), probes] = np.inf
-    nearest = np.argpartition(apart[0], _NEAREST, axis=1)[:, :_NEAREST]
+    nearest = np.empty((len(probes), _NEAREST), int)
+    for one in nearest.T:
+        one[:] = apart[0].argmin(axis=1)
+        apart[0][np.arange(len(probes)), one] = np.inf
     rounding = 1e-9 * np.ptp(second, axis=0).max() ** 2
     near = apart[1] <= np.partition(apart[1], few - 1, axis=1)[:, few - 1, None] + rounding
     found, chance = np.take_along_axis(near, nearest, axis=1).sum(), _NEAREST * lift * near.sum() / (n - 1)
     return float(found / chance) if found > 1.5 * chance + 8 * math.sqrt(chance) else 0.0
 
 
-def _statistics(scores: Float[np.ndarray, "n n"], candidates: int) -> tuple[Float[np.ndarray, "3 fits"], float, float]:
+def _statistics(scores: Float[np.ndarray, "n n"], candidates: int) -> _Statistics:
     """InfoNCE, E t - 1 and the coefficient of the gap, of all pairs and without each of twenty groups of neighbours;
-    and the shares of a sum of one pair and of a tenth of them. Sums are never differences of larger ones.
+    the shares of a sum of one pair and of a tenth of them; what E t and E t^2 may have beyond their largest terms. Sums
+    are never differences of larger ones.
     """
     n, size = len(scores), candidates - 1
     order = np.random.default_rng(0).permutation(n)  # rows that lie together may be alike
     groups = np.array_split(np.arange(n), GROUPS)
     starts = np.array([group[0] for group in groups])
     lengths = {sign * len(group) for group in groups for sign in (-1, 0, 1)}
-    tilts, own, following, highest = np.empty((n, n)), *np.empty((3, n))
+    columns, own, following, highest = np.empty((n, n)), *np.empty((3, n))
     sums, squares = np.empty((2, n, GROUPS))
     logarithms = {shift: np.zeros((n, n // size + 1)) for shift in {length % size for length in lengths}}
     for rows in np.array_split(np.arange(n), -(-(n**2) // _AT_ONCE)):
@@ -279,7 +286,7 @@ def _statistics(scores: Float[np.ndarray, "n n"], candidates: int) -> tuple[Floa
         np.exp(block, out=block)
         own[rows] = block[np.arange(len(rows)), rows]
         block[np.arange(len(rows)), rows] = 0
-        tilts[rows], highest[rows] = block, block.max(axis=1)
+        columns[:, rows[0] : rows[-1] + 1], highest[rows] = block.T, block.max(axis=1)
         sums[rows] = np.add.reduceat(block, starts, axis=1)
         squares[rows] = np.add.reduceat(block**2, starts, axis=1)
         flat, lines = np.append(block, 0.0), n * np.arange(len(rows))[:, None]
@@ -289,34 +296,35 @@ def _statistics(scores: Float[np.ndarray, "n n"], candidates: int) -> tuple[Floa
             np.cumsum(np.log(own[rows, None] + windows[:, :-1]), axis=1, out=logs[rows[0] : rows[-1] + 1, 1:])
             if not shift:
                 following[rows] = windows[np.arange(len(rows)), rows // size]
-    found, around = [], _beside(tilts, n, n, size)
-    for left_out in [-1, *range(GROUPS)]:
-        others = np.arange(GROUPS) != left_out
-        kept = np.concatenate([group for group, other in zip(groups, others, strict=True) if other])
-        means = sums[kept][:, others].sum(axis=1) / (len(kept) - 1)
-        paired, second = own[kept] / means, squares[kept][:, others].sum(axis=1) / means**2
+    found, around = [], _beside(columns, n, n, size)
+    for gap, after in [(n, n), *((int(group[0]), int(group[-1]) + 1) for group in groups)]:
+        kept, others = np.append(np.arange(gap), np.arange(after, n)), starts != gap
+        means = (sums @ others)[kept] / (len(kept) - 1)
+        paired, second = own[kept] / means, (squares @ others)[kept] / means**2
         excess, weighted = float(paired.mean() - 1), float(second.sum() / (len(kept) * (len(kept) - 1)))
-        infonce = _infonce(own, tilts, following, logarithms, around, kept, candidates)
+        infonce = _infonce(own, columns, following, logarithms, around, kept, gap, candidates)
         found.append((infonce, excess, excess - (weighted - 1) / 2))
-        if left_out < 0:
+        if gap == n:
             heaviest = float(max(paired.max() / paired.sum(), np.max((highest / means) ** 2) / second.sum()))
-            tenth = float(np.sort(paired)[-(n // 10) :].sum() / paired.sum())
-    statistics = np.array(found).T
-    return np.where(np.abs(statistics) > _ROUNDING, statistics, 0.0), heaviest, tenth
+            terms = np.array([paired, second / (n - 1)])
+            tenth = float((np.sort(terms)[:, -(n // 10) :].sum(axis=1) / terms.sum(axis=1)).max())
+            unseen = (terms.max(axis=1) - terms.mean(axis=1)) / (n * (1 - _TAIL))
+    statistics, unseen = (np.where(np.abs(one) > _ROUNDING, one, 0.0) for one in (np.array(found).T, unseen))
+    return statistics, heaviest, tenth, unseen
 
 
-def _beside(tilts: Float[np.ndarray, "n n"], end: int, start: int, size: int) -> list[Float[np.ndarray, "n _"]]:
-    """Sums of 1, 2, ... columns, fewer than `size`, that lead up to the column `end`, and of those from `start` on."""
-    steps = np.arange(size - 1)
-    return [tilts.take(at % len(tilts), axis=1).cumsum(axis=1) for at in (end - 1 - steps, start + steps)]
+def _beside(columns: Float[np.ndarray, "n n"], end: int, start: int, size: int) -> Float[np.ndarray, "n _"]:
+    """The `size` - 1 columns before `end` and the `size` from `start` on, in a row for each row."""
+    near = columns[np.append(np.arange(end + 1 - size, end), np.arange(start, start + size)) % len(columns)]
+    return np.ascontiguousarray(near.T)
 
 
 def _infonce(
-    own: Float[np.ndarray, " n"], tilts: Float[np.ndarray, "n n"], following: Float[np.ndarray, " n"],
-    logarithms: dict[int, Float[np.ndarray, "n blocks"]], around: list[Float[np.ndarray, "n _"]],
-    kept: Int[np.ndarray, " kept"], candidates: int,
+    own: Float[np.ndarray, " n"], columns: Float[np.ndarray, "n n"], following: Float[np.ndarray, " n"],
+    logarithms: dict[int, Float[np.ndarray, "n blocks"]], around: Float[np.ndarray, "n _"],
+    kept: Int[np.ndarray, " kept"], gap: int, candidates: int,
 ) -> float:  # fmt: skip
-    """InfoNCE of the pairs kept, all but neighbours.
+    """InfoNCE of the pairs kept, all but neighbours: `gap` of them before those left out.
 
     Each row meets disjoint sets of K - 1 others: blocks of columns, in its own block the column before the first in its
     place. Blocks begin elsewhere for other rows, or the result would hang on which columns they put together. Those
@@ -324,7 +332,6 @@ def _infonce(
     many columns the row's blocks are shifted; `following` are the sums that begin at the row's own column.
     """
     n, m, size = len(own), len(kept), candidates - 1
-    gap = int(np.argmax(np.append(kept, -1) != np.arange(m + 1)))  # how many are kept before those left out
     lost, place = n - m, np.arange(m)
     first, blocks = place % size, (m - 1) // size
     until = np.clip((gap - first) // size, 0, blocks)
@@ -335,16 +342,15 @@ def _infonce(
         before, after, row = logarithms[shift % size], logarithms[(shift + lost) % size], kept[rows]
         begin, end = (np.minimum((first + lost)[rows] // size + at[rows], n // size) for at in (since, last))
         total += float(np.sum(before[row, until[rows]] + after[row, end] - after[row, begin]))
-    extra = np.where(inside, tilts[kept, kept[first - 1]], 0)
+    extra = np.where(inside, columns[kept[first - 1], kept], 0)
     crossing, wrapping = np.where(first < gap, gap - first, m - first) // size, (m - first) // size
     ahead, crossed = (gap - first - crossing * size) % m, np.zeros(m, bool)
-    for block, length, sides in (
-        (crossing, ahead, _beside(tilts, gap, gap + lost, size)),
-        (wrapping, (m - first) % size, around),
-    ):
+    beside = _beside(columns, gap, gap + lost, size)
+    for block, length, sides in ((crossing, ahead, beside), (wrapping, (m - first) % size, around)):
         at = np.flatnonzero((block < blocks) & (length > 0) & (length < size) & ~(crossed & (block == crossing)))
         crossed[at] = True
-        against = sides[0][kept[at], length[at] - 1] + sides[1][kept[at], size - length[at] - 1]
+        begins = sides.shape[1] * kept[at] + size - 1 - length[at]
+        against = np.add.reduceat(sides.ravel(), np.column_stack([begins, begins + size]).ravel())[::2]
         mine = block[at] == place[at] // size
         total += float(np.log(own[kept[at]] + against + np.where(mine, extra[at], 0)).sum())
         extra[at[mine]] = 0

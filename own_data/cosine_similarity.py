@@ -31,7 +31,7 @@ TABLE = (1.5, 4.0, 25.0)
 
 _MOST_PAIRS = {"any": 4_000_000, "diagonal": 3000}
 _MOST_ITEMS = 20_000
-_BLOCK = 2**22  # numbers that are held at a time
+_BLOCK, _AT_ONCE = 2**22, 2**17  # numbers that are held at a time, and that stay in the processor's cache
 _CLOSE = 0.01  # of 1 - |cos|, below which an inner product leaves too few digits of it
 _LEVEL = 1e-12  # of a cosine, within which inner products do not tell which is the larger
 _ALIKE = 1e-3  # relative spread of lengths that only a normalisation leaves, in half precision too
@@ -248,7 +248,7 @@ def _squares(unit: Items, first: Rows, second: Rows, gram: Float[np.ndarray, "it
         differences = 2 - 2 * gram[first, second]
         close = np.flatnonzero(np.minimum(differences, 4 - differences) < 2 * _CLOSE)
     sums = 4 - differences
-    for part in np.array_split(close, -(-len(close) * unit.shape[1] // _BLOCK) or 1):
+    for part in np.array_split(close, -(-len(close) * unit.shape[1] // _AT_ONCE) or 1):
         u, v = unit[first[part]], unit[second[part]]
         differences[part], sums[part] = (np.einsum("ij,ij->i", x, x) for x in (u - v, u + v))
     return differences, sums
@@ -259,9 +259,12 @@ def _two_nearest(unit: Items) -> tuple[Rows, Squares, Squares]:
     items = len(unit)
     neighbour, squares = np.empty(items, int), np.empty((2, 2, items))
     for block in np.array_split(np.arange(items), -(-(items**2) // _BLOCK)):
-        cosines = unit[block] @ unit.T
-        cosines[np.arange(len(block)), block] = -np.inf
-        second_largest = np.partition(cosines, -2, axis=1)[:, -2]
+        cosines = unit[block[0] : block[-1] + 1] @ unit.T  # of a view of all rows NumPy computes one half only
+        own = np.arange(len(block))
+        cosines[own, block] = -np.inf
+        first = own, cosines.argmax(axis=1)
+        largest, cosines[first] = cosines[first], -np.inf
+        second_largest, cosines[first] = cosines.max(axis=1), largest
         row, candidate = np.nonzero(cosines >= second_largest[:, None] - _LEVEL)
         differences, sums = _squares(unit, block[row], candidate)
         order = np.lexsort((candidate, differences, row))

@@ -1,6 +1,5 @@
 """Tests of cosine similarity: properties, simulators, refusals, coverage, hostile input."""
 
-import math
 import tracemalloc
 
 import matplotlib.pyplot as plt
@@ -21,10 +20,6 @@ X = GENERATOR.normal(size=(40, 7)) * [3, 2.3, 2, 1.3, 1, 0.7, 0.4] @ np.linalg.q
 A, B = GENERATOR.normal(size=(7, 3)), GENERATOR.normal(size=(7, 3))
 seeds = st.integers(0, 2**32 - 1)
 few = settings(max_examples=15, deadline=None)
-
-
-def cosine(u, v, gauge):
-    return float(u @ gauge @ v / math.sqrt((u @ gauge @ u) * (v @ gauge @ v)))
 
 
 def test_limits_of_the_penalty():
@@ -230,7 +225,7 @@ def test_answers_are_drawn_and_name_their_rows():
     answer = tool.cosine_range(B, pairs=[[0, 1], [2, 5]])
     assert np.array_equal(answer.plot().lines[0].get_ydata(), np.sort(answer.cosine))
     plt.close("all")
-    assert f"rows 0 and 1: cosine {cosine(B[0], B[1], np.eye(3)):.4f}" in answer.summary()
+    assert f"rows 0 and 1: cosine {observed.cosines(B)[0, 1]:.4f}" in answer.summary()
 
 
 test_what_cannot_be_answered_is_refused = refused(
