@@ -7,8 +7,6 @@ import numpy as np
 
 from audits.side_by_side import answers, command, contest, worst
 
-WORKLOADS = [(1000, 400, 3)]  # residuals, features; half as many inputs of each task; rounds
-QUICK = [(20, 60, 2)]
 RIDGE = 0.5
 
 
@@ -20,16 +18,14 @@ def world(residuals: int, dim: int, seed: int):
     return tuple(generator.standard_normal(shape) for shape in shapes)
 
 
-def refitting(residuals: int, dim: int) -> Callable[[int], object]:
-    def estimate(seed: int) -> object:
-        first, second, labels = world(residuals, dim, seed)
-        drifts = []
-        for y in labels:
-            hessian = second.T @ second + RIDGE * np.eye(dim)
-            drifts.append(np.sum((first @ np.linalg.solve(hessian, second.T @ y)) ** 2))
-        return np.array(drifts)
+def refit(first, second, labels):
+    """What is undone, by each column of labels."""
+    hessian = second.T @ second + RIDGE * np.eye(second.shape[1])
+    return np.sum((first @ np.linalg.solve(hessian, second.T @ labels)) ** 2, axis=0)
 
-    return estimate
+
+def refitting(residuals: int, dim: int) -> Callable[[int], object]:
+    return lambda seed: np.array([refit(*world(residuals, dim, seed)[:2], y) for y in world(residuals, dim, seed)[2]])
 
 
 def overlap(residuals: int, dim: int) -> Callable[[int], object]:
@@ -44,15 +40,13 @@ CONTENDERS = {"NumPy, refitting": refitting, "ours, by overlap": overlap}
 def apart(seed: int, deltas: object, residuals: int, dim: int) -> dict[str, float]:
     """How far what is undone is from one solution for all residuals, relatively."""
     first, second, labels = world(residuals, dim, seed)
-    hessian = second.T @ second + RIDGE * np.eye(dim)
-    exactly = np.sum((first @ np.linalg.solve(hessian, second.T @ labels.T)) ** 2, axis=0)
-    return {"error": float(np.max(np.abs(np.asarray(deltas) / exactly - 1)))}
+    return {"error": float(np.max(np.abs(np.asarray(deltas) / refit(first, second, labels.T) - 1)))}
 
 
 answer_seed = answers(CONTENDERS, apart)
 run = contest(
     "benchmarks.forgetting_overlap", "{0} residuals, {1} features of half as many inputs of each task", CONTENDERS,
-    WORKLOADS, QUICK, ours=["ours, by overlap"], figure="worst relative error", figure_of=worst(),
+    [(1000, 400, 3)], [(20, 60, 2)], ours=["ours, by overlap"], figure="worst relative error", figure_of=worst(),
 )  # fmt: skip
 
 

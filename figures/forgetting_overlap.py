@@ -24,9 +24,8 @@ def angles(
     increasingly align" (arXiv 2010.04003).
     """
     fig, axes = plt.subplots(figsize=(4.8, 3.6))
-    fine = np.linspace(0, np.pi / 2, 91)
+    fine, generator = np.linspace(0, np.pi / 2, 91), np.random.default_rng(0)
     laws = {"independent residual": predicted.independent_forgetting, "one teacher": predicted.teacher_forgetting}
-    generator = np.random.default_rng(0)
     for (name, law), colour in zip(laws.items(), COLOURS, strict=False):
         axes.plot(np.degrees(fine), [law(float(angle)) for angle in fine], color=colour, label=f"{name}, law")
         columns = []
@@ -35,8 +34,7 @@ def angles(
             teachers, noise = generator.standard_normal((runs, dim)), generator.standard_normal((runs, rank))
             before = observed.refit(first, teachers @ first.T, 0 * teachers, 0.0)
             labels = teachers @ second.T if name == "one teacher" else before @ second.T + noise
-            after = observed.refit(second, labels, before, 0.0)
-            columns.append(observed.drift(first, before, after) / rank)
+            columns.append(observed.drift(first, before, observed.refit(second, labels, before, 0.0)) / rank)
         points_with_intervals(axes, degrees, np.array(columns).T, colour, label=f"{name}, fits")
     axes.set(xlabel="angle between the tasks θ  (degrees)", ylabel="E Δ / r  (label units²)", xticks=degrees)
     axes.legend()
@@ -53,13 +51,11 @@ def memory(n_s: int = 20, n_t: int = 6, dim: int = 12, ridge: float = 0.5, runs:
     the features as memory (blue), and with principal directions of the centred features (orange), as the released code
     takes them: these keep the mean only by chance, and lie above the bound. New; after PCA-OGD (arXiv 2010.04003).
     """
-    fig, axes = plt.subplots(figsize=(4.8, 3.6))
-    generator = np.random.default_rng(0)
+    (fig, axes), generator = plt.subplots(figsize=(4.8, 3.6)), np.random.default_rng(0)
     noise = np.exp(-0.3 * np.arange(dim)) * generator.standard_normal((n_s, dim))
     first, second = 6 * generator.standard_normal(dim) + noise, generator.standard_normal((n_t, dim))
-    sizes = np.arange(min(n_s, dim))
     residuals, start = generator.standard_normal((runs, n_t)), np.zeros((runs, dim))
-    bounds = []
+    sizes, bounds = np.arange(min(n_s, dim)), []
     for centred, name, colour in ((False, "singular vectors", COLOURS[0]), (True, "centred directions", COLOURS[1])):
         columns, ranks = [], sizes[1:] if centred else sizes
         for k in ranks:

@@ -61,9 +61,12 @@ def asked(tool: str, name: str, ask: Any, judge: Any, fits: bool = True, level: 
 
 def drift(answer: Any, truth: float) -> Worth:
     """Right to a part in a million, or doubted by as much as it is off, relative to the forecast."""
-    if np.isclose(answer.forgetting, truth, rtol=1e-6):
-        return "right"
-    return held(Estimate(1, 1, 1), truth / answer.forgetting, answer, "of the forgetting")
+    off = truth / answer.forgetting
+    return "right" if np.isclose(off, 1, rtol=1e-6) else held(Estimate(1, 1, 1), off, answer, "of the forgetting")
+
+
+def absolute(answer: Any, truth: float) -> Worth:
+    return held(Estimate(*[answer.forgetting] * 3), truth, answer, "squared units of the labels")
 
 
 def linear(n_s: int, n_t: int, dim: int, ridge: float) -> list[DataSet]:
@@ -80,27 +83,31 @@ def linear(n_s: int, n_t: int, dim: int, ridge: float) -> list[DataSet]:
         answer = memory_needed(first, second, residual, ridge=ridge, budget=budget)
         return answer, min(k for k in range(len(deltas)) if max(deltas[k:]) <= budget)
 
-    def chance(answer: Any, truth: float) -> Worth:
-        return held(answer.expected_if_random, truth, answer, "")
-
-    name = f"{n_s} and {n_t} rows of {dim}, ridge {ridge}"
+    predicting, of = "predicted_forgetting", f"{n_s} and {n_t} rows of {dim}, ridge {ridge}"
     return [
-        asked("predicted_forgetting", name, ask, drift),
-        asked("predicted_forgetting", f"{name}: chance", ask, chance, level=0.95),
-        asked("memory_needed", name, needed, lambda answer, least: "right" if answer.memory == least else "wrong"),
+        asked(predicting, of, ask, drift),
+        asked(predicting, f"{of}: chance", ask, lambda a, x: held(a.expected_if_random, x, a, ""), level=0.95),
+        asked("memory_needed", of, needed, lambda answer, least: "right" if answer.memory == least else "wrong"),
     ]
+
+
+def tied(seed: int) -> Any:
+    """Rows of S are orthonormal, any basis of their span is one of singular vectors: the truth is of another."""
+    first, *task = tasks(seed)
+    rows, turn = np.linalg.qr(first.T)[0].T, np.linalg.qr(first[:, :5])[0]
+    return predicted_forgetting(rows, *task, ridge=0.5, memory=2, weights=None), refitted(turn @ rows, *task, 0.5, 2)
 
 
 def narrow(name: str, told: Any) -> DataSet:
     def ask(seed: int) -> Any:
-        net = Net(seed)
-        return net.predicted(**told(net)), net.forgotten
+        return (net := Net(seed)).predicted(**told(net)), net.forgotten
 
     return asked("predicted_forgetting", f"a net of ten units, {name}", ask, drift, False)
 
 
 SETS = [
     *(kind for setting in ((5, 6, 10, 0.5), (4, 30, 12, 1.0), (8, 3, 40, 0.0)) for kind in linear(*setting)),
+    asked("predicted_forgetting", "a cut through tied singular values", tied, absolute, False),
     narrow("with its weights", lambda net: {"weights": net.weights}),
     narrow("whose weights are not given", lambda net: {}),
 ]
