@@ -86,15 +86,18 @@ def effective_dimension(step_gram: Float[np.ndarray, "steps steps"]) -> float:
 
 
 def checked_step_gram(trajectory: AnyArray | None, given: AnyArray | None) -> Float[np.ndarray, "steps steps"]:
-    """Return the step Gram matrix of whichever argument is given; raise ValueError for both, none or too few points."""
+    """The step Gram matrix of whichever argument is given; ValueError for both, none, no Gram or too few points."""
     require((trajectory is None) != (given is None), "give either a trajectory or a step_gram, and not both")
     gram = np.asarray(given, float) if trajectory is None else step_gram(trajectory)
-    points = len(gram) + 1
-    require(
-        points >= FEWEST_POINTS,
-        f"trajectory must have at least {FEWEST_POINTS} recorded points to judge it, got {points}",
-    )
-    return (gram + gram.T) / 2
+    gram, points = (gram + gram.T) / 2, len(gram) + 1
+    if trajectory is None:  # step by step, as inner products are rounded; one may be 1e-17 of the longest
+        lengths = np.sqrt(np.maximum((squares := gram / gram.diagonal().max()).diagonal(), 1e-34))
+        least = float(np.linalg.eigvalsh(np.clip(squares / lengths / lengths[:, None], -2, 2))[0])
+        message = "step_gram must be inner products of steps: scaled to a unit diagonal its smallest eigenvalue is"
+        require(least >= -16 * np.finfo(np.float32).eps * points, f"{message} {least:.3g}, below zero")
+    few = f"trajectory must have at least {FEWEST_POINTS} recorded points to judge it, got {points}"
+    require(points >= FEWEST_POINTS, few)
+    return gram
 
 
 def _columns(block: AnyArray) -> Iterable[Float[np.ndarray, "points columns"]]:

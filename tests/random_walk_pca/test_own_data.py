@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from own_data import random_walk_pca as tool
 from own_data.random_walk_pca.randomisation import departures
+from own_data.random_walk_pca.steps import checked_step_gram
 from sims import random_walk_pca as observed
 from theory import random_walk_pca as predicted
 from theory_on_trial.testing.suite import check_readable
@@ -127,6 +128,8 @@ def test_low_precision_trajectories_are_read():
         low = jnp.asarray(points, dtype)
         assert tool.step_gram(low).dtype == np.float64
         np.testing.assert_array_equal(tool.step_gram(low), tool.step_gram(np.asarray(low).astype(float)))
+    for dim in (1, 3, 200):  # steps of 1e-8 to 1e8, and of low rank
+        checked_step_gram(None, (steps := np.float32(points[:, :dim] * np.logspace(-8, 8, 40)[:, None])) @ steps.T)
 
 
 @pytest.mark.parametrize(
@@ -274,6 +277,7 @@ def _spoilt(row):
         ({"step_gram": np.ones((30, 20))}, ValueError, r"axes \(steps, steps\), got .* \(30, 20\)"),
         ({"step_gram": np.triu(np.ones((30, 30)))}, ValueError, "must be symmetric"),
         ({"step_gram": -np.eye(30)}, ValueError, "squared step lengths on its diagonal"),
+        ({"step_gram": 3 * np.eye(30) - 1}, ValueError, "step_gram must be .* its smallest eigenvalue is -13.5, below"),
     ],
 )
 def test_hostile_input(arguments, error, sentence):
