@@ -77,11 +77,13 @@ def test_mse_reduction__trained(
     product = (left[:, alive] * values[alive]) @ right[alive]
     penalty = predicted.schatten_penalty(product, weight_decays, feature_decay)
     controls = {"prefactor L": 2 * penalty, "M for L": penalty / (1 + 1 / depth)}
-    if abs(np.log(ratio)) > 0.01:
-        mean = float(np.mean([*weight_decays, feature_decay]))
-        controls["the mean of the decays"] = predicted.schatten_penalty(product, [mean] * depth, mean)
-    decay = decay_of(end.head.weights, end.head.features, weight_decays, feature_decay)
-    trial.value(decay, penalty, error=gram_error(problem, end), margin=MARGIN, controls=controls)
+    decay, error = decay_of(end.head.weights, end.head.features, weight_decays, feature_decay), gram_error(problem, end)
+    mean, margin = float(np.mean([*weight_decays, feature_decay])), max(MARGIN, 2 * error)
+    even = predicted.schatten_penalty(product, [mean] * depth, mean)
+    controls |= (
+        {"the mean of the decays": even} if abs(even - penalty) > 2 * margin else {}
+    )  # decays that hardly differ
+    trial.value(decay, penalty, error=error, margin=margin, controls=controls)
 
 
 @claim(

@@ -176,8 +176,10 @@ def test_coverage__compas(trial):
     trial.identity(numbers, [3160, 3160, 3160, 137], ops=0, wrong_processes={"stop after one program": stop})
 
 
-@claim(OPTIMA, kind="empirical", tier="paper")
-def test_compas__race(trial, seconds: Annotated[float, Interval(1, 3600, why="a limit, not what it takes")] = 120):
+@claim(OPTIMA, kind="empirical", tier="full")
+def test_compas__race(
+    trial, seconds: Annotated[float, Interval(10, 3600, why="with less the discrepancies stay unproved")] = 120
+):
     """COMPAS arrest with race, 329 rows: 1985 errors; at 1 % one competitor changes 1035 predictions, all 66.83 %."""
     table, without = observed.compas("arrest", race=True), solved("arrest")
     baseline = observed.co_optimal(table, time_limit=seconds).solutions[0]
@@ -197,6 +199,3 @@ def test_compas__race(trial, seconds: Annotated[float, Interval(1, 3600, why="a 
         trial.value(
             (low + high) / (2 * table.n), paper, error=error, slack=rounding, margin=rounding + 1e-3, controls=controls
         )
-    knapsacks = [predicted.knapsack_bound(baseline.dichotomy, *counts(table), e) for e in path.admitted.tolist()]
-    half = {"half of it": np.array(knapsacks) / 2}
-    trial.bound(path.disagreement, knapsacks, found_by="all", ops=329, controls=half)
