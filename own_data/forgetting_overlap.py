@@ -293,7 +293,7 @@ def _over_bases(
     off = _second(features_t, first, ridge, start, largest)[0]
     rows = off.values[:, None] * off.right
     left, values, right = np.linalg.svd(rows - rows @ tied.T @ tied, full_matrices=False)
-    scale = 1 / np.sqrt(values**2 + max(ridge, (_SURE * largest) ** 2))
+    scale = 1 / np.sqrt(values**2 + max(ridge, (0.01 * _SURE * largest) ** 2))
     along, labels = scale[:, None] * (left.T @ rows @ tied.T), scale * (residual @ off.left @ left)
     gains = first.values[stop:, None] * (first.right[stop:] @ right.T) * (values * scale)
     axes, lengths, turn = np.linalg.svd(np.vstack([np.eye(len(tied)), along]), full_matrices=False)
