@@ -7,6 +7,8 @@ without noise has no interval and raises, except for the noise decay. Derived he
 Sohl-Dickstein 2018 (arXiv 1806.08805) with recorded points t = 1, ..., T.
 """
 
+from statistics import NormalDist
+
 import numpy as np
 from jaxtyping import Float
 
@@ -14,6 +16,8 @@ from own_data.random_walk_pca.steps import StepGram, Trajectory, checked_step_gr
 from theory import random_walk_pca as predicted
 from theory_on_trial.contract import Fraction, guarded, require
 from theory_on_trial.own_data.estimate import Estimate
+
+_CLEAR = 1000  # roundings, which the noise must exceed: its square is a difference of squares as large as the drift's
 
 
 @guarded(double=False)
@@ -25,6 +29,7 @@ def estimate_drift_ratio(
     The mean inner product of different steps is an unbiased |μ|^2. Its variance is that of the noise products, and of
     the noise along μ, μ^T Σ μ, which the scatter of each step's own mean product shows. The effective dimension
     is that of the steps without their mean. Drift shows in the components once T times the value is of order one.
+    Raises ValueError also for noise of a thousand roundings: values above 4e12 or so, of a Gram matrix in float32 8e3.
 
     >>> steps = np.random.default_rng(0).standard_normal((300, 500)) + 0.1
     >>> print(estimate_drift_ratio(np.cumsum(steps, axis=0)))
@@ -38,6 +43,12 @@ def estimate_drift_ratio(
     drift = row_means.mean()
     noise = np.trace(gram) / steps - drift
     dimension = effective_dimension(_centre(_centre(gram).T))
+    ulps = np.spacing((gram if step_gram is None else np.asarray(step_gram)).max()).astype(float)
+    if trajectory is not None:
+        ends = (np.spacing(np.asarray(trajectory[t])).astype(float) for t in (0, -1))
+        ulps = max(ulps, *(np.sum(end**2) / 30 for end in ends))  # they add a sixth of this to the noise
+    told = f"got squares of drift, noise and rounding of {drift:.3g}, {noise:.3g} and {ulps:.3g}"
+    require(noise > _CLEAR * ulps, f"step_gram (or that of the trajectory) must have noise far above rounding, {told}")
     products = noise**2 / dimension
     along_drift = max(0.0, row_means.var(ddof=1) - products / (steps - 1))
     # The three parts: noise against noise, noise along the drift, and the noise variance in the denominator.
@@ -77,7 +88,7 @@ def estimate_momentum(
     which is the likeliest γ given the first step; the effective dimension is that of the residuals.
     """
     gram = checked_step_gram(trajectory, step_gram)
-    deviations = _normal_quantile(confidence)
+    deviations = -NormalDist().inv_cdf((1 - confidence) / 2)
     cross, before = gram[1:, :-1], gram[:-1, :-1]
     momentum = np.trace(cross) / np.trace(before)
     residuals = gram[1:, 1:] - momentum * (cross + cross.T) + momentum**2 * before
@@ -98,7 +109,7 @@ def estimate_reversion(
     the points and the steps. A rate far below 1 / T cannot be told from zero.
     """
     gram = checked_step_gram(trajectory, step_gram)
-    deviations = _normal_quantile(confidence)
+    deviations = -NormalDist().inv_cdf((1 - confidence) / 2)
     points = len(gram) + 1
     step = np.arange(1, points)
     apart, own = step @ np.triu(gram, 1) @ (points - step), np.diagonal(gram) @ (step * (points - step))
@@ -154,13 +165,6 @@ def _spread_of_log_ratio(points: int, rate: float) -> float:
 
 def _centre(rows: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows columns"]:
     return rows - rows.mean(axis=0)
-
-
-def _normal_quantile(confidence: float) -> float:
-    """Standard deviations on either side of a normal interval."""
-    from scipy.special import ndtri
-
-    return float(-ndtri((1 - confidence) / 2))
 
 
 def _within(least: float, most: float, value: float, half_width: float) -> Estimate:

@@ -32,18 +32,11 @@ def anisotropic(rng: np.random.Generator) -> np.ndarray:
 
 
 def correlated(rng: np.random.Generator, memory: float) -> np.ndarray:
+    """As steps, momentum; as points, an Ornstein-Uhlenbeck process of rate 1 - memory."""
     steps = normal(rng)
     for t in range(1, len(steps)):
         steps[t] += memory * steps[t - 1]
     return steps
-
-
-def pulled(rng: np.random.Generator, rate: float) -> np.ndarray:
-    """An Ornstein-Uhlenbeck process."""
-    points = normal(rng)
-    for t in range(1, len(points)):
-        points[t] += (1 - rate) * points[t - 1]
-    return points
 
 
 def volatile(rng: np.random.Generator) -> np.ndarray:
@@ -179,7 +172,7 @@ SETS: list[Any] = [
     no_walk("momentum .5", walk(partial(correlated, memory=0.5)), "momentum", MOMENTUM),
     no_walk("drift", walk(lambda rng: normal(rng) + 0.5), "drift", DRIFT),
     no_walk("drift of 7 standard errors in one column", walk(lambda rng: normal(rng, d=1) + 0.5), "drift", DRIFT),
-    no_walk("a pull to the minimum, .2", path(partial(pulled, rate=0.2)), "reversion", BACK),
+    no_walk("a pull to the minimum, .2", path(partial(correlated, memory=0.8)), "reversion", BACK),
     no_walk("noise that decays as t^-1", walk(lambda rng: normal(rng) / np.sqrt(np.arange(1, 201))[:, None]), "decay",
             DECAY),
     no_walk("a straight line", path(line), "no noise at all"),
@@ -188,6 +181,6 @@ SETS: list[Any] = [
     no_walk("every point recorded twice", path(repeated), "steps of zero between others"),
     no_walk("momentum in 4 dimensions", walk(lambda rng: correlated(rng, 0.8)[:, :4]), "momentum", MOMENTUM),
     no_walk("drift in 4 dimensions", walk(lambda rng: normal(rng, d=4) + 0.3), "drift", DRIFT),
-    no_walk("a pull in 4 dimensions", path(lambda rng: pulled(rng, 0.5)[:, :4]), "reversion", BACK),
+    no_walk("a pull in 4 dimensions", path(lambda rng: correlated(rng, 0.5)[:, :4]), "reversion", BACK),
     no_walk("a network on digits, momentum .9", trained, "momentum and drift", draws=8),
 ]  # fmt: skip
