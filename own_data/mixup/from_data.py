@@ -15,16 +15,13 @@ from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.estimate import Estimate
 from theory_on_trial.own_data.features import labelled_samples
 from theory_on_trial.own_data.jackknife import GROUPS, at_least, jackknife, share, stratified_groups
+from theory_on_trial.own_data.neighbours import beside
 
 Table = Annotated[Any, ANY_NUMBER, MAY_BE_EMPTY]
 """What a user has, of any library: `labelled_samples` says what is wrong with it, and where."""
 
 _FEW = 200  # rows, below which Laplace noise mostly passes for Gaussian
-_LAWS = (
-    (0.5, 1.7),
-    (0.5, 1.5),
-    (0.7, 1.5),
-)  # simulated over law: `AngleCurves`; 0.5 of Mixup was seen later, at a = 1.25
+_LAWS = ((0.5, 1.7), (0.5, 1.5), (0.7, 1.5))  # simulated over law: `AngleCurves`; 0.5 of Mixup was seen at a = 1.25
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -198,6 +195,8 @@ def samples_needed_on(
         doubts.append(Doubt("plain training needs fewer than four samples per feature, its law is rough", np.inf, unit))
     if n < _FEW:
         doubts.append(Doubt(f"{n} rows are too few to show tails that are not Gaussian", np.inf, unit))
+    if beside(features - fits[0].midpoint - (2 * labels[:, None] - 1) * pair.mean):
+        doubts.append(Doubt("rows that follow each other are alike: fewer are independent", np.inf, unit))
     if samples.copies:
         doubts.append(Doubt("copies of rows count once", float(np.log1p(samples.copies / n)), unit))
     reach = float(np.log(n))

@@ -50,7 +50,7 @@ FITTING: dict[str, tuple[GaussianPair, float, int, float]] = {  # classes, cosin
 MISFITS = (
     "uniform noise", "Laplace noise", "Student noise of 3 degrees", "lognormal", "standard deviations 3 and 1",
     "a class in two clouds", "digits 3 and 8, ten components", "breast cancer, 4 features", "time stamps of 1.7e12",
-    "every row five times", "pure noise", "30 rows",
+    "every row five times", "pure noise", "30 rows", "30 groups of 10 rows",
 )  # fmt: skip
 
 
@@ -68,6 +68,7 @@ def misfit(name: str, rng: np.random.Generator) -> tuple[Any, Any]:
         "Laplace noise": lambda: rng.laplace(size=(rows, 2)),
         "Student noise of 3 degrees": lambda: rng.standard_t(3, (rows, 2)),
         "lognormal": lambda: rng.lognormal(size=(rows, 2)),
+        "30 groups of 10 rows": lambda: 0.7 * (rng.normal(size=(30, 2)).repeat(10, 0) + rng.normal(size=(rows, 2))),
         "standard deviations 3 and 1": lambda: rng.standard_normal((rows, 2)) * np.where(y, 3.0, 1.0)[:, None],
     }
     if name in noises:
@@ -119,11 +120,8 @@ def trained(learner: str, X: Any, y: Any) -> Any:
             rows.append(part * X[first] + (1 - part) * X[second])
             shares.append((node * y[first] + (1 - node) * y[second], np.full(len(first), weight)))
         X, (soft, weights) = np.concatenate(rows), np.concatenate(shares, axis=1)
-        X, y, sizes = (
-            np.tile(X, (2, 1)),
-            np.repeat([1, 0], len(soft)),
-            np.concatenate([soft, 1 - soft]) * np.tile(weights, 2),
-        )
+        X, y = np.tile(X, (2, 1)), np.repeat([1, 0], len(soft))
+        sizes = np.concatenate([soft, 1 - soft]) * np.tile(weights, 2)
         X, y, sizes = X[sizes > 0], y[sizes > 0], sizes[sizes > 0]
     rule = LogisticRegression(C=1e6, fit_intercept=False, solver="newton-cholesky", max_iter=500)
     return rule.fit(X, y, sample_weight=sizes).coef_[0]

@@ -145,3 +145,5 @@ def test_doubts():
     assert any("its law is rough" in doubt.reason for doubt in low)
     assert any("not known as well as the target asks" in doubt.reason for doubt in high)
     assert any("60 rows are too few" in doubt.reason for doubt in low)
+    features = features + 5 * np.random.default_rng(0).normal(size=(6, 5)).repeat(10, 0)
+    assert any("follow each other" in one.reason for one in samples_needed_on(features, labels, COARSE, 0.9).doubts)
