@@ -137,7 +137,7 @@ def _predicted(fits: list[Fit], excess: float, confidence: float, n_samples: int
     naive_bayes_error, bayes_error = (jackknife(errors, confidence, "probit") for errors in (naive_bayes, bayes))
     gap = at_least(jackknife(naive_bayes - bayes, confidence), 0.0)
     n_features, n_classes = len(fits[0].variances), len(fits[0].priors)
-    equal = _as_if_equal(fits[0])
+    largest, equal = at_least(estimate(lambda one: one.largest_eigenvalue, "log"), 1.0), _as_if_equal(fits[0])
     is_known = n_classes == 2 and (equal or gap.value <= excess)
     samples, growth = _needs(fits, excess, confidence) if is_known else (None, None)
     guessing = naive_bayes_error.high >= 1 - fits[0].priors.max() - excess
@@ -148,12 +148,7 @@ def _predicted(fits: list[Fit], excess: float, confidence: float, n_samples: int
         greatest_alpha=estimate(lambda one: one.greatest_alpha, "log"),
         variance_percentiles=tuple(jackknife(column, confidence) for column in percentiles.T),
         rho_0=estimate(lambda one: float(min(one.variances.min(), one.priors.min())), "log"),
-        largest_eigenvalue=_largest_eigenvalue(
-            fits[0].largest_eigenvalue,
-            at_least(estimate(lambda one: one.largest_eigenvalue, "log"), 1.0),
-            n_features,
-            n_samples - n_classes,
-        ),
+        largest_eigenvalue=_largest_eigenvalue(fits[0].largest_eigenvalue, largest, n_features, n_samples - n_classes),
         naive_bayes_error=naive_bayes_error,
         bayes_error=bayes_error,
         gap=gap,

@@ -114,7 +114,7 @@ class NaiveBayesCurve:
     @guarded
     def samples(self, excess: Positive) -> float:
         """Real m from which on the excess is at most this: `fewest` where so few do, infinite above 1e15."""
-        from scipy.optimize import brentq
+        from scipy.optimize import brentq, minimize_scalar
 
         def above(log_samples: float) -> float:
             return self.excess(min(float(np.exp(log_samples)), _MOST)) - excess
@@ -129,10 +129,15 @@ class NaiveBayesCurve:
             if upper == most:
                 return np.inf
             upper = min(upper + 1, most)
-        while above(lower := max(upper - 1, least)) <= 0:
-            if lower == least:
-                return self.fewest
-            upper = lower
+        last, there, here = upper, -np.inf, above(upper)
+        while (below := above(lower := max(upper - 1, least))) <= 0:
+            if lower == least or max(there, below) <= here:  # the highest point of a rise may lie between
+                peak = minimize_scalar(lambda log: -above(log), (lower, last), (lower, last), options={"xatol": 0.01})
+                if peak.fun < 0:
+                    return float(np.exp(brentq(above, peak.x, last, xtol=1e-4)))
+                if lower == least:
+                    return self.fewest
+            last, there, upper, here = upper, here, lower, below
         return float(np.exp(brentq(above, lower, upper, xtol=1e-4)))
 
 

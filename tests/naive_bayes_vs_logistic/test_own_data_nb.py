@@ -21,10 +21,6 @@ from theory_on_trial.own_data.jackknife import GROUPS, jackknife, stratified_gro
 ROUNDING = 2**-53
 
 
-def equicorrelated(n_features, correlation):
-    return np.full((n_features, n_features), correlation) + (1 - correlation) * np.eye(n_features)
-
-
 def shifted(n_features, informative, gap):
     return np.stack([np.zeros(n_features), gap * (np.arange(n_features) < informative)])
 
@@ -94,10 +90,12 @@ def test_jackknife_of_means_and_squares(seed, confidence):
     expected = groups.mean() + error * t.ppf((1 + confidence) / 2, GROUPS - 1) * np.array([0, -1, 1])
     np.testing.assert_allclose(jackknife(means, confidence), expected, rtol=0, atol=1e5 * ROUNDING)
     assert abs(jackknife(means**2, confidence).value - (groups.mean() ** 2 - error**2)) <= 1e5 * ROUNDING
-    shifted_up = jackknife(np.exp(means), confidence, "log")
-    np.testing.assert_allclose(np.log(shifted_up), expected, rtol=0, atol=1e5 * ROUNDING)
-    through_errors = jackknife(ndtr(means), confidence, "probit")
-    np.testing.assert_allclose(through_errors, ndtr(expected), rtol=0, atol=1e5 * ROUNDING)
+    np.testing.assert_allclose(
+        np.log(jackknife(np.exp(means), confidence, "log")), expected, rtol=0, atol=1e5 * ROUNDING
+    )
+    np.testing.assert_allclose(
+        jackknife(ndtr(means), confidence, "probit"), ndtr(expected), rtol=0, atol=1e5 * ROUNDING
+    )
 
 
 @given(st.lists(st.integers(0, 3), min_size=40, max_size=300))
@@ -124,7 +122,7 @@ def test_statistics_by_their_definition(seed):
 
 
 PLANTED = {
-    "never": (shifted(20, 10, 0.8), equicorrelated(20, 0.5), 400),
+    "never": (shifted(20, 10, 0.8), 0.5 + 0.5 * np.eye(20), 400),
     "O(1)": (shifted(16, 16, 1.0), np.eye(16), 1000),
     "O(n)": (shifted(24, 24, 0.2), np.eye(24), 3000),
 }
@@ -184,6 +182,8 @@ def test_samples_count_from_where_an_excess_that_rose_has_fallen():
     sizes = 150, round(curve.samples(0.02))
     errors = [fitted_errors(rng, d, correlation, size, 100, 0.2).mean() for size in sizes]
     assert errors - curve.limits[0] == pytest.approx([0.0576, 0.02], abs=0.0015)
+    short = NaiveBayesCurve(np.array([0.18]), np.ones(1), np.full((1, 9), 0.046), np.eye(9))  # rises within 1.5 times
+    assert short.fewest < short.samples(0.0755) == pytest.approx(9.4, abs=0.1)
 
 
 @pytest.mark.parametrize(("distance", "n"), [(2, 10), (5, 2)])
