@@ -286,14 +286,14 @@ def test_first_passage__three_classes(trial, n_features: Literal[200, 400, 1000]
     ours("the abstract's simulation at the sizes of the released code"),
     kind="empirical",
     tier="paper",
-    cases=[2, 3],
+    cases=[(2, 100), (3, 60)],
     loose="naive Bayes needs fewer samples in more dimensions, regression at K = 3 less than n times as many",
 )
 def test_figure_simulation(
     trial,
     n_classes: Literal[2, 3],
+    n_runs: Annotated[int, Interval(60, 10**6, why="with fewer the intervals have no ends")],
     level: Level = 0.01,
-    n_runs: Annotated[int, Interval(60, 10**6, why="with fewer the intervals have no ends")] = 100,
     n_curves: Many = 5000,
 ):
     """At the official sizes naive Bayes needs no more samples in more dimensions; regression grows, at most like n."""
