@@ -53,30 +53,36 @@ def shared_features(Sigma_xx: SecondMoment, Sigma_yx: CrossMoment) -> SharedFeat
     time (Bunse-Gerstner, Byers & Mehrmann 1993; the angle is that of Cardoso & Souloumiac 1996), some d^3 operations a
     sweep.
     """
-    symmetric = (Sigma_yx + Sigma_yx.T) / 2
-    dim = len(Sigma_xx)
-    basis = np.linalg.eigh(symmetric)[1]
-    scales = [np.linalg.norm(matrix) or 1.0 for matrix in (Sigma_xx, symmetric)]
-    pair = np.stack(
-        [basis.T @ matrix @ basis / scale for matrix, scale in zip((Sigma_xx, symmetric), scales, strict=True)]
-    )
+    basis = turned(Sigma_xx[None], Sigma_yx[None], np.linalg.eigh((Sigma_yx + Sigma_yx.T) / 2)[1], _NEGLIGIBLE)[0]
+    return SharedFeatures(basis, basis.T @ Sigma_xx @ basis, basis.T @ Sigma_yx @ basis)
+
+
+def turned(
+    Sigma_xx: Float[np.ndarray, "batch dim dim"], Sigma_yx: Float[np.ndarray, "batch dim dim"],
+    start: Float[np.ndarray, "dim dim"], gain: float = 1e-3,
+) -> Float[np.ndarray, "batch dim dim"]:  # fmt: skip
+    """The bases of pairs of covariances that rotations by at most 45 degrees each lead to from one basis."""
+    dim, basis = len(start), np.tile(start, (len(Sigma_xx), 1, 1))
+    pair = np.stack([start.T @ Sigma_xx @ start, start.T @ (Sigma_yx + Sigma_yx.mT) @ start])
+    scales = np.linalg.norm(pair, axis=(-2, -1), keepdims=True)
+    pair /= np.where(scales > 0, scales, 1)
     rest = _off_diagonal_squares(pair)
     for _ in range(_MOST_SWEEPS):
         for i in range(dim - 1):
             for j in range(i + 1, dim):
-                gap, across = pair[:, i, i] - pair[:, j, j], 2 * pair[:, i, j]
-                along, cross = gap @ gap - across @ across, 2 * (gap @ across)
+                gap, across = pair[..., i, i] - pair[..., j, j], 2 * pair[..., i, j]
+                along, cross = np.sum(gap**2 - across**2, axis=0), 2 * np.sum(gap * across, axis=0)
                 angle = 0.5 * np.arctan2(cross, along + np.hypot(along, cross))
-                turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+                turn = np.moveaxis(np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]), -1, 0)
                 planes = [i, j]
-                pair[:, :, planes] = pair[:, :, planes] @ turn
-                pair[:, planes] = turn.T @ pair[:, planes]
-                basis[:, planes] = basis[:, planes] @ turn
+                pair[..., planes] = pair[..., planes] @ turn
+                pair[..., planes, :] = turn.mT @ pair[..., planes, :]
+                basis[..., planes] = basis[..., planes] @ turn
         before, rest = rest, _off_diagonal_squares(pair)
-        if before - rest <= _NEGLIGIBLE * before or rest <= (dim * ROUNDING) ** 2:
+        if np.all((before - rest <= gain * before) | (rest <= (dim * ROUNDING) ** 2)):
             break
-    return SharedFeatures(basis, basis.T @ Sigma_xx @ basis, basis.T @ Sigma_yx @ basis)
+    return basis
 
 
-def _off_diagonal_squares(pair: Float[np.ndarray, "2 features features"]) -> float:
-    return float(np.sum(pair**2) - np.sum(np.diagonal(pair, axis1=1, axis2=2) ** 2))
+def _off_diagonal_squares(pair: Float[np.ndarray, "2 batch dim dim"]) -> Float[np.ndarray, " batch"]:
+    return np.sum(pair**2, axis=(0, 2, 3)) - np.sum(np.diagonal(pair, axis1=2, axis2=3) ** 2, axis=(0, 2))

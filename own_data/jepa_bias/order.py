@@ -209,10 +209,5 @@ def _of_alignment(
     if np.exp(-growth.max()) > _NEARLY_ALIGNED:
         return ()
     earliest = np.max(np.where(np.exp(-growth) <= _NEARLY_ALIGNED, waits / times, 0))
-    return (
-        Doubt(
-            f"start and data must be aligned to {np.exp(-growth.max()):.1g}, or a feature is unlearned for another",
-            float(earliest),
-            "of each time",
-        ),
-    )
+    reason = f"start and data must be aligned to {np.exp(-growth.max()):.1g}, or a feature is unlearned for another"
+    return (Doubt(reason, float(earliest), "of each time"),)

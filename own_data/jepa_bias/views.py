@@ -1,12 +1,14 @@
 """From two paired data matrices to what is learned when, and to what the sample decides of it."""
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from own_data.jepa_bias.features import turned
 from own_data.jepa_bias.flow import crossings
 from own_data.jepa_bias.order import COARSE, integrated, learning_order
 from own_data.jepa_bias.result import LearningOrder
@@ -15,7 +17,8 @@ from theory.jepa_bias.domains import Clock, Objective
 from theory_on_trial.contract import ANY_NUMBER, MAY_BE_EMPTY, Count, Fraction, Positive, guarded, require
 from theory_on_trial.own_data.answer import Answer, Doubt
 from theory_on_trial.own_data.estimate import Estimate
-from theory_on_trial.own_data.jackknife import GROUPS, at_least, jackknife, stratified_groups
+from theory_on_trial.own_data.jackknife import GROUPS, at_least, covariances, jackknife, stratified_groups
+from theory_on_trial.own_data.neighbours import beside
 from theory_on_trial.own_data.table import Features, features
 
 View = Annotated[Any, ANY_NUMBER, MAY_BE_EMPTY]
@@ -103,9 +106,10 @@ def learning_order_of_views(
     data would not have: where the population may commute, intervals reach to the times without them.
 
     Intervals are those of the grouped jackknife (20 groups) with Student's quantile, each at `confidence` on its own,
-    of the features found on all pairs: asymptotic in n for fixed dimension. Equal pairs stay in one group, and where
-    neighbouring rows are alike groups are blocks of rows. Not answerable with fewer than ten distinct pairs per
-    feature; heavy tails are doubted.
+    of the features found on all pairs: asymptotic in n for fixed dimension. Those of λ and ρ see each group by the
+    features of the others. Equal pairs stay in one group, and where neighbouring rows are alike groups are blocks of
+    rows: rows of one subject must follow each other, or intervals are too short. Not answerable with fewer than ten
+    distinct pairs per feature; heavy tails are doubted.
 
     Args:
         X: n >= 40 rows, the context view of each thing; a matrix or a data frame.
@@ -140,14 +144,14 @@ def learning_order_of_views(
             raise
         raise ValueError(f"{error} (Sigma_xx is the covariance of X, Sigma_yx that of Y with X)") from error
     groups, distinct = _groups(x, y, order.basis)
-    moments = _moments_without(x, y, groups)
-    lambdas, variances = (
-        np.einsum("if,bij,jf->bf", order.basis, matrices, order.basis) for matrices in (moments[1], moments[0])
-    )
+    both, dim = covariances(groups, x, y), shape[1]
+    moments = both[:, :dim, :dim], both[:, dim:, :dim]
+    variances, lambdas = _held_out(moments, groups, order.basis)
     squares = np.array([_squared_norms(*pair) for pair in zip(*moments, strict=True)])
     commutator, asymmetry = (at_least(jackknife(column, confidence), 0.0) for column in squares.T)
     may_commute = commutator.low == 0 and asymmetry.low == 0
     times = _times(moments, order, lambdas, variances, confidence, may_commute)
+    beyond = partial(_beyond, confidence=confidence)
     missing = order.missing
     if distinct < _FEWEST * len(order.basis):
         missing = (
@@ -159,8 +163,8 @@ def learning_order_of_views(
         distinct=distinct,
         constant=constant,
         order=order,
-        covariance=tuple(jackknife(column, confidence) for column in lambdas.T),
-        regression=tuple(jackknife(column, confidence) for column in (lambdas / variances).T),
+        covariance=tuple(map(beyond, lambdas.T, order.covariance)),
+        regression=tuple(map(beyond, (lambdas / variances).T, order.regression)),
         times=times,
         undecided=sum(first.high > second.low for first, second in pairwise(times)),
         squared_commutator=commutator,
@@ -192,26 +196,33 @@ def _groups(x: Matrix, y: Matrix, basis: Float[np.ndarray, "dim features"]) -> t
     _, index = np.unique(np.hstack([x, y]), axis=0, return_inverse=True)
     index = index.ravel()
     distinct = int(index.max()) + 1
-    if _neighbours_alike(x @ basis):
+    if beside(x @ basis if basis.size else x, chance=_SIGNIFICANT):
         return np.arange(len(x)) * GROUPS // len(x), distinct
     return stratified_groups(np.zeros(distinct, int))[index], distinct
 
 
-def _neighbours_alike(scores: Matrix) -> bool:
-    scales = np.sum(scores**2, axis=0)
-    return bool(
-        np.max(np.sum(scores[1:] * scores[:-1], axis=0) / scales, initial=0) > _SIGNIFICANT / np.sqrt(len(scores))
-    )
+def _held_out(
+    moments: tuple[Moments, Moments], groups: Int[np.ndarray, " samples"], basis: Float[np.ndarray, "dim features"]
+) -> list[Float[np.ndarray, "fits features"]]:
+    """σ^2 and λ of the features, of all groups and of all but each, every group seen by the features of the others.
+
+    Rows show λ of the features that were found on them further apart than they are in the population.
+    """
+    start = np.linalg.svd(basis, full_matrices=True)[0]
+    start[:, : basis.shape[1]] = basis
+    bases = turned(moments[0][1:], moments[1][1:], start)[:, :, : basis.shape[1]]
+    rows, found = len(groups) - np.array([0, *np.bincount(groups, minlength=GROUPS)]), []
+    for matrices in moments:
+        scatters = (rows - 1)[:, None, None] * matrices
+        seen = np.einsum("bif,bij,bjf->bf", bases, scatters[0] - scatters[1:], bases)
+        found.append((seen.sum(axis=0) - np.vstack([0 * seen[:1], seen])) / rows[:, None])
+    return found
 
 
-def _moments_without(x: Matrix, y: Matrix, groups: Int[np.ndarray, " samples"]) -> tuple[Moments, Moments]:
-    """Σ_xx and Σ_yx of all rows, then of those outside each group."""
-    pairs = []
-    for rows in [groups >= 0, *(groups != group for group in range(GROUPS))]:
-        context, target = x[rows] - x[rows].mean(axis=0), y[rows] - y[rows].mean(axis=0)
-        pairs.append((context.T @ context / len(context), target.T @ context / len(context)))
-    Sigma_xx, Sigma_yx = zip(*pairs, strict=True)
-    return np.array(Sigma_xx), np.array(Sigma_yx)
+def _beyond(values: Float[np.ndarray, " fits"], seen: float, confidence: float) -> Estimate:
+    """The jackknife's interval, and beyond it as far as what is held out differs from what all rows show."""
+    value, low, high = jackknife(values, confidence, "log" if (values > 0).all() else "linear")
+    return Estimate(value, low + min(0.0, values[0] - seen), high + max(0.0, values[0] - seen))
 
 
 def _squared_norms(
@@ -264,16 +275,8 @@ def _interval(times: Float[np.ndarray, " fits"], confidence: Fraction) -> Estima
 def _doubts(x: Matrix, order: LearningOrder, may_commute: bool) -> tuple[Doubt, ...]:
     scores = x @ order.basis
     kurtosis = float(np.max(np.mean(scores**4, axis=0) / np.mean(scores**2, axis=0) ** 2, initial=0))
-    heavy = kurtosis > max(3 + _SIGNIFICANT * np.sqrt(24 / len(x)), 0.01 * len(x))
+    heavy = bool(kurtosis > max(3 + _SIGNIFICANT * np.sqrt(24 / len(x)), 0.01 * len(x)))
     shift = float(np.nanmax(np.abs(order.times / order.aligned_times - 1), initial=0))
-    doubts = (
-        (
-            heavy,
-            Doubt(f"tails are heavy (kurtosis {kurtosis:.2g}): intervals may be too short", np.inf, "of each time"),
-        ),
-        (
-            may_commute and shift > 0.01,
-            Doubt("with infinite data the covariances may commute, and nothing be displaced", shift, "of each time"),
-        ),
-    )
-    return tuple(doubt for doubtful, doubt in doubts if doubtful)
+    tails = Doubt(f"tails are heavy (kurtosis {kurtosis:.2g}): intervals may be too short", np.inf, "of each time")
+    aligned = Doubt("with infinite data the covariances may commute, and nothing be displaced", shift, "of each time")
+    return (tails,) * heavy + (aligned,) * (may_commute and shift > 0.01)

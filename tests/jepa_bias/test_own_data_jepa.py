@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from own_data.jepa_bias import learning_order, learning_order_of_views, shared_features
 from tests.jepa_bias.jepa_flow_by_hand import descent_crossings
+from tests.jepa_bias.own_data_sets import views
 
 ROUNDING = 2.0**-53
 SEEDS, DIMS = st.integers(0, 2**31), st.integers(1, 6)
@@ -27,13 +28,6 @@ def commuting(seed, dim):
 
 def rotation(angle):
     return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-
-
-def pairs(seed, n_samples, Sigma_xx, Sigma_yx):
-    """Gaussian views with these covariances, and Σ_yy = Σ_yx Σ_xx^(-1) Σ_yx^T + I."""
-    rng = np.random.default_rng(seed)
-    X = rng.standard_normal((n_samples, len(Sigma_xx))) @ np.linalg.cholesky(Sigma_xx).T
-    return X, X @ np.linalg.solve(Sigma_xx, Sigma_yx.T) + rng.standard_normal(X.shape)
 
 
 @settings(max_examples=20, deadline=None)
@@ -86,9 +80,6 @@ def test_an_end_state_that_only_rounding_reaches_is_doubted():
     assert abs(answer.times[0] / first - 1) < 0.02 or "negative determinant" in str(answer)
 
 
-TRUTH = (in_basis(rotation(0.7), np.array([2.0, 0.5])), in_basis(rotation(0.7), np.array([1.0, 0.45])))
-
-
 def test_fewer_than_ten_pairs_per_feature_are_no_answer():
     rng = np.random.default_rng(0)
     signal = rng.standard_normal((45, 3))
@@ -101,6 +92,6 @@ def test_fewer_than_ten_pairs_per_feature_are_no_answer():
 
 
 def test_heavy_tails_are_doubted():
-    X, Y = pairs(0, 300, *TRUTH)
+    X, Y = views(0)
     X[7] *= 30
     assert any("tails are heavy" in doubt.reason for doubt in learning_order_of_views(X, Y, 2, 1e-3, "mae").doubts)
