@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 NULL = 1e-12  # of the largest eigenvalue: smaller ones are zero
-_SWEEPS, _ROUNDS, _STILL, _SLACK, _NEARLY = 5, 16, 1e-9, 1e-9, 1e-14
+_TURNS, _NEARLY = 8, 1e-14
 MOST_STEPS = 50
 
 Answers = Float[np.ndarray, "prompts prefixes"]
@@ -132,44 +132,39 @@ def sgd(shown: Examples, step: float) -> Answers:
 
 
 def elastic_net(shown: Examples, absolute: float, square: float = 0.0) -> Answers:
-    """Minimiser of ½ |Y - Xw|² + λ₁ |w|₁ + ½ λ₂ |w|², by a linear system once sweeps over the coordinates have found
-    the signs, kept where the conditions of optimality hold.
+    """Minimiser of ½ |Y - Xw|² + λ₁ |w|₁ + ½ λ₂ |w|², along its path of line segments as λ₁ falls from where w = 0.
+
+    Between two levels at which a weight comes or goes w = u - λ₁ v, and Xᵀ(Y - Xw) - λ₂ w = p + λ₁ q (the lasso's path
+    of Osborne, Presnell & Turlach 2000, for all prompts at once).
     """
     dimension = shown.moments.shape[-1]
     gram = shown.gram.reshape(-1, dimension, dimension) + square * np.eye(dimension)
     moments = shown.moments.reshape(-1, dimension)
-    solution = np.zeros(moments.shape)
-    left = np.arange(len(solution))  # not yet at their minimum
-    for _ in range(_ROUNDS):
-        columns, targets = gram[left].transpose(1, 2, 0).copy(), moments[left].T.copy()
-        weights = solution[left].T.copy()
-        divisors = np.maximum(np.einsum("iip->ip", columns), np.finfo(float).tiny)
-        for _ in range(_SWEEPS):
-            before = weights.copy()
-            for j in range(dimension):
-                residual = targets[j] - (columns[j] * weights).sum(axis=0) + columns[j, j] * weights[j]
-                weights[j] = (residual - np.clip(residual, -absolute, absolute)) / divisors[j]
-        exact, optimal = _on_support(gram[left], moments[left], np.sign(weights.T), absolute)
-        solution[left] = np.where(optimal[:, None], exact, weights.T)
-        still = np.abs(weights - before).max(axis=0) <= _STILL * np.maximum(np.abs(weights).max(axis=0), 1e-300)
-        left = left[~(optimal | still)]
+    left = np.flatnonzero((level := np.abs(moments).max(axis=1)) > absolute)
+    solution, signs, diagonal = np.zeros(moments.shape), np.zeros(moments.shape), np.arange(dimension)
+    first = np.abs(moments[left]).argmax(axis=1)
+    signs[left, first] = np.sign(moments[left, first])
+    for _ in range(_TURNS * dimension):
         if not len(left):
             break
+        own, rows = signs[left], np.arange(len(left))
+        active = own != 0
+        system = np.where(active[:, :, None] & active[:, None], gram[left], 0.0)
+        # A singular system has many solutions: any of them will do.
+        largest = system[:, diagonal, diagonal].max(axis=1, keepdims=True)
+        system[:, diagonal, diagonal] += np.where(active, _NEARLY * dimension * largest, 1.0)
+        parts = np.linalg.solve(system, np.stack([np.where(active, moments[left], 0.0), own], axis=2))
+        along = gram[left] @ parts
+        (u, v), p, q = parts.transpose(2, 0, 1), moments[left] - along[..., 0], along[..., 1]
+        side = np.sign(p)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ends = np.where(active, np.where(own * u < 0, u / v, 0.0), np.abs(p) / np.maximum(1 - q * side, 0.0))
+        which = ends.argmax(axis=1)
+        level[left] = np.minimum(ends[rows, which], level[left])
+        solution[left] = u - absolute * v
+        signs[left, which] = np.where(active, 0.0, side)[rows, which]
+        left = left[level[left] > absolute]
     return np.sum(solution.reshape(shown.moments.shape) * shown.queries, axis=2)
-
-
-def _on_support(gram: Any, moments: Any, signs: Any, absolute: float) -> tuple[Any, Any]:
-    """What minimises with these signs, and whether it is the minimiser: its signs are these, no other could help."""
-    active = signs != 0
-    system = np.where(active[:, :, None] & active[:, None], gram, 0.0)
-    diagonal = np.arange(gram.shape[1])
-    # A singular system has many solutions: one of them will do, if its signs are right.
-    largest = system[:, diagonal, diagonal].max(axis=1, keepdims=True)
-    system[:, diagonal, diagonal] += np.where(active, _NEARLY * len(diagonal) * largest, 1.0)
-    weights = np.linalg.solve(system, np.where(active, moments - absolute * signs, 0.0)[..., None])[..., 0]
-    slopes = moments - np.einsum("pij,pj->pi", gram, weights)
-    slack = _SLACK * np.maximum(np.abs(moments).max(axis=1, keepdims=True), absolute)
-    return weights, (np.where(active, np.sign(weights) == signs, np.abs(slopes) <= absolute + slack)).all(axis=1)
 
 
 def neighbours(shown: Examples, count: int, weighted: bool = False) -> Answers:

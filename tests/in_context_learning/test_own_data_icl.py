@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from own_data.in_context_learning import which_algorithm
+from own_data.in_context_learning.candidates import Examples, elastic_net
 
 # One shape for all tests: each new one is compiled.
 PROMPTS, EXAMPLES, DIMENSION = 60, 4, 2
@@ -129,3 +130,28 @@ def test_a_prompt_that_outweighs_the_rest_is_a_doubt():
 
 
 X, Y = drawn(0)
+
+
+@pytest.mark.parametrize("common", [0.0, 0.99, 1.0], ids=["independent", "alike", "equal"])
+@pytest.mark.parametrize("dimension", [2, 5])
+def test_the_elastic_net_has_the_least_loss(common, dimension):
+    """The one convex loss, of weights moved along random directions; of inputs that go together, and fewer rows."""
+    rng = np.random.default_rng(0)
+    inputs = np.sqrt(1 - common) * rng.standard_normal((40, 7, dimension)) + common * rng.standard_normal((40, 7, 1))
+    labels = inputs.sum(axis=2) + 0.3 * rng.standard_normal((40, 7))
+    for k, absolute, square in [(3, 0.03, 0.0), (3, 2.0, 0.1), (6, 0.3, 1.0)]:
+        shown = Examples(inputs, labels, [k])
+        weights = np.empty((40, dimension))
+        for j in range(dimension):
+            shown.queries = np.broadcast_to(np.eye(dimension)[j], (40, 1, dimension))
+            weights[:, j] = elastic_net(shown, absolute, square)[:, 0]
+
+        def losses(moves, k=k, absolute=absolute, square=square, weights=weights):
+            moved = weights + moves
+            residuals = labels[:, :k] - np.einsum("pkd,...pd->...pk", inputs[:, :k], moved)
+            penalties = 2 * absolute * np.abs(moved).sum(axis=-1) + square * np.sum(moved**2, axis=-1)
+            return np.sum(residuals**2, axis=-1) + penalties
+
+        for size in (1e-4, 1e-2, 1.0):
+            moves = size * rng.standard_normal((200, 40, dimension)) * rng.integers(0, 2, (200, 40, dimension))
+            assert np.all(losses(moves) >= losses(0.0) - 1e-10)
