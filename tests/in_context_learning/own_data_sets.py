@@ -374,7 +374,7 @@ SETS = [
     listed("least squares", exact_labels, ", hardly any noise", draws=20), listed("one pass of SGD"),
     listed("gradient steps"), listed("gradient steps", few, ", 40 prompts"), listed("gradient steps with momentum"),
     listed("gradient steps with momentum", correlated, ", correlated inputs"), listed("lasso"), listed("elastic net"),
-    listed("elastic net", correlated, ", correlated inputs"),
+    listed("lasso", correlated, ", correlated inputs"),
     listed("softmax attention"), listed("Bayesian average", draws=20), listed("mean label", draws=20),
     listed("nearest", draws=20), listed("3 nearest", draws=20), listed("3 nearest, weighted", draws=20),
     listed("always zero", draws=20),
