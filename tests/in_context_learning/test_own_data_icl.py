@@ -87,20 +87,6 @@ def test_copies_of_a_prompt_tell_nothing_new():
         which_algorithm(lambda inputs, labels, queries: 0 * queries[:, 0], *copies)
 
 
-def test_noise_of_a_learner_is_in_the_interval():
-    """The distance is v over the labels' mean square; λ, one parameter of 180 answers, takes less than a hundredth."""
-    inputs, labels = drawn(5)
-    rng, noise_std = np.random.default_rng(0), 0.3
-    exact = ridge(0.5)
-    result = which_algorithm(
-        lambda *prompt: exact(*prompt) + noise_std * rng.standard_normal(PROMPTS), inputs, labels, confidence=0.9999
-    )
-    rule = match(result, "ridge")
-    assert rule.distance.low <= noise_std**2 / np.mean(labels[:, 1:] ** 2) <= rule.distance.high
-    assert rule.parameters["λ"].low <= 0.5 <= rule.parameters["λ"].high
-    assert rule.parameters["λ"].low < rule.parameters["λ"].value < rule.parameters["λ"].high
-
-
 def test_only_what_comes_before_is_shown():
     inputs, labels = drawn(6)
     calls = []
@@ -127,9 +113,6 @@ def test_a_prompt_that_outweighs_the_rest_is_a_doubt():
     labels[3] *= 1000
     doubts = which_algorithm(ridge(1.0), inputs, labels).doubts
     assert any("one prompt makes" in doubt.reason and "the usual prompts" in doubt.reason for doubt in doubts)
-
-
-X, Y = drawn(0)
 
 
 @pytest.mark.parametrize("common", [0.0, 0.99, 1.0], ids=["independent", "alike", "equal"])
