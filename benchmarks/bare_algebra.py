@@ -153,7 +153,7 @@ TOOLS = {  # rows, columns, the tool, its bare algebra
     "selection_audit": (4000, 600, lambda x, y: selection_audit(x, y, CHOSEN, standardise=False), bare_pursuit),
     "labels_saved": (20_000, 100, lambda x, y: labels_saved(*views(x, y)), bare_labels),
     "ey_certificate": (50_000, 256, lambda x, y: ey_certificate(*halves(x)), bare_correlations),
-    "infonce_bias": (1000, 1000, lambda x, y: infonce_bias(scores(x), CANDIDATES, held_out=True), bare_infonce),
+    "infonce_bias": (4000, 4000, lambda x, y: infonce_bias(scores(x), CANDIDATES, held_out=True), bare_infonce),
     "memory_needed": (
         400,
         400,

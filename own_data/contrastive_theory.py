@@ -249,8 +249,9 @@ def _together(first: Float[np.ndarray, "n _"], second: Float[np.ndarray, "n _"],
     """
     n, few = len(first), max(_NEAREST, len(first) // 50)
     probes = np.random.default_rng(0).permutation(n)[:_PROBES]
-    apart = [np.sum(view**2, axis=1) - 2 * view[probes] @ view.T for view in (first, second)]
-    for distances in apart:
+    apart = [-2 * view[probes] @ view.T for view in (first, second)]
+    for distances, view in zip(apart, (first, second), strict=True):
+        distances += np.sum(view**2, axis=1)
         distances[np.arange(len(probes)), probes] = np.inf
     nearest = np.empty((len(probes), _NEAREST), int)
     for one in nearest.T:
@@ -272,11 +273,12 @@ def _statistics(scores: Float[np.ndarray, "n n"], candidates: int) -> _Statistic
     groups = np.array_split(np.arange(n), GROUPS)
     starts = np.array([group[0] for group in groups])
     lengths = {sign * len(group) for group in groups for sign in (-1, 0, 1)}
-    columns, own, following, highest = np.empty((n, n)), *np.empty((3, n))
-    sums, squares = np.empty((2, n, GROUPS))
+    entries, (own, following, highest) = np.zeros(n**2 + 1), np.empty((3, n))  # a last one, which no row has
+    powers, (sums, squares) = entries[:-1].reshape(n, n), np.empty((2, n, GROUPS))
     logarithms = {shift: np.zeros((n, n // size + 1)) for shift in {length % size for length in lengths}}
     for rows in np.array_split(np.arange(n), -(-(n**2) // _AT_ONCE)):
-        block = scores[order[rows]].take(order, axis=1)
+        block = powers[rows[0] : rows[-1] + 1]
+        scores[order[rows]].take(order, axis=1, out=block, mode="clip")  # which writes at once
         block -= block.max(axis=1, keepdims=True)
         require(
             (block[np.arange(len(rows)), rows] > _VANISHING) & (2 * np.count_nonzero(block > _VANISHING, axis=1) > n),
@@ -286,23 +288,23 @@ def _statistics(scores: Float[np.ndarray, "n n"], candidates: int) -> _Statistic
         np.exp(block, out=block)
         own[rows] = block[np.arange(len(rows)), rows]
         block[np.arange(len(rows)), rows] = 0
-        columns[:, rows[0] : rows[-1] + 1], highest[rows] = block.T, block.max(axis=1)
+        highest[rows] = block.max(axis=1)
         sums[rows] = np.add.reduceat(block, starts, axis=1)
         squares[rows] = np.add.reduceat(block**2, starts, axis=1)
-        flat, lines = np.append(block, 0.0), n * np.arange(len(rows))[:, None]
+        lines = n * rows[:, None]
         for shift, logs in logarithms.items():
             begins = np.minimum((rows[:, None] + shift) % size + size * np.arange(n // size + 1), n)
-            windows = np.add.reduceat(flat, (lines + begins).ravel()).reshape(begins.shape)
+            windows = np.add.reduceat(entries[: lines[-1, 0] + n + 1], (lines + begins).ravel()).reshape(begins.shape)
             np.cumsum(np.log(own[rows, None] + windows[:, :-1]), axis=1, out=logs[rows[0] : rows[-1] + 1, 1:])
             if not shift:
                 following[rows] = windows[np.arange(len(rows)), rows // size]
-    found, around = [], _beside(columns, n, n, size)
+    found, around = [], _beside(powers, n, n, size)
     for gap, after in [(n, n), *((int(group[0]), int(group[-1]) + 1) for group in groups)]:
         kept, others = np.append(np.arange(gap), np.arange(after, n)), starts != gap
         means = (sums @ others)[kept] / (len(kept) - 1)
         paired, second = own[kept] / means, (squares @ others)[kept] / means**2
         excess, weighted = float(paired.mean() - 1), float(second.sum() / (len(kept) * (len(kept) - 1)))
-        infonce = _infonce(own, columns, following, logarithms, around, kept, gap, candidates)
+        infonce = _infonce(own, powers, following, logarithms, around, kept, gap, candidates)
         found.append((infonce, excess, excess - (weighted - 1) / 2))
         if gap == n:
             heaviest = float(max(paired.max() / paired.sum(), np.max((highest / means) ** 2) / second.sum()))
@@ -313,14 +315,13 @@ def _statistics(scores: Float[np.ndarray, "n n"], candidates: int) -> _Statistic
     return statistics, heaviest, tenth, unseen
 
 
-def _beside(columns: Float[np.ndarray, "n n"], end: int, start: int, size: int) -> Float[np.ndarray, "n _"]:
-    """The `size` - 1 columns before `end` and the `size` from `start` on, in a row for each row."""
-    near = columns[np.append(np.arange(end + 1 - size, end), np.arange(start, start + size)) % len(columns)]
-    return np.ascontiguousarray(near.T)
+def _beside(powers: Float[np.ndarray, "n n"], end: int, start: int, size: int) -> Float[np.ndarray, "n _"]:
+    """The `size` - 1 columns before `end` and the `size` from `start` on."""
+    return powers.take(np.append(np.arange(end + 1 - size, end), np.arange(start, start + size)), axis=1, mode="wrap")
 
 
 def _infonce(
-    own: Float[np.ndarray, " n"], columns: Float[np.ndarray, "n n"], following: Float[np.ndarray, " n"],
+    own: Float[np.ndarray, " n"], powers: Float[np.ndarray, "n n"], following: Float[np.ndarray, " n"],
     logarithms: dict[int, Float[np.ndarray, "n blocks"]], around: Float[np.ndarray, "n _"],
     kept: Int[np.ndarray, " kept"], gap: int, candidates: int,
 ) -> float:  # fmt: skip
@@ -332,26 +333,29 @@ def _infonce(
     many columns the row's blocks are shifted; `following` are the sums that begin at the row's own column.
     """
     n, m, size = len(own), len(kept), candidates - 1
-    lost, place = n - m, np.arange(m)
-    first, blocks = place % size, (m - 1) // size
-    until = np.clip((gap - first) // size, 0, blocks)
-    since = np.clip(-((first - gap) // size), 0, blocks)
-    last = np.maximum(np.minimum((m - first) // size, blocks), since)
-    total, inside = 0.0, place // size < blocks
-    for rows, shift in ((place < gap, 0), (place >= gap, -lost)):
-        before, after, row = logarithms[shift % size], logarithms[(shift + lost) % size], kept[rows]
-        begin, end = (np.minimum((first + lost)[rows] // size + at[rows], n // size) for at in (since, last))
-        total += float(np.sum(before[row, until[rows]] + after[row, end] - after[row, begin]))
-    extra = np.where(inside, columns[kept[first - 1], kept], 0)
-    crossing, wrapping = np.where(first < gap, gap - first, m - first) // size, (m - first) // size
-    ahead, crossed = (gap - first - crossing * size) % m, np.zeros(m, bool)
-    beside = _beside(columns, gap, gap + lost, size)
-    for block, length, sides in ((crossing, ahead, beside), (wrapping, (m - first) % size, around)):
-        at = np.flatnonzero((block < blocks) & (length > 0) & (length < size) & ~(crossed & (block == crossing)))
-        crossed[at] = True
-        begins = sides.shape[1] * kept[at] + size - 1 - length[at]
+    lost, blocks = n - m, (m - 1) // size
+    own_block, first = np.divmod(np.arange(m), size)
+    begin = np.arange(size)  # what follows is of rows whose blocks begin there
+    until = np.clip((gap - begin) // size, 0, blocks)
+    since = np.clip(-((begin - gap) // size), 0, blocks)
+    last = np.maximum(np.minimum((m - begin) // size, blocks), since)
+    starts, stops = (np.minimum((begin + lost) // size + at, n // size) for at in (since, last))
+    total = 0.0
+    for rows, shift in ((slice(gap), 0), (slice(gap, m), -lost)):
+        before, after = logarithms[shift % size], logarithms[(shift + lost) % size]
+        row, of = kept[rows], first[rows]
+        total += float(np.sum(before[row, until[of]] + after[row, stops[of]] - after[row, starts[of]]))
+    extra = np.where(own_block < blocks, powers[kept, kept[first - 1]], 0)
+    crossing, wrapping = np.where(begin < gap, gap - begin, m - begin) // size, (m - begin) // size
+    ahead, crossed = (gap - begin - crossing * size) % m, np.zeros(size, bool)
+    beside = _beside(powers, gap, gap + lost, size)
+    for block, length, sides in ((crossing, ahead, beside), (wrapping, (m - begin) % size, around)):
+        counted = (block < blocks) & (length > 0) & (length < size) & ~(crossed & (block == crossing))
+        crossed |= counted
+        at = np.flatnonzero(counted[first])
+        begins = sides.shape[1] * kept[at] + (size - 1 - length)[first[at]]
         against = np.add.reduceat(sides.ravel(), np.column_stack([begins, begins + size]).ravel())[::2]
-        mine = block[at] == place[at] // size
+        mine = block[first[at]] == own_block[at]
         total += float(np.log(own[kept[at]] + against + np.where(mine, extra[at], 0)).sum())
         extra[at[mine]] = 0
     total += float(np.log1p(extra / (own + following)[kept]).sum())
