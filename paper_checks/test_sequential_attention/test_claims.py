@@ -440,7 +440,7 @@ def test_coded_first_pick(
     chance = 1 / p
     processes = {"gates trained from the start": lambda key: first(key, trained_first=True)}
     options = {"first": 8192, "vectorised": True}
-    most = {"margin": 0.04 * chance, "most": 25_000 * p, "controls": {"either of the two in y": 2 * chance}}
+    most = {"margin": 0.04 * chance, "most": 60_000 * p, "controls": {"either of the two in y": 2 * chance}}
     trial.probability(first, chance, wrong_processes=processes, **most, **options)
 
     def both(key, *, until=when):
