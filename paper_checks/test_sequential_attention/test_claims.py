@@ -401,7 +401,7 @@ def test_softmax_late_differs(
 
     controls = {"lost in nine of ten": np.array([0.9, 0.05])}
     early = {"after 200 steps": lambda key: changed(key, until=(5, 200))}
-    options = {"side": "at least", "law": Bounded(-1, 1), "first": 250, "most": 2000, "vectorised": True}
+    options = {"side": "at least", "law": Bounded(-1, 1), "first": 250, "most": 6000, "vectorised": True}
     trial.mean(changed, np.array([0.3, 0.05]), controls=controls, wrong_processes=early, **options)
 
 
