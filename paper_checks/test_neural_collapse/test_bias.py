@@ -39,8 +39,11 @@ def test_imb_bias(trial, class_sizes: Sizes, depth: Depth, width: Width, strengt
     trial.value(np.asarray(end.head.bias), sizes / sizes.sum(), controls=even, **options)
     frames = predicted_grams(optimum)
     diagonal = predicted_grams(predicted.mse_optimum(class_sizes, *decays, widths=widths))
-    trial.value(stacked(grams(problem, end.head)), frames, controls={"the frame without bias": diagonal}, **options)
+    simplex = np.trace(frames, axis1=1, axis2=2)[:, None, None] * (len(sizes) * np.eye(len(sizes)) - 1)
+    rivals = {"the frame without bias": diagonal, "a simplex": simplex / (len(sizes) * (len(sizes) - 1))}
+    trial.value(stacked(grams(problem, end.head)), frames, controls=rivals, **options)
     options |= {"error": normalised_error(problem, end), "scale": 1.0}
+    trial.require(options["error"] < MARGIN, "class_sizes, depth and decays must leave the minimum more curvature")
     labels, means = np.repeat(np.arange(len(sizes)), class_sizes), np.asarray(end.head.features) / np.sqrt(sizes)
     with_bias, without = (
         predicted.nc_metrics(end.head.weights, means[:, labels], labels, predicted.optimum_targets(best), centred=bias)
@@ -49,6 +52,7 @@ def test_imb_bias(trial, class_sizes: Sizes, depth: Depth, width: Width, strengt
     about_zero = apart(trial, 0.0, 0.005, {"as without bias": without.duality})
     trial.value(with_bias.duality, 0.0, wrong_processes=about_zero, **options)
     controls = {"n_k for the squared singular values": _by_class(optimum, sizes, widths)}
+    controls["the bias alone"] = 0.5 - sizes @ sizes / (2 * sizes.sum() ** 2)
     trial.gap(
         end.value, schatten_bound(problem, widths), optimum.value, margin=1e-8, scale=1.0, ops=100, controls=controls
     )

@@ -427,7 +427,7 @@ def test_coded_schedule(
 )
 def test_coded_first_pick(
     trial,
-    p: Annotated[int, Interval(6, 24, why="a cap, which nothing requires")] = 12,
+    p: Annotated[int, Interval(6, 20, why="beyond, 2 / p, what no training gives, is no rival to .9")] = 12,
     n: Annotated[int, Interval(24, 100, why="a cap, which nothing requires")] = 24,
     steps: Annotated[int, Interval(200, 1000, why="fewer may not see the data, and each costs")] = 200,
 ):
