@@ -452,16 +452,16 @@ def test_samples_that_go_together_are_refused(draws, sentence, predict):
 
 @pytest.mark.parametrize("share", [0.1, 0.01])
 def test_a_model_for_each_call_leaves_few_wrong_verdicts(share):
-    """Of 60 seeds each, for a prediction that is true and one that is false; 52 and more were wrong once."""
+    """Of 30 seeds each, for a prediction that is true and one that is false; all but a few were wrong once."""
     counts = Counter()
-    for seed in range(60):
+    for seed in range(30):
         for predict, wrong in ((0.0, "REFUTED"), (0.06, "VERIFIED")):
             try:
                 outcome = sampled(one_model(share), predict, Asymptotic(), seed, margin=0.05, most=100_000).outcome
             except ValueError:
                 outcome = "refused"
             counts[outcome == wrong] += 1
-    assert counts[True] <= 4
+    assert counts[True] <= 2
 
 
 @pytest.mark.parametrize(
@@ -498,7 +498,7 @@ def test_independent_samples_of_any_law_are_not_refused(draws):
 def test_calls_of_independent_samples_differ_no_more_than_the_bound_says(draws):
     """The Chernoff bound behind `compare`, from the sums it keeps, at 1e-2 and 1e-3 where it can be counted."""
     level, evidence = np.array([[1e-2], [1e-3]]), []
-    for seed in range(4):
+    for seed in range(2):
         independence, generator = Independence("these"), np.random.default_rng([36, seed])
         for n in [16] * 6 + [16, 24, 32, 60, 100]:
             independence.compare(draws(generator, (n, 5000)))
@@ -510,4 +510,4 @@ def test_calls_of_independent_samples_differ_no_more_than_the_bound_says(draws):
         ratio = np.maximum(between / np.maximum(variance, 1e-300) / freedom, 1)
         evidence.append(freedom / 2 * (ratio - 1 - np.log(ratio)))
     exceeded = np.sum(np.concatenate(evidence) > -np.log(level), axis=1)
-    assert np.all(exceeded <= stats.binom.isf(1e-6, 20_000, level[:, 0]))
+    assert np.all(exceeded <= stats.binom.isf(1e-6, 10_000, level[:, 0]))

@@ -161,8 +161,8 @@ def test_the_law_of_unequal_classes_is_that_of_simulated_fits():
     d, correlation = np.linspace(0.3, 1.0, 8), np.full((8, 8), 0.05) + 0.95 * np.eye(8)
     for share, size in ((0.5, 100), (0.2, 60), (0.1, 80)):
         curve = NaiveBayesCurve(np.array([share]), np.ones(1), d[None], correlation)
-        errors = fitted_errors(np.random.default_rng(1), d, correlation, size, 4000, share)
-        excess, noise = np.mean(errors) - curve.limits[0], np.std(errors) / np.sqrt(4000)
+        errors = fitted_errors(np.random.default_rng(1), d, correlation, size, 2000, share)
+        excess, noise = np.mean(errors) - curve.limits[0], np.std(errors) / np.sqrt(2000)
         assert curve.excess(size) == pytest.approx(excess, rel=0.05 + 0.3 / (share * size), abs=3 * noise)
 
 

@@ -52,11 +52,11 @@ def trajectory(seed, n_points=40, dim=200):
 @pytest.mark.parametrize(
     ("n_runs", "n_points", "dim", "exponent", "n_components"),
     [
-        (3500, 16, 300, 0.0, 1),
-        (1000, 30, 200, 0.0, 3),
-        (800, 30, 40, 0.0, 3),
+        (1200, 16, 300, 0.0, 1),
+        (500, 30, 200, 0.0, 3),
+        (500, 30, 40, 0.0, 3),
         (100, 100, 60, 0.0, 3),
-        (600, 16, 1000, 0.5, 3),
+        (300, 16, 1000, 0.5, 3),
     ],
 )
 def test_null_is_calibrated(n_runs, n_points, dim, exponent, n_components):
