@@ -51,7 +51,7 @@ class ViewsLearningOrder(Answer):
 
     asked: ClassVar[str] = LearningOrder.asked
     rests_on: ClassVar[str] = f"{LearningOrder.rests_on}; independent pairs"
-    unseen: ClassVar[str] = LearningOrder.unseen
+    unseen: ClassVar[str] = f"{LearningOrder.unseen}; that pairs which stand apart are of one subject"
 
     n_samples: int
     distinct: int

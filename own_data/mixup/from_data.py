@@ -43,7 +43,7 @@ class SampleEstimates(Answer):
 
     asked = "how many samples bring each way of training to this cosine with the Bayes direction?"
     rests_on = "independent rows, two Gaussian classes of one covariance, and the units of the features"
-    unseen = "tails farther out than one row in n, which decide what plain training needs"
+    unseen = "that rows which stand apart are of one subject; tails beyond one row in n, which plain training follows"
     n_samples: int
     n_features: int
     classes: tuple[Any, ...]
