@@ -65,6 +65,12 @@ def test_the_least_loss_lies_between_genie_and_prior_and_grows_with_the_subspace
     assert predicted.mmse(dim, subspaces, 7.0, 7 * noise) == pytest.approx(losses[1], rel=1e-9)
 
 
+@pytest.mark.parametrize("dim", [1, 2])
+def test_at_small_noise_the_subspace_is_missed_where_its_own_part_is_as_small(dim):
+    excess = [predicted.mmse(dim, 3, 1.0, noise) - predicted.genie_loss(dim, 1.0, noise) for noise in (0.02, 0.01)]
+    assert excess[0] / excess[1] == pytest.approx(2 ** (dim + 2), rel=0.01)
+
+
 def test_lloyd_recovers_what_is_unique():
     counts = {}
     for samples in (2, 4):
