@@ -190,7 +190,8 @@ def test_imbalance(trial, separability: Large, n: Size = 60):
     trial.mean(standardised, 1.0, law=NormalVariance(asymptotic=True), controls=controls, most=12_000, **options)
 
     def angle(noise, count):
-        # Only the sum of the class means matters. A callback's thread computes in single precision unless told.
+        # Only the sum of the class means matters. Threads of a callback compute in single precision unless told, and
+        # are given their arguments so; now and then it is the main thread, which is not.
         counts, means = (n - int(count), int(count)), np.stack([np.zeros(2), np.asarray(noise, float)])
         pair = reference_pair(separability)
         with jax.enable_x64(True):
@@ -200,7 +201,7 @@ def test_imbalance(trial, separability: Large, n: Size = 60):
         sample = same_sample(key, n, separability, "random")
         count = sample.labels.sum()
         noise = sample.labels @ sample.features / count + (1 - sample.labels) @ sample.features / (n - count)
-        prediction = jax.pure_callback(angle, jax.ShapeDtypeStruct((), jnp.float32), noise, count)
+        prediction = jax.pure_callback(angle, jax.ShapeDtypeStruct((), jnp.float32), noise.astype(jnp.float32), count)
         deficit = n * deficits(key, (separability,), n, "random")[0]
         return jnp.stack([deficit, prediction + predicted.lda_rate(SHAPE, n)])
 
