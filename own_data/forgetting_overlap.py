@@ -31,7 +31,8 @@ class Forgetting(Answer):
         forgetting: Δ, the squared drift of the outputs summed over the rows of `features_s`.
         per_sample: drift of each of these outputs, in the labels' unit.
         cos_angles: cosines of the principal angles of the tasks' row spaces, as single precision shows T; falling.
-        by_direction: what each right singular vector of `features_s` contributes, the leading one first.
+        by_direction: what each right singular vector of `features_s` contributes, the leading one first; of equal
+            singular values only the sum is determined.
         expected_if_random: mean of Δ, and where 95 % of it lie, for residuals of the same length in a random
             direction. Above it, what T has to learn lies where S is vulnerable.
         bound: what no residual that moves the weights as far would exceed.
