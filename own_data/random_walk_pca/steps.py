@@ -70,9 +70,8 @@ def effective_dimension(step_gram: Float[np.ndarray, "steps steps"]) -> float:
     The mean squared length of a step, squared, over the variance of the inner products of different steps. That
     variance is taken within each lag s - t: a drift, momentum or reversion shifts whole lags and would pass for a low
     dimension otherwise. Unbiased tr(Σ^2) for a walk; relative error about 2 / T, and bias of that order for others.
-    A matrix that is of no steps is not noticed here, as it is by the tests. Raises ValueError for fewer than three
-    steps, or if no inner product varies (steps without noise, or all at right angles to each other). Source: derived
-    here; without the lags it is the moment estimator of the walk.
+    Whether a Gram matrix is given the test asks, not this. Raises ValueError for fewer than three steps, or if no inner
+    product varies (no noise, or all at right angles). Source: derived here; without lags the walk's moment estimator.
     """
     steps = len(step_gram)
     require(steps >= 3, f"step_gram must be of at least three steps, got {steps}")
