@@ -242,7 +242,7 @@ def stable_neighbours(B: Items, condition: Condition = 4.0) -> StableNeighbours:
 def _squares(unit: Items, first: Rows, second: Rows, gram: Float[np.ndarray, "items items"] | None = None) -> Squares:
     """|u - v|^2 and |u + v|^2 of pairs of unit rows, with all digits near 0, from their inner products if known."""
     if gram is None:
-        differences = np.empty(len(first))
+        differences = np.zeros(len(first))
         close = np.arange(len(first))
     else:
         differences = 2 - 2 * gram[first, second]

@@ -221,6 +221,15 @@ def test_no_array_of_pairs_by_dimensions_is_held():
         tracemalloc.stop()
 
 
+def test_nothing_is_computed_from_memory_that_was_never_written(monkeypatch):
+    def empty(shape, dtype=float):
+        signalling = np.full(shape, 0x7FF0000000000001, np.uint64).view(float)  # raises in any arithmetic
+        return signalling if dtype is float else np.zeros(shape, dtype)
+
+    monkeypatch.setattr(np, "empty", empty)
+    assert tool.stable_neighbours(B).neighbour.shape == (len(B),)
+
+
 def test_answers_are_drawn_and_name_their_rows():
     answer = tool.cosine_range(B, pairs=[[0, 1], [2, 5]])
     assert np.array_equal(answer.plot().lines[0].get_ydata(), np.sort(answer.cosine))

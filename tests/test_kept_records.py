@@ -13,10 +13,7 @@ from theory_on_trial.repository import outline, records
 from theory_on_trial.repository.digest import imported
 from theory_on_trial.trial.sides import marked
 
-RULES = {
-    f"theory_on_trial.{name}"
-    for name in ("trial.registry", "trial.decisions", "ledger.rows", "decide.evidence", "laws", "decide.trends")
-}
+RULES = {"contract", "laws", "ledger.rows", "trial.registry", "trial.decisions", "decide.evidence", "decide.trends"}
 ELSEWHERE = {f"theory_on_trial.{name}" for name in ("page", "plugin", "command", "figures", "audits", "testing")}
 SHARED = {"wishart"}  # statistics of several papers, beside their simulators
 
@@ -24,19 +21,13 @@ SHARED = {"wishart"}  # statistics of several papers, beside their simulators
 @pytest.mark.parametrize("file", outline.files(), ids=lambda file: f"{file.parent.name}-{file.stem}")
 def test_the_source_of_a_claim_is_its_paper_and_the_rules_of_the_engine(file):
     paper, modules, one_page = repository.paper_of(file), imported(file), bool(marked(file))
-    assert modules >= RULES
+    assert modules >= {f"theory_on_trial.{name}" for name in RULES}
     met = ELSEWHERE & {".".join(name.split(".")[:2]) for name in modules}
     assert met == ({"theory_on_trial.figures"} if one_page else set())  # on one page a figure stands beside the claims
     rooms = {name.split(".")[0] for name in modules} - {"theory_on_trial"}
     assert rooms <= {"theory", "sims", "paper_checks", f"test_{paper}", file.stem}
     papers = {name.split(".")[1] for name in modules if name.startswith(("theory.", "sims."))}
     assert papers - SHARED == (set() if one_page else {paper})
-
-
-def test_the_contract_of_arguments_is_in_the_source_of_every_paper():
-    for paper in outline.papers():
-        found = set().union(*map(imported, outline.files(paper)))
-        assert "theory_on_trial.contract" in found, paper
 
 
 LEDGERS = sorted((repository.records_folder() / "ledgers").glob("*.json"))

@@ -1,8 +1,14 @@
-"""The command `theory-on-trial` in this repository: its papers, its figures."""
+"""What holds of all papers together: the command's names, the records' lines, and that statements are typeset whole."""
+
+import re
+
+import pytest
 
 from theory_on_trial import claims
+from theory_on_trial.audits.driver import ids
 from theory_on_trial.command import main
-from theory_on_trial.repository import outline
+from theory_on_trial.page.typeset import typeset
+from theory_on_trial.repository import outline, records, records_folder
 
 
 def test_figures_are_handed_over(capsys):
@@ -10,9 +16,24 @@ def test_figures_are_handed_over(capsys):
     assert capsys.readouterr().out.startswith("random_walk_pca.F3  ")
 
 
-def test_the_outline_is_what_registration_finds():
-    assert {"mixup", "random_walk_pca"} <= set(outline.papers())
-    assert all(outline.title(paper) for paper in outline.papers())
-    for paper in ("random_walk_pca", "predictive_multiplicity"):
-        assert set(outline.settings(paper)) == {c.id for c in claims(paper)}, paper
-    assert outline.settings("random_walk_pca")["random_walk_pca.total_variance"] == ["n_points"]
+@pytest.mark.parametrize("paper", outline.papers())
+def test_the_outline_is_what_registration_finds(paper):
+    assert outline.title(paper)
+    read = {name: sorted(words) for name, words in outline.settings(paper).items()}
+    assert read == {claim.id: sorted(claim.settings) for claim in claims(paper)}
+
+
+@pytest.mark.parametrize(("name", "tier"), [("calibration", "fast"), ("full_tier", "full")])
+def test_every_claim_of_a_tier_has_its_line(name, tier):
+    assert [row[0] for row in records.read(records_folder() / f"{name}.json")["rows"]] == ids(tier)
+
+
+@pytest.mark.parametrize("paper", outline.papers())
+def test_nothing_of_the_convention_is_left_in_any_statement_and_no_word_is_lost(paper):
+    greek = re.compile(r"\b(alpha|beta|gamma|delta|epsilon|theta|kappa|lambda|mu|nu|pi|rho|sigma|tau|Sigma|Lambda)\b")
+    for claim in claims(paper):
+        text = re.sub(r"<[^>]*>", "", typeset(claim.statement)).replace("&lt;", "<").replace("&gt;", ">")
+        assert not re.search(r"[_^]|<=|>=|->|!=|sqrt\(", text), (claim.id, text)
+        assert not greek.search(text), (claim.id, text)
+        words = [w for w in re.findall(r"[A-Za-z]{4,}", claim.statement) if typeset(w) == w and w != "sqrt"]
+        assert [w for w in words if w not in text.replace("’", "'")] == [], claim.id
