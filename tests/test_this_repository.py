@@ -25,7 +25,7 @@ def test_the_outline_is_what_registration_finds(paper):
 
 @pytest.mark.parametrize(("name", "tier"), [("calibration", "fast"), ("full_tier", "full")])
 def test_every_claim_of_a_tier_has_its_line(name, tier):
-    assert [row[0] for row in records.read(records_folder() / f"{name}.json")["rows"]] == ids(tier)
+    assert set(ids(tier)) == {row[0] for row in records.read(records_folder() / f"{name}.json")["rows"]}
 
 
 @pytest.mark.parametrize("paper", outline.papers())
