@@ -49,7 +49,7 @@ class Case:
 
 def promises(
     modules: list[Any], cases: Mapping[str, Case] | None = None, excluded: Mapping[str, str] | None = None,
-    examples: int = 6,
+    examples: int = 8,
 ) -> tuple[Callable[..., None], ...]:  # fmt: skip
     """The four tests of the public functions of some modules, each function called `examples` times twice over."""
     known = dict(cases or {})
