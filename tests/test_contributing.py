@@ -1,7 +1,6 @@
 """CONTRIBUTING.md, followed to the letter in a copy of the repository, and what it says of a paper that is broken."""
 
 import re
-import shutil
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -139,16 +138,6 @@ def test_what_breaks_is_named(row, monkeypatch, step, file, old, new, said):
         sentences = getattr(steps, step)(row)
     for one in said:
         assert any(one in sentence for sentence in sentences), sentences
-
-
-def test_a_missing_page_is_named(row, tmp_path):
-    page = row.folder / "docs" / "papers" / f"{ROW}.md"
-    page.rename(tmp_path / page.name)
-    try:
-        assert steps.files(row) == [f"there is no docs/papers/{ROW}.md"]
-    finally:
-        shutil.move(tmp_path / page.name, page)
-    assert steps.files(row) == []
 
 
 def test_a_page_that_says_something_else_and_a_notebook_that_fails_are_named(row):

@@ -222,11 +222,8 @@ def test_no_array_of_pairs_by_dimensions_is_held():
 
 
 def test_nothing_is_computed_from_memory_that_was_never_written(monkeypatch):
-    def empty(shape, dtype=float):
-        signalling = np.full(shape, 0x7FF0000000000001, np.uint64).view(float)  # raises in any arithmetic
-        return signalling if dtype is float else np.zeros(shape, dtype)
-
-    monkeypatch.setattr(np, "empty", empty)
+    garbage = 0x7FF0000000000001  # as a float it raises in any arithmetic
+    monkeypatch.setattr(np, "empty", lambda shape, dtype=float: np.full(shape, garbage, np.uint64).view(dtype))
     assert tool.stable_neighbours(B).neighbour.shape == (len(B),)
 
 

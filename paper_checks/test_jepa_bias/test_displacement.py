@@ -25,6 +25,7 @@ MARGINAL = {"jepa": (COVARIANCE, REGRESSION, INIT), "mae": (np.array([1.2, 1.0])
 """Two features and a start for which each objective unlearns the first one: MAE, with its short plateaus, late only."""
 Kind = Literal["covariance", "rotated predictor", "symmetric predictor"]
 Angle = Annotated[float, Interval(1e-12, 0.2, why="a small misalignment, above rounding")]
+Turn = Annotated[float, Interval(1e-10, 0.2, why="small; of less, the wait is as long as that of the scalar equations")]
 
 
 def rate_of(objective, rule=None):
@@ -94,7 +95,7 @@ def falls(run, levels):
     cases=(1e-10, 1e-6, 1e-3, 0.1),
     coarse="the misalignment's prefactor, of order one, moves the time by 5 %",
 )
-def test_displacement(trial, delta: Angle):
+def test_displacement(trial, delta: Turn):
     """What λ puts first is unlearned at about t_1 + log(1/δ) / μ for the larger ρ, and relearned later.
 
     The scalar equations are monotone and cannot show it: they learn the second feature later, by up to a half.
@@ -237,7 +238,9 @@ def test_displacement_law(
     deltas, step = (1e-2, 1e-3, 1e-4), 0.2
     covariance, regression, _ = MARGINAL[objective]
     second, cross = views_of(covariance, regression)
-    steps = int(np.ceil(1.02 * due_of(covariance, regression, DEPTH, init, objective).max() / step))
+    due, rate = due_of(covariance, regression, DEPTH, init, objective), rate_of(objective)
+    trial.require(np.ptp(due) * rate > -2 * np.log(deltas[-1]), "init must leave a plateau of twice the longest wait")
+    steps = int(np.ceil(1.02 * due.max() / step))
     trial.require(steps < 10**6, "init must be larger: a million steps take minutes")
     start = observed.aligned_init(None, 2, DEPTH, init, objective)
     times = []
@@ -246,7 +249,6 @@ def test_displacement_law(
         run = observed.gradient_flow(start, second, tilted_cross, step, steps, 1, objective)
         times.append(crossings(run, levels_of(regression, DEPTH, objective)).first)
     log_delta = -np.log(np.array(deltas))
-    rate = rate_of(objective)
     rival_rate = rate * regression[0] if objective == "jepa" else rate_of("mae", "jepa")
     trial.value(
         rate * np.polyfit(log_delta, np.diff(times, axis=1)[:, 0], 1)[0],

@@ -40,6 +40,7 @@ def test_gd_matches_ode(
     init: SmallStart = 0.02,
 ):  # fmt: skip
     """From the aligned start descent is (η / 2) log(f(w_1) / f(w_0)) later than the scalar equation, in any basis."""
+    trial.require(init >= 0.0175 or (objective, depth) != ("jepa", 3), "init must be above 0.0175: rounding unlearns")
     fraction, steps = 0.8, (0.02, 0.01)
     basis = random_rotations(trial.generator("basis"), 4, 1)[0]
     views = predicted.covariances_of_features(COVARIANCE, REGRESSION, basis)
@@ -95,7 +96,7 @@ def test_gd_matches_ode__scalar(
 def _crossings(starts, levels, Sigma_xx, Sigma_yx, basis, step, objective, method, steps):
     def one(start):
         run = method(start, Sigma_xx, Sigma_yx, step, steps, 10, objective, basis=basis)
-        return observed.up_crossings(run.times, run.strengths, levels).first
+        return observed.up_crossings(run.times, run.strengths, levels).first, run.strengths[-1]
 
     return jax.vmap(one)(starts)
 
@@ -109,7 +110,7 @@ def _crossings(starts, levels, Sigma_xx, Sigma_yx, basis, step, objective, metho
 )
 def test_gd_matches_ode__alignment(
     trial, objective: Objective, method: Method,
-    n_starts: Annotated[int, Interval(20, 200, why="a sign test at 1e-6 needs twenty, minutes allow no more")] = 24,
+    n_starts: Annotated[int, Interval(21, 200, why="a sign test at 1e-6 needs 21, minutes allow no more")] = 24,
     init: SmallStart = 0.02,
 ):  # fmt: skip
     """Orthogonal balanced factors do not suffice: with a random V(0) some feature's time is off by more than a tenth.
@@ -121,13 +122,14 @@ def test_gd_matches_ode__alignment(
     keys = jax.random.split(trial.key("starts"), n_starts)
     times = due(fraction, init, 2, objective)
     levels = fraction * predicted.asymptote(2, REGRESSION, objective=objective)
-    # Half as long again as all of it should take: what has not been learned by then is off by as much.
+    # Half as long again as all of it should take: what is not learned by then is off by as much, and by what it lacks.
     steps = 10 * int(np.ceil(1.5 * times.max() / step / 10))
 
     def beyond(starts):
-        crossing_times = _crossings(starts, levels, *views, basis, step, objective, getattr(observed, method), steps)
-        off = np.abs(np.asarray(crossing_times) / times - 1)
-        return np.nan_to_num(off.max(axis=1), posinf=1e3) - 0.1
+        runs = _crossings(starts, levels, *views, basis, step, objective, getattr(observed, method), steps)
+        first, ends = map(np.asarray, runs)
+        off = np.where(np.isfinite(first), np.abs(first / times - 1), step * steps / times - ends / levels)
+        return off.max(axis=1) - 0.1
 
     random = jax.vmap(lambda key: observed.random_predictor_init(key, 4, 2, init, objective))(keys)
     aligned = jax.vmap(lambda key: observed.aligned_init(key, 4, 2, init, objective, basis=basis))(keys)

@@ -37,7 +37,7 @@ def _crossings_of_many(starts, second, cross, bases, levels, step, objective, st
 def test_displacement__samples(
     trial,
     n_samples: Annotated[int, Interval(200, 1_000_000, why="the turn is small, and minutes")],
-    n_draws: Annotated[int, Interval(20, 200, why="a sign test at 1e-6 needs twenty")] = 24,
+    n_draws: Annotated[int, Interval(21, 200, why="a sign test at 1e-6 needs 21")] = 24,
 ):
     """With covariances from up to 1e5 samples JEPA learns the second feature long before the scalar equations do."""
     depth, init = 2, 0.005
@@ -107,6 +107,7 @@ def test_permanent_order(
     values: tuple[float, float, float], repeats: Annotated[int, Interval(1, 20, why="each is followed")] = 4,
 ):  # fmt: skip
     """As ε -> 0 features are learned for good by ρ with JEPA and by λ ρ with MAE, not by λ."""
+    trial.require(objective == "jepa" or init <= 1e-7, "init must be at most 1e-07 with MAE, whose plateaus are short")
     regressions = np.repeat(np.array(list(permutations(values))), repeats, axis=0)
     due = due_of(STRENGTHS, regressions, depth, init, objective)
     orders = learned_for_good(trial, objective, depth, init, regressions, due)

@@ -125,6 +125,7 @@ def test_erm_phase_curve__simulated(
     nu = predicted.finite_sample_radius(pair, log_n=log_n) ** 2 / 2
     trial.require(nu < 0.9 * pair.signal / 2, "log_n must leave the points separable")
     cosine, narrow, wide = (predicted.phase_cosine(pair, scale * nu) for scale in (1, 0.5, 2))
+    trial.require(min(cosine - narrow, wide - cosine) > 0.02, "log_n must lie where ν / 2 and 2 ν give other cosines")
     factor = observed.covariance_factor(pair.covariance)
     bayes = pair.bayes_direction / np.linalg.norm(pair.bayes_direction)
 

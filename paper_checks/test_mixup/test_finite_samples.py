@@ -169,7 +169,7 @@ def test_lda_rate(
 )
 def test_imbalance(trial, separability: Large, n: Size = 60):
     """Labels drawn at random add B_i κ / n^2 to E[1 - cos], through the class counts of each data set."""
-    trial.require(n**2 / 2 <= separability <= 4 * n**2, "separability must lie in [n^2 / 2, 4 n^2]: one term rules")
+    trial.require(max(n / 2, 40) <= separability / n <= 4 * n, "separability must lie in [max(n / 2, 40) n, 4 n^2]")
     ones = np.arange(1, n)
     excess = n * (2 * ones / n - 1) ** 2 * (n / 4) * (1 / ones + 1 / (n - ones))  # mean about one
     base = 2 / n * predicted.lda_rate(SHAPE, n)

@@ -5,7 +5,7 @@ from typing import Annotated
 import numpy as np
 from scipy.optimize import brentq
 
-from paper_checks.test_neural_collapse import DEEP, Ratio, Starts
+from paper_checks.test_neural_collapse import DEEP, Ratio
 from paper_checks.test_neural_collapse.geometry import gram_error, grams
 from paper_checks.test_neural_collapse.problems import apart, problem_of, reduced_head, value_and_slope
 from paper_checks.test_neural_collapse.test_certificates import convex_value
@@ -280,9 +280,14 @@ def test_ce_lowrank(
     loose="what the best head attains has no closed form; the frame is beaten by 1 to 11 %",
 )
 def test_ce_deep_global__search_more(
-    trial, n_classes: Classes, depth: Depth, per_class: PerClass, starts: Starts = 24, decay: Small = 1e-3
-):
+    trial, n_classes: Classes, depth: Depth,
+    per_class: Annotated[int, Interval(2, 6, why="a cap, which nothing requires")],
+    starts: Annotated[int, Interval(24, 100, why="fewer may miss the best, and each is a descent")] = 24,
+    decay: Annotated[float, Interval(1e-3, 2e-3, why="of less, K = 4 wins less; a cap, which nothing requires")] = 1e-3,
+):  # fmt: skip
     """(K, M) = (4, 3), (5, 2), (7, 2), (10, 2): some descent ends below the simplex frame, by 0.5 % at least."""
+    pairs = [(4, 3), (5, 2), (7, 2), (10, 2)]
+    trial.require((n_classes, depth) in pairs, f"n_classes and depth must be one of {pairs}: others may lose")
     widths = (max(8, n_classes + 2),) * depth
     problem = problem_of((per_class,) * n_classes, (decay,) * depth, decay, loss="ce")
     search = observed.best_configuration(problem, trial.key("starts"), starts, widths=widths)

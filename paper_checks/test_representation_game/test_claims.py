@@ -353,6 +353,7 @@ def test_hedge_rate__order(
 def test_hedge_rate__bound(trial, dim: Dim, kept: Count, horizon: Horizon = 4000):
     """The mean of T best responses to Hedge has a worst regret within λ_1 (log d / 2T)^(1/2) of the value."""
     trial.require(kept < dim, f"kept must be below dim = {dim}, got {kept}")
+    trial.require(horizon >= 125 * dim, "horizon must be at least 125 dim: before, 1 / T may still be above its root")
     games = 30
     spectra = np.sort(np.exp(trial.generator().standard_normal((games, dim))))[:, ::-1]
     gaps = observed.hedge(spectra, kept, [horizon] * games) - [predicted.mixed_value(row, kept) for row in spectra]

@@ -32,7 +32,7 @@ Some = Annotated[int, Interval(20, 100, why="time: thousands of matrices of that
 Apart = Annotated[int, Interval(16, 100, why="risks scatter more nearer to p = k, below 8 without bounds")]
 Medium = Annotated[int, Interval(40, 100, why="time: resolvents of 48 data sets at once")]
 Forty = Annotated[int, Interval(40, 200, why="memory: resolvents of 48 data sets at once")]
-Hundred = Annotated[int, Interval(100, 1000, why="smaller samples scatter more than minutes tell, larger take memory")]
+Hundred = Annotated[int, Interval(100, 400, why="smaller samples scatter more than minutes tell, larger take minutes")]
 Many = Annotated[int, Interval(450, 1000, why="fewer points may have an eigenvalue near the penalty, and that decides")]
 LOOKS = {"first": 100, "most": 1400}
 WITH, WITHOUT, MANY = (0.5, 1.25, 0.1), (0.5, 2.0, 0.0), (0.4, 0.625, 0.0)

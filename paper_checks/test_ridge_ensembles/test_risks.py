@@ -234,6 +234,7 @@ def test_affine_in_1_over_M(trial, there: Few = 8, dim: Some = 20):
 def ridge_is_as_good(trial, aspect, subsample_aspect, penalty, dim):
     """The decision on ridge with the equivalent penalty beside the full ensemble, on the same rows."""
     population, aspects, _ = world(trial, dim, aspect, subsample_aspect, penalty, apart=20)
+    trial.require(penalty > 0 or abs(aspect - 1) > 0.1, "aspect must be off 1 without penalty: the risk is infinite")
     mu = predicted.level(population, penalty, aspects[1])
     trial.require(mu > 0, "subsample_aspect must exceed 1 without penalty: below, mu is 0, and no fit is regularised")
     trial.require(abs(np.log(mu)) > 0.2, "mu must be 20 % off 1: the printed form is right there")

@@ -251,6 +251,6 @@ def test_sampled_null_level(
         margin=min(0.03, 0.8 / n_rows) * level,
         controls={"d1 d2 / n": level * (n_rows - 1) / n_rows} | smaller,
         first=1024,
-        most=200_000,
+        most=12_000_000,
         vectorised=True,
     )
