@@ -63,7 +63,7 @@ def test_given(trial, number):
 CLAIM = "tosses.mean"
 RUN = {
     "seed": 0, "verdicts": ["VERIFIED"], "as_expected": True, "controls": 3, "survivors": [], "samples": 10,
-    "budget": 0.5, "room": 0.25, "seconds": 0.5, "error": "", "measured": "a",
+    "budget": 0.5, "room": 0.25, "seconds": 0.5, "error": "", "measured": "a", "drawn": True,
 }  # fmt: skip
 
 
@@ -95,7 +95,7 @@ def test_a_run_counts_rows_controls_and_samples():
         ([], 200, 3),
         ([], 1, 1),
         (runs(2), 200, 3),
-        (runs(2, measured="same", budget=0.0), 200, 2),  # the same under every seed
+        (runs(2, measured="same", drawn=False), 200, 2),  # the same under every seed
         (runs(2, measured="same"), 200, 3),  # sampled, and by chance the same
         (runs(3), 200, 200),
         (runs(3, seconds=1.01), 200, 50),

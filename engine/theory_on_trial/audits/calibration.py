@@ -1,10 +1,10 @@
 """How often is a verdict wrong? `theory-on-trial audit calibration [PAPER | CLAIM …]` runs claims over many seeds.
 
 Every claim of the fast tier runs under the seeds 0, 1, …: 200 of them if it takes at most a second, 50 otherwise; one
-whose measurement is the same under the first two seeds is deterministic and stops there. Each run is kept in the cache
-as it ends, so that an interrupted calibration goes on where it stopped, and counts only as long as the check's module,
-and all that it imports, is unchanged. The table is `calibration.json` of the records; a claim that has no runs under
-the present source keeps the line it has there.
+that draws nothing and measures the same under the first two stops there. Each run is kept in the cache as it ends, so
+that an interrupted calibration goes on where it stopped, and counts only as long as the check's module, and all that it
+imports, is unchanged. The table is `calibration.json` of the records; a claim that has no runs under the present source
+keeps the line it has there.
 """
 
 import hashlib
@@ -65,6 +65,7 @@ def run_once(subject: Claim, seed: int) -> dict[str, Any]:
         "survivors": [control["name"] for control in controls if control["verdict"] != "REFUTED"],
         "samples": sum(finding.interval.n for finding in trial.findings),
         "budget": max((finding.budget for finding in trial.findings), default=0.0),
+        "drawn": trial._drawn or any(finding.budget for finding in trial.findings),  # orders may be the same by luck
         "room": min(rooms, default=None),
         "seconds": time.process_time() - start,
         "error": error,
@@ -81,11 +82,10 @@ def wanted_seeds(runs: Sequence[dict[str, Any]], most: int, tier: str = "fast") 
     """How many seeds a claim is to run under, as far as the runs so far can tell."""
     if len(runs) < 3:
         # The first run compiles: what a run costs is known from the second one.
-        deterministic = len(runs) == 2 and runs[0]["measured"] == runs[1]["measured"] and not runs[0]["budget"]
+        deterministic = len(runs) == 2 and runs[0]["measured"] == runs[1]["measured"] and not runs[0]["drawn"]
         return 2 if deterministic else min(3, most)
-    cost = statistics.median(run["seconds"] for run in runs[1:])
     cheap, many, few = LIMITS[tier]
-    return min(many if cost <= cheap else few, most)
+    return min(many if statistics.median(run["seconds"] for run in runs[1:]) <= cheap else few, most)
 
 
 def calibrate(claim_id: str, path: Path, most: int) -> list[dict[str, Any]]:
@@ -145,7 +145,7 @@ def _note(rows: list[Row]) -> str:
     )
     return (
         f"{runs} runs of {len(rows)} claims: {runs - expected} with another verdict than the expected one; {survivors} "
-        f"of {controls} controls not refuted. A claim with 2 seeds is the same under every seed. Budget: the share of "
+        f"of {controls} controls not refuted. A claim with 2 seeds measured the same under both. Budget: the share of "
         "the planned samples that was drawn. Room: the distance of the estimate from the limit of VERIFIED, as a share "
         "of the margin."
     )
