@@ -36,8 +36,8 @@ def _crossings_of_many(starts, second, cross, bases, levels, step, objective, st
 )
 def test_displacement__samples(
     trial,
-    n_samples: Annotated[int, Interval(200, 1_000_000, why="the turn is small, and minutes")],
-    n_draws: Annotated[int, Interval(21, 200, why="a sign test at 1e-6 needs 21")] = 24,
+    n_samples: Annotated[int, Interval(1000, 1_000_000, why="of 200 a tenth of the draws is late; of more, minutes")],
+    n_draws: Annotated[int, Interval(40, 200, why="of forty a sign test at 1e-6 forgives four that are late")] = 40,
 ):
     """With covariances from up to 1e5 samples JEPA learns the second feature long before the scalar equations do."""
     depth, init = 2, 0.005
