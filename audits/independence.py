@@ -1,137 +1,102 @@
-"""Does the measured side of a claim share code with the predicted side? For every claim: which other route it is.
+"""Does the measured side of a claim share code with the predicted side? For every claim: what keeps them apart.
 
-What people wrote lies beside a paper's claims, in `test_<paper>/routes.json`, or in `routes_<paper>.json` where the
-claims are one module: for every claim the route and, in half a sentence, how each side comes about. A paper on one page
-has marks instead (`trial.sides`): its entries are read off them, with what both sides share. What can be read
-off the code is read off it here: the functions that a claim reaches. `theory-on-trial audit independence` joins both in
-the table `independence.json` of the records.
+It is read off the code. `theory` and `sims` never import each other, so a claim that reaches both has a side in each;
+on one page marks keep the sides apart (`trial.sides`). Of the others the check itself makes one side: a simulator's
+outcome is compared with what the claim states; a formula with what the check computes by draws, by quadrature or the
+like (`MEANS`), or as `@claim(route=...)` says. Functions that a route names in backticks do not reach each other.
+`second=` is a unit test that confirms the prediction by another route. `theory-on-trial audit independence` writes the
+table `independence.json` of the records.
 """
 
-import json
+import re
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from itertools import permutations
 from pathlib import Path
-from typing import TypedDict
 
 from theory_on_trial import repository
 from theory_on_trial.audits.driver import Line, Row, Table
 from theory_on_trial.ledger import paper_in
 from theory_on_trial.repository import outline, records
+from theory_on_trial.repository.outline import Stated
 from theory_on_trial.repository.reach import home, is_defined, reached
 from theory_on_trial.trial.sides import SIDES, crossings, marked
 
-ROUTES = {
-    "simulation": ("sims.", "jax.random.", "numpy.random."),
-    "training": ("sims.",),
-    "data": ("sims.",),
-    "ODE integration": ("sims.", "scipy.integrate."),
-    "enumeration": (),
-    "exact rational arithmetic": ("fractions.Fraction",),
-    "ball arithmetic": ("flint.",),
-    "mpmath": ("mpmath",),
-    "quadrature": ("scipy.integrate.", "scipy.special.roots_", "numpy.polynomial.", "sims.", "theory."),
-    "optimiser with certificate": ("cvxpy", "sims.", "scipy.optimize."),
-    "optimiser": ("sims.", "scipy.optimize.", "numpy.argmin"),
-    "another formula": (),
-    "marked sides": (),
-    "none": (),
+ROOMS = ("theory", "sims")
+PACKAGES, MARKS, CHECK = " and ".join(ROOMS), "marks", "the check"
+"""What keeps the sides apart."""
+MEANS = {
+    "random numbers": ("jax.random.", "numpy.random."),
+    "convex or integer programs": ("cvxpy.",),
+    "differential equations": ("scipy.integrate.solve_ivp", "scipy.integrate.odeint", "diffrax."),
+    "quadrature": ("scipy.integrate.", "scipy.special.roots_", "numpy.polynomial."),
+    "searches": ("scipy.optimize.",),
+    "fractions": ("fractions.Fraction",),
+    "many digits": ("mpmath", "flint."),
 }
-"""The vocabulary, each word with the beginnings of names, of which the measured side must reach one to deserve it."""
-
-_SHORTEST, _LONGEST = 20, 240  # half a sentence, in letters
+"""What the measured side may be computed with, each with the beginnings of the names that it then reaches."""
 
 
-class Entry(TypedDict, total=False):
-    """What is written of a claim.
-
-    route : a word of `ROUTES`: how its measured side comes about, "none" if no code but the prediction's makes it.
-    how : the two sides, in half a sentence.
-    second : "<route>: <file>::<test>", a unit test that confirms the prediction by a route of its own.
-    apart : functions that make both sides where both come from one package; none may reach another.
-    """
-
-    route: str
-    how: str
-    second: str
-    apart: list[str]
+def apart_by(claim: Stated) -> str:
+    """Return what keeps the two sides of a claim apart: `PACKAGES`, `MARKS` or `CHECK`."""
+    return MARKS if marked(claim.file) else PACKAGES if packages(claim) == PACKAGES else CHECK
 
 
-def read(paper: str | None = None) -> dict[str, Entry]:
-    """Return the entries of a paper of the present repository, or of all, by the claims' ids."""
-    entries: dict[str, Entry] = {}
-    for name in outline.papers() if paper is None else [paper]:
-        path = outline.beside(name, "routes.json")
-        written = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        entries |= {f"{name}.{claim}": entry for claim, entry in written.items()} or _of_marks(name)
-    return entries
+def packages(claim: Stated) -> str:
+    """Return which of `theory` and `sims` a claim reaches: where it is one alone, the check makes the other side."""
+    names = reached(check_of(claim))
+    return " and ".join(p for p in ROOMS if any(name.startswith(f"{p}.") for name in names)) or "neither"
 
 
-def _of_marks(paper: str) -> dict[str, Entry]:
-    """The entries of a paper on one page: which marked functions each claim reaches, and what both sides share."""
-    entries: dict[str, Entry] = {}
-    for claim in (row for row in outline.stated(repository.root()) if paper_in(row.id) == paper):
-        sides, check = marked(claim.file), stated_by(claim.id)
-        module = check.rpartition(".")[0]
-        met = {side: [n for n in sides if sides[n] == side and f"{module}.{n}" in reached(check)] for side in SIDES}
-        beneath = [{n for name in names for n in reached(f"{module}.{name}")} for names in met.values()]
-        common = sorted(n.rpartition(".")[2] for n in set.intersection(*beneath) if n.startswith(f"{module}."))
-        how = [f"{side}: {', '.join(names)}" for side, names in met.items()] + [
-            f"both: {', '.join(common) or 'nothing'}"
-        ]
-        if sides:
-            entries[claim.id] = {"route": "marked sides", "how": "; ".join(how)}
-    return entries
+def sides(claim: Stated) -> str:
+    """Return how either side comes about: in the claim's words, or else the functions that make it."""
+    check = check_of(claim)
+    if claim.route or marked(claim.file):
+        return claim.route or _of_marks(claim, check)
+    formulas = _formulas(check)
+    inner = {met for name in formulas for met in reached(name) if met != name}
+    parts = {p: sorted(n.removeprefix(f"{p}.") for n in formulas - inner if n.startswith(f"{p}.")) for p in ROOMS}
+    return "; ".join(f"{package}: {', '.join(names)}" for package, names in parts.items() if names)
+
+
+def _of_marks(claim: Stated, check: str) -> str:
+    """Which marked functions a claim on one page reaches, and what both sides share."""
+    marks, module = marked(claim.file), check.rpartition(".")[0]
+    met = {side: [n for n in marks if marks[n] == side and f"{module}.{n}" in reached(check)] for side in SIDES}
+    beneath = [{n for name in names for n in reached(f"{module}.{name}")} for names in met.values()]
+    common = sorted(n.rpartition(".")[2] for n in set.intersection(*beneath) if n.startswith(f"{module}."))
+    return "; ".join(
+        [*(f"{side}: {', '.join(names)}" for side, names in met.items()), f"both: {', '.join(common) or 'nothing'}"]
+    )
 
 
 def missing(paper: str) -> list[str]:
-    """Return a sentence for each claim without an entry and each wrong entry; ValueError for an unknown paper."""
-    path = outline.beside(paper, "routes.json").relative_to(repository.root())
-    if any(map(marked, outline.files(paper))):
-        return [sentence for file in outline.files(paper) for sentence in crossings(file)]
-    entries = read(paper)
-    claims = [row.id for row in outline.stated(repository.root()) if paper_in(row.id) == paper]
-    complaints = [f"{claim} has no entry in {path}: which route makes its measured side?" for claim in claims]
-    complaints = [sentence for claim, sentence in zip(claims, complaints, strict=True) if claim not in entries]
-    complaints += [
-        f"{path} has an entry for {claim}, and there is no such claim" for claim in entries if claim not in claims
-    ]
-    return complaints + [
-        f"{claim}: {fault}" for claim, entry in entries.items() if claim in claims for fault in faults(claim, entry)
-    ]
+    """Return a sentence for each claim of a paper whose sides nothing keeps apart; ValueError for an unknown paper."""
+    outline.beside(paper, "")  # refuses what is no paper
+    crossed = [sentence for file in outline.files(paper) for sentence in crossings(file)]
+    claims = [claim for claim in outline.stated(repository.root()) if paper_in(claim.id) == paper]
+    return crossed + [f"{one.id}: {fault}" for one in claims if not marked(one.file) for fault in faults(one)]
 
 
-def faults(claim: str, entry: Entry) -> list[str]:
-    """Return what is wrong with the entry of a claim, as far as it can be read off the code."""
-    if not {"route", "how"} <= set(entry) <= set(Entry.__annotations__):
-        return [f"an entry has route and how, and perhaps second and apart, got {', '.join(entry)}"]
-    complaints = []
-    if not _SHORTEST < len(entry["how"]) < _LONGEST:
-        complaints.append(f"how must say in half a sentence how each side comes about, got {entry['how']!r}")
-    if not _deserves(entry["route"], stated_by(claim), entry.get("apart", [])):
-        complaints.append(f"nothing in the check deserves the route {entry['route']!r}")
-    if entry["route"] == "none" and "second" not in entry:
-        complaints.append("a claim without a route of its own needs a second one, in a unit test")
-    if "second" in entry:
-        route, test = second_test(claim, entry["second"])
+def faults(claim: Stated) -> list[str]:
+    """Return what is wrong with the routes of a claim, as far as it can be read off the code."""
+    check, complaints = check_of(claim), []
+    module = check.rpartition(".")[0]
+    names = re.findall(r"`([\w.]+)`", claim.route)
+    named = [home(name if name.startswith(("theory.", "sims.")) else f"{module}.{name}") for name in names]
+    if packages(claim) not in ("sims", PACKAGES) and not claim.route and not means(claim):
+        complaints.append("what makes its measured side cannot be seen: @claim(route=...) says how it comes about")
+    if apart_by(claim) == PACKAGES and claim.route and not named:
+        complaints.append("theory and sims stand apart anyway: no route need be said")
+    complaints += [f"the check does not reach {side}" for side in named if side not in reached(check)]
+    complaints += [f"{other} reaches {side}" for side, other in permutations(named, 2) if side in reached(other)]
+    if claim.second:
+        test = second_test(claim)
         if not is_defined(test):
-            complaints.append(f"there is no test {entry['second']}")
-        elif not _formulas(test) & _formulas(stated_by(claim)):
-            complaints.append(f"the test meets no formula that the claim uses: {entry['second']}")
-        elif not _deserves(route, test):
-            complaints.append(f"nothing in the test deserves the route {route!r}")
-    sides = [home(side) for side in entry.get("apart", [])]
-    complaints += [f"the check does not reach {side}" for side in sides if side not in reached(stated_by(claim))]
-    complaints += [f"{other} reaches {side}" for side, other in permutations(sides, 2) if side in reached(other)]
-    if {side.split(".")[0] for side in sides} == {"theory", "sims"}:
-        complaints.append("theory and sims stand apart anyway: nothing need be said")
+            complaints.append(f"there is no test {claim.second}")
+        elif not _formulas(test) & _formulas(check):
+            complaints.append(f"the test meets no formula that the claim uses: {claim.second}")
     return complaints
-
-
-def _deserves(route: str, name: str, sides: Sequence[str] = ()) -> bool:
-    """Whether a function reaches what its route is named for: outside the theory, or in the sides that stand apart."""
-    met = reached(name, outside="theory.").union(*map(reached, sides))
-    return route in ROUTES and (not ROUTES[route] or any(function.startswith(ROUTES[route]) for function in met))
 
 
 def _formulas(name: str) -> set[str]:
@@ -144,58 +109,51 @@ def _formulas(name: str) -> set[str]:
     }
 
 
-def second_test(claim: str, second: str) -> tuple[str, str]:
-    """Route and dotted name of the test in `tests/<paper>` or `tests` that "<route>: <file>::<test>" names."""
-    route, _, place = second.partition(": ")
-    file, _, test = place.partition("::")
-    folder = Path("tests", paper_in(claim))
+def second_test(claim: Stated) -> str:
+    """Return the dotted name of the test in `tests/<paper>` or `tests` that "<file>::<test>" names."""
+    file, _, test = claim.second.partition("::")
+    folder = Path("tests", paper_in(claim.id))
     if not (repository.root() / folder / file).exists():
         folder = folder.parent
-    return route, ".".join([*folder.parts, file.removesuffix(".py"), test])
+    return ".".join([*folder.parts, file.removesuffix(".py"), test])
 
 
-def stated_by(claim: str) -> str:
+def check_of(claim: Stated) -> str:
     """Return the dotted name of the function that is the claim: its file's path from the root, and its own name."""
-    root = repository.root()
-    match = next(row for row in outline.stated(root) if row.id == claim)
-    return ".".join([*match.file.relative_to(root).with_suffix("").parts, match.function])
+    return ".".join([*claim.file.relative_to(repository.root()).with_suffix("").parts, claim.function])
 
 
-def packages(claim: str) -> str:
-    """Return which of `theory` and `sims` a claim reaches: where it is one alone, the two sides need a second look."""
-    names = reached(stated_by(claim))
-    return " and ".join(p for p in ("theory", "sims") if any(name.startswith(f"{p}.") for name in names)) or "neither"
+def means(claim: Stated) -> str:
+    """Return what the measured side may be computed with, as far as the code shows it: see `MEANS`."""
+    met = reached(check_of(claim), outside="theory.")
+    return ", ".join(word for word, names in MEANS.items() if any(name.startswith(names) for name in met))
 
 
 def _note(rows: list[Row]) -> str:
-    routes = [row["route of the measured side"] for row in rows]
-    counts = ", ".join(f"{route} {routes.count(route)}" for route in ROUTES if route in routes)
+    counts = [sum(row["sides kept apart by"] == by for row in rows) for by in (PACKAGES, MARKS, CHECK)]
     return (
-        f"{len(rows)} claims: {counts}. theory and sims never import each other; where a claim reaches one of them "
-        "alone, the other side is computed in the check itself or by functions that do not reach each other."
+        f"{len(rows)} claims: {counts[0]} reach theory and sims, which never import each other; {counts[1]} are on one "
+        f"page, where neither of two marked sides reaches the other; of {counts[2]} the check makes one side itself."
     )
 
 
 TABLE = Table(
     name="independence",
     title="How independent the two sides of a claim are",
-    columns=("claim", "route of the measured side", "how", "second route, in the unit tests", "code reached"),
+    columns=("claim", "sides kept apart by", "how", "second route, in the unit tests", "measured with"),
     parts=lambda: [one.id for one in outline.stated(repository.root())],
     note=_note,
 )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the table and print what each route is counted for; 1 if an entry is missing or wrong."""
+    """Write the table and print what keeps the sides apart; 1 if nothing does of some claim."""
     ArgumentParser(prog=TABLE.typed, description=TABLE.title).parse_args(arguments)
-    root, entries = repository.root(), read()
-    files = {claim.id: claim.file for claim in outline.stated(root)}
+    root = repository.root()
     lines: dict[str, list[Line]] = {}
-    for claim, entry in entries.items():
-        if claim in files:
-            second = entry.get("second", "").replace("::", ", ")
-            row = [claim, entry["route"], entry["how"], second, packages(claim)]
-            lines[claim] = [(row, records.source(root, files[claim]))]
+    for claim in outline.stated(root):
+        row = [claim.id, apart_by(claim), sides(claim), claim.second.replace("::", ", "), means(claim)]
+        lines[claim.id] = [(row, records.source(root, claim.file))]
     rows = TABLE.write(lines)
     complaints = [sentence for paper in outline.papers() for sentence in missing(paper)]
     print(TABLE.note(rows), *complaints, sep="\n")

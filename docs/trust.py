@@ -54,13 +54,10 @@ def _falsifier(lines: list[Line]) -> str:
 
 
 def _independence(lines: list[Line]) -> str:
-    by_marks = sum(
-        line["how"] == "marked sides" or line["route of the measured side"] == "marked sides" for line in lines
-    )
-    without = sum(line["route of the measured side"] == "none" for line in lines)
+    by = Counter(line["sides kept apart by"] for line in lines)
     return (
-        f"{len(lines) - without} of {len(lines)} claims have a route of their own ({by_marks} of them by marks)"
-        + f"; {without} a test by another formula" * bool(without)
+        f"of {len(lines)} claims {by['theory and sims']} have a side in each of two packages that never import each "
+        f"other, {by['marks']} under either of two marks; of {by['the check']} the check makes one itself"
     )
 
 

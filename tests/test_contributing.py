@@ -110,11 +110,11 @@ UNUSED = "import os\n\nimport jax\nfrom theory import  mixup\n"
 @pytest.mark.parametrize(
     ("step", "file", "old", "new", "said"),
     [
-        ("routes", f"{CHECKS}/routes.json", "power_of_the_mean", "no_such_claim", [".power_of_the_mean", "no_such_"]),
+        ("routes", f"{CHECKS}/test_claims.py", "powers of one half", "`predicted.nothing`", ["does not reach"]),
         ("bounds", *CONSTANT, [f"{ROW}.power_of_the_mean is violated: "]),
         ("claims", *CONSTANT, [f"{ROW}.mean_of_power: REFUTED, expected VERIFIED."]),
         (
-            "claims", f"{CHECKS}/__init__.py", "MOST_SECONDS = 6.0", "MOST_SECONDS = 0.0001",
+            "claims", f"{CHECKS}/__init__.py", "place.\"\"\"\n", "place.\"\"\"\n\nMOST_SECONDS = 0.0001\n",
             [f" s, MOST_SECONDS is 0.0001; the slowest claim is {ROW}."],
         ),
         (

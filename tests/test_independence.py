@@ -1,11 +1,11 @@
-"""Routes: what is missing or undeserved is named, read off the code of a repository."""
-
-import json
+"""Routes: a claim whose sides nothing keeps apart is named, read off the code of a repository; there is none here."""
 
 import pytest
 
 from audits import independence
-from theory_on_trial.repository import records
+from theory_on_trial import repository
+from theory_on_trial.repository import outline, records
+from theory_on_trial.repository.reach import reached
 from theory_on_trial.testing.layout import lay_out
 
 FILES = {
@@ -43,16 +43,6 @@ FILES = {
     ),
     "tests/rolls/by_hand.py": "from fractions import Fraction\ndef exactly(n):\n    return Fraction(n * n - 1, 12)\n",
 }
-HOW = "in half a sentence, how each side comes about"
-ROUTES = {
-    "mean": {"route": "simulation", "how": HOW},
-    "variance": {
-        "route": "none",
-        "how": HOW,
-        "second": "exact rational arithmetic: test_theory_rolls.py::test_by_fractions",
-    },
-    "spread": {"route": "another formula", "how": HOW},
-}
 
 
 @pytest.fixture
@@ -62,55 +52,77 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def write(folder, **changes):
-    entries = {name: entry for name, entry in (ROUTES | changes).items() if entry is not None}
-    (folder / "paper_checks" / "routes_rolls.json").write_text(json.dumps(entries))
+VARIANCE = "@claim(paper('2'), kind='identity'"
 
 
-def test_a_paper_without_routes_is_named_claim_by_claim(folder):
-    where = "paper_checks/routes_rolls.json"
-    assert independence.missing("rolls") == [
-        f"rolls.{name} has no entry in {where}: which route makes its measured side?" for name in ROUTES
-    ]
-    write(folder, cards={"route": "simulation", "how": HOW})
-    assert independence.missing("rolls") == [f"{where} has an entry for rolls.cards, and there is no such claim"]
+def with_route(folder, words):
+    """The fixture's claim on the variance with these arguments more."""
+    (folder / "paper_checks" / "test_rolls.py").write_text(
+        FILES["paper_checks/test_rolls.py"].replace(VARIANCE, f"{VARIANCE}, {words}")
+    )
+    outline.stated.cache_clear()
+
+
+def test_a_side_that_cannot_be_seen_wants_words(folder):
+    unseen = "what makes its measured side cannot be seen: @claim(route=...) says how it comes about"
+    assert independence.missing("rolls") == [f"rolls.variance: {unseen}", f"rolls.spread: {unseen}"]
     with pytest.raises(ValueError, match="no paper 'nothing'; known: rolls"):
         independence.missing("nothing")
 
 
 @pytest.mark.parametrize(
-    ("name", "entry", "fault"),
+    ("words", "fault"),
     [
-        ("mean", {"route": "simulation"}, "an entry has route and how, and perhaps second and apart, got route"),
-        ("mean", {"route": "simulation", "how": "short"}, "how must say in half a sentence"),
-        ("mean", {"route": "guesswork", "how": HOW}, "nothing in the check deserves the route 'guesswork'"),
-        ("variance", {"route": "simulation", "how": HOW}, "nothing in the check deserves the route 'simulation'"),
-        ("variance", {"route": "none", "how": HOW}, "a claim without a route of its own needs a second one"),
-        ("variance", {"second": "mpmath: test_theory_rolls.py::test_by_fractions"}, "deserves the route 'mpmath'"),
-        ("variance", {"second": "enumeration: test_theory_rolls.py::test_gone"}, "there is no test enumeration: "),
-        ("variance", {"second": "enumeration: test_theory_rolls.py::test_of_nothing"}, "meets no formula that"),
-        ("spread", {"apart": ["theory.rolls.means.spread", "theory.rolls.variance"]}, "spread reaches theory.rolls.me"),
-        ("spread", {"apart": ["theory.rolls.mean", "theory.rolls.variance"]}, "the check does not reach theory.rolls"),
-        ("mean", {"apart": ["theory.rolls.mean", "sims.rolls.roll"]}, "theory and sims stand apart anyway"),
+        ("route='counted by `predicted.mean`'", "the check does not reach theory.rolls.means.mean"),
+        ("route='`theory.rolls.means.spread`, `predicted.variance`'", "the check does not reach theory.rolls.means.sp"),
+        ("route='by hand', second='test_theory_rolls.py::test_gone'", "there is no test test_theory_rolls.py::test_go"),
+        ("route='by hand', second='test_theory_rolls.py::test_of_nothing'", "the test meets no formula that the claim"),
     ],
 )
-def test_what_is_wrong_with_an_entry_is_named(folder, name, entry, fault):
-    write(folder, **{name: entry if "route" in entry else {**ROUTES[name], **entry}})
-    (sentence,) = independence.missing("rolls")
-    assert sentence.startswith(f"rolls.{name}: ")
-    assert fault in sentence
+def test_what_is_wrong_with_a_route_is_named(folder, words, fault):
+    with_route(folder, words)
+    assert f"rolls.variance: {fault}" in independence.missing("rolls")[0]
+
+
+def test_sides_that_reach_each_other_are_named(folder):
+    file = folder / "paper_checks" / "test_rolls.py"
+    words = "route='`theory.rolls.means.spread` and `predicted.variance`'"
+    file.write_text(file.read_text().replace("@claim(paper('3')", f"@claim(paper('3'), {words}"))
+    outline.stated.cache_clear()
+    (sentence,) = independence.missing("rolls")[1:]
+    assert sentence == "rolls.spread: theory.rolls.means.spread reaches theory.rolls.means.variance"
 
 
 def test_the_command_writes_the_table_and_counts(folder, capsys):
-    write(folder)
-    assert independence.main([]) == 0
-    table = records.read(folder / "records" / "independence.json")
-    assert [row[:2] + row[3:] for row in table["rows"]] == [
-        ["rolls.mean", "simulation", "", "theory and sims"],
-        ["rolls.variance", "none", "exact rational arithmetic: test_theory_rolls.py, test_by_fractions", "theory"],
-        ["rolls.spread", "another formula", "", "theory"],
-    ]
-    assert "3 claims: simulation 1, another formula 1, none 1." in capsys.readouterr().out
-    write(folder, spread=None)
+    with_route(folder, "route='counted in the check', second='test_theory_rolls.py::test_by_fractions'")
     assert independence.main([]) == 1
-    assert "rolls.spread has no entry" in capsys.readouterr().out
+    table = records.read(folder / "records" / "independence.json")
+    assert [row[1:] for row in table["rows"]] == [
+        ["theory and sims", "theory: rolls.means.mean; sims: rolls.roll", "", "random numbers"],
+        ["the check", "counted in the check", "test_theory_rolls.py, test_by_fractions", ""],
+        ["the check", "theory: rolls.means.spread", "", ""],
+    ]
+    assert "1 reach theory and sims" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("paper", outline.papers())
+def test_something_keeps_the_sides_of_every_claim_apart(paper):
+    assert independence.missing(paper) == []
+
+
+def test_what_is_reached_is_followed_through_aliases_helpers_and_re_exports():
+    claims = {claim.id: claim for claim in outline.stated(repository.root())}
+    walk = "paper_checks.test_random_walk_pca.test_walk.test_total_variance"
+    assert "fractions.Fraction" in reached(walk)
+    assert "theory.random_walk_pca.spectrum.total_variance" in reached(walk)
+    assert "theory.random_walk_pca.spectrum.total_variance" not in reached(walk, outside="theory.")
+    for name, packages in {
+        "total_variance": "theory",
+        "ema_is_momentum": "sims",
+        "exact_spectrum": "theory and sims",
+    }.items():
+        assert independence.packages(claims[f"random_walk_pca.{name}"]) == packages
+    # Through a helper of the paper's package, which imports inside a function.
+    assert "mpmath.quad" in reached("paper_checks.test_jepa_bias.test_critical_times.test_critical_jepa")
+    assert "theory.mixup.finite_samples.lda_rate" in reached("theory.mixup.mixup_samples")
+    assert reached("theory.mixup.no_such_function") == {"theory.mixup.no_such_function"}

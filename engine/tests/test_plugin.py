@@ -7,6 +7,7 @@ import textwrap
 import pytest
 
 from theory_on_trial.page.compare import compare
+from theory_on_trial.testing.layout import lay_out
 
 pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.usefixtures("warm_children")
@@ -208,20 +209,16 @@ def test_everything_but_the_expected_verdict_fails_the_run(pytester, body, verdi
     assert [c["verdict"] for c in book["claims"]] == [verdict]
 
 
-@pytest.mark.parametrize(("most", "status"), [(1, 1), (1000, 0)])
-@pytest.mark.parametrize("lies_in_a_package", [True, False])
-def test_more_programs_than_a_paper_may_ask_for_fail_the_run(pytester, most, status, lies_in_a_package):
-    ceiling = f"MOST_PROGRAMS = {most}\n"
-    if lies_in_a_package:
-        package = pytester.mkpydir("test_toy")
-        (package / "__init__.py").write_text(ceiling)
-        (package / "test_mean.py").write_text(textwrap.dedent(PAPER))
-    else:
-        (pytester.path / "test_toy.py").write_text(textwrap.dedent(PAPER) + ceiling)
+@pytest.mark.parametrize(("most", "status"), [(0, 1), (1000, 0)])
+@pytest.mark.parametrize("place", ["checks/__init__.py", "checks/test_toy/__init__.py", "checks/test_toy/test_mean.py"])
+def test_more_programs_than_a_paper_may_ask_for_fail_the_run(pytester, most, status, place):
+    files = {"checks/__init__.py": "", "checks/test_toy/__init__.py": "", "checks/test_toy/test_mean.py": PAPER}
+    files[place] += f"\n    MOST_PROGRAMS = {most}\n"
+    lay_out(pytester.path, {name: textwrap.dedent(text) for name, text in files.items()})
     result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
     assert result.ret == status
     result.stdout.fnmatch_lines(["programs that were asked for: toy *"])
-    above = [line for line in result.outlines if line.endswith("programs, its ceiling is MOST_PROGRAMS = 1")]
+    above = [line for line in result.outlines if line.endswith("programs, its ceiling is MOST_PROGRAMS = 0")]
     assert len(above) == status
 
 

@@ -279,6 +279,7 @@ def _show(options: argparse.Namespace) -> int:
             "claim": claim["id"],
             "paper": outline.title(claim["paper"], folder) or claim["paper"],
             **{name: claim[name] for name in ("source", "statement", "as printed", "kind", "tier", "expected")},
+            **{name: claim[name] for name in ("route", "second route")},
             "settings": ", ".join(settings) or "none",
             "controls": f"known after a run: theory-on-trial run {claim['id']}",
         }

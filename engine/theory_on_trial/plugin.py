@@ -10,6 +10,7 @@ import functools
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -195,10 +196,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
     finally:
         rows = [beside_search(row, records_folder(pyfuncitem.path.parent)) for row in rows]
         pyfuncitem.user_properties.append(("ledger", [asdict(row) for row in rows]))
-        name = claim.function.__module__
-        homes = (sys.modules.get(name), sys.modules.get(name.rpartition(".")[0]))  # a module, or a module of a package
-        most = next((vars(home)["MOST_PROGRAMS"] for home in homes if home and hasattr(home, "MOST_PROGRAMS")), None)
-        most = most or (MOST_PROGRAMS if marked(pyfuncitem.path) else None)
+        most = _ceiling(claim.function.__module__, MOST_PROGRAMS if marked(pyfuncitem.path) else None)
         asked = claim.paper, _programs() - programs, most
         pyfuncitem.user_properties.append(("programs", asked))
     unexpected = [row.failure() for row in rows if not row.as_expected]
@@ -206,6 +204,13 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
         unexpected += where(trial.findings)
         pytest.fail("\n".join(unexpected), pytrace=False)
     return result
+
+
+def _ceiling(module: str, on_one_page: int | None) -> int | None:
+    """How many programs the claims of a module may ask for: as it says, else as a page may, else as packages say."""
+    around = list(accumulate(module.split("."), "{}.{}".format))
+    limits = [getattr(sys.modules.get(name), "MOST_PROGRAMS", None) for name in reversed(around)]
+    return next((limit for limit in [limits[0], on_one_page, *limits[1:]] if limit is not None), None)
 
 
 def _end_where_the_engine_begins(error: Exception) -> None:

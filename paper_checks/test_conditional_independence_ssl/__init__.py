@@ -5,5 +5,3 @@ Every statement is derived here: of the paper only the abstract was read, and of
 
 MOST_PROGRAMS = 15
 """Ceiling of the programs that the fast tier may ask XLA for in one process."""
-MOST_SECONDS = 6.0
-"""Ceiling of the seconds that the fast tier may take once its programs are in the cache."""

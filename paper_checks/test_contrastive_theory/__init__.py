@@ -4,8 +4,3 @@ The neighbours are Tschannen et al. 2020 (ICLR, arXiv 1907.13625) and "A Statist
 Approximate Sufficient Statistics". Abstracts were read and no theorem, so that no printed formula is corrected here:
 what is on trial are the statements as they are commonly recalled, with constants and examples derived here.
 """
-
-MOST_PROGRAMS = 40
-"""Ceiling of the programs that the fast tier may ask XLA for in one process."""
-MOST_SECONDS = 6.0
-"""Ceiling of the seconds that the fast tier may take once its programs are in the cache."""

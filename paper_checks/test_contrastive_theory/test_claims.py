@@ -181,7 +181,12 @@ def test_blocks(trial, loss: Loss, block: Annotated[int, Interval(1, 4, why="cou
     trial.bound(np.array([twice, floor]), np.array([once, twice]), found_by="grid", ops=1000, controls=controls)
 
 
-@claim(ours("definition of the block loss"), kind="distribution", cases=[("hinge", 2), ("hinge", 4), ("logistic", 4)])
+@claim(
+    ours("definition of the block loss"),
+    kind="distribution",
+    cases=[("hinge", 2), ("hinge", 4), ("logistic", 4)],
+    route="`observed.sample_block_loss` in JAX against `observed.block_loss`, a sum over all counts",
+)
 def test_blocks__sampled(trial, loss: Loss, block: Block):
     """Sampled blocks have the mean loss that enumeration gives, between those of no block and of large ones."""
     highest = 1 + np.ptp(WORLD[2] @ WORLD[2].T, axis=1).max()  # of log(1 + e^-v) too
@@ -294,7 +299,13 @@ def test_infonce_bounds(trial, candidates: Candidates, joints: Count = 100):
     trial.bound(values, ceilings, controls=controls, wrong_processes=processes, **bound)
 
 
-@claim(ours("recalled; I_K is concave in f"), kind="optimality", cases=[2, 5])
+@claim(
+    ours("recalled; I_K is concave in f"),
+    kind="optimality",
+    cases=[2, 5],
+    route="BFGS over all critics, bounded by concavity, against the value at log r",
+    second="test_contrastive_theory.py::test_infonce_is_that_of_all_candidates",
+)
 def test_best_critic(trial, candidates: Several):
     """At any K the best critic is log r, up to a function of x."""
     trial.require(candidates <= 64, f"candidates must be at most 64, whose counts are summed, got {candidates}")

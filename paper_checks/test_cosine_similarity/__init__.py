@@ -3,8 +3,3 @@
 WWW 2024 Companion. The abstract was read and no theorem, so that no printed formula is corrected here: on trial are the
 optima as they are commonly recalled, and what was derived here about gauges.
 """
-
-MOST_PROGRAMS = 40
-"""Ceiling of the programs that the fast tier may ask XLA for in one process."""
-MOST_SECONDS = 6.0
-"""Ceiling of the seconds that the fast tier may take once its programs are in the cache."""

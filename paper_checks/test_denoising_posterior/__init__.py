@@ -6,5 +6,3 @@ and directions is recalled, and put on trial as a statement of ours.
 
 MOST_PROGRAMS = 8
 """Ceiling of the programs that the fast tier may ask XLA for in one process: there are none."""
-MOST_SECONDS = 6.0
-"""Ceiling of the seconds that the fast tier may take once its programs are in the cache."""

@@ -13,8 +13,6 @@ from theory_on_trial.contract import Interval
 
 MOST_PROGRAMS = 0
 """Ceiling of the programs that the fast tier may ask XLA for in one process."""
-MOST_SECONDS = 6.0
-"""Ceiling of the seconds that the fast tier may take once its programs are in the cache."""
 
 Size = Annotated[int, Interval(1, 300, why="matrices of so many rows are squared some twenty times")]
 Ridge = Annotated[float, Interval(0, 1e6, why="a larger one leaves updates that are lost in the digits of the weights")]

@@ -85,7 +85,11 @@ def test_mbr__ridge(
     trial.identity(risks[MATCHED], least, ops=1, scale=least * unequal, wrong_processes=twice)
 
 
-@claim(ours("by orthogonality: given the examples the Bayes predictor is the conditional mean"), kind="identity")
+@claim(
+    ours("by orthogonality: given the examples the Bayes predictor is the conditional mean"),
+    kind="identity",
+    route="risks by a quadratic form less `predicted.bayes_prediction_risk`, against `predicted.prediction_spd`",
+)
 def test_pythagoras(trial, weight_std: Std = 1.5, noise_std: Std = 0.5):
     """For every rule the risk is the Bayes risk plus the squared prediction difference to the Bayes predictor."""
     ratio, stds = noise_std**2 / weight_std**2, {"weight_std": weight_std, "noise_std": noise_std}
@@ -199,7 +203,7 @@ def by_elimination(X, Y, penalty):
 @claim(
     ours("by the normal equations for each unit vector of w and of the noise: the mean of a square is a sum of them"),
     kind="identity", cases=[(0.3, 5), (2.0, 2)],
-)  # fmt: skip
+ route="ridges of unit vectors by elimination, a complex step, in the check")  # fmt: skip
 def test_ridge__spectrum(
     trial, regulariser: Penalty, examples: Shown, dimension: Dimension = 3, weight_std: Std = 1.5, noise_std: Std = 0.5
 ):
@@ -227,7 +231,7 @@ def test_ridge__spectrum(
 @claim(
     ours("by the normal equations for each unit vector of w and of the noise: the mean of a square is a sum of them"),
     kind="identity", cases=[(0.3, 5), (2.0, 2)],
-)  # fmt: skip
+ route="ridges of unit vectors by elimination in the check against a sum over the spectrum")  # fmt: skip
 def test_ridge__distance(
     trial, regulariser: Penalty, examples: Shown, dimension: Dimension = 3, weight_std: Std = 1.5, noise_std: Std = 0.5
 ):
@@ -260,7 +264,7 @@ def test_ridge__distance(
 @claim(
     ours("by the normal equations for each unit vector of w, and a projection on what is seen"),
     kind="identity", cases=[(0.3, 5), (2.0, 2)],
-)  # fmt: skip
+ route="ridges by elimination, a complex step and a projection by QR in the check")  # fmt: skip
 def test_ridge__noiseless(trial, regulariser: Penalty, examples: Shown, dimension: Dimension = 3):
     """Of w ~ N(0, I) without noise a ridge misses sum (λ / (s + λ))^2 and what is unseen, the Bayes risk."""
     *X, query = trial.generator("inputs").standard_normal((examples + 1, dimension))

@@ -145,6 +145,7 @@ def test_ridge__stack(trial, dimension: Inverse, examples: Several, count: Promp
     cases=[("gradient step", 4, 1, "ideal"), ("gradient step", 4, 1, "realised"),
            ("ridge", 3, 3, "ideal"), ("ridge", 3, 3, "realised")],
     loose="worst case over the roundings of every operation: best known ratio .04",
+    route="`sims.in_context_learning.predict` below `sims.in_context_learning.error_bound.prompt_error`, a bound",
 )  # fmt: skip
 def test_finite__precision(
     trial, program: Literal["gradient step", "ridge"], dimension: Annotated[int, Interval(1, 6, why=_DENSE)],

@@ -12,8 +12,6 @@ from theory_on_trial.contract import Interval
 
 MOST_PROGRAMS = 0
 """Ceiling of the programs that the fast tier may ask XLA for in one process."""
-MOST_SECONDS = 6.0
-"""Ceiling of the seconds that the fast tier may take once its programs are in the cache."""
 
 X = np.array([1, -1, 0.5, 1, -0.5, 1, -1, 0.5])
 SERIES = X[:, None, None], 1.5 * X[:, None, None]

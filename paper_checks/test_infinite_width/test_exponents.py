@@ -279,6 +279,7 @@ def test_one_step(trial, c: Rate, a: UnitInterval, width: Wide = 1024):
     NAMED,
     kind="identity",
     cases=[("NTK", 1), ("NTK", 3), ("mean field", 1), ("muP", 1), ("muP", 4), ("standard", 1), ("standard", 2)],
+    route="exponents by formula against the table of the four names in the check",
 )
 def test_named_scalings(trial, name: Name, hidden: Annotated[int, Interval(1, 2**10, why="more take seconds")]):
     """All are stable and learn: NTK with r = 1/2, standard with c = 1 with 3/2 or 1/2 if deep, muP and mean field 0.
@@ -354,7 +355,12 @@ def test_silent_start(
     power_law(trial, size, width * 2 ** np.arange(4), exponent, rivals, 1e-13, same_instance=True)
 
 
-@claim(ours("enumeration of the recalled conditions"), kind="identity", cases=[(1, 4), (2, 4)])
+@claim(
+    ours("enumeration of the recalled conditions"),
+    kind="identity",
+    cases=[(1, 4), (2, 4)],
+    route="loops over integers in the check against arrays of floats",
+)
 def test_conditions(
     trial, hidden: Literal[1, 2], parts: Annotated[int, Interval(4, 6, why="all of a grid are listed")]
 ):

@@ -39,7 +39,13 @@ def test_critical_jepa(
     trial.identity(left, remainder, ops=20 * depth, scale=unit * depth * terms, controls=controls)
 
 
-@claim(THEOREM, kind="limit", cases=[(2, 0.5), (2, 1.5), (3, 0.5), (3, 1.5)])
+@claim(
+    THEOREM,
+    kind="limit",
+    cases=[(2, 0.5), (2, 1.5), (3, 0.5), (3, 1.5)],
+    route="times by Gauss-Legendre panels at falling epsilon against the L / (2 L - 1) that is claimed",
+    second="test_sims_jepa.py::test_quadrature_reaches_every_strength_when_it_should",
+)
 def test_critical_jepa__leading(
     trial, depth: DeepDepth, rho: Regression, fraction: Fraction = 0.5, lambda_: Covariance = 1.3
 ):

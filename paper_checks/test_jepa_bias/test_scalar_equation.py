@@ -156,6 +156,7 @@ def test_ode_mae(trial, depth: Depth, dim: Dim = 3):
     ours("the right-hand sides of equations (7) and (8) vanish there"),
     kind="identity",
     cases=[(objective, depth) for objective in OBJECTIVES for depth in (2, 3, 6)],
+    route="`predicted.end_to_end_asymptote` against `predicted.asymptote`; gradients against zero",
 )
 def test_fixed_points(trial, objective: Objective, depth: Several, covariance: Covariance = 1.3):
     """The gradient vanishes at w-bar = ρ^L (JEPA), ρ^(L/(L+1)) (MAE), whatever λ; V w-bar = ρ^(L+1), ρ."""

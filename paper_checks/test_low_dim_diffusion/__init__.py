@@ -7,11 +7,6 @@ are the abstract's statements with formulas derived here, and what the same deri
 
 import numpy as np
 
-MOST_PROGRAMS = 40
-"""Ceiling of the programs that the fast tier may ask XLA for in one process."""
-MOST_SECONDS = 6.0
-"""Ceiling of the seconds that the fast tier may take once its programs are in the cache."""
-
 
 def random_bases(generator, ambient, dims):
     """Bases of independent random subspaces."""

@@ -49,6 +49,7 @@ def lost_margins(points, direction, ridges=(1e-3, 1e-6, 1e-9)):
     ours("Soudry et al. 2018, from the loss at the hard margin"),
     kind="optimality",
     loose="attained only where ever more points carry the margin",
+    route="`observed.fit_erm` and the hard margin against `observed.hard_margin_program`",
 )
 def test_erm_separable_limit(
     trial,
@@ -86,6 +87,7 @@ def test_erm_separable_limit(
     ours("the hull of the points tends to an ellipsoid of radius sqrt(2 ν); its supporting direction by KKT"),
     kind="limit",
     cases=[(dim, share) for dim in (2, 6) for share in (0.05, 0.2, 0.5, 0.9)],
+    route="a conic program, `predicted.phase_direction_cone_program`, against `predicted.phase_direction`",
 )
 def test_erm_phase_curve(trial, dim: SeveralDims, share: Annotated[float, Interval(0.02, 0.95, why="of m^2 / 2")]):
     """With log n = ν κ the direction tends to w maximising w . μ - sqrt(2 ν) |Σ^(1/2) w|: a ridge path."""
@@ -171,7 +173,12 @@ def test_erm_fisher(trial, separability: Moderate, n: Fitted):
     )
 
 
-@claim(ours("the inverse of Fisher's information matrix, across b"), kind="identity", cases=[0.1, 0.5, 1.5])
+@claim(
+    ours("the inverse of Fisher's information matrix, across b"),
+    kind="identity",
+    cases=[0.1, 0.5, 1.5],
+    route="a matrix inverted after a trapezoidal rule over the plane, in the check",
+)
 def test_erm_fisher__matrix(
     trial, separability: Annotated[float, Interval(0.01, 5, why="beyond, the few slopes that count lose digits")]
 ):

@@ -95,6 +95,7 @@ def test_mask_expected_minimiser(
     ours("without noise the loss depends on w * μ alone, and exchanging coordinates leaves it as it is"),
     kind="limit",
     cases=[(3, "all"), (5, "all"), (3, "one")],
+    route="`predicted.mask_minimiser` in its limit against `predicted.mask_limit_direction`",
 )
 def test_mask_limit_inverse_mean(trial, dim: Dim, law: Law):
     """Exchangeable masks: as κ grows w * μ -> c_d for every coordinate, so w -> 1 / μ whatever Σ is."""
@@ -153,7 +154,12 @@ def test_mask_suboptimal(trial, n_pairs: Annotated[int, Interval(1, 300, why="ea
     )
 
 
-@claim(ours("a box fills the rows and columns that it meets"), kind="identity", cases=[(1, 4), (2, 3), (3, 3)])
+@claim(
+    ours("a box fills the rows and columns that it meets"),
+    kind="identity",
+    cases=[(1, 4), (2, 3), (3, 3)],
+    route="all masks that fill the rows and columns they meet against products of intervals",
+)
 def test_mask_boxes(trial, height: Side, width: Side):
     """CutMix has one mask for every box of an image: h (h + 1) w (w + 1) / 4 of the 2^(h w)."""
     trial.require(max(height, width) >= 3, "height or width must be at least 3: any two rows or columns adjoin")

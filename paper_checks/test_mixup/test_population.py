@@ -126,7 +126,13 @@ def test_bayes_direction(
     trial.bound(least, around, found_by="draws", independent=n_directions, ops=100, wrong_processes=processes)
 
 
-@claim(ours("by Stein's lemma the loss has no slope there"), kind="optimality", cases=[0.3, 1.5, 4.0, 8.0, 12.0])
+@claim(
+    ours("by Stein's lemma the loss has no slope there"),
+    kind="optimality",
+    cases=[0.3, 1.5, 4.0, 8.0, 12.0],
+    route="`predicted.relative_newton_step`, and a normal grid, against `predicted.erm_minimiser`",
+    second="test_theory_mixup.py::test_the_quadrature_is_exact_for_logistic_functions",
+)
 def test_erm_expected_minimiser(trial, effective: Curved):
     """Without augmentation the expected loss is least at 2 κ b, for every κ."""
     shape = mixture_pair()
@@ -166,6 +172,8 @@ def _over_pairs(pair, weights, law, step):
     ours("the scores of both points are independent normals, for each pair of labels"),
     kind="identity",
     cases=[("none", 1.0), ("mixup", 0.5), ("boxes", 3.0)],
+    route="a trapezoidal rule over the scores of both points in the check against one over a single score",
+    second="test_theory_mixup.py::test_the_quadrature_is_exact_for_logistic_functions",
 )
 def test_expected_losses(trial, way: Literal["none", "mixup", "boxes"], separability: OnGrid):
     """The expected loss of mixed pairs is a mean over two labels and one normal score with the pair's variance."""
@@ -191,7 +199,13 @@ def test_expected_losses(trial, way: Literal["none", "mixup", "boxes"], separabi
     trial.value(fine, exact, margin=1e-9 * exact, error=abs(fine - coarse) + 1e-12, controls=controls)
 
 
-@claim(ALIGNED, kind="optimality", cases=[(2, 0.2, 0.02), (3, 1.0, 3.0), (3, 5.0, 30.0), (8, 1.0, 200.0)])
+@claim(
+    ALIGNED,
+    kind="optimality",
+    cases=[(2, 0.2, 0.02), (3, 1.0, 3.0), (3, 5.0, 30.0), (8, 1.0, 200.0)],
+    route="Newton by `predicted.mixup_minimiser`, and a normal grid, against `predicted.scalar_minimiser`",
+    second="test_theory_mixup.py::test_the_quadrature_is_exact_for_logistic_functions",
+)
 def test_mixup_expected_minimiser(
     trial,
     dim: Annotated[int, Interval(2, 9, why="all masks are listed")],

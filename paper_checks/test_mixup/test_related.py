@@ -91,7 +91,11 @@ def folded_moments(alpha, n_nodes):
     return np.array([weights @ theta, weights @ (theta - 0.5) ** 2 - excess**2, weights @ (1 - theta) ** 2])
 
 
-@claim(ours(f"{GUO}: the loss is log-sum-exp minus a linear function of the label"), kind="identity")
+@claim(
+    ours(f"{GUO}: the loss is log-sum-exp minus a linear function of the label"),
+    kind="identity",
+    route="cross-entropy at mixed labels by JAX's log-softmax",
+)
 def test_soft_label_linear(trial, n_draws: Draws = 200, n_classes: Classes = 4):
     """Cross-entropy is affine in the label, so a mixed label has the mixed loss; the squared loss is not."""
     rng = trial.generator("logits")
@@ -136,7 +140,12 @@ def test_zhang_lemma(trial, alpha: Broad, beta: Broad, n: Few = 7, dim: Small = 
     trial.value(loss, exact, margin=1e-9, error=error + further, controls=controls)
 
 
-@claim(ours(f"{ZHANG}: the moments of Beta(α + 1, α)"), kind="identity", cases=[0.2, 1.0, 3.0])
+@claim(
+    ours(f"{ZHANG}: the moments of Beta(α + 1, α)"),
+    kind="identity",
+    cases=[0.2, 1.0, 3.0],
+    route="fractions in alpha against nodes of a mixture of Beta laws",
+)
 def test_zhang_moments(trial, alpha: Alpha):
     """For equal parameters E[1 - λ] = α / (2 α + 1), and the square has half that mean."""
 
@@ -238,7 +247,11 @@ def least_excess(points, labels, shares):
     return mass @ (entr(share) + entr(1 - share)) - predicted.label_entropy_floor(labels, shares)
 
 
-@claim(ours(f"{GUO}, of the phenomenon; the gap: by the best function at every mixed input"), kind="identity")
+@claim(
+    ours(f"{GUO}, of the phenomenon; the gap: by the best function at every mixed input"),
+    kind="identity",
+    route="entropies of meeting labels less `theory.mixup.label_entropy_floor` against `predicted.intrusion_gap`",
+)
 def test_intrusion(trial, n_sets: Annotated[int, Interval(1, 1000, why="each is drawn")] = 12):
     """Over all functions the least Mixup loss exceeds the entropy of the labels by E KL(label | mean label there)."""
     rng, shares, hard = trial.generator("sets"), np.array([0.0, 0.5, 1.0]), np.array([0.0, 1.0])

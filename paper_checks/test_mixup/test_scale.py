@@ -35,7 +35,12 @@ def scores_without_noise(laws):
     return scores, np.array([2 * float(fit.newton_step) for fit in fits]) * (1 + scores) + 1e-12
 
 
-@claim(ours("by expanding the derivative of the loss along b in 1 / a"), kind="limit", cases=[(0.2, 400), (1.0, 400)])
+@claim(
+    ours("by expanding the derivative of the loss along b in 1 / a"),
+    kind="limit",
+    cases=[(0.2, 400), (1.0, 400)],
+    route="`predicted.scalar_minimiser` in its limit against `predicted.limit_scale_correction`",
+)
 def test_scale_limit(trial, alpha: Alpha, least: Annotated[float, Interval(400, 2000, why="a limit; then rounding")]):
     """As κ grows u* tends to u_inf, a (u_inf - u*) to (u h + u^2 h' / 2) / L_2, if soft mixed pairs exist."""
     # λ is within 1 / sqrt(8 α) of 1/2: powers of α / a follow one another, not of 1 / a.
@@ -97,6 +102,7 @@ def plug_in_efficiency(a, law, per_class):
     ours("by the sandwich variance of all pairs, and Fisher's information without augmentation"),
     kind="bound",
     cases=[(0.5, 0.2), (2.0, 1.0), (8.0, 1.0), (64.0, 5.0)],
+    route="`predicted.erm_efficiency`, `predicted.mixup_efficiency` and `predicted.lda_efficiency` share no code",
 )
 def test_efficiency_order(trial, effective: Efficient, alpha: Annotated[float, Interval(0.2, 10, why="a cap only")]):
     """K_lda < K_mix < K_erm at every a, and K_mix falls with α: Mixup lies between discriminant and regression."""

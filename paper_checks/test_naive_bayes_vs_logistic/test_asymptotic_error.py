@@ -83,6 +83,7 @@ def _margins(rng, n_features):
 @claim(
     ours("Cauchy and Schwarz, after Ng & Jordan 2001: the discriminative limit is no worse; when it is as good"),
     kind="bound",
+    route="`theory.naive_bayes_vs_logistic.naive_bayes_margin` at eigenvectors, and definitions in the check",
 )
 def test_asym_order(trial, n_draws: Count = 1500, most_features: SeveralFeatures = 11):
     """Naive Bayes ends no better than Bayes, and as well where D^-1 d and Σ^-1 d are parallel."""

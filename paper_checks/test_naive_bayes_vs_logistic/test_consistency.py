@@ -76,7 +76,12 @@ def _conjugate(t, limit):
     return max(-best.fun, -negative(limit))  # the search stays inside the interval: its end is compared too
 
 
-@claim(ours("the least KL(p || q) with q_a <= q_b"), kind="bound", cases=[2, 3, 5, 10])
+@claim(
+    ours("the least KL(p || q) with q_a <= q_b"),
+    kind="bound",
+    cases=[2, 3, 5, 10],
+    route="divergences of drawn distributions by SciPy",
+)
 def test_hcons_multiclass(trial, n_classes: Classes, n_draws: Draws = 50_000):
     """The logistic regret is at least (p_a + p_b) Ψ((p_a - p_b) / (p_a + p_b)) >= Ψ(p_a - p_b), for any K."""
     trial.require(n_draws * n_classes <= 2**24, "n_draws * n_classes must be at most 2^24: all are held at once")
@@ -107,7 +112,7 @@ def _judge_regrets(trial, masses, logits, n_draws):
     return middle, predicted.consistency_transform(best - choice)
 
 
-@claim(ours("Ψ(t) >= t^2 / 2, and Jensen"), kind="bound")
+@claim(ours("Ψ(t) >= t^2 / 2, and Jensen"), kind="bound", route="divergences of drawn problems by SciPy")
 def test_hcons_sqrt2(trial, n_problems: Count = 4000, most_points: Count = 50):
     """The 0-1 regret is at most the square root of twice the logistic regret, on any distribution of finite support."""
     rng = trial.generator("problems")
@@ -170,7 +175,12 @@ def _conic_minimum(p, limit):
     return loss, loss - slopes @ inside - limit * np.sum(np.abs(slopes))
 
 
-@claim(ours("within the ratio condition bounded logits reach the posterior"), kind="bound", cases=[3, 4, 7])
+@claim(
+    ours("within the ratio condition bounded logits reach the posterior"),
+    kind="bound",
+    cases=[3, 4, 7],
+    route="divergences of drawn distributions by SciPy",
+)
 def test_hcons_bounded_repaired(trial, n_classes: Classes, logit_bound: AnyBound = 1.0, n_draws: Draws = 20_000):
     """Where no posteriors differ by more than the factor exp(2 Λ) the bound holds for bounded logits, any K."""
     trial.require(n_draws * n_classes <= 2**24, "n_draws * n_classes must be at most 2^24: all are held at once")
@@ -234,7 +244,12 @@ def _box_minimiser(p, limit):
     return logits, max(slope @ logits + limit * np.abs(slope).sum(), 1e-15)
 
 
-@claim(ours("log odds of normal classes are normal, mean half the variance"), kind="identity", cases=[0.25, 4.0, 30.0])
+@claim(
+    ours("log odds of normal classes are normal, mean half the variance"),
+    kind="identity",
+    cases=[0.25, 4.0, 30.0],
+    route="an entropy by a trapezoidal rule over the plane against a mean over one variable",
+)
 def test_bayes_log_loss(trial, squared_distance: Annotated[float, Interval(0.1, 50, why="the grid shows the rest")]):
     """The least log loss of two Gaussian classes is the entropy of the class at a point, a mean over Δ alone."""
     sigma, along = np.array([[1.0, 0.6], [0.6, 2.0]]), np.array([1.0, 0.3])

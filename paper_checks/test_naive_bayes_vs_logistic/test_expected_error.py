@@ -105,6 +105,7 @@ def test_nb_param_lemma(
     ours("the cosine of fitted and true weights concentrates: its mean square is known exactly"),
     kind="limit",
     cases=[("m / n", 4.0), ("m", 10.0), ("m", 40.0)],
+    route="a contour integral and a root against `predicted.naive_bayes_expected_error_large_n`",
 )
 def test_nb_large_n(
     trial,
@@ -133,7 +134,12 @@ def test_nb_large_n(
     trial.limit(np.divide(counts, roots), sizes, 1.0, order=1, margin=1e-3, controls=controls)
 
 
-@claim(ours("the exact law, solved for m: the conditions behind O(log n) exclude a weak signal"), kind="rate")
+@claim(
+    ours("the exact law, solved for m: the conditions behind O(log n) exclude a weak signal"),
+    kind="rate",
+    route="sizes of the exact law at growing n against the growth that is claimed",
+    second="test_theory_nb.py::test_reference_values_of_an_independent_two_dimensional_quadrature",
+)
 def test_nb_linear_when_weak(
     trial,
     squared_distance: Annotated[float, Interval(0.5, 16, why="float64 resolves the excess beside an error")] = 4.0,
@@ -146,7 +152,13 @@ def test_nb_linear_when_weak(
     trial.growth(sizes, counts, counts, "n", slack_log=0.01, **EXACT, controls=["const", "log n", "sqrt n", "n log n"])
 
 
-@claim(ours("the exact law with Δ^2 = c n"), kind="limit", cases=[(0.04, 4), (0.04, 8), (0.5, 4), (1.0, 8)])
+@claim(
+    ours("the exact law with Δ^2 = c n"),
+    kind="limit",
+    cases=[(0.04, 4), (0.04, 8), (0.5, 4), (1.0, 8)],
+    route="the exact law at growing n against the limit that is claimed",
+    second="test_theory_nb.py::test_reference_values_of_an_independent_two_dimensional_quadrature",
+)
 def test_nb_constant_when_dense(
     trial, density: Annotated[float, Interval(0.01, 10, why="weaker signals need more features")], n_samples: Samples
 ):
@@ -164,7 +176,12 @@ def test_nb_constant_when_dense(
     )
 
 
-@claim(ours("by 16 n / Δ^4 normal quantiles squared, Δ^2 = n^a"), kind="rate", cases=[0.0, 0.25, 0.4, 0.6])
+@claim(
+    ours("by 16 n / Δ^4 normal quantiles squared, Δ^2 = n^a"),
+    kind="rate",
+    cases=[0.0, 0.25, 0.4, 0.6],
+    route="slopes of `predicted.naive_bayes_samples` against `predicted.naive_bayes_sample_exponent`",
+)
 def test_nb_sample_exponent(
     trial, signal_exponent: Annotated[float, Interval(0, 1, why="constant long before")], excess: Excess = 0.02
 ):

@@ -205,6 +205,7 @@ def test_nb_linear_when_weak__simulated(
     ours("a common factor does not average out over features, and Bayes subtracts it: conditions behind O(log n)"),
     kind="limit",
     cases=[0.5, 0.8],
+    route="the floor and the Bayes error at growing n against limits that are claimed",
 )
 def test_nb_never(trial, correlation: Annotated[float, Interval(0.5, 0.95, why="Bayes is near its limit at 1024")]):
     """Under a common factor no number of samples brings naive Bayes near Bayes, and its margins do not concentrate."""

@@ -272,6 +272,7 @@ def test_unreachable_target(
     ours("the first two moments of an inverse Wishart matrix, in numerator and denominator of the margin"),
     kind="limit",
     cases=[(0.5, 9.0), (0.1, 4.0), (0.8, 20.0)],
+    route="moments of an inverse Wishart matrix at growing n against a normal tail",
 )
 def test_lda_needs_linear__moments(trial, aspect: Below, squared_distance: Distance):
     """With n / m fixed the squared mean of a fitted discriminant's margin over its variance has the predicted limit."""

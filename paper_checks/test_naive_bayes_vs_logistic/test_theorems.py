@@ -108,7 +108,12 @@ def test_nb_theorem_explicit(trial, n_features: Few, n_classes: Patterns, n_samp
     trial.bound(error, limit, scale=1.0, controls={"no margin mass": none}, **options)
 
 
-@claim(ours("Chebyshev, and the union over the other classes"), kind="bound", cases=[(7, 2), (7, 3), (12, 3)])
+@claim(
+    ours("Chebyshev, and the union over the other classes"),
+    kind="bound",
+    cases=[(7, 2), (7, 3), (12, 3)],
+    route="all points against `theory.naive_bayes_vs_logistic.margin_mass_bound`",
+)
 def test_nb_theorem_explicit__margins(trial, n_features: Few, n_classes: Patterns, level: Level = 3e-4):
     """Where margins concentrate the mass within τ n of a tie is at most (K - 1) α / (n (β - τ)^2)."""
     # Rare flips attain it for two classes: one flip costs as much as all other features vary.
@@ -162,7 +167,12 @@ def test_nb_theorem_explicit__samples(
     trial.probability(escapes(int(np.ceil(exact))), failure, side="at most", wrong_processes=few, first=256, most=2000)
 
 
-@claim(ours("the theorem's own chance of failure, solved for ε"), kind="bound")
+@claim(
+    ours("the theorem's own chance of failure, solved for ε"),
+    kind="bound",
+    route="nothing is measured: two readings of one theorem",
+    second="test_theory_nb.py::test_the_bounds_at_round_numbers",
+)
 def test_nb_theorem_vacuous(
     trial,
     n_features: Annotated[int, Interval(1, 10**6, why="a cap, which nothing requires")] = 100,
@@ -271,6 +281,7 @@ def test_lr_rademacher(trial, n_samples: Drawn, weight_bound: SmallBound = 0.1):
     ours("symmetrisation doubles, contraction costs sqrt(2) and the steepness of the loss, once for each class"),
     kind="bound",
     cases=[(6, 2), (9, 4)],
+    route="a mean over all signs of orthogonal points, in the check",
 )
 def test_lr_rademacher__steps(
     trial,

@@ -104,7 +104,7 @@ def test_bal_threshold__descent(
     trial.gap(primal, dual, value, controls=apart(trial, value, 1e-8, rivals), **options)
 
 
-@claim(SPLIT, kind="optimality", cases=[1, 2, 3])
+@claim(SPLIT, kind="optimality", cases=[1, 2, 3], route="a grid in one singular value, in the check")
 def test_largest_decay(trial, depth: Depth, class_sizes: Sizes = (6, 4, 2), off: Off = 1e-3):
     """Every class is alive iff the common decay is below ((n_min β_gl / (M N))^M / N)^(1/(M+1))."""
     trial.require(len(set(class_sizes)) > 1, "class_sizes must differ: equal ones have one threshold")

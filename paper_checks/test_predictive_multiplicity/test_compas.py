@@ -33,7 +33,12 @@ def judge_table(trial, answers, n, errors, discrepancies, ambiguities):
     trial.identity([measures, bounds], exact, ops=0, controls=controls)
 
 
-@claim(OPTIMA, kind="empirical")
+@claim(
+    OPTIMA,
+    kind="empirical",
+    route="counts in the claim against proved bounds",
+    second="test_sims_pm_solvers.py::test_all_problems_equal_exhaustive_search",
+)
 def test_compas__table(trial):
     """COMPAS arrest, 6172 people: 2008 errors; at 1 % one competitor changes 1105 predictions, all together 3160."""
     discrepancies = [2, 296, 547, 762, 1105, 1278, 1433, 1749, 2196]
@@ -48,7 +53,12 @@ def test_compas__table(trial):
     trial.identity(errors, 2008, ops=0, wrong_processes={"labels dealt at random": dealt})
 
 
-@claim(OPTIMA, kind="empirical")
+@claim(
+    OPTIMA,
+    kind="empirical",
+    route="counts in the claim against proved bounds",
+    second="test_sims_pm_solvers.py::test_all_problems_equal_exhaustive_search",
+)
 def test_compas__violent(trial):
     """COMPAS violent, 6172 people: 683 errors; at 1 % one competitor changes 155 predictions, all together 1228."""
     discrepancies = [4, 38, 61, 94, 155, 212, 275, 375, 598]
@@ -56,7 +66,14 @@ def test_compas__violent(trial):
     judge_table(trial, solved("violent"), 6172, 683, discrepancies, ambiguities)
 
 
-@claim(OPTIMA, kind="empirical", tier="full", cases=["arrest", "violent"])
+@claim(
+    OPTIMA,
+    kind="empirical",
+    tier="full",
+    cases=["arrest", "violent"],
+    route="counts in the claim against proved bounds",
+    second="test_sims_pm_solvers.py::test_all_problems_equal_exhaustive_search",
+)
 def test_compas__oversampled(trial, target: Target):
     """Over-sampled COMPAS, 6726 and 10960 records: 2200 and 4141 errors, from the baseline of largest margin."""
     n, errors, discrepancies, ambiguities = {
@@ -79,6 +96,7 @@ def test_compas__oversampled(trial, target: Target):
     kind="empirical",
     tier="full",
     loose="the recalled numbers are rounded down",
+    route="the paper's two numbers against proved bounds",
 )
 def test_introduction(trial):
     """Over-sampled COMPAS: a competitor at most 1 % worse changes over 17 % of predictions; 44 % can be changed."""
@@ -99,7 +117,11 @@ def spread(table, admitted):
     return np.sort([(int(path.disagreement[0]), int(path.bounds[0])) for path in paths], axis=0)
 
 
-@claim(ours("each optimum of the over-sampled data taken as the baseline in turn"), kind="empirical")
+@claim(
+    ours("each optimum of the over-sampled data taken as the baseline in turn"),
+    kind="empirical",
+    route="counts in the claim against proved bounds",
+)
 def test_baseline__ties(trial):
     """Which optimum is the baseline matters: the ten of over-sampled COMPAS have 356 to 514 conflicts at 0.1 %."""
     ten = np.array([356, 356, 358, 360, 362, 508, 508, 510, 512, 514])
@@ -165,7 +187,13 @@ def test_adhoc__lower__bound(trial, dim: Dim = 2, n_points: NPoints = 40, n_sets
     trial.bound(measured, bounds, found_by="draws", independent=n_sets, ops=0, wrong_processes=processes)
 
 
-@claim(ours("covering ends where no competitor flips anybody new"), kind="optimality", tier="full")
+@claim(
+    ours("covering ends where no competitor flips anybody new"),
+    kind="optimality",
+    tier="full",
+    route="`observed.ambiguity_by_coverage`, one competitor after another, against one program per row",
+    second="test_sims_pm_solvers.py::test_all_problems_equal_exhaustive_search",
+)
 def test_coverage__compas(trial):
     """On COMPAS at 1 % covering ends at the 3160 people whom the 137 flips find."""
     table, baseline, flips, _, ambiguity = solved("arrest")
@@ -176,7 +204,13 @@ def test_coverage__compas(trial):
     trial.identity(numbers, [3160, 3160, 3160, 137], ops=0, wrong_processes={"stop after one program": stop})
 
 
-@claim(OPTIMA, kind="empirical", tier="full")
+@claim(
+    OPTIMA,
+    kind="empirical",
+    tier="full",
+    route="counts in the claim against proved bounds",
+    second="test_sims_pm_solvers.py::test_all_problems_equal_exhaustive_search",
+)
 def test_compas__race(
     trial, seconds: Annotated[float, Interval(10, 3600, why="with less the discrepancies stay unproved")] = 120
 ):

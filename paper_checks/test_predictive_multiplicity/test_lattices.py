@@ -87,7 +87,12 @@ def test_cover__count(
     trial.identity(numbers, np.full(n_sets, count(n_rows, terms)), ops=0, controls=controls)
 
 
-@claim(ours("by trying whole weights, of which 4 is the largest that four bits need"), kind="identity", cases=[2, 3, 4])
+@claim(
+    ours("by trying whole weights, of which 4 is the largest that four bits need"),
+    kind="identity",
+    cases=[2, 3, 4],
+    route="dichotomies met by trying integer weights, and known counts",
+)
 def test_cover__cubes(trial, dim: Annotated[int, Interval(2, 4, why="of five there are 94572 to list")]):
     """Cubes of 2, 3 and 4 dimensions have 14, 104 and 1882 linear dichotomies, fewer than points at random."""
     number = len(cells_by_weights(2 * lattice((2,) * dim) - 1))
@@ -96,7 +101,11 @@ def test_cover__cubes(trial, dim: Annotated[int, Interval(2, 4, why="of five the
     trial.identity([number, published], predicted.boolean_dichotomies(dim), ops=0, controls=general)
 
 
-@claim(ours("by trying whole weights, of which 4 is the largest that nine points need"), kind="identity")
+@claim(
+    ours("by trying whole weights, of which 4 is the largest that nine points need"),
+    kind="identity",
+    route="dichotomies met by trying integer weights",
+)
 def test_cover__lattice(trial):
     """The lattice of 3 by 3 points has 58 linear dichotomies, fewer than nine points in general position."""
     number = len(cells_by_weights(lattice((3, 3)) - 1))
@@ -115,7 +124,12 @@ def parallelograms(points):
     return np.array([a - b for pairs in sums.values() for k, a in enumerate(pairs) for b in pairs[:k]])
 
 
-@claim(ours("the scores of both pairs add up to the same"), kind="bound", cases=[((2, 2, 2, 2),), ((3, 3),), ((5,),)])
+@claim(
+    ours("the scores of both pairs add up to the same"),
+    kind="bound",
+    cases=[((2, 2, 2, 2),), ((3, 3),), ((5,),)],
+    route="rows found by trying pairs of pairs, in the check",
+)
 def test_parallelogram__valid(trial, shape: Shape):
     """Every linear dichotomy has -1 <= b_1 + b_2 - b_3 - b_4 <= 1 where u1 + u2 = u3 + u4, and midpoints likewise."""
     trial.require(3 <= np.prod(shape) <= 16, f"shape must give 3 to 16 points ({_LISTED})")
@@ -128,7 +142,12 @@ def test_parallelogram__valid(trial, shape: Shape):
     trial.bound(values, np.ones(len(cells)), found_by="all", ops=0, controls=none, wrong_processes=alternating)
 
 
-@claim(ours("what is separated is found trying all pairs of pairs"), kind="identity", cases=[((3, 3),), ((2, 2, 3),)])
+@claim(
+    ours("what is separated is found trying all pairs of pairs"),
+    kind="identity",
+    cases=[((3, 3),), ((2, 2, 3),)],
+    route="rows found by trying pairs of pairs against the separation of the solver",
+)
 def test_parallelogram__separated(trial, shape: Shape):
     """The rows that the solver separates forbid exactly the labellings that some parallelogram forbids."""
     trial.require(3 <= np.prod(shape) <= 12, f"shape must give 3 to 12 points ({_LISTED})")

@@ -145,7 +145,12 @@ def test_margin__window(trial, margin: Annotated[float, Interval(1e-5, 7e-3, why
     trial.value(best.margin, largest, error=1e-7, margin=1e-6, controls={"1e-2": 1e-2})
 
 
-@claim(ours("margins on both sides hold the sign, and shorter weights may be stretched"), kind="identity", tier="full")
+@claim(
+    ours("margins on both sides hold the sign, and shorter weights may be stretched"),
+    kind="identity",
+    tier="full",
+    route="two formulations, each with its proved bound",
+)
 def test_sign__binaries__redundant(trial):
     """Signs of the weights need no binaries, nor |w|_1 = 1 more than |w|_1 <= 1: the optima on COMPAS are equal."""
     table = observed.compas()
@@ -155,7 +160,13 @@ def test_sign__binaries__redundant(trial):
     trial.identity([shorter.errors, shorter.bound], [published.errors, published.bound], ops=0, wrong_processes=loose)
 
 
-@claim(ours("scores are sums of the weights of somebody's features"), kind="identity", cases=["arrest", "violent"])
+@claim(
+    ours("scores are sums of the weights of somebody's features"),
+    kind="identity",
+    cases=["arrest", "violent"],
+    route="weights applied to every record in fractions against the solver",
+    second="test_sims_pm.py::test_exact_signs_are_those_of_rational_arithmetic",
+)
 def test_recount(trial, target: Target):
     """Every answer, its weights applied to each record in exact arithmetic, errs exactly as often as reported."""
     answers = solved(target)

@@ -146,7 +146,12 @@ def test_parallelogram__discrepancy(trial):
     trial.bound(highest - error, knapsacks, found_by="all", ops=137, controls=exact)
 
 
-@claim(ours("two exact formulations agree on flips that the relaxation undercounts"), kind="optimality", tier="full")
+@claim(
+    ours("two exact formulations agree on flips that the relaxation undercounts"),
+    kind="optimality",
+    tier="full",
+    route="two exact formulations, with and without weights",
+)
 def test_circuits__needed(trial, n_flips: Annotated[int, Interval(1, 10, why="an integer program solves each")] = 4):
     """Longer circuits are needed too: flips that cost more than all parallelograms tell, by two exact formulations."""
     table, baseline, flips, *_ = solved("arrest")

@@ -205,7 +205,12 @@ def test_slim__gaps(trial, thousandths: AnyPenalty, n_coefficients: NCoefficient
     trial.identity(gaps, exact, ops=0, controls=apart(trial, exact, rivals))
 
 
-@claim(ours("rounding moves λ / Λ by at most sqrt(P) / (2 Λ)"), kind="identity", cases=[2, 3, 6])
+@claim(
+    ours("rounding moves λ / Λ by at most sqrt(P) / (2 Λ)"),
+    kind="identity",
+    cases=[2, 3, 6],
+    route="points classified again by drawn coefficients, in the check",
+)
 def test_slim__resolution(
     trial,
     n_coefficients: Annotated[int, Interval(2, 8, why="one keeps its sign at any scale; the high end is a cap")],
@@ -268,7 +273,12 @@ def test_slim__occam(
     trial.probability(event, failures, side="at most", wrong_processes=processes, first=256, most=4096, vectorised=True)
 
 
-@claim(ours("one vector of each ray is enough: the others classify alike"), kind="identity", cases=[1, 2, 3])
+@claim(
+    ours("one vector of each ray is enough: the others classify alike"),
+    kind="identity",
+    cases=[1, 2, 3],
+    route="vectors and the signs they give counted one by one, in the check",
+)
 def test_slim__classifiers(trial, bound: Annotated[int, Interval(1, 6, why="all vectors are listed")]):
     """Coprime vectors of three coefficients are as many as distinct classifiers, the one of zero scores left out."""
     vectors = np.indices((2 * bound + 1,) * 3).reshape(3, -1).T - bound

@@ -315,7 +315,12 @@ def _falling(freedom, dim):
     return np.cumprod([(freedom - j) / dim for j in range(3)])
 
 
-@claim(ours("the mean principal minors of a Wishart matrix"), kind="distribution", cases=[(12, 64), (5, 50)])
+@claim(
+    ours("the mean principal minors of a Wishart matrix"),
+    kind="distribution",
+    cases=[(12, 64), (5, 50)],
+    route="`observed.noise` against `sims.wishart.bartlett_factor`",
+)
 def test_bartlett_equals_walk(trial, n_points: FewTrianglePoints, dim: ManyTriangleDimensions):
     """Variances of a walk, from its steps and from Bartlett's triangle, have E e_k = e_k(λ) d! / ((d - k)! d^k).
 

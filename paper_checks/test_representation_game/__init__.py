@@ -4,8 +4,3 @@ The abstract was read; the setting and the solution for one representation are a
 solution was recalled and derived here. No printed statement is compared. Worlds: Σ and S are AA'/d + .1 I with
 normal A ("drawn"), or Σ is and S gives a spectrum with more than r + 1 large eigenvalues ("steep").
 """
-
-MOST_PROGRAMS = 40
-"""Ceiling of the programs that the fast tier may ask XLA for in one process."""
-MOST_SECONDS = 6.0
-"""Ceiling of the seconds that the fast tier may take once its programs are in the cache."""

@@ -205,7 +205,12 @@ def test_mixed_value(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
     )
 
 
-@claim(ours("all tasks that matter are kept"), kind="identity", cases=[(6, 3, 3), (5, 3, 1), (4, 1, 1)])
+@claim(
+    ours("all tasks that matter are kept"),
+    kind="identity",
+    cases=[(6, 3, 3), (5, 3, 1), (4, 1, 1)],
+    route="what the sets leave of each eigenvalue, counted in the check",
+)
 def test_mixed_value__low_rank(trial, dim: Dim, kept: Count, rank: Count):
     """Where rank <= r eigenvalues are positive the value is 0: their directions and others up to r are kept."""
     trial.require(rank <= kept < dim, "rank must be at most kept, and kept below dim")

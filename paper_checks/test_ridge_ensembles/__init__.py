@@ -14,11 +14,6 @@ from sims import ridge_ensembles as observed
 from theory.ridge_ensembles import Population, autoregressive
 from theory_on_trial.contract import Interval
 
-MOST_PROGRAMS = 40
-"""Ceiling of the programs that the fast tier may ask XLA for in one process."""
-MOST_SECONDS = 6.0
-"""Ceiling of the seconds that the fast tier may take once its programs are in the cache."""
-
 POPULATION = Population(np.array([0.5, 4]), np.array([0.5, 0.5]), np.array([0.2, 0.8]), 1.0, 0.25)
 
 AspectOfAll = Annotated[float, Interval(0.3, 1, why="more points take minutes, and subsamples have p / k up to 2")]

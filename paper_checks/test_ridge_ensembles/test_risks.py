@@ -172,7 +172,8 @@ def test_risk_law__ridgeless(trial, aspect: AspectOfAll, subsample_aspect: Aspec
 
 
 @claim(ours("the mean of an inverse Wishart matrix in the limit: least squares has no bias"), kind="identity",
-       cases=[(0.4, 0.625), (0.5, 1.0)])  # fmt: skip
+       cases=[(0.4, 0.625), (0.5, 1.0)], route="what least squares is known to risk, written in the check",
+       second="test_ridge_ensembles.py::test_the_exact_risk_tends_to_the_limit")  # fmt: skip
 def test_risk_law__least_squares(
     trial,
     aspect: Annotated[float, Interval(0.01, 0.5, why="k is at most n")],
@@ -276,7 +277,14 @@ def test_path_equivalence__ridgeless(trial, aspect: AspectOfAll, subsample_aspec
     ridge_is_as_good(trial, aspect, subsample_aspect, 0.0, dim)
 
 
-@claim(LAWS, kind="identity", cases=[(1.1, 0.0), (1.0, 0.01), (2.0, 0.1)], as_printed=STOPPED)
+@claim(
+    LAWS,
+    kind="identity",
+    cases=[(1.1, 0.0), (1.0, 0.01), (2.0, 0.1)],
+    as_printed=STOPPED,
+    route="the authors' iteration in the check against a bracketed root",
+    second="test_ridge_ensembles.py::test_levels_and_risks_to_thirty_digits",
+)
 def test_fixed_point(
     trial,
     aspect: Annotated[float, Interval(1, 30, why="below, v has no limit without penalty")],

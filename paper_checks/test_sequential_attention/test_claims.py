@@ -99,7 +99,12 @@ def test_single_entry_window(trial, n: Rows, p: Columns, done: Done):
 SQUARES = ours("recalled; |b| is the least (w^2 + β^2) / 2 with w β = b")
 
 
-@claim(SQUARES, kind="optimality", cases=[(n, 8) for n in (16, 18, 20, 24, 30, 40, 50, 60)])
+@claim(
+    SQUARES,
+    kind="optimality",
+    cases=[(n, 8) for n in (16, 18, 20, 24, 30, 40, 50, 60)],
+    route="`observed.hadamard_minimum`, quasi-Newton on both factors, against coordinate descent",
+)
 def test_hadamard_is_l1(trial, n: Rows, p: Columns, share: Penalised = 0.3):
     """Λ / 2 on the squares of w_j and β_j outside S has the value and the fit of λ on |w_j β_j|."""
     X, y, chosen, _ = sparse_round(trial, n, p, 2)

@@ -11,11 +11,6 @@ import numpy as np
 
 from theory_on_trial.contract import Interval
 
-MOST_PROGRAMS = 40
-"""Ceiling of the programs that the fast tier may ask XLA for in one process."""
-MOST_SECONDS = 6.0
-"""Ceiling of the seconds that the fast tier may take once its programs are in the cache."""
-
 NOTHING = "correlations must not be empty: views have a dimension"
 Size = Annotated[int, Interval(1, 128, why="problems of this size are solved many times")]
 Columns = Annotated[int, Interval(1, 128, why="as many as there are directions, or a few more")]

@@ -1,10 +1,11 @@
 """Does a claim hold wherever it says so? `theory-on-trial audit settings [PAPER | CLAIM …]` tries other settings.
 
-For every claim of the fast tier settings are drawn from the annotations of its check (`spread`): each setting alone at
-either end of its domain, then ends, logarithmic middles, ties and neighbours of several together, under another seed
-each time. 40 of them lie inside the joint conditions where a run takes under a second; otherwise the ends and 4 more.
-None may be REFUTED, raise anything but the sentence of the claim's domain, or take more than a minute, and no printed
-form may be VERIFIED; what is INCONCLUSIVE is counted. The table is `settings.json` of the records.
+For every claim of the fast and the full tier settings are drawn from the annotations of its check (`spread`): each
+setting alone at either end of its domain, then ends, logarithmic middles, ties and neighbours of several together,
+under another seed each time. 40 of them lie inside the joint conditions where a run takes under a second; otherwise the
+ends and 4 more. None may be REFUTED, raise anything but the sentence of the claim's domain, or take more than a minute
+(ten in the full tier), and no printed form may be VERIFIED; what is INCONCLUSIVE is counted. The table is
+`settings.json` of the records.
 """
 
 import time
@@ -14,19 +15,21 @@ from typing import Any
 
 import jax
 
-from theory_on_trial.audits.driver import Audit, Measured, Row
-from theory_on_trial.explore.attempt import attempt
+from theory_on_trial.audits.driver import Audit, Measured, Row, ids
+from theory_on_trial.explore.attempt import LIMIT, attempt
 from theory_on_trial.explore.draw import domains, ends, spread
 from theory_on_trial.trial.registry import Claim, claim
 
 CHEAP, MANY, FEW = 1.0, 40, 4
 _TRIES = 20  # for each setting that is wanted: those outside a joint condition show nothing
+LIMITS = {"fast": LIMIT, "full": 10 * LIMIT}
+"""How many seconds a run may take, by the tier."""
 COLUMNS = ("claim", "settings with a domain", "drawn", "outside", "as expected", "INCONCLUSIVE", "wrong")
 
 
 def run_at(subject: Claim, chosen: dict[str, Any], seed: int = 0) -> tuple[str, str]:
     """Put a claim on trial at some settings: "outside", "as expected", "INCONCLUSIVE" or "wrong", and why."""
-    result = attempt(subject, chosen, seed)
+    result = attempt(subject, chosen, seed, limit=LIMITS[subject.tier])
     return ("wrong" if result.outcome == "late" else result.outcome), result.why * (result.outcome != "outside")
 
 
@@ -81,6 +84,7 @@ main = Audit(
     name="settings",
     title="Settings drawn from the claims' domains",
     columns=COLUMNS,
+    parts=lambda: ids() + ids("full"),
     measure=measure,
     note=_note,
     complaint=_complaint,

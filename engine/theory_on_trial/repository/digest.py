@@ -1,10 +1,10 @@
 """The digest of source code: of some modules and of all that they import, so that a result knows when it is stale.
 
-What counts is the syntax tree without docstrings, the functions that `figure` decorates, what errors say and what local
-variables are called: names, comments, layout and sentences compute nothing. Imports are followed through the source,
-without running it: those inside functions and those for type checkers too. In a package that is only passed through on
-the way to one of its modules, those alone count that run on its import. A module that is imported by a name made at run
-time is not seen, nor is a file that is read as data.
+What counts is the syntax tree without docstrings, the functions that `figure` decorates, what errors say, the routes of
+claims and what local variables are called: names, comments, layout and sentences compute nothing. Imports are followed
+through the source, without running it: those inside functions and those for type checkers too. In a package that is
+only passed through on the way to one of its modules, those alone count that run on its import. A module that is
+imported by a name made at run time is not seen, nor is a file that is read as data.
 """
 
 import ast
@@ -173,6 +173,7 @@ def _source(name: str, file: Path) -> bytes:
 
 
 _NO_CODE = {"type_params", "type_comment", "kind"}  # what only some versions of Python have in their trees
+_ROUTES = {"route", "second"}  # what is said of a claim
 
 
 @lru_cache(maxsize=4096)
@@ -199,6 +200,8 @@ def _tree(source: bytes) -> str:
             for name, value in ast.iter_fields(node):
                 if isinstance(node, ast.JoinedStr):  # some versions end its parts with an empty one
                     value = [part for part in value if getattr(part, "value", None) != ""]
+                if name == "keywords" and isinstance(node, ast.Call) and ast.unparse(node.func) == "claim":
+                    value = [keyword for keyword in value if keyword.arg not in _ROUTES]
                 if name not in _NO_CODE and value not in (None, []):
                     parts.append(name)
                     visit(value[1:] if has_docstring and name == "body" else value)

@@ -14,13 +14,15 @@ from theory_on_trial.repository import check_files, paper_of, root
 
 @dataclass(frozen=True)
 class Stated:
-    """A claim as its file states it: its id, the file, the function, its settings, whether it has a printed form."""
+    """A claim as its file states it: id, file, function, settings, whether it has a printed form, and its routes."""
 
     id: str
     file: Path
     function: str
     settings: tuple[str, ...]
     printed: bool
+    route: str
+    second: str
 
 
 @cache
@@ -49,7 +51,7 @@ def places(paper: str, folder: Path | None = None) -> list[Path]:
 def beside(paper: str, name: str, folder: Path | None = None) -> Path:
     """Return where a file that accompanies a paper's claims lies, whether it is there or not.
 
-    In the package of its checks, `test_he/routes.json`, or beside the module, `routes_he.json` with `test_he.py`.
+    In the package of its checks, `test_he/survivors.json`, or beside the module, `survivors_he.json` with `test_he.py`.
     Raises ValueError for a paper without claims.
     """
     paths = places(paper, folder)
@@ -103,12 +105,14 @@ def _claims(file: Path) -> Iterator[Stated]:
         calls = (d for d in function.decorator_list if isinstance(d, ast.Call))
         call = next((d for d in calls if ast.unparse(d.func).split(".")[-1] == "claim"), None)
         if call is not None:
+            given = {keyword.arg: getattr(keyword.value, "value", "") for keyword in call.keywords}
             yield Stated(
                 f"{paper_of(file)}.{claim_name(function.name)}",
                 file,
                 function.name,
                 tuple(argument.arg for argument in (*function.args.args[1:], *function.args.kwonlyargs)),
-                any(keyword.arg == "as_printed" for keyword in call.keywords),
+                "as_printed" in given,
+                *(str(given.get(name, "")).strip() for name in ("route", "second")),
             )
 
 

@@ -53,6 +53,8 @@ class Claim:
             `<id>-as-printed`, that shares the measurement and is expected to be REFUTED.
         coarse: why an equality notices no smaller error than 5 %; "" for one that does.
         loose: why a bound is not attained to 90 % on any instance; "" for one that is.
+        route, second: how the measured side comes about where the code does not show it, and the test that confirms
+            the prediction by another route; "" for none. No verdict rests on them.
         printed_form: whether this object stands for that second row.
     """
 
@@ -65,6 +67,8 @@ class Claim:
     as_printed: Source | None = None
     coarse: str = ""
     loose: str = ""
+    route: str = ""
+    second: str = ""
     printed_form: bool = False
 
     @property
@@ -143,7 +147,8 @@ def facts(claim: Claim, nodeid: str) -> list[dict[str, Any]]:
     cases = getattr(claim.function, "cases", [])
     for name in cases[0] if cases else ():
         settings[name] = f"by case {', '.join(dict.fromkeys(repr(case[name]) for case in cases))}"
-    common = {"paper": claim.paper, "kind": claim.kind, "tier": claim.tier, "nodeid": nodeid, "settings": settings}
+    common: dict[str, Any] = {"paper": claim.paper, "kind": claim.kind, "tier": claim.tier, "nodeid": nodeid}
+    common |= {"settings": settings, "route": claim.route or None, "second route": claim.second or None}
     entry = {"id": claim.id, "statement": claim.statement, "source": str(claim.source), "expected": "VERIFIED"}
     if claim.as_printed is None:
         return [{**entry, "as printed": None, **common}]
@@ -240,6 +245,8 @@ def claim(
     as_printed: Source | None = None,
     coarse: str = "",
     loose: str = "",
+    route: str = "",
+    second: str = "",
 ) -> Callable[..., Any]: ...
 
 
@@ -256,6 +263,8 @@ def claim(
     as_printed: Source | None = None,
     coarse: str = "",
     loose: str = "",
+    route: str = "",
+    second: str = "",
 ) -> Any:
     """Register a check as a claim, or look a claim up by its id.
 
@@ -275,6 +284,8 @@ def claim(
         as_printed: `paper(where, says=...)`, `abstract(...)` or `code(..., says=...)` for a printed form that is false.
         coarse: why an equality may notice no smaller error than 5 %.
         loose: why a bound is not attained to 90 %.
+        route: in half a sentence, how either side comes about, where the code does not show that they are independent.
+        second: "<file>::<test>", a unit test that confirms the prediction by another route.
 
     Raises `ValueError` for an unknown kind, tier or id, a source that is none, a printed form without words or place,
     cases that do not fit the settings, a check without docstring or without a `trial` parameter, one that Hypothesis
@@ -297,9 +308,11 @@ def claim(
             "as_printed says what is printed and where: paper(where, says=...), abstract(...) or code(..., says=...)"
         )
 
-    for name, why in {"coarse": coarse, "loose": loose}.items():
+    for name, why in {"coarse": coarse, "loose": loose, "route": route}.items():
         if why and len(why.split()) < 2:
-            raise ValueError(f"{name}= says in words why, got {why!r}")
+            raise ValueError(f"{name}= says in words {'how' if name == 'route' else 'why'}, got {why!r}")
+    if second and "::test_" not in second:
+        raise ValueError(f"second= names a unit test, '<file>::<test>', got {second!r}")
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         if hasattr(function, "hypothesis"):
@@ -323,7 +336,8 @@ def claim(
         check = over_cases(function, cases)
         _refuse_clock(function, check)
         of_kind = kind or _implied(function)
-        subject = Claim(name, source, statement, of_kind, tier, check, as_printed, coarse.strip(), loose.strip())
+        words = coarse.strip(), loose.strip(), route.strip(), second.strip()
+        subject = Claim(name, source, statement, of_kind, tier, check, as_printed, *words)
         _add(subject)
         if as_printed is not None:
             form = replace(subject, id=f"{name}-as-printed", source=as_printed, statement=as_printed.says)

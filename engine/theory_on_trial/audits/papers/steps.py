@@ -28,9 +28,8 @@ _NO_TESTS = 5  # pytest's exit status where nothing was collected
 
 
 def files(paper: Paper) -> list[str]:
-    """What the templates have and the paper lacks; of routes their own step speaks."""
-    names = [template for template in templates() if not Path(template).name.startswith("routes")]
-    lacking = [paper.places(template)[0] for template in names if not any(map(Path.exists, paper.places(template)))]
+    """What the templates have and the paper lacks."""
+    lacking = [paper.places(name)[0] for name in templates() if not any(map(Path.exists, paper.places(name)))]
     return [f"there is no {path.relative_to(paper.folder)}" for path in lacking]
 
 
@@ -157,7 +156,7 @@ def _too_slow(seconds: dict[str, dict[str, float]], most: float) -> list[str]:
 
 
 def routes(paper: Paper) -> list[str] | None:
-    """Claims without an independent route."""
+    """Claims whose sides nothing keeps apart."""
     return paper.ask("independence", f"missing({paper.name!r})")
 
 
@@ -230,7 +229,7 @@ ROW: dict[str, Step] = {
     "linters and types": linters,
     "mutants of theory": mutants,
     f"claims, {SEEDS} seeds": claims,
-    "page, notebook and routes, by the tests of all papers": shared_tests,
+    "page and notebook, by the tests of all papers": shared_tests,
     "its tests": tests,
     "figures": figures,
     "bounds searched": bounds,
