@@ -25,6 +25,7 @@ from theory_on_trial.trial.sides import SIDES, crossings, marked
 ROOMS = ("theory", "sims")
 PACKAGES, MARKS, CHECK = " and ".join(ROOMS), "marks", "the check"
 """What keeps the sides apart."""
+_DECOMPOSED = ("eig", "solve", "lstsq", "svd", "qr", "inv")
 MEANS = {
     "random numbers": ("jax.random.", "numpy.random."),
     "convex or integer programs": ("cvxpy.",),
@@ -33,6 +34,8 @@ MEANS = {
     "searches": ("scipy.optimize.",),
     "fractions": ("fractions.Fraction",),
     "many digits": ("mpmath", "flint."),
+    "linear algebra": ("numpy.roots", *(f"{lib}.linalg.{of}" for lib in ("numpy", "scipy") for of in _DECOMPOSED)),
+    "enumeration": ("itertools.",),
 }
 """What the measured side may be computed with, each with the beginnings of the names that it then reaches."""
 

@@ -105,12 +105,7 @@ def two_frames(variance, persistence, innovation, noise):
     return [covariance, covariance / np.mean(context**2, axis=0)]
 
 
-@claim(
-    MOMENTS,
-    kind="identity",
-    cases=("static", "temporal"),
-    route="averages over all signs, and frames iterated to rest, in the check",
-)
+@claim(MOMENTS, kind="identity", cases=("static", "temporal"))
 def test_gen_static__enumerated(trial, model: Literal["static", "temporal"], noise_level: Level = 1.0):
     """Two noisy views, and two noisy frames, have λ and ρ as stated whatever the laws of signal and noise."""
     persistence, innovation = np.array([0.9, 0.5, -0.4]), np.array([0.1, 0.6, 0.5])
@@ -135,7 +130,7 @@ def enumerated(S, rate, target_rate=None):
     return masks.T * view_chances @ masks * S, targets.T * view_chances @ masks * S
 
 
-@claim(MOMENTS, kind="identity", route="covariances summed over all masks in the check")
+@claim(MOMENTS, kind="identity")
 def test_gen_masking__enumerated(trial, rate: Rate = 0.6, target_rate: Rate = 0.3):
     """Summed over all masks the covariances are as said, whatever the coordinates' variances."""
     S, options = correlated(), {"ops": 3 * 2**3, "scale": 4.0}
@@ -147,11 +142,7 @@ def test_gen_masking__enumerated(trial, rate: Rate = 0.6, target_rate: Rate = 0.
     trial.identity(covariances, pair, controls={"masks as factors": [rate * S, target_rate * S]}, **options)
 
 
-@claim(
-    ours("least squares of y on x is Σ_yx Σ_xx^+"),
-    kind="identity",
-    route="least squares on the samples by LAPACK against a joint diagonalisation",
-)
+@claim(ours("least squares of y on x is Σ_yx Σ_xx^+"), kind="identity")
 def test_gen_spectrum(trial, dim: Seen = 8, n_samples: Seen = 5):
     """On a feature q of few samples least squares of y on x is ρ q, and the covariance of y with q . x is λ q.
 

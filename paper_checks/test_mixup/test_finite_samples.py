@@ -316,12 +316,7 @@ def test_sampled_lambda__delta(trial, condition: Annotated[float, Interval(1.5, 
     )  # the first may vanish
 
 
-@claim(
-    ours("the equation times n^2 (n - d - 2) is a cubic"),
-    kind="identity",
-    cases=["expected", "random", "sampled"],
-    route="the largest eigenvalue of a companion matrix against a bracketed root",
-)
+@claim(ours("the equation times n^2 (n - d - 2) is a cubic"), kind="identity", cases=["expected", "random", "sampled"])
 def test_n_eps_formula__cubic(trial, mode: Mode, separability: AnySeparability = 6400.0):
     """The size at which C / (n - d - 2) + B κ / n^2 = ε is the largest root of a cubic."""
     pair, epsilons = reference_pair(separability), np.array([0.03, 0.003, 0.0003])

@@ -158,12 +158,7 @@ def test_nc_rate__within(trial, n_seeds: Seeds = 12, decay: Weak = 5e-3):
     trial.value(rate, exact, error=error, margin=1e-3 * exact, controls=controls)
 
 
-@claim(
-    ours("the recursion of heavy-ball descent on a parabola is linear"),
-    kind="identity",
-    cases=[0.9, 0.5],
-    route="eigenvalues of the recursion's matrix, in the check",
-)
+@claim(ours("the recursion of heavy-ball descent on a parabola is linear"), kind="identity", cases=[0.9, 0.5])
 def test_nc_rate__parabola(
     trial,
     momentum: Annotated[float, Interval(0.1, 0.95, why="beyond, the first two regimes are one to rounding")],

@@ -30,9 +30,7 @@ def product_of(weights, features):
     return np.linalg.multi_dot([*(np.asarray(layer) for layer in weights[::-1]), np.asarray(features)])
 
 
-@claim(
-    SHARED, kind="optimality", cases=[1, 2, 3], route="decays of explicit and of random factors, summed in the check"
-)
+@claim(SHARED, kind="optimality", cases=[1, 2, 3])
 def test_mse_reduction(
     trial,
     depth: Annotated[int, Interval(1, 6, why="a cap, which nothing requires")],

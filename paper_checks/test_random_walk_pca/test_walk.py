@@ -39,12 +39,7 @@ def test_exact_spectrum(trial, n_points: Points):
     trial.identity(residual(times - 0.5), zeros, ops=n_points, scale=variances[0], wrong_processes=late)
 
 
-@claim(
-    ours("fixed before it starts: every other mode of a path of 2 T + 1 points"),
-    kind="limit",
-    cases=[40, 100],
-    route="eigenvalues of the Gram matrix of unit steps, at four sizes",
-)
+@claim(ours("fixed before it starts: every other mode of a path of 2 T + 1 points"), kind="limit", cases=[40, 100])
 def test_exact_spectrum__uncentred(
     trial, n_points: Annotated[int, Interval(20, 200, why="of fewer, later orders; a matrix over time is diagonalised")]
 ):
@@ -63,12 +58,7 @@ def test_exact_spectrum__uncentred(
     trial.limit([ratios(n) for n in sizes.tolist()], sizes, limit, order=2, margin=1e-4 * limit, controls=controls)
 
 
-@claim(
-    ours("the difference matrix on a circle is circulant"),
-    kind="identity",
-    cases=[3, 20, 151],
-    route="eigenvalues of the Gram matrix of a closed walk of unit steps",
-)
+@claim(ours("the difference matrix on a circle is circulant"), kind="identity", cases=[3, 20, 151])
 def test_exact_spectrum__circle(trial, n_points: ThreePoints):
     """Closed into a circle and centred, the walk has eigenvalues 1 / (2 - 2 cos(2 π k / T)), in pairs."""
     steps = np.eye(n_points) - 1 / n_points  # what is left of them when they sum to zero

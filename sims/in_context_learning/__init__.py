@@ -37,12 +37,9 @@ from sims.in_context_learning.linear_attention import (
     preconditioned_prediction,
 )
 from sims.in_context_learning.metrics import (
-    Estimate,
     LinearFit,
     answer_queries,
-    estimate,
     gram_eigenvalues,
-    ilwd,
     implicit_fit,
 )
 from sims.in_context_learning.network import Layout, Network, Run, Scales, embed, run

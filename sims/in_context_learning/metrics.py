@@ -18,26 +18,11 @@ Predictor = Callable[[Prompts], AnyArray]
 """From prompts of n examples, one leading axis, to predictions [count, n]: the label of each from those before it."""
 
 
-class Estimate(NamedTuple):
-    """Means over prompts and the standard errors of these means."""
-
-    mean: Float[Array, "*quantities"]
-    standard_error: Float[Array, "*quantities"]
-
-
 class LinearFit(NamedTuple):
     """For each prompt, the weights of the best linear fit to a learner, and the share of its outputs they explain."""
 
     weights: Float[Array, "count dimension"]
     r_squared: Float[Array, "count"]
-
-
-@guarded(double=False)
-def estimate(samples: Float[AnyArray, "count *quantities"]) -> Estimate:
-    """The mean over prompts of one number each, and its standard error. Raises ValueError for fewer than two."""
-    _require_several("samples", samples)
-    samples = jnp.asarray(samples)
-    return Estimate(jnp.mean(samples, axis=0), jnp.std(samples, axis=0, ddof=1) / samples.shape[0] ** 0.5)
 
 
 @guarded(double=False)
@@ -111,17 +96,6 @@ def _last(answers, tests):
 
 
 @guarded(double=False)
-def ilwd(
-    first: Float[AnyArray, "count *prefixes dimension"], second: Float[AnyArray, "count *prefixes dimension"]
-) -> Estimate:
-    """ILWD: the mean squared distance between two learners' implicit weights; ValueError for fewer than two prompts.
-    Source: equation 17 of Akyürek et al. 2023.
-    """
-    _require_several("first", first)
-    return estimate(jnp.sum((first - second) ** 2, axis=-1))
-
-
-@guarded(double=False)
 @jax.jit
 def gram_eigenvalues(inputs: Float[AnyArray, "count examples dimension"]) -> Float[Array, "count rank"]:
     """The min(k, d) eigenvalues of XᵀX that can differ from 0, in ascending order, for each sample X of k inputs."""
@@ -131,7 +105,3 @@ def gram_eigenvalues(inputs: Float[AnyArray, "count examples dimension"]) -> Flo
         return jnp.maximum(jnp.linalg.eigvalsh(smaller), 0)
 
     return lax.map(of_sample, jnp.asarray(inputs))
-
-
-def _require_several(name, array):
-    require(len(array) >= 2, f"{name} must have at least two rows, as one has no standard error, got {len(array)}")

@@ -1,7 +1,5 @@
 """Mixup's theory where no claim asks: quadrature at the ends of its range, radii in mpmath, certificates."""
 
-from fractions import Fraction
-
 import mpmath
 import numpy as np
 import pytest
@@ -78,14 +76,6 @@ def test_the_sampled_coefficient_is_the_variance_of_the_pull_on_a_point():
     fixed = predicted.MixingLaw.atoms(np.array([0.3]), np.ones(1))
     rounding = (8 * ROUNDING) ** 2 * 1e6 * predicted.imbalance_coefficient(pair, fixed)
     assert predicted.sampled_lambda_coefficient(pair, fixed) <= rounding
-
-
-@pytest.mark.parametrize("separability", [0.1, 7.0])
-def test_the_rate_of_mixup_has_its_fractions(separability):
-    exact = Fraction(50, 9) * Fraction(25, 41) / (2 * (25 + Fraction(25, 81)))
-    pair = reference_pair(separability)
-    assert predicted.lda_rate(pair) == pytest.approx(float(exact), rel=64 * ROUNDING, abs=0)
-    assert predicted.lda_rate(pair, 20) == pytest.approx(float(exact * Fraction(20, 16)), rel=64 * ROUNDING, abs=0)
 
 
 @pytest.mark.parametrize("counts", [(4, 8), (7, 7)])

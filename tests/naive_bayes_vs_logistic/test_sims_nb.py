@@ -197,26 +197,6 @@ def test_discriminant_analysis_is_scikit_learns(problem):
     np.testing.assert_allclose(found, expected - expected[:, :1], rtol=0, atol=100 * condition * ULP * (1 + size))
 
 
-def test_no_fit_beats_the_best_rule():
-    draw = jax.jit(lambda ks: map_cells(lambda key: observed.efron_pair(key, 300, 2.0, 2), ks))
-    excess = np.asarray(draw(jax.random.split(KEY, 100)))
-    assert np.all(excess >= -8 * ULP)  # two values of the normal law, subtracted
-    assert np.all(excess.mean(axis=0) > 0)
-    assert np.all(excess[:, 0] != excess[:, 1])
-
-
-LABELS = np.array([0, 1, 0, 1])
-FEATURES = np.array([[0.0, 1.0], [1.0, 1.0], [0.5, 1.0], [3.0, 1.0]])
-
-
-def test_a_constant_feature_drops_out():
-    with_it = observed.naive_bayes(FEATURES, LABELS, 2)
-    without = observed.naive_bayes(FEATURES[:, :1], LABELS, 2)
-    points = np.array([[-1.0, 1.0], [2.0, 1.0]])
-    # Its squares over the floor are 1e9, so that their rounding is 1e9 units of the last place.
-    np.testing.assert_allclose(log_odds(with_it, points), log_odds(without, points[:, :1]), rtol=0, atol=20e9 * ULP)
-
-
 N_FEATURES = 6
 error = jax.jit(observed.conditional_error)
 

@@ -61,12 +61,6 @@ def test_a_bottleneck_keeps_the_largest_classes_wherever_they_stand():
     assert not predicted.mse_optimum([3] * 4, [0.02], 0.02, widths=[3], bias=True, bias_decay=0.5).cut_is_tied
 
 
-def test_a_decayed_bias_adds_half_its_square():
-    parts = [np.ones((2, 2))], np.ones((2, 3)), np.array([0, 1, 1]), [0.1], 0.1, np.array([1.0, -2.0])
-    added = predicted.mse_objective(*parts, 0.3) - predicted.mse_objective(*parts)
-    assert added == pytest.approx(0.15 * 5, rel=ROUNDING)
-
-
 @pytest.mark.parametrize(("ratio", "n_directions"), [(0.9, 1), (1.1, 2)])
 def test_null_singular_values_are_those_of_matrix_rank(ratio, n_directions):
     product = np.diag([1.0, ratio * 3 * 2.0**-52, 0.0])

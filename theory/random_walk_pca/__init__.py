@@ -59,7 +59,7 @@ from theory.random_walk_pca.ornstein_uhlenbeck_limit import (
     crossover_total_variance,
     crossover_wavenumbers,
 )
-from theory.random_walk_pca.pca_tutorial import least_reconstruction_error, principal_axes, reconstruction_error
+from theory.random_walk_pca.pca_tutorial import least_reconstruction_error, principal_axes
 from theory.random_walk_pca.processes import toeplitz_covariance, toeplitz_eigenvalues, toeplitz_total_variance
 from theory.random_walk_pca.robust_pca import outlier_flip_threshold
 from theory.random_walk_pca.spectrum import (

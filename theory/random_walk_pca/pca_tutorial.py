@@ -32,12 +32,3 @@ def least_reconstruction_error(covariance: Covariance, n_components: Components)
         f"n_components must be at most {len(covariance)}, the dimensions of covariance, got {n_components}",
     )
     return float(np.sum(principal_axes(covariance)[0][n_components:]))
-
-
-@guarded
-def reconstruction_error(covariance: Covariance, basis: Float[np.ndarray, "dimensions components"]) -> float:
-    """Error tr C - tr(Q^T C Q) of the projection Q Q^T on the span of `basis`; ValueError for dependent columns."""
-    columns = basis.shape[1]
-    require(np.linalg.matrix_rank(basis) == columns, f"basis must have {columns} linearly independent columns")
-    orthonormal, _ = np.linalg.qr(basis)
-    return float(np.trace(covariance) - np.sum(orthonormal * (covariance @ orthonormal)))
