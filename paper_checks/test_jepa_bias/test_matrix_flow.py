@@ -40,7 +40,8 @@ def test_gd_matches_ode(
     init: SmallStart = 0.02,
 ):  # fmt: skip
     """From the aligned start descent is (η / 2) log(f(w_1) / f(w_0)) later than the scalar equation, in any basis."""
-    trial.require(init >= 0.0175 or (objective, depth) != ("jepa", 3), "init must be above 0.0175: rounding unlearns")
+    kept = "init must be at least 0.0175 of JEPA's three layers: before, rounding unlearns a feature"
+    trial.require(init >= 0.0175 or (objective, depth) != ("jepa", 3), kept)
     fraction, steps = 0.8, (0.02, 0.01)
     basis = random_rotations(trial.generator("basis"), 4, 1)[0]
     views = predicted.covariances_of_features(COVARIANCE, REGRESSION, basis)

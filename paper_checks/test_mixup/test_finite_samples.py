@@ -116,7 +116,7 @@ def test_mixup_asymptotic(trial, separability: Annotated[float, Interval(0.5, 10
         variance,
         law=NormalVariance(asymptotic=True),
         slack=10 / n * variance,  # relative corrections of the order 1 / n
-        margin=0.2 * variance,
+        margin=(0.075 + 10 / n) * variance,
         controls={"one of the two projections": variance / 4, "twice": 2 * variance},
         first=512,
         most=20_000,

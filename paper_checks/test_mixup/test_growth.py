@@ -110,7 +110,9 @@ def test_erm_curse(
     share: Annotated[float, Interval(0.5, 0.9, why="nearer to 1 the small factor shows; the low end is a cap")] = 0.9,
 ):
     """Without augmentation exponentially many points, e^(.9 ν κ), do not suffice, unless μ is an eigenvector."""
-    trial.require(separability >= 0.2 / epsilon, "separability must be at least 0.2 / epsilon: before, all is slow")
+    trial.require(
+        separability >= 0.2 / epsilon, "separability must be at least 0.2 / epsilon: before, any pair is slow"
+    )
     pair = reference_pair()
     isotropic = predicted.GaussianPair(pair.mean, np.eye(2), 1.0)
     exponent = share * predicted.critical_exponent(pair, epsilon) * separability
