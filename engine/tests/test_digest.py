@@ -93,12 +93,17 @@ SAME = [
     ("def f():\n    a = 2\n    return lambda n: a * n", "def f():\n    b = 2\n    return lambda n: b * n"),
     ("def f(n):\n    raise ValueError('n')", "def f(n):\n    raise ValueError(f'n, got {n}')"),
     ("@figure('F1')\ndef f(n):\n    return n", "@figure('F2', quick={})\ndef g(n):\n    return 2 * n"),
+    (
+        "@claim('F1')\ndef f(n):\n    return n",
+        "@claim('F1', route='by hand', second='a::test_b')\ndef f(n):\n    return n",
+    ),
 ]
 OTHER = [
     ("def f(n):\n    raise ValueError('n')", "def f(n):\n    raise TypeError('n')"),
     ("def f(n):\n    raise ValueError('n')", "def f(n):\n    return ValueError('n')"),
     ("def f(n):\n    raise KeyError(n)", "def f(n):\n    raise KeyError(-n)"),
     ("@claim('F1')\ndef f(n):\n    return n", "@claim('F1')\ndef f(n):\n    return 2 * n"),
+    ("@claim('F1')\ndef f(n):\n    return n", "@claim('F1', coarse='by chance')\ndef f(n):\n    return n"),
     ("def f(n, m):\n    a, b = n, m\n    return a", "def f(n, m):\n    a, b = n, m\n    return b"),
     ("def f(n):\n    a = n\n    return a", "def f(n):\n    b = n\n    return a"),  # a global one
     ("def f(n):\n    return n", "def f(m):\n    return m"),  # whoever calls it may name the argument
@@ -120,7 +125,7 @@ OTHER = [
 @pytest.mark.parametrize(
     ("one", "other", "same"), [(*pair, True) for pair in SAME] + [(*pair, False) for pair in OTHER]
 )
-def test_names_of_local_variables_sentences_of_errors_and_figures_do_not_count(one, other, same):
+def test_names_of_local_variables_sentences_figures_and_routes_do_not_count(one, other, same):
     assert (subject._tree(one.encode()) == subject._tree(other.encode())) == same
 
 

@@ -185,6 +185,8 @@ REFUSED = {
         (lambda t: t.require([], "nothing"), "no condition at all"),
         (lambda t: claim(ours("it follows"), kind="bound", coarse="."), "coarse= says in words why"),
         (lambda t: claim(ours("it follows"), kind="bound", loose="why"), "loose= says in words why"),
+        (lambda t: claim(ours("it follows"), kind="bound", route="drawn"), "route= says in words how, got 'drawn'"),
+        (lambda t: claim(ours("it follows"), kind="bound", second="test_x.py"), "second= names a unit test, '<file>::"),
         (lambda t: claim(ours("it follows"), kind="bound", as_printed=paper("p. 3", says=" ")), "what is printed"),
         (lambda t: claim(paper("Section 1"), kind="theorem"), "kind must be one of identity"),
         (lambda t: claim(paper("Section 1"), kind="mean"), "got 'mean': do you mean 'distribution'"),
