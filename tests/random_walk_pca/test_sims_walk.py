@@ -216,21 +216,6 @@ def test_network_learns_and_its_gram_is_that_of_its_parameters():
     assert np.all(np.abs(ratios[0] - ratios[1]) <= bound)
 
 
-def test_rates_do_not_recompile_and_a_rate_of_zero_stays():
-    traces = []
-
-    @jax.jit
-    def last_point(learning_rate, momentum):
-        traces.append(learning_rate)
-        options = dict(n_steps=3, batch=2, learning_rate=learning_rate, momentum=momentum)
-        return observed.train(KEY, INPUTS, TARGETS, **options).parameters
-
-    still = last_point(0.0, 0.0)
-    last_point(0.1, 0.9)
-    assert len(traces) == 1
-    np.testing.assert_array_equal(still[0], still[-1])
-
-
 def test_digits_are_scaled_images_and_one_hot_classes():
     images, classes = observed.digits()
     assert images.shape == (1797, 64)
