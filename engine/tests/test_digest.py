@@ -93,10 +93,8 @@ SAME = [
     ("def f():\n    a = 2\n    return lambda n: a * n", "def f():\n    b = 2\n    return lambda n: b * n"),
     ("def f(n):\n    raise ValueError('n')", "def f(n):\n    raise ValueError(f'n, got {n}')"),
     ("@figure('F1')\ndef f(n):\n    return n", "@figure('F2', quick={})\ndef g(n):\n    return 2 * n"),
-    (
-        "@claim('F1')\ndef f(n):\n    return n",
-        "@claim('F1', route='by hand', second='a::test_b')\ndef f(n):\n    return n",
-    ),
+    ("@claim('F1')\ndef f(n): return n", "@claim('F1', route='by hand', second='a::test_b')\ndef f(n): return n"),
+    ("MOST_PROGRAMS, MOST_SECONDS = 60, 15\na = 1", "MOST_PROGRAMS = 40\n'A limit.'\na = 1\n'One.'"),
 ]
 OTHER = [
     ("def f(n):\n    raise ValueError('n')", "def f(n):\n    raise TypeError('n')"),
@@ -125,7 +123,7 @@ OTHER = [
 @pytest.mark.parametrize(
     ("one", "other", "same"), [(*pair, True) for pair in SAME] + [(*pair, False) for pair in OTHER]
 )
-def test_names_of_local_variables_sentences_figures_and_routes_do_not_count(one, other, same):
+def test_names_of_local_variables_sentences_figures_routes_and_limits_do_not_count(one, other, same):
     assert (subject._tree(one.encode()) == subject._tree(other.encode())) == same
 
 

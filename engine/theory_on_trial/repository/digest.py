@@ -1,10 +1,10 @@
 """The digest of source code: of some modules and of all that they import, so that a result knows when it is stale.
 
-What counts is the syntax tree without docstrings, the functions that `figure` decorates, what errors say, the routes of
-claims and what local variables are called: names, comments, layout and sentences compute nothing. Imports are followed
-through the source, without running it: those inside functions and those for type checkers too. In a package that is
-only passed through on the way to one of its modules, those alone count that run on its import. A module that is
-imported by a name made at run time is not seen, nor is a file that is read as data.
+What counts is the syntax tree without docstrings of any kind, the functions that `figure` decorates, what errors say,
+the routes of claims, limits of time and programs, and what local variables are called: names, comments, layout and
+sentences compute nothing. Imports are followed through the source, without running it: those inside functions and those for type checkers
+too. In a package that is only passed through on the way to one of its modules, those alone count that run on its
+import. A module that is imported by a name made at run time is not seen, nor is a file that is read as data.
 """
 
 import ast
@@ -185,7 +185,7 @@ def _tree(source: bytes) -> str:
         if isinstance(node, list):
             parts.append("[")
             for entry in node:
-                if not _draws(entry):
+                if not (_draws(entry) or _limits(entry) or _is_text(entry)):
                     visit(entry)
             parts.append("]")
         elif isinstance(node, ast.Raise) and _says(node.exc):
@@ -193,10 +193,6 @@ def _tree(source: bytes) -> str:
             visit(node.cause)
         elif isinstance(node, ast.AST):
             parts.append(type(node).__name__)
-            has_docstring = (
-                isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-                and ast.get_docstring(node, clean=False) is not None
-            )
             for name, value in ast.iter_fields(node):
                 if isinstance(node, ast.JoinedStr):  # some versions end its parts with an empty one
                     value = [part for part in value if getattr(part, "value", None) != ""]
@@ -204,7 +200,7 @@ def _tree(source: bytes) -> str:
                     value = [keyword for keyword in value if keyword.arg not in _ROUTES]
                 if name not in _NO_CODE and value not in (None, []):
                     parts.append(name)
-                    visit(value[1:] if has_docstring and name == "body" else value)
+                    visit(value)
         else:
             parts.append(repr(node))
 
@@ -220,13 +216,24 @@ def _says(error: Any) -> TypeGuard[ast.Call]:
     if not isinstance(error, ast.Call) or error.keywords or len(error.args) != 1:
         return False
     text = error.args[0]
-    return isinstance(text, ast.JoinedStr) or (isinstance(text, ast.Constant) and isinstance(text.value, str))
+    return isinstance(text, ast.JoinedStr) or _is_text(ast.Expr(text))
+
+
+def _is_text(node: Any) -> bool:
+    """Tell whether a statement is a string, as docstrings are."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
 def _draws(node: Any) -> bool:
     """Tell whether a function draws the figure of a page, on which no verdict rests."""
     calls = (entry.func for entry in getattr(node, "decorator_list", []) if isinstance(entry, ast.Call))
     return any(isinstance(function, ast.Name) and function.id == "figure" for function in calls)
+
+
+def _limits(node: Any) -> bool:
+    """Tell whether a statement says how many programs or seconds the claims may take, which no verdict asks."""
+    names = {part.id for part in ast.walk(ast.Tuple(getattr(node, "targets", []))) if isinstance(part, ast.Name)}
+    return bool(names) and names <= {"MOST_PROGRAMS", "MOST_SECONDS"}
 
 
 @lru_cache(maxsize=4096)
