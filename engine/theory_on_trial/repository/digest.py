@@ -2,9 +2,9 @@
 
 What counts is the syntax tree without docstrings of any kind, the functions that `figure` decorates, what errors say,
 the routes of claims, limits of time and programs, and what local variables are called: names, comments, layout and
-sentences compute nothing. Imports are followed through the source, without running it: those inside functions and those for type checkers
-too. In a package that is only passed through on the way to one of its modules, those alone count that run on its
-import. A module that is imported by a name made at run time is not seen, nor is a file that is read as data.
+sentences compute nothing. Imports are followed through the source, without running it: those inside functions and those
+for type checkers too. In a package that is only passed through on the way to one of its modules, those alone count that
+run on its import. A module that is imported by a name made at run time is not seen, nor is a file that is read as data.
 """
 
 import ast
