@@ -181,7 +181,7 @@ def test_threshold_tail(
 
     G = Gamma((d + 1) / 2) / Gamma(d / 2). t = 100 at d = 4.
     """
-    threshold, power = reach * max(dim, 2) ** 2, predicted.tail_exponent(extra)
+    threshold, power = reach * max(dim, 2 if extra else 4) ** 2, predicted.tail_exponent(extra)
     predict = predicted.tail_constant(dim, extra) * threshold**-power
     margin = (0.04 if extra else 0.015) * predict
     rivals = {"exponents exchanged": predict * threshold ** (power - predicted.tail_exponent(1 - extra))}

@@ -200,6 +200,7 @@ def test_descent_shrinks(trial, n_batches: Annotated[int, Interval(1, 2, why="sh
 
     Of the three strong directions: the mean over the last 2000 of 4000 steps, while the rate falls from 0.01 to 0.003.
     """
+    trial.require(batch >= 5, "batch must be at least 5: on fewer rows steps diverge at times")
     rho = np.array(UNEVEN)
     shrunk = predicted.shrunk_strengths(rho, batch)
     ends, wrong_ends = (shrunk, rho) if n_batches == 1 else (rho, shrunk)
