@@ -57,6 +57,7 @@ def test_noise_universality(
     def first_ratio(law):
         return lambda key: observed.explained_variance_ratio(key, n_points, dim, law=law)[0]
 
+    trial.require(dim >= 300, "dim must be at least 300: below, the kurtosis of the steps moves the mean, too")
     mean = mean_ratio(n_points, dim)
     trial.mean(
         first_ratio(law),
