@@ -239,3 +239,11 @@ def test_outliers_are_exact_and_filtering_survives_them():
     assert observed.leading_direction(clean)[0] ** 2 > 0.95
     kept_all = observed.leading_direction(clean, jax.numpy.ones(4000, bool))
     np.testing.assert_array_equal(kept_all, observed.leading_direction(clean))
+
+
+def test_one_latent_direction_is_known_exactly_and_three_nearly():
+    assert observed.spike_errors(KEY, 50, 30, 1).with_generator <= 100 * ULP
+    # Squared errors of 2 * 2 / 20000 and 2 * 9 / 20000 to be expected.
+    many = observed.spike_errors(KEY, 20_000, 10, 3)
+    assert many.with_generator < 0.05
+    assert many.without_generator < 0.1
