@@ -182,3 +182,10 @@ def test_what_is_never_reached_takes_for_ever():
     times = predicted.critical_time(np.array([0.5, 0.9, 1.0, 1.5]), 0.6 * limit, 3, 1.0, 0.7, **settings)
     np.testing.assert_array_equal(times, [0, times[1], np.inf, np.inf])
     assert predicted.critical_time(0.5, 2 * limit, 3, 1.0, 0.7, **settings) == 0
+
+
+def test_a_feature_that_starts_above_its_target_is_learned_at_once():
+    events = predicted.itinerary(
+        np.array([1.0, 0.5]), np.array([0.3, 1.0]), 2, 0.08, 0.8, 1e-9, objective="jepa", clock="flow"
+    )
+    assert events[0] == predicted.Event(0.0, 0, "learned")

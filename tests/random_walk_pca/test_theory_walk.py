@@ -50,19 +50,6 @@ def test_decaying_noise_without_decay_is_the_walk():
     assert modes * np.sign(modes[0]) == pytest.approx(cosines, abs=1e-13)
 
 
-@pytest.mark.parametrize("crossover", [0, 1e-9, 1e-4, 0.03, 0.5, 0.999, 1.0, 1.001, 3.0, 50.0, 1e5])
-def test_continuum_total_to_thirty_digits(crossover):
-    with mpmath.workdps(60):
-        c = mpmath.mpf(crossover)
-        if crossover == 0:
-            exact = mpmath.mpf(1) / 6
-        else:
-            once, twice = (1 - mpmath.exp(-c)) / c, (1 - mpmath.exp(-2 * c)) / (2 * c)
-            exact = (1 - twice) / (2 * c) - (1 - 2 * once + twice) / c**2
-    # At c = 1 the closed form's terms are ten times their difference, and each keeps a few roundings.
-    assert predicted.crossover_total_variance(crossover) == pytest.approx(float(exact), rel=64 * UNIT_ROUNDOFF)
-
-
 @general
 @given(
     st.lists(st.floats(0, 1e6), min_size=1, max_size=20).filter(lambda values: max(values) > 1e-3), st.floats(1e-9, 1e9)
@@ -123,3 +110,30 @@ def test_hardly_any_freedom_leaves_hardly_any_tail():
     tail = np.sum(exp1(total[:, None] / (2 * eigenvalues)), axis=1) / 2
     for dim in (4e-13, 1e-11):
         np.testing.assert_allclose((1 - predicted.trace_cdf(total, eigenvalues, dim)) / dim, tail, rtol=0, atol=1e-3)
+
+
+@general
+@given(st.integers(2, 1000), st.floats(0.01, 0.99))
+def test_crossover_index_balances_the_circulant_formula(n_points, momentum):
+    index = predicted.momentum_crossover_index(n_points, momentum)
+    assert momentum * (np.pi * index / n_points) ** 2 == pytest.approx((1 - momentum) ** 2, rel=1e-13)
+    assert predicted.momentum_crossover_index(n_points, 0) == np.inf
+
+
+@general
+@given(n_points_general, st.floats(0, 0.999))
+def test_exponential_average_is_momentum(n_points, decay):
+    average, by_hand = 0.0, []
+    for _ in range(n_points):  # the walk of a unit impulse stays at one
+        average = decay * average + (1 - decay)
+        by_hand.append(average)
+    computed = predicted.exponential_average_impulse_response(n_points, decay)
+    # The product (1 - beta) h_m keeps a relative rounding per step; the recursion by hand an absolute one of 1 - beta.
+    assert np.abs(computed - by_hand).max() <= 8 * n_points * UNIT_ROUNDOFF
+
+
+@pytest.mark.parametrize(("dim", "spike"), [(2, 0.5), (5, 1), (20, 6.0), (1, 6.0)])
+def test_direction_error_is_first_order_perturbation(dim, spike):
+    # The sample covariance of m points is C + E / sqrt(m) with Var E_1j = C_11 C_jj; v moves by E_1j / (sqrt(m) gap).
+    expected = np.sqrt((dim - 1) * (1 + spike) / spike**2 / 700)
+    assert predicted.spiked_direction_error(dim, 700, spike) == pytest.approx(expected, rel=1e-14)
