@@ -202,7 +202,8 @@ def by_elimination(X, Y, penalty):
 
 @claim(
     ours("by the normal equations for each unit vector of w and of the noise: the mean of a square is a sum of them"),
-    kind="identity", cases=[(0.3, 5), (2.0, 2)])  # fmt: skip
+    kind="identity", cases=[(0.3, 5), (2.0, 2)],
+)  # fmt: skip
 def test_ridge__spectrum(
     trial, regulariser: Penalty, examples: Shown, dimension: Dimension = 3, weight_std: Std = 1.5, noise_std: Std = 0.5
 ):
@@ -229,7 +230,8 @@ def test_ridge__spectrum(
 
 @claim(
     ours("by the normal equations for each unit vector of w and of the noise: the mean of a square is a sum of them"),
-    kind="identity", cases=[(0.3, 5), (2.0, 2)])  # fmt: skip
+    kind="identity", cases=[(0.3, 5), (2.0, 2)],
+)  # fmt: skip
 def test_ridge__distance(
     trial, regulariser: Penalty, examples: Shown, dimension: Dimension = 3, weight_std: Std = 1.5, noise_std: Std = 0.5
 ):
@@ -261,7 +263,8 @@ def test_ridge__distance(
 
 @claim(
     ours("by the normal equations for each unit vector of w, and a projection on what is seen"),
-    kind="identity", cases=[(0.3, 5), (2.0, 2)])  # fmt: skip
+    kind="identity", cases=[(0.3, 5), (2.0, 2)],
+)  # fmt: skip
 def test_ridge__noiseless(trial, regulariser: Penalty, examples: Shown, dimension: Dimension = 3):
     """Of w ~ N(0, I) without noise a ridge misses sum (λ / (s + λ))^2 and what is unseen, the Bayes risk."""
     *X, query = trial.generator("inputs").standard_normal((examples + 1, dimension))

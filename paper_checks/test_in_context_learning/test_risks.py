@@ -197,7 +197,8 @@ def test_sgd__risk(trial, dimension: Dimension, examples: Examples, weight_std: 
 @claim(
     ours("by fourth moments of normal numbers, and chi-square numbers in the triangular factor of Bartlett"),
     kind="identity", cases=[(3, 5), (4, 4), (20, 9)],
- route="moments of normal numbers and digamma functions in the check against integrals over a density")  # fmt: skip
+    route="moments of normal numbers and digamma functions in the check against integrals over a density",
+)  # fmt: skip
 def test_wishart__spectrum(trial, dimension: Several, examples: Several):
     """Over the spectrum of X^T X the sums of s, s^2 and log s are d k, d k (d + k + 1) and those of log chi-squares."""
     few, many = sorted((dimension, examples))

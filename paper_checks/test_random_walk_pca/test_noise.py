@@ -170,9 +170,8 @@ def test_deff_not_rank(
     effective = predicted.effective_dimension(spectrum)
     trial.require(0.2 * dim < effective < 0.8 * dim, "exponent must leave d_eff between a fifth and four fifths of dim")
     variance, traces = ratio_variance(n_points, effective), [np.sum(spectrum**k) for k in (1, 2, 3)]
-    second = (
-        SECOND_ORDER / effective * traces[0] * traces[2] / traces[1] ** 2
-    )  # the third cumulant beside equal directions
+    # The third cumulant, beside that of as many equal directions, sets the second order.
+    second = SECOND_ORDER / effective * traces[0] * traces[2] / traces[1] ** 2
     trial.require(second < 0.015, "dim must be larger, or exponent nearer to 0: the second order exceeds 1.5 %")
     trial.mean(
         lambda key: observed.explained_variance_ratio(key, n_points, dim, scales=np.sqrt(spectrum))[0],

@@ -71,6 +71,22 @@ def test_series_coefficients(form):
         assert max(abs(series[3]), abs(series[5]), abs(series[7])) < mpmath.mpf(10) ** -10
 
 
+ALGORITHMS = {
+    "least squares": predicted.ols_weights,
+    "ridge": lambda X, Y: predicted.ridge_weights(X, Y, 0.3),
+    "Bayes": lambda X, Y: predicted.bayes_weights(X, Y, noise_std=0.5, weight_std=2.0),
+    "gradient step": lambda X, Y: predicted.gradient_step_weights(X, Y, 0.02),
+    "SGD": lambda X, Y: predicted.sgd_weights(X, Y, 0.02),
+    "recursive ridge": lambda X, Y: predicted.recursive_ridge_weights(X, Y, 0.3),
+}
+
+
+def test_zero_inputs_and_no_examples_predict_zero():
+    for algorithm in ALGORITHMS.values():
+        assert not algorithm(np.zeros((0, 3)), np.zeros(0)).any()
+        assert not algorithm(np.zeros((2, 3)), np.ones(2)).any()
+
+
 PRECISION = 16 * 48 * UNIT_ROUNDOFF  # of `expected_spectral_sum` at up to 40 examples, relative to magnitudes
 
 
@@ -113,19 +129,3 @@ def test_differences_to_least_squares_by_quadrature(step):
     estimate = 2 * step * np.einsum("nij,nik,nk->nj", X, X, known)
     direct = chances @ np.sum((estimate - known) ** 2, axis=1)
     assert predicted.spd_gradient_step_to_ols(2, 2, step, 1.5) == pytest.approx(direct, abs=rounding(16, 4.5))
-
-
-ALGORITHMS = {
-    "least squares": predicted.ols_weights,
-    "ridge": lambda X, Y: predicted.ridge_weights(X, Y, 0.3),
-    "Bayes": lambda X, Y: predicted.bayes_weights(X, Y, noise_std=0.5, weight_std=2.0),
-    "gradient step": lambda X, Y: predicted.gradient_step_weights(X, Y, 0.02),
-    "SGD": lambda X, Y: predicted.sgd_weights(X, Y, 0.02),
-    "recursive ridge": lambda X, Y: predicted.recursive_ridge_weights(X, Y, 0.3),
-}
-
-
-def test_zero_inputs_and_no_examples_predict_zero():
-    for algorithm in ALGORITHMS.values():
-        assert not algorithm(np.zeros((0, 3)), np.zeros(0)).any()
-        assert not algorithm(np.zeros((2, 3)), np.ones(2)).any()

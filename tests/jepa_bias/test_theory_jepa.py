@@ -33,6 +33,13 @@ def test_itinerary_of_the_example(misalignment, displaced, relearned):
     assert events[3].time == pytest.approx(relearned, rel=5e-3)
 
 
+def test_a_feature_that_starts_above_its_target_is_learned_at_once():
+    events = predicted.itinerary(
+        np.array([1.0, 0.5]), np.array([0.3, 1.0]), 2, 0.08, 0.8, 1e-9, objective="jepa", clock="flow"
+    )
+    assert events[0] == predicted.Event(0.0, 0, "learned")
+
+
 def test_a_feature_that_is_relearned_takes_its_time():
     """It starts from where its new unit stands, however late that started: above zero, sooner than at first."""
     lam, rho = np.array([1.992, 2.889, 1.297]), np.array([0.963, 1.013, 1.318])
@@ -182,10 +189,3 @@ def test_what_is_never_reached_takes_for_ever():
     times = predicted.critical_time(np.array([0.5, 0.9, 1.0, 1.5]), 0.6 * limit, 3, 1.0, 0.7, **settings)
     np.testing.assert_array_equal(times, [0, times[1], np.inf, np.inf])
     assert predicted.critical_time(0.5, 2 * limit, 3, 1.0, 0.7, **settings) == 0
-
-
-def test_a_feature_that_starts_above_its_target_is_learned_at_once():
-    events = predicted.itinerary(
-        np.array([1.0, 0.5]), np.array([0.3, 1.0]), 2, 0.08, 0.8, 1e-9, objective="jepa", clock="flow"
-    )
-    assert events[0] == predicted.Event(0.0, 0, "learned")

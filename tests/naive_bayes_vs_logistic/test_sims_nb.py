@@ -188,6 +188,14 @@ def test_discriminant_analysis_is_scikit_learns(problem):
     np.testing.assert_allclose(found, expected - expected[:, :1], rtol=0, atol=100 * condition * ULP * (1 + size))
 
 
+def test_no_fit_beats_the_best_rule():
+    draw = jax.jit(lambda ks: map_cells(lambda key: observed.efron_pair(key, 300, 2.0, 2), ks))
+    excess = np.asarray(draw(jax.random.split(KEY, 100)))
+    assert np.all(excess >= -8 * ULP)  # two values of the normal law, subtracted
+    assert np.all(excess.mean(axis=0) > 0)
+    assert np.all(excess[:, 0] != excess[:, 1])
+
+
 N_FEATURES = 6
 error = jax.jit(observed.conditional_error)
 
@@ -396,11 +404,3 @@ def test_crossing_interval_covers_the_truth_as_often_as_it_says():
         found = samples_needed(lambda m, factor=factor: factor / m, sizes, target)
         misses += not found.low <= 100 <= found.high
     assert misses <= stats.binom.isf(1e-6, 400, 0.01)
-
-
-def test_no_fit_beats_the_best_rule():
-    draw = jax.jit(lambda ks: map_cells(lambda key: observed.efron_pair(key, 300, 2.0, 2), ks))
-    excess = np.asarray(draw(jax.random.split(KEY, 100)))
-    assert np.all(excess >= -8 * ULP)  # two values of the normal law, subtracted
-    assert np.all(excess.mean(axis=0) > 0)
-    assert np.all(excess[:, 0] != excess[:, 1])

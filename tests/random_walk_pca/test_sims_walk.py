@@ -70,8 +70,17 @@ def test_defaults_are_the_plain_walk_to_the_last_bit(size):
     np.testing.assert_array_equal(observed.trajectory(noise, momentum=1), np.cumsum(walk, axis=0))
 
 
+@settings(max_examples=20, deadline=None)
+@given(sizes)
+def test_running_mean_is_the_mean_so_far(size):
+    noise = random_rows(*size)
+    walk = np.cumsum(noise, axis=0)
+    expected = np.cumsum(walk, axis=0) / np.arange(1, size[0] + 1)[:, None]
+    bound = rounding(noise, dict(momentum=0, reversion=0, decay=0, averaging=0, running_mean=True))
+    assert np.all(np.abs(observed.trajectory(noise, running_mean=True) - expected) <= bound)
+
+
 SIGMAS = 6.0
-KS_LEVEL = 1e-7
 
 
 def sample(simulator, seed, n):
@@ -147,6 +156,10 @@ def test_population_is_in_float64_whatever_jax_computes_in():
     assert found.total_variance == exact.total_variance
 
 
+def test_points_that_coincide_have_steps_of_length_zero():
+    assert np.array_equal(observed.step_gram(np.zeros((4, 4))), np.zeros((3, 3)))
+
+
 RNG = np.random.default_rng(0)
 INPUTS = RNG.standard_normal((12, 4))
 TARGETS = np.eye(3)[RNG.integers(0, 3, 12)]
@@ -193,17 +206,3 @@ def test_one_latent_direction_is_known_exactly_and_three_nearly():
     many = observed.spike_errors(KEY, 20_000, 10, 3)
     assert many.with_generator < 0.05
     assert many.without_generator < 0.1
-
-
-@settings(max_examples=20, deadline=None)
-@given(sizes)
-def test_running_mean_is_the_mean_so_far(size):
-    noise = random_rows(*size)
-    walk = np.cumsum(noise, axis=0)
-    expected = np.cumsum(walk, axis=0) / np.arange(1, size[0] + 1)[:, None]
-    bound = rounding(noise, dict(momentum=0, reversion=0, decay=0, averaging=0, running_mean=True))
-    assert np.all(np.abs(observed.trajectory(noise, running_mean=True) - expected) <= bound)
-
-
-def test_points_that_coincide_have_steps_of_length_zero():
-    assert np.array_equal(observed.step_gram(np.zeros((4, 4))), np.zeros((3, 3)))

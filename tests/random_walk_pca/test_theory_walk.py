@@ -28,6 +28,26 @@ def test_cosine_content_ignores_scale_and_finds_only_cosines(n_points, scale):
     assert predicted.cosine_content(shifted) == pytest.approx(np.zeros(n_points - 1), abs=rounding)
 
 
+@general
+@given(st.integers(2, 1000), st.floats(0.01, 0.99))
+def test_crossover_index_balances_the_circulant_formula(n_points, momentum):
+    index = predicted.momentum_crossover_index(n_points, momentum)
+    assert momentum * (np.pi * index / n_points) ** 2 == pytest.approx((1 - momentum) ** 2, rel=1e-13)
+    assert predicted.momentum_crossover_index(n_points, 0) == np.inf
+
+
+@general
+@given(n_points_general, st.floats(0, 0.999))
+def test_exponential_average_is_momentum(n_points, decay):
+    average, by_hand = 0.0, []
+    for _ in range(n_points):  # the walk of a unit impulse stays at one
+        average = decay * average + (1 - decay)
+        by_hand.append(average)
+    computed = predicted.exponential_average_impulse_response(n_points, decay)
+    # The product (1 - beta) h_m keeps a relative rounding per step; the recursion by hand an absolute one of 1 - beta.
+    assert np.abs(computed - by_hand).max() <= 8 * n_points * UNIT_ROUNDOFF
+
+
 @pytest.mark.parametrize("order", [0.01, 0.4, 0.5, 1.0, 7.3, 80.0, 1000.0])
 def test_bessel_zeros_to_thirty_digits(order):
     n_components = 4
@@ -110,26 +130,6 @@ def test_hardly_any_freedom_leaves_hardly_any_tail():
     tail = np.sum(exp1(total[:, None] / (2 * eigenvalues)), axis=1) / 2
     for dim in (4e-13, 1e-11):
         np.testing.assert_allclose((1 - predicted.trace_cdf(total, eigenvalues, dim)) / dim, tail, rtol=0, atol=1e-3)
-
-
-@general
-@given(st.integers(2, 1000), st.floats(0.01, 0.99))
-def test_crossover_index_balances_the_circulant_formula(n_points, momentum):
-    index = predicted.momentum_crossover_index(n_points, momentum)
-    assert momentum * (np.pi * index / n_points) ** 2 == pytest.approx((1 - momentum) ** 2, rel=1e-13)
-    assert predicted.momentum_crossover_index(n_points, 0) == np.inf
-
-
-@general
-@given(n_points_general, st.floats(0, 0.999))
-def test_exponential_average_is_momentum(n_points, decay):
-    average, by_hand = 0.0, []
-    for _ in range(n_points):  # the walk of a unit impulse stays at one
-        average = decay * average + (1 - decay)
-        by_hand.append(average)
-    computed = predicted.exponential_average_impulse_response(n_points, decay)
-    # The product (1 - beta) h_m keeps a relative rounding per step; the recursion by hand an absolute one of 1 - beta.
-    assert np.abs(computed - by_hand).max() <= 8 * n_points * UNIT_ROUNDOFF
 
 
 @pytest.mark.parametrize(("dim", "spike"), [(2, 0.5), (5, 1), (20, 6.0), (1, 6.0)])
