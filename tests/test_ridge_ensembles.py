@@ -47,6 +47,13 @@ def test_levels_and_risks_to_thirty_digits(aspect, subsample_aspect, penalty):
     assert predicted.residual_share(LAW, penalty, subsample_aspect) == pytest.approx(float(penalty / mu), abs=1e-13)
 
 
+def test_at_the_threshold_laws_keep_their_digits():
+    assert predicted.level(EQUAL, 1e-200, 1.0) == pytest.approx(1e-100)  # μ^2 / (1 + μ) = λ
+    assert predicted.full_ensemble_risk(EQUAL, 1e-200, 1.0, 1.0) == pytest.approx(EQUAL.noise / 2e-100)
+    assert predicted.ensemble_risk(EQUAL, 0.0, 1.0, 1.0, 1) == np.inf
+    assert predicted.ensemble_risk(replace(EQUAL, noise=0.0), 0.0, 1.0, 1.0, 2) == 0
+
+
 @settings(deadline=None, max_examples=40)
 @given(aspects, st.floats(1, 10), penalties)
 @example(0.25, 1.0, 1.9e-282)

@@ -29,7 +29,7 @@ from paper_checks.test_ridge_ensembles import (
 )
 from sims import ridge_ensembles as observed
 from theory import ridge_ensembles as predicted
-from theory.ridge_ensembles.sums import shrinkage_bias, shrunk, variance_inflation
+from theory.ridge_ensembles.sums import shrinkage_bias, shrunk, threshold_distance
 from theory_on_trial import claim, code, ours
 from theory_on_trial.contract import Interval, UnitInterval
 from theory_on_trial.laws import Asymptotic
@@ -123,13 +123,13 @@ def risks_meet_the_law(trial, aspect, subsample_aspect, penalty, dim, apart=20, 
             pairs.append([predicted.ensemble_risk(*setting, members), predicted.full_ensemble_risk(*setting)])
         return np.array(pairs)
 
-    def otherwise(solved_at, inflation):
+    def otherwise(solved_at, left):
         pairs = []
         for p in (dim, dim // 2):
             population, aspects, _ = populated(p, aspect, subsample_aspect, correlation)
             mu = predicted.level(population, penalty, aspects[solved_at])
             bias = POPULATION.noise + shrinkage_bias(population, mu)
-            full, single = (bias / (1 - inflation(population, mu, phi)) for phi in aspects)
+            full, single = (bias / left(population, mu, phi) for phi in aspects)
             pairs.append([(single + full) / 2, full])
         return np.array(pairs)
 
@@ -137,8 +137,8 @@ def risks_meet_the_law(trial, aspect, subsample_aspect, penalty, dim, apart=20, 
     controls = {"without the new point's noise": truth - POPULATION.noise, "each for the other": truth[:, ::-1]}
     controls |= {"half the noise": law(noise=POPULATION.noise / 2), "1 / M^2": law(members=4)}
     if penalty >= 0.1:  # without one t is t squared where p <= k, and 1 elsewhere
-        linear = otherwise(1, lambda population, mu, phi: phi * shrunk(population, mu))
-        rivals = {"μ of all points": otherwise(0, variance_inflation), "r / (μ + r) unsquared": linear}
+        linear = otherwise(1, lambda population, mu, phi: 1 - phi * shrunk(population, mu))
+        rivals = {"μ of all points": otherwise(0, threshold_distance), "r / (μ + r) unsquared": linear}
         controls |= {name: risks for name, risks in rivals.items() if np.abs(risks / truth - 1).max() > 0.05}
     if correlation is not None:
         rivals = {"equal eigenvalues": 0.0, "two eigenvalues": None}

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from theory.ridge_ensembles.population import Aspect, Penalty, Population
-from theory.ridge_ensembles.sums import shrunk, variance_inflation
+from theory.ridge_ensembles.sums import threshold_distance
 from theory_on_trial.contract import guarded, require
 
 
@@ -68,7 +68,7 @@ def equivalent_penalty(population: Population, penalty: Penalty, aspect: Aspect,
 
 def penalty_of(population: Population, mu: float, aspect: float) -> float:
     """The penalty that has this level, μ - φ sum h r μ / (μ + r)."""
-    return mu * (1 - aspect * shrunk(population, mu))
+    return mu * (1 - aspect + aspect * float(np.sum(population.masses * mu / (mu + population.eigenvalues))))
 
 
 def require_subsample(aspect: float, subsample_aspect: float) -> None:
@@ -84,7 +84,7 @@ def vertex(population: Population, aspect: float) -> float:
     low, high = least * (np.sqrt(aspect * share) - 1), largest * np.sqrt(aspect) - least
 
     def excess(mu: float) -> float:
-        return variance_inflation(population, mu, aspect) - 1
+        return -threshold_distance(population, mu, aspect)
 
     if excess(low) <= 0 or excess(high) >= 0:  # one eigenvalue: the bracket is a point, and rounding decides
         return float(low)

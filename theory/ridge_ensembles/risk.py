@@ -10,7 +10,7 @@ import numpy as np
 
 from theory.ridge_ensembles.level import level, require_subsample
 from theory.ridge_ensembles.population import Aspect, Members, Penalty, Population
-from theory.ridge_ensembles.sums import shrinkage_bias, variance_inflation
+from theory.ridge_ensembles.sums import shrinkage_bias, threshold_distance
 from theory_on_trial.contract import Interval, NonNegative, Size, guarded, require
 
 
@@ -18,11 +18,12 @@ from theory_on_trial.contract import Interval, NonNegative, Size, guarded, requi
 def risk_at(population: Population, mu: Annotated[float, Interval(-1e13, 1e13)], aspect: Aspect) -> float:
     """(σ^2 + c(μ)) / (1 - t(aspect)), in squared units of y; infinite where t = 1 (interpolation's threshold).
 
-    One member's risk, the full ensemble's at the aspect of all points. ValueError where t > 1. Source: authors' code.
+    There 0 without noise at μ = 0, where least squares are right. One member's risk, the full ensemble's at the aspect
+    of all points. ValueError where t > 1. Source: authors' code.
     """
-    inflation = variance_inflation(population, mu, aspect)
-    require(inflation <= 1 + 1e-12, f"mu must be the larger root of the fixed point, got {mu:.6g} with t > 1")
-    return (population.noise + shrinkage_bias(population, mu)) / (1 - inflation) if inflation < 1 else np.inf
+    left, cost = threshold_distance(population, mu, aspect), population.noise + shrinkage_bias(population, mu)
+    require(left >= -1e-12, f"mu must be the larger root of the fixed point, got {mu:.6g} with t > 1")
+    return cost / left if left > 0 else np.inf if cost else 0.0
 
 
 @guarded
@@ -47,6 +48,8 @@ def ensemble_risk(
 ) -> float:
     """R_M = R1 / M + (1 - 1 / M) C: what M members cost. Raises ValueError as `full_ensemble_risk`."""
     single = member_risk(population, penalty, subsample_aspect)
+    if members == 1:  # both may be infinite
+        return single
     return single / members + (1 - 1 / members) * full_ensemble_risk(population, penalty, aspect, subsample_aspect)
 
 
