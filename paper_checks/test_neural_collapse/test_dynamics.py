@@ -210,8 +210,8 @@ def test_imbalance_decay(
     @jax.jit
     def flow(start, decays, time_step):
         problem = observed.Problem(class_sizes, tuple(decays[:-1]), decays[-1], loss=loss, bias=bias)
-        path = observed.gradient_flow(start, problem, time_step=time_step, steps=steps, every=steps // 2)
-        return jnp.concatenate([matrix.reshape(len(matrix), -1) for matrix in path.imbalances], axis=1)
+        imbalances = observed.gradient_flow(start, problem, time_step=time_step, steps=steps, every=steps // 2)
+        return jnp.concatenate([matrix.reshape(len(matrix), -1) for matrix in imbalances], axis=1)
 
     equal = jnp.full(depth + 1, decay)
     fine = np.asarray(flow(start, equal, time / steps))  # records at 0, time / 2, time

@@ -8,7 +8,7 @@ from sims.neural_collapse.angles import Spread, spread_vectors
 from sims.neural_collapse.certificates import ConvexOptimum, dual_value, nuclear_norm_optimum
 from sims.neural_collapse.contrastive import ContrastiveRun, minimise_contrastive, supervised_contrastive_loss
 from sims.neural_collapse.descent import TrainingRun, train
-from sims.neural_collapse.flow import Flow, Ramp, gradient_flow, ramp
+from sims.neural_collapse.flow import Ramp, gradient_flow, ramp
 from sims.neural_collapse.metrics import (
     Collapse,
     Targets,

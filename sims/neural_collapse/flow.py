@@ -17,16 +17,6 @@ from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import POSITIVE, guarded
 
 
-class Flow(NamedTuple):
-    """A recorded gradient flow: times, D_0..D_{M-1} at each (leading axis of records), and the head at the end.
-    D_0 = W_1ᵀW_1 - H Hᵀ and D_m = W_{m+1}ᵀW_{m+1} - W_m W_mᵀ, of d_{m+1} x d_{m+1}, are the imbalances between layers.
-    """
-
-    times: Float[Array, "records"]
-    imbalances: tuple[Float[Array, "records width width"], ...]
-    head: Head
-
-
 class Ramp(NamedTuple):
     """Singular values of W_M..W_1 X (descending), and the objective, at the end of each level of decay."""
 
@@ -37,10 +27,11 @@ class Ramp(NamedTuple):
 @guarded(double=False)
 def gradient_flow(
     start: Head, problem: Problem, *, time_step: Annotated[ScalarLike, POSITIVE], steps: Steps, every: Steps
-) -> Flow:
+) -> tuple[Float[Array, "records width width"], ...]:
     """Follow dθ/dt = -∇f(θ) from `start` by the classical Runge-Kutta method, recording every `every` steps.
 
-    The start itself is the first record, so that there are 1 + steps / every.
+    Returned are the imbalances between layers, D_0 = W_1ᵀW_1 - H Hᵀ and D_m = W_{m+1}ᵀW_{m+1} - W_m W_mᵀ, of d_{m+1} x
+    d_{m+1}. The start itself is the first of the 1 + steps / every records.
     Raises ValueError for steps that are no multiple of `every`, and a start that does not fit the problem. A time step
     that is too long ends in NaN.
     Source: derived here (layer imbalances decay as exp(-2 λ t) where all decays are λ).
@@ -64,9 +55,8 @@ def gradient_flow(
         head = lax.fori_loop(0, every, step, head)
         return head, _imbalances(head)
 
-    final, records = lax.scan(record, start, length=steps // every)
-    imbalances = jax.tree.map(lambda first, later: jnp.concatenate([first[None], later]), _imbalances(start), records)
-    return Flow(jnp.arange(1 + steps // every) * every * time_step, imbalances, final)
+    records = lax.scan(record, start, length=steps // every)[1]
+    return jax.tree.map(lambda first, later: jnp.concatenate([first[None], later]), _imbalances(start), records)
 
 
 @guarded(double=False)

@@ -23,6 +23,14 @@ def test_training_reaches_the_minimum_and_leaves_alone_what_does_not_act():
     assert np.abs(run.key_query[0] - run.key_query[1]).min() > 0
 
 
+def test_the_effective_map_predicts_as_its_layer():
+    inputs, labels, block = np.random.default_rng(0).standard_normal((3, 5, 5))
+    value, key_query = np.diag([0.0] * 5 + [-2.0]), np.pad(block, (0, 1))
+    layer = observed.attention_prediction(value, key_query, inputs[:-1], labels[0, :-1], inputs[-1])
+    mapped = inputs[-1] @ observed.effective_map(value, key_query) @ (labels[0, :-1] @ inputs[:-1] / 4)
+    assert float(layer) == pytest.approx(float(mapped), rel=1e-12)
+
+
 @pytest.mark.parametrize(("start", "deviation"), [("positive", 0.02), ("random", 0.3)])
 def test_training_starts_where_it_says(start, deviation):
     """One step of next to no length shows it; 40 starts of 2 (d + 1)² entries each, six deviations of their moments."""

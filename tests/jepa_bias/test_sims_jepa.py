@@ -245,6 +245,13 @@ def test_quadrature_is_as_good_as_the_claims_say():
                     assert abs(measured / exact - 1) <= QUADRATURE_ERROR
 
 
+def test_one_linear_layer_relaxes_to_the_regression():
+    times, start = np.array([0.0, 0.5, 3.0]), np.array([[1.0, -2.0], [0.5, 0.3]])
+    moved = observed.deep_linear_flow(start[None], np.diag([2.0, 0.5]), np.eye(2), times)
+    decay = np.exp(-times[:, None, None] * np.array([2.0, 0.5]))
+    np.testing.assert_allclose(moved, start * decay + np.diag([0.5, 2.0]) * (1 - decay), rtol=0, atol=1e-8)
+
+
 @pytest.mark.parametrize("objective", ["jepa", "mae"])
 def test_largest_stable_step_is_that_of_the_linear_flow(objective):
     """Eigenvalues of the flow's Jacobian at the full fixed point, in a rotated basis with equal variances in it."""

@@ -80,6 +80,13 @@ def test_mixing_weight_one_is_no_mixing(seed):
         assert np.linalg.norm(mixup.weights - erm.weights) <= bound + 4 * rounding / np.linalg.eigvalsh(hessian)[0]
 
 
+def test_a_mixing_weight_that_all_pairs_share_is_one_node():
+    features, labels = random_sample(6, 2, 3)
+    sampled = observed.fit_mixup_sampled(KEY, features, labels, lambda key, shape: np.full(shape, 0.3))
+    one = observed.fit_mixup(features, labels, *np.array([[0.3], [1.0], [0.3]]))
+    np.testing.assert_allclose(sampled.weights, one.weights, rtol=1e-9)
+
+
 @settings(max_examples=20, deadline=None)
 @given(seeds)
 def test_too_few_points_give_the_minimiser_of_least_norm(seed):
@@ -136,6 +143,7 @@ def test_margin_is_the_distance_to_the_hull(shape, seed):
     assert margin <= nearest + rounding
     # Two points within 2 (nearest² - margin²) of each other: both programs are exact to rounding in the squares.
     assert nearest**2 - margin**2 <= 100 * (n + dim) * ULP * longest**2
+    assert observed.hard_margin(points / 2**40).separable  # in any unit
 
 
 @pytest.mark.parametrize(

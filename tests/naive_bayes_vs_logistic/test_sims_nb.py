@@ -188,6 +188,13 @@ def test_discriminant_analysis_is_scikit_learns(problem):
     np.testing.assert_allclose(found, expected - expected[:, :1], rtol=0, atol=100 * condition * ULP * (1 + size))
 
 
+def test_a_feature_that_is_zero_throughout_changes_no_fit():
+    features, labels = load_iris().data[50:, :2], np.repeat([0, 1], 50)
+    padded = np.column_stack([features, np.zeros(100)])
+    fits = [ridge_logistic(x, labels, 2, inverse_ridge=jnp.inf).rule.weights for x in (features, padded)]
+    np.testing.assert_allclose(fits[1], np.column_stack([fits[0], np.zeros(2)]), atol=1e-4)
+
+
 def test_no_fit_beats_the_best_rule():
     draw = jax.jit(lambda ks: map_cells(lambda key: observed.efron_pair(key, 300, 2.0, 2), ks))
     excess = np.asarray(draw(jax.random.split(KEY, 100)))

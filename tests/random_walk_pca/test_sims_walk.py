@@ -183,6 +183,12 @@ def test_network_learns_and_its_gram_is_that_of_its_parameters():
     assert np.all(np.abs(ratios[0] - ratios[1]) <= bound)
 
 
+def test_descent_shrinks_the_residual_of_one_example_at_a_known_rate():
+    """By 1 - η (|x|^2 + 1), the bias' share included, whatever the start."""
+    run = observed.train(KEY, np.array([[2.0, 1.0]]), np.array([[3.0]]), n_steps=9, batch=4, learning_rate=0.05)
+    np.testing.assert_allclose(run.losses[1:] / run.losses[:-1], (1 - 0.05 * 6) ** 2, rtol=1e-12)
+
+
 def test_outliers_are_exact_and_filtering_survives_them():
     points = np.asarray(observed.corrupted_points(KEY, 4000, 6, 200, spike=4.0, outlier_length=20.0))
     np.testing.assert_array_equal(np.abs(points[:200]), 20.0 * np.eye(6)[[1] * 200])
@@ -198,6 +204,8 @@ def test_outliers_are_exact_and_filtering_survives_them():
     assert observed.leading_direction(clean)[0] ** 2 > 0.95
     kept_all = observed.leading_direction(clean, jax.numpy.ones(4000, bool))
     np.testing.assert_array_equal(kept_all, observed.leading_direction(clean))
+    for direction in (observed.leading_direction, observed.filtered_direction):  # wherever the points lie
+        assert abs(abs(direction(points + 7.0) @ direction(points)) - 1) <= 1e-12
 
 
 def test_one_latent_direction_is_known_exactly_and_three_nearly():
