@@ -56,9 +56,8 @@ def displacement(
         small_step = min(step, horizon / 2000)
         for rank, delta in enumerate(deltas):
             start = observed.misaligned_init(
-                jax.random.key(0), len(lambdas), depth, init, objective, delta, kind="predictor_rotation",
-                rotate_latents=False,
-            )  # fmt: skip
+                jax.random.key(0), len(lambdas), depth, init, objective, delta, rotate_latents=False
+            )
             covariances = diagonal_covariances(lambdas, rhos, basis)
             when, strengths = flow_of_network(start, covariances, objective, horizon, small_step)
             for feature in range(len(lambdas)):
@@ -114,9 +113,7 @@ def itinerary(
             np.array(lambdas), np.array(rhos), depth, scale, fraction, delta, objective=objective, clock="flow"
         )
         horizon = 1.08 * max(event.time for event in events)
-        start = observed.misaligned_init(
-            jax.random.key(3), len(lambdas), depth, scale, objective, delta, kind="predictor_rotation", basis=basis
-        )
+        start = observed.misaligned_init(jax.random.key(3), len(lambdas), depth, scale, objective, delta, basis=basis)
         covariances = diagonal_covariances(lambdas, rhos, basis)
         step = 0.5 * observed.largest_stable_step(covariances[0], covariances[1], depth, objective)
         when, strengths = flow_of_network(start, covariances, objective, horizon, step, basis)

@@ -51,8 +51,7 @@ def due_of(covariance, regression, depth, init, objective):
 
 def turned_start(trial, init, objective, delta):
     """The aligned start with V(0) turned by the angle δ."""
-    options: dict[str, Any] = {"kind": "predictor_rotation", "rotate_latents": False}
-    return observed.misaligned_init(trial.key(), 2, DEPTH, init, objective, delta, **options)
+    return observed.misaligned_init(trial.key(), 2, DEPTH, init, objective, delta, rotate_latents=False)
 
 
 def rotated_run(trial, delta, method=observed.gradient_flow, regression=REGRESSION):

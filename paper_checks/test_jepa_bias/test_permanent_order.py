@@ -73,11 +73,9 @@ def learned_for_good(trial, objective, depth, init, regressions, due):
     bases = random_rotations(trial.generator("bases"), 3, count)
     views = [predicted.covariances_of_features(STRENGTHS, *problem) for problem in zip(regressions, bases, strict=True)]
     second, cross = (np.stack(matrices) for matrices in zip(*views, strict=True))
-    starts = jax.vmap(
-        lambda key, basis: observed.misaligned_init(
-            key, 3, depth, init, objective, 1e-3, kind="predictor_rotation", basis=basis
-        )
-    )(jax.random.split(trial.key("starts"), count), bases)
+    starts = jax.vmap(lambda key, basis: observed.misaligned_init(key, 3, depth, init, objective, 1e-3, basis=basis))(
+        jax.random.split(trial.key("starts"), count), bases
+    )
     for matrices in views:
         observed.require_stable_step(STEP, *matrices, depth, objective)
     stride = int(np.ceil(1.05 * due.max() / STEP / 4000))

@@ -8,7 +8,7 @@ so that the encoder and the predictor agree on every feature; a misaligned start
 """
 
 from functools import partial
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,8 +18,6 @@ from jaxtyping import Float
 from sims.jepa_bias.domains import Basis, Depth, Dimension, Number, Objective, RandomKey, Start
 from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import Is, guarded, require, require_room
-
-Misalignment = Literal["predictor_rotation", "predictor_noise", "predictor_symmetric"]
 
 
 class Parameters(NamedTuple):
@@ -140,24 +138,16 @@ def aligned_init(
 @guarded(double=False)
 def misaligned_init(
     key: RandomKey, dimension: Dimension, depth: Depth, init: Start, objective: Objective, delta: Number, *,
-    kind: Misalignment, basis: Basis | None = None, rotate_latents: bool = True,
+    basis: Basis | None = None, rotate_latents: bool = True,
 ) -> Parameters:  # fmt: skip
-    """The start of `aligned_init` with V multiplied by a matrix at distance about `delta` from the identity.
+    """The start of `aligned_init` with V turned into exp(δ (A - Aᵀ)) V, as `small_rotation`: the balance stays exact.
 
-    `kind` is predictor_rotation (V -> exp(δ (A - Aᵀ)) V, as `small_rotation`: the balance stays exact), predictor_noise
-    (V -> V (I + δ G)) or predictor_symmetric (V -> V (I + δ (G + Gᵀ) / 2)), with standard normal A and G.
     `rotate_latents` draws the latent rotations from the same key. Other arguments as `aligned_init`. Derived here.
     """
     turn_key, latent_key = jax.random.split(key)
-    layers, predictor = aligned_init(
-        latent_key if rotate_latents else None, dimension, depth, init, objective, basis=basis
-    )
-    if kind == "predictor_rotation":
-        return Parameters(layers, small_rotation(turn_key, dimension, delta) @ predictor)
-    normal = jax.random.normal(turn_key, (dimension, dimension))
-    if kind == "predictor_symmetric":
-        normal = (normal + normal.T) / 2
-    return Parameters(layers, predictor @ (jnp.eye(dimension) + delta * normal))
+    start_key = latent_key if rotate_latents else None
+    layers, predictor = aligned_init(start_key, dimension, depth, init, objective, basis=basis)
+    return Parameters(layers, small_rotation(turn_key, dimension, delta) @ predictor)
 
 
 @guarded(double=False)

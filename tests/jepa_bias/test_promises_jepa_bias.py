@@ -198,10 +198,7 @@ REFUSED = [
     (lambda: observed.gradients(**OF_NETWORK, objective="jepa", stop_gradient=False), "Sigma_yy must be given"),
     (lambda: observed.mae_loss(NETWORK, np.eye(3), np.eye(3), np.eye(3)), r"Sigma_xx must be 2 x 2 .* got \(3, 3\)"),
     (lambda: observed.aligned_init(None, 3, 2, 0.1, "jepa", basis=EYE), "basis must be 3 x 3"),
-    (
-        lambda: observed.misaligned_init(KEY, 3, 2, 0.1, "mae", 0.1, kind="predictor_noise", basis=EYE),
-        "basis must be 3 x 3",
-    ),
+    (lambda: observed.misaligned_init(KEY, 3, 2, 0.1, "mae", 0.1, basis=EYE), "basis must be 3 x 3"),
     (lambda: observed.encoder(NETWORK._replace(layers=None)), "parameters must hold arrays of shapes"),
     (lambda: observed.encoder(NETWORK._replace(predictor=np.eye(3))), "parameters must hold arrays of shapes"),
     (lambda: observed.saddle_state(None, (3,), np.ones(3), 2, "jepa"), r"indices in 0\.\.2, got \[3\]"),

@@ -147,39 +147,8 @@ def test_losses_of_samples_are_losses_of_their_covariances(seed, variant):
     assert error_of((slope, slope_by_hand)) <= bound
 
 
-aligned_init = jax.jit(observed.aligned_init, static_argnames=("dimension", "depth", "objective"))
-
-
-misaligned_init = jax.jit(
-    observed.misaligned_init, static_argnames=("dimension", "depth", "objective", "kind", "rotate_latents")
-)
-
-
-def test_misaligned_starts():
-    key = jax.random.key(3)
-    start = jax.tree.map(np.asarray, aligned_init(None, DIM, DEPTH, 0.01, "mae"))
-    changes = {}
-    for kind in ("predictor_rotation", "predictor_noise", "predictor_symmetric"):
-        zero, near, far, wide = (
-            jax.tree.map(
-                np.asarray, misaligned_init(key, DIM, DEPTH, 0.01, "mae", delta, kind=kind, rotate_latents=False)
-            )
-            for delta in (0.0, 1e-6, 2e-6, 1.0)
-        )
-        assert error_of((zero, start)) <= 8 * DIM * ULP
-        assert error_of((near.layers, start.layers)) <= 8 * DIM * ULP
-        step, double = near.predictor - start.predictor, far.predictor - start.predictor
-        # Linear in delta up to its square, and of its size.
-        assert np.all(np.abs(double - 2 * step) <= 100 * 1e-12 + 64 * ULP)
-        assert 1e-8 < np.linalg.norm(step) < 1e-5
-        turn = near.predictor @ np.linalg.inv(start.predictor)
-        exact = np.abs(turn @ turn.T - np.eye(DIM)).max() <= 64 * DIM * ULP
-        assert exact == (kind == "predictor_rotation")
-        changes[kind] = np.linalg.solve(start.predictor, wide.predictor)
-    # V (I + δ (G + Gᵀ) / 2): the symmetric part of the other's I + δ G, from the same G.
-    noise = changes["predictor_noise"]
-    assert np.all(np.abs((noise + noise.T) / 2 - changes["predictor_symmetric"]) <= 1e3 * DIM * ULP)
-    plane = misaligned_init(key, 2, 2, 0.01, "jepa", 0.3, kind="predictor_rotation", rotate_latents=False)
+def test_a_misaligned_predictor_is_turned_in_the_plane_by_its_angle():
+    plane = observed.misaligned_init(KEY, 2, 2, 0.01, "jepa", 0.3, rotate_latents=False)
     turned = 0.1 * np.array([[np.cos(0.3), -np.sin(0.3)], [np.sin(0.3), np.cos(0.3)]])
     assert np.all(np.abs(plane.predictor - turned) <= 8 * ULP)
     assert np.all(np.abs(plane.layers - 0.1 * np.eye(2)) <= 8 * ULP)
