@@ -155,7 +155,7 @@ def test_corrected_gcv__ridgeless(
     trial,
     aspect: AspectOfAll,
     subsample_aspect: Aspect,
-    dim: Annotated[int, Interval(100, 200, why="smaller samples scatter more than minutes tell, larger take ten")] = 100,
+    dim: Annotated[int, Interval(100, 200, why="smaller ones scatter more than minutes tell, larger take ten")] = 100,
 ):
     """Without penalty GCV of M members without its excess, estimated from residuals and df, is their risk, to 1.5 %."""
     repaired(trial, aspect, subsample_aspect, 0.0, dim, 0.015)
