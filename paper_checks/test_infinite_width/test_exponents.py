@@ -23,7 +23,7 @@ Start = Annotated[float, Interval(0.5, 1.5, why="below, no readout is stable, ab
 Learnt = Annotated[float, Interval(1, 2, why="below, no readout is stable, above, it learns nothing by far")]
 Hidden = Annotated[float, Interval(-0.5, 0.5, why="a cap, which nothing requires")]
 Some = Annotated[int, Interval(2, 2**10, why="as many weights are drawn, eight times")]
-From64 = Annotated[int, Interval(64, 512, why="smaller ones are not yet in the power law, larger ones take minutes")]
+From64 = Annotated[int, Interval(64, 256, why="smaller ones are not yet in the power law, larger take ten minutes")]
 EXPONENT = 0.002
 """To how much an exponent is stated that is measured without sampling, whatever its size."""
 

@@ -10,29 +10,6 @@ from jepa_flow_by_hand import UNIT_ROUNDOFF, exact_asymptote, exact_time, quadra
 from theory import jepa_bias as predicted
 
 
-@pytest.mark.parametrize(
-    # First crossing of 0.8 of its asymptote by feature 1 and second by feature 0, by misalignment of V(0) = rotation:
-    # matrix flow of L = 2, epsilon = 0.005, integrated in 34 digits.
-    ("misalignment", "displaced", "relearned"),
-    [(1e-10, 1221.77, 1292.51), (0.1, 834.34, 1133.96)],
-)
-def test_itinerary_of_the_example(misalignment, displaced, relearned):
-    settings = dict(objective="jepa", clock="flow")
-    example = (np.array([1.6, 0.8]), np.array([0.5, 1.0]), 2, 0.005, 0.8, misalignment)
-    events = predicted.itinerary(*example, **settings)
-    order = [(event.feature, event.kind) for event in events]
-    assert order == [(0, "learned"), (0, "unlearned"), (1, "learned"), (0, "relearned")]
-    alone = predicted.critical_time(0.8, 0.005, 2, 1.6, 0.5, **settings)
-    rate = predicted.saddle_rate(2, 1.6, 0.5, 0.8, 1.0, **settings)
-    assert events[0].time == pytest.approx(float(alone), rel=1e-12)
-    assert events[1].time == events[2].time == pytest.approx(alone + np.log(1 / misalignment) / rate, rel=1e-12)
-    # With the offset of the recorded run, that of a rotated predictor, the second learning is good to half a percent.
-    offset = float(rate * (displaced - alone) - np.log(1 / misalignment))
-    events = predicted.itinerary(*example, **settings, offset=offset)
-    assert events[1].time == pytest.approx(displaced, rel=1e-12)
-    assert events[3].time == pytest.approx(relearned, rel=5e-3)
-
-
 def test_a_feature_that_starts_above_its_target_is_learned_at_once():
     events = predicted.itinerary(
         np.array([1.0, 0.5]), np.array([0.3, 1.0]), 2, 0.08, 0.8, 1e-9, objective="jepa", clock="flow"
