@@ -17,6 +17,7 @@ def test_training_reaches_the_minimum_and_leaves_alone_what_does_not_act():
         weights = observed.FullWeights(*(np.asarray(part[index], float) for part in run[:2]))
         start = float(np.mean(run.losses[index, :10])) / 2
         assert 0 <= full(weights) - best <= (start - best) / 50
+        assert start < 1  # E (wᵀx)² / 2, the loss of zero
         # N(0, 0.02²) as they started: six deviations.
         assert 0 < np.abs(weights.value_projection[:-1]).max() <= 0.12
         assert 0 < np.abs(weights.key_query[:, -1]).max() <= 0.12
@@ -27,7 +28,7 @@ def test_the_effective_map_predicts_as_its_layer():
     inputs, labels, block = np.random.default_rng(0).standard_normal((3, 5, 5))
     value, key_query = np.diag([0.0] * 5 + [-2.0]), np.pad(block, (0, 1))
     layer = observed.attention_prediction(value, key_query, inputs[:-1], labels[0, :-1], inputs[-1])
-    mapped = inputs[-1] @ observed.effective_map(value, key_query) @ (labels[0, :-1] @ inputs[:-1] / 4)
+    mapped = inputs[-1] @ observed.effective_map(value[None], key_query[None])[0] @ (labels[0, :-1] @ inputs[:-1] / 4)
     assert float(layer) == pytest.approx(float(mapped), rel=1e-12)
 
 

@@ -30,6 +30,14 @@ def test_a_neighbour_at_distance_zero_gives_its_label():
     np.testing.assert_array_equal(one[0, 0, :4], [0, 7, 7, 7])
 
 
+def test_a_learner_that_answers_squares_is_linear_in_part():
+    X, W = np.array([[1.0, 2.0, -4.0]]).T, np.ones((1, 1))
+    prompts = observed.Prompts(np.ones((1, 1, 1)), np.ones((1, 1)), W)
+    fit = observed.implicit_fit(lambda asked: asked.inputs[..., 0] ** 2, prompts, 0, X)
+    # ŵ = Σ x³ / Σ x² = -55 / 21, and R² = (Σ x³)² / (Σ x² Σ x⁴).
+    assert [float(part.item()) for part in fit] == pytest.approx([-55 / 21, 55**2 / (21 * 273)], rel=1e-12)
+
+
 def test_prompts_are_drawn_with_the_moments_asked_for():
     inputs_covariance, weight_covariance = np.array([[2.0, 0.5], [0.5, 1.0]]), np.array([[1.0, -0.4], [-0.4, 0.5]])
     numbers = {"noise_std": 0.3, "weight_std": 2.0, "weight_mean": 1.5, "input_scale": 3.0}
