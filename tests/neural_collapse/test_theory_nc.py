@@ -82,6 +82,9 @@ def test_a_weak_residual_is_left_alone_and_a_strong_one_shrunk():
     shrunk = predicted.rescaled_dual(residual, 0.01, 0.04)
     assert np.linalg.norm(shrunk, 2) == pytest.approx(0.02, rel=16 * UNIT_ROUNDOFF)
     np.testing.assert_allclose(shrunk, residual * 0.02 / np.sqrt(2), rtol=64 * UNIT_ROUNDOFF)
+    assert predicted.is_global_shallow(np.array([[0.6, 0.8], [-0.8, 0.6]]), 1.0, 1.0)  # columns add up to 1.4
+    head = ([np.eye(2)], np.eye(2), np.arange(2), [0.1], 0.1, np.ones(2))
+    assert predicted.mse_objective(*head, 0.3) - predicted.mse_objective(*head) == pytest.approx(0.3)  # of the bias
     centred = predicted.rescaled_dual(residual, 1.0, 1.0, bias=True)
     np.testing.assert_allclose(centred, [[0.5, -0.5], [0, 0]], atol=4 * UNIT_ROUNDOFF)
 

@@ -186,8 +186,7 @@ def test_network_learns_and_its_gram_is_that_of_its_parameters():
     assert np.all(np.abs(ratios[0] - ratios[1]) <= bound)
 
 
-def test_descent_shrinks_the_residual_of_one_example_at_a_known_rate():
-    """By 1 - η (|x|^2 + 1), the bias' share included, whatever the start."""
+def test_descent_shrinks_the_residual_of_one_example_by_its_squared_length_and_the_bias():
     run = observed.train(KEY, np.array([[2.0, 1.0]]), np.array([[3.0]]), n_steps=9, batch=4, learning_rate=0.05)
     np.testing.assert_allclose(run.losses[1:] / run.losses[:-1], (1 - 0.05 * 6) ** 2, rtol=1e-12)
 
