@@ -67,7 +67,7 @@ def equivalent_penalty(population: Population, penalty: Penalty, aspect: Aspect,
 
 
 def penalty_of(population: Population, mu: float, aspect: float) -> float:
-    """The penalty that has this level, μ - φ sum h r μ / (μ + r)."""
+    """The penalty that has this level, μ - φ sum h r μ / (μ + r); summed as `threshold_distance`, to all digits."""
     return mu * (1 - aspect + aspect * float(np.sum(population.masses * mu / (mu + population.eigenvalues))))
 
 
