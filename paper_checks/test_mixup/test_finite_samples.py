@@ -201,7 +201,8 @@ def test_imbalance(trial, separability: Large, n: Size = 60):
         sample = same_sample(key, n, separability, "random")
         count = sample.labels.sum()
         noise = sample.labels @ sample.features / count + (1 - sample.labels) @ sample.features / (n - count)
-        prediction = jax.pure_callback(angle, jax.ShapeDtypeStruct((), jnp.float32), noise.astype(jnp.float32), count)
+        shape = jax.ShapeDtypeStruct((), jnp.float32)
+        prediction = jax.pure_callback(angle, shape, noise.astype(jnp.float32), count, vmap_method="sequential")
         deficit = n * deficits(key, (separability,), n, "random")[0]
         return jnp.stack([deficit, prediction + predicted.lda_rate(SHAPE, n)])
 

@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from sims.jepa_bias.domains import Covariance, Number, RealDepth, Regression, Start, Times
 from sims.jepa_bias.integrate import states_at
+from sims.on_cpu import on_cpu
 from theory_on_trial.base.precision import require_float64
 from theory_on_trial.contract import POSITIVE, guarded, is_traced, require
 
@@ -47,6 +48,7 @@ def simulate_factors(
     return _factors(start, tuple(problem), jnp.asarray(times, float))
 
 
+@on_cpu
 @jax.jit
 def _factors(start, problem, times):
     depth, lambda_, rho, target_variance, differentiated = problem

@@ -16,6 +16,7 @@ from jaxtyping import Float
 from sims.jepa_bias.domains import Basis, CrossMoment, Definite, Depth, Number, Objective, SecondMoment
 from sims.jepa_bias.networks import Network, Parameters, balance, encoder, require_fitting
 from sims.jepa_bias.objectives import gradients
+from sims.on_cpu import on_cpu
 from theory_on_trial.contract import POSITIVE, Interval, Size, guarded, is_traced, require, require_room
 
 Method = Literal["runge_kutta", "euler"]
@@ -155,6 +156,7 @@ def _checked_run(
     )  # fmt: skip
 
 
+@on_cpu
 @partial(jax.jit, static_argnames=("records", "objective", "method", "stop_gradient"))
 def _run(start, Sigma_xx, Sigma_yx, Sigma_yy, basis, step, every, *, records, objective, method, stop_gradient):
     def velocity(at):

@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from sims.jepa_bias.domains import CrossMoment, Definite, Dimension, Number, RandomKey, SecondMoment, Times
 from sims.jepa_bias.integrate import TOLERANCE, states_at
+from sims.on_cpu import on_cpu
 from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.base.precision import require_float64
 from theory_on_trial.contract import POSITIVE, Holds, guarded, require_room
@@ -47,6 +48,7 @@ def random_embedding(
 
 
 @guarded(double=False)
+@on_cpu
 @jax.jit
 def stepwise_flow(
     start: Annotated[Float[AnyArray, "outputs dim"], AWAY_FROM_ZERO], moment: SecondMoment, times: Times
@@ -60,6 +62,7 @@ def stepwise_flow(
 
 
 @guarded(double=False)
+@on_cpu
 @jax.jit
 def deep_linear_flow(
     layers: Annotated[Float[AnyArray, "depth dim dim"], AWAY_FROM_ZERO],

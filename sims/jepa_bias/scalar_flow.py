@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 from sims.jepa_bias.domains import Clock, Covariance, Fraction, Number, Objective, RealDepth, Regression, Start, Times
 from sims.jepa_bias.integrate import states_at, time_of_zero
+from sims.on_cpu import on_cpu
 from theory_on_trial.base.precision import require_float64
 from theory_on_trial.contract import guarded, is_traced, require
 
@@ -78,11 +79,13 @@ def _velocity(exponent, speed, rho):
     return lambda log_strength: speed * (jnp.exp(exponent * log_strength) - jnp.exp(2 * log_strength) / rho)
 
 
+@on_cpu
 @jax.jit
 def _strengths(exponent, speed, init, rho, times):
     return jnp.exp(states_at(_velocity(exponent, speed, rho), jnp.log(init), times, method="implicit"))
 
 
+@on_cpu
 @jax.jit
 def _hitting_time(exponent, speed, init, rho, log_target):
     start = jnp.log(init)

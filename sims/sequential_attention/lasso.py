@@ -12,6 +12,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Int
 
+from sims.on_cpu import on_cpu
 from sims.sequential_attention.domains import Chosen, Count, Features, Responses
 from theory_on_trial.contract import POSITIVE, guarded, require
 
@@ -47,6 +48,7 @@ class Entry(NamedTuple):
 
 
 @guarded
+@on_cpu
 def weights(X: Features, y: Responses, chosen: Chosen, levels: Levels) -> Float[np.ndarray, "levels p"]:
     """The minimising weights at each level. The columns must be independent, or the weights are not the only ones.
     Raises ValueError for a column of zeros and for `chosen` columns that are not there.
@@ -63,6 +65,7 @@ def active_counts(X: Features, y: Responses, chosen: Chosen, levels: Levels) -> 
 
 
 @guarded
+@on_cpu
 def entry(X: Features, y: Responses, rounds: tuple[Chosen, ...], active: Count = 1) -> Bracket:
     """The level at which the `active`-th unchosen weight first leaves zero, for each of the sets that `rounds` lists.
     Raises as `weights`. Where there is no such level down to a millionth of |x_j| |y|, the bracket begins at 0.

@@ -8,44 +8,6 @@ import numpy as np
 UNIT_ROUNDOFF = 2.0**-53
 
 
-def exact_asymptote(depth, regression, objective):
-    """w-bar(infinity) in the working precision of mpmath."""
-    resistance = 1 if objective == "jepa" else depth + 1
-    return mpmath.mpf(regression) ** (mpmath.mpf(depth) / resistance)
-
-
-def exact_velocity(strength, depth, covariance, regression, objective):
-    """Equations (7) and (8), paper clock, as they stand."""
-    power = (3 if objective == "jepa" else 2) - 1 / mpmath.mpf(depth)
-    return covariance * strength**power - covariance / mpmath.mpf(regression) * strength**3
-
-
-def quadrature_time(strength, init, depth, covariance, regression, objective):
-    """Paper-clock time between two float64 strengths, the integral of 1 / velocity, good to 1e-30.
-
-    The strength is moved along the logit of (w-bar / asymptote)^(b/L), or of its inverse, in which nothing is singular.
-    """
-    limit = exact_asymptote(depth, regression, objective)
-    ratio = mpmath.mpf(1 if objective == "jepa" else depth + 1) / depth
-    side = 1 if strength < limit else -1
-
-    def logit(value):
-        s = (mpmath.mpf(value) / limit) ** (side * ratio)
-        return mpmath.log(s / (1 - s))
-
-    def integrand(x):
-        s = 1 / (1 + mpmath.exp(-x))
-        value = limit * s ** (side / ratio)
-        step = value * side / ratio * (1 - s)
-        return step / exact_velocity(value, depth, mpmath.mpf(covariance), regression, objective)
-
-    start, end = logit(init), logit(strength)
-    panels = mpmath.linspace(start, end, int(abs(end - start) / 2) + 2)
-    value, error = mpmath.quad(integrand, panels, error=True, method="gauss-legendre")
-    assert error < mpmath.mpf(10) ** -30 * abs(value)
-    return value
-
-
 def exact_time(strength, init, depth, covariance, regression, objective):
     """Theorem 4.4 and its counterpart for MAE as they print, in mpmath: a sum and a 2F1; paper clock."""
     rho, covariance = mpmath.mpf(regression), mpmath.mpf(covariance)

@@ -1,0 +1,25 @@
+"""Long chains of small steps, where an accelerator that waits at each of them takes a hundred times as long."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+import jax
+
+Result = TypeVar("Result")
+
+
+def on_cpu(function: Callable[..., Result]) -> Callable[..., Result]:
+    """Let a function compute on the CPU, also where an accelerator is JAX's default; within a program it has no effect.
+
+    For what steps and looks where it is: solvers of differential equations, coordinate descent.
+    """
+
+    @wraps(function)
+    def run(*arguments: Any, **options: Any) -> Result:
+        if jax.default_backend() == "cpu":
+            return function(*arguments, **options)
+        with jax.default_device(jax.local_devices(backend="cpu")[0]):
+            return function(*arguments, **options)
+
+    return run
