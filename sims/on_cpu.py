@@ -1,4 +1,4 @@
-"""Long chains of small steps, where an accelerator that waits at each of them takes a hundred times as long."""
+"""Chains of small steps, as of a differential equation: an accelerator that waits at each is a hundred times slower."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -10,10 +10,7 @@ Result = TypeVar("Result")
 
 
 def on_cpu(function: Callable[..., Result]) -> Callable[..., Result]:
-    """Let a function compute on the CPU, also where an accelerator is JAX's default; within a program it has no effect.
-
-    For what steps and looks where it is: solvers of differential equations, coordinate descent.
-    """
+    """Let a function compute on the CPU, also where an accelerator is JAX's default; within a program without effect."""
 
     @wraps(function)
     def run(*arguments: Any, **options: Any) -> Result:

@@ -109,8 +109,9 @@ def _test(first, second, mixing, mean, factor, separability, error):
     leakage = beside @ hessian @ direction / (direction @ hessian @ direction)
     scores = gradients @ beside.T - np.outer(gradients @ direction, leakage)
     average = scores.mean(axis=0)
-    # Where every gradient is zero exactly, so is their average: any scale of rounding will do.
-    rounding = 64 * len(NORMALS) * 2.0**-53 * max(np.sqrt((gradients**2).sum(axis=1).mean()), 1e-100)
+    # A gradient may be what is left of terms as large as the slope at 0: of one A and B it is that at the best length.
+    largest = max(np.sqrt((gradients**2).sum(axis=1).mean()), abs(ends[0]))
+    rounding = 64 * len(NORMALS) * 2.0**-53 * largest
     variance = np.cov(scores.T).reshape(dim - 1, dim - 1) / draws + rounding**2 * np.eye(dim - 1)
     freedom = dim - 1
     statistic = float(average @ np.linalg.solve(variance, average)) * (draws - freedom) / ((draws - 1) * freedom)

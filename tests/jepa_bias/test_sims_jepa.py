@@ -14,6 +14,7 @@ from scipy.integrate import quad
 
 import sims.jepa_bias as observed
 from paper_checks.test_jepa_bias.times import QUADRATURE_ERROR, exact_time, rise_times
+from sims.on_cpu import on_cpu
 
 ULP = 2.0**-53
 SAMPLES, DIM = 40_000, 3
@@ -250,3 +251,8 @@ def test_the_moment_of_views_is_symmetrised():
     X, Y = np.random.default_rng(0).standard_normal((2, 40, 5))
     moment = np.asarray(observed.views_moment(X, Y))
     assert np.all(np.abs(moment - sum(np.outer(x, y) + np.outer(y, x) for x, y in zip(X, Y, strict=True)) / 80) < 1e-13)
+
+
+def test_beside_an_accelerator_chains_of_small_steps_stay_on_the_cpu(monkeypatch):
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert on_cpu(lambda: jax.config.jax_default_device)().platform == "cpu"

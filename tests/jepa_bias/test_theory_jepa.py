@@ -107,9 +107,7 @@ def test_features_have_no_unit(unit):
     fraction=st.floats(0.05, 0.99),
     share=st.floats(1e-6, 0.9),  # of the target at which a feature starts
 )
-def test_times_are_those_of_the_printed_formula_within_their_own_bound(
-    objective, depth, covariance, regression, fraction, share
-):
+def test_times_keep_their_own_bound(objective, depth, covariance, regression, fraction, share):
     limit = float(predicted.asymptote(depth, regression, objective=objective))
     strength, init = fraction * limit, share * fraction * limit
     arguments = (strength, init, depth, covariance, regression)
