@@ -10,7 +10,7 @@ Result = TypeVar("Result")
 
 
 def on_cpu(function: Callable[..., Result]) -> Callable[..., Result]:
-    """Let a function compute on the CPU, also where an accelerator is JAX's default; within a program without effect."""
+    """Let a function compute on the CPU, also where an accelerator is the default; within a program without effect."""
 
     @wraps(function)
     def run(*arguments: Any, **options: Any) -> Result:
