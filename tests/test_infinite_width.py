@@ -42,7 +42,7 @@ def test_a_step_is_that_of_automatic_differentiation():
 def test_nodes_have_the_means_of_drawn_networks():
     """Outputs after three steps of a small rate, and the movement of two layers in one step, which is exact."""
     nodes, chances = observed.reduced_nodes(20, 0.25, 0.05)
-    sample = observed.reduced_network(rng(3), 200_000, 20, 0.25, 0.05)
+    sample = observed.shallow_network(rng(3), 200_000, 20, 0.25, 0.05)
     exact, many = (observed.train(network, *SERIES)[1][3, :, 0, 0] for network in (nodes, sample))
     assert chances.sum() == pytest.approx(1)
     assert chances @ exact == pytest.approx(many.mean(), abs=5 * many.std() / 447)
@@ -110,7 +110,6 @@ def trained(x, y):
 test_what_cannot_be_answered_is_refused = refused(
     [
         (lambda: observed.draw_network(rng(), 1, 4, np.zeros(1), np.zeros(1), 0.0), "a and b must have as many"),
-        (lambda: observed.reduced_network(rng(), 1, 1, 0.0, 0.1), "width must be at least 2"),
         (lambda: observed.deep_nodes(9, np.zeros(2), np.zeros(2), 0.0), "a and b must have three entries, got 2 and 2"),
         (lambda: trained(SERIES[0], SERIES[1][:3]), "y must have one entry for each of the 8 steps, got 3"),
         (lambda: observed.kernel_descent(observed.shallow_network(rng(), 1, 2, 0, 0.1), *[SERIES[0].T] * 2), "single"),
@@ -140,7 +139,6 @@ test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answer
         "shifted": Case({"scaling": predicted.named_scaling("NTK")}),
         "draw_network": Case({**DRAWN, "inputs": 1, "outputs": 1}),
         "shallow_network": Case({**DRAWN, "inputs": 1, "outputs": 1}),
-        "reduced_network": Case(DRAWN),
         "deep_nodes": Case({"a": np.zeros(3), "b": np.zeros(3)}),
         "outputs": Case(BATCH),
         "features": Case(BATCH),

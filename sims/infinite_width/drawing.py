@@ -1,4 +1,4 @@
-"""Networks at initialisation: of any parametrisation, and of few units with the law of linear ones, or at its nodes."""
+"""Networks at initialisation: of any parametrisation, and of linear ones a few at the nodes of their law."""
 
 from functools import reduce
 
@@ -51,20 +51,11 @@ def shallow_network(
 
 
 @guarded(double=False)
-def reduced_network(rng: np.random.Generator, nets: Some, width: Some, s: Exponent, rate: Rate) -> Network:
-    """Draw networks of two units whose outputs have, at every step, the law of those of `shallow_network`.
-    A linear network of one input and one output depends on its 2 n weights by their products alone, which Bartlett's
-    triangle of two χ and one normal numbers has. Raises ValueError for a single unit.
-    """
-    require(width >= 2, f"width must be at least 2: one unit has no second chi, got {width}")
-    first, second = (np.sqrt(rng.chisquare(width - lost, nets)) for lost in (0, 1))
-    return _triangle(first, second, rng.standard_normal(nets), float(width), s, rate)
-
-
-@guarded(double=False)
 def reduced_nodes(width: Wide, s: Exponent, rate: Rate) -> tuple[Network, Float[np.ndarray, " nodes"]]:
-    """Return networks of `reduced_network` and a chance of each: means over them are those over the law.
-    Nodes are those of Gauss, eight for each of the three numbers: what is left of a mean is of the order n^-8.
+    """Return networks of two units with a chance of each: means of their outputs are those of `shallow_network`.
+    A linear network of one input and one output depends on its 2 n weights by their products alone, which Bartlett's
+    triangle of two χ and one normal numbers has. Nodes are those of Gauss, eight for each of the three numbers: what is
+    left of a mean is of the order n^-8.
     """
     (first, second, across), chances = _product(_chi(width, 8), _chi(width - 1, 8), _normal(8))
     return _triangle(first, second, across, float(width), s, rate), chances
