@@ -2,6 +2,7 @@
 
 import itertools
 
+import jax
 import matplotlib.pyplot as plt
 import mpmath
 import numpy as np
@@ -26,6 +27,17 @@ def test_limits():
     inside = np.random.default_rng(8).normal(size=(4, 5)) @ first  # within the memory: not learned, nothing explodes
     assert predicted.forgetting(first, inside, np.ones(4), 0.0, 5) == 0
     assert predicted.random_forgetting(first, inside, 0.0, 5).mean == 0
+
+
+def test_a_wide_net_forgets_what_its_tangent_kernel_says():
+    generator, key = np.random.default_rng(0), jax.random.key(0)
+    points, targets = generator.normal(size=(2, 3, 6)), generator.normal(size=(2, 3)) / 2
+    features = np.asarray(observed.lazy_features(key, points.reshape(6, 6), 1024))
+    first, second = features[:3], features[3:]
+    weights = np.linalg.pinv(first) @ targets[0]
+    change = second.T @ np.linalg.solve(second @ second.T + 0.5 * np.eye(3), targets[1] - second @ weights)
+    forgotten = observed.lazy_forgetting(key, points, targets, 0.5, 1024)
+    assert forgotten == pytest.approx(np.sum((first @ change) ** 2), rel=1e-3)
 
 
 @pytest.mark.parametrize(
