@@ -53,6 +53,11 @@ def test_break_even_is_where_the_risks_cross(dim, rank, noise, error, intercept)
         assert np.isinf(raw) or (cut <= raw * (1 + 1e-9) if pays else cut >= raw * (1 - 1e-9))
 
 
+def test_samples_have_the_covariance_of_their_world():
+    samples = np.hstack(observed.draw(np.random.default_rng(0), WORLD, 100_000))
+    np.testing.assert_allclose(np.cov(samples.T), WORLD.covariance, atol=0.06)
+
+
 def test_where_there_is_no_break_even_and_no_least_squares():
     assert predicted.break_even(10, 2, 1.0, 0.0) == np.inf
     assert predicted.break_even(10, 10, 1.0, 0.0) == 11

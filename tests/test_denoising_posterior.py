@@ -51,6 +51,9 @@ def test_sums_over_components_are_integrals_over_the_posterior(y):
     assert observed.posterior_mean(MIXTURE, at, 0.8)[0] == pytest.approx(mean, rel=1e-9)
     for k, moment in enumerate(observed.line_moments(MIXTURE, at, LINE, 0.8, 5), start=2):
         assert moment == pytest.approx(integral(lambda x, k=k: (x - mean) ** k) / mass, abs=1e-9)
+    chance = 1 / (1 + np.exp((2 - 2 * y) / 0.8**2) / 3)  # of the second of two points
+    two = observed.point_moment(np.array([0.25, 0.75]), np.array([[0.0], [2.0]]), at, 0.8, 2)
+    assert two == pytest.approx(4 * chance * (1 - chance), rel=1e-12)
 
 
 def test_a_region_has_the_components_of_its_submatrix_given_all_of_y():

@@ -29,14 +29,19 @@ def test_limits():
     assert predicted.random_forgetting(first, inside, 0.0, 5).mean == 0
 
 
+def test_centred_directions_are_those_of_the_covariance():
+    features = np.random.default_rng(0).normal(1, [1, 2, 3, 4], (9, 4))
+    turned = observed.principal_directions(features, 2, centred=True) @ np.linalg.eigh(np.cov(features.T))[1]
+    np.testing.assert_allclose(np.abs(turned), np.eye(4)[:1:-1], atol=1e-12)
+
+
 def test_a_wide_net_forgets_what_its_tangent_kernel_says():
     generator, key = np.random.default_rng(0), jax.random.key(0)
     points, targets = generator.normal(size=(2, 3, 6)), generator.normal(size=(2, 3)) / 2
     first, second = np.asarray(observed.lazy_features(key, points.reshape(6, 6), 1024)).reshape(2, 3, -1)
     left = targets[1] - second @ np.linalg.pinv(first) @ targets[0]
-    change = second.T @ np.linalg.solve(second @ second.T + 0.5 * np.eye(3), left)
-    expected = pytest.approx(np.sum((first @ change) ** 2), rel=1e-3)
-    assert observed.lazy_forgetting(key, points, targets, 0.5, 1024) == expected
+    moved = first @ second.T @ np.linalg.solve(second @ second.T + 0.5 * np.eye(3), left)
+    assert observed.lazy_forgetting(key, points, targets, 0.5, 1024) == pytest.approx(moved @ moved, rel=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -101,11 +101,11 @@ def test_features_have_no_unit(unit):
 @settings(deadline=None, derandomize=True, max_examples=20)
 @given(
     objective=st.sampled_from(["jepa", "mae"]),
-    depth=st.integers(1, 8),
+    depth=st.sampled_from([*range(1, 9), 16, 64]),
     covariance=st.floats(0.3, 3),
     regression=st.floats(0.3, 2),
     fraction=st.floats(0.05, 0.99),
-    share=st.floats(1e-6, 0.9),  # of the target at which a feature starts
+    share=st.floats(1e-17, 0.9),  # of the target at which a feature starts
 )
 def test_times_keep_their_own_bound(objective, depth, covariance, regression, fraction, share):
     limit = float(predicted.asymptote(depth, regression, objective=objective))
@@ -120,19 +120,6 @@ def test_times_keep_their_own_bound(objective, depth, covariance, regression, fr
     start_rate = predicted.velocity(init, depth, covariance, regression, objective=objective, clock="paper")
     conditioning = strength / rate + init / start_rate
     assert bound <= 1000 * depth * UNIT_ROUNDOFF * (time * (1 + abs(np.log(init))) + conditioning)
-
-
-@pytest.mark.parametrize("objective", ["jepa", "mae"])
-@pytest.mark.parametrize("depth", [16, 64])
-def test_deep_networks_and_astronomic_times(objective, depth):
-    limit = float(predicted.asymptote(depth, 0.6, objective=objective))
-    arguments = (limit / 2, 1e-17 * limit, depth, 0.8, 0.6)
-    time = predicted.time_to_reach(*arguments, objective=objective, clock="paper")
-    bound = predicted.time_error_bound(*arguments, objective=objective, clock="paper")
-    assert time > 1e16
-    assert bound < 1e-11 * time
-    with mpmath.workdps(40):
-        assert abs(mpmath.mpf(float(time)) - exact_time(*arguments, objective)) <= float(bound)
 
 
 def test_what_is_never_reached_takes_for_ever():
