@@ -56,6 +56,10 @@ def test_sums_over_components_are_integrals_over_the_posterior(y):
     assert two == pytest.approx(4 * chance * (1 - chance), rel=1e-12)
 
 
+def test_what_returns_its_input_has_no_residual():
+    assert predicted.residual_of_denoiser(0.5, 3 * 0.5**2, 3.0, 3) == 0.0
+
+
 def test_a_region_has_the_components_of_its_submatrix_given_all_of_y():
     mask = np.arange(6) < 2
     jacobian = observed.jacobian(WORLD, Y, 0.7)

@@ -358,7 +358,8 @@ def test_clipping(
 
     y, weights = observed.marginal_nodes(world, sigma)
     pair = np.array([y, y.clip(0, 1)])[..., None]
-    variances = predicted.cumulants(observed.line_derivatives(world, pair, LINE, sigma, 1)[0], sigma)[..., 0] @ weights
+    slopes = observed.line_derivatives(world, pair, LINE, sigma, 1)[0]
+    variances = predicted.central_moments(slopes, sigma)[..., 0] @ weights
     predict = variances[0] + np.diff(observed.posterior_mean(world, pair, sigma), axis=0).ravel() ** 2 @ weights
     trial.require(abs(variances[1] - predict) > 0.06 * predict, "what is printed must be two margins away from it")
     size = {"margin": 0.03 * predict, "first": 50_000, "most": 2_000_000, "controls": {"y not clipped": variances[0]}}

@@ -7,6 +7,6 @@ tensor and directional forms are recalled and were checked, the rest was derived
 
 from theory.denoising_posterior.components import contraction, masked_components, posterior_covariance
 from theory.denoising_posterior.differences import iteration_error, rounding_error, step_error
-from theory.denoising_posterior.moments import central_moments, cumulants, tweedie_mean
+from theory.denoising_posterior.moments import central_moments, tweedie_mean
 from theory.denoising_posterior.noise import claimed_variance, noise_variance, residual_of_denoiser, residual_variance
 from theory.denoising_posterior.tensors import fourth_moment_tensor, third_moment_tensor

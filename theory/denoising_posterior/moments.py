@@ -45,9 +45,3 @@ def _product(
     """The derivative of a product, by Leibniz' rule."""
     terms = (comb(order, i) * first[..., i] * second[..., order - i] for i in range(order + 1))
     return np.asarray(sum(terms))
-
-
-@guarded
-def cumulants(derivatives: Derivatives, sigma: Noise) -> Float[np.ndarray, "*batch orders"]:
-    """κ_(k+1) = σ^(2k) μ_1^(k), from κ_2 on, in unit^(k+1). Source: the generating function at s shifts y by σ^2 s."""
-    return derivatives * sigma ** (2.0 * np.arange(1, derivatives.shape[-1] + 1))
