@@ -60,6 +60,7 @@ def test_samples_have_the_covariance_of_their_world():
 
 def test_where_there_is_no_break_even_and_no_least_squares():
     assert predicted.break_even(10, 2, 1.0, 0.0) == np.inf
+    assert predicted.approximation_error(np.diag([0.3, 0.7]), np.array([[0.1, 0.7], [0.3, 0.2], [0.6, 0.9]])) == 0.0
     assert predicted.break_even(10, 10, 1.0, 0.0) == 11
     assert predicted.excess_risk(5, 4, 1.0) == np.inf
     assert predicted.excess_risk(5, 3, 1.0, intercept=True) == np.inf

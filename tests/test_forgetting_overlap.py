@@ -37,8 +37,8 @@ def test_centred_directions_are_those_of_the_covariance():
 
 def test_a_wide_net_forgets_what_its_tangent_kernel_says():
     generator, key = np.random.default_rng(0), jax.random.key(0)
-    points, targets = generator.normal(size=(2, 3, 6)), generator.normal(size=(2, 3)) / 2
-    first, second = np.asarray(observed.lazy_features(key, points.reshape(6, 6), 1024)).reshape(2, 3, -1)
+    points, targets = generator.normal(size=(2, 3, 5)), generator.normal(size=(2, 3)) / 2
+    first, second = np.asarray(observed.lazy_features(key, points.reshape(6, 5), 1024)).reshape(2, 3, -1)
     left = targets[1] - second @ np.linalg.pinv(first) @ targets[0]
     moved = first @ second.T @ np.linalg.solve(second @ second.T + 0.5 * np.eye(3), left)
     assert observed.lazy_forgetting(key, points, targets, 0.5, 1024) == pytest.approx(moved @ moved, rel=1e-3)
