@@ -15,7 +15,7 @@ from theory_on_trial.trial.sides import marked
 
 RULES = {"contract", "laws", "ledger.rows", "trial.registry", "trial.decisions", "decide.evidence", "decide.trends"}
 ELSEWHERE = {f"theory_on_trial.{name}" for name in ("page", "plugin", "command", "figures", "audits", "testing")}
-SHARED = {"wishart"}  # statistics of several papers, beside their simulators
+SHARED = {"on_cpu", "wishart"}  # for simulators of several papers
 
 
 @pytest.mark.parametrize("file", outline.files(), ids=lambda file: f"{file.parent.name}-{file.stem}")
