@@ -103,16 +103,13 @@ def test_a_regime_follows_from_exponents(exponents, regime, broken):
     assert answer.lines()[0].startswith(regime)
 
 
-def trained(x, y):
-    return observed.train(observed.shallow_network(rng(), 1, 2, 0, 0.1), x, y)
-
-
+NET = observed.shallow_network(rng(), 1, 2, 0, 0.1)
 test_what_cannot_be_answered_is_refused = refused(
     [
         (lambda: observed.draw_network(rng(), 1, 4, np.zeros(1), np.zeros(1), 0.0), "a and b must have as many"),
         (lambda: observed.deep_nodes(9, np.zeros(2), np.zeros(2), 0.0), "a and b must have three entries, got 2 and 2"),
-        (lambda: trained(SERIES[0], SERIES[1][:3]), "y must have one entry for each of the 8 steps, got 3"),
-        (lambda: observed.kernel_descent(observed.shallow_network(rng(), 1, 2, 0, 0.1), *[SERIES[0].T] * 2), "single"),
+        (lambda: observed.train(NET, SERIES[0], SERIES[1][:3]), "y must have one entry for each of the 8 steps, got 3"),
+        (lambda: observed.kernel_descent(NET, *[SERIES[0].T] * 2), "single"),
         (lambda: predicted.departure_exponent(0.6), "s must lie in .* output at initialisation diverges"),
         (lambda: predicted.named_scaling("mean field", 2), "hidden must be 1 for mean field, got 2"),
         (lambda: predicted.feature_exponent([0.5], [0.5], 0), "a must have an entry for a hidden layer"),

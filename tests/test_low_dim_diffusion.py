@@ -71,16 +71,19 @@ def test_at_small_noise_the_subspace_is_missed_where_its_own_part_is_as_small(di
     assert excess[0] / excess[1] == pytest.approx(2 ** (dim + 2), rel=0.01)
 
 
+@pytest.mark.parametrize(("dim", "threshold"), [(1, 0.3), (2, 0.7), (2, 3.0)])
+def test_the_tail_of_a_trace_is_that_of_drawn_matrices(dim, threshold):
+    drawn = observed.inverse_traces(np.random.default_rng(0), 100_000, dim, 4)
+    assert observed.trace_tail(dim, 4, threshold) == pytest.approx(np.mean(drawn > threshold), abs=0.008)
+
+
 def test_lloyd_recovers_what_is_unique():
-    counts = {}
-    for samples in (2, 4):
-        hits = 0
-        for seed in range(20):
-            generator = np.random.default_rng(seed)
-            points = np.concatenate([generator.standard_normal((samples, 2)) @ basis(generator, 8, 2).T for _ in "ab"])
-            labels, residual = observed.k_subspaces(generator, points, 2, 2)
-            hits += len(set(labels[:samples])) == len(set(labels[samples:])) == 1 and residual < 1e-9
-        counts[samples] = hits
+    counts = {2: 0, 4: 0}
+    for samples, seed in [(samples, seed) for samples in counts for seed in range(20)]:
+        generator = np.random.default_rng(seed)
+        points = np.concatenate([generator.standard_normal((samples, 2)) @ basis(generator, 8, 2).T for _ in "ab"])
+        labels, residual = observed.k_subspaces(generator, points, 2, 2)
+        counts[samples] += len(set(labels[:samples])) == len(set(labels[samples:])) == 1 and residual < 1e-9
     assert counts[4] >= 19
     assert counts[2] <= 17
 
