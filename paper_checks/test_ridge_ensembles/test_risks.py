@@ -136,13 +136,13 @@ def risks_meet_the_law(trial, aspect, subsample_aspect, penalty, dim, apart=20, 
     truth = law()
     controls = {"without the new point's noise": truth - POPULATION.noise, "each for the other": truth[:, ::-1]}
     controls |= {"half the noise": law(noise=POPULATION.noise / 2), "1 / M^2": law(members=4)}
+    rivals = {}
     if penalty >= 0.1:  # without one t is t squared where p <= k, and 1 elsewhere
         linear = otherwise(1, lambda population, mu, phi: 1 - phi * shrunk(population, mu))
         rivals = {"μ of all points": otherwise(0, threshold_distance), "r / (μ + r) unsquared": linear}
-        controls |= {name: risks for name, risks in rivals.items() if np.abs(risks / truth - 1).max() > 0.05}
     if correlation is not None:
-        rivals = {"equal eigenvalues": 0.0, "two eigenvalues": None}
-        controls |= {name: law(correlation=coefficient) for name, coefficient in rivals.items()}
+        rivals |= {"equal eigenvalues": law(correlation=0.0), "two eigenvalues": law(correlation=None)}
+    controls |= {name: risks for name, risks in rivals.items() if np.abs(risks / truth - 1).max() > 0.05}
     draws = [drawing(p, aspect, subsample_aspect, penalty, correlation=correlation) for p in (dim, dim // 2)]
     extrapolated(trial, draws, lambda risks: risks, truth, controls)
 
