@@ -45,8 +45,8 @@ def test_the_spread_is_that_of_a_covariance_matrix():
 def test_log_ratios_of_normal_pairs_have_their_means():
     draw = jax.jit(jax.vmap(lambda key: observed.gaussian_log_ratios(key, 0.5, 2)))
     samples = np.asarray(draw(jax.random.split(jax.random.key(0), 40_000)))
-    for some, value in zip(samples.T, (0, -1 / 3), strict=True):  # of what belongs together, and of what does not
-        assert some.mean() == pytest.approx(value - math.log(0.75) / 2, abs=6 * 0.75 / 200)
+    for some, value, spread in zip(samples.T, (0, -1 / 3), (0.5, 5**0.5 / 3), strict=True):  # of a pair, and of none
+        assert some.mean() == pytest.approx(value - math.log(0.75) / 2, abs=6 * spread / 200)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
