@@ -2,7 +2,7 @@
 
 from functools import partial
 from itertools import permutations
-from typing import Annotated
+from typing import Annotated, Literal
 
 import jax
 import jax.numpy as jnp
@@ -84,7 +84,7 @@ def learned_for_good(trial, objective, depth, init, regressions, due):
     return np.concatenate([np.argsort(passages.last, axis=1), np.asarray(passages.ends_above, int)], axis=1)
 
 
-GRID, DEEPER = (0.6, 0.9, 1.35), (0.5, 0.8, 1.25)
+GRID, DEEPER = "0.6 0.9 1.35", "0.5 0.8 1.25"
 
 
 @claim(
@@ -92,7 +92,7 @@ GRID, DEEPER = (0.6, 0.9, 1.35), (0.5, 0.8, 1.25)
     kind="limit",
     tier="full",
     cases=[
-        ("jepa", 2, 2e-3, GRID),
+        ("jepa", 2, 1e-3, GRID),
         ("jepa", 2, 7e-4, GRID),
         ("jepa", 3, 1e-3, DEEPER),
         ("mae", 2, 1e-7, GRID),
@@ -101,13 +101,14 @@ GRID, DEEPER = (0.6, 0.9, 1.35), (0.5, 0.8, 1.25)
 )
 def test_permanent_order(
     trial, objective: Objective, depth: Annotated[int, Interval(2, 3, why="deeper, plateaus take minutes")],
-    init: Annotated[float, Interval(1e-8, 2e-3, why="later, not every order is permanent")],
-    values: tuple[float, float, float], repeats: Annotated[int, Interval(1, 20, why="each is followed")] = 4,
+    init: Annotated[float, Interval(1e-8, 1e-3, why="later, not every order is permanent")],
+    values: Literal["0.6 0.9 1.35", "0.5 0.8 1.25"], repeats: Annotated[int, Interval(1, 20, why="each costs")] = 4,
 ):  # fmt: skip
     """As ε -> 0 features are learned for good by ρ with JEPA and by λ ρ with MAE, not by λ."""
     trial.require(objective == "jepa" or init <= 1e-7, "init must be at most 1e-07 with MAE, whose plateaus are short")
-    regressions = np.repeat(np.array(list(permutations(values))), repeats, axis=0)
+    regressions = np.repeat(np.array(list(permutations(map(float, values.split())))), repeats, axis=0)
     due = due_of(STRENGTHS, regressions, depth, init, objective)
+    trial.require(due.max() * len(due) <= 1e8 * STEP, "init must be larger: more than 1e8 steps are too many")
     orders = learned_for_good(trial, objective, depth, init, regressions, due)
     by_jepa, by_mae = (
         np.array([predicted.permanent_order(STRENGTHS, rho, objective=rule) for rho in regressions])

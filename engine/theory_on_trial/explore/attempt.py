@@ -27,7 +27,7 @@ BYTES, _TEXT = 2048, 80
 _HIDDEN = 1e-6
 """A ratio of which rounding may make up as much is not known."""
 MEMORY = 12 * 2**30
-"""How many bytes a process may address: a claim that wants more must say so in its domain."""
+"""How many bytes a process may write to: a claim that wants more must say so in its domain."""
 
 
 @dataclass(frozen=True)
@@ -191,4 +191,4 @@ def begin() -> None:
     """Leave Ctrl-C to the parent, limit the memory, and silence warnings, which would be told thousands of times."""
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))  # of addresses a card reserves more
