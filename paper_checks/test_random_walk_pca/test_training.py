@@ -133,7 +133,7 @@ def _first_components(gram):
 @claim(WITH_DRIFT, kind="empirical", tier="full", coarse="each run carries a sign only")
 def test_nn_walk_with_drift(
     trial,
-    n_runs: Annotated[int, Interval(15, 1000, why="a level of 1e-4 takes so many")] = 15,
+    n_runs: Annotated[int, Interval(15, 100, why="a level of 1e-4 takes so many, and each is trained")] = 15,
     n_steps: Annotated[int, Interval(2000, 3000, why="shorter runs do not settle, longer ones are large")] = 2000,
     window: Annotated[int, Interval(400, 600, why="a quarter of a run")] = 500,
 ):
