@@ -90,11 +90,10 @@ def _tools(lines: list[Line]) -> str:
     sentences = []
     for fits, part in fitting.items():
         sums = Counter({name: sum(line[name] for line in part) for name in ("right", "doubted", "none", "wrong")})
+        wrong = f"{_plain(sums['wrong'])} wrong" + " at levels of 90 and 95 %" * fits
         sentences.append(
             f"where the assumptions {'fit' if fits else 'do not'} {_plain(sums['right'])} right, "
-            f"{_plain(sums['doubted'] + sums['none'])} doubted or none, {_plain(sums['wrong'])} wrong"
-            + " at levels of 90 and 95 %"
-            * fits
+            f"{_plain(sums['doubted'] + sums['none'])} doubted or none, {wrong}"
         )
     return f"{_total(lines, 'draws')} answers to {len(lines)} kinds of data; {'; '.join(sentences)}"
 
