@@ -28,6 +28,7 @@ ManyTriangleDimensions = Annotated[int, Interval(20, 64, why="of few they scatte
 BARTLETT = ours("Bartlett's decomposition: a Gaussian matrix is a triangular one up to a rotation")
 TRIANGLES = [(12, 16), (5, 40)]
 Exponent = Annotated[float, Interval(-0.6, -0.2, why="d_eff is large, and not the rank")]
+Projected = Annotated[int, Interval(60, 200, why="the bias of order 1 / D must be seen beside the second")]
 """p of the spectrum i^p of Σ."""
 
 
@@ -281,12 +282,7 @@ def test_jl_projection(
     tier="full",
     cases=[(20, 60, 60), (8, 100, 150)],
 )
-def test_jl_projection__bias(
-    trial,
-    n_points: SampledPoints,
-    dim: Annotated[int, Interval(60, 200, why="the bias of order 1 / D must be seen beside the second")],
-    target: Annotated[int, Interval(60, 200, why="the bias of order 1 / D must be seen beside the second")],
-):
+def test_jl_projection__bias(trial, n_points: SampledPoints, dim: Projected, target: Projected):
     """Projecting d dimensions on m moves the mean of ρ_1 as one dimension D with 1/D = 1/d + 1/m."""
     trial.require(max(dim, target) <= 1.5 * min(dim, target), "dim and target must be alike: else the smaller rules")
     D, variances = predicted.combined_dimension(dim, target), predicted.eigenvalues(n_points)
