@@ -21,6 +21,8 @@ def test_a_feature_that_is_relearned_takes_its_time():
     """It starts from where its new unit stands, however late that started: above zero, sooner than at first."""
     lam, rho = np.array([1.992, 2.889, 1.297]), np.array([0.963, 1.013, 1.318])
     events = predicted.itinerary(lam, rho, 4, 2.7e-4, 0.564, 0.26, objective="jepa", clock="flow")
+    same = predicted.itinerary(lam, rho, 4, 2.7e-4, 0.564, 0.26 * np.e, objective="jepa", clock="flow", offset=1.0)
+    np.testing.assert_allclose([event.time for event in same], [event.time for event in events])
     assert [(event.feature, event.kind) for event in events[-3:]] == [
         (0, "unlearned"),
         (1, "relearned"),
