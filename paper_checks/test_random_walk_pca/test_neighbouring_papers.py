@@ -154,7 +154,7 @@ def test_generative_pca__rate(
     """With the spike in a known k-dimensional range the squared error is (1 + β)(k - 1) / (β^2 m), whatever d."""
     trial.require(latent_dim <= dim / 2, "latent_dim must be at most half of dim: else the generator tells little")
     trial.require(latent_dim <= n_samples / 200, "n_samples must be at least 200 latent_dim: later orders in k / m")
-    trial.require(n_samples * dim <= 300_000, "n_samples or dim must be smaller: each of thousands of sets is drawn")
+    trial.require(n_samples * dim <= 150_000, "n_samples or dim must be smaller: each of thousands of sets is drawn")
 
     def squared_error(name):
         return lambda key: getattr(observed.spike_errors(key, n_samples, dim, latent_dim), name) ** 2
