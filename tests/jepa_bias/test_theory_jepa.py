@@ -23,11 +23,8 @@ def test_a_feature_that_is_relearned_takes_its_time():
     events = predicted.itinerary(lam, rho, 4, 2.7e-4, 0.564, 0.26, objective="jepa", clock="flow")
     same = predicted.itinerary(lam, rho, 4, 2.7e-4, 0.564, 0.26 * np.e, objective="jepa", clock="flow", offset=1.0)
     np.testing.assert_allclose([event.time for event in same], [event.time for event in events])
-    assert [(event.feature, event.kind) for event in events[-3:]] == [
-        (0, "unlearned"),
-        (1, "relearned"),
-        (0, "relearned"),
-    ]
+    last = [(0, "unlearned"), (1, "relearned"), (0, "relearned")]
+    assert [(event.feature, event.kind) for event in events[-3:]] == last
     alone = predicted.critical_time(0.564, 2.7e-4, 4, lam[0], rho[0], objective="jepa", clock="flow")
     assert 0.01 * alone < events[-1].time - events[-3].time < alone
 
