@@ -2,7 +2,7 @@
 
 from functools import partial
 from itertools import permutations
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import jax
 import jax.numpy as jnp
@@ -84,7 +84,9 @@ def learned_for_good(trial, objective, depth, init, regressions, due):
     return np.concatenate([np.argsort(passages.last, axis=1), np.asarray(passages.ends_above, int)], axis=1)
 
 
-GRID, DEEPER = "0.6 0.9 1.35", "0.5 0.8 1.25"
+Values = Literal["0.6 0.9 1.35", "0.5 0.8 1.25"]
+"""ρ of three features."""
+GRID, DEEPER = get_args(Values)
 
 
 @claim(
@@ -102,7 +104,7 @@ GRID, DEEPER = "0.6 0.9 1.35", "0.5 0.8 1.25"
 def test_permanent_order(
     trial, objective: Objective, depth: Annotated[int, Interval(2, 3, why="deeper, plateaus take minutes")],
     init: Annotated[float, Interval(1e-8, 1e-3, why="later, not every order is permanent")],
-    values: Literal["0.6 0.9 1.35", "0.5 0.8 1.25"], repeats: Annotated[int, Interval(1, 20, why="each costs")] = 4,
+    values: Values, repeats: Annotated[int, Interval(1, 20, why="each costs")] = 4,
 ):  # fmt: skip
     """As ε -> 0 features are learned for good by ρ with JEPA and by λ ρ with MAE, not by λ."""
     trial.require(objective == "jepa" or init <= 1e-7, "init must be at most 1e-07 with MAE, whose plateaus are short")

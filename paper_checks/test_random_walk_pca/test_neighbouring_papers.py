@@ -148,13 +148,13 @@ def test_robust_pca__goal(
 def test_generative_pca__rate(
     trial,
     n_samples: Annotated[int, Interval(500, 10_000, why="later orders in k / m are small, and thousands are drawn")],
-    latent_dim: Annotated[int, Interval(3, 30, why="at 1 nothing is to be found, at 2 300 000 draws decide")],
+    latent_dim: Annotated[int, Interval(3, 30, why="at 1 nothing is to be found, at 2 too few are drawn")],
     dim: Annotated[int, Interval(8, 100, why="without the generator, all of it counts")],
 ):
     """With the spike in a known k-dimensional range the squared error is (1 + β)(k - 1) / (β^2 m), whatever d."""
     trial.require(latent_dim <= dim / 2, "latent_dim must be at most half of dim: else the generator tells little")
     trial.require(latent_dim <= n_samples / 200, "n_samples must be at least 200 latent_dim: later orders in k / m")
-    trial.require(n_samples * dim <= 150_000, "n_samples or dim must be smaller: each of thousands of sets is drawn")
+    trial.require(n_samples * dim <= 150_000, "n_samples * dim must be at most 150000: thousands of sets are drawn")
 
     def squared_error(name):
         return lambda key: getattr(observed.spike_errors(key, n_samples, dim, latent_dim), name) ** 2

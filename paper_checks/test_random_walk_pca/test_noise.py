@@ -28,8 +28,8 @@ ManyTriangleDimensions = Annotated[int, Interval(20, 64, why="of few they scatte
 BARTLETT = ours("Bartlett's decomposition: a Gaussian matrix is a triangular one up to a rotation")
 TRIANGLES = [(12, 16), (5, 40)]
 Exponent = Annotated[float, Interval(-0.6, -0.2, why="d_eff is large, and not the rank")]
-Projected = Annotated[int, Interval(60, 200, why="the bias of order 1 / D must be seen beside the second")]
 """p of the spectrum i^p of Σ."""
+Projected = Annotated[int, Interval(60, 200, why="the bias of order 1 / D must be seen beside the second")]
 
 
 def ratio_variance(n_points, dim):
@@ -59,7 +59,7 @@ def test_noise_universality(
         return lambda key: observed.explained_variance_ratio(key, n_points, dim, law=law)[0]
 
     trial.require(dim >= 300, "dim must be at least 300: below, the kurtosis of the steps moves the mean, too")
-    trial.require(n_points * dim <= 32_000, "n_points or dim must be smaller: of more steps the draws take long")
+    trial.require(n_points * dim <= 32_000, "n_points * dim must be at most 32000: longer draws take many minutes")
     mean = mean_ratio(n_points, dim)
     trial.mean(
         first_ratio(law),
@@ -171,7 +171,7 @@ def test_deff_not_rank(
     spectrum = np.arange(1, dim + 1) ** exponent
     effective = predicted.effective_dimension(spectrum)
     trial.require(0.2 * dim < effective < 0.8 * dim, "exponent must leave d_eff between a fifth and four fifths of dim")
-    trial.require(n_points * dim <= 64_000, "n_points or dim must be smaller: of more steps the draws take long")
+    trial.require(n_points * dim <= 64_000, "n_points * dim must be at most 64000: longer draws take many minutes")
     variance, traces = ratio_variance(n_points, effective), [np.sum(spectrum**k) for k in (1, 2, 3)]
     # The third cumulant, beside that of as many equal directions, sets the second order.
     second = SECOND_ORDER / effective * traces[0] * traces[2] / traces[1] ** 2
