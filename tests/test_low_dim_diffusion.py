@@ -10,7 +10,6 @@ from scipy.stats import chi
 
 from own_data import low_dim_diffusion as tool
 from sims import low_dim_diffusion as observed
-from tests.low_dim_diffusion.own_data_sets import own
 from theory import low_dim_diffusion as predicted
 
 
@@ -94,25 +93,38 @@ def test_lloyd_ends_among_ties_that_rounding_makes():
         assert abs(observed.k_subspaces(np.random.default_rng(seed), points, 4, 5)[1]) < 1e-12
 
 
+def own(*law):
+    from tests.low_dim_diffusion.own_data_sets import own  # importing it computes truths for seconds
+
+    return own(np.random.default_rng(0), *law)
+
+
 def test_noise_that_is_given_is_compared_with_the_data():
-    x = own(np.random.default_rng(0), 20, 40, (1,) * 4, 0.02)
+    x = own(20, 40, (1,) * 4, 0.02)
     assert tool.subspace_error(x, 4, 0.02).doubts == ()
     assert tool.subspace_error(x, 4, 0.02).noise == (0.02, 0.02, 0.02)
     assert "that was given" in tool.subspace_error(x, 4, 0.01).doubts[0].reason
-    without = tool.samples_needed(own(np.random.default_rng(0), 20, 40, (1,) * 4, 0.0), 4, 1e-3)
+    without = tool.samples_needed(own(20, 40, (1,) * 4, 0.0), 4, 1e-3)
     assert (without.error.value, without.needed.value) == (0, 5)
 
 
 @pytest.mark.parametrize(
-    ("x", "dim", "sentence"),
+    ("law", "dim", "sentence"),
     [
-        (own(np.random.default_rng(0), 20, 16, (1,) * 4, 0.02), 5, "d = 5 is not visible"),
-        (own(np.random.default_rng(0), 20, 16, (1,) * 4, 2.0), 4, "d = 4 is not visible"),
-        (own(np.random.default_rng(0), 10, 40, (1, 1e-18), 1e-14), 2, "d = 2 is not visible"),  # D^2 is 6e-11, not 0
-        (np.repeat(own(np.random.default_rng(0), 20, 16, (1,) * 4, 0.02), 2, axis=0), 4, "samples that are repeated"),
+        ((20, 16, (1,) * 4, 0.02), 5, "d = 5 is not visible"),
+        ((20, 16, (1,) * 4, 2.0), 4, "d = 4 is not visible"),
+        ((10, 40, (1, 1e-18), 1e-14), 2, "d = 2 is not visible"),  # D^2 is 6e-11, not 0
     ],
 )
-def test_what_is_not_visible_has_no_number(x, dim, sentence):
+def test_what_is_not_visible_has_no_number(law, dim, sentence):
+    has_no_number(own(*law), dim, sentence)
+
+
+def test_samples_that_are_repeated_have_no_number():
+    has_no_number(np.repeat(own(20, 16, (1,) * 4, 0.02), 2, axis=0), 4, "samples that are repeated")
+
+
+def has_no_number(x, dim, sentence):
     for found in (tool.subspace_error(x, dim), tool.samples_needed(x, dim, 0.1)):
         assert (found.answerable, sentence in found.summary(), np.isnan(found.error.value)) == (False, True, True)
 
@@ -136,7 +148,7 @@ test_what_cannot_be_answered_is_refused = refused(
 
 
 def test_the_plot_shows_all_singular_values():
-    x = own(np.random.default_rng(0), 20, 16, (1,) * 4, 0.02)
+    x = own(20, 16, (1,) * 4, 0.02)
     axes = tool.subspace_error(x, 4).plot()
     assert np.concatenate([line.get_ydata() for line in axes.lines[:2]]) == pytest.approx(np.linalg.svd(x)[1])
     plt.close("all")
@@ -146,7 +158,7 @@ X, BASES, WEIGHTS = mixture(ambient=3, dims=(1, 2, 2))
 NODES = dict(zip(("nodes", "node_weights"), observed.cubature(3), strict=True))
 GIVEN = {"points": X, "bases": BASES, "weights": WEIGHTS, **NODES}
 SMALL = {"draws": 3, "ambient": 5, "dim": 3, "samples": 2}
-FEW = Case({"samples": own(np.random.default_rng(0), 9, 12, (1, 1), 0.05)}, infinite="no verdict")
+FEW = Case({"samples": np.random.default_rng(0).normal(0, 2 * [1] + 7 * [0.05], (12, 9))}, infinite="no verdict")
 SEARCH = {"points": TWELVE, "start": (30.0, -30.0), "order": 8, "point_weights": None}
 test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answers = promises(
     [predicted, observed, tool],

@@ -35,6 +35,12 @@ def test_every_formula_of_a_page_is_made(page):
     assert RENDERED["faults"](rendered(page.read_text(encoding="utf-8"), place)) == []
 
 
+def test_the_table_on_trust_says_what_the_records_say():  # here, as the page needs the same digests
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for question, answer, _, command in runpy.run_path(str(ROOT / "docs" / "trust.py"))["answers"]():
+        assert re.search(rf"{re.escape(f'| {question} | {answer} | ')}.* \| {re.escape(command)} \|", readme), question
+
+
 @pytest.mark.parametrize("entry", SHORT, ids=lambda entry: entry.name)
 def test_a_paper_on_one_page_reads_as_it_is_written(entry):
     page = rendered(SITE["brief_page"](entry), entry.page)

@@ -15,7 +15,6 @@ from own_data.naive_bayes_vs_logistic import assumption_diagnostics
 from own_data.naive_bayes_vs_logistic.diagnostics import _predicted
 from own_data.naive_bayes_vs_logistic.fits import fit
 from own_data.naive_bayes_vs_logistic.learning_curves import LogisticCurve, NaiveBayesCurve
-from tests.naive_bayes_vs_logistic import own_data_sets as sets
 from theory_on_trial.own_data.jackknife import GROUPS, jackknife, stratified_groups
 
 ROUNDING = 2**-53
@@ -223,6 +222,8 @@ def test_more_than_two_classes_have_no_number_of_samples():
 
 
 def test_what_class_means_do_not_show_is_no_missing_signal():
+    from tests.naive_bayes_vs_logistic import own_data_sets as sets  # importing it computes truths for seconds
+
     answer = assumption_diagnostics(*sets.exclusive(np.random.default_rng(0), 300))
     assert answer.answerable
     assert "in one class than in another" in answer.departures[0]

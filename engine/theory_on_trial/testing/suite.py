@@ -29,8 +29,15 @@ for _option, _value in _QUICK.items():
     if _option not in os.environ.get("XLA_FLAGS", ""):  # a worker has its parent's, and the same kept programs
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_option}={_value}".strip()
 
-typechecker = beartype(conf=BeartypeConf(is_pep484_tower=True))
-"""For jaxtyping's import hook: shapes and types are checked as the tests run; an integer is a real number too."""
+_beartyped = beartype(conf=BeartypeConf(is_pep484_tower=True))
+
+
+def typechecker(function: Any) -> Any:
+    """For jaxtyping's import hook: shapes and types are checked as the tests run; an integer is a real number too.
+
+    Not those of inner functions, which are made anew with every call of the outer one: that took half of all time.
+    """
+    return function if "<locals>" in function.__qualname__ else _beartyped(function)
 
 _APPROX = pytest.approx
 
