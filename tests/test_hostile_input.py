@@ -50,7 +50,7 @@ TOOLS = {  # what is asked, its good arguments, and what is asked beside them
     ),
     "multiplicity": (
         multiplicity,
-        {"X": TABLE[:40].round(), "y": CLASSES[:40]},
+        {"X": TABLE[:16].round(), "y": CLASSES[:16]},
         {"epsilons": [0.0], "time_limit": 0.5, "progress": False},
     ),
     "certify_head": (
@@ -69,9 +69,9 @@ TOOLS = {  # what is asked, its good arguments, and what is asked beside them
         {"depth": 2, "epsilon": 0.01, "objective": "jepa"},
     ),
     "which_algorithm": (
-        lambda inputs, labels: which_algorithm(lambda inputs, labels, queries: labels[:, -1], inputs, labels),
+        lambda inputs, labels, **given: which_algorithm(lambda *shown: shown[1][:, -1], inputs, labels, **given),
         {"inputs": PROMPTS, "labels": ANSWERS},
-        {},
+        {"prefixes": [2]},
     ),
     "contrastive_report": (contrastive_report, {"weights": np.full(4, 0.25)}, {"loss": 0.6}),
     "infonce_bias": (infonce_bias, {"scores": SCORES}, {"candidates": 8, "held_out": True}),
