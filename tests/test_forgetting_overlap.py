@@ -45,8 +45,7 @@ def test_a_wide_net_forgets_what_its_tangent_kernel_says():
 
 
 @pytest.mark.parametrize(
-    ("rate", "small", "steps"),
-    [(1.0, 1e-9, 10), (1e-15, 1e-3, 3), (0.7, 0.9, 7), (1.5, 1.0, 4), (0.416, 1e-9, 2)],
+    ("rate", "small", "steps"), [(1.0, 1e-9, 10), (1e-15, 1e-3, 3), (0.7, 0.9, 7), (1.5, 1.0, 4), (0.416, 1e-9, 2)]
 )
 def test_few_steps_along_short_directions_keep_their_digits(rate, small, steps):
     first, second, residual = np.array([[0.3, 1.0]]), np.array([[1.0, 0.0], [0.5, small]]), np.array([0.4, 1.0])

@@ -4,12 +4,16 @@ It turns on float64, has programs compiled quickly, registers the profile `thoro
 relative, and has a fixture that gives back the programs of each module.
 """
 
+import functools
+import inspect
+import itertools
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import jax
+import jaxtyping
 import pytest
 from beartype import BeartypeConf, beartype
 from hypothesis import settings
@@ -29,15 +33,33 @@ for _option, _value in _QUICK.items():
     if _option not in os.environ.get("XLA_FLAGS", ""):  # a worker has its parent's, and the same kept programs
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_option}={_value}".strip()
 
-_beartyped = beartype(conf=BeartypeConf(is_pep484_tower=True))
+typechecker = beartype(conf=BeartypeConf(is_pep484_tower=True))
+"""For jaxtyping's import hook: shapes and types are checked as the tests run; an integer is a real number too."""
+
+CHECKED = 20
+"""How many calls of a function are checked at first, and of how many later ones each is: all took a third of a run."""
+_always = jaxtyping.jaxtyped
 
 
-def typechecker(function: Any) -> Any:
-    """For jaxtyping's import hook: shapes and types are checked as the tests run; an integer is a real number too.
+def _sometimes(*, typechecker: Any) -> Callable[[Any], Any]:
+    """What the hook decorates with: inner functions, made anew by each call of the outer one, are not checked."""
 
-    Not those of inner functions, which are made anew with every call of the outer one: that took half of all time.
-    """
-    return function if "<locals>" in function.__qualname__ else _beartyped(function)
+    def decorated(function: Any) -> Any:
+        if "<locals>" in getattr(function, "__qualname__", ""):
+            return function
+        checked, calls = _always(function, typechecker=typechecker), itertools.count()
+
+        @functools.wraps(function)
+        def called(*arguments: Any, **named: Any) -> Any:
+            number = next(calls)
+            return (checked if number < CHECKED or number % CHECKED == 0 else function)(*arguments, **named)
+
+        return called if inspect.isfunction(function) else checked
+
+    return decorated
+
+
+jaxtyping.jaxtyped = _sometimes  # type: ignore[assignment]
 
 _APPROX = pytest.approx
 
