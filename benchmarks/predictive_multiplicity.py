@@ -73,14 +73,6 @@ def compas_task(task: str, name: str, limit: float, n_rows: int) -> Callable[[],
     return dict(zip(TASKS, (baseline, flips, discrepancy), strict=True))[task]
 
 
-def _per_sample(table):
-    from sims.predictive_multiplicity import Table
-
-    rows = np.concatenate([np.repeat(np.arange(len(table.rows)), n) for n in (table.positives, table.negatives)])
-    positives = (np.arange(len(rows)) < table.positives.sum()).astype(int)
-    return Table(table.rows[rows], positives, 1 - positives, table.columns, table.dropped, np.arange(len(rows)))
-
-
 def answer_task(task: str, name: str, limit: float, n_rows: int) -> Callable[[int], Response]:
     run = compas_task(task, name, limit, n_rows)
     fast = name == OURS
@@ -111,36 +103,20 @@ def compare_task(task: str, names: list[str], limit: float, n_rows: int) -> None
     )
 
 
-def draw(round_: int, n: int, d: int):
-    """Normal points, the labels of Σ x > 0 a quarter of them wrong, and that rule as the baseline."""
-    rng = np.random.default_rng((round_, n, d))
-    points = rng.standard_normal((n, d))
-    baseline = points.sum(axis=1) > 0
-    return points, baseline ^ (rng.random(n) < 0.25), baseline
-
-
-def table_of(points, labels, baseline):
-    """The points as a table, and the baseline as its dichotomy."""
-    from sims.predictive_multiplicity import aggregate
-
-    table = aggregate(points, 2 * labels.astype(int) - 1)
-    h_0 = np.zeros(len(table.rows), int)
-    h_0[table.row_of_sample] = baseline
-    return table, h_0
-
-
 def sample(kind: str, round_: int, n: int, d: int):
     """Points, labels, and a linear rule as the baseline: that of normal points, of others a logistic fit."""
     from sklearn.linear_model import LogisticRegression
 
     rng = np.random.default_rng((round_, n, d))
-    if kind == "normal":
-        return *draw(round_, n, d)[:2], np.concatenate([[0.0], np.ones(d)])
+    if kind == "normal":  # a quarter of the labels of Σ x > 0 are wrong
+        points = rng.standard_normal((n, d))
+        return points, (points.sum(axis=1) > 0) ^ (rng.random(n) < 0.25), np.concatenate([[0.0], np.ones(d)])
     if kind == "COMPAS":
         from sims.predictive_multiplicity import compas
 
-        people = _per_sample(compas())
-        points, labels = people.rows, people.positives == 1
+        table = compas()
+        rows = np.concatenate([np.repeat(np.arange(len(table.rows)), n) for n in (table.positives, table.negatives)])
+        points, labels = table.rows[rows], np.arange(len(rows)) < table.positives.sum()
     elif kind == "breast cancer":
         from sklearn.datasets import load_breast_cancer
 
@@ -201,7 +177,9 @@ def answer_pool(name: str, kind: str, n: int, d: int, tolerance: float, limit: f
                 return discrepancy / n, within.mean(), 1.0, 1.0
 
     def published(points, labels, rule):
-        table, h_0 = table_of(points, labels, rule[0] + points @ rule[1:] > 0)
+        table = observed.aggregate(points, 2 * labels.astype(int) - 1)
+        h_0 = np.zeros(len(table.rows), int)
+        h_0[table.row_of_sample] = rule[0] + points @ rule[1:] > 0
         path = observed.discrepancy_path(table, h_0, [tolerance], formulation="published", time_limit=limit)
         return path.disagreement[0] / n, np.nan, path.bounds[0] / n, np.nan  # ambiguity takes n programs more
 
@@ -243,9 +221,7 @@ def run(quick: bool) -> None:
 
 
 def answer_seed(kind: str, *workload: Any) -> Callable[[int], Response]:
-    kinds: dict[str, Callable[..., Callable[[int], Response]]]
-    kinds = {"task": answer_task, "pool": answer_pool}
-    return kinds[kind](*workload)
+    return {"task": answer_task, "pool": answer_pool}[kind](*workload)
 
 
 if __name__ == "__main__":

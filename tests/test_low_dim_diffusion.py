@@ -109,22 +109,16 @@ def test_noise_that_is_given_is_compared_with_the_data():
 
 
 @pytest.mark.parametrize(
-    ("law", "dim", "sentence"),
+    ("law", "copies", "dim", "sentence"),
     [
-        ((20, 16, (1,) * 4, 0.02), 5, "d = 5 is not visible"),
-        ((20, 16, (1,) * 4, 2.0), 4, "d = 4 is not visible"),
-        ((10, 40, (1, 1e-18), 1e-14), 2, "d = 2 is not visible"),  # D^2 is 6e-11, not 0
+        ((20, 16, (1,) * 4, 0.02), 1, 5, "d = 5 is not visible"),
+        ((20, 16, (1,) * 4, 2.0), 1, 4, "d = 4 is not visible"),
+        ((10, 40, (1, 1e-18), 1e-14), 1, 2, "d = 2 is not visible"),  # D^2 is 6e-11, not 0
+        ((20, 16, (1,) * 4, 0.02), 2, 4, "samples that are repeated"),
     ],
 )
-def test_what_is_not_visible_has_no_number(law, dim, sentence):
-    has_no_number(own(*law), dim, sentence)
-
-
-def test_samples_that_are_repeated_have_no_number():
-    has_no_number(np.repeat(own(20, 16, (1,) * 4, 0.02), 2, axis=0), 4, "samples that are repeated")
-
-
-def has_no_number(x, dim, sentence):
+def test_what_is_not_visible_has_no_number(law, copies, dim, sentence):
+    x = np.repeat(own(*law), copies, axis=0)
     for found in (tool.subspace_error(x, dim), tool.samples_needed(x, dim, 0.1)):
         assert (found.answerable, sentence in found.summary(), np.isnan(found.error.value)) == (False, True, True)
 

@@ -3,21 +3,11 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 from promises import Case, promises, refused
 
 from own_data import neural_collapse as tool
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick_compilation():
-    """Nearly all of the time is compilation: the compiler need not try hard."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
 
 EYE, LABELS, TWICE = np.eye(2), np.array([0, 1]), np.array([0, 0, 1, 1])
 TARGETS = predicted.frame_targets(EYE, 1)
