@@ -16,7 +16,7 @@ def modules():  # by their text: to import all of them takes longer than most te
             yield ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-@pytest.mark.parametrize("name", modules())
+@pytest.mark.parametrize("name", list(modules()))
 def test_the_examples_of_a_module_print_what_they_say(name, monkeypatch):
     examples = doctest.DocTestFinder().find(importlib.import_module(name))
     assert any(test.examples for test in examples)
