@@ -45,16 +45,16 @@ def _sometimes(*, typechecker: Any) -> Callable[[Any], Any]:
     """What the hook decorates with: inner functions, made anew by each call of the outer one, are not checked."""
 
     def decorated(function: Any) -> Any:
-        if "<locals>" in getattr(function, "__qualname__", ""):
-            return function
-        checked, calls = _always(function, typechecker=typechecker), itertools.count()
+        if not inspect.isfunction(function) or "<locals>" in function.__qualname__:
+            return function if inspect.isfunction(function) else _always(function, typechecker=typechecker)
+        checked, calls = functools.cache(lambda: _always(function, typechecker=typechecker)), itertools.count()
 
         @functools.wraps(function)
         def called(*arguments: Any, **named: Any) -> Any:
             number = next(calls)
-            return (checked if number < CHECKED or number % CHECKED == 0 else function)(*arguments, **named)
+            return (checked() if number < CHECKED or number % CHECKED == 0 else function)(*arguments, **named)
 
-        return called if inspect.isfunction(function) else checked
+        return called
 
     return decorated
 
