@@ -3,9 +3,7 @@
 Everybody minimises the same empirical Mixup losses, the mixing weight averaged by a rule of six nodes for U[0, 1], on
 the same samples of two Gaussian classes at seven separabilities. Ours keeps the pairs factorised; the others get all
 mixtures as rows, each unordered pair once. Ours fits 1000 seeds, the others 20 or fewer; their time for the whole grid
-is extrapolated and marked by ~.
-
-Processes, turns and seconds are those of `audits.side_by_side`.
+is extrapolated and marked by ~. Processes, turns and seconds are those of `audits.side_by_side`.
 """
 
 from collections.abc import Callable

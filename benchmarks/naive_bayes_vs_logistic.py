@@ -1,9 +1,8 @@
-"""Naive Bayes and ridge logistic regression side by side with scikit-learn and NumPy.
+"""Naive Bayes and ridge regression beside scikit-learn: `python -m benchmarks.naive_bayes_vs_logistic [--quick]`.
 
-`python -m benchmarks.naive_bayes_vs_logistic [--quick]`
-
-Everything is done on the synthetic problem of the released code of Zheng et al. 2023. What the first run takes beyond a
-later one (compilation) has its own column. Processes, turns and seconds are those of `audits.side_by_side`.
+Regression is logistic, and both are also written in NumPy. Everything is done on the synthetic problem of the released
+code of Zheng et al. 2023. What the first run takes beyond a later one (compilation) has its own column. Processes,
+turns and seconds are those of `audits.side_by_side`.
 """
 
 import math

@@ -1,12 +1,10 @@
 """Proven optimality on COMPAS, and what a search finds in ten seconds: `python -m benchmarks.predictive_multiplicity`.
 
-`--quick` takes about half a minute.
-
 On COMPAS (arrest) the 0/1 formulation stands beside big-M and the published one, by the same solver, on 137 distinct
 rows. Slow contenders get some of the rows only: their time for all is extrapolated, and marked by ~; > marks a time
 limit that came first. Then the tool for users' own data, pools of penalised fits, and the published program search as
 long as each other, around the same rule. What the first run takes beyond a later one (imports, compilation) has its own
-column. Processes, turns and seconds are those of `audits.side_by_side`.
+column. Processes, turns and seconds are those of `audits.side_by_side`; `--quick` takes about half a minute.
 """
 
 import time
