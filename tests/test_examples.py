@@ -7,16 +7,13 @@ from pathlib import Path
 import jaxtyping
 import pytest
 
+from theory_on_trial.repository import dotted_name
+
 ROOT = Path(__file__).parent.parent
+FILES = [file for package in ("theory", "sims", "own_data") for file in sorted((ROOT / package).rglob("*.py"))]
 
 
-def modules():  # by their text: to import all of them takes longer than most tests
-    for file in sorted(file for package in ("theory", "sims", "own_data") for file in (ROOT / package).rglob("*.py")):
-        if ">>> " in file.read_text(encoding="utf-8"):
-            yield ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-
-
-@pytest.mark.parametrize("name", list(modules()))
+@pytest.mark.parametrize("name", [dotted_name(file) for file in FILES if ">>> " in file.read_text(encoding="utf-8")])
 def test_the_examples_of_a_module_print_what_they_say(name, monkeypatch):
     examples = doctest.DocTestFinder().find(importlib.import_module(name))
     assert any(test.examples for test in examples)

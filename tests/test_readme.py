@@ -55,6 +55,12 @@ def test_the_numbers_of_what_was_found_are_those_of_the_published_ledger(page):
     assert quoting >= 2 * len(QUOTED) - 1
 
 
+def test_the_table_on_trust_says_what_the_records_say(monkeypatch):
+    monkeypatch.setattr("theory_on_trial.repository.records.source", lambda *_: {})  # what is fresh is not asked
+    for question, answer, _, command in runpy.run_path(str(ROOT / "docs" / "trust.py"))["answers"]():
+        assert re.search(rf"{re.escape(f'| {question} | {answer} | ')}.* \| {re.escape(command)} \|", README), question
+
+
 def test_the_commands_run_in_integration():
     assert "# CI" not in README
     commands = subprocess.check_output([".ci/readme_commands", "README.md"], cwd=ROOT, text=True).splitlines()

@@ -10,7 +10,6 @@ import pytest
 import yaml
 from test_docs import PAGES, ROOT
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 SITE = runpy.run_path(str(ROOT / "docs" / "from_source.py"))
 RENDERED = runpy.run_path(str(ROOT / "docs" / "rendered.py"))
 SHORT = [entry for entry in SITE["catalogue"]() if entry.name.startswith(SITE["BRIEFS"])]
@@ -39,11 +38,6 @@ def words(text):
 def test_every_formula_of_a_page_is_made(page):
     place = page.relative_to(ROOT / "docs").as_posix()
     assert RENDERED["faults"](rendered(page.read_text(encoding="utf-8"), place)) == []
-
-
-def test_the_table_on_trust_says_what_the_records_say():
-    for question, answer, _, command in runpy.run_path(str(ROOT / "docs" / "trust.py"))["answers"]():
-        assert re.search(rf"{re.escape(f'| {question} | {answer} | ')}.* \| {re.escape(command)} \|", README), question
 
 
 @pytest.mark.parametrize("entry", SHORT, ids=lambda entry: entry.name)

@@ -9,7 +9,7 @@ import inspect
 import itertools
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -36,18 +36,21 @@ for _option, _value in _QUICK.items():
 typechecker = beartype(conf=BeartypeConf(is_pep484_tower=True))
 """For jaxtyping's import hook: shapes and types are checked as the tests run; an integer is a real number too."""
 
-CHECKED = 20
-"""How many calls of a function are checked at first, and of how many later ones each is: all took a third of a run."""
+CHECKED = 20  # so many calls of a function at first, and one of so many later: to check all took a third of a run
 _always = jaxtyping.jaxtyped
 
 
-def _sometimes(*, typechecker: Any) -> Callable[[Any], Any]:
+def _sometimes(*function: Any, **options: Any) -> Any:
     """What the hook decorates with: inner functions, made anew by each call of the outer one, are not checked."""
+    if function:  # decorated by hand, which the hook never does
+        return _always(*function, **options)
 
     def decorated(function: Any) -> Any:
-        if not inspect.isfunction(function) or "<locals>" in function.__qualname__:
-            return function if inspect.isfunction(function) else _always(function, typechecker=typechecker)
-        checked, calls = functools.cache(lambda: _always(function, typechecker=typechecker)), itertools.count()
+        if not inspect.isfunction(function):
+            return _always(function, **options)
+        if "<locals>" in function.__qualname__:
+            return function
+        checked, calls = functools.cache(lambda: _always(function, **options)), itertools.count()
 
         @functools.wraps(function)
         def called(*arguments: Any, **named: Any) -> Any:
@@ -59,7 +62,7 @@ def _sometimes(*, typechecker: Any) -> Callable[[Any], Any]:
     return decorated
 
 
-jaxtyping.jaxtyped = _sometimes  # type: ignore[assignment]
+jaxtyping.jaxtyped = _sometimes
 
 _APPROX = pytest.approx
 
