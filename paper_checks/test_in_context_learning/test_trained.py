@@ -1,8 +1,8 @@
 """Transformers that are trained: how near they come to the Bayes predictor, and to which rule, depth by depth.
 
-Each claim looks at independent runs of one seed. Equal signs of all are all that a sign test can ask of five of them:
+Each claim looks at five independent runs of one seed. Equal signs of all are all that a sign test can ask of them:
 their chance is 2^-5 if either sign is as likely, and the two-sided interval that the ledger shows has the level 2^-4.
-Nothing here claims more.
+Nothing here claims more; more runs are those of other seeds.
 """
 
 from typing import Literal
@@ -10,12 +10,13 @@ from typing import Literal
 import jax
 import numpy as np
 
-from paper_checks.test_in_context_learning import FAMILY, MATCH, SIGNS, Runs, fresh_prompts, level, trained, untrained
+from paper_checks.test_in_context_learning import FAMILY, MATCH, SIGNS, fresh_prompts, level, trained, untrained
 from sims.in_context_learning import training
 from sims.in_context_learning.baselines import ridge
 from theory import in_context_learning as predicted
 from theory_on_trial import claim
 
+RUNS = 5
 NOISY = {
     1: training.TrainingSettings(1, 6, layers=2, width=16, heads=2, steps=6000, learning_rate=5e-3, noise_std=0.5),
     2: training.TrainingSettings(2, 6, layers=3, width=24, heads=4, steps=8000, learning_rate=4e-3, noise_std=0.5),
@@ -23,7 +24,7 @@ NOISY = {
 
 
 @claim(MATCH, kind="empirical", tier="full", cases=[1, 2], coarse=SIGNS)
-def test_icl__approaches__mbr(trial, dimension: Literal[1, 2], n_runs: Runs = 5):
+def test_icl__approaches__mbr(trial, dimension: Literal[1, 2]):
     """On noisy prompts trained transformers come within 5 % of the Bayes error, nearest to the ridge of λ*."""
     settings = NOISY[dimension]
     tolerance = 0.05 * predicted.mean_bayes_error(dimension, settings.examples, noise_std=settings.noise_std)
@@ -41,16 +42,16 @@ def test_icl__approaches__mbr(trial, dimension: Literal[1, 2], n_runs: Runs = 5)
         """By how much the ridge of λ* is nearer than both of its neighbours."""
         return np.minimum(distances[1], distances[2]) - distances[0]
 
-    upper, *distances = np.transpose([compare(trained(trial.seed, run, settings), run) for run in range(n_runs)])
-    before, *at_first = np.transpose([compare(untrained(trial, run, settings), run) for run in range(n_runs)])
+    upper, *distances = np.transpose([compare(trained(trial.seed, run, settings), run) for run in range(RUNS)])
+    before, *at_first = np.transpose([compare(untrained(trial, run, settings), run) for run in range(RUNS)])
     controls = {"before training": tolerance - before, "the ridge of noise variance 1": tolerance - distances[-1]}
-    trial.runs(tolerance - upper, alpha=level(n_runs), controls=controls)
+    trial.runs(tolerance - upper, alpha=level(RUNS), controls=controls)
     # What was not trained is nearest to the rule that says least, whatever the noise.
-    trial.runs(nearer(distances), alpha=level(n_runs), controls={"before training": nearer(at_first)})
+    trial.runs(nearer(distances), alpha=level(RUNS), controls={"before training": nearer(at_first)})
 
 
 @claim(MATCH, kind="empirical", tier="full", coarse=SIGNS)
-def test_phase__depth(trial, n_runs: Runs = 5):
+def test_phase__depth(trial):
     """Among a fixed family two layers are nearest to Ridge(.1), four nearest to least squares, and nearer than two."""
     names = list(FAMILY)
 
@@ -58,7 +59,7 @@ def test_phase__depth(trial, n_runs: Runs = 5):
         """Of each run from each rule."""
         settings = training.TrainingSettings(2, 6, layers=layers, width=32, heads=1, steps=8000, learning_rate=4e-3)
         prompts = fresh_prompts(trial.key("prompts"), settings)
-        models = [trained(trial.seed, run, settings) for run in range(n_runs)]
+        models = [trained(trial.seed, run, settings) for run in range(RUNS)]
         differences = [training.evaluate(model, prompts, list(FAMILY.values())).differences for model in models]
         return np.array([of_run[:, :, 1:].mean(axis=(1, 2)) for of_run in differences])
 
@@ -73,4 +74,4 @@ def test_phase__depth(trial, n_runs: Runs = 5):
         return np.min([advantage(few, "ridge .1"), advantage(many, "least squares"), nearer], axis=0)
 
     few, many = distances(2), distances(4)
-    trial.runs(ordered(few, many), alpha=level(n_runs), controls={"depths exchanged": ordered(many, few)})
+    trial.runs(ordered(few, many), alpha=level(RUNS), controls={"depths exchanged": ordered(many, few)})
