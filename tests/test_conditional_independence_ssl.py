@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from promises import Case, promises, refused
 from scipy.stats import binom
@@ -42,7 +42,6 @@ def test_all_canonical_functions_leave_nothing_and_none_leaves_all():
     assert once == pytest.approx(np.trace(moments[0]) - np.sum(table.priors[0] ** 2), rel=1e-9)
 
 
-@settings(deadline=None)
 @given(st.integers(2, 50), st.integers(1, 50), st.floats(0.01, 10), st.floats(0.001, 1), st.booleans())
 def test_break_even_is_where_the_risks_cross(dim, rank, noise, error, intercept):
     assume(rank <= dim)

@@ -36,6 +36,7 @@ def parabola(width: int = 3, height: float = 2.0):
     [(False, 3, "python -m figures paper.F1"), (True, 2, "python -m figures paper.F1 --quick")],
 )
 def test_a_saved_figure_leaves_an_image_a_vector_file_and_a_caption(tmp_path, quick, width, command):
+    others = plt.get_fignums()
     paths, overlaps = Figure("paper", "F1", parabola, {"width": 2}).save(tmp_path, quick)
     assert not overlaps
     assert [path.name for path in paths] == ["F1_parabola.png", "F1_parabola.pdf", "F1_parabola.txt"]
@@ -47,7 +48,7 @@ def test_a_saved_figure_leaves_an_image_a_vector_file_and_a_caption(tmp_path, qu
         f"Settings: width = {width}, height = 2.0.",
         f"Command: {command}",
     ]
-    assert not plt.get_fignums()  # closed again
+    assert plt.get_fignums() == others  # closed again
 
 
 def two_titles(width: int = 3):

@@ -7,7 +7,7 @@ from itertools import combinations
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from promises import Case, promises, refused
 from scipy.stats import binom, special_ortho_group
@@ -39,7 +39,6 @@ def test_equal_tasks_need_sets_of_a_cycle(dim, kept):
     assert len(with_a_sure_one.chances) == len(parts)
 
 
-@settings(deadline=None)
 @given(spectra, st.data(), st.floats(1e-30, 1e30))
 def test_the_value_scales_with_the_spectrum_and_hedging_never_hurts_in_the_worst_case(spectrum, data, unit):
     r = data.draw(st.integers(1, len(spectrum) - 1))

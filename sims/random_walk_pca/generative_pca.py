@@ -42,14 +42,15 @@ def spike_errors(
     signal = generator @ _random_unit(latent_key, latent_dim)
     strength = jnp.sqrt(spike) * jax.random.normal(signal_key, (n_samples, 1))
     points = jax.random.normal(noise_key, (n_samples, dim)) + strength * signal
+    scatter = points.T @ points
 
     def repeat(_, estimate):
-        image = generator @ (generator.T @ (points.T @ (points @ estimate)))
+        image = generator @ (generator.T @ (scatter @ estimate))
         return image / jnp.linalg.norm(image)
 
     start = generator @ _random_unit(start_key, latent_dim)
     with_generator = lax.fori_loop(0, rounds, repeat, start)
-    without_generator = jnp.linalg.eigh(points.T @ points)[1][:, -1]
+    without_generator = jnp.linalg.eigh(scatter)[1][:, -1]
     return SpikeErrors(_distance(with_generator, signal), _distance(without_generator, signal))
 
 

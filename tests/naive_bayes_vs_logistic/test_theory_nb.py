@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import norm
@@ -68,7 +68,6 @@ def scores_by_hand(means, variances, priors):
     return points, np.log(priors) - np.sum(gaps**2 / variances, axis=-1) / 2
 
 
-@settings(deadline=None)
 @given(seeds, st.integers(1, 6), st.integers(2, 4))
 def test_binary_features_are_enumerated(seed, n_features, n_classes):
     rng = np.random.default_rng(seed)

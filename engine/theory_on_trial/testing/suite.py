@@ -74,6 +74,9 @@ def approx(expected: Any, rel: Any = None, abs: Any = None, **options: Any) -> A
 
 pytest.approx = approx  # type: ignore[assignment]
 
+# An example takes longer where it compiles, or beside other processes: no time is too long.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 # `pytest --hypothesis-profile=thorough` gives the solvers, which cost seconds an example, 200 examples too.
 settings.register_profile("thorough", max_examples=200, deadline=None)
 
