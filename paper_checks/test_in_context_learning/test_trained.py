@@ -1,8 +1,7 @@
 """Transformers that are trained: how near they come to the Bayes predictor, and to which rule, depth by depth.
 
-Each claim looks at five independent runs of one seed. Equal signs of all are all that a sign test can ask of them:
-their chance is 2^-5 if either sign is as likely, and the two-sided interval that the ledger shows has the level 2^-4.
-Nothing here claims more; more runs are those of other seeds.
+Each claim looks at five independent runs of a seed; more are those of other seeds. Equal signs of all have the chance
+2^-5 if either sign is as likely, and the two-sided interval that the ledger shows has the level 2^-4.
 """
 
 from typing import Literal

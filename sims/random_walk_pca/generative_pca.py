@@ -29,10 +29,9 @@ def spike_errors(
 ) -> SpikeErrors:
     """Estimate the spike of a covariance I + β v vᵀ from m = `n_samples` points, with and without its generator.
 
-    v is a random unit vector in the range of a random orthonormal d x k matrix. The projected power method repeats
-    w <- P Σ̂ w / |P Σ̂ w|, with P the projection on that range, from a random start there; the other estimate is the
-    leading component of all points. β is `spike`, k is `latent_dim`, and the projection is repeated `rounds` times.
-    Raises ValueError for latent_dim > dim.
+    v is a random unit vector in the range of a random orthonormal d x k matrix. The projected power method repeats,
+    `rounds` times, w <- P Σ̂ w / |P Σ̂ w|, with P the projection on that range, from a random start there; the other
+    estimate is the leading component. β is `spike`, k is `latent_dim`. Raises ValueError for latent_dim > dim.
     Source: PCA with generative priors, Liu et al. 2022 (arXiv 2203.09693), here with a linear generator.
     """
     require_room("n_samples and dim", max(n_samples, dim) * dim)

@@ -23,9 +23,8 @@ if TYPE_CHECKING:  # this module is imported to check the types of that one
 
 jax.config.update("jax_enable_x64", True)
 
-# Tests compile thousands of programs that run once: with little optimisation and in one piece that takes half the time,
-# and the programs are about as fast. XLA reads it when its first device starts, and ends at an option that a jaxlib no
-# longer has.
+# Tests compile thousands of programs that run once: in one piece and with little optimisation it takes half the time.
+# XLA reads these when its first device starts, and ends at an option that a jaxlib no longer has.
 _QUICK = {"--xla_backend_optimization_level": "1", "--xla_cpu_parallel_codegen_split_count": "1"}
 if jax.version.__version_info__ < (0, 11):
     _QUICK["--xla_cpu_use_fusion_emitters"] = "false"
@@ -74,10 +73,10 @@ def approx(expected: Any, rel: Any = None, abs: Any = None, **options: Any) -> A
 
 pytest.approx = approx  # type: ignore[assignment]
 
-# An example takes longer where it compiles, or beside other processes: no time is too long.
+# An example may compile, or run beside other processes. `pytest --hypothesis-profile=thorough` gives the solvers, which
+# cost seconds an example, 200 examples too.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
-# `pytest --hypothesis-profile=thorough` gives the solvers, which cost seconds an example, 200 examples too.
 settings.register_profile("thorough", max_examples=200, deadline=None)
 
 
