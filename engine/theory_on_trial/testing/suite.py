@@ -1,7 +1,7 @@
 """What test suites of a workbench share: import it in a conftest.
 
-It turns on float64, has programs compiled quickly, registers the profile `thorough`, keeps relative tolerances
-relative, and has a fixture that gives back the programs of each module.
+It turns on float64, has programs compiled quickly, gives Hypothesis's examples any time (profile `patient`), registers
+the profile `thorough`, keeps relative tolerances relative, and has a fixture that gives back the programs of a module.
 """
 
 import functools
