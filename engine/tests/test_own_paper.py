@@ -1,7 +1,7 @@
 """The engine in somebody else's repositories, `examples/own_paper` above all, in a fresh environment without papers.
 
 The environment is made once; everything in it is asked by running a program there. It holds the engine as pip installs
-it, Hypothesis and pytest-xdist, and what these depend on.
+it, and links to Hypothesis, pytest-xdist and what all three say they need.
 """
 
 import json
@@ -9,11 +9,14 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 import venv
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "own_paper"
@@ -31,11 +34,25 @@ VERDICTS = dict.fromkeys(
 @pytest.fixture(scope="session")
 def programs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("fresh") / "environment"
-    venv.create(folder, with_pip=True)
+    venv.create(folder)
     found = folder / ("Scripts" if os.name == "nt" else "bin")
-    wanted = [str(ROOT / "engine"), "hypothesis", "pytest-xdist"]
-    run(found, folder, "python", "-m", "pip", "install", "--no-input", "--no-compile", *wanted)
+    pip = [sys.executable, "-m", "pip", "--python", found / "python", "install", "--no-input", "--no-deps"]
+    subprocess.run([*pip, ROOT / "engine"], check=True)
+    (place,) = folder.rglob("site-packages")
+    (engine,) = metadata.distributions(path=[str(place)])
+    link(place, ["hypothesis", "pytest-xdist", *engine.requires])
     return found
+
+
+def link(place, requirements):
+    """Links to what is installed here, without extras."""
+    for requirement in map(Requirement, requirements):
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+            needed = metadata.distribution(requirement.name)
+            names = {file.parts[0] for file in needed.files} - {"..", "__pycache__"}
+            for name in names - {path.name for path in place.iterdir()}:
+                (place / name).symlink_to(needed.locate_file(name))
+            link(place, needed.requires or ())
 
 
 def run(programs, folder, program, *arguments, status=0):

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from scipy.linalg import lstsq
 from scipy.signal import lfilter
 from scipy.stats import t
 
@@ -38,7 +39,7 @@ def refitted(rng: Rng, x: Any, y: Any, second: Any, k: int, penalty: float, bags
     fits = []
     for rows in (rng.choice(len(y), k, replace=False) for _ in range(5 * bags)):
         ridge = np.vstack([x[rows], np.sqrt(k * penalty) * np.eye(x.shape[1])])
-        fits.append(np.linalg.lstsq(ridge, np.append(y[rows], np.zeros(x.shape[1])))[0])
+        fits.append(lstsq(ridge, np.append(y[rows], np.zeros(x.shape[1])), lapack_driver="gelsy")[0])
     errors = np.column_stack([-np.mean(np.split(np.array(fits), bags), axis=1), np.ones(bags)])
     return float(np.mean(np.einsum("bi,ij,bj->b", errors, second, errors)))
 
