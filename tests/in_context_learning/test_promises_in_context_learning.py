@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -82,12 +83,12 @@ QUOTIENT = observed.div((0, 1), 1, (2, 3))
 STATE = np.array([[1.0, 0.5], [0.25, 2.0], [0.0, 0.0]])
 NETWORK = observed.compile_program(INSTRUCTIONS, registers=3, positions=2, scales=SCALES)
 HIDDEN = observed.embed(NETWORK, STATE)
-LAYER = jax.tree.map(lambda weights: np.asarray(weights[0]), NETWORK.weights)
+LAYER = jax.tree.map(lambda weights: np.asarray(weights)[0], NETWORK.weights)
 COMPILED = observed.compile_program(
     PROGRAM.instructions, registers=PROGRAM.register_rows, positions=PROGRAM.positions, scales=SCALES
 )
 SIZES = {"dimension": 2, "examples": 3, "layers": 1, "width": 4, "heads": 2}
-MODEL = observed.Transformer(KEY, **SIZES, dtype=jnp.float64)
+MODEL = eqx.filter_jit(observed.Transformer)(KEY, **SIZES, dtype=jnp.float64)
 TOKENS = np.asarray(observed.tokens(PROMPTS))
 STATES = np.asarray(observed.hidden_states(MODEL, PROMPTS))[-1]
 SETTINGS = observed.TrainingSettings(**SIZES, steps=1, learning_rate=0.125, batch=2)
