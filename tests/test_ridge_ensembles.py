@@ -81,8 +81,7 @@ def test_the_exact_risk_tends_to_the_limit():
 
 
 def test_no_penalty_is_a_place():
-    places = predicted.optimal_ridge(SKEWED, 3.0).place, predicted.optimal_ridgeless(SKEWED, 3.0).place
-    assert places == (0, 3)
+    assert (predicted.optimal_ridge(SKEWED, 3.0).place, predicted.optimal_ridgeless(SKEWED, 3.0).place) == (0, 3)
     assert predicted.optimal_ridge(SKEWED, 3.0, negative=True).place == pytest.approx(-0.0588, abs=5e-5)
     assert predicted.optimal_ridge(replace(EQUAL, noise=0.0), 0.5) == (0, 0)
 
@@ -93,8 +92,7 @@ def test_over_the_points_it_has_seen_one_member_is_judged_right(penalty, aspects
     risk = predicted.member_risk(LAW, penalty, aspects[1])
     assert predicted.union_gcv(LAW, penalty, *aspects, 1) == pytest.approx(risk, rel=1e-12)
     assert predicted.gcv_bias(LAW, penalty, *aspects, 1) > 0
-    every = predicted.union_gcv(LAW, penalty, aspects[1], aspects[1], 3)  # members are one and the same
-    assert every == pytest.approx(risk, rel=1e-12)
+    assert predicted.union_gcv(LAW, penalty, aspects[1], aspects[1], 3) == pytest.approx(risk, rel=1e-12)
 
 
 @pytest.mark.parametrize(("share", "members"), [(1e-6, 2), (1e-12, 2), (1e-16, 8)])
@@ -141,17 +139,16 @@ def test_judges_of_a_bag_by_hand():
     assert np.asarray(form.residuals) == pytest.approx(products)
     freedom = np.array([np.trace(x @ m) for m in maps])
     assert np.asarray(form.freedom) == pytest.approx(freedom)
-    two = products.mean(axis=0).mean()
+    gcv = products.mean(axis=0).mean() / (1 - freedom.mean() / n) ** 2
     assert float(observed.bag_mean(form.risks, 2)) == pytest.approx(risks.mean())
-    assert float(observed.gcv(form, 2)) == pytest.approx(two / (1 - freedom.mean() / n) ** 2)
+    assert float(observed.gcv(form, 2)) == pytest.approx(gcv)
     union = np.unique(bags)
     over = products[union].mean() / (1 - freedom.mean() / len(union)) ** 2
     assert float(observed.union_gcv(form, 2)) == pytest.approx(over)
     w, d = k / n, 1 - freedom / k
     one = np.mean([products[:, m, m].mean() / (w * d[m] ** 2 + 1 - w) for m in (0, 1)])
     share = w * (1 - w) * (1 - d.mean()) ** 2 / (1 - w + w * d.mean()) ** 2
-    corrected = two / (1 - freedom.mean() / n) ** 2 - share * one / 2
-    assert float(observed.corrected_gcv(form, 2)) == pytest.approx(corrected)
+    assert float(observed.corrected_gcv(form, 2)) == pytest.approx(gcv - share * one / 2)
 
 
 def rows_and_subsets(rng, variances, members):

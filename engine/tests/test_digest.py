@@ -217,8 +217,7 @@ def test_a_package_that_is_passed_through_counts_only_what_its_import_runs(tmp_p
 
 
 def test_names_are_those_of_import(tmp_path):
-    check = written(tmp_path)
-    assert dotted_name(check) == "test_dice.test_mean"
+    assert dotted_name(written(tmp_path)) == "test_dice.test_mean"
     assert dotted_name(tmp_path / "sims" / "dice" / "__init__.py") == "sims.dice"
     assert dotted_name(tmp_path / "paper_checks" / "test_coins.py") == "test_coins"
 

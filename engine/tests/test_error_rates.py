@@ -62,8 +62,7 @@ def test_probability_claims_err_at_most_one_time_in_a_million(p, margin, slack_s
 
 def test_the_recursion_sees_an_undivided_level():
     looks = spread_looks(30, 1500)
-    undivided = intervals_of_every_count(looks, ALPHA * len(looks))
-    assert exact_verdicts(0.3, 0.3, 0.12, 0.0, looks, undivided)[1] > ALPHA
+    assert exact_verdicts(0.3, 0.3, 0.12, 0.0, looks, intervals_of_every_count(looks, ALPHA * len(looks)))[1] > ALPHA
 
 
 def weighted_chance(law, draw, log_ratio, wanted, looks, p, margin, *, runs=100_000, chunks=10, seed=40):

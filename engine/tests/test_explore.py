@@ -220,8 +220,7 @@ def test_a_map_is_a_picture_or_a_page_whose_cells_tell_their_rows(here, tmp_path
     assert (tmp_path / "map.png").read_bytes()[:4] == b"\x89PNG"
     page = (tmp_path / "map.html").read_text()
     assert page.count("<title>x = ") == 12
-    told = rf"x = 3, y = 2; REFUTED; predicted 1, measured 1\.1 in ± \S+; {here}\.less is REFUTED<"
-    assert re.search(told, page)
+    assert re.search(rf"x = 3, y = 2; REFUTED; predicted 1, measured 1\.1 in ± \S+; {here}\.less is REFUTED<", page)
     assert not re.search(r"<script|(src|href)=.https?:", page)
     curve = ["map", f"{here}.limits", "--x", "dim=1..60", "--outside", "--workers", "1", "--out", "curve.html"]
     assert main([*curve, "--set", "penalty=3.0"]) == 0

@@ -109,8 +109,7 @@ def signs(rng, n, r):
     ],
 )
 def test_wrong_verdicts_stay_below_the_level_at_every_border(law, draw, truth, margin, looks):
-    wrong = wrong_verdicts(law, draw, truth, margin, looks)
-    assert max(wrong.values()) <= most_allowed(REPETITIONS, ALPHA)
+    assert max(wrong_verdicts(law, draw, truth, margin, looks).values()) <= most_allowed(REPETITIONS, ALPHA)
 
 
 def test_three_zones_is_the_rule_of_decide():
@@ -242,8 +241,7 @@ def test_distance_to_a_law_with_atoms_is_the_kolmogorov_distance():
     by_counting = np.max(np.abs(np.mean(samples[:, None] <= support, axis=0) - stats.poisson.cdf(support, 2.0)))
     np.testing.assert_allclose(interval.estimate, by_counting, atol=1e-15)
     assert interval.low == 0
-    wrong = SupDistance(lambda x: stats.poisson.cdf(x, 2.2)).interval([samples], 1e-6, np.asarray(0.0))
-    assert wrong.low > 0
+    assert SupDistance(lambda x: stats.poisson.cdf(x, 2.2)).interval([samples], 1e-6, np.asarray(0.0)).low > 0
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.4])

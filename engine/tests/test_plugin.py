@@ -72,8 +72,7 @@ def test_fast_tier_lists_what_it_leaves_out(paper):
     assert book["not_run"] == [
         {"id": "dice.sum-of_squares", "tier": "full", "reason": "tier full is above this run's tier fast"}
     ]
-    output = result.stdout.str()
-    assert "2 of 2 verdicts as expected; 1 of 1 controls REFUTED" in output
+    assert "2 of 2 verdicts as expected; 1 of 1 controls REFUTED" in result.stdout.str()
     page = (paper.path / "report.html").read_text()
     assert 'pytest "test_dice.py::test_mean" --trial-tier fast --trial-seed 5' in html.unescape(page)
     assert all(f'<select name="{name}">' in page for name in ("paper", "kind", "verdict"))

@@ -36,8 +36,7 @@ def test_a_table_holds_what_was_written_a_line_for_each_row(folder):
     assert {name: written[name] for name in TABLE} == TABLE
     assert written["rows"] == [["penny", 0.5], ["dime", 0.25], ["none", None]]
     assert written["sources"][0]["of"] == ["penny.py"]
-    lines = (folder / "records" / "heads.json").read_text().splitlines()
-    assert '  ["dime", 0.25],' in lines
+    assert '  ["dime", 0.25],' in (folder / "records" / "heads.json").read_text().splitlines()
     assert records.read(folder / "records" / "nothing.json") == {}
 
 

@@ -232,8 +232,7 @@ def test_a_permalink_opens_its_claim_whatever_was_filtered(tab, page):
     tab.run("new Promise(requestAnimationFrame)")
     assert tab.run("document.getElementById('report.squares').open")
     assert sorted(tab.run(SHOWN)) == ALL
-    place = tab.run("document.getElementById('report.squares').getBoundingClientRect().top")
-    assert 0 <= place < 900
+    assert 0 <= tab.run("document.getElementById('report.squares').getBoundingClientRect().top") < 900
     link = "document.querySelector('[id=\"report.squares\"] .permalink').href"
     assert tab.run(link) == page.as_uri() + "#report.squares"
 
