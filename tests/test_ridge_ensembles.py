@@ -92,7 +92,7 @@ def test_over_the_points_it_has_seen_one_member_is_judged_right(penalty, aspects
     risk = predicted.member_risk(LAW, penalty, aspects[1])
     assert predicted.union_gcv(LAW, penalty, *aspects, 1) == pytest.approx(risk, rel=1e-12)
     assert predicted.gcv_bias(LAW, penalty, *aspects, 1) > 0
-    assert predicted.union_gcv(LAW, penalty, aspects[1], aspects[1], 3) == pytest.approx(risk, rel=1e-12)
+    assert predicted.union_gcv(LAW, penalty, aspects[1], aspects[1], 3) == pytest.approx(risk, rel=1e-12)  # all alike
 
 
 @pytest.mark.parametrize(("share", "members"), [(1e-6, 2), (1e-12, 2), (1e-16, 8)])
