@@ -44,7 +44,8 @@ def test_exact_ends_are_scipys_and_hold_the_share(successes, trials):
     assert exact_ends(successes, trials, 0.1) == pytest.approx((known.low, known.high))
     for share in (0.01, 0.2, 0.5):
         ends = np.array([exact_ends(count, trials, 0.1) for count in range(trials + 1)])
-        assert binom(trials, share).pmf(np.arange(trials + 1)) @ ((ends[:, 0] <= share) & (share <= ends[:, 1])) >= 0.9
+        held = (ends[:, 0] <= share) & (share <= ends[:, 1])
+        assert binom(trials, share).pmf(np.arange(trials + 1)) @ held >= 0.9
 
 
 def test_rows_that_come_several_times_are_counted():

@@ -44,8 +44,7 @@ def programs(tmp_path_factory):
 
 def engine(programs):
     """What pip knows of the engine in the fresh environment."""
-    (place,) = map(str, programs.parent.rglob("site-packages"))
-    return next(iter(metadata.distributions(name="theory-on-trial", path=[place])))
+    return next(metadata.distributions(name="theory-on-trial", path=[str(*programs.parent.rglob("site-packages"))]))
 
 
 def link(place, requirements):

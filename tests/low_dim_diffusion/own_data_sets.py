@@ -26,9 +26,8 @@ def needed(latents: Any) -> float:
     """Samples at which the mean D^2 of 4 latents in 20 is .001, between brute means of 500 samples of each size."""
     rng, sizes, errors = np.random.default_rng(0), np.arange(20, 101, 10), []
     for size in sizes:
-        x = 0.02 * rng.standard_normal((500, 20, size))
-        x[:, :4] += latents(rng, (size, 2000)).T.reshape(500, 4, size)
-        errors.append(2 * np.sum(np.linalg.eigh(x @ x.mT)[1][:, 4:, -4:] ** 2) / 500)
+        x = np.array([own(rng, 20, int(size), FOUR, 0.02, latents) for _ in range(500)])
+        errors.append(2 * np.sum(np.linalg.eigh(x.mT @ x)[1][:, 4:, -4:] ** 2) / 500)
     return float(np.interp(-WANTED, -np.array(errors), sizes))
 
 
