@@ -18,6 +18,7 @@ it does not.
 import argparse
 import ast
 import compileall
+import gc
 import json
 import os
 import random
@@ -183,9 +184,8 @@ def mutant_of(file: str, number: int, variant: int) -> Mutant:
     return Mutant(file, ast.unparse(tree), (places(file)[site.lineno - 1], change), lines)
 
 
-def drawn(package: str, paper: str, rng: random.Random) -> Name:
-    """The name of a random mutant; a file's chance is its share of the sites."""
-    files = sources(package, paper)
+def drawn(files: list[str], rng: random.Random) -> Name:
+    """The name of a random mutant of these; a file's chance is its share of the sites."""
     by_file = [sites(_parsed(file)) for file in files]
     chosen = rng.choices(range(len(files)), list(map(len, by_file)))[0]
     number = rng.choice(range(len(by_file[chosen])))
@@ -194,9 +194,9 @@ def drawn(package: str, paper: str, rng: random.Random) -> Name:
 
 def draw(package: str, paper: str, count: int, seed: int) -> list[Name]:
     """The names of that many different mutants, fewer only where ten times as many draws give no more."""
-    names: dict[Name, None] = {}
-    for number in range(10 * count if sources(package, paper) else 0):
-        names[drawn(package, paper, random.Random(f"{seed}/{number}"))] = None
+    names, files = dict[Name, None](), sources(package, paper)
+    for number in range(10 * count if files else 0):
+        names[drawn(files, random.Random(f"{seed}/{number}"))] = None
         if len(names) == count:
             break
     return list(names)
@@ -270,7 +270,8 @@ def _judge(folder: Path, targets: list[str], path: Path, recorded: Path | None, 
     paths = import_paths(folder)
     os.environ["PYTHONPATH"] = os.pathsep.join(paths)  # of the processes that tests start
     sys.path[:0] = paths
-    sys.dont_write_bytecode = True
+    # Bytecode goes by a file's size and second: that of sound files serves all, that of a mutant nobody.
+    sys.dont_write_bytecode = recorded is None
     keep_examples_in(folder)
     silent = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silent, 1)
@@ -278,6 +279,7 @@ def _judge(folder: Path, targets: list[str], path: Path, recorded: Path | None, 
     # The engine is imported afresh: from the copy where that has one, and by pytest, which wants to be the first.
     for name in [name for name in sys.modules if name.partition(".")[0] in ("theory_on_trial", "audits")]:
         del sys.modules[name]
+    gc.freeze()  # pytest collects garbage four times, and would look at all that is imported
     import pytest
 
     class Recorded:

@@ -16,6 +16,7 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Unpack, get_args, get_origin
 
 import jax
@@ -32,6 +33,13 @@ from theory_on_trial.own_data.answer import Answer
 
 SECONDS = 20  # of the processor; no answer by then counts as an endless loop
 HEADROOM = 2 << 30  # bytes a call may take: beyond, memory is refused, so that a huge size cannot take the machine down
+
+
+class Later:
+    """An argument that is made when it is first needed: collecting tests shall compile nothing."""
+
+    def __init__(self, make: Callable[[], Any]):
+        self.made = cache(make)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,14 +78,18 @@ def promises(
     def anything_else_gets_one_sentence(annotation: Any) -> None:
         assert refusals(annotation) == []
 
+    @cache
+    def free(name: str, extreme: bool) -> st.SearchStrategy[dict[str, Any]]:
+        return arguments(_without(functions[name], set(known.get(name, Case()).given)), extreme=extreme)
+
     def drawn(name: str, data: st.DataObject, extreme: bool) -> None:
         case = known.get(name, Case())
-        free = _without(functions[name], set(case.given))
         try:
-            values = data.draw(arguments(free, extreme=extreme))
+            values = data.draw(free(name, extreme))
         except Unknown as error:
             raise AssertionError(f"{error}: give it a Case") from None
-        complaint, refused = judged(functions[name], {**values, **case.given}, case)
+        held = {key: one.made() if isinstance(one, Later) else one for key, one in case.given.items()}
+        complaint, refused = judged(functions[name], values | held, case)
         assert complaint == ""
         assume(extreme or not refused)
 

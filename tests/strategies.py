@@ -33,13 +33,13 @@ def arguments(function: Callable[..., Any], *, extreme: bool = False) -> st.Sear
     free = {name: kind for name, kind in described.items() if drawable(kind)}
     if lacking := set(described) - set(free) - _with_default(function):
         raise Unknown(f"{function.__qualname__}: no values can be drawn for {', '.join(sorted(lacking))}")
+    return _together(free, extreme)
 
-    @st.composite
-    def drawn(draw: st.DrawFn) -> dict[str, Any]:
-        sizes: dict[str, Any] = {}
-        return {name: draw(values(kind, sizes, extreme)) for name, kind in free.items()}
 
-    return drawn()
+@st.composite
+def _together(draw: st.DrawFn, free: dict[str, Argument], extreme: bool) -> dict[str, Any]:
+    sizes: dict[str, Any] = {}
+    return {name: draw(values(kind, sizes, extreme)) for name, kind in free.items()}
 
 
 def values(argument: Argument, sizes: dict[str, Any] | None = None, extreme: bool = False) -> st.SearchStrategy[Any]:

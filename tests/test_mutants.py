@@ -97,7 +97,7 @@ def test_refusals_and_annotations_are_left_alone():
 
 def test_what_is_drawn_can_be_made_from_its_name(folder):
     for seed in range(10):
-        name = mutants.drawn("theory", "rolls", random.Random(seed))
+        name = mutants.drawn(["theory/rolls.py"], random.Random(seed))
         (mutant,) = mutants.named(name)
         source = (folder / mutant.file).read_text()
         assert mutant.name == name

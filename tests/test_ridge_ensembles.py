@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from promises import Case, promises, refused
+from promises import Case, Later, promises, refused
 
 from own_data import ridge_ensembles as tool
 from sims import ridge_ensembles as observed
@@ -259,7 +259,7 @@ test_what_cannot_be_answered_is_refused = refused(
 GIVEN = {"population": LAW}
 DATA = dict(zip(("x", "y"), regression(np.random.default_rng(7), 60, 10)[:2], strict=True))
 ARGUMENTS = (jax.random.key(0), np.ones(4), np.ones(4), 0.2, 0.3)
-FORM = {"form": jax.jit(partial(observed.trace_form, points=9, subsample=6, members=3))(*ARGUMENTS)}
+FORM = {"form": Later(lambda: jax.jit(partial(observed.trace_form, points=9, subsample=6, members=3))(*ARGUMENTS))}
 ROWS = {"x": np.random.default_rng(8).standard_normal((2, 9, 4)), "chosen": np.tile(np.arange(6), (2, 1, 1))}
 SINGULAR = Case(infinite="NaN where the penalty does not exceed minus the smallest eigenvalue, huge near it")
 

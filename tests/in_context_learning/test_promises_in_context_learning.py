@@ -6,7 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from promises import Case, promises, refused
+from promises import Case, Later, promises, refused
 
 import own_data.in_context_learning as tool
 import theory.in_context_learning as predicted
@@ -90,10 +90,10 @@ COMPILED = observed.compile_program(
 SIZES = {"dimension": 2, "examples": 3, "layers": 1, "width": 4, "heads": 2}
 MODEL = eqx.filter_jit(observed.Transformer)(KEY, **SIZES, dtype=jnp.float64)
 TOKENS = np.asarray(observed.tokens(PROMPTS))
-STATES = np.asarray(observed.hidden_states(MODEL, PROMPTS))[-1]
+STATES = Later(lambda: np.asarray(observed.hidden_states(MODEL, PROMPTS))[-1])
 SETTINGS = observed.TrainingSettings(**SIZES, steps=1, learning_rate=0.125, batch=2)
 PROBING = {"probe_width": 2, "steps": 1, "batch": 2, "learning_rate": 0.125}
-PROBE = observed.train_probe(KEY, STATES, WEIGHTS, kind="mlp", **PROBING).probe
+PROBE = Later(lambda: observed.train_probe(KEY, STATES.made(), WEIGHTS, kind="mlp", **PROBING).probe)
 MATRICES = {"read_matrix": np.array([[1.0, 0.5]]), "own_matrix": np.array([[0.5]]), "out_matrix": np.array([[2.0]])}
 
 
