@@ -14,9 +14,10 @@ from theory_on_trial.repository import check_files, paper_of, root
 
 @dataclass(frozen=True)
 class Stated:
-    """A claim as its file states it: id, file, function, settings, whether it has a printed form, and its routes."""
+    """A claim as its file states it: id, paper, file, function, settings, whether it has a printed form, its routes."""
 
     id: str
+    paper: str
     file: Path
     function: str
     settings: tuple[str, ...]
@@ -33,13 +34,13 @@ def stated(folder: Path) -> tuple[Stated, ...]:
 
 def papers(folder: Path | None = None) -> list[str]:
     """Return the names of the papers of the repository around a folder, in alphabetical order."""
-    return sorted({paper_of(file) for file in {claim.file for claim in stated(root(folder))}})
+    return sorted({claim.paper for claim in stated(root(folder))})
 
 
 def files(paper: str | None = None, folder: Path | None = None) -> list[Path]:
     """Return the check files of a paper (or of all papers) of the repository around a folder."""
-    paths = [claim.file for claim in stated(root(folder))]
-    return [file for file in dict.fromkeys(paths) if paper is None or normal(paper_of(file)) == normal(paper)]
+    claims = (one for one in stated(root(folder)) if paper is None or normal(one.paper) == normal(paper))
+    return list(dict.fromkeys(claim.file for claim in claims))
 
 
 def places(paper: str, folder: Path | None = None) -> list[Path]:
@@ -81,7 +82,7 @@ def settings(paper: str, folder: Path | None = None) -> dict[str, list[str]]:
     """Return the ids of a paper's claims, printed forms included, each with the names of its settings."""
     names = {}
     for claim in stated(root(folder)):
-        if normal(paper_of(claim.file)) == normal(paper):
+        if normal(claim.paper) == normal(paper):
             names[claim.id] = list(claim.settings)
             if claim.printed:
                 names[f"{claim.id}-as-printed"] = list(claim.settings)
@@ -101,13 +102,15 @@ def _claims(file: Path) -> Iterator[Stated]:
         tree = ast.parse(text)
     except SyntaxError:  # pytest will say so
         return
+    paper = paper_of(file)
     for function in (node for node in tree.body if isinstance(node, ast.FunctionDef)):
         calls = (d for d in function.decorator_list if isinstance(d, ast.Call))
         call = next((d for d in calls if ast.unparse(d.func).split(".")[-1] == "claim"), None)
         if call is not None:
             given = {keyword.arg: getattr(keyword.value, "value", "") for keyword in call.keywords}
             yield Stated(
-                f"{paper_of(file)}.{claim_name(function.name)}",
+                f"{paper}.{claim_name(function.name)}",
+                paper,
                 file,
                 function.name,
                 tuple(argument.arg for argument in (*function.args.args[1:], *function.args.kwonlyargs)),
