@@ -61,8 +61,7 @@ def _in_full(name: str) -> Entry:
     if topic is None or point is None:
         raise ValueError(f"docs/{page} needs a line <!-- topic: … --> and a point under 'What this means for you'")
     title = title.splitlines()[0].removeprefix("# ")
-    sentence = " ".join(point[1].split())
-    return Entry(name, title, reference.split("\n\n")[0], sentence, topic[1], page, _picture(name))
+    return Entry(name, title, reference.split("\n\n")[0], " ".join(point[1].split()), topic[1], page, _picture(name))
 
 
 def _on_one_page(name: str) -> Entry:

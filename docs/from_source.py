@@ -98,8 +98,7 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 
 def included(path: str) -> str:
     """Return a file of the repository as a block of code, its path as the title."""
-    text = (ROOT / path).read_text(encoding="utf-8")
-    return f'```{Path(path).suffix[1:]} title="{path}"\n{text}```'
+    return f'```{Path(path).suffix[1:]} title="{path}"\n{(ROOT / path).read_text(encoding="utf-8")}```'
 
 
 def claims_table(paper: str) -> str:

@@ -119,8 +119,7 @@ def test_a_wrong_argument_gets_one_sentence_and_status_2(capsys, arguments, sent
     with pytest.raises(SystemExit) as stopped:
         main(arguments)
     assert stopped.value.code == 2
-    last = capsys.readouterr().err.splitlines()[-1]
-    assert last.startswith(f"theory-on-trial figures: error: {sentence}")
+    assert capsys.readouterr().err.splitlines()[-1].startswith(f"theory-on-trial figures: error: {sentence}")
 
 
 def test_ctrl_c_ends_the_drawing_in_one_line_and_leaves_no_process(tmp_path):

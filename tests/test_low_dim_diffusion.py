@@ -39,14 +39,13 @@ def test_vanishing_and_huge_noise_leave_the_nearest_subspace_and_the_prior():
 
 
 @pytest.mark.parametrize(
-    ("dim", "subspaces", "noise"), [(2, 3, 1.0), (2, 10**4, 1.0), (2, 10**8, 0.5), (1, 2**29, 1.0)]
+    ("dim", "subspaces", "noise"), [(2, 3, 1.0), (2, 10**4, 1.0), (2, 10**8, 0.5), (1, 2**29, 1.0), (1024, 3, 5.0)]
 )
 def test_the_least_loss_is_the_prior_less_what_the_weight_of_the_true_subspace_keeps(dim, subspaces, noise):
     """E|x0|^2 - c^2 E w |P x_t|^2 of the true subspace, 1 / sum e^v as one integral, on sums of equal steps."""
     kappa, u, (nodes, shares) = noise**-2, np.linspace(-30, 120, 1501), np.polynomial.legendre.leggauss(1000)
-    z = 6 * (nodes + 1)
-    chances = chi(dim).pdf(z) * 6 * shares
-    true = kappa / 2 * z**2
+    z = max(0.0, dim**0.5 - 6) + 6 * (nodes + 1)
+    chances, true = chi(dim).pdf(z) * 6 * shares, kappa / 2 * z**2
     y, others = np.exp(true - u[:, None]), np.exp(true / (1 + kappa) - u[:, None])
     alone = np.exp((subspaces - 1) * np.log1p(np.maximum(np.expm1(-others) @ chances, 1e-15 - 1)))
     kept = np.sum(alone * (np.exp(np.log(y) - y) @ (true * chances))) * 0.1

@@ -43,8 +43,7 @@ def test_levels_and_risks_to_thirty_digits(aspect, subsample_aspect, penalty):
     assert member == pytest.approx(float(risk(subsample_aspect)), rel=1e-12)
     assert predicted.full_ensemble_risk(*setting) == pytest.approx(float(risk(aspect)), rel=1e-12)
     assert predicted.ensemble_risk(*setting, 3) == pytest.approx(float(risk(subsample_aspect) + 2 * risk(aspect)) / 3)
-    equivalent = mu - mpmath.mpf(aspect) / 2 * shrunk(mu)
-    assert predicted.equivalent_penalty(*setting) == pytest.approx(float(equivalent), rel=1e-12)
+    assert predicted.equivalent_penalty(*setting) == pytest.approx(float(mu - aspect * shrunk(mu) / 2), rel=1e-12)
     assert predicted.residual_share(LAW, penalty, subsample_aspect) == pytest.approx(float(penalty / mu), abs=1e-13)
 
 
@@ -52,6 +51,7 @@ def test_at_the_threshold_laws_keep_their_digits():
     assert predicted.level(EQUAL, 1e-200, 1.0) == pytest.approx(1e-100)  # μ^2 / (1 + μ) = λ
     assert predicted.full_ensemble_risk(EQUAL, 1e-200, 1.0, 1.0) == pytest.approx(EQUAL.noise / 2e-100)
     assert predicted.ensemble_risk(EQUAL, 0.0, 1.0, 1.0, 1) == np.inf
+    assert predicted.residual_share(EQUAL, 0.0, 0.25) == 0.75  # as many degrees of freedom as columns
     assert predicted.ensemble_risk(replace(EQUAL, noise=0.0), 0.0, 1.0, 1.0, 2) == 0
 
 

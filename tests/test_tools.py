@@ -73,8 +73,7 @@ def test_the_first_answer_is_shown():
     ],
 )
 def test_what_is_against_a_tool(ask, fits, level, said):
-    row = line("toy", data(ask, fits, level, 200), 1000)
-    assert complaint(dict(zip(COLUMNS, row, strict=True))) == said
+    assert complaint(dict(zip(COLUMNS, line("toy", data(ask, fits, level, 200), 1000), strict=True))) == said
 
 
 @pytest.mark.parametrize("paper", papers())

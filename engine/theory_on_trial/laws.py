@@ -102,9 +102,8 @@ def _varied(x: np.ndarray, error: float) -> np.ndarray:
 
     The scores are compared with the quantile at error / 1e5, shared among the coordinates. The reserve is for the
     scores themselves, whose chance in so far a tail is too high (at n = 1000, their worst, 1e-9 where it should be
-    1e-13): truly normal samples are refused less often than `error`. Of fewer than twenty samples nothing is asked,
-    and of a hundred only gross violations show.
-    Raises `ValueError` for samples that are not normal.
+    1e-13): truly normal samples are refused less often than `error`. Of fewer than twenty samples nothing is asked, and
+    of a hundred only gross violations show. Raises `ValueError` for samples that are not normal.
     """
     from scipy import stats
 

@@ -133,12 +133,11 @@ def random_walk_test(
         draws: B, signed permutations.
         seed: of the signed permutations.
 
-    Doubts name an effective dimension below 30, where the scores z are not calibrated, and components beyond its
-    square root, which are no cosines; far beyond it the law of the ratios has no variance left, and their scores
-    are NaN; and a step longer than normal steps would have in one trajectory of a hundred: a jump, or heavy tails.
-    Where one step in five is zero the question stays open.
-    Raises ValueError for fewer than ten points, values that are not finite (the first point is named), no movement,
-    steps without noise, or more components than steps less one.
+    Doubts name an effective dimension below 30, where the scores z are not calibrated, and components beyond its square
+    root, which are no cosines; far beyond it the law of the ratios has no variance left, and their scores are NaN; and
+    a step longer than normal steps would have in one trajectory of a hundred: a jump, or heavy tails. Where one step in
+    five is zero the question stays open. Raises ValueError for fewer than ten points, values that are not finite (the
+    first point is named), no movement, steps without noise, or more components than steps less one.
 
     Source: the spectrum of Antognini & Sohl-Dickstein 2018, arXiv 1806.08805; the cosine content of Hess 2000, Phys.
     Rev. E 62, 8438; their laws at finite dimension: derived here; the null by symmetry: Fisher 1935.

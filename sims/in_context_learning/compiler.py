@@ -2,9 +2,8 @@
 
 Every layer does the same four things. The read head brings W_a mean h_j[r] into the scratch rows; the self head sets
 the pads so that the layer norm is the identity (pads ±N - S/2, S the sum of all other rows) or divides (±N c - S/2);
-the MLP multiplies by GeLU where the instruction does, and writes result minus old value; it clears the scratch.
-Source: Akyürek et al. 2023 (arXiv 2211.15661), Lemmas 4-8; balanced pads, gated copies and explicit sizes: derived
-here.
+the MLP multiplies by GeLU where the instruction does, and writes result minus old value; it clears the scratch. Source:
+Akyürek et al. 2023 (arXiv 2211.15661), Lemmas 4-8; balanced pads, gated copies and explicit sizes: derived here.
 """
 
 from collections.abc import Sequence

@@ -27,11 +27,10 @@ class Raw:
     `star` is ⋆, "+" or "*" (entry by entry). `read_rows` are r, `own_rows` s, `write_rows` w, none of which repeats a
     row; W_a, W, W_o are `read_matrix`, `own_matrix`, `out_matrix`. `reads` is the timestep map K from a position i to
     positions K(i) <= i; those not listed read {i}. `only_at` is the one position that writes, for "+"; with None all
-    write.
-    Raises ValueError for sizes that do not fit, a repeated row, K(i) empty or in the future; TypeError for positions in
-    K that are no integers. Source: Akyürek et al. 2023 (arXiv 2211.15661), Definition C.2, with j <= i in place of the
-    printed j < i (its own uses need K(i) = {i}), the bias of `aff`, and `only_at`, without which a copy between
-    different rows changes every column: derived here.
+    write. Raises ValueError for sizes that do not fit, a repeated row, K(i) empty or in the future; TypeError for
+    positions in K that are no integers. Source: Akyürek et al. 2023 (arXiv 2211.15661), Definition C.2, with j <= i in
+    place of the printed j < i (its own uses need K(i) = {i}), the bias of `aff`, and `only_at`, without which a copy
+    between different rows changes every column: derived here.
     """
 
     star: Star

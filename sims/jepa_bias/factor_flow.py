@@ -31,9 +31,8 @@ def simulate_factors(
     With σ² = λ / ρ it is dw/dt = -w^(2L-1) v (v σ² - λ), dv/dt = -w^(2L) (v σ² - λ); where `target_variance` = σ_y² is
     given, at least λ² / σ² = λ ρ (else `ValueError`), the target is differentiated too (no stop-gradient) and the first
     bracket becomes v² σ² - 2 v λ + σ_y². Solved by Kvaerno's implicit method of order 5 in (ln w, v), so that a
-    collapse may go on for many decades.
-    NaN where the solver did not finish, such as a w that falls below every float. TypeError without float64. Source:
-    the JEPA loss of Littwin et al. 2024.
+    collapse may go on for many decades. NaN where the solver did not finish, such as a w that falls below every float.
+    TypeError without float64. Source: the JEPA loss of Littwin et al. 2024.
     """
     require_float64("a flow over many decades of time")
     stop = target_variance is None

@@ -4,9 +4,8 @@ A linear dichotomy is a cell of the arrangement of the hyperplanes a_i·w = 0, a
 of dimension D = d + 1. Fix the sign of the first point (the other half are the negatives) and cut with a_1·w = 1: the
 cells are now polyhedra, and one that is bounded below along a generic direction has exactly one lowest vertex, where d
 of the hyperplanes meet. So the subsets of d points give these cells without repetition; the cells that are unbounded
-below are those of the arrangement at infinity, one dimension lower, and so on down to a single ray. In all
-Σ_{k<=d} C(n-1, k) cells, one for each subset, and as many negatives: Cover's count, without a set of cells seen.
-Derived here.
+below are those of the arrangement at infinity, one dimension lower, and so on down to a single ray. In all Σ_{k<=d}
+C(n-1, k) cells, one for each subset, and as many negatives: Cover's count, without a set of cells seen. Derived here.
 """
 
 import math

@@ -90,10 +90,9 @@ def leading_population_spectrum(
 ) -> LeadingSpectrum:
     """The `count` largest λ_k and their u_k for many points (T up to 1e5), by Lanczos without any T x T matrix.
 
-    Each product with K runs the recursion once backwards (its transpose) and once forwards: O(T). The total variance
-    tr K = Σ_t E|x_t|² - T E|x̄|² takes one more run of each.
-    `process` takes the parameters of `trajectory` except the drift.
-    Raises ValueError for a count above n_points - 2 and for a decay that leaves only the first step.
+    Each product with K runs the recursion once backwards (its transpose) and once forwards: O(T). The total variance tr
+    K = Σ_t E|x_t|² - T E|x̄|² takes one more run of each. `process` takes the parameters of `trajectory` except the
+    drift. Raises ValueError for a count above n_points - 2 and for a decay that leaves only the first step.
     """
     require_room("n_points and count", n_points * max(2 * count + 1, 20))
     require(count <= n_points - 2, f"count must be at most n_points - 2 = {n_points - 2}, got {count}")

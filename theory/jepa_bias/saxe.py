@@ -2,8 +2,7 @@
 neural networks"): the scalar dynamics of MAE are theirs, those of JEPA are not.
 
 a is the singular value of the end-to-end map of D balanced layers on one mode, from a(0) = `init`; `covariance` and
-`variance` are λ and σ^2 of the mode. da/dt = D a^(2 - 2/D) (λ - a σ^2), on the flow clock. All
-arguments broadcast.
+`variance` are λ and σ^2 of the mode. da/dt = D a^(2 - 2/D) (λ - a σ^2), on the flow clock. All arguments broadcast.
 """
 
 import numpy as np

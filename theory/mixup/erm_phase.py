@@ -81,9 +81,8 @@ def phase_direction_cone_program(pair: GaussianPair, nu: NonNegative) -> Float[n
 def critical_exponent(pair: GaussianPair, epsilon: AngleTarget) -> float:
     """ν_ε, below m^2 / 2: 1 - cos of the direction reaches ε when log n / κ does ν_ε.
 
-    It is |Σ^(1/2) w_τ|^2 / 2 at the τ where 1 - cos(w_τ, b) = ε. `ValueError` unless
-    ε < 1 - cos(μ, b): there is no exponential law beyond, nor any when μ is an eigenvector of Σ. Derived
-    here.
+    It is |Σ^(1/2) w_τ|^2 / 2 at the τ where 1 - cos(w_τ, b) = ε. `ValueError` unless ε < 1 - cos(μ, b): there is no
+    exponential law beyond, nor any when μ is an eigenvector of Σ. Derived here.
     """
     from scipy.optimize import brentq
 

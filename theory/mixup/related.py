@@ -114,9 +114,8 @@ def carratino_covariance(
 ) -> Float[np.ndarray, "points dim dim"]:
     """Covariance of Mixup's perturbation of each shrunk point, over θ and the uniform partner.
 
-    With deviations r_i of the shrunk points from their mean it is (σ^2 r_i r_i' + γ^2 mean_j r_j r_j') /
-    θ_bar^2. Labels obey the same law: append them to the points as coordinates for cross-covariances. Source:
-    arXiv 2006.06049.
+    With deviations r_i of the shrunk points from their mean it is (σ^2 r_i r_i' + γ^2 mean_j r_j r_j') / θ_bar^2.
+    Labels obey the same law: append them to the points as coordinates for cross-covariances. Source: arXiv 2006.06049.
     """
     moments = carratino_moments(alpha)
     shrunk = carratino_points(points, alpha)
