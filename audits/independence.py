@@ -16,7 +16,6 @@ from pathlib import Path
 
 from theory_on_trial import repository
 from theory_on_trial.audits.driver import Line, Row, Table
-from theory_on_trial.ledger import paper_in
 from theory_on_trial.repository import outline, records
 from theory_on_trial.repository.outline import Stated
 from theory_on_trial.repository.reach import home, is_defined, reached
@@ -76,7 +75,7 @@ def _of_marks(claim: Stated, check: str) -> str:
 def missing(paper: str) -> list[str]:
     """Return a sentence for each claim of a paper whose sides nothing keeps apart."""
     crossed = [sentence for file in outline.files(paper) for sentence in crossings(file)]
-    claims = [claim for claim in outline.stated(repository.root()) if paper_in(claim.id) == paper]
+    claims = [claim for claim in outline.stated(repository.root()) if claim.paper == paper]
     return crossed + [f"{one.id}: {fault}" for one in claims if not marked(one.file) for fault in faults(one)]
 
 
@@ -114,7 +113,7 @@ def _formulas(name: str) -> set[str]:
 def second_test(claim: Stated) -> str:
     """Return the dotted name of the test in `tests/<paper>` or `tests` that "<file>::<test>" names."""
     file, _, test = claim.second.partition("::")
-    folder = Path("tests", paper_in(claim.id))
+    folder = Path("tests", claim.paper)
     if not (repository.root() / folder / file).exists():
         folder = folder.parent
     return ".".join([*folder.parts, file.removesuffix(".py"), test])

@@ -1,8 +1,8 @@
 """The expected error of naive Bayes fitted to a finite sample of two Gaussian classes, exactly.
 
 Two classes N(μ_k, Σ) of equal priors with Σ diagonal and known, m / 2 training samples in each; the rule plugs the two
-sample means in. Its error depends on n = `n_features`, m = `n_samples` (real, at least 2) and Δ^2 = `squared_distance`
-= (μ_1 - μ_0)^T Σ^-1 (μ_1 - μ_0) only. Derived here, for the setting of the code released with arXiv 2302.02334.
+sample means in. Its error depends on n = `n_features`, m = `n_samples` (real, at least 2) and `squared_distance`, that
+is Δ^2 = (μ_1 - μ_0)^T Σ^-1 (μ_1 - μ_0), only. Derived here, for the setting of the code released with arXiv 2302.02334.
 """
 
 import numpy as np

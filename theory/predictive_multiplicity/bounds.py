@@ -113,8 +113,8 @@ def one_sided_discrepancy_of(
     """What the discrepancy program reports if agreement may be declared where there is none: at least n delta_epsilon.
 
     With M a_i >= γ + h_0(x_i) <w, x_i> alone and one binary per point, a classifier of any error E may declare all its
-    repairs and only E(h_0) + e of the errors it adds, so the optimum is the largest disagreement - max(E - E(h_0) - e,
-    0) over all listed dichotomies, not over the level set. Source: derived here, of the printed row as recalled.
+    repairs and only E(h_0) + e of the errors it adds. So the optimum is, over all listed dichotomies and not the level
+    set, the largest disagreement - max(E - E(h_0) - e, 0). Source: derived here, of the printed row as recalled.
     """
     excess = errors_of(dichotomies, positives, negatives) - errors(baseline, positives, negatives) - tolerance
     reports = disagreements_of(dichotomies, baseline, positives + negatives) - np.maximum(excess, 0)

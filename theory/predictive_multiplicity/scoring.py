@@ -1,7 +1,7 @@
 """Supersparse linear integer models: scoring systems with small integer coefficients, and what their penalties promise.
 
-Ustun & Rudin 2016 (arXiv 1502.04269): over integer coefficients λ in a box, minimise #errors + N C_0 |λ|_0 + N C_1
-|λ|_1, where a point counts as an error unless y <λ, x> > 0, so a score of zero is one. Labels y are -1 or +1, features
+Ustun & Rudin 2016 (arXiv 1502.04269): minimise #errors + N C_0 |λ|_0 + N C_1 |λ|_1 over integer coefficients λ in a
+box, where a point counts as an error unless y <λ, x> > 0, so a score of zero is one. Labels y are -1 or +1, features
 are `[points, coefficients]`; with an intercept its column is the first and unpenalised. Penalties C_0 and C_1 are exact
 fractions, because the promises turn on ties that a rounded penalty breaks. The guarantees are stated as derived here.
 """
