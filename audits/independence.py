@@ -75,7 +75,7 @@ def _of_marks(claim: Stated, check: str) -> str:
 def missing(paper: str) -> list[str]:
     """Return a sentence for each claim of a paper whose sides nothing keeps apart."""
     crossed = [sentence for file in outline.files(paper) for sentence in crossings(file)]
-    claims = [claim for claim in outline.stated(repository.root()) if claim.paper == paper]
+    claims = outline.stated(repository.root(), paper)
     return crossed + [f"{one.id}: {fault}" for one in claims if not marked(one.file) for fault in faults(one)]
 
 

@@ -323,8 +323,7 @@ def run_judges(folder: Path, targets: list[str], patience: int, recorded: Path |
         if files == targets:
             raise RuntimeError(f"pytest finds no tests in {', '.join(files)}")
         return run_judges(folder, files, 2 * patience, recorded)
-    status = f"exit status {process.exitcode}" if process.exitcode else ""
-    return record | {"failed": record["failed"] or status}
+    return record | {"failed": record["failed"] or (f"exit status {process.exitcode}" if process.exitcode else "")}
 
 
 def judged(folder: Path, package: str, paper: str, name: Name, sound: dict[str, Any]) -> str:

@@ -70,8 +70,7 @@ def price(
     K orthogonal subspaces of dimension d, equally likely. Points: means of |D(x_t) - x0|² over `draws` samples with
     99 % Student intervals, for the denoiser whose weights see x_t (orange), the one whose subspace is read off the
     clean point (blue), and the one that takes the subspace nearest to x_t (green). Lines: the least mean square error
-    by its integral, and dγ²/(1 + γ²), which is less than any function of x_t attains. Shaded: the price of
-    assignment. New.
+    by its integral, and dγ²/(1 + γ²), less than any function of x_t attains. Shaded: the price of assignment. New.
     """
     fig, axes = plt.subplots(figsize=(4.8, 3.6))
     generator, axis = np.random.default_rng(0), np.geomspace(noises[0], noises[-1], 60)

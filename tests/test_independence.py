@@ -60,7 +60,7 @@ def with_route(folder, words):
     (folder / "paper_checks" / "test_rolls.py").write_text(
         FILES["paper_checks/test_rolls.py"].replace(VARIANCE, f"{VARIANCE}, {words}")
     )
-    outline.stated.cache_clear()
+    outline.by_paper.cache_clear()
 
 
 def test_a_side_that_cannot_be_seen_wants_words(folder):
@@ -86,7 +86,7 @@ def test_sides_that_reach_each_other_are_named(folder):
     file = folder / "paper_checks" / "test_rolls.py"
     words = "route='`theory.rolls.means.spread` and `predicted.variance`'"
     file.write_text(file.read_text().replace("@claim(paper('3')", f"@claim(paper('3'), {words}"))
-    outline.stated.cache_clear()
+    outline.by_paper.cache_clear()
     (sentence,) = independence.missing("rolls")[1:]
     assert sentence == "rolls.spread: theory.rolls.means.spread reaches theory.rolls.means.variance"
 

@@ -66,7 +66,7 @@ def test_the_commands_run_in_integration():
     commands = subprocess.check_output([".ci/readme_commands", "README.md"], cwd=ROOT, text=True).splitlines()
     assert commands[:2] == [
         "pip install -e engine -e . && pytest paper_checks/ -n auto --dist loadfile",
-        'pip install -e engine -e ".[test]" && pytest tests/ engine/tests -n 3 --dist loadfile',
+        'pip install -e engine -e ".[test]" && pytest tests/ engine/tests -n 2 --dist loadfile',
     ]
     assert "python -m figures --quick" in commands
     assert not any("#" in command for command in commands)

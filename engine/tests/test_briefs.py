@@ -146,7 +146,7 @@ def test_what_is_laid_down_passes_and_is_still_called_a_toy(repository):
 
 
 def test_a_page_that_is_too_long_or_lacks_a_paragraph_is_named(page):
-    outline.stated.cache_clear()
+    outline.by_paper.cache_clear()
     sentences = steps.form(Paper("squares", page.parents[1]))
     assert f"test_squares.py has {len(PAGE.splitlines())} lines, a page has 80 to 200" in sentences
     assert "test_squares.py has 0 figures, a page has 1 to 2" in sentences

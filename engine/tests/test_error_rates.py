@@ -13,8 +13,7 @@ ALPHA = 1e-6
 
 def zones(low, high, p, margin, slack):
     inside = (p - margin < low) & (high < p + margin)
-    outside = ((high < p - slack) | (low > p + slack)) & ~inside
-    return inside, outside
+    return inside, ((high < p - slack) | (low > p + slack)) & ~inside
 
 
 def intervals_of_every_count(looks, alpha):

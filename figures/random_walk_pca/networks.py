@@ -148,9 +148,7 @@ def _ratio_panel(
 
 
 def _matching_drift(first_ratio: float, n_points: int) -> float:
-    """Return the drift |μ|² per step variance at which a walk's first ratio is the one seen; 0 if the walk's is
-    larger.
-    """
+    """Return the drift |μ|² per step variance at which a walk's first ratio is the one seen; 0 if that is smaller."""
     from scipy.optimize import brentq
 
     def excess(log_drift: float) -> float:

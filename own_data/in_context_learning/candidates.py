@@ -13,6 +13,7 @@ from jaxtyping import Float
 
 NULL = 1e-12  # of the largest eigenvalue: smaller ones are zero
 _TURNS, _NEARLY = 8, 1e-14
+_AT_ONCE = 10_000  # numbers, which a processor keeps at hand
 MOST_STEPS = 50
 
 Answers = Float[np.ndarray, "prompts prefixes"]
@@ -110,14 +111,17 @@ def momentum_steps(
 ) -> Float[np.ndarray, "steps prompts prefixes"]:
     """The same with heavy-ball momentum, one for all t or one for each."""
     values, along = shown.spectrum
-    steps, momenta = (np.reshape(of, (-1, 1, 1, 1)) for of in (step, momentum))
-    factor = 1 + momenta - 2 * steps * values
-    before = left = np.ones_like(factor)  # of the residual along each eigenvector
-    times, residuals = np.asarray(choices), np.empty((len(choices), *values.shape))
-    for t in range(1, times.max() + 1):
-        before, left = left, factor * left - momenta * before
-        of_t = times == t
-        residuals[of_t] = left[of_t] if len(left) > 1 else left
+    times, residuals = np.asarray(choices), np.empty((len(choices), *values.shape))  # along each eigenvector
+    pairs = np.stack(np.broadcast_arrays(np.ravel(step), np.ravel(momentum)))[..., None, None, None]
+    one, order = pairs.shape[1] == 1, np.argsort(times)
+    size = len(order) if one else 1 + _AT_ONCE // values.size
+    for rows in np.split(order, range(size, len(order), size)):
+        steps, momenta = pairs if one else pairs[:, rows]
+        factor = 1 + momenta - 2 * steps * values
+        before = left = np.ones_like(factor)
+        for t in range(1, times[rows].max() + 1):
+            before, left = left, factor * left - momenta * before
+            residuals[rows[times[rows] == t]] = left if one else left[times[rows] == t]
     return np.einsum("tpkj,pkj->tpk", 1 - residuals, _inverse(values) * along)
 
 

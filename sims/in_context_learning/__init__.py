@@ -36,12 +36,7 @@ from sims.in_context_learning.linear_attention import (
     joined_tokens,
     preconditioned_prediction,
 )
-from sims.in_context_learning.metrics import (
-    LinearFit,
-    answer_queries,
-    gram_eigenvalues,
-    implicit_fit,
-)
+from sims.in_context_learning.metrics import LinearFit, answer_queries, gram_eigenvalues, implicit_fit
 from sims.in_context_learning.network import Layout, Network, Run, Scales, embed, run
 from sims.in_context_learning.primitives import aff, div, mov, mul
 from sims.in_context_learning.probes import (

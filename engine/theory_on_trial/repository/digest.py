@@ -45,8 +45,7 @@ def digest(*places: Path) -> Digest:
     """Return the digest of all source that files, or those in a folder, may run: their own and all that they import.
 
     An edit that changes the syntax tree of any of it gives another digest, but for the names of local variables; where
-    the files lie makes no difference.
-    Raises `FileNotFoundError` for a place that is not there.
+    the files lie makes no difference. Raises `FileNotFoundError` for a place that is not there.
     """
     files: list[Path] = []
     for place in places:

@@ -4,7 +4,7 @@ Importing the checks of a paper loads JAX; a completed word on the command line 
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -27,20 +27,30 @@ class Stated:
 
 
 @cache
-def stated(folder: Path) -> tuple[Stated, ...]:
-    """Return every claim that the check files of a repository state."""
-    return tuple(claim for file in check_files(folder) for claim in _claims(file))
+def by_paper(folder: Path) -> dict[str, list[Callable[[], list[Stated]]]]:
+    """Return the claims of each check file, read when they are first asked for, by their paper as `normal` has it."""
+    found: dict[str, list[Callable[[], list[Stated]]]] = {}
+    for file in check_files(folder):
+        found.setdefault(normal(paper_of(file)), []).append(cache(lambda file=file: list(_claims(file))))
+    return found
+
+
+def stated(folder: Path, paper: str | None = None) -> list[Stated]:
+    """Return every claim that the check files of a repository, or those of one paper alone, state."""
+    known = by_paper(folder)
+    chosen = known.values() if paper is None else [known.get(normal(paper), [])]
+    return [claim for files in chosen for claims in files for claim in claims()]
 
 
 def papers(folder: Path | None = None) -> list[str]:
     """Return the names of the papers of the repository around a folder, in alphabetical order."""
-    return sorted({claim.paper for claim in stated(root(folder))})
+    first = (next((one for claims in files for one in claims()), None) for files in by_paper(root(folder)).values())
+    return sorted(claim.paper for claim in first if claim)
 
 
 def files(paper: str | None = None, folder: Path | None = None) -> list[Path]:
     """Return the check files of a paper (or of all papers) of the repository around a folder."""
-    claims = (one for one in stated(root(folder)) if paper is None or normal(one.paper) == normal(paper))
-    return list(dict.fromkeys(claim.file for claim in claims))
+    return list(dict.fromkeys(claim.file for claim in stated(root(folder), paper)))
 
 
 def places(paper: str, folder: Path | None = None) -> list[Path]:
@@ -81,11 +91,10 @@ def docstring(paper: str, folder: Path | None = None) -> str:
 def settings(paper: str, folder: Path | None = None) -> dict[str, list[str]]:
     """Return the ids of a paper's claims, printed forms included, each with the names of its settings."""
     names = {}
-    for claim in stated(root(folder)):
-        if normal(claim.paper) == normal(paper):
-            names[claim.id] = list(claim.settings)
-            if claim.printed:
-                names[f"{claim.id}-as-printed"] = list(claim.settings)
+    for claim in stated(root(folder), paper):
+        names[claim.id] = list(claim.settings)
+        if claim.printed:
+            names[f"{claim.id}-as-printed"] = list(claim.settings)
     return names
 
 

@@ -47,7 +47,7 @@ def lay_down(name: str, folder: Path, *, row: bool = False) -> list[Path]:
     for place, text in texts.items():
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text.replace("NAME", name), encoding="utf-8")
-    outline.stated.cache_clear()
+    outline.by_paper.cache_clear()
     if not (folder / "docs" / "papers").is_dir():
         return list(texts)
     process = paper.run("-m", "theory_on_trial.command", "figures", paper.name, "--small", "--out", "docs/papers")
