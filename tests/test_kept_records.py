@@ -45,6 +45,7 @@ def test_a_ledger_is_that_of_its_platform_and_says_what_the_first_says(path):
     assert ledger_name(ledger["platform"]) == path.name
     assert all(row["verdict"] == row["expected"] for row in ledger["claims"])
     assert compare(LEDGERS[0], path).identical
+    assert ledger["source"] in records.read(repository.records_folder() / "platforms.json")["sources"]
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in repository.records_folder().glob("*.json")))

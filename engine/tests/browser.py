@@ -16,8 +16,7 @@ _REMOTE = ["--remote-debugging-port=0", "--remote-allow-origins=*"]
 
 
 def find():
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
-    return next(filter(None, map(shutil.which, names)), None)
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 
 
 class Page:
